@@ -1,0 +1,66 @@
+"""Total IEEE 754 arithmetic: the meaning of every scalar operation, shared by all executions.
+
+Python raises where IEEE 754 has an answer (``1.0 / 0.0``, ``math.log(0.0)``, ``math.exp(1000.0)``), and C does not. The
+eager autograd, the interpreter and generated Python call these functions, so that all of them agree with C, also at zero,
+at infinity and past overflow. Where Python does not raise, the result is Python's own, bit for bit: the same libm is called.
+"""
+
+import math
+
+__all__ = ["divide", "exponential", "larger", "logarithm", "power", "rectify", "step"]
+
+INFINITY = math.inf
+NOT_A_NUMBER = math.nan
+
+
+def power(base: float, exponent: float) -> float:
+    """``base ** exponent`` as C's ``pow``: infinite past overflow and at a pole, NaN for a root of a negative number."""
+    try:
+        return math.pow(base, exponent)
+    except OverflowError:
+        return -INFINITY if base < 0.0 and exponent % 2.0 == 1.0 else INFINITY
+    except ValueError:
+        if base != 0.0:
+            return NOT_A_NUMBER
+        return math.copysign(INFINITY, base) if exponent % 2.0 == 1.0 else INFINITY
+
+
+def exponential(x: float) -> float:
+    """``e ** x``, infinite past overflow."""
+    try:
+        return math.exp(x)
+    except OverflowError:
+        return INFINITY
+
+
+def logarithm(x: float) -> float:
+    """The natural logarithm: minus infinity at zero, NaN below."""
+    try:
+        return math.log(x)
+    except ValueError:
+        return -INFINITY if x == 0.0 else NOT_A_NUMBER
+
+
+def divide(numerator: float, denominator: float) -> float:
+    """``numerator / denominator``: infinite (or NaN for 0/0) where the denominator is zero."""
+    try:
+        return numerator / denominator
+    except ZeroDivisionError:
+        if numerator == 0.0 or numerator != numerator:
+            return NOT_A_NUMBER
+        return math.copysign(INFINITY, numerator) * math.copysign(1.0, denominator)
+
+
+def rectify(x: float) -> float:
+    """``max(0, x)`` as Python computes it, so zero for NaN."""
+    return x if x > 0.0 else 0.0
+
+
+def step(x: float) -> float:
+    """The derivative of `rectify`: 1 above zero, else 0."""
+    return 1.0 if x > 0.0 else 0.0
+
+
+def larger(a: float, b: float) -> float:
+    """``max(a, b)`` as Python computes it: the first, unless the second is greater."""
+    return b if b > a else a

@@ -1,0 +1,234 @@
+"""Differentiate: reverse mode, graph to graph, adding up every gradient in the order of the eager autograd.
+
+In: a forward graph with one result. Out: the same graph with the operations of the backward pass behind it and a further
+output, ``gradient``, with an element for each input of one argument. Each new node's `source` names the forward
+operation that it differentiates.
+
+The `walk` gives the order. In its reverse, each operation's gradient is the sum, from the left, of the contributions
+that its consumers have handed to it, and it hands on ``local gradient * gradient`` to each operand (Griewank and Walther,
+Evaluating Derivatives, 2008, chapter 3). Where an index chooses among values, a contribution is kept or replaced by zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+from .errors import CompileError
+from .graph import A_IS_NODE, B_IS_NODE, Graph, GraphBuilder, Output, Scatter, Table
+from .ops import ADD, GATHER, INPUT, MUL, ONE, OPS, SELECT
+from .rewrite import Rewritten
+from .walk import Group, differentiable_nodes, walk
+
+__all__ = ["differentiate"]
+
+
+def differentiate(graph: Graph, argument: str = "parameters") -> Rewritten:
+    """Adds the derivative of the graph's only result in every input of `argument`.
+
+    Raises:
+        CompileError: if there is not exactly one result, or a select makes the order of a sum depend on its index in a way
+            that no static program can follow.
+    """
+    results = [node for output in graph.outputs for node in output.nodes]
+    if len(results) != 1:
+        raise CompileError(f"a gradient is taken of one number, but {graph.name} returns {len(results)}")
+    start, count = graph.arguments()[argument]
+    return Rewritten(_Backward(graph, results[0], range(start, start + count)).run(), range(len(graph)))
+
+
+@dataclass(frozen=True)
+class _Unchosen:
+    """A contribution of a group's node at the place where it is visited when it is not the chosen one."""
+
+    value: int
+    group: int
+    place: int
+
+
+_Contribution = int | _Unchosen
+
+
+class _Backward:
+    def __init__(self, graph: Graph, result: int, inputs: range) -> None:
+        self.graph = graph
+        self.result = result
+        self.inputs = inputs
+        self.build = GraphBuilder.extending(graph)
+        self.differentiable = differentiable_nodes(graph, inputs)
+        self.walk = walk(graph, result, self.differentiable)
+        # Of nodes, then, by input number, of inputs: an input may stand in several nodes and in tables.
+        self.contributions: dict[int, list[_Contribution]] = {}
+        self.input_contributions: dict[int, list[_Contribution]] = {}
+        self.gradients: dict[int, int] = {}
+        self.scatters: list[Scatter] = []
+        # How many of a node's contributions come from consumers that are chosen together with it.
+        self.joint: dict[int, int] = {}
+        self.tables_share_inputs = self._tables_share_inputs()
+
+    def _tables_share_inputs(self) -> bool:
+        """Whether some input is used both through a table and directly, so that the order between the two matters."""
+        graph, op, a = self.graph, self.graph.op, self.graph.a
+        through_tables = {
+            number
+            for table in graph.tables
+            for number in range(table.base, table.base + table.stride * table.count, table.stride)
+        }
+        if not through_tables:
+            return False
+        nodes = {node for node in range(len(graph)) if op[node] == INPUT and a[node] in through_tables}
+        return any(operand in nodes for node in range(len(graph)) for operand in graph.operands(node))
+
+    def run(self) -> Graph:
+        graph, build = self.graph, self.build
+        if self.differentiable[self.result]:
+            build.mark(graph.origin[self.result], ~self.result)
+            self._hand(self.result, build.const(1.0))
+        for place in reversed(self.walk.places):
+            if place >= 0:
+                self._visit(place)
+            else:
+                self._visit_group(~place)
+        nodes = []
+        for number in self.inputs:
+            contributions = self.input_contributions.get(number)
+            nodes.append(self._sum(contributions) if contributions else -1)
+        return build.finish((*graph.outputs, Output("gradient", tuple(nodes), tuple(self.scatters))))
+
+    def _visit(self, node: int) -> None:
+        """Adds up the gradient of `node` and hands it on."""
+        graph, build = self.graph, self.build
+        contributions = self.contributions.pop(node, None)
+        if contributions is None:
+            self._refuse(node)
+        build.mark(graph.origin[node], ~graph.source[node])
+        op, a, b = graph.op[node], graph.a[node], graph.b[node]
+        gradient = self._sum(contributions)
+        member = self.walk.group_of.get(node)
+        if member is not None:
+            self.gradients[node] = gradient
+            if len(contributions) > 2 and 0 < self.joint.get(node, 0) < len(contributions):
+                self._refuse(node)
+        local_a, local_b = OPS[op].derivative(build, node, a, b)  # type: ignore[misc]
+        for is_node, operand, local in ((A_IS_NODE[op], a, local_a), (B_IS_NODE[op], b, local_b)):
+            if not is_node or local is None or not self.differentiable[operand]:
+                continue
+            value = gradient if local == ONE else build.node(MUL, local, gradient)
+            if member is None:
+                self._hand(operand, value)
+            elif self._chosen_together(operand, member):
+                self.joint[operand] = self.joint.get(operand, 0) + 1
+                self._hand(operand, value)
+            else:
+                self._hand(operand, _Unchosen(value, *member))
+
+    def _refuse(self, node: int) -> NoReturn:
+        raise CompileError(
+            f"{self.graph.origins[self.graph.origin[node]]}: the gradient of a select() over this and other values has no "
+            "fixed order; let all of the values be used elsewhere in the same way, or none"
+        )
+
+    def _chosen_together(self, operand: int, member: tuple[int, int]) -> bool:
+        """Whether `operand` belongs to the same choice as its consumer, a member of a group."""
+        other = self.walk.group_of.get(operand)
+        if other is None:
+            return False
+        groups = self.walk.groups
+        return groups[other[0]].index == groups[member[0]].index and other[1] == member[1]
+
+    def _visit_group(self, number: int) -> None:
+        """Hands on the gradient of the chosen node of a group, at the place where the eager autograd visits it."""
+        graph, build = self.graph, self.build
+        group = self.walk.groups[number]
+        first = group.nodes[0]
+        build.mark(graph.origin[first], ~graph.source[first])
+        gradients = [self.gradients[node] for node in group.nodes]
+        op = graph.op[first]
+        for side, is_node in enumerate((A_IS_NODE[op], B_IS_NODE[op])):
+            if not is_node:
+                continue
+            column = (graph.a, graph.b)[side]
+            operands = [column[node] for node in group.nodes]
+            if len(set(operands)) == 1:
+                self._hand_chosen(group, number, operands[0], side, gradients)
+            else:
+                for place, operand in enumerate(operands):
+                    if self.differentiable[operand] and not self._chosen_together(operand, (number, place)):
+                        self._hand_if_chosen(group, number, place, operand)
+
+    def _hand_chosen(self, group: Group, number: int, operand: int, side: int, gradients: list[int]) -> None:
+        """One contribution, of the chosen node, to an operand that all of the group share."""
+        graph, build = self.graph, self.build
+        if not self.differentiable[operand]:
+            return
+        locals_ = []
+        for node in group.nodes:
+            local = OPS[graph.op[node]].derivative(build, node, graph.a[node], graph.b[node])[side]  # type: ignore[misc]
+            if local is None:
+                return
+            locals_.append(local)
+        gradient = build.select(group.index, gradients)
+        if locals_[0] == ONE:
+            self._hand(operand, gradient)
+        else:
+            self._hand(operand, build.mul(build.select(group.index, locals_), gradient))
+
+    def _hand_if_chosen(self, group: Group, number: int, place: int, operand: int) -> None:
+        """The contribution of a group's node to an operand of its own, which is visited before the group."""
+        build = self.build
+        known = self._contributions_of(operand)
+        if known is None:
+            return
+        mine = [entry for entry in known if isinstance(entry, _Unchosen) and (entry.group, entry.place) == (number, place)]
+        if known[-len(mine) :] == mine:
+            # Nothing came in between: whether chosen or not, the contribution stands at the same place of the sum.
+            known[-len(mine) :] = [entry.value for entry in mine]
+        else:
+            flag = build.equal(group.index, place)
+            known += (build.where(flag, entry.value) for entry in mine)
+
+    def _contributions_of(self, node: int) -> list[_Contribution] | None:
+        if self.graph.op[node] == INPUT:
+            return self.input_contributions.get(self.graph.a[node])
+        return self.contributions.get(node)
+
+    def _hand(self, node: int, contribution: _Contribution) -> None:
+        """Hands a contribution to an operand; through selects and tables, to what they choose from."""
+        graph, build = self.graph, self.build
+        op = graph.op[node]
+        if op == INPUT:
+            self.input_contributions.setdefault(graph.a[node], []).append(contribution)
+        elif op == SELECT:
+            index = graph.a[node]
+            value = self._resolve(contribution)
+            for place, choice in enumerate(graph.lists[graph.b[node]]):
+                if self.differentiable[choice]:
+                    self._hand(choice, build.where(build.equal(index, place), value))
+        elif op == GATHER:
+            self._hand_table(graph.a[node], graph.tables[graph.b[node]], self._resolve(contribution))
+        else:
+            self.contributions.setdefault(node, []).append(contribution)
+
+    def _hand_table(self, index: int, table: Table, value: int) -> None:
+        build = self.build
+        if not self.tables_share_inputs:
+            self.scatters.append(Scatter(value, index, Table(table.base - self.inputs.start, table.stride, table.count)))
+            return
+        # What comes first must be added first, so each input gets its share as an ordinary contribution.
+        for row in range(table.count):
+            share = build.where(build.equal(index, row), value)
+            self.input_contributions.setdefault(table.base + table.stride * row, []).append(share)
+
+    def _resolve(self, contribution: _Contribution) -> int:
+        """The node that is worth the contribution, whatever is chosen."""
+        if isinstance(contribution, int):
+            return contribution
+        flag = self.build.equal(self.walk.groups[contribution.group].index, contribution.place)
+        return self.build.unless(flag, contribution.value)
+
+    def _sum(self, contributions: list[_Contribution]) -> int:
+        build = self.build
+        total = self._resolve(contributions[0])
+        for contribution in contributions[1:]:
+            total = build.node(ADD, total, self._resolve(contribution))
+        return total
