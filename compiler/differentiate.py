@@ -92,7 +92,13 @@ class _Backward:
         nodes = []
         for number in self.inputs:
             contributions = self.input_contributions.get(number)
-            nodes.append(self._sum(contributions) if contributions else -1)
+            if contributions:
+                last = contributions[-1]
+                last = last if isinstance(last, int) else last.value
+                build.mark(build.origin[last], build.source[last])
+                nodes.append(self._sum(contributions))
+            else:
+                nodes.append(-1)
         return build.finish((*graph.outputs, Output("gradient", tuple(nodes), tuple(self.scatters))))
 
     def _visit(self, node: int) -> None:

@@ -67,6 +67,7 @@ class Op:
         derivative: the local gradients, exactly as the eager autograd computes them; None where there is no gradient.
             `gather` and `select` pass gradients on by position, which `differentiate` does itself.
         python, c: how an expression is spelled, with ``{a}`` and ``{b}`` for the operands' texts.
+        python_raising: a faster spelling in Python that raises an exception where IEEE 754 has an answer; or empty.
         exact: why every execution gives the same bits.
         commutative: whether swapping the operands changes nothing.
     """
@@ -82,6 +83,7 @@ class Op:
     c: str
     exact: str
     commutative: bool = False
+    python_raising: str = ""
 
 
 def _derive_pow(build: GraphBuilder, node: int, base: int, exponent: int) -> tuple[int | None, int | None]:
@@ -109,15 +111,18 @@ OPS: tuple[Op, ...] = (
        "{a} + {b}", "{a} + {b}", _IEEE, commutative=True),
     Op("mul", _N, _N, (_R, _R), _R, lambda a, b: a * b, lambda build, node, a, b: (b, a),
        "{a} * {b}", "{a} * {b}", _IEEE, commutative=True),
-    Op("div", _N, _N, (_R, _R), _R, arithmetic.divide, _derive_div, "divide({a}, {b})", "{a} / {b}", _IEEE),
-    Op("pow", _N, _N, (_R, _R), _R, arithmetic.power, _derive_pow, "power({a}, {b})", "pow({a}, {b})", _LIBM),
+    Op("div", _N, _N, (_R, _R), _R, arithmetic.divide, _derive_div, "divide({a}, {b})", "{a} / {b}", _IEEE,
+       python_raising="({a} / {b})"),
+    Op("pow", _N, _N, (_R, _R), _R, arithmetic.power, _derive_pow, "power({a}, {b})", "pow({a}, {b})", _LIBM,
+       python_raising="pow({a}, {b})"),
     Op("log", _N, _NO, (_R,), _R, arithmetic.logarithm,
-       lambda build, node, a, b: (build.div(build.const(1.0), a), None), "logarithm({a})", "log({a})", _LIBM),
+       lambda build, node, a, b: (build.div(build.const(1.0), a), None), "logarithm({a})", "log({a})", _LIBM,
+       python_raising="log({a})"),
     Op("exp", _N, _NO, (_R,), _R, arithmetic.exponential, lambda build, node, a, b: (node, None),
-       "exponential({a})", "exp({a})", _LIBM),
+       "exponential({a})", "exp({a})", _LIBM, python_raising="exp({a})"),
     Op("relu", _N, _NO, (_R,), _R, arithmetic.rectify, lambda build, node, a, b: (build.step(a), None),
-       "rectify({a})", "({a} > 0.0 ? {a} : 0.0)", _CHOICE),
-    Op("step", _N, _NO, (_R,), _R, arithmetic.step, None, "step({a})", "({a} > 0.0 ? 1.0 : 0.0)", _CHOICE),
+       "({a} if {a} > 0.0 else 0.0)", "({a} > 0.0 ? {a} : 0.0)", _CHOICE),
+    Op("step", _N, _NO, (_R,), _R, arithmetic.step, None, "(1.0 if {a} > 0.0 else 0.0)", "({a} > 0.0 ? 1.0 : 0.0)", _CHOICE),
     Op("max", _N, _N, (_R, _R), _R, arithmetic.larger, None, "max({a}, {b})", "({b} > {a} ? {b} : {a})", _CHOICE),
     Op("equal", _N, Field.NUMBER, (_I,), _F, lambda a, b: a == b, None, "{a} == {b}", "{a} == {b}", _CHOICE),
     Op("where", _N, _N, (_F, _R), _R, lambda a, b: b if a else 0.0,

@@ -1,0 +1,100 @@
+"""Corpora: from a file of text to a tuple of documents, one a line.
+
+What goes in is anything a person may have at hand, so it is checked here, once; what comes out is at least one
+document, none of them empty. Lines end as they do for ``open()``: at ``\\n``, ``\\r\\n`` or ``\\r``, and nowhere else.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+__all__ = ["Corpus", "CorpusError", "load_corpus"]
+
+SHIPPED = "names"
+
+
+class CorpusError(ValueError):
+    """A corpus that cannot be used. The message says what is wrong, where, and how to mend it."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The documents of one file, in its order.
+
+    Attributes:
+        name: the path as it was given, or `names` for the shipped corpus.
+        documents: the lines, without surrounding white space; blank ones left out.
+        sha256: of the bytes of the file, in hexadecimal.
+    """
+
+    name: str
+    documents: tuple[str, ...]
+    sha256: str
+
+    def shuffled(self, rng: Random) -> list[str]:
+        """The documents in the order that ``rng.shuffle`` gives to a list of them."""
+        documents = list(self.documents)
+        rng.shuffle(documents)
+        return documents
+
+
+def load_corpus(source: str | os.PathLike[str]) -> Corpus:
+    """Reads a corpus in UTF-8, with or without a byte order mark.
+
+    Args:
+        source: a path, or the word ``names`` for the shipped corpus (a file of that name is ``./names``).
+
+    Raises:
+        CorpusError: if there is no such file, or it cannot be read, is not text in UTF-8, or holds no document.
+    """
+    name = os.fspath(source)
+    try:
+        content = _shipped() if source == SHIPPED else Path(name).read_bytes()
+    except FileNotFoundError:
+        raise CorpusError(f"{name}: no such file; give the path of a text file, or `{SHIPPED}`") from None
+    except IsADirectoryError:
+        raise CorpusError(f"{name} is a folder; give the path of a text file in it") from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
+        reason = getattr(error, "strerror", None) or error
+        raise CorpusError(f"{name} cannot be read ({reason}); give the path of a readable text file") from None
+    lines = _lines(_decode(name, content))
+    documents = tuple(document for line in lines if (document := line.strip()))
+    if not documents:
+        raise CorpusError(f"{name} holds no document; write one on each line")
+    return Corpus(name, documents, hashlib.sha256(content).hexdigest())
+
+
+def _shipped() -> bytes:
+    from importlib.resources import files
+
+    return (files("microgpt.data") / "names.txt").read_bytes()
+
+
+def _decode(name: str, content: bytes) -> str:
+    zero = content.find(b"\0")
+    if zero >= 0:
+        # UTF-8 allows a zero byte, but no text has one; binary files and UTF-16 nearly always do.
+        raise CorpusError(
+            f"{name} is not text: zero byte {_place(content, zero)}; give a text file in UTF-8 (not UTF-16, not binary)"
+        )
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # The error counts from behind a byte order mark; we count from the start of the file.
+        start = len(content) - len(error.object) + error.start
+        raise CorpusError(
+            f"{name} is not UTF-8: byte 0x{content[start]:02x} {_place(content, start)}; "
+            f"convert it, for example with `iconv -f latin1 -t utf-8`"
+        ) from None
+
+
+def _place(content: bytes, offset: int) -> str:
+    line = len(_lines(content[:offset].decode("latin1")))
+    return f"at offset {offset}, line {line}"
+
+
+def _lines(text: str) -> list[str]:
+    # Not splitlines(): it also cuts at form feeds and Unicode separators, which are part of a line for open().
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")

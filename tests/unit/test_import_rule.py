@@ -1,0 +1,177 @@
+"""Who may import whom: read from the import statements of every file, also those inside functions."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FACE = "microgpt"
+FOLDERS = (FACE, "compiler", "runtime", "model", "data", "tools")
+
+# What a folder may import of ours, besides itself.
+ALLOWED = {
+    "data": set(),
+    "model": set(),
+    "compiler": set(),
+    "runtime": {"compiler", "model", "data"},
+    "tools": {"compiler", "model", "data", "runtime", FACE},
+    FACE: {"compiler", "model", "data", "runtime", "tools"},
+}
+# Where a library may be imported: by folder or by module.
+PLACES = {
+    "networkx": {"compiler.coarse", "tools"},
+    "graphviz": {"tools"},
+}
+
+
+def module_of(path: Path) -> str:
+    """The dotted name of a file, as a path below `microgpt`: `compiler.graph`; the face's own start with `microgpt`."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(source: str, module: str, is_package: bool, *, typing: bool = True) -> Iterator[str]:
+    """What `source` imports: ours as paths below `microgpt`, others by their top-level name.
+
+    Args:
+        module: the name of the file, as `module_of` gives it.
+        typing: whether to include what stands under ``if TYPE_CHECKING``.
+    """
+    absolute = module if module.split(".")[0] == FACE else f"{FACE}.{module}"
+    package = absolute.split(".") if is_package else absolute.split(".")[:-1]
+    stack: list[ast.AST] = [ast.parse(source)]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) and not typing:
+            stack += node.orelse
+            continue
+        stack += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield ours(alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            name = ".".join([*base, *([node.module] if node.module else [])])
+            if name.split(".")[0] != FACE:
+                yield ours(name)
+                continue
+            for alias in node.names:
+                whole = ours(f"{name}.{alias.name}")
+                is_module = whole in FOLDERS or (ROOT / (whole.replace(".", "/") + ".py")).is_file()
+                yield whole if is_module else ours(name)
+
+
+def ours(name: str) -> str:
+    parts = name.split(".")
+    if parts[0] != FACE:
+        return parts[0]
+    return ".".join(parts[1:] if len(parts) > 1 and parts[1] in FOLDERS else parts)
+
+
+def offences(source: str, module: str, is_package: bool = False) -> list[str]:
+    folder = module.split(".")[0]
+    found = []
+    for name in imports(source, module, is_package):
+        top = name.split(".")[0]
+        if top in FOLDERS and top != folder and top not in ALLOWED[folder]:
+            found.append(f"{module} imports {name}, but {folder} may import only {sorted(ALLOWED[folder])} of ours")
+        if top in PLACES and not PLACES[top] & {folder, module}:
+            found.append(f"{module} imports {name}, which belongs in {sorted(PLACES[top])}")
+    return found
+
+
+FILES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def test_every_folder_is_there():
+    assert {path.relative_to(ROOT).parts[0] for path in FILES} == set(FOLDERS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_imports_what_it_may(path: Path):
+    assert offences(path.read_text("utf-8"), module_of(path), path.name == "__init__.py") == []
+
+
+def test_no_cycles_between_folders():
+    graph: dict[str, set[str]] = {}
+    for path in FILES:
+        module = module_of(path)
+        if module == f"{FACE}.__main__":
+            continue  # the door that starts the command line; nothing imports it
+        folder = module.split(".")[0]
+        tops = {name.split(".")[0] for name in imports(path.read_text("utf-8"), module, path.name == "__init__.py")}
+        graph.setdefault(folder, set()).update(tops & set(FOLDERS) - {folder})
+    assert cycle(graph) == []
+
+
+def test_no_cycles_between_modules():
+    graph = {}
+    for path in FILES:
+        module = module_of(path)
+        found = imports(path.read_text("utf-8"), module, path.name == "__init__.py", typing=False)
+        graph[module] = {name for name in found if name != module}
+    assert cycle(graph) == []
+
+
+def cycle(graph: dict[str, set[str]]) -> list[str]:
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("compiler.trace", "from ..runtime.value import Value"),
+        ("compiler.trace", "from .. import runtime"),
+        ("compiler.trace", "import microgpt.model.gpt"),
+        ("compiler.trace", "from microgpt import data"),
+        ("compiler.trace", "from microgpt import compile"),
+        ("compiler.trace", "def late():\n    from ..tools import cli"),
+        ("compiler.trace", "import networkx as nx"),
+        ("compiler.coarse", "from graphviz import Digraph"),
+        ("model.gpt", "from ..compiler.functions import maximum"),
+        ("data.corpus", "from ..model.config import GPTConfig"),
+        ("runtime.train", "from ..tools.cli import main"),
+        ("runtime.train", "from networkx.algorithms import dag"),
+    ],
+)
+def test_notices(module: str, source: str):
+    assert len(offences(source, module)) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("compiler.coarse", "import networkx as nx"),
+        ("compiler.trace", "from .graph import Graph\nfrom . import ops\nimport microgpt.compiler.ops"),
+        ("runtime.train", "from ..model.gpt import loss\nfrom microgpt.data import corpus\nimport random"),
+        ("tools.draw", "import graphviz, networkx\nfrom ..runtime import cache\nfrom .. import __version__"),
+        ("microgpt.api", "from .compiler.trace import trace\nfrom .tools.cli import main"),
+    ],
+)
+def test_lets_pass(module: str, source: str):
+    assert offences(source, module) == []
+
+
+def test_resolves_relative_imports():
+    lines = [
+        "from . import corpus",
+        "from .corpus import x",
+        "from ..model import gpt, config",
+        "from .. import y",
+        "import os",
+    ]
+    found = sorted(imports("\n".join(lines), "data.tokenizer", is_package=False))
+    assert found == ["data.corpus", "data.corpus", "microgpt", "model.config", "model.gpt", "os"]
+    assert list(imports("from .trace import x", "compiler", is_package=True)) == ["compiler.trace"]
+    assert list(imports("from .compiler import x", "microgpt", is_package=True)) == ["compiler"]
+
+
+def test_finds_cycles():
+    assert set(cycle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})) == {"a", "b", "c"}
