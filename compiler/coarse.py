@@ -10,12 +10,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import networkx as nx
 
 from .form_statements import Statements
 
-__all__ = ["Block", "coarse_graph", "statement_levels"]
+__all__ = ["Block", "CoarseGraph", "coarse_graph", "ordered_blocks", "statement_levels"]
+
+# Nodes are the numbers of blocks; see `coarse_graph`.
+CoarseGraph: TypeAlias = "nx.DiGraph[int]"
 
 _NUMBER = re.compile(r"\d+(?=\.|$)")
 
@@ -57,7 +61,7 @@ def statement_levels(statements: Statements, operands: list[list[int]]) -> list[
     ]
 
 
-def coarse_graph(statements: Statements, operands: list[list[int]]) -> nx.DiGraph:
+def coarse_graph(statements: Statements, operands: list[list[int]]) -> CoarseGraph:
     """Nodes are numbers, with the attribute ``block``; an edge's ``values`` counts the values handed along it.
 
     Args:
@@ -70,7 +74,7 @@ def coarse_graph(statements: Statements, operands: list[list[int]]) -> nx.DiGrap
     for statement, root in enumerate(statements.roots):
         key = (levels[statement], graph.source[root] < 0, roles[graph.origin[root]])
         members.setdefault(key, []).append(statement)
-    coarse = nx.DiGraph(name=graph.name)
+    coarse: CoarseGraph = nx.DiGraph(name=graph.name)
     block_of = [0] * len(levels)
     for number, ((level, backward, role), group) in enumerate(sorted(members.items())):
         operations = sum(len(statements.bodies[statement]) for statement in group)
@@ -86,3 +90,6 @@ def coarse_graph(statements: Statements, operands: list[list[int]]) -> nx.DiGrap
     return coarse
 
 
+def ordered_blocks(coarse: CoarseGraph) -> list[Block]:
+    """The blocks in a topological order: of those that could be next, always the one with the lowest number."""
+    return [coarse.nodes[number]["block"] for number in nx.lexicographical_topological_sort(coarse, key=lambda number: number)]

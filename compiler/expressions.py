@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .form_statements import Statements
-from .ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MAX, MUL, OPS, SELECT, UNLESS, WHERE
+from .ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MAX, MUL, OPS, SELECT, UNLESS, WHERE, Field
 
 __all__ = ["Expressions", "runs"]
 
@@ -27,14 +27,19 @@ class Expressions:
     Args:
         statements: of the graph.
         names: the variable of each statement's root.
+        inputs: variables that hold inputs already, by input number.
+        raising: whether to write what may raise an exception instead of computing an infinity or NaN.
     """
 
-    def __init__(self, statements: Statements, names: dict[int, str]) -> None:
+    def __init__(
+        self, statements: Statements, names: dict[int, str], inputs: dict[int, str] | None = None, raising: bool = False
+    ) -> None:
         self.statements = statements
         self.graph = statements.graph
         self.names = names
         self._arguments = [(start, name) for name, (start, _) in self.graph.arguments().items()]
-        self._window: dict[int, str] = {}
+        self._spelling = [(row.python_raising if raising else "") or row.python for row in OPS]
+        self._window: dict[int, str] = dict(inputs or {})
         self._loads: list[str] = []
         self._indices: dict[int, str] = {}
 
@@ -73,15 +78,17 @@ class Expressions:
                 else:
                     texts[node] = f"{left} + {right}", _SUM
             elif op in (WHERE, UNLESS):
-                texts[node] = OPS[op].python.format(a=operand(a, _SUM), b=operand(b, _SUM)), _CHOICE
+                texts[node] = self._spelling[op].format(a=operand(a, _SUM), b=operand(b, _SUM)), _CHOICE
             elif op == SELECT:
                 values = ", ".join(operand(value, _CHOICE) for value in graph.lists[b])
-                texts[node] = OPS[op].python.format(a=operand(a, _CHOICE), b=values), _ATOM
+                texts[node] = self._spelling[op].format(a=operand(a, _CHOICE), b=values), _ATOM
             elif op == MAX and operand(a, _CHOICE).startswith("max("):
                 texts[node] = f"{operand(a, _CHOICE)[:-1]}, {operand(b, _CHOICE)})", _ATOM
             else:
-                second = operand(b, _CHOICE) if OPS[op].b.value == "node" else ""
-                texts[node] = OPS[op].python.format(a=operand(a, _CHOICE), b=second), _ATOM
+                spelling = self._spelling[op]
+                tightness = _CHOICE if spelling[0].isalpha() else _ATOM  # a call's parentheses are enough
+                second = operand(b, tightness) if OPS[op].b is Field.NODE else ""
+                texts[node] = spelling.format(a=operand(a, tightness), b=second), _ATOM
         return texts[body[-1]][0]
 
     def leaf(self, node: int) -> str:

@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import networkx as nx
-
-from .coarse import Block, coarse_graph
+from .coarse import Block, CoarseGraph, coarse_graph, ordered_blocks
 from .form_statements import Statements
 from .graph import A_IS_NODE, B_IS_NODE
 from .ops import INPUT
@@ -36,15 +34,14 @@ class Schedule:
     operands: Sequence[Sequence[int]]
     blocks: Sequence[Block]
     order: Sequence[Sequence[int]]
-    coarse: nx.DiGraph
+    coarse: CoarseGraph
 
 
 def schedule(statements: Statements) -> Schedule:
     """Orders the blocks by level, and within each block by the first input or output element concerned."""
     operands = [statements.operands(statement) for statement in range(len(statements.roots))]
     coarse = coarse_graph(statements, operands)
-    numbers = nx.lexicographical_topological_sort(coarse, key=lambda number: number)
-    blocks = [coarse.nodes[number]["block"] for number in numbers]
+    blocks = ordered_blocks(coarse)
     element_of = _output_elements(statements)
     order = [
         sorted(block.statements, key=lambda statement: (*_place(statements, element_of, statement), statement))

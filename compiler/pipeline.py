@@ -1,0 +1,120 @@
+"""The pipeline: the stages by name and in order, and a way to watch what each of them makes.
+
+The name of a stage is the name of its function, in dumps, timings and tables.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from .allocate import allocate
+from .differentiate import differentiate
+from .emit_python import emit_python
+from .emit_python_map import emit_python_map
+from .form_statements import form_statements
+from .graph import Graph
+from .hoist_selects import hoist_selects
+from .merge_equal_nodes import merge_equal_nodes
+from .remove_dead_nodes import remove_dead_nodes
+from .rewrite import Rewritten
+from .schedule import schedule
+from .simplify import simplify
+from .verify import verify
+
+__all__ = ["GRAPH_STAGES", "PYTHON_STAGES", "Observer", "Stage", "compile_graph", "compile_python", "compile_python_map"]
+
+GRAPH_STAGES: tuple[Callable[[Graph], Rewritten], ...] = (
+    hoist_selects,
+    differentiate,
+    simplify,
+    merge_equal_nodes,
+    remove_dead_nodes,
+)
+PYTHON_STAGES: tuple[Callable[[Any], Any], ...] = (form_statements, schedule, allocate, emit_python)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a stage made.
+
+    Attributes:
+        name: of its function; ``trace`` for the graph that the pipeline began with.
+        product: a `Graph`, `Statements`, `Schedule`, `Layout`, or the text of a program.
+        seconds: how long it took.
+    """
+
+    name: str
+    product: Any
+    seconds: float
+
+
+Observer = Callable[[Stage], None]
+
+
+def compile_graph(
+    traced: Callable[[], Graph], gradient: str | None = None, observe: Observer | None = None, check: bool = False
+) -> Graph:
+    """Traces, differentiates and cleans a graph.
+
+    Args:
+        traced: makes the forward graph.
+        gradient: the argument to differentiate in; None for the value alone.
+        observe: is told of each stage.
+        check: whether to verify the graph after each stage.
+
+    Raises:
+        CompileError: if the function cannot be traced, or its gradient has no static program.
+    """
+    graph = _timed("trace", traced, observe)
+    if check:
+        verify(graph)
+    for stage in GRAPH_STAGES:
+        if stage is differentiate:
+            if gradient is None:
+                continue
+            graph = _timed(stage.__name__, lambda graph=graph: differentiate(graph, gradient).graph, observe)
+        else:
+            graph = _timed(stage.__name__, lambda graph=graph, stage=stage: stage(graph).graph, observe)
+        if check:
+            verify(graph)
+    return graph
+
+
+def compile_python(graph: Graph, observe: Observer | None = None, heading: Sequence[str] = ()) -> str:
+    """The Python module that carries out a clean graph."""
+    product: Any = graph
+    for stage in PYTHON_STAGES:
+        extra = (heading,) if stage is emit_python else ()
+        product = _timed(stage.__name__, lambda product=product, stage=stage, extra=extra: stage(product, *extra), observe)
+    return str(product)
+
+
+def compile_python_map(graph: Graph, mapped: Sequence[str], heading: Sequence[str] = ()) -> str:
+    """The Python module that carries out a clean graph of scalars for each lane of the `mapped` arguments."""
+    return emit_python_map(form_statements(graph), mapped, heading)
+
+
+def _timed(name: str, run: Callable[[], Any], observe: Observer | None) -> Any:
+    start = time.perf_counter()
+    with _no_collection():
+        product = run()
+    if observe:
+        observe(Stage(name, product, time.perf_counter() - start))
+    return product
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Stages make millions of objects and no cycles: looking for garbage among them takes a third of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

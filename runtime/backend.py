@@ -1,0 +1,153 @@
+"""Backends: the ways to carry out a model. Each gives the same bits; they differ in speed.
+
+A backend trains (some steps at a time) and tells what comes next. The rest of the runtime does not know which one it uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..compiler import functions
+from ..model import adam, gpt
+from ..model.config import AdamConfig, GPTConfig
+from .library import Library, Recipe
+from .value import Value
+
+__all__ = ["Backend", "Document", "EagerBackend", "PythonBackend", "State", "split_document"]
+
+# A document as the model sees it: what it reads, and what it is to say at each position.
+Document = tuple[list[int], list[int]]
+
+
+@dataclass
+class State:
+    """What training changes: one number for each parameter in each list.
+
+    Attributes:
+        parameters: in the order of ``config.matrices()``.
+        first_moment, second_moment: Adam's running means of the gradient and of its square.
+        step: how many steps have been taken.
+    """
+
+    parameters: list[float]
+    first_moment: list[float] = field(default_factory=list)
+    second_moment: list[float] = field(default_factory=list)
+    step: int = 0
+
+    def __post_init__(self) -> None:
+        self.first_moment = self.first_moment or [0.0] * len(self.parameters)
+        self.second_moment = self.second_moment or [0.0] * len(self.parameters)
+
+
+def split_document(config: GPTConfig, tokens: Sequence[int]) -> Document:
+    """Cuts a document, with the token that begins and ends it at both ends, to as many positions as the model has."""
+    length = min(config.block_size, len(tokens) - 1)
+    return list(tokens[:length]), list(tokens[1 : length + 1])
+
+
+class Backend(Protocol):
+    """A way to carry out a model.
+
+    Attributes:
+        name: as on the command line.
+        slice: how many steps to ask for at a time: few enough to stay responsive.
+    """
+
+    name: str
+    slice: int
+
+    def prepare(self, lengths: Sequence[int], positions: int, progress: Callable[[int, int], None]) -> None:
+        """Makes programs for documents of these lengths and for sampling up to `positions`."""
+
+    def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
+        """Trains `state` on one document a step, of `num_steps` in all; returns the losses, in nats."""
+
+    def next_token(
+        self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]
+    ) -> list[float]:
+        """The probability of each token after `token`; `cache`, empty at first, grows by what this position leaves behind."""
+
+
+class PythonBackend:
+    """Runs generated Python."""
+
+    name = "python"
+    slice = 1
+
+    def __init__(self, config: GPTConfig, optimizer: AdamConfig, library: Library) -> None:
+        self.config, self.optimizer, self.library = config, optimizer, library
+        self._update = Recipe("optimizer", 0, optimizer)
+
+    def prepare(self, lengths: Sequence[int], positions: int, progress: Callable[[int, int], None]) -> None:
+        recipes = [Recipe("training", length, self.config) for length in lengths]
+        recipes += (Recipe("inference", position, self.config) for position in range(positions))
+        self.library.prepare([*recipes, self._update] if lengths else recipes, progress)
+
+    def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
+        update = self.library.get(self._update).run
+        losses = []
+        for tokens, targets in documents:
+            program = self.library.get(Recipe("training", len(tokens), self.config))
+            (loss,), gradient = program.run(state.parameters, tokens, targets)
+            constants = adam.step_constants(self.optimizer, state.step, num_steps)
+            update(state.parameters, gradient, state.first_moment, state.second_moment, *constants)
+            state.step += 1
+            losses.append(loss)
+        return losses
+
+    def next_token(
+        self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]
+    ) -> list[float]:
+        program = self.library.get(Recipe("inference", position, self.config))
+        probabilities, entry = program.run(parameters, [temperature], cache, [token])
+        cache += entry
+        return list(probabilities)
+
+
+class EagerBackend:
+    """Runs the model on the eager autograd: slow, and what all others must equal."""
+
+    name = "eager"
+    slice = 1
+
+    def __init__(self, config: GPTConfig, optimizer: AdamConfig) -> None:
+        self.config, self.optimizer = config, optimizer
+
+    def prepare(self, lengths: Sequence[int], positions: int, progress: Callable[[int, int], None]) -> None:
+        pass
+
+    def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
+        """The loss of one document and its derivative in each parameter."""
+        scalars = [Value(parameter) for parameter in parameters]
+        loss = gpt.loss(self.config, functions, gpt.weights_of(self.config, scalars), *document)
+        loss.backward()
+        return loss.data, [scalar.grad for scalar in scalars]
+
+    def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
+        losses = []
+        for document in documents:
+            loss, gradient = self.loss_and_gradient(state.parameters, document)
+            constants = adam.step_constants(self.optimizer, state.step, num_steps)
+            lanes = zip(state.parameters, gradient, state.first_moment, state.second_moment, strict=True)
+            results = [adam.update(self.optimizer, *lane, *constants) for lane in lanes]
+            state.parameters, state.first_moment, state.second_moment = (list(column) for column in zip(*results, strict=True))
+            state.step += 1
+            losses.append(loss)
+        return losses
+
+    def next_token(
+        self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]
+    ) -> list[float]:
+        config, width = self.config, self.config.n_embd
+        vectors = [[Value(unit) for unit in cache[start : start + width]] for start in range(0, len(cache), width)]
+        keys = [vectors[2 * layer :: 2 * config.n_layer] for layer in range(config.n_layer)]
+        values = [vectors[2 * layer + 1 :: 2 * config.n_layer] for layer in range(config.n_layer)]
+        weights = gpt.weights_of(config, [Value(parameter) for parameter in parameters])
+        probabilities = gpt.next_token_probabilities(
+            config, functions, weights, token, position, keys, values, temperature
+        )
+        for layer in range(config.n_layer):
+            cache += (unit.data for unit in keys[layer][-1] + values[layer][-1])
+        return [probability.data for probability in probabilities]
