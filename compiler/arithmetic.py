@@ -1,8 +1,9 @@
 """Total IEEE 754 arithmetic: the meaning of every scalar operation, shared by all executions.
 
 Python raises where IEEE 754 has an answer (``1.0 / 0.0``, ``math.log(0.0)``, ``math.exp(1000.0)``), and C does not. The
-eager autograd, the interpreter and generated Python call these functions, so that all of them agree with C, also at zero,
-at infinity and past overflow. Where Python does not raise, the result is Python's own, bit for bit: the same libm is called.
+eager autograd, the interpreter and generated Python call these functions, so that all of them agree with C, also at
+zero, at infinity and past overflow. Where Python does not raise, the result is Python's own, bit for bit: the same
+libm is called.
 """
 
 import math
@@ -14,7 +15,7 @@ NOT_A_NUMBER = math.nan
 
 
 def power(base: float, exponent: float) -> float:
-    """``base ** exponent`` as C's ``pow``: infinite past overflow and at a pole, NaN for a root of a negative number."""
+    """``base ** exponent`` as C's ``pow``: infinite past overflow and at a pole, NaN for a root of a negative."""
     try:
         return math.pow(base, exponent)
     except OverflowError:

@@ -1,8 +1,8 @@
 """The coarse graph: blocks of like statements and what they hand to each other, as a networkx graph.
 
-In: `Statements`. Out: a directed acyclic graph of `Block` numbers. A block holds the statements of one level (the longest
-way from an input, counted in statements) that stand in the same scopes, numbers aside, in the same direction: the queries
-of all positions, say. Operands have lower levels, so no grouping within a level can make a cycle.
+In: `Statements`. Out: a directed acyclic graph of `Block` numbers. A block holds the statements of one level (the
+longest way from an input, counted in statements) that stand in the same scopes, numbers aside, in the same direction:
+the queries of all positions, say. Operands have lower levels, so no grouping within a level can make a cycle.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Block:
 
 
 def statement_levels(statements: Statements, operands: list[list[int]]) -> list[int]:
-    """For each statement one more than the highest level among its operands; without operands, one below its first user."""
+    """For each statement one more than the highest level of its operands; without any, one below its first user."""
     statement_of = statements.statement_of
     levels: list[int] = []
     for own in operands:
@@ -92,4 +92,7 @@ def coarse_graph(statements: Statements, operands: list[list[int]]) -> CoarseGra
 
 def ordered_blocks(coarse: CoarseGraph) -> list[Block]:
     """The blocks in a topological order: of those that could be next, always the one with the lowest number."""
-    return [coarse.nodes[number]["block"] for number in nx.lexicographical_topological_sort(coarse, key=lambda number: number)]
+    return [
+        coarse.nodes[number]["block"]
+        for number in nx.lexicographical_topological_sort(coarse, key=lambda number: number)
+    ]

@@ -1,12 +1,13 @@
 """Differentiate: reverse mode, graph to graph, adding up every gradient in the order of the eager autograd.
 
-In: a forward graph with one result. Out: the same graph with the operations of the backward pass behind it and a further
-output, ``gradient``, with an element for each input of one argument. Each new node's `source` names the forward
+In: a forward graph with one result. Out: the same graph with the operations of the backward pass behind it and a
+further output, ``gradient``, with an element for each input of one argument. Each new node's `source` names the forward
 operation that it differentiates.
 
 The `walk` gives the order. In its reverse, each operation's gradient is the sum, from the left, of the contributions
-that its consumers have handed to it, and it hands on ``local gradient * gradient`` to each operand (Griewank and Walther,
-Evaluating Derivatives, 2008, chapter 3). Where an index chooses among values, a contribution is kept or replaced by zero.
+that its consumers have handed to it, and it hands on ``local gradient * gradient`` to each operand (Griewank and
+Walther, Evaluating Derivatives, 2008, chapter 3). Where an index chooses among values, a contribution is kept or
+replaced by zero.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ from .walk import Group, differentiable_nodes, walk
 
 __all__ = ["differentiate"]
 
+_DERIVATIVES = tuple(row.derivative for row in OPS)
+
 
 def differentiate(graph: Graph, argument: str = "parameters") -> Rewritten:
     """Adds the derivative of the graph's only result in every input of `argument`.
 
     Raises:
-        CompileError: if there is not exactly one result, or a select makes the order of a sum depend on its index in a way
-            that no static program can follow.
+        CompileError: if there is not exactly one result, or a select makes the order of a sum depend on its index in
+            a way that no static program can follow.
     """
     results = [node for output in graph.outputs for node in output.nodes]
     if len(results) != 1:
@@ -60,6 +63,7 @@ class _Backward:
         # Of nodes, then, by input number, of inputs: an input may stand in several nodes and in tables.
         self.contributions: dict[int, list[_Contribution]] = {}
         self.input_contributions: dict[int, list[_Contribution]] = {}
+        # Of the members of groups, once they have been visited.
         self.gradients: dict[int, int] = {}
         self.scatters: list[Scatter] = []
         # How many of a node's contributions come from consumers that are chosen together with it.
@@ -115,23 +119,29 @@ class _Backward:
             self.gradients[node] = gradient
             if len(contributions) > 2 and 0 < self.joint.get(node, 0) < len(contributions):
                 self._refuse(node)
-        local_a, local_b = OPS[op].derivative(build, node, a, b)  # type: ignore[misc]
-        for is_node, operand, local in ((A_IS_NODE[op], a, local_a), (B_IS_NODE[op], b, local_b)):
-            if not is_node or local is None or not self.differentiable[operand]:
-                continue
-            value = gradient if local == ONE else build.node(MUL, local, gradient)
-            if member is None:
-                self._hand(operand, value)
-            elif self._chosen_together(operand, member):
-                self.joint[operand] = self.joint.get(operand, 0) + 1
-                self._hand(operand, value)
-            else:
-                self._hand(operand, _Unchosen(value, *member))
+        rule = _DERIVATIVES[op]
+        assert rule is not None  # the walk visits nothing else
+        local_a, local_b = rule(build, node, a, b)
+        if A_IS_NODE[op] and local_a is not None and self.differentiable[a]:
+            self._hand_on(a, gradient if local_a == ONE else build.node(MUL, local_a, gradient), member)
+        if B_IS_NODE[op] and local_b is not None and self.differentiable[b]:
+            self._hand_on(b, gradient if local_b == ONE else build.node(MUL, local_b, gradient), member)
+
+    def _hand_on(self, operand: int, value: int, member: tuple[int, int] | None) -> None:
+        """Hands a contribution of a node, perhaps the member of a group, to one of its operands."""
+        if member is None:
+            self._hand(operand, value)
+        elif self._chosen_together(operand, member):
+            self.joint[operand] = self.joint.get(operand, 0) + 1
+            self._hand(operand, value)
+        else:
+            self._hand(operand, _Unchosen(value, *member))
 
     def _refuse(self, node: int) -> NoReturn:
         raise CompileError(
-            f"{self.graph.origins[self.graph.origin[node]]}: the gradient of a select() over this and other values has no "
-            "fixed order; let all of the values be used elsewhere in the same way, or none"
+            f"{self.graph.origins[self.graph.origin[node]]}: a select() chooses among values that are also used "
+            "elsewhere, in a way that leaves no fixed order for adding up their gradients; let the term with select() "
+            "come after the others"
         )
 
     def _chosen_together(self, operand: int, member: tuple[int, int]) -> bool:
@@ -168,8 +178,10 @@ class _Backward:
         if not self.differentiable[operand]:
             return
         locals_ = []
+        rule = _DERIVATIVES[graph.op[group.nodes[0]]]
+        assert rule is not None
         for node in group.nodes:
-            local = OPS[graph.op[node]].derivative(build, node, graph.a[node], graph.b[node])[side]  # type: ignore[misc]
+            local = rule(build, node, graph.a[node], graph.b[node])[side]
             if local is None:
                 return
             locals_.append(local)
@@ -185,7 +197,9 @@ class _Backward:
         known = self._contributions_of(operand)
         if known is None:
             return
-        mine = [entry for entry in known if isinstance(entry, _Unchosen) and (entry.group, entry.place) == (number, place)]
+        mine = [
+            entry for entry in known if isinstance(entry, _Unchosen) and (entry.group, entry.place) == (number, place)
+        ]
         if known[-len(mine) :] == mine:
             # Nothing came in between: whether chosen or not, the contribution stands at the same place of the sum.
             known[-len(mine) :] = [entry.value for entry in mine]
@@ -200,6 +214,10 @@ class _Backward:
 
     def _hand(self, node: int, contribution: _Contribution) -> None:
         """Hands a contribution to an operand; through selects and tables, to what they choose from."""
+        known = self.contributions.get(node)
+        if known is not None:
+            known.append(contribution)
+            return
         graph, build = self.graph, self.build
         op = graph.op[node]
         if op == INPUT:
@@ -212,13 +230,17 @@ class _Backward:
                     self._hand(choice, build.where(build.equal(index, place), value))
         elif op == GATHER:
             self._hand_table(graph.a[node], graph.tables[graph.b[node]], self._resolve(contribution))
+        elif node in self.gradients:
+            self._refuse(node)
         else:
-            self.contributions.setdefault(node, []).append(contribution)
+            self.contributions[node] = [contribution]
 
     def _hand_table(self, index: int, table: Table, value: int) -> None:
         build = self.build
         if not self.tables_share_inputs:
-            self.scatters.append(Scatter(value, index, Table(table.base - self.inputs.start, table.stride, table.count)))
+            self.scatters.append(
+                Scatter(value, index, Table(table.base - self.inputs.start, table.stride, table.count))
+            )
             return
         # What comes first must be added first, so each input gets its share as an ordinary contribution.
         for row in range(table.count):
@@ -233,8 +255,8 @@ class _Backward:
         return self.build.unless(flag, contribution.value)
 
     def _sum(self, contributions: list[_Contribution]) -> int:
-        build = self.build
-        total = self._resolve(contributions[0])
-        for contribution in contributions[1:]:
-            total = build.node(ADD, total, self._resolve(contribution))
+        first, *others = contributions
+        total = first if isinstance(first, int) else self._resolve(first)
+        for other in others:
+            total = self.build.node(ADD, total, other if isinstance(other, int) else self._resolve(other))
         return total

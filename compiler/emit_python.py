@@ -1,8 +1,8 @@
 """Emit Python: writes a scheduled graph as a module of straight-line functions.
 
-In: a `Layout`. Out: the module's text. Its ``run`` takes the argument sequences of the graph and returns each output as a
-list. Every statement is one expression; a comment over each block names the lines of the model it comes from. The text
-depends on nothing but the graph.
+In: a `Layout`. Out: the module's text. Its ``run`` takes the argument sequences of the graph and returns each output
+as a list. Every statement is one expression; a comment over each block names the lines of the model it comes from.
+The text depends on nothing but the graph.
 """
 
 from __future__ import annotations
@@ -105,7 +105,9 @@ class _PythonModule:
                     text = expressions.text(member)
                     body += expressions.take_loads()
                     body += _assignment(name, text)
-                    body += (f"{output}[{element}] = {name}" for output, element in self.elements.get(roots[member], ()))
+                    body += (
+                        f"{output}[{element}] = {name}" for output, element in self.elements.get(roots[member], ())
+                    )
         yield from expressions.index_loads()
         yield from self._transfer(function.loads, load=True)
         yield from body
@@ -117,8 +119,8 @@ class _PythonModule:
         body: list[str] = []
         for node, elements in self.elements.items():
             if self.graph.op[node] in LEAVES:
-                for output, element in elements:
-                    body.append(f"{output}[{element}] = {expressions.leaf(node)}")
+                for name, element in elements:
+                    body.append(f"{name}[{element}] = {expressions.leaf(node)}")
         for output in self.graph.outputs:
             for scatter in output.scatters:
                 value = self.names.get(scatter.node) or expressions.leaf(scatter.node)

@@ -1,10 +1,10 @@
 """Emit Python map: writes a small graph as a loop over many lanes, such as an optimiser's update over all parameters.
 
-In: the statements of a graph of scalar arguments. Out: the text of a module. Its ``run`` takes a sequence for each mapped
-argument and a number for each other, and replaces the sequences named like outputs, in place.
+In: the statements of a graph of scalar arguments. Out: the text of a module. Its ``run`` takes a sequence for each
+mapped argument and a number for each other, and replaces the sequences named like outputs, in place.
 
-Python raises where IEEE 754 has an answer. The loop is therefore written twice: once in operators that may raise, storing
-nothing until all lanes are through, and once in total functions, for when one did.
+Python raises where IEEE 754 has an answer. The loop is therefore written twice: once in operators that may raise,
+storing nothing until all lanes are through, and once in total functions, for when one did.
 """
 
 from __future__ import annotations

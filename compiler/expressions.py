@@ -1,21 +1,28 @@
 """Expressions: the Python text of a statement, and the loads of inputs that must stand before it.
 
-An input is read into a local variable together with its neighbours, by one slice, and stays there while later statements
-of the function use it: a row of weights is read once for all positions. Parentheses are written only where Python's own order of
-evaluation would be another, so the text computes exactly the tree of the graph.
+An input is read into a local variable together with its neighbours, by one slice, and stays there while later
+statements of the function use it: a row of weights is read once for all positions. Parentheses are written only where
+Python's own order of evaluation would be another, so the text computes exactly the tree of the graph.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 
 from .form_statements import Statements
+from .graph import A_IS_NODE, B_IS_NODE
+from .names import unused
 from .ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MAX, MUL, OPS, SELECT, UNLESS, WHERE, Field
 
 __all__ = ["Expressions", "runs"]
 
 # Input variables of a function: enough for a row of a wide layer, few enough to keep CPython's short instructions.
 WINDOW = 128
+
+# Inputs in variables are called ``p17``, values ``l0_query_17``.
+_LIKE_A_VALUE = re.compile(r".\d+|.*_\d+")
 
 # How tightly an expression binds, as Python's grammar orders them.
 _CHOICE, _SUM, _PRODUCT, _ATOM = range(4)
@@ -29,19 +36,32 @@ class Expressions:
         names: the variable of each statement's root.
         inputs: variables that hold inputs already, by input number.
         raising: whether to write what may raise an exception instead of computing an infinity or NaN.
+        variables: those that hold the arguments, by name; by default called like them.
     """
 
     def __init__(
-        self, statements: Statements, names: dict[int, str], inputs: dict[int, str] | None = None, raising: bool = False
+        self,
+        statements: Statements,
+        names: dict[int, str],
+        inputs: dict[int, str] | None = None,
+        raising: bool = False,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self.statements = statements
         self.graph = statements.graph
         self.names = names
-        self._arguments = [(start, name) for name, (start, _) in self.graph.arguments().items()]
+        variables = variables or {}
+        self._taken = set(variables.values())
+        self._arguments = [(start, variables.get(name, name)) for name, (start, _) in self.graph.arguments().items()]
+        self._index_arguments = [variables.get(tensor.name, tensor.name) for tensor in self.graph.indices]
         self._spelling = [(row.python_raising if raising else "") or row.python for row in OPS]
+        # The variables that hold inputs, by input number; and those that hold nodes, be they statements or inputs.
         self._window: dict[int, str] = dict(inputs or {})
+        self._variables = dict(names)
         self._loads: list[str] = []
         self._indices: dict[int, str] = {}
+        # How often all inputs had to make room for others: a text holds as long as this stays the same.
+        self.evictions = 0
 
     def take_loads(self) -> list[str]:
         """The assignments that must stand before what has been written since the last call."""
@@ -51,26 +71,31 @@ class Expressions:
     def index_loads(self) -> Iterator[str]:
         """The assignments of the index variables used so far; they stand at the head of the function."""
         for number, name in sorted(self._indices.items()):
-            tensor = self.graph.indices[self._index_tensor(number)]
-            yield f"{name} = {tensor.name}[{number - tensor.start}]"
+            place = self._index_tensor(number)
+            yield f"{name} = {self._index_arguments[place]}[{number - self.graph.indices[place].start}]"
 
     def text(self, statement: int) -> str:
         """The expression of a statement."""
-        graph, texts = self.graph, {}
+        graph = self.graph
         ops, column_a, column_b = graph.op, graph.a, graph.b
         body = self.statements.bodies[statement]
         self._load_inputs(body)
+        texts: dict[int, tuple[str, int]] = {}
+        variable = self._variables.get
 
         def operand(node: int, tightness: int) -> str:
-            found = texts.get(node)
-            if found is None:
-                found = (self.names[node], _ATOM) if node in self.names else self._leaf(node)
-            return found[0] if found[1] >= tightness else f"({found[0]})"
+            name = variable(node)
+            if name is not None:
+                return name
+            text, bound = texts.get(node) or self._leaf(node)
+            return text if bound >= tightness else f"({text})"
 
         for node in body:
             op, a, b = ops[node], column_a[node], column_b[node]
             if op == MUL:
-                texts[node] = f"{operand(a, _PRODUCT)} * {operand(b, _ATOM)}", _PRODUCT
+                # Most operands are variables; the shortcut halves the time of the whole stage.
+                left, right = variable(a) or operand(a, _PRODUCT), variable(b) or operand(b, _ATOM)
+                texts[node] = f"{left} * {right}", _PRODUCT
             elif op == ADD:
                 left, right = operand(a, _SUM), operand(b, _PRODUCT)
                 if right.endswith(" * -1.0"):  # a + (-b) is a - b, to the bit
@@ -94,7 +119,8 @@ class Expressions:
     def leaf(self, node: int) -> str:
         """The text of a constant, an input, an index, or an input chosen by an index."""
         if self.graph.op[node] == INPUT:
-            self._load([self.graph.a[node]])
+            self._load([node])
+            return self._variables[node]
         return self._leaf(node)[0]
 
     def _leaf(self, node: int) -> tuple[str, int]:
@@ -102,11 +128,8 @@ class Expressions:
         op, a, b = graph.op[node], graph.a[node], graph.b[node]
         if op == CONST:
             return repr(graph.constants[a]), _ATOM
-        if op == INPUT:
-            return self._window[a], _ATOM
         if op == INDEX:
-            tensor = graph.indices[self._index_tensor(a)]
-            return self._indices.setdefault(a, f"{tensor.name}{a - tensor.start}"), _ATOM
+            return self._indices.get(a) or self._name_index(a), _ATOM
         if op == EQUAL:
             return f"{self._leaf(a)[0]} == {b}", _CHOICE
         assert op == GATHER
@@ -114,29 +137,44 @@ class Expressions:
         start, name = self._argument(table.base)
         return f"{name}[{table.base - start} + {table.stride} * {self._leaf(a)[0]}]", _ATOM
 
+    def _name_index(self, number: int) -> str:
+        """Gives an index a variable: ``tokens3``, unless that is how values and inputs are called."""
+        place = self._index_tensor(number)
+        name = f"{self._index_arguments[place]}{number - self.graph.indices[place].start}"
+        if _LIKE_A_VALUE.fullmatch(name):
+            name += "_i"
+        self._indices[number] = name = unused(name, self._taken)
+        self._taken.add(name)
+        return name
+
     def _load_inputs(self, body: Sequence[int]) -> None:
-        graph, window = self.graph, self._window
+        graph, variables = self.graph, self._variables
         ops, column_a, column_b = graph.op, graph.a, graph.b
         needed: list[int] = []
         for node in body:
-            for operand in graph.operands(node) if ops[node] == SELECT else (column_a[node], column_b[node]):
-                # A column that is no operand may be mistaken for one here; then an input is loaded in vain, at worst.
-                if ops[operand] == INPUT and operand < node:
-                    needed.append(column_a[operand])
-        if not all(number in window for number in needed):
+            op = ops[node]
+            if A_IS_NODE[op] and ops[column_a[node]] == INPUT:
+                needed.append(column_a[node])
+            if B_IS_NODE[op] and ops[column_b[node]] == INPUT:
+                needed.append(column_b[node])
+            elif op == SELECT:
+                needed += (value for value in graph.lists[column_b[node]] if ops[value] == INPUT)
+        if not all(node in variables for node in needed):
             self._load(needed)
 
-    def _load(self, needed: Sequence[int]) -> None:
-        window = self._window
-        new = sorted({number for number in needed if number not in window})
+    def _load(self, nodes: Sequence[int]) -> None:
+        window, column_a = self._window, self.graph.a
+        new = sorted({column_a[node] for node in nodes} - window.keys())
         if len(window) + len(new) > WINDOW:
             window.clear()
-            new = sorted(set(needed))
-        first = len(window)
-        for place, number in enumerate(new, first):
-            window[number] = f"{self._argument(number)[1][0]}{place}"
-        for run in runs(new):
-            start, name = self._argument(run[0])
+            self.evictions += 1
+            self._variables = dict(self.names)
+            new = sorted({column_a[node] for node in nodes})
+        for place, number in enumerate(new, len(window)):
+            window[number] = unused(f"{self._argument(number)[1][0]}{place}", self._taken)
+        self._variables.update((node, window[column_a[node]]) for node in nodes)
+        by_argument = groupby(new, key=self._argument)
+        for (start, name), run in ((argument, run) for argument, numbers in by_argument for run in runs(list(numbers))):
             names = ", ".join(window[number] for number in run)
             if len(run) == 1:
                 self._loads.append(f"{names} = {name}[{run[0] - start}]")

@@ -1,9 +1,9 @@
 """Form statements: gathers operations that serve one consumer into the expression of that consumer.
 
 In: a clean graph. Out: `Statements`: each is a root operation with the operations folded into it, and stands for one
-assignment in generated code. A sum of products, added up from the left, becomes one expression; so most operations need no name.
-Afterwards every operation that is not a leaf belongs to exactly one statement, and a statement's expression is no longer than
-`LONGEST` operations.
+assignment in generated code. A sum of products, added up from the left, becomes one expression; so most operations
+need no name. Afterwards every operation that is not a leaf belongs to exactly one statement, and a statement's
+expression is no longer than `LONGEST` operations.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .graph import A_IS_NODE, B_IS_NODE, Graph
-from .ops import CONST, EQUAL, GATHER, INDEX, INPUT, OPS, SELECT
+from .ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MAX, MUL, OPS, SELECT
 from .rewrite import count_uses
 
 __all__ = ["LEAVES", "LONGEST", "Statements", "form_statements"]
@@ -22,6 +22,11 @@ LEAVES = frozenset((CONST, INPUT, INDEX, GATHER, EQUAL))
 
 # CPython's compiler recurses into an expression; thousands of nested additions would exhaust its stack.
 LONGEST = 400
+
+# Nor does its tokenizer take more than 200 parentheses inside each other.
+DEEPEST = 60
+
+_FLAT = frozenset((ADD, MUL, MAX))
 
 # Where a spelling mentions an operand twice, the operand must have a name.
 _NAMED_OPERANDS = tuple((row.python.count("{a}") > 1, row.python.count("{b}") > 1) for row in OPS)
@@ -46,12 +51,17 @@ class Statements:
     def operands(self, statement: int) -> list[int]:
         """The roots of other statements that `statement` uses, in order of first use, each once."""
         graph, statement_of = self.graph, self.statement_of
+        op, column_a, column_b = graph.op, graph.a, graph.b
         found: dict[int, None] = {}
         for node in self.bodies[statement]:
-            for operand in graph.operands(node):
-                if statement_of[operand] not in (-1, statement):
-                    found[operand] = None
-        return list(found)
+            code = op[node]
+            if A_IS_NODE[code]:
+                found[column_a[node]] = None
+            if B_IS_NODE[code]:
+                found[column_b[node]] = None
+            elif code == SELECT:
+                found.update(dict.fromkeys(graph.lists[column_b[node]]))
+        return [operand for operand in found if statement_of[operand] not in (-1, statement)]
 
 
 def form_statements(graph: Graph) -> Statements:
@@ -64,23 +74,30 @@ def form_statements(graph: Graph) -> Statements:
     for root in graph.roots():
         is_root[root] = not leaf[op[root]]
     length = [0] * size
+    depth = [0] * size  # at least the number of parentheses around a leaf
     for node in range(size):
         code, a, b = op[node], column_a[node], column_b[node]
         if leaf[code]:
             continue
-        total = 1
+        total, nested = 1, 0
         if A_IS_NODE[code] and not leaf[op[a]]:
-            if uses[a] > 1 or _NAMED_OPERANDS[code][0] or length[a] >= LONGEST:
+            if uses[a] > 1 or _NAMED_OPERANDS[code][0] or length[a] >= LONGEST or depth[a] >= DEEPEST:
                 is_root[a] = 1
-            total += 0 if is_root[a] else length[a]
+            if not is_root[a]:
+                total += length[a]
+                # Sums, products and maxima open no parenthesis for a first operand of their own kind.
+                nested = depth[a] + (code != op[a] or code not in _FLAT)
         if B_IS_NODE[code] and not leaf[op[b]]:
-            if uses[b] > 1 or _NAMED_OPERANDS[code][1] or length[b] >= LONGEST:
+            if uses[b] > 1 or _NAMED_OPERANDS[code][1] or length[b] >= LONGEST or depth[b] >= DEEPEST:
                 is_root[b] = 1
-            total += 0 if is_root[b] else length[b]
+            if not is_root[b]:
+                total += length[b]
+                nested = max(nested, depth[b] + 1)
         elif code == SELECT:
             for value in graph.lists[b]:
                 is_root[value] = not leaf[op[value]]
         length[node] = total
+        depth[node] = nested
     # From the back, each node finds its consumer's statement already known.
     statement_of = [-1] * size
     roots: list[int] = []

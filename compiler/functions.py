@@ -1,15 +1,19 @@
 """What a model written in plain scalars needs beyond the operators: `maximum`, `select` and `scope`.
 
 Each dispatches on the scalars it is given, so the same model runs on plain floats, on the eager ``Value`` and under the
-trace. A type takes part by having a static method ``maximum(values)`` (a scalar) or a method ``select(values)`` (an index).
+trace. A type takes part by having a static method ``maximum(values)`` (a scalar) or a method ``select(values)`` (an
+index).
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 __all__ = ["current_scope", "maximum", "scope", "select"]
+
+_LABEL = re.compile(r"[\w-]*[^\W_][\w-]*")
 
 # The scopes entered at this moment, joined by dots. A trace reads it at every operation.
 _path: ContextVar[str] = ContextVar("microgpt_scope", default="")
@@ -44,8 +48,13 @@ def scope(name: str, number: int | None = None) -> Iterator[None]:
     """Names what is computed inside, for people: ``with scope("layer", 0): ...`` gives ``layer0``.
 
     Scopes nest. They appear in dumps, generated code and drawings and never change a result.
+
+    Raises:
+        ValueError: if the name has anything but letters, digits, ``_`` and ``-``, or neither a letter nor a digit.
     """
     label = name if number is None else f"{name}{number}"
+    if not _LABEL.fullmatch(label):
+        raise ValueError(f"a scope is named with letters, digits, _ and -, not {label!r}")
     outer = _path.get()
     token = _path.set(f"{outer}.{label}" if outer else label)
     try:

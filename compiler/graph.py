@@ -1,9 +1,10 @@
 """The graph: a flat, frozen list of scalar operations. What every pass takes and returns.
 
-A node is its position in the arrays; its operands stand before it, so that the order of the nodes is a topological order and
-dead code, liveness and levels are single scans. What does not fit two integers (constants, rows that an index chooses
-from) stands in side tables. Where a node comes from is carried along by every pass: `origin` says which line of the model in
-which scope, `source` which traced operation, complemented (``~n``) for what `differentiate` added for it.
+A node is its position in the arrays; its operands stand before it, so that the order of the nodes is a topological
+order and dead code, liveness and levels are single scans. What does not fit two integers (constants, rows that an
+index chooses from) stands in side tables. Where a node comes from is carried along by every pass: `origin` says which
+line of the model in which scope, `source` which traced operation, complemented (``~n``) for what `differentiate`
+added for it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,18 @@ from functools import cached_property
 
 from .ops import ADD, CONST, DIV, EQUAL, GATHER, INDEX, INPUT, MAX, MUL, OPS, POW, SELECT, STEP, UNLESS, WHERE, Field
 
-__all__ = ["A_IS_NODE", "B_IS_NODE", "Graph", "GraphBuilder", "IndexTensor", "Origin", "Output", "Scatter", "Table", "Tensor"]
+__all__ = [
+    "A_IS_NODE",
+    "B_IS_NODE",
+    "Graph",
+    "GraphBuilder",
+    "IndexTensor",
+    "Origin",
+    "Output",
+    "Scatter",
+    "Table",
+    "Tensor",
+]
 
 # By operation: whether the integers `a` and `b` of a node are operands.
 A_IS_NODE = tuple(row.a is Field.NODE for row in OPS)
@@ -202,8 +214,8 @@ class Graph:
 class GraphBuilder:
     """A graph in the making. Its methods append a node and return its number.
 
-    `mark` sets the origin and source that nodes get from then on. The columns are plain lists: the hot loops of the trace and of
-    `differentiate` append to them directly.
+    `mark` sets the origin and source that nodes get from then on. The columns are plain lists: the hot loops of the
+    trace and of `differentiate` append to them directly.
     """
 
     name: str
@@ -236,10 +248,8 @@ class GraphBuilder:
 
     @classmethod
     def like(cls, graph: Graph) -> GraphBuilder:
-        """An empty builder with the interface and side tables of `graph`, but for its lists of nodes."""
+        """An empty builder with the interface of `graph`."""
         build = cls(graph.name, graph.inputs, graph.indices, graph.origins)
-        build.constants, build.tables = list(graph.constants), list(graph.tables)
-        build._table_numbers = {table: number for number, table in enumerate(graph.tables)}
         return build
 
     def mark(self, origin: int, source: int) -> None:
@@ -257,6 +267,8 @@ class GraphBuilder:
 
     def const(self, value: float) -> int:
         """A constant; each is kept once (zeros of both signs apart)."""
+        if value != value:
+            value = math.nan  # payloads and signs of NaN are outside the contract, and have no text
         key: object = value if value != 0.0 and value == value else float(value).hex()
         known = self._const_nodes.get(key)
         if known is None:
@@ -329,17 +341,34 @@ class GraphBuilder:
             return nodes[0]
         if all(self.op[node] == INPUT for node in nodes):
             base, stride = self.a[nodes[0]], self.a[nodes[1]] - self.a[nodes[0]]
-            if all(self.a[node] == base + stride * place for place, node in enumerate(nodes)):
+            evenly = all(self.a[node] == base + stride * place for place, node in enumerate(nodes))
+            if evenly and self._in_one_argument(base, self.a[nodes[-1]]):
                 return self.node(GATHER, index, self.table(Table(base, stride, len(nodes))))
         self.lists.append(tuple(nodes))
         return self.node(SELECT, index, len(self.lists) - 1)
 
+    def _in_one_argument(self, *numbers: int) -> bool:
+        """Whether these inputs are elements of the same sequence."""
+        found = {
+            tensor.argument
+            for tensor in self.inputs
+            for number in numbers
+            if tensor.start <= number < tensor.start + tensor.size
+        }
+        return len(found) == 1
+
     def finish(self, outputs: Iterable[Output]) -> Graph:
         """The graph, frozen."""
-        columns = (array("i", column) for column in (self.op, self.a, self.b, self.origin, self.source))
+        op, a, b, origin, source = (
+            array("i", column) for column in (self.op, self.a, self.b, self.origin, self.source)
+        )
         return Graph(
             self.name,
-            *columns,
+            op,
+            a,
+            b,
+            origin,
+            source,
             tuple(self.constants),
             tuple(self.lists),
             tuple(self.tables),

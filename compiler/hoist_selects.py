@@ -1,15 +1,15 @@
 """Hoist selects: ``select(i, [f(x), f(y)])`` becomes ``f(select(i, [x, y]))``, where the values serve nothing else.
 
-In and out: a forward graph. A model chooses one of the probabilities that it computed; after this pass the program computes
-the chosen one alone, and `differentiate` finds every other value of a select in use elsewhere. Exact: the chosen
-value's operations are carried out on the same numbers.
+In and out: a forward graph. A model chooses one of the probabilities that it computed; after this pass the program
+computes the chosen one alone, and `differentiate` finds every other value of a select in use elsewhere. Exact: the
+chosen value's operations are carried out on the same numbers.
 """
 
 from __future__ import annotations
 
 from .graph import A_IS_NODE, B_IS_NODE, Graph, GraphBuilder
-from .ops import INPUT, SELECT
-from .rewrite import Rewritten, count_uses, renumber_outputs
+from .ops import CONST, GATHER, INPUT, OPS, POW, SELECT
+from .rewrite import Rewritten, renumber_outputs
 
 __all__ = ["hoist_selects"]
 
@@ -18,19 +18,41 @@ def hoist_selects(graph: Graph) -> Rewritten:
     """Computes what selects choose from after the choice, where that is all it is for."""
     if not graph.lists:
         return Rewritten(graph, range(len(graph)))
-    uses = count_uses(graph)
+    uses = _uses_with_gradient(graph)
     build = GraphBuilder.like(graph)
     ids: list[int] = []
     for node, (op, a, b) in enumerate(zip(graph.op, graph.a, graph.b, strict=True)):
         build.mark(graph.origin[node], graph.source[node])
         if op == SELECT:
             ids.append(_choose(graph, build, ids, uses, a, graph.lists[b]))
+        elif op == CONST:
+            ids.append(build.const(graph.constants[a]))
+        elif op == GATHER:
+            ids.append(build.node(op, ids[a], build.table(graph.tables[b])))
         else:
             ids.append(build.node(op, ids[a] if A_IS_NODE[op] else a, ids[b] if B_IS_NODE[op] else b))
     return Rewritten(build.finish(renumber_outputs(graph.outputs, ids)), ids)
 
 
-def _choose(graph: Graph, build: GraphBuilder, ids: list[int], uses: list[int], index: int, values: tuple[int, ...]) -> int:
+def _uses_with_gradient(graph: Graph) -> list[int]:
+    """How often each node is an output, or an operand of what hands a gradient on from an output.
+
+    Other uses (a maximum, or what no output needs) take no part in the gradient: there, nothing changes.
+    """
+    uses = [0] * len(graph)
+    for root in graph.roots():
+        uses[root] += 1
+    for node in range(len(graph) - 1, -1, -1):
+        op = graph.op[node]
+        if uses[node] and (op == SELECT or OPS[op].derivative is not None):
+            for operand in graph.operands(node):
+                uses[operand] += 1
+    return uses
+
+
+def _choose(
+    graph: Graph, build: GraphBuilder, ids: list[int], uses: list[int], index: int, values: tuple[int, ...]
+) -> int:
     """The new node for ``select(index, values)``. Descends as long as the values are alike and used only here."""
     # Two visits to each tuple of values: the first finds its operands, the second, once they are there, builds it.
     built: dict[tuple[int, ...], int] = {}
@@ -41,6 +63,7 @@ def _choose(graph: Graph, build: GraphBuilder, ids: list[int], uses: list[int], 
         alike = (
             op not in (INPUT, SELECT)
             and (A_IS_NODE[op] or B_IS_NODE[op])
+            and (op != POW or len({graph.b[value] for value in tuple_}) == 1)  # an exponent stays a constant
             and len(set(tuple_)) == len(tuple_)
             and all(graph.op[value] == op and uses[value] == 1 for value in tuple_)
         )
@@ -60,5 +83,3 @@ def _choose(graph: Graph, build: GraphBuilder, ids: list[int], uses: list[int], 
         built[tuple_] = build.node(op, a, b)
         stack.pop()
     return built[values]
-
-

@@ -1,12 +1,11 @@
-"""Interpret: carries out a graph node by node. This is what a graph means; every backend is compared to it, bit for bit."""
+"""Interpret: carries out a graph node by node. This is what a graph means; all backends are compared to it, as bits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .graph import Graph
+from .graph import A_IS_NODE, B_IS_NODE, Graph
 from .ops import CONST, GATHER, INDEX, INPUT, OPS, SELECT
-from .graph import A_IS_NODE, B_IS_NODE
 
 __all__ = ["evaluate_nodes", "interpret"]
 

@@ -1,24 +1,24 @@
 """Names for values in generated code, made from the scopes of the model: ``p3_l0_h2_scores_5``.
 
-A numbered scope is shortened to its first letter; what `differentiate` added begins with ``d_``; the last number counts the
-values of that scope. Deterministic: names follow from the graph alone.
+A numbered scope is shortened to its first letter; what `differentiate` added begins with ``d_``; the last number
+counts the values of that scope. Deterministic: names follow from the graph alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from .graph import Graph
 
-__all__ = ["value_names"]
+__all__ = ["identifier", "unused", "value_names"]
 
-_NUMBERED = re.compile(r"([A-Za-z])[A-Za-z_]*?(\d+)")
+_NUMBERED = re.compile(r"([A-Za-z])[A-Za-z_]*?([0-9]+)")
 _OTHER = re.compile(r"\W+", re.ASCII)
 
 
-def value_names(graph: Graph, nodes: Sequence[int]) -> dict[int, str]:
-    """A Python and C identifier for each of `nodes`, all different."""
+def value_names(graph: Graph, nodes: Sequence[int], taken: Container[str] = ()) -> dict[int, str]:
+    """A Python and C identifier for each of `nodes`, all different and none of those `taken`."""
     prefixes = [_prefix(origin.scope or origin.function) for origin in graph.origins]
     counts: dict[str, int] = {}
     names: dict[int, str] = {}
@@ -27,14 +27,26 @@ def value_names(graph: Graph, nodes: Sequence[int]) -> dict[int, str]:
         if graph.source[node] < 0:
             prefix = f"d_{prefix}"
         counts[prefix] = number = counts.get(prefix, -1) + 1
-        names[node] = f"{prefix}_{number}"
+        names[node] = unused(f"{prefix}_{number}", taken)
     return names
+
+
+def unused(name: str, taken: Container[str]) -> str:
+    """`name`, with underscores behind it if it is taken."""
+    while name in taken:
+        name += "_"
+    return name
+
+
+def identifier(text: str) -> str:
+    """`text` with everything that cannot stand in an identifier replaced; never empty."""
+    plain = _OTHER.sub("_", text).strip("_") or "value"
+    return plain if plain[0].isalpha() else f"v{plain}"
 
 
 def _prefix(scope: str) -> str:
     parts = []
     for part in scope.split("."):
         numbered = _NUMBERED.fullmatch(part)
-        parts.append(numbered[1] + numbered[2] if numbered else _OTHER.sub("_", part).strip("_") or "value")
-    joined = "_".join(parts)
-    return joined if joined[0].isalpha() else f"v{joined}"
+        parts.append(numbered[1] + numbered[2] if numbered else identifier(part))
+    return "_".join(parts)

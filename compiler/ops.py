@@ -1,11 +1,11 @@
 """The table of operations: a row each, with all that the compiler knows of it.
 
-Every stage walks this table instead of naming operations: the trace, the interpreter (column `evaluate`), `differentiate`
-(column `derivative`), the emitters (columns `python` and `c`), the text form and the verifier (columns `a`, `b`, `result`).
-Adding an operation is adding a row, and a method where the user is to call it.
+Every stage walks this table instead of naming operations: the trace, the interpreter (column `evaluate`),
+`differentiate` (column `derivative`), the emitters (columns `python` and `c`), the text form and the verifier
+(columns `a`, `b`, `result`). Adding an operation is adding a row, and a method where the user is to call it.
 
-A node of a graph has an operation and two integers, `a` and `b`. What each integer means is the row's to say: a node (the
-operand), an entry of one of the graph's side tables, a plain number, or nothing.
+A node of a graph has an operation and two integers, `a` and `b`. What each integer means is the row's to say: a node
+(the operand), an entry of one of the graph's side tables, a plain number, or nothing.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ class Type(Enum):
 # A local gradient of exactly one: the contribution is the gradient itself, and no product need be recorded.
 ONE = -1
 
-# From a builder, a node and its two fields to the local gradient of each operand: a node, `ONE`, or None for no gradient.
+# From a builder, a node and its two fields to the local gradient of each operand: a node, `ONE`, or None for no
+# gradient.
 Derivative = Callable[["GraphBuilder", int, int, int], tuple[int | None, int | None]]
 
 
@@ -122,16 +123,21 @@ OPS: tuple[Op, ...] = (
        "exponential({a})", "exp({a})", _LIBM, python_raising="exp({a})"),
     Op("relu", _N, _NO, (_R,), _R, arithmetic.rectify, lambda build, node, a, b: (build.step(a), None),
        "({a} if {a} > 0.0 else 0.0)", "({a} > 0.0 ? {a} : 0.0)", _CHOICE),
-    Op("step", _N, _NO, (_R,), _R, arithmetic.step, None, "(1.0 if {a} > 0.0 else 0.0)", "({a} > 0.0 ? 1.0 : 0.0)", _CHOICE),
+    Op("step", _N, _NO, (_R,), _R, arithmetic.step, None,
+       "(1.0 if {a} > 0.0 else 0.0)", "({a} > 0.0 ? 1.0 : 0.0)", _CHOICE),
     Op("max", _N, _N, (_R, _R), _R, arithmetic.larger, None, "max({a}, {b})", "({b} > {a} ? {b} : {a})", _CHOICE),
     Op("equal", _N, Field.NUMBER, (_I,), _F, lambda a, b: a == b, None, "{a} == {b}", "{a} == {b}", _CHOICE),
     Op("where", _N, _N, (_F, _R), _R, lambda a, b: b if a else 0.0,
-       lambda build, node, a, b: (None, build.where(a, build.const(1.0))), "{b} if {a} else 0.0", "({a} ? {b} : 0.0)", _CHOICE),
+       lambda build, node, a, b: (None, build.where(a, build.const(1.0))),
+       "{b} if {a} else 0.0", "({a} ? {b} : 0.0)", _CHOICE),
     Op("unless", _N, _N, (_F, _R), _R, lambda a, b: 0.0 if a else b,
-       lambda build, node, a, b: (None, build.unless(a, build.const(1.0))), "0.0 if {a} else {b}", "({a} ? 0.0 : {b})", _CHOICE),
+       lambda build, node, a, b: (None, build.unless(a, build.const(1.0))),
+       "0.0 if {a} else {b}", "({a} ? 0.0 : {b})", _CHOICE),
     Op("select", _N, Field.LIST, (_I,), _R, None, None, "({b})[{a}]", "{b}", _CHOICE),
 )  # fmt: skip
 
 OPS_BY_NAME = {row.name: code for code, row in enumerate(OPS)}
 
-(CONST, INPUT, INDEX, GATHER, ADD, MUL, DIV, POW, LOG, EXP, RELU, STEP, MAX, EQUAL, WHERE, UNLESS, SELECT) = range(len(OPS))
+(CONST, INPUT, INDEX, GATHER, ADD, MUL, DIV, POW, LOG, EXP, RELU, STEP, MAX, EQUAL, WHERE, UNLESS, SELECT) = range(
+    len(OPS)
+)

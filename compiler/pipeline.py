@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from .allocate import allocate
 from .differentiate import differentiate
@@ -26,16 +27,24 @@ from .schedule import schedule
 from .simplify import simplify
 from .verify import verify
 
-__all__ = ["GRAPH_STAGES", "PYTHON_STAGES", "Observer", "Stage", "compile_graph", "compile_python", "compile_python_map"]
+__all__ = [
+    "GRAPH_STAGES",
+    "PYTHON_STAGES",
+    "Observer",
+    "Stage",
+    "compile_graph",
+    "compile_python",
+    "compile_python_map",
+]
 
-GRAPH_STAGES: tuple[Callable[[Graph], Rewritten], ...] = (
+GRAPH_STAGES: tuple[Callable[..., Rewritten], ...] = (
     hoist_selects,
     differentiate,
     simplify,
     merge_equal_nodes,
     remove_dead_nodes,
 )
-PYTHON_STAGES: tuple[Callable[[Any], Any], ...] = (form_statements, schedule, allocate, emit_python)
+PYTHON_STAGES: tuple[Callable[..., Any], ...] = (form_statements, schedule, allocate, emit_python)
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,8 @@ class Stage:
 
 
 Observer = Callable[[Stage], None]
+
+T = TypeVar("T")
 
 
 def compile_graph(
@@ -74,23 +85,25 @@ def compile_graph(
     if check:
         verify(graph)
     for stage in GRAPH_STAGES:
-        if stage is differentiate:
-            if gradient is None:
-                continue
-            graph = _timed(stage.__name__, lambda graph=graph: differentiate(graph, gradient).graph, observe)
-        else:
-            graph = _timed(stage.__name__, lambda graph=graph, stage=stage: stage(graph).graph, observe)
+        if stage is differentiate and gradient is None:
+            continue
+        further = (gradient,) if stage is differentiate else ()
+        graph = _timed(stage.__name__, partial(_graph_of, stage, graph, *further), observe)
         if check:
             verify(graph)
     return graph
+
+
+def _graph_of(stage: Callable[..., Rewritten], *arguments: Any) -> Graph:
+    return stage(*arguments).graph
 
 
 def compile_python(graph: Graph, observe: Observer | None = None, heading: Sequence[str] = ()) -> str:
     """The Python module that carries out a clean graph."""
     product: Any = graph
     for stage in PYTHON_STAGES:
-        extra = (heading,) if stage is emit_python else ()
-        product = _timed(stage.__name__, lambda product=product, stage=stage, extra=extra: stage(product, *extra), observe)
+        further = (heading,) if stage is emit_python else ()
+        product = _timed(stage.__name__, partial(stage, product, *further), observe)
     return str(product)
 
 
@@ -99,7 +112,7 @@ def compile_python_map(graph: Graph, mapped: Sequence[str], heading: Sequence[st
     return emit_python_map(form_statements(graph), mapped, heading)
 
 
-def _timed(name: str, run: Callable[[], Any], observe: Observer | None) -> Any:
+def _timed(name: str, run: Callable[[], T], observe: Observer | None) -> T:
     start = time.perf_counter()
     with _no_collection():
         product = run()

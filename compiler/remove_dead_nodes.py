@@ -5,6 +5,8 @@ In and out: any graph; afterwards every node is needed by an output. Exact: what
 
 from __future__ import annotations
 
+from itertools import accumulate, compress
+
 from .graph import A_IS_NODE, B_IS_NODE, Graph, GraphBuilder
 from .ops import CONST, GATHER, SELECT
 from .rewrite import Rewritten, renumber_outputs
@@ -15,30 +17,23 @@ __all__ = ["remove_dead_nodes"]
 def remove_dead_nodes(graph: Graph) -> Rewritten:
     """Keeps what the outputs need, in the same order."""
     needed = needed_nodes(graph)
+    ids = [place - 1 if keep else -1 for keep, place in zip(needed, accumulate(needed), strict=True)]
     build = GraphBuilder(graph.name, graph.inputs, graph.indices, graph.origins)
-    constant_numbers: dict[int, int] = {}
-    ids: list[int] = []
-    rows = zip(graph.op, graph.a, graph.b, graph.origin, graph.source, needed, strict=True)
-    for op, a, b, origin, source, keep in rows:
-        if not keep:
-            ids.append(-1)
-            continue
-        build.current_origin, build.current_source = origin, source
-        if A_IS_NODE[op]:
-            a = ids[a]
-        elif op == CONST:
-            number = constant_numbers.setdefault(a, len(build.constants))
-            if number == len(build.constants):
-                build.constants.append(graph.constants[a])
-            a = number
-        if B_IS_NODE[op]:
-            b = ids[b]
-        elif op == SELECT:
-            build.lists.append(tuple(ids[value] for value in graph.lists[b]))
-            b = len(build.lists) - 1
+    build.op, column_a, column_b, build.origin, build.source = (
+        list(compress(column, needed)) for column in (graph.op, graph.a, graph.b, graph.origin, graph.source)
+    )
+    build.a = [ids[a] if A_IS_NODE[op] else a for op, a in zip(build.op, column_a, strict=True)]
+    build.b = [ids[b] if B_IS_NODE[op] else b for op, b in zip(build.op, column_b, strict=True)]
+    constants: dict[int, int] = {}
+    for node, op in enumerate(build.op):
+        if op == CONST:
+            build.a[node] = constants.setdefault(column_a[node], len(constants))
         elif op == GATHER:
-            b = build.table(graph.tables[b])
-        ids.append(build.node(op, a, b))
+            build.b[node] = build.table(graph.tables[column_b[node]])
+        elif op == SELECT:
+            build.lists.append(tuple(ids[value] for value in graph.lists[column_b[node]]))
+            build.b[node] = len(build.lists) - 1
+    build.constants = [graph.constants[number] for number in constants]
     return Rewritten(build.finish(renumber_outputs(graph.outputs, ids)), ids)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from .graph import A_IS_NODE, B_IS_NODE, Graph, GraphBuilder, Output, Scatter
-from .ops import SELECT
+from .ops import CONST, GATHER, SELECT
 
 __all__ = ["Rewritten", "Rule", "count_uses", "renumber_outputs", "rewrite"]
 
@@ -23,15 +23,21 @@ class Rewritten(NamedTuple):
     ids: Sequence[int]
 
 
-# From the builder of the new graph and an operation on its nodes to the node that stands for it; None to append it as it is.
+# From the builder of the new graph and an operation on its nodes to the node that stands for it; None to append it as
+# it is.
 Rule = Callable[[GraphBuilder, int, int, int], int | None]
 
 
 def rewrite(graph: Graph, rule: Rule) -> Rewritten:
-    """Copies `graph` operation by operation, with a say for `rule` in each. A select's `b` is the new list's number."""
+    """Copies `graph` operation by operation, with a say for `rule` in each. A select's `b` is the new list's number.
+
+    Equal constants become one; `rule` is not asked about them.
+    """
     build = GraphBuilder.like(graph)
     ids: list[int] = []
-    node = build.node
+    # Nearly every operation is copied as it is, so that is done here, without a call.
+    append_op, append_a, append_b = build.op.append, build.a.append, build.b.append
+    append_origin, append_source = build.origin.append, build.source.append
     for op, a, b, origin, source in zip(graph.op, graph.a, graph.b, graph.origin, graph.source, strict=True):
         build.current_origin, build.current_source = origin, source
         if A_IS_NODE[op]:
@@ -41,8 +47,21 @@ def rewrite(graph: Graph, rule: Rule) -> Rewritten:
         elif op == SELECT:
             build.lists.append(tuple(ids[value] for value in graph.lists[b]))
             b = len(build.lists) - 1
+        elif op == GATHER:
+            b = build.table(graph.tables[b])
+        elif op == CONST:
+            ids.append(build.const(graph.constants[a]))
+            continue
         new = rule(build, op, a, b)
-        ids.append(node(op, a, b) if new is None else new)
+        if new is None:
+            ids.append(len(build.op))
+            append_op(op)
+            append_a(a)
+            append_b(b)
+            append_origin(origin)
+            append_source(source)
+        else:
+            ids.append(new)
     return Rewritten(build.finish(renumber_outputs(graph.outputs, ids)), ids)
 
 

@@ -1,8 +1,8 @@
 """Schedule: puts statements in the order in which generated code carries them out.
 
 In: `Statements`. Out: a `Schedule`: the blocks of the coarse graph in a topological order, and within each block the
-statements that read the same inputs next to each other, so that a row of weights is read once for all that use it. The order
-depends on nothing but the graph.
+statements that read the same inputs next to each other, so that a row of weights is read once for all that use it.
+The order depends on nothing but the graph.
 """
 
 from __future__ import annotations

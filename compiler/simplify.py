@@ -1,14 +1,15 @@
 """Simplify: replaces operations whose result is known, or is one of their operands, by that.
 
-In and out: any graph. Only what keeps every bit is done: IEEE 754 guarantees ``x * 1 == x`` and ``x + 0 == x`` (up to the
-sign of a zero, which is outside the contract), and constants are folded with the arithmetic that the program would use.
-Not done, since it would change bits: reassociation, ``x**2`` to ``x*x``, ``x**-1`` to ``1/x``, ``x*0`` to 0 (NaN).
+In and out: any graph. Only what keeps every bit is done: IEEE 754 guarantees ``x * 1 == x`` and ``x + 0 == x`` (up to
+the sign of a zero, which is outside the contract), and constants are folded with the arithmetic that the program
+would use. Not done, since it would change bits: reassociation, ``x**2`` to ``x*x``, ``x**-1`` to ``1/x``, ``x*0`` to
+0 (NaN).
 """
 
 from __future__ import annotations
 
 from .graph import A_IS_NODE, B_IS_NODE, Graph, GraphBuilder
-from .ops import ADD, CONST, DIV, MUL, OPS, POW, UNLESS, WHERE
+from .ops import ADD, CONST, DIV, MAX, MUL, OPS, POW, UNLESS, WHERE
 from .rewrite import Rewritten, rewrite
 
 __all__ = ["simplify"]
@@ -23,8 +24,8 @@ def _rule(build: GraphBuilder, op: int, a: int, b: int) -> int | None:
     ops = build.op
     a_known = A_IS_NODE[op] and ops[a] == CONST
     b_known = B_IS_NODE[op] and ops[b] == CONST
-    if op == CONST:
-        return build.const(build.constants[a])
+    if op == MAX and a == b:
+        return a
     if not a_known and not b_known:
         return None
     if a_known and (b_known or not B_IS_NODE[op]):

@@ -7,8 +7,8 @@
     %17 = mul %3, %9                ; 3 <- %1204         gpt.py:41 layer0.query
     output loss = %17
 
-A number is written as C's ``%a`` does, so that no bit is lost. Behind ``;`` stand the node's origin and the traced operation it
-comes from (``~`` for what `differentiate` added for it); what follows that is for people.
+A number is written as C's ``%a`` does, so that no bit is lost. Behind ``;`` stand the node's origin and the traced
+operation it comes from (``~`` for what `differentiate` added for it); what follows that is for people.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def _lines(graph: Graph) -> Iterator[str]:
     for index in graph.indices:
         yield f"index {index.name} {index.count} < {index.limit}"
     for number, origin in enumerate(graph.origins):
-        yield f"origin {number} = {origin.file}:{origin.line} {origin.scope or '-'} {origin.function} {origin.module or '-'}"
+        place = f"{origin.file}:{origin.line} {origin.scope or '-'} {origin.function} {origin.module or '-'}"
+        yield f"origin {number} = {place}"
     for node in range(len(graph)):
         yield format_node(graph, node)
     for output in graph.outputs:
@@ -99,7 +100,9 @@ def parse(text: str) -> Graph:
             _parse_node(build, OPS_BY_NAME.get(node[2]), node[3], f"line {number}: {line!r}")
         elif match := _INPUT.fullmatch(line):
             start = inputs[-1].start + inputs[-1].size if inputs else 0
-            inputs.append(Tensor(match[1], match[2], start, tuple(int(extent) for extent in match[3].split(",") if extent)))
+            inputs.append(
+                Tensor(match[1], match[2], start, tuple(int(extent) for extent in match[3].split(",") if extent))
+            )
         elif match := _INDEX.fullmatch(line):
             start = indices[-1].start + indices[-1].count if indices else 0
             indices.append(IndexTensor(match[1], start, int(match[2]), int(match[3])))

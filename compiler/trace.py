@@ -1,8 +1,8 @@
 """Trace: runs the user's function once on symbolic scalars and records every operation as a node of a graph.
 
-In: a function of lists of scalars and of indices. Out: a `Graph` with a node for each operation in the order in which Python
-carried them out, each with the source line and scope it came from. What cannot be recorded (reading a value into control
-flow, an unknown operation) is an error that names the user's line.
+In: a function of lists of scalars and of indices. Out: a `Graph` with a node for each operation in the order in which
+Python carried them out, each with the source line and scope it came from. What cannot be recorded (reading a value
+into control flow, an unknown operation) is an error that names the user's line.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["TracedIndex", "TracedNumber", "TracedScalar", "trace", "trace_twice"
 # From the inputs and the indices by name to the results by name.
 Traceable = Callable[[Mapping[str, list[Any]], Mapping[str, list[Any]]], Mapping[str, Sequence[Any]]]
 
-_HERE = globals()
+_HERE, _FUNCTIONS = globals(), current_scope.__globals__
 
 
 def trace(
@@ -38,12 +38,12 @@ def trace(
     """Records one run of `function`.
 
     Args:
-        function: is called with two mappings, from argument names to flat lists of scalars and of indices, and returns its
-            results by name.
+        function: is called with two mappings, from argument names to flat lists of scalars and of indices, and
+            returns its results by name.
         name: of the graph.
         inputs, indices: the arguments, numbered without gaps.
-        scalar: `TracedScalar`, whose ``/`` is that of the eager autograd (``a * b**-1``), or `TracedNumber`, whose ``/`` is
-            Python's own division of floats.
+        scalar: `TracedScalar`, whose ``/`` is that of the eager autograd (``a * b**-1``), or `TracedNumber`, whose
+            ``/`` is Python's own division of floats.
 
     Raises:
         TraceError: if the function cannot be recorded.
@@ -54,7 +54,9 @@ def trace(
         block = arguments.setdefault(tensor.argument, [])
         block += (recorder.scalar(recorder, recorder.input(tensor.start + offset)) for offset in range(tensor.size))
     numbers: dict[str, list[Any]] = {
-        tensor.name: [TracedIndex(recorder, tensor, recorder.index(tensor.start + place)) for place in range(tensor.count)]
+        tensor.name: [
+            TracedIndex(recorder, tensor, recorder.index(tensor.start + place)) for place in range(tensor.count)
+        ]
         for tensor in indices
     }
     results = function(arguments, numbers)
@@ -76,8 +78,8 @@ def trace_twice(*arguments: Any, **options: Any) -> Graph:
         if rows[0] != rows[1]:
             where = first if node < len(first) else second
             raise TraceError(
-                f"the function computes something else each time it is traced: operation {node} is {rows[0]} at first and "
-                f"{rows[1]} then ({where.origins[where.origin[node]]}); let it depend on its arguments alone"
+                f"the function computes something else each time it is traced: operation {node} is {rows[0]} at "
+                f"first and {rows[1]} then ({where.origins[where.origin[node]]}); let it depend on its arguments alone"
             )
     raise TraceError("the function returns something else each time it is traced; let it depend on its arguments alone")
 
@@ -145,9 +147,9 @@ class _Recorder:
 
 
 def user_frame() -> FrameType:
-    """The innermost frame outside this module."""
+    """The innermost frame outside this module and `functions`, whose rules stand between the user and us."""
     frame = sys._getframe(1)
-    while frame.f_globals is _HERE:
+    while frame.f_globals is _HERE or frame.f_globals is _FUNCTIONS:
         assert frame.f_back is not None
         frame = frame.f_back
     return frame
@@ -156,9 +158,6 @@ def user_frame() -> FrameType:
 def fail(problem: str) -> NoReturn:
     """Raises a `TraceError` that names the user's line."""
     frame = user_frame()
-    # A rule of `functions` stands between the user and us; the user's line is the one that called it.
-    while frame.f_globals.get("__name__") == current_scope.__module__ and frame.f_back is not None:
-        frame = frame.f_back
     path, line = frame.f_code.co_filename, frame.f_lineno
     text = linecache.getline(path, line).strip()
     raise TraceError(f"{PurePath(path).name}:{line}: {problem}" + (f"  [{text}]" if text else ""))
@@ -180,11 +179,16 @@ class _Traced:
     __slots__ = ()
 
     __bool__ = _refuse(
-        "a traced value was used as a condition; its value is only known when the program runs: use relu(), maximum() or select()"
+        "a traced value was used as a condition; its value is only known when the program runs: use relu(), maximum() "
+        "or select()"
     )
     __lt__ = __le__ = __gt__ = __ge__ = _refuse(
         "traced values were compared; their values are only known when the program runs: use relu() or maximum()"
     )
+    __eq__ = __ne__ = _refuse(
+        "traced values were tested for equality; their values are only known when the program runs: use select()"
+    )
+    __hash__ = object.__hash__
     __float__ = __int__ = __round__ = __trunc__ = __floor__ = __ceil__ = __complex__ = _refuse(
         f"a traced value was read as a plain number (by a function of math?); {_KNOWN}"
     )
@@ -199,7 +203,9 @@ class _Traced:
         if name.startswith("__"):
             raise AttributeError(name)
         if name in ("data", "grad"):
-            fail(f"a traced value was read (.{name}); its value is only known when the program runs: use maximum() or select()")
+            fail(
+                f"a traced value was read (.{name}), but is only known when the program runs: use maximum() or select()"
+            )
         fail(f"there is no operation {name!r}; {_KNOWN}")
 
 
@@ -244,29 +250,30 @@ class TracedScalar(_Traced):
         return self * -1
 
     def __sub__(self, other: Any) -> TracedScalar:
-        return self + (-other)
+        return self.__add__(-other)
 
     def __truediv__(self, other: Any) -> TracedScalar:
-        return self * (other**-1 if isinstance(other, TracedScalar) else _inverse(other))
+        return self.__mul__(other**-1 if isinstance(other, TracedScalar) else _inverse(other))
 
     def __radd__(self, other: Any) -> TracedScalar:
-        return self + other
+        return self.__add__(other)
 
     def __rmul__(self, other: Any) -> TracedScalar:
-        return self * other
+        return self.__mul__(other)
 
     def __rsub__(self, other: Any) -> TracedScalar:
-        return -self + other
+        return self.__neg__().__add__(other)
 
     def __rtruediv__(self, other: Any) -> TracedScalar:
-        return self**-1 * other
+        return self.__pow__(-1).__mul__(other)
 
     @staticmethod
     def maximum(values: Sequence[Any]) -> TracedScalar:
         """The largest of `values`, as a constant through which no gradient flows."""
         recorder = next(value.recorder for value in values if isinstance(value, TracedScalar))
         largest = recorder.operand(values[0])
-        for value in values[1:]:
+        # One value alone is compared to itself: the operation is what keeps gradients from flowing.
+        for value in values[1:] or values:
             largest = recorder.record(MAX, largest, recorder.operand(value)).node
         return recorder.scalar(recorder, largest)
 
@@ -291,8 +298,8 @@ class TracedIndex(_Traced):
     def __init__(self, recorder: _Recorder, tensor: IndexTensor, node: int) -> None:
         self.recorder, self.name, self.limit, self.node = recorder, tensor.name, tensor.limit, node
 
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __pow__ = __neg__ = _refuse(
-        "an index cannot be computed with; it can only choose, through select(values, index)"
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __pow__ = __neg__ = (
+        _refuse("an index cannot be computed with; it can only choose, through select(values, index)")
     )
 
     def select(self, values: Sequence[Any]) -> Any:

@@ -1,8 +1,9 @@
-"""Verify: checks that a graph keeps the rules that every stage relies on. Always on in tests; ``verify=True`` elsewhere.
+"""Verify: checks that a graph keeps the rules that every stage relies on. Always on in tests; ``verify=True``
+elsewhere.
 
-The rules: the columns are equally long; every integer of a node refers to something that exists, and operands stand before their
-user and have the type that its row of the table asks for; exponents are constants; a select or a gather has a value for
-every value of its index; outputs and scatters refer to real numbers and to elements that exist.
+The rules: the columns are equally long; every integer of a node refers to something that exists, and operands stand
+before their user and have the type that its row of the table asks for; exponents are constants; a select or a gather
+has a value for every value of its index; outputs and scatters refer to real numbers and to elements that exist.
 """
 
 from __future__ import annotations

@@ -4,9 +4,11 @@ In: a forward graph and a result. Out: a `Walk`, whose places in reverse are the
 on. The eager walk is depth-first from the result, operands in order, each operation after its operands. The order of
 the places decides the order in which contributions to one gradient are added, and so the bits of every sum.
 
-A select is transparent to the eager walk: its consumer's operand IS the chosen value. Which value that is, is only known when the
-program runs, and the chosen one is visited earlier than it would have been otherwise. The walk is still static if
-all values of a select are computed alike: then it visits the *group* of all values as one place (the place of the chosen one), and
+A select is transparent to the eager walk: its consumer's operand IS the chosen value. Which value that is, is only
+known when the program runs, and the chosen one is visited earlier than it would have been otherwise. The walk is
+still static if all values of a select are computed alike: then it visits the *group* of all values as one place (the
+place of the
+    chosen one), and
 each value again by the way, if there is one, on which it is reached without the select (the place of those not chosen).
 """
 
@@ -68,7 +70,8 @@ def walk(graph: Graph, result: int, differentiable: bytearray) -> Walk:
     """
     op, column_a, column_b, size = graph.op, graph.a, graph.b, len(graph)
     found = Walk([], [], {})
-    # Inputs have no operands to hand anything on to, so they need no place; neither does what no gradient flows through.
+    # Inputs have no operands to hand anything on to, so they need no place; neither does what no gradient flows
+    # through.
     leaf = [OPS[code].derivative is None and code != SELECT for code in range(len(OPS))]
     waiting = bytearray(flag and not leaf[code] for code, flag in zip(op, differentiable, strict=True))
     group_numbers: dict[Group, int] = {}
@@ -94,8 +97,8 @@ def walk(graph: Graph, result: int, differentiable: bytearray) -> Walk:
         alike = all(waiting[node] and op[node] == code and node not in found.group_of for node in nodes)
         if not alike or code == SELECT or len(set(nodes)) != len(nodes):
             raise CompileError(
-                f"{graph.origins[graph.origin[select]]}: the gradient of this select() has no fixed order, because the values "
-                "it chooses from are not all computed in the same way; select among inputs or among alike results"
+                f"{graph.origins[graph.origin[select]]}: the gradient of this select() has no fixed order, because the "
+                "values it chooses from are not all computed in the same way; select among inputs or alike results"
             )
         number = group_numbers[group] = len(found.groups)
         found.groups.append(group)

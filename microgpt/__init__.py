@@ -1,0 +1,64 @@
+"""microgpt: a compiler for scalar autograd.
+
+    import microgpt
+
+    def bowl(x, y):
+        return (x - 1) ** 2 + (x * y).exp()
+
+    value_and_gradient = microgpt.compile(bowl, 0.0, 0.0)
+    value, (dx, dy) = value_and_gradient(0.5, 2.0)
+
+`compile` records the function once as a static graph, differentiates and optimises the graph, and runs generated code
+from then on. `Value` is the same arithmetic without compiling: an eager autograd, and the oracle that compiled
+programs equal bit for bit.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .compiler.errors import CompileError, TraceError
+    from .compiler.functions import maximum, scope, select
+    from .runtime.function import CompiledFunction, index
+    from .runtime.function import compile_function as compile
+    from .runtime.value import Value
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CompileError",
+    "CompiledFunction",
+    "TraceError",
+    "Value",
+    "compile",
+    "index",
+    "maximum",
+    "scope",
+    "select",
+]
+
+# Where each name of the public API lives. Looked up when first used, so that the command line starts fast.
+_HOMES = {
+    "CompileError": "compiler.errors",
+    "CompiledFunction": "runtime.function",
+    "TraceError": "compiler.errors",
+    "Value": "runtime.value",
+    "compile": "runtime.function",
+    "index": "runtime.function",
+    "maximum": "compiler.functions",
+    "scope": "compiler.functions",
+    "select": "compiler.functions",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f".{_HOMES[name]}", __name__)
+    value = getattr(module, "compile_function" if name == "compile" else name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

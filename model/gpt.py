@@ -1,8 +1,9 @@
 """The GPT, written once, in plain scalars. The same lines run eagerly and under the trace.
 
-A scalar is anything with ``+ - * / **``, ``log``, ``exp`` and ``relu``. What else the model needs comes in as `ops`: the
-largest of some scalars, the choice of one by an index, and names for what is computed. A vector is a list of scalars, a
-matrix a list of rows; `Weights` maps names to matrices. After GPT-2, with RMSNorm for LayerNorm, no biases, and ReLU for GELU.
+A scalar is anything with ``+ - * / **``, ``log``, ``exp`` and ``relu``. What else the model needs comes in as `ops`:
+the largest of some scalars, the choice of one by an index, and names for what is computed. A vector is a list of
+scalars, a matrix a list of rows; `Weights` maps names to matrices. After GPT-2, with RMSNorm for LayerNorm, no
+biases, and ReLU for GELU.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,7 @@
 """Backends: the ways to carry out a model. Each gives the same bits; they differ in speed.
 
-A backend trains (some steps at a time) and tells what comes next. The rest of the runtime does not know which one it uses.
+A backend trains (some steps at a time) and tells what comes next. The rest of the runtime does not know which one it
+uses.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Protocol
 from ..compiler import functions
 from ..model import adam, gpt
 from ..model.config import AdamConfig, GPTConfig
-from .library import Library, Recipe
+from .library import Library
+from .recipe import Recipe
 from .value import Value
 
 __all__ = ["Backend", "Document", "EagerBackend", "PythonBackend", "State", "split_document"]
@@ -67,7 +69,7 @@ class Backend(Protocol):
     def next_token(
         self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]
     ) -> list[float]:
-        """The probability of each token after `token`; `cache`, empty at first, grows by what this position leaves behind."""
+        """The probability of each token after `token`; `cache`, empty at first, grows by what this position adds."""
 
 
 class PythonBackend:
@@ -132,7 +134,9 @@ class EagerBackend:
             constants = adam.step_constants(self.optimizer, state.step, num_steps)
             lanes = zip(state.parameters, gradient, state.first_moment, state.second_moment, strict=True)
             results = [adam.update(self.optimizer, *lane, *constants) for lane in lanes]
-            state.parameters, state.first_moment, state.second_moment = (list(column) for column in zip(*results, strict=True))
+            state.parameters, state.first_moment, state.second_moment = (
+                list(column) for column in zip(*results, strict=True)
+            )
             state.step += 1
             losses.append(loss)
         return losses

@@ -48,7 +48,8 @@ def training_graph(config: GPTConfig, length: int) -> Graph:
 def inference_graph(config: GPTConfig, position: int) -> Graph:
     """One step of sampling: ``probabilities, entry (parameters, temperature, cache, token)``.
 
-    ``cache`` holds, for each earlier position and layer, the key and the value vector; ``entry`` is what this position adds.
+    ``cache`` holds, for each earlier position and layer, the key and the value vector; ``entry`` is what this
+    position adds.
     """
     width = config.n_embd
 
@@ -70,7 +71,9 @@ def inference_graph(config: GPTConfig, position: int) -> Graph:
     start = config.parameter_count
     tensors.append(Tensor("temperature", "temperature", start, ()))
     tensors.append(Tensor("cache", "cache", start + 1, (position, config.n_layer, 2, width)))
-    return trace(function, f"gpt_inference_position{position}", tensors, [IndexTensor("token", 0, 1, config.vocab_size)])
+    return trace(
+        function, f"gpt_inference_position{position}", tensors, [IndexTensor("token", 0, 1, config.vocab_size)]
+    )
 
 
 def optimizer_graph(config: AdamConfig) -> Graph:
@@ -81,4 +84,6 @@ def optimizer_graph(config: AdamConfig) -> Graph:
         results = adam.update(config, *(inputs[name][0] for name in names))
         return dict(zip(("parameter", "first_moment", "second_moment"), ([result] for result in results), strict=True))
 
-    return trace(function, "adam", [Tensor(name, name, place, ()) for place, name in enumerate(names)], (), TracedNumber)
+    return trace(
+        function, "adam", [Tensor(name, name, place, ()) for place, name in enumerate(names)], (), TracedNumber
+    )

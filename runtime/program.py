@@ -1,4 +1,5 @@
-"""Generated Python as a thing that runs: compiled piece by piece, kept in the cache with its code, and loaded from there.
+"""Generated Python as a thing that runs: compiled piece by piece, kept in the cache with its code, and loaded from
+there.
 
 An entry of the cache holds the module's source, for people and for tracebacks; its code objects, so that a later
 process need not compile; and a report of what each stage made. What is executed has been checked by the cache first.
@@ -10,7 +11,6 @@ import hashlib
 import importlib.util
 import json
 import marshal
-import resource
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from typing import Any
 
 from .cache import Cache
 
-__all__ = ["Program", "compile_pieces", "load_program", "program_key", "sources_digest", "store_program"]
+__all__ = ["Program", "compile_pieces", "load_program", "peak_memory", "program_key", "sources_digest", "store_program"]
 
 _SOURCE, _CODE, _REPORT = "program.py", "program.code", "report.json"
 
@@ -43,11 +43,11 @@ class Program:
 
 
 @cache
-def sources_digest(package: str) -> str:
+def sources_digest(package: str, suffix: str = ".py") -> str:
     """A sha256 over a package's source files. It stands in keys for "the same code would be generated"."""
     digest = hashlib.sha256()
     for file in sorted(files(package).iterdir(), key=lambda file: file.name):
-        if file.name.endswith(".py"):
+        if file.name.endswith(suffix):
             digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
 
@@ -56,8 +56,8 @@ def program_key(what: Mapping[str, Any]) -> str:
     """The name of a program in the cache.
 
     Args:
-        what: all that decides what the program is: the graph's fingerprint, or the model's sources and shape; and the options.
-            The compiler's own sources and Python's bytecode version are added.
+        what: all that decides what the program is: the graph's fingerprint, or the model's sources and shape; and the
+            options. The compiler's own sources and Python's bytecode version are added.
     """
     parts = {**what, "compiler": sources_digest("microgpt.compiler"), "python": importlib.util.MAGIC_NUMBER.hex()}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
@@ -80,7 +80,9 @@ def compile_pieces(source: str, path: str) -> list[CodeType]:
 
 def _moved(code: CodeType, lines: int) -> CodeType:
     """The code, its lines counted from further down. Line tables are relative to the first line."""
-    constants = tuple(_moved(constant, lines) if isinstance(constant, CodeType) else constant for constant in code.co_consts)
+    constants = tuple(
+        _moved(constant, lines) if isinstance(constant, CodeType) else constant for constant in code.co_consts
+    )
     return code.replace(co_firstlineno=code.co_firstlineno + lines, co_consts=constants)
 
 
@@ -118,6 +120,10 @@ def _program(code: list[CodeType], path: Path, report: Mapping[str, Any]) -> Pro
 
 
 def peak_memory() -> int:
-    """The most memory that this process has held so far, in bytes."""
+    """The most memory that this process has held so far, in bytes; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

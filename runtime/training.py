@@ -49,7 +49,8 @@ class Training:
         ValueError: if the sizes do not fit together.
 
     Attributes:
-        config, tokenizer, state, rng: the model's shape, its alphabet, what is trained, and the stream of random numbers.
+        config, tokenizer, state, rng: the model's shape, its alphabet, what is trained, and the stream of random
+            numbers.
     """
 
     def __init__(self, corpus: Corpus, seed: int, steps: int, optimizer: AdamConfig, **shape: int) -> None:

@@ -1,7 +1,9 @@
-"""The eager autograd: a scalar that remembers how it was computed. It is the oracle that every compiled program must equal.
+"""The eager autograd: a scalar that remembers how it was computed. It is the oracle that every compiled program must
+equal.
 
-The order in which `Value.backward` adds up gradients is the reference order: a depth-first walk from the result, operands
-in order, taken in reverse. Floating-point sums depend on their order, so the compiler reproduces exactly this walk.
+The order in which `Value.backward` adds up gradients is the reference order: a depth-first walk from the result,
+operands in order, taken in reverse. Floating-point sums depend on their order, so the compiler reproduces exactly
+this walk.
 """
 
 from __future__ import annotations
@@ -23,9 +25,7 @@ class Value:
 
     __slots__ = ("_local_grads", "_operands", "data", "grad")
 
-    def __init__(
-        self, data: float, _operands: tuple[Value, ...] = (), _local_grads: tuple[float, ...] = ()
-    ) -> None:
+    def __init__(self, data: float, _operands: tuple[Value, ...] = (), _local_grads: tuple[float, ...] = ()) -> None:
         self.data = float(data)
         self.grad = 0.0
         self._operands = _operands
