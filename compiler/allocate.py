@@ -67,7 +67,7 @@ def allocate(schedule: Schedule) -> Layout:
         for _, statements in parts:
             for statement in statements:
                 home[roots[statement]] = number
-                for operand in schedule.operands[statement]:
+                for operand in schedule.statements.operands[statement]:
                     last_use[operand] = number
     final_loads = {
         scatter.node: None
@@ -85,7 +85,7 @@ def allocate(schedule: Schedule) -> Layout:
         stores: list[int] = []
         for _, statements in parts:
             for statement in statements:
-                for operand in schedule.operands[statement]:
+                for operand in schedule.statements.operands[statement]:
                     if home[operand] != number:
                         loads[operand] = None
                 if last_use.get(roots[statement], number) != number:
@@ -108,7 +108,7 @@ def _cut(schedule: Schedule) -> list[list[tuple[Block, list[int]]]]:
     for block, statements in zip(schedule.blocks, schedule.order, strict=True):
         pieces[-1].append((block, []))
         for statement in statements:
-            needed = [roots[statement], *schedule.operands[statement]]
+            needed = [roots[statement], *schedule.statements.operands[statement]]
             size = len(bodies[statement])
             more = sum(value not in values for value in needed)
             if values and (len(values) + more > MOST_VALUES or operations + size > MOST_OPERATIONS):

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import TypeAlias
-
-import networkx as nx
+from typing import TYPE_CHECKING, TypeAlias
 
 from .form_statements import Statements
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 __all__ = ["Block", "CoarseGraph", "coarse_graph", "ordered_blocks", "statement_levels"]
 
@@ -43,9 +44,9 @@ class Block:
     operations: int
 
 
-def statement_levels(statements: Statements, operands: list[list[int]]) -> list[int]:
+def statement_levels(statements: Statements) -> list[int]:
     """For each statement one more than the highest level of its operands; without any, one below its first user."""
-    statement_of = statements.statement_of
+    statement_of, operands = statements.statement_of, statements.operands
     levels: list[int] = []
     for own in operands:
         levels.append(1 + max((levels[statement_of[operand]] for operand in own), default=0))
@@ -61,19 +62,17 @@ def statement_levels(statements: Statements, operands: list[list[int]]) -> list[
     ]
 
 
-def coarse_graph(statements: Statements, operands: list[list[int]]) -> CoarseGraph:
-    """Nodes are numbers, with the attribute ``block``; an edge's ``values`` counts the values handed along it.
-
-    Args:
-        operands: ``statements.operands(s)`` for each statement.
-    """
+def coarse_graph(statements: Statements) -> CoarseGraph:
+    """Nodes are numbers, with the attribute ``block``; an edge's ``values`` counts the values handed along it."""
     graph = statements.graph
-    levels = statement_levels(statements, operands)
+    levels = statement_levels(statements)
     roles = [_NUMBER.sub("", origin.scope) for origin in graph.origins]
     members: dict[tuple[int, bool, str], list[int]] = {}
     for statement, root in enumerate(statements.roots):
         key = (levels[statement], graph.source[root] < 0, roles[graph.origin[root]])
         members.setdefault(key, []).append(statement)
+    import networkx as nx  # here, because a run that finds its programs in the cache does without its 0.15 s
+
     coarse: CoarseGraph = nx.DiGraph(name=graph.name)
     block_of = [0] * len(levels)
     for number, ((level, backward, role), group) in enumerate(sorted(members.items())):
@@ -82,7 +81,7 @@ def coarse_graph(statements: Statements, operands: list[list[int]]) -> CoarseGra
         for statement in group:
             block_of[statement] = number
     handed: Counter[tuple[int, int]] = Counter()
-    for statement, own in enumerate(operands):
+    for statement, own in enumerate(statements.operands):
         user = block_of[statement]
         for operand in own:
             handed[block_of[statements.statement_of[operand]], user] += 1
@@ -92,6 +91,8 @@ def coarse_graph(statements: Statements, operands: list[list[int]]) -> CoarseGra
 
 def ordered_blocks(coarse: CoarseGraph) -> list[Block]:
     """The blocks in a topological order: of those that could be next, always the one with the lowest number."""
+    import networkx as nx
+
     return [
         coarse.nodes[number]["block"]
         for number in nx.lexicographical_topological_sort(coarse, key=lambda number: number)

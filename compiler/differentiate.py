@@ -47,6 +47,7 @@ class _Unchosen:
     value: int
     group: int
     place: int
+    side: int  # of the operation: 0 for its first operand, 1 for the second
 
 
 _Contribution = int | _Unchosen
@@ -65,6 +66,8 @@ class _Backward:
         self.input_contributions: dict[int, list[_Contribution]] = {}
         # Of the members of groups, once they have been visited.
         self.gradients: dict[int, int] = {}
+        # What they have handed to their operands, by group, place and side.
+        self.unchosen: dict[tuple[int, int, int], _Unchosen] = {}
         self.scatters: list[Scatter] = []
         # How many of a node's contributions come from consumers that are chosen together with it.
         self.joint: dict[int, int] = {}
@@ -123,11 +126,11 @@ class _Backward:
         assert rule is not None  # the walk visits nothing else
         local_a, local_b = rule(build, node, a, b)
         if A_IS_NODE[op] and local_a is not None and self.differentiable[a]:
-            self._hand_on(a, gradient if local_a == ONE else build.node(MUL, local_a, gradient), member)
+            self._hand_on(a, gradient if local_a == ONE else build.node(MUL, local_a, gradient), member, 0)
         if B_IS_NODE[op] and local_b is not None and self.differentiable[b]:
-            self._hand_on(b, gradient if local_b == ONE else build.node(MUL, local_b, gradient), member)
+            self._hand_on(b, gradient if local_b == ONE else build.node(MUL, local_b, gradient), member, 1)
 
-    def _hand_on(self, operand: int, value: int, member: tuple[int, int] | None) -> None:
+    def _hand_on(self, operand: int, value: int, member: tuple[int, int] | None, side: int) -> None:
         """Hands a contribution of a node, perhaps the member of a group, to one of its operands."""
         if member is None:
             self._hand(operand, value)
@@ -135,7 +138,8 @@ class _Backward:
             self.joint[operand] = self.joint.get(operand, 0) + 1
             self._hand(operand, value)
         else:
-            self._hand(operand, _Unchosen(value, *member))
+            unchosen = self.unchosen[(*member, side)] = _Unchosen(value, *member, side)
+            self._hand(operand, unchosen)
 
     def _refuse(self, node: int) -> NoReturn:
         raise CompileError(
@@ -158,6 +162,9 @@ class _Backward:
         group = self.walk.groups[number]
         first = group.nodes[0]
         build.mark(graph.origin[first], ~graph.source[first])
+        for node in group.nodes:
+            if node not in self.gradients:
+                self._refuse(node)
         gradients = [self.gradients[node] for node in group.nodes]
         op = graph.op[first]
         for side, is_node in enumerate((A_IS_NODE[op], B_IS_NODE[op])):
@@ -170,7 +177,7 @@ class _Backward:
             else:
                 for place, operand in enumerate(operands):
                     if self.differentiable[operand] and not self._chosen_together(operand, (number, place)):
-                        self._hand_if_chosen(group, number, place, operand)
+                        self._hand_if_chosen(group.index, self.unchosen[number, place, side], operand)
 
     def _hand_chosen(self, group: Group, number: int, operand: int, side: int, gradients: list[int]) -> None:
         """One contribution, of the chosen node, to an operand that all of the group share."""
@@ -191,26 +198,18 @@ class _Backward:
         else:
             self._hand(operand, build.mul(build.select(group.index, locals_), gradient))
 
-    def _hand_if_chosen(self, group: Group, number: int, place: int, operand: int) -> None:
+    def _hand_if_chosen(self, index: int, mine: _Unchosen, operand: int) -> None:
         """The contribution of a group's node to an operand of its own, which is visited before the group."""
-        build = self.build
-        known = self._contributions_of(operand)
-        if known is None:
-            return
-        mine = [
-            entry for entry in known if isinstance(entry, _Unchosen) and (entry.group, entry.place) == (number, place)
-        ]
-        if known[-len(mine) :] == mine:
-            # Nothing came in between: whether chosen or not, the contribution stands at the same place of the sum.
-            known[-len(mine) :] = [entry.value for entry in mine]
+        graph, build = self.graph, self.build
+        if graph.op[operand] == INPUT:
+            known = self.input_contributions[graph.a[operand]]
         else:
-            flag = build.equal(group.index, place)
-            known += (build.where(flag, entry.value) for entry in mine)
-
-    def _contributions_of(self, node: int) -> list[_Contribution] | None:
-        if self.graph.op[node] == INPUT:
-            return self.input_contributions.get(self.graph.a[node])
-        return self.contributions.get(node)
+            known = self.contributions.get(operand, [])
+        if known and known[-1] == mine:
+            # Nothing came in between: whether chosen or not, the contribution stands at the same place of the sum.
+            known[-1] = mine.value
+        else:
+            self._hand(operand, build.where(build.equal(index, mine.place), mine.value))
 
     def _hand(self, node: int, contribution: _Contribution) -> None:
         """Hands a contribution to an operand; through selects and tables, to what they choose from."""

@@ -7,6 +7,7 @@ The text depends on nothing but the graph.
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -15,7 +16,7 @@ from .allocate import Function, Layout
 from .coarse import Block
 from .expressions import Expressions, runs
 from .form_statements import LEAVES
-from .names import value_names
+from .names import identifier, unused, value_names
 
 __all__ = ["EMITTER_VERSION", "emit_python"]
 
@@ -23,6 +24,12 @@ __all__ = ["EMITTER_VERSION", "emit_python"]
 EMITTER_VERSION = 1
 
 WIDTH = 116
+
+# Statements that read neighbouring inputs share one slice.
+READ_AHEAD = 16
+
+# What else is called by a name in the module.
+_RESERVED = ("memory", "inf", "nan", "divide", "exponential", "logarithm", "power", "max", "finish", "run")
 
 _PRELUDE = """
 from math import inf, nan
@@ -47,37 +54,53 @@ class _PythonModule:
         self.schedule = layout.schedule
         self.statements = layout.schedule.statements
         self.graph = self.statements.graph
-        self.names = value_names(self.graph, self.statements.roots)
+        self._name_everything()
         self.elements: dict[int, list[tuple[str, int]]] = {}
         for output in self.graph.outputs:
             for element, node in enumerate(output.nodes):
                 if node >= 0:
-                    self.elements.setdefault(node, []).append((output.name, element))
+                    self.elements.setdefault(node, []).append((self.outputs[output.name], element))
         scattered = {scatter.node for output in self.graph.outputs for scatter in output.scatters}
-        self.used = scattered.union(*self.schedule.operands)
-        outputs = [output.name for output in self.graph.outputs]
-        self.arguments = [*self.graph.arguments(), *(tensor.name for tensor in self.graph.indices)]
-        self.parameters = ", ".join(["memory", *self.arguments, *outputs])
+        self.used = scattered.union(*self.statements.operands)
+
+    def _name_everything(self) -> None:
+        """Arguments and outputs are called as the user calls them, as far as that is possible."""
+        graph = self.graph
+        self.function_names = [_function_name(*entry) for entry in enumerate(self.layout.functions)]
+        taken = {*_RESERVED, *keyword.kwlist, *self.function_names}
+
+        def variable(name: str) -> str:
+            found = unused(name if name.isidentifier() else identifier(name), taken)
+            taken.add(found)
+            return found
+
+        self.arguments = {name: variable(name) for name in (*graph.arguments(), *(each.name for each in graph.indices))}
+        self.outputs = {output.name: variable(output.name) for output in graph.outputs}
+        self.parameters = ", ".join(["memory", *self.arguments.values(), *self.outputs.values()])
+        self.names = value_names(graph, self.statements.roots, taken)
+
+    def _expressions(self) -> Expressions:
+        return Expressions(self.statements, self.names, variables=self.arguments)
 
     def lines(self, heading: Sequence[str]) -> Iterator[str]:
         graph, functions = self.graph, self.layout.functions
-        yield f'"""{graph.name}: {len(graph)} operations in {len(self.statements.roots)} statements.'
+        title = graph.name.replace("\\", "\\\\").replace('"', '\\"')
+        yield f'"""{title}: {len(graph)} operations in {len(self.statements.roots)} statements.'
         yield ""
         yield from heading
         yield '"""'
         yield _PRELUDE
-        names = [_function_name(number, function) for number, function in enumerate(functions)]
-        for name, function in zip(names, functions, strict=True):
+        for name, function in zip(self.function_names, functions, strict=True):
             yield from self._function(name, self._body(function))
         yield from self._function("finish", self._finish())
         yield ""
-        yield f"def run({', '.join(self.arguments)}):"
+        yield f"def run({', '.join(self.arguments.values())}):"
         yield f"    memory = [0.0] * {self.layout.memory}"
         for output in graph.outputs:
-            yield f"    {output.name} = [0.0] * {len(output.nodes)}"
-        for name in (*names, "finish"):
+            yield f"    {self.outputs[output.name]} = [0.0] * {len(output.nodes)}"
+        for name in (*self.function_names, "finish"):
             yield f"    {name}({self.parameters})"
-        yield f"    return {', '.join(output.name for output in graph.outputs)}"
+        yield f"    return {', '.join(self.outputs.values())}"
 
     def _function(self, name: str, body: Iterator[str]) -> Iterator[str]:
         yield ""
@@ -91,7 +114,7 @@ class _PythonModule:
         yield ""
 
     def _body(self, function: Function) -> Iterator[str]:
-        expressions = Expressions(self.statements, self.names)
+        expressions = self._expressions()
         roots = self.statements.roots
         body: list[str] = []
         for block, members in function.parts:
@@ -100,7 +123,10 @@ class _PythonModule:
                 if output is not None:
                     body += self._assign_elements(output, list(group), expressions)
                     continue
-                for member in group:
+                run = list(group)
+                for place, member in enumerate(run):
+                    if place % READ_AHEAD == 0:
+                        expressions.load_inputs(run[place : place + READ_AHEAD])
                     name = self.names[roots[member]]
                     text = expressions.text(member)
                     body += expressions.take_loads()
@@ -115,20 +141,21 @@ class _PythonModule:
 
     def _finish(self) -> Iterator[str]:
         """Results that are read straight from the caller, and what is added to elements chosen by an index."""
-        expressions = Expressions(self.statements, self.names)
+        expressions = self._expressions()
         body: list[str] = []
         for node, elements in self.elements.items():
             if self.graph.op[node] in LEAVES:
-                for name, element in elements:
-                    body.append(f"{name}[{element}] = {expressions.leaf(node)}")
+                value = expressions.leaf(node)
+                body += expressions.take_loads()
+                body += (f"{name}[{element}] = {value}" for name, element in elements)
         for output in self.graph.outputs:
             for scatter in output.scatters:
                 value = self.names.get(scatter.node) or expressions.leaf(scatter.node)
                 place = f"{scatter.table.base} + {scatter.table.stride} * {expressions.leaf(scatter.index)}"
-                body.append(f"{output.name}[{place}] += {value}")
+                body += expressions.take_loads()
+                body.append(f"{self.outputs[output.name]}[{place}] += {value}")
         yield from expressions.index_loads()
         yield from self._transfer(self.layout.final_loads, load=True)
-        yield from expressions.take_loads()
         yield from body
 
     def _only_output(self, node: int) -> str | None:
@@ -143,9 +170,11 @@ class _PythonModule:
         start = 0
         while start < len(numbers):
             end = start + 1
-            while end < len(numbers) and numbers[end] == numbers[end - 1] + 1 and end - start < 16:
+            while end < len(numbers) and numbers[end] == numbers[end - 1] + 1 and end - start < READ_AHEAD:
                 end += 1
-            texts = [expressions.text(by_element[number]) for number in numbers[start:end]]
+            row = [by_element[number] for number in numbers[start:end]]
+            expressions.load_inputs(row)
+            texts = [expressions.text(member) for member in row]
             yield from expressions.take_loads()
             if len(texts) == 1:
                 yield from _assignment(f"{output}[{numbers[start]}]", texts[0])

@@ -49,7 +49,7 @@ def _lines(statements: Statements, mapped: Sequence[str], heading: Sequence[str]
         outputs = [output.name for output in graph.outputs]
         yield f"    {', '.join(f'new_{name}' for name in outputs)} = {', '.join('[]' for _ in outputs)}"
         yield f"    lanes = zip({', '.join(mapped)}, strict=True)"
-        yield f"    for {', '.join(f'{name}_lane' for name in mapped)} in lanes:"
+        yield f"    for {''.join(f'{name}_lane, ' for name in mapped).rstrip()} in lanes:"
         yield from (f"        {line}" for line in _body(statements, mapped, raising))
         yield from (f"    {name}[:] = new_{name}" for name in outputs)
         yield ""
@@ -66,6 +66,7 @@ def _body(statements: Statements, mapped: Sequence[str], raising: bool) -> Itera
     names = value_names(graph, statements.roots)
     inputs = {start: f"{name}_lane" if name in mapped else name for name, (start, _) in graph.arguments().items()}
     expressions = Expressions(statements, names, inputs, raising)
+    expressions.load_inputs(range(len(statements.roots)))  # they are all there
     for statement, root in enumerate(statements.roots):
         yield f"{names[root]} = {expressions.text(statement)}"
     for output in graph.outputs:

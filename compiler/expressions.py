@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 
 from .form_statements import Statements
 from .graph import A_IS_NODE, B_IS_NODE
@@ -60,8 +60,6 @@ class Expressions:
         self._variables = dict(names)
         self._loads: list[str] = []
         self._indices: dict[int, str] = {}
-        # How often all inputs had to make room for others: a text holds as long as this stays the same.
-        self.evictions = 0
 
     def take_loads(self) -> list[str]:
         """The assignments that must stand before what has been written since the last call."""
@@ -75,11 +73,10 @@ class Expressions:
             yield f"{name} = {self._index_arguments[place]}[{number - self.graph.indices[place].start}]"
 
     def text(self, statement: int) -> str:
-        """The expression of a statement."""
+        """The expression of a statement, whose inputs have been loaded."""
         graph = self.graph
         ops, column_a, column_b = graph.op, graph.a, graph.b
         body = self.statements.bodies[statement]
-        self._load_inputs(body)
         texts: dict[int, tuple[str, int]] = {}
         variable = self._variables.get
 
@@ -107,7 +104,7 @@ class Expressions:
             elif op == SELECT:
                 values = ", ".join(operand(value, _CHOICE) for value in graph.lists[b])
                 texts[node] = self._spelling[op].format(a=operand(a, _CHOICE), b=values), _ATOM
-            elif op == MAX and operand(a, _CHOICE).startswith("max("):
+            elif op == MAX and ops[a] == MAX and a in texts:
                 texts[node] = f"{operand(a, _CHOICE)[:-1]}, {operand(b, _CHOICE)})", _ATOM
             else:
                 spelling = self._spelling[op]
@@ -135,7 +132,8 @@ class Expressions:
         assert op == GATHER
         table = graph.tables[b]
         start, name = self._argument(table.base)
-        return f"{name}[{table.base - start} + {table.stride} * {self._leaf(a)[0]}]", _ATOM
+        offset = f"{table.base - start} + " if table.base > start else ""
+        return f"{name}[{offset}{table.stride} * {self._leaf(a)[0]}]", _ATOM
 
     def _name_index(self, number: int) -> str:
         """Gives an index a variable: ``tokens3``, unless that is how values and inputs are called."""
@@ -147,11 +145,12 @@ class Expressions:
         self._taken.add(name)
         return name
 
-    def _load_inputs(self, body: Sequence[int]) -> None:
+    def load_inputs(self, statements: Sequence[int]) -> None:
+        """Reads what several statements will need, in as few slices as possible."""
         graph, variables = self.graph, self._variables
         ops, column_a, column_b = graph.op, graph.a, graph.b
         needed: list[int] = []
-        for node in body:
+        for node in chain.from_iterable(self.statements.bodies[statement] for statement in statements):
             op = ops[node]
             if A_IS_NODE[op] and ops[column_a[node]] == INPUT:
                 needed.append(column_a[node])
@@ -167,7 +166,6 @@ class Expressions:
         new = sorted({column_a[node] for node in nodes} - window.keys())
         if len(window) + len(new) > WINDOW:
             window.clear()
-            self.evictions += 1
             self._variables = dict(self.names)
             new = sorted({column_a[node] for node in nodes})
         for place, number in enumerate(new, len(window)):

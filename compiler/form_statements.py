@@ -40,84 +40,93 @@ class Statements:
         graph: the graph.
         roots: the node that each statement computes, ascending.
         bodies: for each statement its nodes, the root last, each after its operands; without leaves.
+        operands: for each statement the roots of other statements that it uses, ascending.
+        first_input: for each statement the lowest number of an input that it reads; -1 if it reads none.
         statement_of: for each node the number of its statement; -1 for leaves.
     """
 
     graph: Graph
     roots: Sequence[int]
     bodies: Sequence[Sequence[int]]
+    operands: Sequence[Sequence[int]]
+    first_input: Sequence[int]
     statement_of: Sequence[int]
-
-    def operands(self, statement: int) -> list[int]:
-        """The roots of other statements that `statement` uses, in order of first use, each once."""
-        graph, statement_of = self.graph, self.statement_of
-        op, column_a, column_b = graph.op, graph.a, graph.b
-        found: dict[int, None] = {}
-        for node in self.bodies[statement]:
-            code = op[node]
-            if A_IS_NODE[code]:
-                found[column_a[node]] = None
-            if B_IS_NODE[code]:
-                found[column_b[node]] = None
-            elif code == SELECT:
-                found.update(dict.fromkeys(graph.lists[column_b[node]]))
-        return [operand for operand in found if statement_of[operand] not in (-1, statement)]
 
 
 def form_statements(graph: Graph) -> Statements:
     """Folds every operation with a single use into its consumer, as long as expressions stay short enough."""
-    op, column_a, column_b = graph.op, graph.a, graph.b
-    size = len(graph)
-    leaf = tuple(code in LEAVES for code in range(len(OPS)))
+    leaf = bytearray(code in LEAVES for code in graph.op)
+    is_root = _roots(graph, leaf)
+    roots = [node for node, root in enumerate(is_root) if root]
+    bodies: list[list[int]] = [[] for _ in roots]
+    operands: list[list[int]] = [[] for _ in roots]
+    leaves: list[list[int]] = [[] for _ in roots]
+    statement_of = [-1] * len(graph)
+    statement = len(roots)
+    # From the back, each node finds its consumer's statement already known.
+    rows = zip(reversed(graph.op), reversed(graph.a), reversed(graph.b), strict=True)
+    for node, (code, a, b) in zip(range(len(graph) - 1, -1, -1), rows, strict=True):
+        if leaf[node]:
+            continue
+        if is_root[node]:
+            statement -= 1
+            own = statement_of[node] = statement
+        else:
+            own = statement_of[node]
+        bodies[own].append(node)
+        if A_IS_NODE[code]:
+            if is_root[a]:
+                operands[own].append(a)
+            elif leaf[a]:
+                leaves[own].append(a)
+            else:
+                statement_of[a] = own
+        if B_IS_NODE[code]:
+            if is_root[b]:
+                operands[own].append(b)
+            elif leaf[b]:
+                leaves[own].append(b)
+            else:
+                statement_of[b] = own
+        elif code == SELECT:
+            for value in graph.lists[b]:
+                (operands if is_root[value] else leaves)[own].append(value)
+    for body in bodies:
+        body.reverse()
+    distinct = [sorted(set(own)) for own in operands]
+    first_input = [min((graph.a[leaf] for leaf in own if graph.op[leaf] == INPUT), default=-1) for own in leaves]
+    return Statements(graph, roots, bodies, distinct, first_input, statement_of)
+
+
+def _roots(graph: Graph, leaf: bytearray) -> bytearray:
+    """For each node, 1 if it is computed by a statement of its own."""
     uses = count_uses(graph)
-    is_root = bytearray(size)
+    # An output needs a name, and so does what is used twice.
+    is_root = bytearray(count > 1 and not is_leaf for count, is_leaf in zip(uses, leaf, strict=True))
     for root in graph.roots():
-        is_root[root] = not leaf[op[root]]
-    length = [0] * size
-    depth = [0] * size  # at least the number of parentheses around a leaf
-    for node in range(size):
-        code, a, b = op[node], column_a[node], column_b[node]
-        if leaf[code]:
+        is_root[root] = not leaf[root]
+    length = [0] * len(graph)
+    depth = [0] * len(graph)  # of parentheses, at most
+    for node, (code, a, b) in enumerate(zip(graph.op, graph.a, graph.b, strict=True)):
+        if leaf[node]:
             continue
         total, nested = 1, 0
-        if A_IS_NODE[code] and not leaf[op[a]]:
-            if uses[a] > 1 or _NAMED_OPERANDS[code][0] or length[a] >= LONGEST or depth[a] >= DEEPEST:
+        if A_IS_NODE[code] and not leaf[a]:
+            if _NAMED_OPERANDS[code][0] or length[a] >= LONGEST or depth[a] >= DEEPEST:
                 is_root[a] = 1
             if not is_root[a]:
                 total += length[a]
                 # Sums, products and maxima open no parenthesis for a first operand of their own kind.
-                nested = depth[a] + (code != op[a] or code not in _FLAT)
-        if B_IS_NODE[code] and not leaf[op[b]]:
-            if uses[b] > 1 or _NAMED_OPERANDS[code][1] or length[b] >= LONGEST or depth[b] >= DEEPEST:
+                nested = depth[a] + (code != graph.op[a] or code not in _FLAT)
+        if B_IS_NODE[code] and not leaf[b]:
+            if _NAMED_OPERANDS[code][1] or length[b] >= LONGEST or depth[b] >= DEEPEST:
                 is_root[b] = 1
             if not is_root[b]:
                 total += length[b]
                 nested = max(nested, depth[b] + 1)
         elif code == SELECT:
             for value in graph.lists[b]:
-                is_root[value] = not leaf[op[value]]
+                is_root[value] = not leaf[value]
         length[node] = total
         depth[node] = nested
-    # From the back, each node finds its consumer's statement already known.
-    statement_of = [-1] * size
-    roots: list[int] = []
-    bodies: list[list[int]] = []
-    for node in range(size - 1, -1, -1):
-        code = op[node]
-        if leaf[code]:
-            continue
-        if is_root[node]:
-            statement_of[node] = len(roots)
-            roots.append(node)
-            bodies.append([])
-        statement = statement_of[node]
-        bodies[statement].append(node)
-        for is_node, operand in ((A_IS_NODE[code], column_a[node]), (B_IS_NODE[code], column_b[node])):
-            if is_node and not is_root[operand] and not leaf[op[operand]]:
-                statement_of[operand] = statement
-    last = len(roots) - 1
-    roots.reverse()
-    bodies.reverse()
-    for body in bodies:
-        body.reverse()
-    return Statements(graph, roots, bodies, [last - number if number >= 0 else -1 for number in statement_of])
+    return is_root

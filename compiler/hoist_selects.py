@@ -42,11 +42,19 @@ def _uses_with_gradient(graph: Graph) -> list[int]:
     uses = [0] * len(graph)
     for root in graph.roots():
         uses[root] += 1
-    for node in range(len(graph) - 1, -1, -1):
-        op = graph.op[node]
-        if uses[node] and (op == SELECT or OPS[op].derivative is not None):
-            for operand in graph.operands(node):
-                uses[operand] += 1
+    flows = [row.derivative is not None for row in OPS]
+    rows = zip(reversed(graph.op), reversed(graph.a), reversed(graph.b), strict=True)
+    for node, (op, a, b) in zip(range(len(graph) - 1, -1, -1), rows, strict=True):
+        if not uses[node]:
+            continue
+        if flows[op]:
+            if A_IS_NODE[op]:
+                uses[a] += 1
+            if B_IS_NODE[op]:
+                uses[b] += 1
+        elif op == SELECT:
+            for value in graph.lists[b]:
+                uses[value] += 1
     return uses
 
 

@@ -62,6 +62,8 @@ def rewrite(graph: Graph, rule: Rule) -> Rewritten:
             append_source(source)
         else:
             ids.append(new)
+            if op == SELECT:
+                build.lists.pop()  # nothing refers to it
     return Rewritten(build.finish(renumber_outputs(graph.outputs, ids)), ids)
 
 

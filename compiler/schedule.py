@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 from .coarse import Block, CoarseGraph, coarse_graph, ordered_blocks
 from .form_statements import Statements
-from .graph import A_IS_NODE, B_IS_NODE
-from .ops import INPUT
 
 __all__ = ["Schedule", "schedule"]
 
@@ -24,30 +22,32 @@ class Schedule:
 
     Attributes:
         statements: what is ordered.
-        operands: for each statement the nodes of other statements that it uses.
         blocks: in order.
         order: for each block its statements in order.
         coarse: the graph of blocks.
     """
 
     statements: Statements
-    operands: Sequence[Sequence[int]]
     blocks: Sequence[Block]
     order: Sequence[Sequence[int]]
     coarse: CoarseGraph
 
 
 def schedule(statements: Statements) -> Schedule:
-    """Orders the blocks by level, and within each block by the first input or output element concerned."""
-    operands = [statements.operands(statement) for statement in range(len(statements.roots))]
-    coarse = coarse_graph(statements, operands)
+    """Orders the blocks by level, and within each block by the first output element or input concerned."""
+    coarse = coarse_graph(statements)
     blocks = ordered_blocks(coarse)
     element_of = _output_elements(statements)
-    order = [
-        sorted(block.statements, key=lambda statement: (*_place(statements, element_of, statement), statement))
-        for block in blocks
-    ]
-    return Schedule(statements, operands, blocks, order, coarse)
+
+    def place(statement: int) -> tuple[int, int, int, int]:
+        """Results by element, then what reads inputs by the first one read, then the rest."""
+        element = element_of.get(statements.roots[statement])
+        if element is not None:
+            return 0, *element, statement
+        first = statements.first_input[statement]
+        return (1, first, 0, statement) if first >= 0 else (2, 0, 0, statement)
+
+    return Schedule(statements, blocks, [sorted(block.statements, key=place) for block in blocks], coarse)
 
 
 def _output_elements(statements: Statements) -> dict[int, tuple[int, int]]:
@@ -58,18 +58,3 @@ def _output_elements(statements: Statements) -> dict[int, tuple[int, int]]:
             if node >= 0:
                 found.setdefault(node, (number, element))
     return found
-
-
-def _place(statements: Statements, element_of: dict[int, tuple[int, int]], statement: int) -> tuple[int, int, int]:
-    """Results by element, then statements that read inputs by the first one read, then the rest."""
-    root = statements.roots[statement]
-    if root in element_of:
-        return (0, *element_of[root])
-    graph = statements.graph
-    first = len(graph)
-    for node in statements.bodies[statement]:
-        op = graph.op[node]
-        for is_node, operand in ((A_IS_NODE[op], graph.a[node]), (B_IS_NODE[op], graph.b[node])):
-            if is_node and graph.op[operand] == INPUT and graph.a[operand] < first:
-                first = graph.a[operand]
-    return (1, first, 0) if first < len(graph) else (2, 0, 0)

@@ -1,26 +1,66 @@
 """Simplify: replaces operations whose result is known, or is one of their operands, by that.
 
 In and out: any graph. Only what keeps every bit is done: IEEE 754 guarantees ``x * 1 == x`` and ``x + 0 == x`` (up to
-the sign of a zero, which is outside the contract), and constants are folded with the arithmetic that the program
-would use. Not done, since it would change bits: reassociation, ``x**2`` to ``x*x``, ``x**-1`` to ``1/x``, ``x*0`` to
-0 (NaN).
+the sign of a zero; where an infinity may depend on that sign, the addition stays), and constants are folded with the
+arithmetic that the program would use. Not done, since it would change bits: reassociation, ``x**2`` to ``x*x``,
+``x**-1`` to ``1/x``, ``x*0`` to 0 (NaN).
 """
 
 from __future__ import annotations
 
 from .graph import A_IS_NODE, B_IS_NODE, Graph, GraphBuilder
-from .ops import ADD, CONST, DIV, MAX, MUL, OPS, POW, UNLESS, WHERE
+from .ops import ADD, CONST, DIV, EXP, MAX, MUL, OPS, POW, RELU, SELECT, STEP, UNLESS, WHERE
 from .rewrite import Rewritten, rewrite
 
 __all__ = ["simplify"]
 
+_NEVER_MINUS_ZERO = frozenset((EXP, RELU, STEP))
+_HANDS_ON_ZEROS = frozenset((ADD, MUL, MAX, WHERE, UNLESS, SELECT))
+
 
 def simplify(graph: Graph) -> Rewritten:
     """Applies the rules of this module to every operation, operands first."""
-    return rewrite(graph, _rule)
+    sums = _sums_with_a_visible_sign(graph)
+    if not sums:
+        return rewrite(graph, _rule)
+    nodes = (node for node, op in enumerate(graph.op) if op != CONST)
+
+    def rule(build: GraphBuilder, op: int, a: int, b: int) -> int | None:
+        return _rule(build, op, a, b, next(nodes) in sums)
+
+    return rewrite(graph, rule)
 
 
-def _rule(build: GraphBuilder, op: int, a: int, b: int) -> int | None:
+def _sums_with_a_visible_sign(graph: Graph) -> set[int]:
+    """The additions on whose result's sign, when it is zero, something else may depend.
+
+    The sign of a zero shows in two places: in a denominator, and under a negative odd exponent (``1 / -0.0``). From
+    there, every operation is followed back that may hand on a zero of its operands.
+    """
+    waiting = [graph.b[node] for node, op in enumerate(graph.op) if op == DIV]
+    waiting += (graph.a[node] for node, op in enumerate(graph.op) if op == POW and _odd(graph, node, negative=True))
+    seen = set(waiting)
+    while waiting:
+        node = waiting.pop()
+        op = graph.op[node]
+        if op == DIV or (op == POW and _odd(graph, node, negative=False)):
+            operands: tuple[int, ...] = (graph.a[node],)
+        elif op in _HANDS_ON_ZEROS:
+            operands = graph.operands(node)
+        else:
+            continue
+        new = [operand for operand in operands if operand not in seen]
+        seen.update(new)
+        waiting += new
+    return {node for node in seen if graph.op[node] == ADD}
+
+
+def _odd(graph: Graph, power: int, negative: bool) -> bool:
+    exponent = graph.constants[graph.a[graph.b[power]]]
+    return exponent % 2.0 == 1.0 and (exponent < 0.0) == negative
+
+
+def _rule(build: GraphBuilder, op: int, a: int, b: int, sign_is_visible: bool = False) -> int | None:
     ops = build.op
     a_known = A_IS_NODE[op] and ops[a] == CONST
     b_known = B_IS_NODE[op] and ops[b] == CONST
@@ -33,7 +73,7 @@ def _rule(build: GraphBuilder, op: int, a: int, b: int) -> int | None:
         operands = [build.constant_of(node) for node in (a, b)[: 1 + B_IS_NODE[op]]]
         return None if evaluate is None else build.const(evaluate(*operands))
     known, other = (build.constant_of(a), b) if a_known else (build.constant_of(b), a)
-    if op == ADD and known == 0.0:
+    if op == ADD and known == 0.0 and (not sign_is_visible or ops[other] in _NEVER_MINUS_ZERO):
         return other
     if op == MUL and known == 1.0:
         return other

@@ -121,6 +121,7 @@ class _Recorder:
                 fail("a value of another trace was used; a function may only use its own arguments")
             return value.node
         if isinstance(value, int | float):
+            self.build.current_origin = self._here()
             try:
                 return self.build.const(float(value))
             except OverflowError:
@@ -136,7 +137,8 @@ class _Recorder:
             code = frame.f_code
             module = frame.f_globals.get("__name__", "?")
             self._codes.append(code)
-            origin = Origin(key[0], module, PurePath(code.co_filename).name, frame.f_lineno, code.co_name)
+            file = PurePath(code.co_filename).name
+            origin = Origin(key[0], _one_word(module), _one_line(file), frame.f_lineno, _one_word(code.co_name))
             known = self._origins[key] = self._numbers.setdefault(origin, len(self._numbers))
         return known
 
@@ -144,6 +146,15 @@ class _Recorder:
         self.build.source = list(range(len(self.build.op)))
         self.build.origins = tuple(self._numbers)
         return self.build.finish(outputs)
+
+
+def _one_line(text: str) -> str:
+    """`text` without what would break a line of a dump or a comment of generated code."""
+    return "".join(character if character.isprintable() else "_" for character in text) or "_"
+
+
+def _one_word(text: object) -> str:
+    return _one_line(str(text)).replace(" ", "_")
 
 
 def user_frame() -> FrameType:

@@ -37,20 +37,30 @@ def verify(graph: Graph) -> None:
     for node in range(size):
         problem = _problem(graph, node, bounds)
         if problem:
-            raise VerifyError(f"{graph.name}: {problem} in {format_node(graph, node)}")
+            raise VerifyError(f"{graph.name}: {problem} in {_describe(graph, node)}")
+    spans = list(graph.arguments().values())
     for table in graph.tables:
         last = table.base + table.stride * (table.count - 1)
-        if not (0 <= table.base < input_count and 0 <= last < input_count):
-            raise VerifyError(f"{graph.name}: {table} reaches beyond the {input_count} inputs")
+        inside = (start <= table.base < start + count and start <= last < start + count for start, count in spans)
+        if not any(inside):
+            raise VerifyError(f"{graph.name}: {table} reaches beyond the inputs of one argument")
     for output in graph.outputs:
         for node in output.nodes:
             if not -1 <= node < size or (node >= 0 and OPS[graph.op[node]].result is not Type.REAL):
                 raise VerifyError(f"{graph.name}: output {output.name} refers to %{node}, which is no real number")
         for scatter in output.scatters:
             last = scatter.table.base + scatter.table.stride * (scatter.table.count - 1)
-            sound = 0 <= scatter.node < size and 0 <= scatter.index < size and graph.op[scatter.index] == INDEX
+            sound = 0 <= scatter.node < size and OPS[graph.op[scatter.node]].result is Type.REAL
+            sound = sound and 0 <= scatter.index < size and graph.op[scatter.index] == INDEX
             if not sound or not (0 <= scatter.table.base < len(output.nodes) and 0 <= last < len(output.nodes)):
                 raise VerifyError(f"{graph.name}: output {output.name} has an unsound {scatter}")
+
+
+def _describe(graph: Graph, node: int) -> str:
+    try:
+        return format_node(graph, node)
+    except (IndexError, StopIteration):  # it refers to something that is not there
+        return f"%{node}: operation {graph.op[node]}, {graph.a[node]}, {graph.b[node]}, origin {graph.origin[node]}"
 
 
 def _problem(graph: Graph, node: int, bounds: dict[Field, int]) -> str:
@@ -67,7 +77,7 @@ def _problem(graph: Graph, node: int, bounds: dict[Field, int]) -> str:
     operands = graph.operands(node)
     wanted = row.types if graph.op[node] != SELECT else (Type.INDEX,) + (Type.REAL,) * (len(operands) - 1)
     for operand, type_ in zip(operands, wanted, strict=True):
-        if not operand < node or OPS[graph.op[operand]].result is not type_:
+        if not 0 <= operand < node or OPS[graph.op[operand]].result is not type_:
             return f"operand %{operand} is not of type {type_.value}"
     if graph.op[node] == POW and graph.op[graph.b[node]] != CONST:
         return "the exponent is not a constant"

@@ -6,10 +6,9 @@ the places decides the order in which contributions to one gradient are added, a
 
 A select is transparent to the eager walk: its consumer's operand IS the chosen value. Which value that is, is only
 known when the program runs, and the chosen one is visited earlier than it would have been otherwise. The walk is
-still static if all values of a select are computed alike: then it visits the *group* of all values as one place (the
-place of the
-    chosen one), and
-each value again by the way, if there is one, on which it is reached without the select (the place of those not chosen).
+still static if all values of a select are computed alike: then it visits the *group* of all values as one place (that
+of the chosen one), and each value again where it is reached without the select, if anywhere (the place of those not
+chosen).
 """
 
 from __future__ import annotations

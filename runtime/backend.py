@@ -87,15 +87,27 @@ class PythonBackend:
         recipes += (Recipe("inference", position, self.config) for position in range(positions))
         self.library.prepare([*recipes, self._update] if lengths else recipes, progress)
 
+    def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
+        """The loss of one document and its derivative in each parameter."""
+        tokens, targets = document
+        (loss,), gradient = self.library.get(Recipe("training", len(tokens), self.config)).run(
+            parameters, tokens, targets
+        )
+        return loss, gradient
+
+    def update(self, state: State, gradient: list[float], num_steps: int) -> None:
+        """Takes a step with a gradient that is known."""
+        constants = adam.step_constants(self.optimizer, state.step, num_steps)
+        self.library.get(self._update).run(
+            state.parameters, gradient, state.first_moment, state.second_moment, *constants
+        )
+        state.step += 1
+
     def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
-        update = self.library.get(self._update).run
         losses = []
-        for tokens, targets in documents:
-            program = self.library.get(Recipe("training", len(tokens), self.config))
-            (loss,), gradient = program.run(state.parameters, tokens, targets)
-            constants = adam.step_constants(self.optimizer, state.step, num_steps)
-            update(state.parameters, gradient, state.first_moment, state.second_moment, *constants)
-            state.step += 1
+        for document in documents:
+            loss, gradient = self.loss_and_gradient(state.parameters, document)
+            self.update(state, gradient, num_steps)
             losses.append(loss)
         return losses
 
@@ -127,17 +139,20 @@ class EagerBackend:
         loss.backward()
         return loss.data, [scalar.grad for scalar in scalars]
 
+    def update(self, state: State, gradient: list[float], num_steps: int) -> None:
+        """Takes a step with a gradient that is known."""
+        constants = adam.step_constants(self.optimizer, state.step, num_steps)
+        lanes = zip(state.parameters, gradient, state.first_moment, state.second_moment, strict=True)
+        results = [adam.update(self.optimizer, *lane, *constants) for lane in lanes]
+        columns = (list(column) for column in zip(*results, strict=True))
+        state.parameters, state.first_moment, state.second_moment = columns
+        state.step += 1
+
     def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
         losses = []
         for document in documents:
             loss, gradient = self.loss_and_gradient(state.parameters, document)
-            constants = adam.step_constants(self.optimizer, state.step, num_steps)
-            lanes = zip(state.parameters, gradient, state.first_moment, state.second_moment, strict=True)
-            results = [adam.update(self.optimizer, *lane, *constants) for lane in lanes]
-            state.parameters, state.first_moment, state.second_moment = (
-                list(column) for column in zip(*results, strict=True)
-            )
-            state.step += 1
+            self.update(state, gradient, num_steps)
             losses.append(loss)
         return losses
 

@@ -1,7 +1,52 @@
-"""Settings that all tests share."""
+"""Settings and options that all tests share."""
 
+from pathlib import Path
+from random import SystemRandom
+
+import pytest
 from hypothesis import settings
 
 # Deadlines measure the machine and what else runs on it, not the code.
 settings.register_profile("microgpt", deadline=None)
 settings.load_profile("microgpt")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("microgpt")
+    group.addoption("--programs", type=int, default=2000, metavar="N", help="random programs to compare (default 2000)")
+    group.addoption("--seed", default="0", metavar="S", help="number of the first of them, or 'random' (default 0)")
+    group.addoption("--renew-golden", action="store_true", help="rewrite the texts of tests/golden")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--seed") == "random":
+        config.option.seed = str(SystemRandom().randrange(10**9))
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"random programs: --programs {config.getoption('--programs')} --seed {config.getoption('--seed')}"
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> "Golden":
+    """Compares texts with files of tests/golden; rewrites them with --renew-golden."""
+    return Golden(request.config.getoption("--renew-golden"))
+
+
+class Golden:
+    """Texts that a reviewer wants to see change in the diff."""
+
+    folder = Path(__file__).parent / "golden"
+
+    def __init__(self, renew: bool) -> None:
+        self.renew = renew
+
+    def check(self, name: str, text: str) -> None:
+        """Fails if the file is missing or says something else."""
+        path = self.folder / name
+        if self.renew:
+            path.write_text(text, encoding="utf-8")
+            return
+        assert path.exists(), f"there is no {path.name}; run pytest with --renew-golden, and look at what it wrote"
+        expected = path.read_text(encoding="utf-8")
+        assert text == expected, f"{path.name} has changed; if that is meant, run pytest with --renew-golden"

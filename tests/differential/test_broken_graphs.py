@@ -1,0 +1,88 @@
+"""`verify` either rejects a graph whose columns were corrupted, or the graph is still one that can be carried out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from differential.executions import compare
+from differential.programs import Program, random_program
+
+from microgpt.compiler.errors import VerifyError
+from microgpt.compiler.graph import Graph
+from microgpt.compiler.interpret import interpret
+from microgpt.compiler.ops import OPS
+from microgpt.compiler.text import format_graph, parse
+from microgpt.compiler.verify import verify
+
+STAGES = ("trace", "hoist_selects", "differentiate", "simplify", "merge_equal_nodes", "remove_dead_nodes")
+
+
+def test_corrupted_graphs_are_rejected_or_sound() -> None:
+    rejected = sound = 0
+    for seed in range(500_000, 500_150):
+        program = random_program(seed)
+        stages = compare(program)
+        if stages is None or len(stages["trace"]) > 1000:
+            continue
+        random = Random(seed)
+        for stage in STAGES:
+            graph = stages[stage]
+            for _ in range(3):
+                broken = _corrupted(graph, random)
+                problem = _problem(broken)
+                if problem:
+                    assert problem.startswith("program: ")
+                    rejected += 1
+                else:
+                    _is_sound(broken, program)
+                    sound += 1
+    assert rejected > 300
+    assert sound > 100
+
+
+def _problem(graph: Graph) -> str:
+    try:
+        verify(graph)
+    except VerifyError as error:
+        return str(error)
+    return ""
+
+
+def _corrupted(graph: Graph, random: Random) -> Graph:
+    """The graph with one number changed."""
+    column = random.choice(("op", "a", "b", "origin", "a", "b", "op", "lists", "outputs"))
+    if column == "outputs":
+        output = graph.outputs[-1]
+        nodes = list(output.nodes)
+        nodes[random.randrange(len(nodes))] = random.choice((-2, -1, 0, random.randrange(len(graph)), len(graph)))
+        return replace(graph, outputs=(*graph.outputs[:-1], replace(output, nodes=tuple(nodes))))
+    if column == "lists":
+        if not graph.lists:
+            return _corrupted(graph, random)
+        lists = list(graph.lists)
+        place = random.randrange(len(lists))
+        values = list(lists[place])
+        values[random.randrange(len(values))] = random.choice((-1, random.randrange(len(graph)), len(graph) + 7))
+        lists[place] = tuple(random.choice((values, values[:-1])))
+        return replace(graph, lists=tuple(lists))
+    numbers = getattr(graph, column)[:]
+    node = random.randrange(len(numbers))
+    limit = len(OPS) if column == "op" else len(graph)
+    numbers[node] = random.choice((-1, 0, 1, random.randrange(limit), random.randrange(limit), limit, limit + 1000))
+    return replace(graph, **{column: numbers})
+
+
+def _is_sound(graph: Graph, program: Program) -> None:
+    interpret(graph, program.inputs, program.indices)
+    again = parse(format_graph(graph))
+    verify(again)
+    assert interpret(again, program.inputs, program.indices).keys() == {output.name for output in graph.outputs}
+
+
+def test_a_column_that_is_too_short_is_rejected() -> None:
+    graph = random_program(0).trace()
+    for column in ("a", "b", "origin", "source"):
+        with pytest.raises(VerifyError, match="columns differ in length"):
+            verify(replace(graph, **{column: getattr(graph, column)[:-1]}))

@@ -1,0 +1,56 @@
+"""Random programs give the same bits eagerly, interpreted after each stage, and as generated Python.
+
+One program by its number: ``pytest tests/differential --seed 1234 --programs 1``; many: ``--programs 50000``.
+"""
+
+from __future__ import annotations
+
+import math
+import traceback
+from collections import Counter
+
+import pytest
+from differential.executions import MismatchError, compare, run_eagerly, shrink
+from differential.programs import random_program
+
+from microgpt.compiler.ops import OPS
+
+
+@pytest.fixture(scope="session")
+def first_seed(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--seed"))
+
+
+@pytest.fixture(scope="session")
+def count(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--programs"))
+
+
+def test_all_executions_agree(first_seed: int, count: int) -> None:
+    refused = ordinary = 0
+    ops: Counter[int] = Counter()
+    for seed in range(first_seed, first_seed + count):
+        program = random_program(seed)
+        try:
+            stages = compare(program)
+        except Exception as error:
+            kind = str(error) if isinstance(error, MismatchError) else traceback.format_exc(limit=-3)
+            small = shrink(program, type(error))
+            pytest.fail(
+                f"random program {seed} (again: pytest tests/differential --seed {seed} --programs 1): {kind}\n\n"
+                f"{program.source}\n"
+                f"inputs: {program.inputs}\nindices: {program.indices}\ngradient in: {program.argument}\n\n"
+                f"a shorter one that fails:\n{small.source}",
+                pytrace=False,
+            )
+        if stages is None:
+            refused += 1
+            continue
+        ops.update(stages["remove_dead_nodes"].op)
+        loss, gradient = run_eagerly(program).values()
+        ordinary += math.isfinite(loss[0]) and any(math.isfinite(element) and element for element in gradient)
+    if count >= 1000:
+        assert not {row.name for code, row in enumerate(OPS) if not ops[code]}, "operations that no program had"
+        assert ordinary > count // 3, "too few programs with an ordinary result to prove anything"
+        assert refused < count // 10
+    print(f"{count} programs from seed {first_seed}: {ordinary} with ordinary results, {refused} refused")

@@ -1,0 +1,140 @@
+"""`microgpt.compile`: functions of one's own, in the shape of their arguments, with the bits of `Value`."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import microgpt
+from microgpt import Value
+from microgpt.runtime.cache import Cache
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache.open(tmp_path / "cache")
+
+
+def compiled(cache, function, *example):
+    from microgpt.runtime.function import compile_function
+
+    return compile_function(function, *example, cache=cache)
+
+
+def cross_entropy(weights, inputs, label):
+    scores = [sum(w * x for w, x in zip(row, inputs, strict=True)) for row in weights]
+    highest = microgpt.maximum(scores)
+    powers = [(score - highest).exp() for score in scores]
+    return -(microgpt.select(powers, label) / sum(powers)).log()
+
+
+WEIGHTS = [[0.1, 0.2], [0.3, -0.4], [1.0, 2.0]]
+
+
+@pytest.mark.parametrize("label", [0, 1, 2])
+def test_equals_value_bit_for_bit(cache, label):
+    function = compiled(cache, cross_entropy, WEIGHTS, [1.0, 2.0], microgpt.index(3))
+    value, (d_weights, d_inputs, d_label) = function(WEIGHTS, [0.5, -1.5], label)
+
+    weights = [[Value(w) for w in row] for row in WEIGHTS]
+    inputs = [Value(0.5), Value(-1.5)]
+    loss = cross_entropy(weights, inputs, label)
+    loss.backward()
+    assert value == loss.data
+    assert d_weights == [[w.grad for w in row] for row in weights]
+    assert d_inputs == [x.grad for x in inputs]
+    assert d_label is None
+
+
+class Point(NamedTuple):
+    x: float
+    y: float
+
+
+def test_arguments_keep_their_shape(cache):
+    def function(tree, times):
+        return (tree["a"][0] * tree["point"].y - tree["point"].x) * times
+
+    tree = {"a": (2.0, 5.0), "point": Point(1.0, 3.0), "note": "kept"}
+    value, (d_tree, d_times) = compiled(cache, function, tree, 4)(tree, 4)
+    assert value == 20.0
+    assert d_tree == {"a": (12.0, 0.0), "point": Point(-4.0, 8.0), "note": None}
+    assert d_times is None
+
+
+def test_one_argument_gives_its_gradient_alone(cache):
+    assert compiled(cache, lambda x: x * x, 1.0)(3.0) == (9.0, 6.0)
+
+
+def test_a_constant_function_has_no_gradient(cache):
+    assert compiled(cache, lambda x: 7.0, 1.0)(3.0) == (7.0, 0.0)
+
+
+def test_a_second_compilation_loads_the_first(cache, monkeypatch):
+    first = compiled(cache, cross_entropy, WEIGHTS, [1.0, 2.0], microgpt.index(3))
+    monkeypatch.setattr("microgpt.runtime.function.compile_python", None)
+    second = compiled(cache, cross_entropy, WEIGHTS, [1.0, 2.0], microgpt.index(3))
+    assert second.path == first.path
+    assert second(WEIGHTS, [1.0, 2.0], 0) == first(WEIGHTS, [1.0, 2.0], 0)
+    assert "def run(parameters, index0):" in second.source
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((WEIGHTS, [1.0, 2.0], 3), IndexError, "label is 3, but must be from 0 to 2"),
+        ((WEIGHTS, [1.0, 2.0], -1), IndexError, "label is -1"),
+        ((WEIGHTS, [1.0, 2.0], 0.5), TypeError, "label must be a whole number"),
+        ((WEIGHTS, [1.0, "x"], 0), TypeError, r"inputs\[1\] must be a number, not 'x'"),
+        ((WEIGHTS, [1.0], 0), TypeError, "inputs has 1 elements, 2 in the example"),
+        ((WEIGHTS, {"a": 1.0, "b": 2.0}, 0), TypeError, r"there is inputs\['a'\] in place of inputs\[0\]"),
+        ((WEIGHTS,), TypeError, r"compiled for 3 arguments \(weights, inputs, label\), called with 1"),
+    ],
+)
+def test_arguments_unlike_the_example(cache, arguments, error, message):
+    function = compiled(cache, cross_entropy, WEIGHTS, [1.0, 2.0], microgpt.index(3))
+    with pytest.raises(error, match=message):
+        function(*arguments)
+
+
+def test_whole_numbers_are_fixed(cache):
+    function = compiled(cache, lambda x, n: x * n, 1.0, 3)
+    with pytest.raises(TypeError, match="n was 3 in the example and is fixed, so it cannot be 4 now; a number that"):
+        function(2.0, 4)
+
+
+def test_an_example_without_floats(cache):
+    with pytest.raises(TypeError, match=r"write 1\.0, not 1"):
+        compiled(cache, lambda x: x, 1)
+
+
+def test_index_wants_a_positive_limit():
+    with pytest.raises(ValueError, match="must be positive, not 0"):
+        microgpt.index(0)
+
+
+def test_a_function_that_changes(cache):
+    calls = []
+
+    def function(x):
+        calls.append(x)
+        return x * len(calls)
+
+    with pytest.raises(microgpt.TraceError, match=r"operation 1 is const 1\.0 at first and const 2\.0 then"):
+        compiled(cache, function, 1.0)
+
+
+def test_an_order_that_no_program_can_follow(cache):
+    def function(xs, choice):
+        powers = [x.exp() for x in xs]
+        return microgpt.select(powers, choice).log() + sum(power * power for power in powers)
+
+    with pytest.raises(microgpt.CompileError, match=r"test_function\.py:\d+ .*let the term with select\(\) come after"):
+        compiled(cache, function, [1.0, 2.0, 3.0], microgpt.index(3))
+
+
+def test_the_public_names_are_there():
+    for name in microgpt.__all__:
+        assert getattr(microgpt, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        _ = microgpt.nonsense

@@ -1,0 +1,281 @@
+"""What cannot be recorded is an error that names the user's line; what can be is recorded with its origin."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from small_graphs import traced
+
+from microgpt.compiler.errors import CompileError, TraceError
+from microgpt.compiler.functions import maximum, scope, select
+from microgpt.compiler.graph import IndexTensor, Tensor
+from microgpt.compiler.ops import OPS
+from microgpt.compiler.pipeline import compile_graph
+from microgpt.compiler.trace import TracedNumber, trace, trace_twice
+
+
+def _branch(x: Any, i: Any) -> Any:
+    if x[0] > 0:
+        return x[1]
+    return x[2]
+
+
+def _truth(x: Any, i: Any) -> Any:
+    return x[1] if x[0] else x[2]
+
+
+def _equality(x: Any, i: Any) -> Any:
+    return x[1] if x[0] == 0.0 else x[2]
+
+
+def _inequality(x: Any, i: Any) -> Any:
+    return x[1] if i[0] != 2 else x[2]
+
+
+def _float(x: Any, i: Any) -> Any:
+    return x[0] * float(x[1])
+
+
+def _math(x: Any, i: Any) -> Any:
+    return x[0] * math.sin(x[1])
+
+
+def _list_index(x: Any, i: Any) -> Any:
+    return x[i[0]]
+
+
+def _count(x: Any, i: Any) -> Any:
+    return sum(x[n] for n in range(i[0]))
+
+
+def _modulo(x: Any, i: Any) -> Any:
+    return x[0] % 2
+
+
+def _unknown(x: Any, i: Any) -> Any:
+    return x[0].sin()
+
+
+def _data(x: Any, i: Any) -> Any:
+    return x[0].data * 2
+
+
+def _grad(x: Any, i: Any) -> Any:
+    return x[0].grad
+
+
+def _exponent(x: Any, i: Any) -> Any:
+    return 2 ** x[0]
+
+
+def _variable_exponent(x: Any, i: Any) -> Any:
+    return x[0] ** x[1]
+
+
+def _index_arithmetic(x: Any, i: Any) -> Any:
+    return x[0] + (i[0] + 1)
+
+
+def _index_as_scalar(x: Any, i: Any) -> Any:
+    return x[0] * i[0]
+
+
+def _text(x: Any, i: Any) -> Any:
+    return x[0] + "1"
+
+
+def _divide_by_text(x: Any, i: Any) -> Any:
+    return x[0] / "1"
+
+
+def _too_large(x: Any, i: Any) -> Any:
+    return x[0] * 10**400
+
+
+def _round(x: Any, i: Any) -> Any:
+    return x[0] * round(x[1])
+
+
+def _absolute(x: Any, i: Any) -> Any:
+    return abs(x[0])
+
+
+def _builtin_max(x: Any, i: Any) -> Any:
+    return max(x)
+
+
+def _too_few(x: Any, i: Any) -> Any:
+    return select(x[:2], i[0])
+
+
+REFUSED = [
+    (_branch, "compared"),
+    (_truth, "used as a condition"),
+    (_equality, "tested for equality"),
+    (_inequality, "tested for equality"),
+    (_float, "read as a plain number"),
+    (_math, "read as a plain number"),
+    (_list_index, r"select\(values, index\)"),
+    (_count, r"select\(values, index\)"),
+    (_modulo, "no traced operation"),
+    (_unknown, "no operation 'sin'"),
+    (_data, r"read \(\.data\)"),
+    (_grad, r"read \(\.grad\)"),
+    (_exponent, "exponent of .* must be a plain number"),
+    (_variable_exponent, "exponent of .* must be a plain number"),
+    (_index_arithmetic, "index cannot be computed with"),
+    (_index_as_scalar, "not a scalar"),
+    (_text, "str is not a scalar"),
+    (_divide_by_text, "str is not a scalar"),
+    (_too_large, "too large for a double"),
+    (_round, "read as a plain number"),
+    (_absolute, "no traced operation"),
+    (_builtin_max, r"use relu\(\) or maximum\(\)"),
+    (_too_few, "only 2 values to select from"),
+]
+
+
+@pytest.mark.parametrize(("function", "problem"), REFUSED, ids=lambda value: getattr(value, "__name__", ""))
+def test_refusal_names_the_line(function: Callable[..., Any], problem: str) -> None:
+    lines, first = inspect.getsourcelines(function)
+    with pytest.raises(TraceError, match=problem) as caught:
+        traced(function, i=(2, 3))
+    message = str(caught.value)
+    assert message.startswith(f"test_trace.py:{first + 1}: ")
+    assert lines[1].strip() in message
+
+
+def test_values_of_two_traces_do_not_mix() -> None:
+    kept: list[Any] = []
+
+    def first(x: Any) -> Any:
+        kept.append(x[0])
+        return x[0]
+
+    traced(first)
+    with pytest.raises(TraceError, match=r"test_trace\.py:\d+: a value of another trace"):
+        traced(lambda x: x[0] + kept[0])
+    with pytest.raises(TraceError, match="another trace"):
+        traced(lambda x: kept[0])
+
+
+def test_a_function_that_changes_is_refused() -> None:
+    calls = itertools.count()
+
+    def changing(inputs: Any, indices: Any) -> Any:
+        return {"loss": [inputs["x"][0] * next(calls)]}
+
+    with pytest.raises(
+        TraceError, match=r"something else each time .* const 0\.0 at first and const 1\.0 then \(test_trace"
+    ):
+        trace_twice(changing, "changing", [Tensor("x", "x", 0, (1,))])
+
+
+def test_a_function_that_grows_is_refused() -> None:
+    calls = itertools.count(1)
+
+    def growing(inputs: Any, indices: Any) -> Any:
+        return {"loss": [sum(inputs["x"][0] for _ in range(next(calls)))]}
+
+    with pytest.raises(TraceError, match="nothing at first"):
+        trace_twice(growing, "growing", [Tensor("x", "x", 0, (1,))])
+
+
+def test_a_function_that_returns_something_else_is_refused() -> None:
+    calls = itertools.count()
+
+    def switching(inputs: Any, indices: Any) -> Any:
+        return {"loss": [inputs["x"][next(calls)]]}
+
+    with pytest.raises(TraceError, match="returns something else"):
+        trace_twice(switching, "switching", [Tensor("x", "x", 0, (2,))])
+
+
+def test_a_nan_does_not_look_like_a_change() -> None:
+    graph = trace_twice(lambda a, n: {"loss": [a["x"][0] * -math.nan]}, "nan", [Tensor("x", "x", 0, (1,))])
+    assert len(graph) == 3
+
+
+def test_origins_are_the_users_lines_and_scopes() -> None:
+    def function(x: Any, i: Any) -> Any:
+        with scope("outer"), scope("unit", 3):
+            a = x[0] * x[1]
+        b = maximum([a, x[2]])
+        return select([a + b, a - b, a * b], i[0])
+
+    graph = traced(function, i=(1, 3))
+    first = inspect.getsourcelines(function)[1]
+    by_name = {OPS[graph.op[node]].name: graph.origins[graph.origin[node]] for node in range(len(graph))}
+    assert by_name["max"].line == first + 3
+    assert by_name["max"].function == "function"
+    assert by_name["select"].line == first + 4
+    scopes = {origin.scope for origin in graph.origins if origin.line == first + 2}
+    assert scopes == {"outer.unit3"}
+    assert {origin.file for origin in graph.origins if origin.line} == {"test_trace.py"}
+
+
+def test_no_gradient_flows_through_a_maximum_of_one() -> None:
+    graph = traced(lambda x: x[0] * maximum([x[1]]))
+    assert "max" in {OPS[op].name for op in graph.op}
+
+
+def test_a_select_of_the_compiler_error_names_the_users_line() -> None:
+    def unlike(x: Any, i: Any) -> Any:
+        values = [x[0].exp(), x[1].log(), x[2] * 2]
+        return select(values, i[0]) + values[0]
+
+    line = inspect.getsourcelines(unlike)[1] + 2
+    with pytest.raises(CompileError, match=rf"test_trace\.py:{line} "):
+        compile_graph(lambda: traced(unlike, i=(1, 3)), "x")
+
+
+def test_division_of_numbers_is_one_division() -> None:
+    graph = trace(
+        lambda a, n: {"out": [a["x"][0] / a["x"][1] + 1 / a["x"][0] + a["x"][1] / 3]},
+        "numbers",
+        [Tensor("x", "x", 0, (2,))],
+        (),
+        TracedNumber,
+    )
+    names = [OPS[op].name for op in graph.op]
+    assert names.count("div") == 3
+    assert "pow" not in names
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "", "-", ".", "a.b", "*/", '"""', "a\nb", "\u2028", "a\\N", "a'", "a#", "a;b", "a%b", "__"]
+)
+def test_a_scope_that_cannot_be_written_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="a scope is named with letters"), scope(name):
+        pass
+
+
+@pytest.mark.parametrize("name", ["class", "é", "层", "layer３", "1x", "a-b", "_a", "None", "x" * 200])
+def test_any_word_is_a_scope(name: str) -> None:
+    def function(x: Any) -> Any:
+        with scope(name):
+            return x[0] * x[1]
+
+    assert name in {origin.scope for origin in traced(function).origins}
+
+
+def test_a_file_with_a_line_break_in_its_name_breaks_no_line() -> None:
+    namespace: dict[str, Any] = {"__name__": "a b\nc"}
+    exec(compile("def function(x): return x[0] * x[1]", "/tmp/a\n%1 b.py", "exec"), namespace)
+    graph = traced(namespace["function"])
+    assert all("\n" not in origin.file + origin.module and " " not in origin.module for origin in graph.origins)
+
+
+def test_indices_have_the_limits_of_their_tensor() -> None:
+    indices = [IndexTensor("i", 0, 2, 3), IndexTensor("j", 2, 1, 2)]
+
+    def function(inputs: Any, numbers: Any) -> Any:
+        assert [index.limit for index in numbers["i"] + numbers["j"]] == [3, 3, 2]
+        return {"loss": [select(inputs["x"], numbers["j"][0])]}
+
+    trace(function, "indices", [Tensor("x", "x", 0, (2,))], indices)

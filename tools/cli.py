@@ -1,0 +1,202 @@
+"""The command line: `microgpt COMMAND`. Finds the command, and turns every error into one line and an exit code.
+
+A command's module is imported when the command runs and not before: `microgpt --help` needs none of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+import click
+
+from . import failures
+from .failures import CommandError, StoppedError
+
+__all__ = ["COMMANDS", "cli", "main"]
+
+# In the order of --help. A command `name` is the object `name` of `name_command.py`, and this is its short help.
+COMMANDS = {
+    "train": "Train a model and invent names with it.",
+    "sample": "Invent names with a trained model.",
+    "compile": "Compile a model ahead of time and tell what each pass does.",
+    "show": "Print generated code, or what a stage of the compiler makes.",
+    "graph": "Draw a model as the compiler sees it.",
+    "bench": "Measure compiled programs against the eager autograd.",
+    "verify": "Check that compiled programs equal the eager autograd, bit by bit.",
+}
+
+
+class Commands(click.Group):
+    """The group of all commands."""
+
+    debug = False
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f".{cmd_name}_command", __package__), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            near = get_close_matches(args[0], COMMANDS, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"the commands are {', '.join(COMMANDS)}"
+            raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), meaning) for code, meaning in failures.EXIT_CODES.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        # Here rather than in main(), where click has its own ideas of an interrupt and of a closed pipe.
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except KeyboardInterrupt:
+            raise StoppedError("interrupted") from None
+        except BrokenPipeError:
+            _forget_stdout()
+            raise click.exceptions.Exit(failures.CLOSED_PIPE) from None
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        self.debug = False
+        try:
+            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except (Exception, KeyboardInterrupt) as error:
+            code = self._report(error)
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def _report(self, error: BaseException) -> int:
+        message, code = _explain(error)
+        if self.debug and not isinstance(error, click.ClickException):
+            traceback.print_exception(error)
+        kind = "" if code == failures.INTERRUPTED else "error: "
+        with contextlib.suppress(OSError):
+            click.echo(f"microgpt: {kind}{message}", err=True)
+        return code
+
+
+def _explain(error: BaseException) -> tuple[str, int]:
+    """One line for a person, and the exit code."""
+    # Imported only now: most runs have no errors.
+    from ..compiler.errors import CompileError
+    from ..data.corpus import CorpusError
+    from ..data.tokenizer import UnknownCharacterError
+    from ..runtime.checkpoint import CheckpointError
+
+    text = " ".join(str(error).split("\n"))
+    match error:
+        case CommandError():
+            return text, error.code
+        case click.Abort() | KeyboardInterrupt():
+            return "interrupted", failures.INTERRUPTED
+        case click.UsageError():
+            command = error.ctx.command_path if error.ctx else "microgpt"
+            message = error.format_message()
+            message = message if message.endswith("...") else message.removesuffix(".")
+            return f"{message} (see `{command} --help`)", failures.USAGE
+        case click.ClickException():
+            return error.format_message(), failures.ENVIRONMENT
+        case CorpusError() | CheckpointError() | UnknownCharacterError():
+            return text, failures.BAD_INPUT
+        case CompileError():
+            return text, failures.COMPILE
+        case MemoryError():
+            return "out of memory; a smaller model or a shorter --block-size needs less", failures.ENVIRONMENT
+        case OSError():
+            place = f"{error.filename}: " if error.filename else ""
+            return f"{place}{error.strerror or error}", failures.ENVIRONMENT
+        case _:
+            hint = "this is a mistake in microgpt; `microgpt --debug COMMAND ...` shows where"
+            return f"unexpected {type(error).__name__}: {text} ({hint})", failures.INTERNAL
+
+
+def _forget_stdout() -> None:
+    """Points stdout to nowhere, or Python would complain once more when it flushes at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+
+
+def _want_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value and isinstance(ctx.command, Commands):
+        ctx.command.debug = True
+
+
+def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from .. import __version__
+
+        click.echo(f"microgpt {__version__}")
+        ctx.exit()
+
+
+@click.group(
+    "microgpt",
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print the version."
+)
+@click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_want_debug,
+    help="Show where an error comes from.",
+)
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """A compiler for scalar autograd: trains a GPT written in plain scalars, fast, to the same bits.
+
+    Results go to stdout, everything else to stderr. Compiled programs are kept
+    in your cache folder (or in MICROGPT_CACHE_DIR), the last trained model in
+    your data folder (or in MICROGPT_DATA_DIR).
+
+    \b
+    Examples:
+      microgpt train                   train on 32,257 names, then invent 20
+      microgpt sample --prefix mar     go on with the model just trained
+      microgpt show --length 7         read the program that trained it
+      microgpt graph --length 7        draw it
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    for stream in (sys.stdout, sys.stderr):
+        # A letter that the terminal's encoding lacks is shown as an escape; it must not end the run.
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    cli.main(prog_name="microgpt")

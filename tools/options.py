@@ -1,0 +1,148 @@
+"""The options that several commands share, with their checks and defaults."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from ..model.config import GPTConfig
+
+__all__ = [
+    "POSITIVE",
+    "backend_option",
+    "check_shape",
+    "data_option",
+    "given_config",
+    "jobs_option",
+    "kind_option",
+    "model_options",
+    "parse_lengths",
+    "positive_number",
+    "program_number",
+    "seed_option",
+    "temperature_option",
+]
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+POSITIVE = click.IntRange(min=1)
+
+
+def positive_number(text: str) -> float:
+    """The type of an option: a finite number above zero. `click.FloatRange` would let NaN and infinity pass."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a number") from None
+    if not 0.0 < number < math.inf:
+        raise click.BadParameter(f"{text} is not a finite number above zero")
+    return number
+
+
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), default=42, show_default=True, metavar="N", help="Of all that is random."
+)
+temperature_option = click.option(
+    "--temperature",
+    type=positive_number,
+    metavar="NUMBER",
+    default=0.5,
+    show_default=True,
+    help="Below 1, the likely becomes likelier.",
+)
+data_option = click.option(
+    "--data",
+    metavar="FILE|names",
+    default="names",
+    show_default=True,
+    help="A text file in UTF-8, one document a line, or the names that come with microgpt.",
+)
+jobs_option = click.option(
+    "--jobs", type=POSITIVE, metavar="N", help="Compile this many programs at a time.  [default: one a processor]"
+)
+kind_option = click.option(
+    "--kind",
+    type=click.Choice(["training", "inference", "optimizer"]),
+    default="training",
+    show_default=True,
+    help="Loss and gradient; one step of sampling; or Adam.",
+)
+
+
+def backend_option(*names: str) -> Callable[[Decorated], Decorated]:
+    """`--backend`, one of `names`."""
+    return click.option(
+        "--backend", type=click.Choice(names), default=names[0], show_default=True, help="What carries out the model."
+    )
+
+
+def model_options(command: Decorated) -> Decorated:
+    """The sizes of the model, as keyword arguments named like those of `GPTConfig`."""
+    sizes = (
+        ("--block-size", 16, "Positions the model looks back over."),
+        ("--n-head", 4, "Attention heads; must divide --n-embd."),
+        ("--n-embd", 16, "Width of the model."),
+        ("--n-layer", 1, "Layers of the model."),
+    )
+    for name, default, text in sizes:
+        option = click.option(name, type=POSITIVE, default=default, show_default=True, metavar="N", help=text)
+        command = option(command)
+    return command
+
+
+def check_shape(shape: dict[str, int]) -> None:
+    """Raises a `click.UsageError` unless the heads divide the width."""
+    width, heads = shape["n_embd"], shape["n_head"]
+    if width % heads:
+        divisors = [number for number in range(1, width + 1) if width % number == 0]
+        nearest = sorted(sorted(divisors, key=lambda number: abs(number - heads))[:3])
+        choice = " or ".join(map(str, nearest))
+        raise click.UsageError(
+            f"--n-head {heads} does not divide --n-embd {width}; heads take equal shares, so try --n-head {choice}",
+            click.get_current_context(silent=True),
+        )
+
+
+def given_config(data: str, shape: dict[str, int]) -> GPTConfig:
+    """The model for a corpus, whose alphabet decides the size of the vocabulary."""
+    check_shape(shape)
+    from ..data.corpus import load_corpus
+    from ..data.tokenizer import Tokenizer
+    from ..model.config import GPTConfig
+
+    return GPTConfig(vocab_size=Tokenizer.of(load_corpus(data).documents).vocab_size, **shape)
+
+
+def program_number(kind: str, length: int | None, block_size: int) -> int:
+    """The number of a program in its `Recipe`. Sampling with `length` characters in view is position ``length - 1``."""
+    if kind == "optimizer":
+        if length is not None:
+            raise click.UsageError("--kind optimizer has one program for all lengths; leave out --length")
+        return 0
+    if length is None:
+        raise click.UsageError(f"--kind {kind} needs a --length, from 1 to {block_size}")
+    if length > block_size:
+        raise click.UsageError(f"--length {length} is more than --block-size {block_size}")
+    return length if kind == "training" else length - 1
+
+
+def parse_lengths(texts: Sequence[str], block_size: int) -> list[int]:
+    """Lengths as people write them: ``7``, ``1,7,16``, ``3-5``, ``all``. Ascending, each once."""
+    lengths: set[int] = set()
+    for part in (part for text in texts for part in text.split(",")):
+        span = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip(), re.ASCII)
+        if part.strip() == "all":
+            lengths.update(range(1, block_size + 1))
+        elif span is None:
+            raise click.UsageError(f"{part!r} is not a length; write for example 7, or 1,7,16, or 3-5, or all")
+        else:
+            first, last = int(span[1]), int(span[2] or span[1])
+            if not 1 <= first <= last <= block_size:
+                raise click.UsageError(f"--length {part} is not within 1 to {block_size}, the --block-size")
+            lengths.update(range(first, last + 1))
+    return sorted(lengths)

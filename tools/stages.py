@@ -1,0 +1,148 @@
+"""The stages of the compiler as text: what `show --stage` prints and `compile --dump` writes.
+
+Graphs have a text form of their own (`compiler/text.py`). The products behind them have none, because nothing reads
+them back; they are written here for people, with the names that the generated code uses.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ..compiler.allocate import Layout
+from ..compiler.coarse import Block
+from ..compiler.form_statements import Statements
+from ..compiler.graph import Graph
+from ..compiler.names import value_names
+from ..compiler.ops import OPS
+from ..compiler.pipeline import GRAPH_STAGES, PYTHON_STAGES, Observer, Stage, compile_graph, compile_python
+from ..compiler.schedule import Schedule
+from ..compiler.text import format_graph
+from ..runtime.recipe import Recipe
+
+__all__ = ["GRAPHS", "describe", "file_name", "stage_names", "stage_product"]
+
+WIDTH = 116
+
+# The stages whose product is a graph.
+GRAPHS = ("trace", *(stage.__name__ for stage in GRAPH_STAGES))
+
+
+class _Found(Exception):  # noqa: N818 - a signal, no error
+    """Ends a compilation at the stage that was asked for."""
+
+    def __init__(self, product: Any) -> None:
+        self.product = product
+
+
+def stage_names(kind: str) -> list[str]:
+    """The stages that a program of this kind goes through, in order."""
+    names = [name for name in GRAPHS if name != "differentiate" or kind == "training"]
+    return names + [stage.__name__ for stage in PYTHON_STAGES if kind != "optimizer"]
+
+
+def stage_product(recipe: Recipe, name: str) -> Any:
+    """What the stage called `name` makes of a program. Compiles up to there."""
+
+    def watch(stage: Stage) -> None:
+        if stage.name == name:
+            raise _Found(stage.product)
+
+    try:
+        compile_all(recipe, watch)
+    except _Found as found:
+        return found.product
+    raise ValueError(f"there is no stage {name!r} in a program for {recipe.kind}")
+
+
+def compile_all(recipe: Recipe, observe: Observer) -> None:
+    """Runs every stage of a program."""
+    graph = compile_graph(recipe.trace, recipe.gradient, observe)
+    if recipe.kind != "optimizer":
+        compile_python(graph, observe)
+
+
+def file_name(number: int, stage: Stage) -> str:
+    """The file that a dump keeps a stage in: ``05_remove_dead_nodes.txt``."""
+    return f"{number:02d}_{stage.name}.{'py' if isinstance(stage.product, str) else 'txt'}"
+
+
+def describe(product: Any) -> str:
+    """The text of a stage's product; ends with a newline."""
+    if isinstance(product, Graph):
+        return format_graph(product)
+    if isinstance(product, str):
+        return product
+    if isinstance(product, Statements):
+        lines = _statements(product)
+    elif isinstance(product, Schedule):
+        lines = _schedule(product)
+    else:
+        assert isinstance(product, Layout)
+        lines = _layout(product)
+    return "\n".join(lines) + "\n"
+
+
+def _statements(statements: Statements) -> Iterator[str]:
+    graph, names = statements.graph, value_names(statements.graph, statements.roots)
+    yield f"statements {graph.name}: {len(graph)} operations in {len(statements.roots)} statements"
+    yield "A line each: name, last operation, how many operations, where it is from, the statements it uses."
+    yield ""
+    for statement, root in enumerate(statements.roots):
+        count = len(statements.bodies[statement])
+        head = f"{names[root]} = %{root} {OPS[graph.op[root]].name}, {count} operation{'s' * (count != 1)}"
+        yield f"{head:<56} ; {graph.origins[graph.origin[root]]}"
+        yield from _wrapped("<- ", (names[node] for node in statements.operands[statement]))
+
+
+def _schedule(schedule: Schedule) -> Iterator[str]:
+    statements = schedule.statements
+    names = value_names(statements.graph, statements.roots)
+    numbers = {id(schedule.coarse.nodes[number]["block"]): number for number in schedule.coarse}
+    edges = schedule.coarse.number_of_edges()
+    yield f"schedule {statements.graph.name}: {len(schedule.blocks)} blocks, {edges} edges between them"
+    yield "A block each: its statements in the order in which they run. Behind <- stand the blocks that it waits for."
+    for block, order in zip(schedule.blocks, schedule.order, strict=True):
+        number = numbers[id(block)]
+        yield ""
+        counts = f"{len(order)} statements, {block.operations} operations"
+        yield f"block {number}: {_title(block)}; level {block.level}, {counts}"
+        givers = sorted(schedule.coarse.pred[number].items())
+        yield from _wrapped("<- ", (f"block {giver} ({edge['values']} values)" for giver, edge in givers), ", ")
+        yield from _wrapped("", (names[statements.roots[statement]] for statement in order))
+
+
+def _layout(layout: Layout) -> Iterator[str]:
+    statements = layout.schedule.statements
+    names, slots = value_names(statements.graph, statements.roots), layout.slots
+    yield f"layout {statements.graph.name}: {len(layout.functions)} functions, {layout.memory} slots of memory"
+    yield f"{len(slots)} of {len(statements.roots)} values pass between functions; the others are local variables."
+    for number, function in enumerate(layout.functions):
+        yield ""
+        yield f"function {number}: {sum(len(members) for _, members in function.parts)} statements"
+        for block, members in function.parts:
+            yield f"    {_title(block)}: {len(members)} statements"
+        yield from _slots("loads", function.loads, names, slots)
+        yield from _slots("stores", function.stores, names, slots)
+    yield ""
+    yield "finish"
+    yield from _slots("loads", layout.final_loads, names, slots)
+
+
+def _slots(what: str, nodes: Sequence[int], names: dict[int, str], slots: dict[int, int]) -> Iterator[str]:
+    yield from _wrapped(f"{what} {len(nodes)}: ", (f"{names[node]}@{slots[node]}" for node in nodes))
+
+
+def _title(block: Block) -> str:
+    return f"{block.role or 'top'} {'backward' if block.backward else 'forward'}"
+
+
+def _wrapped(label: str, words: Iterable[str], separator: str = " ") -> list[str]:
+    text = label + separator.join(words)
+    if text == label:
+        return []
+    # Names are never broken, so that each can be found.
+    return textwrap.wrap(
+        text, WIDTH, initial_indent="    ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
