@@ -28,10 +28,10 @@ class Rewritten(NamedTuple):
 Rule = Callable[[GraphBuilder, int, int, int], int | None]
 
 
-def rewrite(graph: Graph, rule: Rule) -> Rewritten:
+def rewrite(graph: Graph, rule: Rule, untouched: frozenset[int] | set[int] = frozenset()) -> Rewritten:
     """Copies `graph` operation by operation, with a say for `rule` in each. A select's `b` is the new list's number.
 
-    Equal constants become one; `rule` is not asked about them.
+    Equal constants become one. `rule` is not asked about constants and about the `untouched` nodes.
     """
     build = GraphBuilder.like(graph)
     ids: list[int] = []
@@ -52,7 +52,7 @@ def rewrite(graph: Graph, rule: Rule) -> Rewritten:
         elif op == CONST:
             ids.append(build.const(graph.constants[a]))
             continue
-        new = rule(build, op, a, b)
+        new = None if untouched and len(ids) in untouched else rule(build, op, a, b)
         if new is None:
             ids.append(len(build.op))
             append_op(op)

@@ -8,6 +8,8 @@ arithmetic that the program would use. Not done, since it would change bits: rea
 
 from __future__ import annotations
 
+import math
+
 from .graph import A_IS_NODE, B_IS_NODE, Graph, GraphBuilder
 from .ops import ADD, CONST, DIV, EXP, MAX, MUL, OPS, POW, RELU, SELECT, STEP, UNLESS, WHERE
 from .rewrite import Rewritten, rewrite
@@ -20,19 +22,11 @@ _HANDS_ON_ZEROS = frozenset((ADD, MUL, MAX, WHERE, UNLESS, SELECT))
 
 def simplify(graph: Graph) -> Rewritten:
     """Applies the rules of this module to every operation, operands first."""
-    sums = _sums_with_a_visible_sign(graph)
-    if not sums:
-        return rewrite(graph, _rule)
-    nodes = (node for node, op in enumerate(graph.op) if op != CONST)
-
-    def rule(build: GraphBuilder, op: int, a: int, b: int) -> int | None:
-        return _rule(build, op, a, b, next(nodes) in sums)
-
-    return rewrite(graph, rule)
+    return rewrite(graph, _rule, untouched=_sums_of_zero_with_a_visible_sign(graph))
 
 
-def _sums_with_a_visible_sign(graph: Graph) -> set[int]:
-    """The additions on whose result's sign, when it is zero, something else may depend.
+def _sums_of_zero_with_a_visible_sign(graph: Graph) -> set[int]:
+    """The additions of a positive zero on whose result's sign, when it is zero, something else may depend.
 
     The sign of a zero shows in two places: in a denominator, and under a negative odd exponent (``1 / -0.0``). From
     there, every operation is followed back that may hand on a zero of its operands.
@@ -52,7 +46,17 @@ def _sums_with_a_visible_sign(graph: Graph) -> set[int]:
         new = [operand for operand in operands if operand not in seen]
         seen.update(new)
         waiting += new
-    return {node for node in seen if graph.op[node] == ADD}
+    return {node for node in seen if graph.op[node] == ADD and _adds_positive_zero(graph, graph.a[node], graph.b[node])}
+
+
+def _adds_positive_zero(graph: Graph, a: int, b: int) -> bool:
+    """Whether one operand is +0 and the other may be -0: then the sum is +0, and dropping the addition would show."""
+    for zero, other in ((a, b), (b, a)):
+        if graph.op[zero] == CONST and graph.op[other] not in _NEVER_MINUS_ZERO:
+            value = graph.constants[graph.a[zero]]
+            if value == 0.0 and math.copysign(1.0, value) > 0.0:
+                return True
+    return False
 
 
 def _odd(graph: Graph, power: int, negative: bool) -> bool:
@@ -60,7 +64,7 @@ def _odd(graph: Graph, power: int, negative: bool) -> bool:
     return exponent % 2.0 == 1.0 and (exponent < 0.0) == negative
 
 
-def _rule(build: GraphBuilder, op: int, a: int, b: int, sign_is_visible: bool = False) -> int | None:
+def _rule(build: GraphBuilder, op: int, a: int, b: int) -> int | None:
     ops = build.op
     a_known = A_IS_NODE[op] and ops[a] == CONST
     b_known = B_IS_NODE[op] and ops[b] == CONST
@@ -73,7 +77,7 @@ def _rule(build: GraphBuilder, op: int, a: int, b: int, sign_is_visible: bool = 
         operands = [build.constant_of(node) for node in (a, b)[: 1 + B_IS_NODE[op]]]
         return None if evaluate is None else build.const(evaluate(*operands))
     known, other = (build.constant_of(a), b) if a_known else (build.constant_of(b), a)
-    if op == ADD and known == 0.0 and (not sign_is_visible or ops[other] in _NEVER_MINUS_ZERO):
+    if op == ADD and known == 0.0:
         return other
     if op == MUL and known == 1.0:
         return other

@@ -25,6 +25,7 @@ def verify(graph: Graph) -> None:
     size = len(graph)
     if any(len(column) != size for column in (graph.a, graph.b, graph.origin, graph.source)):
         raise VerifyError(f"{graph.name}: the columns differ in length")
+    _check_interface(graph)
     input_count = sum(tensor.size for tensor in graph.inputs)
     index_count = sum(tensor.count for tensor in graph.indices)
     bounds = {
@@ -54,6 +55,24 @@ def verify(graph: Graph) -> None:
             sound = sound and 0 <= scatter.index < size and graph.op[scatter.index] == INDEX
             if not sound or not (0 <= scatter.table.base < len(output.nodes) and 0 <= last < len(output.nodes)):
                 raise VerifyError(f"{graph.name}: output {output.name} has an unsound {scatter}")
+
+
+def _check_interface(graph: Graph) -> None:
+    names = [*graph.arguments(), *(tensor.name for tensor in graph.indices)]
+    if len(set(names)) < len(names) or len({output.name for output in graph.outputs}) < len(graph.outputs):
+        raise VerifyError(f"{graph.name}: two arguments or two outputs are called alike")
+    end, last = 0, None
+    seen: set[str] = set()
+    for tensor in graph.inputs:
+        if tensor.start != end or (tensor.argument != last and tensor.argument in seen):
+            raise VerifyError(f"{graph.name}: {tensor.name} does not begin where the tensor before it ends")
+        end, last = end + tensor.size, tensor.argument
+        seen.add(tensor.argument)
+    end = 0
+    for index in graph.indices:
+        if index.start != end:
+            raise VerifyError(f"{graph.name}: {index.name} does not begin where the indices before it end")
+        end += index.count
 
 
 def _describe(graph: Graph, node: int) -> str:

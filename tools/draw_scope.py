@@ -108,7 +108,7 @@ def _draw_users(drawing: graphviz.Digraph, statements: Statements, names: Mappin
     for user in range(len(graph)):
         if user not in inside:
             for operand in graph.operands(user):
-                if operand in inside:
+                if operand in inside and statements.statement_of[user] >= 0:  # dead ones belong to no statement
                     root = statements.roots[statements.statement_of[user]]
                     users.setdefault(operand, []).append(names[root])
     for output in graph.outputs:

@@ -132,7 +132,9 @@ class _Generator:
         random = self.random
         if random.random() < self.odd:
             return random.choice(ODD_INPUTS)
-        return random.choice((random.gauss(0, 1), random.gauss(0, 1), random.uniform(0, 2), round(random.gauss(0, 2))))
+        return random.choice(
+            (random.gauss(0, 1), random.gauss(0, 1), random.uniform(0, 2), float(round(random.gauss(0, 2))))
+        )
 
     def _constant(self) -> str:
         random = self.random

@@ -163,7 +163,8 @@ def test_graph_writes_dot(tmp_path: Path):
     options = ("--length", 2, "--scope", "position1.layer0.head1.scores", "-o", "scope.dot")
     assert run("graph", *options).exit_code == 0
     assert "p1_l0_query_2" in Path("scope.dot").read_text()
-    assert run("graph", *options, "--stage", "trace").exit_code == 0
+    for stage in stages.GRAPHS:
+        assert run("graph", *options, "--stage", stage).exit_code == 0
     assert run("graph", "--kind", "optimizer", "-o", "adam.dot").exit_code == 0
 
 
