@@ -21,6 +21,9 @@ __all__ = ["Expressions", "runs"]
 # Input variables of a function: enough for a row of a wide layer, few enough to keep CPython's short instructions.
 WINDOW = 128
 
+# Inputs that one line reads, for people's sake.
+ROW = 16
+
 # Inputs in variables are called ``p17``, values ``l0_query_17``.
 _LIKE_A_VALUE = re.compile(r".\d+|.*_\d+")
 
@@ -171,15 +174,15 @@ class Expressions:
         for place, number in enumerate(new, len(window)):
             window[number] = unused(f"{self._argument(number)[1][0]}{place}", self._taken)
         self._variables.update((node, window[column_a[node]]) for node in nodes)
-        by_argument = groupby(new, key=self._argument)
-        for (start, name), run in ((argument, run) for argument, numbers in by_argument for run in runs(list(numbers))):
-            names = ", ".join(window[number] for number in run)
-            if len(run) == 1:
-                self._loads.append(f"{names} = {name}[{run[0] - start}]")
-            else:
-                stride = run[1] - run[0]
-                step = f":{stride}" if stride > 1 else ""
-                self._loads.append(f"{names} = {name}[{run[0] - start}:{run[-1] - start + 1}{step}]")
+        for (start, name), numbers in groupby(new, key=self._argument):
+            for run in runs(list(numbers), longest=ROW):
+                names = ", ".join(window[number] for number in run)
+                if len(run) == 1:
+                    self._loads.append(f"{names} = {name}[{run[0] - start}]")
+                else:
+                    stride = run[1] - run[0]
+                    step = f":{stride}" if stride > 1 else ""
+                    self._loads.append(f"{names} = {name}[{run[0] - start}:{run[-1] - start + 1}{step}]")
 
     def _argument(self, number: int) -> tuple[int, str]:
         """The first input and the name of the argument that holds input `number`."""
@@ -190,14 +193,15 @@ class Expressions:
         return next(place for place in range(len(tensors) - 1, -1, -1) if tensors[place].start <= number)
 
 
-def runs(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+def runs(numbers: Sequence[int], longest: int | None = None) -> Iterator[Sequence[int]]:
     """Cuts ascending numbers into stretches of equal stride: ``0 1 2 8 10 12`` into ``0 1 2`` and ``8 10 12``."""
+    longest = longest or len(numbers)
     start = 0
     while start < len(numbers):
         end = start + 1
         if end < len(numbers):
             stride = numbers[end] - numbers[start]
-            while end < len(numbers) and numbers[end] - numbers[end - 1] == stride:
+            while end < len(numbers) and end - start < longest and numbers[end] - numbers[end - 1] == stride:
                 end += 1
             if end - start == 2 and stride > 1:
                 end = start + 1  # two far numbers are no pattern

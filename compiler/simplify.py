@@ -8,8 +8,6 @@ arithmetic that the program would use. Not done, since it would change bits: rea
 
 from __future__ import annotations
 
-import math
-
 from .graph import A_IS_NODE, B_IS_NODE, Graph, GraphBuilder
 from .ops import ADD, CONST, DIV, EXP, MAX, MUL, OPS, POW, RELU, SELECT, STEP, UNLESS, WHERE
 from .rewrite import Rewritten, rewrite
@@ -22,11 +20,11 @@ _HANDS_ON_ZEROS = frozenset((ADD, MUL, MAX, WHERE, UNLESS, SELECT))
 
 def simplify(graph: Graph) -> Rewritten:
     """Applies the rules of this module to every operation, operands first."""
-    return rewrite(graph, _rule, untouched=_sums_of_zero_with_a_visible_sign(graph))
+    return rewrite(graph, _rule, untouched=_sums_with_a_visible_sign(graph))
 
 
-def _sums_of_zero_with_a_visible_sign(graph: Graph) -> set[int]:
-    """The additions of a positive zero on whose result's sign, when it is zero, something else may depend.
+def _sums_with_a_visible_sign(graph: Graph) -> set[int]:
+    """The additions on whose result's sign, when it is zero, something else may depend; ``-0 + 0`` is not ``-0``.
 
     The sign of a zero shows in two places: in a denominator, and under a negative odd exponent (``1 / -0.0``). From
     there, every operation is followed back that may hand on a zero of its operands.
@@ -46,17 +44,13 @@ def _sums_of_zero_with_a_visible_sign(graph: Graph) -> set[int]:
         new = [operand for operand in operands if operand not in seen]
         seen.update(new)
         waiting += new
-    return {node for node in seen if graph.op[node] == ADD and _adds_positive_zero(graph, graph.a[node], graph.b[node])}
-
-
-def _adds_positive_zero(graph: Graph, a: int, b: int) -> bool:
-    """Whether one operand is +0 and the other may be -0: then the sum is +0, and dropping the addition would show."""
-    for zero, other in ((a, b), (b, a)):
-        if graph.op[zero] == CONST and graph.op[other] not in _NEVER_MINUS_ZERO:
-            value = graph.constants[graph.a[zero]]
-            if value == 0.0 and math.copysign(1.0, value) > 0.0:
-                return True
-    return False
+    return {
+        node
+        for node in seen
+        if graph.op[node] == ADD
+        and graph.op[graph.a[node]] not in _NEVER_MINUS_ZERO
+        and graph.op[graph.b[node]] not in _NEVER_MINUS_ZERO
+    }
 
 
 def _odd(graph: Graph, power: int, negative: bool) -> bool:

@@ -104,6 +104,8 @@ class _Generator:
         random = self.random
         if random.random() < 0.02:
             return self._program(random.choice(("x[0]", "y[1]", "x[2] * 1", "x[0] * 0", "maximum([x[0]]) + x[1] * 0")))
+        if random.random() < 0.03:
+            return self._only_gathers()
         blocks: list[tuple[Callable[[], None], int]] = [
             (self._operation, 40), (self._reflected, 12), (self._sum, 10), (self._maximum, 5), (self._gather, 8),
             (self._gather_row, 5), (self._select_alike, 6), (self._cross_entropy, 7), (self._attention, 2),
@@ -127,6 +129,17 @@ class _Generator:
         indices = {name: [random.randrange(limit) for _ in range(2)] for name, limit in INDEX_LIMITS.items()}
         argument = random.choice(("x", "x", "x", "y"))
         return Program(self.seed, tuple(self.lines), result, inputs, indices, argument, self.may_be_refused)
+
+    def _only_gathers(self) -> Program:
+        """A table that is read through indices alone: its gradient is scattered, several times into the same row."""
+        random = self.random
+        terms = []
+        for _ in range(random.randint(3, 7)):
+            index, limit = self._index()
+            table = random.choice((f"x[:{limit}]", f"x[{limit} - 1 :: -1]"))
+            factor = f"y[{random.randrange(self.sizes['y'])}]"
+            terms.append(f"select({table}, {index}) * {random.choice((factor, self._constant()))}")
+        return self._program(" + ".join(terms))
 
     def _input(self) -> float:
         random = self.random

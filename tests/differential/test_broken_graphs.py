@@ -21,7 +21,7 @@ STAGES = ("trace", "hoist_selects", "differentiate", "simplify", "merge_equal_no
 
 def test_corrupted_graphs_are_rejected_or_sound() -> None:
     rejected = sound = 0
-    for seed in range(500_000, 500_150):
+    for seed in range(500_000, 500_100):
         program = random_program(seed)
         stages = compare(program)
         if stages is None or len(stages["trace"]) > 1000:
@@ -38,8 +38,8 @@ def test_corrupted_graphs_are_rejected_or_sound() -> None:
                 else:
                     _is_sound(broken, program)
                     sound += 1
-    assert rejected > 300
-    assert sound > 100
+    assert rejected > 200
+    assert sound > 60
 
 
 def _problem(graph: Graph) -> str:

@@ -1,7 +1,6 @@
 """Whole runs: every loss, parameter and sample is the one that microgpt.py gives on CPython, to the last bit.
 
-The figures of the shipped corpus stand beside this file. Those of the names of makemore are checked where that
-corpus is.
+The figures stand beside this file. Those of the names of makemore are checked where that corpus is: it is not shipped.
 """
 
 from __future__ import annotations
@@ -39,17 +38,14 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 
 def figures(run: str) -> tuple[Corpus, dict[str, Any]]:
-    """The corpus and the expected figures of a run; skips the test if they are not here."""
+    """The corpus and the expected figures of a run; skips the test if the corpus is not here."""
     source: str | Path = "names"
     if run.startswith("makemore"):
         source = Path(os.environ.get("MICROGPT_MAKEMORE") or BESIDE / "data" / "makemore_names.txt")
         if not source.is_file():
             pytest.skip(f"not checked: the run {run}, whose corpus is not shipped; {HOW_TO_GET_MAKEMORE}")
-    path = next((path for path in (HERE / f"{run}.json", BESIDE / "golden" / f"{run}.json") if path.is_file()), None)
-    if path is None:
-        pytest.skip(f"not checked: the run {run}, whose figures are not here; put {run}.json into {HERE.name}/")
     corpus = load_corpus(source)
-    expected = json.loads(path.read_text("utf-8"))
+    expected = json.loads((HERE / f"{run}.json").read_text("utf-8"))
     if source != "names":
         assert corpus.sha256 == MAKEMORE_SHA256, f"{source} is another corpus; {HOW_TO_GET_MAKEMORE}"
     else:

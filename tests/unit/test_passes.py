@@ -207,6 +207,14 @@ def test_differentiate_scatters_what_was_gathered() -> None:
     assert (scatters[0].table.base, scatters[0].table.stride, scatters[0].table.count) == (0, 1, 3)
 
 
+def test_scatters_add_in_the_order_of_the_walk() -> None:
+    def function(x: list, i: list) -> object:  # type: ignore[type-arg]
+        return sum(select(x, choice) * factor for choice, factor in zip(i, (1e16, 0.3, -1e16, 0.7, 1e-3), strict=True))
+
+    for choices in ([1, 1, 1, 1, 1], [0, 2, 0, 0, 2]):
+        check_all(function, {"x": [1.0, 2.0, 3.0]}, limits={"i": 3}, i=choices)
+
+
 def test_differentiate_orders_a_table_among_direct_uses() -> None:
     def function(x: list, i: list) -> object:  # type: ignore[type-arg]
         return x[1] * 0.1 + select(x[:3], i[0]) * 1e16 + x[1] * -1e16 + select(x[:3], i[1]) * 0.3 + x[1] * 0.7
