@@ -49,7 +49,11 @@ class Timing:
 
 @click.command()
 @click.option(
-    "--length", "first", metavar="N ...|all", help="How many characters: 7, or 1,7,16, or 3-5.  [default: 1, 7 and 16]"
+    "--length",
+    "lengths",
+    metavar="N ...|all",
+    multiple=True,
+    help="How many characters: 7, or 1,7,16, or 3-5.  [default: 1, 7 and 16]",
 )
 @click.argument("more", nargs=-1, metavar="")
 @click.option(
@@ -66,7 +70,7 @@ class Timing:
 @options.backend_option(*COMPILED)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table; seconds.")
 def bench(
-    first: str | None,
+    lengths: tuple[str, ...],
     more: tuple[str, ...],
     seconds: float,
     data: str,
@@ -90,12 +94,12 @@ def bench(
     """
     check_backend(backend)
     config = options.given_config(data, shape)
-    texts = [*([first] if first else []), *more]
-    lengths = options.parse_lengths(texts, config.block_size) if texts else _default_lengths(config.block_size)
+    texts = [*lengths, *more]
+    numbers = options.parse_lengths(texts, config.block_size) if texts else _default_lengths(config.block_size)
     timings = []
     with tempfile.TemporaryDirectory(prefix="microgpt-bench-") as folder:
         library = Library(Cache.open(Path(folder), console.warn), jobs=1)
-        for length in lengths:
+        for length in numbers:
             console.say(f"length {length}: compiling, then measuring for {seconds:g} s")
             timings.append(_measure(config, library, length, seconds, Random(seed)))
     if as_json:

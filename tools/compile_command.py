@@ -24,7 +24,11 @@ __all__ = ["compile"]
 
 @click.command()
 @click.option(
-    "--length", "first", metavar="N ...|all", help="How many characters: 7, or 1,7,16, or 3-5.  [default: all]"
+    "--length",
+    "lengths",
+    metavar="N ...|all",
+    multiple=True,
+    help="How many characters: 7, or 1,7,16, or 3-5.  [default: all]",
 )
 @click.argument("more", nargs=-1, metavar="")
 @options.kind_option
@@ -36,7 +40,7 @@ __all__ = ["compile"]
 @options.jobs_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def compile(
-    first: str | None,
+    lengths: tuple[str, ...],
     more: tuple[str, ...],
     kind: str,
     data: str,
@@ -63,7 +67,7 @@ def compile(
     """
     check_backend(backend)
     config = options.given_config(data, shape)
-    recipes = _recipes(kind, [*([first] if first else []), *more], config)
+    recipes = _recipes(kind, [*lengths, *more], config)
     if dump:
         _make_folder(dump)
     library = open_library(jobs)

@@ -65,6 +65,11 @@ def test_compile_as_json():
     assert all(Path(row["file"]).read_text().startswith('"""gpt_inference') for row in rows)
 
 
+def test_lengths_may_be_given_one_by_one():
+    result = run("compile", "--length", 1, "--length", 2, "--json")
+    assert [row["length"] for row in json.loads(result.stdout)] == [1, 2]
+
+
 @pytest.mark.parametrize("kind", ["training", "inference", "optimizer"])
 def test_compile_dumps_every_stage(kind: str, tmp_path: Path):
     length = [] if kind == "optimizer" else ["--length", 2]
