@@ -69,6 +69,8 @@ class _Backward:
         # What they have handed to their operands, by group, place and side.
         self.unchosen: dict[tuple[int, int, int], _Unchosen] = {}
         self.scatters: list[Scatter] = []
+        # Products that have become the gradient of an operation.
+        self.claimed: set[int] = set()
         # How many of a node's contributions come from consumers that are chosen together with it.
         self.joint: dict[int, int] = {}
         self.tables_share_inputs = self._tables_share_inputs()
@@ -117,6 +119,10 @@ class _Backward:
         build.mark(graph.origin[node], ~graph.source[node])
         op, a, b = graph.op[node], graph.a[node], graph.b[node]
         gradient = self._sum(contributions)
+        if len(contributions) == 1 and build.op[gradient] == MUL and gradient not in self.claimed:
+            # A sum of one: the product is this operation's gradient, so it is known as that, as a sum would be.
+            self.claimed.add(gradient)
+            build.origin[gradient], build.source[gradient] = build.current_origin, build.current_source
         member = self.walk.group_of.get(node)
         if member is not None:
             self.gradients[node] = gradient

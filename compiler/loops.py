@@ -1,0 +1,115 @@
+"""The loop IR: what the C backend runs. A program is a list of nests over one flat memory of doubles.
+
+A *nest* carries out one recipe for every point of a box of whole numbers (its lanes, all independent of each other), or, for
+scatters, in the order of its points. The recipe is a nested tuple (see `RECIPE` below) that reads memory at *slots*: numbers that are
+affine in the point. The same holds for how often each of its folds repeats, so triangles are nests too. A fold is an ordered sum (or
+maximum) of terms, carried out from the left: that order is the order of the scalar graph, and no later stage changes it.
+
+RECIPE, with k and l the numbers of slots:
+
+    ("mem", k)              memory[slot k]
+    ("row", k, s, l)        memory[slot k + s * index[slot l]]
+    ("pick", k, l)          memory[places[slot k + index[slot l]]]
+    ("const", text)         a number in hexadecimal
+    ("equal", k, l)         index[slot k] == slot l
+    (op, x) or (op, x, y)   an operation of `ops` (its number) on recipes
+    ("fold", op, runs)      left fold with `op` over the terms of all runs, each (count slot, terms): terms, in order, are repeated, and
+                            each repetition adds the run's steps to the slots of its terms. A term is a recipe without folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Interface", "LoopProgram", "Nest", "Recipe", "points", "recipe_runs"]
+
+Recipe = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Nest:
+    """One loop nest.
+
+    Attributes:
+        recipe: computed at every point.
+        row_stride: for a scatter, which adds to slot 0 + row_stride * index[slot 1]; None for a nest that assigns to slot 0.
+        steps: for each fold run in the order of the recipe, what one repetition adds to each slot.
+        base: the slots at the first point.
+        strides: per loop, innermost first, what one step adds to each slot and, behind these, to the trips of the loops inside it.
+        trips: per loop, innermost first, how often at the first point.
+    """
+
+    recipe: Recipe
+    row_stride: int | None
+    steps: tuple[tuple[int, ...], ...]
+    base: tuple[int, ...]
+    strides: tuple[tuple[int, ...], ...]
+    trips: tuple[int, ...]
+
+    @property
+    def adds(self) -> bool:
+        return self.row_stride is not None
+
+
+@dataclass(frozen=True)
+class Interface:
+    """Where in memory the caller finds what.
+
+    Attributes:
+        arguments: by name, address and size of each sequence of inputs.
+        outputs: by name, address and size.
+        constants: address of the first constant; their values.
+        size: of the memory, in doubles.
+    """
+
+    arguments: dict[str, tuple[int, int]]
+    outputs: dict[str, tuple[int, int]]
+    constants: tuple[int, tuple[float, ...]]
+    size: int
+
+
+@dataclass(frozen=True)
+class LoopProgram:
+    """The nests of one graph, in order.
+
+    Attributes:
+        name: of the graph.
+        nests: carried out one after the other.
+        places: addresses that picks choose from.
+        zeros: spans (address, size) that are set to zero first: outputs that nothing is assigned to.
+    """
+
+    name: str
+    nests: tuple[Nest, ...]
+    places: tuple[int, ...]
+    zeros: tuple[tuple[int, int], ...]
+
+
+def points(nest: Nest) -> Iterator[tuple[int, ...]]:
+    """The slots at every point, outermost loop slowest."""
+    width = len(nest.base)
+    # An odometer: each entry holds slots and trips as the loops outside of `level` have left them, and a count.
+    stack = [(len(nest.trips) - 1, nest.base + nest.trips, 0)]
+    while stack:
+        level, current, count = stack.pop()
+        if level < 0:
+            yield current[:width]
+        elif count < current[width + level]:
+            following = list(current)
+            for place, step in enumerate(nest.strides[level]):
+                following[place] += step
+            stack.append((level, tuple(following), count + 1))
+            stack.append((level - 1, current, 0))
+
+
+def recipe_runs(recipe: Recipe) -> list[tuple[int, tuple[Recipe, ...]]]:
+    """The runs of a recipe's folds, in order: count slot and terms."""
+    found: list[tuple[int, tuple[Recipe, ...]]] = []
+    if recipe[0] == "fold":
+        return list(recipe[2])
+    for part in recipe[1:]:
+        if isinstance(part, tuple):
+            found += recipe_runs(part)
+    return found
