@@ -1,0 +1,350 @@
+"""C of one loop nest: a function whose loops run over the points of the nest, several lanes at a time where addresses allow.
+
+In: a `Nest` as a pattern for all nests that differ from it only in where they begin and how often they turn. Out: the text of a C
+function of these numbers. Each sum is computed in its own order; what runs at once are the sums of neighbouring lanes, in vectors of
+the C compiler's own (GCC's and Clang's vector extensions), so that nothing depends on what its vectoriser happens to see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .loops import Nest, Recipe, recipe_runs
+from .ops import OPS, RELU, STEP, MAX, WHERE, UNLESS, ADD, MUL, DIV, POW
+
+__all__ = ["Pattern", "kernel_function", "vector_loop"]
+
+# Vectors of a fold that are computed at the same time: enough to hide the latency of an addition, few enough for the registers.
+_ACCUMULATORS = 8
+_INFIX = {ADD: "+", MUL: "*", DIV: "/"}
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A nest whose numbers may be parameters.
+
+    Attributes:
+        nest: any of the nests of this pattern.
+        parameters: places in ``nest.base + nest.trips`` that differ between the nests.
+    """
+
+    nest: Nest
+    parameters: tuple[int, ...]
+
+
+def vector_loop(nest: Nest) -> int | None:
+    """The loop whose points are neighbours in memory for the target and for each operand that varies; None if there is none."""
+    for level in range(len(nest.trips)):
+        if _is_vector_loop(nest, level):
+            return level
+    return None
+
+
+def _is_vector_loop(nest: Nest, level: int) -> bool:
+    width = len(nest.base)
+    stride = nest.strides[level]
+    if nest.row_stride is not None or stride[0] != 1 or any(stride[width:]) or not _vectorizable(nest.recipe):
+        return False
+    for outer in range(level + 1, len(nest.trips)):
+        if nest.strides[outer][width + level]:
+            return False
+    counts = {count for count, _ in recipe_runs(nest.recipe)}
+    if any(stride[count] for count in counts):
+        return False
+    return _neighbours(nest.recipe, stride)
+
+
+def _vectorizable(recipe: Recipe) -> bool:
+    """No functions of libm: these are called lane by lane anyway."""
+    if recipe[0] == "fold":
+        return all(_vectorizable(term) for _, terms in recipe[2] for term in terms)
+    if isinstance(recipe[0], int) and OPS[recipe[0]].name in ("pow", "exp", "log") and proved_power(recipe) is None:
+        return False
+    return all(_vectorizable(part) for part in recipe[1:] if isinstance(part, tuple))
+
+
+def proved_power(recipe: Recipe) -> str | None:
+    """The vector function for a power that can mostly be proved equal to something cheaper; None for others."""
+    if recipe[0] == POW and recipe[2][0] == "const":
+        return {2.0: "square", 0.5: "root"}.get(float.fromhex(recipe[2][1]))
+    return None
+
+
+def _neighbours(recipe: Recipe, stride: Sequence[int]) -> bool:
+    kind = recipe[0]
+    if kind == "mem":
+        return stride[recipe[1]] in (0, 1)
+    if kind == "row":
+        return stride[recipe[1]] in (0, 1) and stride[recipe[3]] == 0
+    if kind == "pick":
+        return stride[recipe[1]] == 0 and stride[recipe[2]] == 0
+    if kind == "equal":
+        return stride[recipe[1]] == 0 and stride[recipe[2]] in (0, 1)
+    if kind == "const":
+        return True
+    if kind == "fold":
+        return all(_neighbours(term, stride) for _, terms in recipe[2] for term in terms)
+    return all(_neighbours(part, stride) for part in recipe[1:])
+
+
+class _Writer:
+    """The function in the making."""
+
+    def __init__(self, pattern: Pattern) -> None:
+        self.pattern = pattern
+        self.nest = pattern.nest
+        self.width = len(self.nest.base)
+        self.lines: list[str] = []
+        self.indent = 1
+        self.vector = vector_loop(self.nest)
+        if self.vector is not None and self._parameter(self.width + self.vector):
+            self.vector = None
+        # What is the same at all points is read once: the compiler cannot know that no store of the nest changes it.
+        self.hoisted = {slot for slot in _loads(self.nest.recipe) if not any(numbers[slot] for numbers in self.nest.strides + self.nest.steps)}
+
+    def _parameter(self, place: int) -> bool:
+        return place in self.pattern.parameters
+
+    def line(self, text: str) -> None:
+        self.lines.append("    " * self.indent + text)
+
+    def affine(self, place: int, skip: int | None = None, extra: str = "") -> str:
+        """The value of a slot or trip count at the current point."""
+        numbers = self.nest.base + self.nest.trips
+        parts = []
+        if self._parameter(place):
+            parts.append(f"p{place}")
+        elif numbers[place]:
+            parts.append(str(numbers[place]))
+        for level in range(len(self.nest.trips) - 1, -1, -1):
+            if level == skip or place >= len(self.nest.strides[level]):
+                continue
+            if factor := self.nest.strides[level][place]:
+                parts.append(_times(factor, f"i{level}"))
+        if extra:
+            parts.append(extra)
+        return _sum(parts)
+
+    def write(self, name: str) -> str:
+        for slot in sorted(self.hoisted):
+            self.line(f"const double c{slot} = m[{self.affine(slot)}];")
+        order = [level for level in range(len(self.nest.trips) - 1, -1, -1) if level != self.vector]
+        for level in order:
+            self.line(f"for (long i{level} = 0, end{level} = {self.affine(self.width + level)}; i{level} < end{level}; i{level}++) {{")
+            self.indent += 1
+        if self.vector is None:
+            self._blocks([1], "")
+        else:
+            self._vector_blocks(self.nest.trips[self.vector])
+        for _ in order:
+            self.indent -= 1
+            self.line("}")
+        arguments = "".join(f", long p{place}" for place in self.pattern.parameters)
+        head = f"static void {name}(double *restrict m, const int *restrict ix{arguments})\n{{\n"
+        unused = "" if any("ix[" in line for line in self.lines) else "    (void)ix;\n"
+        return head + unused + "\n".join(self.lines) + "\n}\n"
+
+    def _vector_blocks(self, trips: int) -> None:
+        full = trips // (8 * _ACCUMULATORS)
+        if full > 1:
+            self.line(f"for (long lane = 0; lane < {full * 8 * _ACCUMULATORS}; lane += {8 * _ACCUMULATORS}) {{")
+            self.indent += 1
+            self._blocks([8] * _ACCUMULATORS, "lane")
+            self.indent -= 1
+            self.line("}")
+            done = full * 8 * _ACCUMULATORS
+        else:
+            done = 0
+        rest = trips - done
+        while rest > 0:
+            now = min(rest, 8 * _ACCUMULATORS)
+            widths = [8] * (now // 8) + [w for w in (4, 2, 1) if now % 8 & w]
+            self._blocks(widths, str(done) if done else "")
+            done += now
+            rest -= now
+
+    def _blocks(self, widths: list[int], lane: str) -> None:
+        """Computes neighbouring lanes, in vectors of these widths, from `lane` on."""
+        self.line("{")
+        self.indent += 1
+        offsets = [sum(widths[:number]) for number in range(len(widths))]
+        fold = _find_fold(self.nest.recipe)
+        if fold is not None:
+            self._fold(fold, widths, offsets, lane)
+        for number, (width, offset) in enumerate(zip(widths, offsets, strict=True)):
+            text, is_vector = self._expression(self.nest.recipe, width, _sum([part for part in (lane, str(offset)) if part not in ("", "0")]), number, None)
+            self._store(width, _sum([part for part in (lane, str(offset)) if part not in ("", "0")]), text, is_vector)
+        self.indent -= 1
+        self.line("}")
+
+    def _store(self, width: int, lane: str, text: str, is_vector: bool) -> None:
+        if self.nest.row_stride is not None:
+            row = _times(self.nest.row_stride, f"ix[{self.affine(1)}]")
+            self.line(f"m[{_sum([self.affine(0), row])}] += {text};")
+            return
+        target = self._address(0, lane, 1)
+        if width == 1:
+            self.line(f"m[{target}] = {text};")
+        else:
+            value = text if is_vector else f"all{width}({text})"
+            self.line(f"store{width}(m + {target}, {value});")
+
+    def _address(self, slot: int, lane: str, lane_stride: int, run: tuple[int, str] | None = None) -> str:
+        parts = [self.affine(slot, skip=self.vector)]
+        if self.vector is not None and lane_stride and lane:
+            parts.append(lane if lane_stride == 1 else f"{lane_stride} * ({lane})")
+        if run is not None and (step := self.nest.steps[run[0]][slot]):
+            parts.append(_times(step, run[1]))
+        return _sum([part for part in parts if part != "0"])
+
+    def _fold(self, fold: Recipe, widths: list[int], offsets: list[int], lane: str) -> None:
+        op, runs = fold[1], fold[2]
+        for number, width in enumerate(widths):
+            self.line(f"{_type(width)} sum{number};")
+        first = True
+        for run, (count_slot, terms) in enumerate(runs):
+            constant = not self._parameter(count_slot) and not any(
+                stride[count_slot] for stride in self.nest.strides
+            )
+            single = constant and self.nest.base[count_slot] == 1
+            if first:
+                # The first term begins the sum: zero plus the term would be one addition more, and another zero's sign.
+                self._terms(op, terms, run, widths, offsets, lane, "0", begins=True)
+                if single:
+                    first = False
+                    continue
+            if single:
+                self._terms(op, terms, run, widths, offsets, lane, "0", begins=False)
+            else:
+                self.line(f"for (long k = {int(first)}, end = {self.affine(count_slot, skip=self.vector)}; k < end; k++) {{")
+                self.indent += 1
+                self._terms(op, terms, run, widths, offsets, lane, "k", begins=False)
+                self.indent -= 1
+                self.line("}")
+            first = False
+
+    def _terms(
+        self, op: int, terms: Sequence[Recipe], run: int, widths: list[int], offsets: list[int], lane: str, k: str, begins: bool
+    ) -> None:
+        for place, term in enumerate(terms):
+            for number, (width, offset) in enumerate(zip(widths, offsets, strict=True)):
+                at = _sum([part for part in (lane, str(offset)) if part not in ("", "0")])
+                text, is_vector = self._expression(term, width, at, number, (run, k))
+                if width > 1 and not is_vector:
+                    text = f"all{width}({text})"
+                if begins and place == 0:
+                    self.line(f"sum{number} = {text};")
+                elif op == ADD:
+                    self.line(f"sum{number} += {text};")
+                else:
+                    self.line(f"sum{number} = larger{width}(sum{number}, {text});")
+
+    def _expression(
+        self, recipe: Recipe, width: int, lane: str, number: int, run: tuple[int, str] | None
+    ) -> tuple[str, bool]:
+        """C for a recipe at `width` lanes from `lane` on, and whether it is a vector: what is the same in all lanes is not."""
+        kind = recipe[0]
+        nest = self.nest
+        if run is not None and run[1] == "0":
+            run = None
+        if kind == "mem":
+            if recipe[1] in self.hoisted:
+                return f"c{recipe[1]}", False
+            step = self._lane_stride(recipe[1])
+            address = self._address(recipe[1], lane, step, run)
+            return (f"load{width}(m + {address})", True) if width > 1 and step else (f"m[{address}]", False)
+        if kind == "const":
+            return _number(recipe[1]), False
+        if kind == "fold":
+            return f"sum{number}", width > 1
+        if kind == "row":
+            step = self._lane_stride(recipe[1])
+            row = _times(recipe[2], f"ix[{self._address(recipe[3], '', 0, run)}]")
+            address = _sum([self._address(recipe[1], lane, step, run), row])
+            return (f"load{width}(m + {address})", True) if width > 1 and step else (f"m[{address}]", False)
+        if kind == "pick":
+            return f"m[places[{self._address(recipe[1], '', 0, run)} + ix[{self._address(recipe[2], '', 0, run)}]]]", False
+        if kind == "equal":
+            index = f"ix[{self._address(recipe[1], '', 0, run)}]"
+            step = self._lane_stride(recipe[2])
+            value = self._address(recipe[2], lane, step, run)
+            if width > 1 and step:
+                return f"equal{width}({index} - ({value}))", True
+            return f"({index} == {value})", False
+        parts = [self._expression(part, width, lane, number, run) for part in recipe[1:]]
+        texts = [text for text, _ in parts]
+        is_vector = any(flag for _, flag in parts)
+        if width > 1 and is_vector and (proved := proved_power(recipe)) is not None:
+            return f"{proved}{width}({texts[0]})", True
+        if kind == DIV and parts[0][1] and not parts[1][1]:
+            return f"quotient{width}({texts[0]}, {texts[1]}, 1.0 / {texts[1]})", True
+        if kind in _INFIX:
+            return f"({texts[0]} {_INFIX[kind]} {texts[1]})", is_vector
+        name = OPS[kind].name
+        if not is_vector:
+            if kind in (RELU, STEP, MAX):
+                return f"{_SCALAR[kind]}1({', '.join(texts)})", False
+            if kind in (WHERE, UNLESS):
+                chosen = f"{texts[1]} : 0.0" if kind == WHERE else f"0.0 : {texts[1]}"
+                return f"({texts[0]} ? {chosen})", False
+            return f"{name}({', '.join(texts)})", False
+        if kind in (WHERE, UNLESS):
+            flag = texts[0] if parts[0][1] else f"flag{width}({texts[0]})"
+            value = texts[1] if parts[1][1] else f"all{width}({texts[1]})"
+            return f"{'keep' if kind == WHERE else 'drop'}{width}({flag}, {value})", True
+        wide = [text if flag else f"all{width}({text})" for text, flag in parts]
+        return f"{_SCALAR.get(kind, name)}{width}({', '.join(wide)})", True
+
+    def _lane_stride(self, slot: int) -> int:
+        return self.nest.strides[self.vector][slot] if self.vector is not None else 0
+
+
+_SCALAR = {RELU: "rectify", STEP: "positive", MAX: "larger"}
+
+
+def kernel_function(name: str, pattern: Pattern) -> str:
+    """The C function, which takes memory, the index and the pattern's parameters."""
+    return _Writer(pattern).write(name)
+
+
+def _loads(recipe: Recipe) -> list[int]:
+    """The slots that are read without an index."""
+    if recipe[0] == "mem":
+        return [recipe[1]]
+    if recipe[0] == "fold":
+        return [slot for _, terms in recipe[2] for term in terms for slot in _loads(term)]
+    return [slot for part in recipe[1:] if isinstance(part, tuple) for slot in _loads(part)]
+
+
+def _find_fold(recipe: Recipe) -> Recipe | None:
+    if recipe[0] == "fold":
+        return recipe
+    for part in recipe[1:]:
+        if isinstance(part, tuple) and (found := _find_fold(part)) is not None:
+            return found
+    return None
+
+
+def _type(width: int) -> str:
+    return "double" if width == 1 else f"v{width}"
+
+
+def _times(factor: int, text: str) -> str:
+    if factor == 1:
+        return text
+    return f"{factor} * {text}" if factor != -1 else f"-{text}"
+
+
+def _sum(parts: Sequence[str]) -> str:
+    text = " + ".join(part for part in parts if part)
+    return text.replace("+ -", "- ") or "0"
+
+
+def _number(text: str) -> str:
+    value = float.fromhex(text)
+    if value != value:
+        return "NAN"
+    if value in (float("inf"), float("-inf")):
+        return "INFINITY" if value > 0 else "(-INFINITY)"
+    return text if value >= 0 and not text.startswith("-") else f"({text})"
