@@ -127,6 +127,8 @@ class _Writer:
         return _sum(parts)
 
     def write(self, name: str) -> str:
+        if _is_transposed_copy(self.nest):
+            return self._transposed_copy(name)
         for slot in sorted(self.hoisted):
             self.line(f"const double c{slot} = m[{self.affine(slot)}];")
         order = [level for level in range(len(self.nest.trips) - 1, -1, -1) if level != self.vector]
@@ -145,20 +147,28 @@ class _Writer:
         unused = "" if any("ix[" in line for line in self.lines) else "    (void)ix;\n"
         return head + unused + "\n".join(self.lines) + "\n}\n"
 
+    def _transposed_copy(self, name: str) -> str:
+        nest = self.nest
+        return (
+            f"static void {name}(double *restrict m, const int *restrict ix)\n{{\n    (void)ix;\n    transpose(m + {nest.base[0]}, "
+            f"{nest.strides[1][0]}, m + {nest.base[1]}, {nest.strides[0][1]}, {nest.trips[0]}, {nest.trips[1]});\n}}\n"
+        )
+
     def _vector_blocks(self, trips: int) -> None:
-        full = trips // (8 * _ACCUMULATORS)
+        # Without a fold, lanes do not wait for each other, and the processor overlaps them by itself.
+        block = 8 * (_ACCUMULATORS if _find_fold(self.nest.recipe) else 2)
+        full = trips // block
+        done = 0
         if full > 1:
-            self.line(f"for (long lane = 0; lane < {full * 8 * _ACCUMULATORS}; lane += {8 * _ACCUMULATORS}) {{")
+            self.line(f"for (long lane = 0; lane < {full * block}; lane += {block}) {{")
             self.indent += 1
-            self._blocks([8] * _ACCUMULATORS, "lane")
+            self._blocks([8] * (block // 8), "lane")
             self.indent -= 1
             self.line("}")
-            done = full * 8 * _ACCUMULATORS
-        else:
-            done = 0
+            done = full * block
         rest = trips - done
         while rest > 0:
-            now = min(rest, 8 * _ACCUMULATORS)
+            now = min(rest, block)
             widths = [8] * (now // 8) + [w for w in (4, 2, 1) if now % 8 & w]
             self._blocks(widths, str(done) if done else "")
             done += now
@@ -306,6 +316,10 @@ _SCALAR = {RELU: "rectify", STEP: "positive", MAX: "larger"}
 def kernel_function(name: str, pattern: Pattern) -> str:
     """The C function, which takes memory, the index and the pattern's parameters."""
     return _Writer(pattern).write(name)
+
+
+def _is_transposed_copy(nest: Nest) -> bool:
+    return nest.recipe == ("mem", 1) and len(nest.trips) == 2 and nest.strides[0][0] == nest.strides[1][1] == 1
 
 
 def _loads(recipe: Recipe) -> list[int]:

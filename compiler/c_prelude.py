@@ -12,6 +12,9 @@ _HEAD = """\
 #if defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wunused-function"
 #endif
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE double rectify1(double x) { return x > 0.0 ? x : 0.0; }
@@ -19,11 +22,10 @@ INLINE double positive1(double x) { return x > 0.0 ? 1.0 : 0.0; }
 INLINE double larger1(double a, double b) { return b > a ? b : a; }
 
 /* How far from a rounding boundary, in units in the last place, an exact power must lie for pow() to round it as one correctly
-   rounded operation does. glibc (e_pow.c) states its error before the final rounding: 0.011 for the exponential, plus that
-   of the logarithm, 1.5 * 2^-68 * |ln(result)| * 2^53, without FMA; that is below MARGIN for results within LIMIT. */
-#define MARGIN 0.0125
-#define LIMIT_LOW 0x1p-46
-#define LIMIT_HIGH 0x1p46
+   rounded operation does. glibc (e_pow.c) states its error before the final rounding: 0.011 for the exponential, plus that of the
+   logarithm, 1.5 * 2^-68 * 2^53 * |ln(result)|, without FMA; with FMA both are less. */
+#define MARGIN_NEAR 0.0125 /* for results from 2^-46 to 2^46 */
+#define MARGIN 0.02 /* for results from 2^-270 to 2^270; beyond, pow() is called */
 """
 
 _WIDTH = """
@@ -41,6 +43,49 @@ INLINE v{w} rectify{w}(v{w} x) {{ return keep{w}(x > 0.0, x); }}
 INLINE v{w} positive{w}(v{w} x) {{ return keep{w}(x > 0.0, all{w}(1.0)); }}
 INLINE v{w} larger{w}(v{w} a, v{w} b) {{ n{w} flag = b > a; return (v{w})((flag & (n{w})b) | (~flag & (n{w})a)); }}
 INLINE v{w} magnitude{w}(v{w} x) {{ return (v{w})((n{w})x & 0x7fffffffffffffffLL); }}
+{special}/* Whether a power of two stands in x, or nothing. */
+INLINE n{w} lone_bit{w}(v{w} x) {{ return ((n{w})x & 0xfffffffffffffLL) == 0; }}
+INLINE v{w} binade{w}(v{w} x) {{ return (v{w})((n{w})x & 0x7ff0000000000000LL); }}
+static __attribute__((noinline)) v{w} powers{w}(v{w} x, double y, v{w} r, n{w} wanted)
+{{
+    for (int i = 0; i < {w}; i++) if (wanted[i]) r[i] = pow(x[i], y);
+    return r;
+}}
+/* Where r is certainly what pow() gives: `distance` is how far the exact power lies from a rounding boundary. Next to a power of two the
+   units on both sides differ, so there only exact results are sure. */
+INLINE n{w} sure{w}(v{w} r, v{w} distance, v{w} unit, n{w} exact, n{w} zero)
+{{
+    n{w} near = (r >= 0x1p-46) & (r <= 0x1p46), usual = (r >= 0x1p-270) & (r <= 0x1p270);
+    v{w} margin = (v{w})((near & (n{w})all{w}(MARGIN_NEAR)) | (~near & (n{w})all{w}(MARGIN)));
+    return (usual & ((distance >= margin * unit) & ~lone_bit{w}(r))) | (exact & (usual | zero));
+}}
+/* pow(x, 2). The product's rounding error is exact by one fused operation; only near half a unit does pow() have a say. */
+INLINE v{w} square{w}(v{w} x)
+{{
+    v{w} r = x * x, error = magnitude{w}(fused{w}(x, x, -r)), unit = binade{w}(r) * 0x1p-52;
+    n{w} sure = sure{w}(r, magnitude{w}(error - 0.5 * unit), unit, error == 0.0, x == 0.0);
+    return __builtin_expect(any{w}(~sure), 0) ? powers{w}(x, 2.0, r, ~sure) : r;
+}}
+/* pow(x, 0.5). With r = sqrt(x) rounded, the exact root is r + (x - r*r) / (2*r), up to 2^-53 units. */
+INLINE v{w} root{w}(v{w} x)
+{{
+    v{w} r = square_root{w}(x), error = magnitude{w}(fused{w}(-r, r, x)), unit = binade{w}(r) * 0x1p-52;
+    n{w} sure = sure{w}(r, magnitude{w}(error - r * unit), 2.0 * r * unit, error == 0.0, x == 0.0);
+    return __builtin_expect(any{w}(~sure), 0) ? powers{w}(x, 0.5, r, ~sure) : r;
+}}
+/* x / y by the reciprocal of y, corrected twice (Markstein, 1990); only where nothing can overflow or lose bits on the way. */
+INLINE v{w} quotient{w}(v{w} x, double y, double reciprocal)
+{{
+    v{w} size = magnitude{w}(x), ys = all{w}(y), r = all{w}(reciprocal);
+    n{w} plain = (size < 1e300) & ((size > 1e-200) | (x == 0.0));
+    if (__builtin_expect(!(y > 1e-50 && y < 1e50) || any{w}(~plain), 0)) return x / y;
+    v{w} q = x * r;
+    q = fused{w}(fused{w}(-q, ys, x), r, q);
+    return fused{w}(fused{w}(-q, ys, x), r, q);
+}}
+"""
+
+_SPECIAL = """\
 INLINE v{w} fused{w}(v{w} a, v{w} b, v{w} c)
 {{
     v{w} r;
@@ -59,44 +104,58 @@ INLINE v{w} square_root{w}(v{w} x)
     for (int i = 0; i < {w}; i++) r[i] = __builtin_sqrt(x[i]);
     return r;
 }}
-/* Whether a power of two stands in x, or nothing. */
-INLINE n{w} lone_bit{w}(v{w} x) {{ return ((n{w})x & 0xfffffffffffffLL) == 0; }}
-INLINE v{w} binade{w}(v{w} x) {{ return (v{w})((n{w})x & 0x7ff0000000000000LL); }}
-static __attribute__((noinline)) v{w} powers{w}(v{w} x, double y, v{w} r, n{w} wanted)
-{{
-    for (int i = 0; i < {w}; i++) if (wanted[i]) r[i] = pow(x[i], y);
-    return r;
-}}
-/* pow(x, 2). The product's rounding error is exact by one fused operation; only near half a unit does pow() have a say. */
-INLINE v{w} square{w}(v{w} x)
-{{
-    v{w} r = x * x, error = magnitude{w}(fused{w}(x, x, -r)), unit = binade{w}(r) * 0x1p-52;
-    n{w} sure = (magnitude{w}(error - 0.5 * unit) >= MARGIN * unit) & (r >= LIMIT_LOW) & (r <= LIMIT_HIGH);
-    sure = (sure & ~lone_bit{w}(r)) | ((error == 0.0) & (r <= LIMIT_HIGH) & ((r >= LIMIT_LOW) | (x == 0.0)));
-    return __builtin_expect(any{w}(~sure), 0) ? powers{w}(x, 2.0, r, ~sure) : r;
-}}
-/* pow(x, 0.5). With r = sqrt(x) rounded, the exact root is r + (x - r*r) / (2*r), up to 2^-53 units. */
-INLINE v{w} root{w}(v{w} x)
-{{
-    v{w} r = square_root{w}(x), error = magnitude{w}(fused{w}(-r, r, x)), unit = binade{w}(r) * 0x1p-52;
-    n{w} sure = (magnitude{w}(error - r * unit) >= 2.0 * MARGIN * r * unit) & (r >= LIMIT_LOW) & (r <= LIMIT_HIGH);
-    sure = (sure & ~lone_bit{w}(r)) | ((error == 0.0) & (r <= LIMIT_HIGH) & ((r >= LIMIT_LOW) | (x == 0.0)));
-    return __builtin_expect(any{w}(~sure), 0) ? powers{w}(x, 0.5, r, ~sure) : r;
-}}
-/* x / y by the reciprocal of y, corrected twice (Markstein, 1990); only where nothing can overflow or lose bits on the way. */
-INLINE v{w} quotient{w}(v{w} x, double y, double reciprocal)
-{{
-    v{w} size = magnitude{w}(x), ys = all{w}(y), r = all{w}(reciprocal);
-    n{w} plain = (size < 1e300) & ((size > 1e-200) | (x == 0.0));
-    if (__builtin_expect(!(y > 1e-50 && y < 1e50) || any{w}(~plain), 0)) return x / y;
-    v{w} q = x * r;
-    q = fused{w}(fused{w}(-q, ys, x), r, q);
-    return fused{w}(fused{w}(-q, ys, x), r, q);
-}}
+"""
+
+# The same, where the compiler does not see that one instruction does it.
+_SPECIAL_8 = """\
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+INLINE v8 fused8(v8 a, v8 b, v8 c) {{ return (v8)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }}
+INLINE int any8(n8 flag) {{ return _mm512_movepi64_mask((__m512i)flag) != 0; }}
+INLINE v8 square_root8(v8 x) {{ return (v8)_mm512_sqrt_pd((__m512d)x); }}
+#else
+""" + _SPECIAL + "#endif\n"
+
+_TRANSPOSE = """
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#endif
+#endif
+/* Copies a matrix of `rows` rows and `columns` columns, so that its columns are the copy's rows. */
+INLINE void transpose(double *to, long to_row, const double *from, long from_row, long rows, long columns)
+{
+    long i = 0;
+#ifdef SHUFFLE
+    for (; i + 8 <= rows; i += 8) {
+        long j = 0;
+        for (; j + 8 <= columns; j += 8) {
+            v8 x[8], y[8];
+            for (int k = 0; k < 8; k++) x[k] = load8(from + (i + k) * from_row + j);
+            for (int k = 0; k < 8; k += 2) {
+                y[k] = SHUFFLE(x[k], x[k + 1], 0, 8, 2, 10, 4, 12, 6, 14);
+                y[k + 1] = SHUFFLE(x[k], x[k + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+            }
+            for (int k = 0; k < 8; k += 4) {
+                for (int l = k; l < k + 2; l++) {
+                    x[l] = SHUFFLE(y[l], y[l + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+                    x[l + 2] = SHUFFLE(y[l], y[l + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+                }
+            }
+            for (int k = 0; k < 4; k++) {
+                store8(to + (j + k) * to_row + i, SHUFFLE(x[k], x[k + 4], 0, 1, 2, 3, 8, 9, 10, 11));
+                store8(to + (j + k + 4) * to_row + i, SHUFFLE(x[k], x[k + 4], 4, 5, 6, 7, 12, 13, 14, 15));
+            }
+        }
+        for (; j < columns; j++) for (int k = 0; k < 8; k++) to[j * to_row + i + k] = from[(i + k) * from_row + j];
+    }
+#endif
+    for (; i < rows; i++) for (long j = 0; j < columns; j++) to[j * to_row + i] = from[i * from_row + j];
+}
 """
 
 PRELUDE = _HEAD + "".join(
     _WIDTH.format(
+        special=(_SPECIAL_8 if width == 8 else _SPECIAL).format(w=width),
         w=width,
         bytes=8 * width,
         xs=", ".join(["x"] * width),
@@ -104,4 +163,4 @@ PRELUDE = _HEAD + "".join(
         numbers=", ".join(map(str, range(width))),
     )
     for width in (2, 4, 8)
-)
+) + _TRANSPOSE

@@ -21,7 +21,9 @@ def emit_c(programs: Sequence[LoopProgram], names: Sequence[str]) -> str:
     places: list[int] = []
     for program in programs:
         for nest in program.nests:
-            key = (nest.recipe, nest.row_stride, nest.steps, nest.strides)
+            key: tuple[object, ...] = (nest.recipe, nest.row_stride, nest.steps, nest.strides)
+            if nest.recipe == ("mem", 1):
+                key = (nest,)  # copies are special, and few
             keys.append(key)
             instances.setdefault(key, []).append(nest)
     patterns: dict[tuple[object, ...], tuple[str, Pattern]] = {}
