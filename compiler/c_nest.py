@@ -17,6 +17,8 @@ __all__ = ["Pattern", "kernel_function", "vector_loop"]
 
 # Vectors of a fold that are computed at the same time: enough to hide the latency of an addition, few enough for the registers.
 _ACCUMULATORS = 8
+# Lanes for which powers are computed ahead: their numbers stay in the first-level cache.
+_STAGE = 256
 _INFIX = {ADD: "+", MUL: "*", DIV: "/"}
 
 
@@ -97,6 +99,8 @@ class _Writer:
         self.width = len(self.nest.base)
         self.lines: list[str] = []
         self.indent = 1
+        # A power that is computed ahead, for a block of lanes at a time.
+        self.staged: Recipe | None = None
         self.vector = vector_loop(self.nest)
         if self.vector is not None and self._parameter(self.width + self.vector):
             self.vector = None
@@ -155,6 +159,10 @@ class _Writer:
         )
 
     def _vector_blocks(self, trips: int) -> None:
+        self.staged = _find_proved(self.nest.recipe)
+        if self.staged is not None:
+            self._staged_blocks(trips, self.staged)
+            return
         # Without a fold, lanes do not wait for each other, and the processor overlaps them by itself.
         block = 8 * (_ACCUMULATORS if _find_fold(self.nest.recipe) else 2)
         full = trips // block
@@ -173,6 +181,41 @@ class _Writer:
             self._blocks(widths, str(done) if done else "")
             done += now
             rest -= now
+
+    def _staged_blocks(self, trips: int, power: Recipe) -> None:
+        """Block by block: guesses the powers, calls pow() for those that are not sure to be right, then does the rest."""
+        function = proved_power(power)
+        whole = trips - trips % 8
+        self.line(f"double base[{_STAGE}], power[{_STAGE}];")
+        self.line(f"long long noted[{_STAGE} + 8];")
+        self.line(f"for (long start = 0; start < {trips}; start += {_STAGE}) {{")
+        self.indent += 1
+        self.line("int count = 0;")
+        self.line(f"long stop = start + {_STAGE} < {trips} ? start + {_STAGE} : {trips}, whole = stop - (stop - start) % 8, lane;")
+        self.line("for (lane = start; lane < whole; lane += 8) {")
+        inner, flag = self._expression(power[1], 8, "lane", 0, None)
+        assert flag
+        self.line("    n8 unsure;")
+        self.line(f"    v8 x = {inner};")
+        self.line("    store8(base + lane - start, x);")
+        self.line(f"    store8(power + lane - start, {function}8(x, &unsure));")
+        self.line("    count = note8(noted, count, lane - start, unsure);")
+        self.line("}")
+        inner, flag = self._expression(power[1], 1, "lane", 0, None)
+        self.line(f"for (; lane < stop; lane++) {{ base[lane - start] = {inner}; noted[count++] = lane - start; }}")
+        exponent = _number(power[2][1])
+        self.line(f"for (int i = 0; i < count; i++) power[noted[i]] = pow(base[noted[i]], {exponent});")
+        self.staged = power
+        for width, loop in ((8, "for (lane = start; lane < whole; lane += 8)"), (1, "for (; lane < stop; lane++)")):
+            text, flag = self._expression(self.nest.recipe, width, "lane", 0, None)
+            self.line(f"{loop} {{")
+            self.indent += 1
+            self._store(width, "lane", text, flag)
+            self.indent -= 1
+            self.line("}")
+        self.indent -= 1
+        self.line("}")
+        assert whole <= trips
 
     def _blocks(self, widths: list[int], lane: str) -> None:
         """Computes neighbouring lanes, in vectors of these widths, from `lane` on."""
@@ -285,8 +328,8 @@ class _Writer:
         parts = [self._expression(part, width, lane, number, run) for part in recipe[1:]]
         texts = [text for text, _ in parts]
         is_vector = any(flag for _, flag in parts)
-        if width > 1 and is_vector and (proved := proved_power(recipe)) is not None:
-            return f"{proved}{width}({texts[0]})", True
+        if self.staged is recipe:
+            return (f"load{width}(power + {lane or '0'} - start)", True) if width > 1 else (f"power[{lane or '0'} - start]", False)
         if kind == DIV and parts[0][1] and not parts[1][1]:
             return f"quotient{width}({texts[0]}, {texts[1]}, 1.0 / {texts[1]})", True
         if kind in _INFIX:
@@ -320,6 +363,16 @@ def kernel_function(name: str, pattern: Pattern) -> str:
 
 def _is_transposed_copy(nest: Nest) -> bool:
     return nest.recipe == ("mem", 1) and len(nest.trips) == 2 and nest.strides[0][0] == nest.strides[1][1] == 1
+
+
+def _find_proved(recipe: Recipe) -> Recipe | None:
+    """The first power that can be proved; in recipes of one value there is rarely another."""
+    if proved_power(recipe) is not None:
+        return recipe
+    for part in recipe[1:]:
+        if isinstance(part, tuple) and (found := _find_proved(part)) is not None:
+            return found
+    return None
 
 
 def _loads(recipe: Recipe) -> list[int]:

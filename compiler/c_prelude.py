@@ -46,11 +46,6 @@ INLINE v{w} magnitude{w}(v{w} x) {{ return (v{w})((n{w})x & 0x7fffffffffffffffLL
 {special}/* Whether a power of two stands in x, or nothing. */
 INLINE n{w} lone_bit{w}(v{w} x) {{ return ((n{w})x & 0xfffffffffffffLL) == 0; }}
 INLINE v{w} binade{w}(v{w} x) {{ return (v{w})((n{w})x & 0x7ff0000000000000LL); }}
-static __attribute__((noinline)) v{w} powers{w}(v{w} x, double y, v{w} r, n{w} wanted)
-{{
-    for (int i = 0; i < {w}; i++) if (wanted[i]) r[i] = pow(x[i], y);
-    return r;
-}}
 /* Where r is certainly what pow() gives: `distance` is how far the exact power lies from a rounding boundary. Next to a power of two the
    units on both sides differ, so there only exact results are sure. */
 INLINE n{w} sure{w}(v{w} r, v{w} distance, v{w} unit, n{w} exact, n{w} zero)
@@ -59,19 +54,20 @@ INLINE n{w} sure{w}(v{w} r, v{w} distance, v{w} unit, n{w} exact, n{w} zero)
     v{w} margin = (v{w})((near & (n{w})all{w}(MARGIN_NEAR)) | (~near & (n{w})all{w}(MARGIN)));
     return (usual & ((distance >= margin * unit) & ~lone_bit{w}(r))) | (exact & (usual | zero));
 }}
-/* pow(x, 2). The product's rounding error is exact by one fused operation; only near half a unit does pow() have a say. */
-INLINE v{w} square{w}(v{w} x)
+/* Guesses pow(x, 2), and tells the lanes in which pow() might give another number. The product's rounding error is exact by one
+   fused operation; only near half a unit does pow() have a say. */
+INLINE v{w} square{w}(v{w} x, n{w} *unsure)
 {{
     v{w} r = x * x, error = magnitude{w}(fused{w}(x, x, -r)), unit = binade{w}(r) * 0x1p-52;
-    n{w} sure = sure{w}(r, magnitude{w}(error - 0.5 * unit), unit, error == 0.0, x == 0.0);
-    return __builtin_expect(any{w}(~sure), 0) ? powers{w}(x, 2.0, r, ~sure) : r;
+    *unsure = ~sure{w}(r, magnitude{w}(error - 0.5 * unit), unit, error == 0.0, x == 0.0);
+    return r;
 }}
-/* pow(x, 0.5). With r = sqrt(x) rounded, the exact root is r + (x - r*r) / (2*r), up to 2^-53 units. */
-INLINE v{w} root{w}(v{w} x)
+/* Likewise pow(x, 0.5). With r = sqrt(x) rounded, the exact root is r + (x - r*r) / (2*r), up to 2^-53 units. */
+INLINE v{w} root{w}(v{w} x, n{w} *unsure)
 {{
     v{w} r = square_root{w}(x), error = magnitude{w}(fused{w}(-r, r, x)), unit = binade{w}(r) * 0x1p-52;
-    n{w} sure = sure{w}(r, magnitude{w}(error - r * unit), 2.0 * r * unit, error == 0.0, x == 0.0);
-    return __builtin_expect(any{w}(~sure), 0) ? powers{w}(x, 0.5, r, ~sure) : r;
+    *unsure = ~sure{w}(r, magnitude{w}(error - r * unit), 2.0 * r * unit, error == 0.0, x == 0.0);
+    return r;
 }}
 /* x / y by the reciprocal of y, corrected twice (Markstein, 1990); only where nothing can overflow or lose bits on the way. */
 INLINE v{w} quotient{w}(v{w} x, double y, double reciprocal)
@@ -98,6 +94,12 @@ INLINE int any{w}(n{w} flag)
     for (int i = 0; i < {w}; i++) r |= flag[i];
     return r != 0;
 }}
+/* Appends the lanes where the flag is set, counted from `lane`. The list must have room for all. */
+INLINE int note{w}(long long *noted, int count, long long lane, n{w} flag)
+{{
+    for (int i = 0; i < {w}; i++) {{ noted[count] = lane + i; count += flag[i] != 0; }}
+    return count;
+}}
 INLINE v{w} square_root{w}(v{w} x)
 {{
     v{w} r;
@@ -112,6 +114,10 @@ _SPECIAL_8 = """\
 INLINE v8 fused8(v8 a, v8 b, v8 c) {{ return (v8)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }}
 INLINE int any8(n8 flag) {{ return _mm512_movepi64_mask((__m512i)flag) != 0; }}
 INLINE v8 square_root8(v8 x) {{ return (v8)_mm512_sqrt_pd((__m512d)x); }}
+#define note8(noted, count, lane, flag) \\
+    (_mm512_storeu_si512(noted + count, _mm512_maskz_compress_epi64(_mm512_movepi64_mask((__m512i)(flag)), \\
+        (__m512i)(lane + (n8){{0, 1, 2, 3, 4, 5, 6, 7}}))), \\
+     count + __builtin_popcount(_mm512_movepi64_mask((__m512i)(flag))))
 #else
 """ + _SPECIAL + "#endif\n"
 
@@ -122,7 +128,7 @@ _TRANSPOSE = """
 #endif
 #endif
 /* Copies a matrix of `rows` rows and `columns` columns, so that its columns are the copy's rows. */
-INLINE void transpose(double *to, long to_row, const double *from, long from_row, long rows, long columns)
+static __attribute__((noinline)) void transpose(double *to, long to_row, const double *from, long from_row, long rows, long columns)
 {
     long i = 0;
 #ifdef SHUFFLE
