@@ -16,14 +16,12 @@ from .loops import Recipe
 from .ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MAX, MUL, POW, SELECT
 from .rewrite import count_uses
 
-__all__ = ["Contractor", "Statement", "stored_nodes"]
+__all__ = ["Contractor", "Statement", "shift", "stored_nodes"]
 
 # Expressions are nested no deeper than this, so that generated lines stay short and recursion over them stays bounded.
 _HEIGHT = 8
 _FOLDED = (ADD, MAX)
 _INLINE = (CONST, INPUT, INDEX, EQUAL, GATHER)
-# Recipes with these numbers in them show at a glance what they do, and the C compiler can simplify them.
-_LITERALS = (1.0, -1.0)
 _MEMORY: Recipe = ("mem", 0)
 _PRODUCT: Recipe = (MUL, ("mem", 0), ("mem", 1))
 
@@ -117,13 +115,17 @@ class Contractor:
 
     Args:
         address: of every stored node, input and constant; -1 for others.
+        inputs: of each input number, its address.
         places: addresses that selects choose from; grows.
     """
 
-    def __init__(self, graph: Graph, stored: bytearray, address: list[int], places: list[int]) -> None:
+    def __init__(
+        self, graph: Graph, stored: bytearray, address: Sequence[int], inputs: Sequence[int], places: list[int]
+    ) -> None:
         self.graph = graph
         self.stored = stored
         self.address = address
+        self.inputs = inputs
         self.places = places
         self._list_places: dict[int, int] = {}
         self._chosen: list[int] = []
@@ -183,7 +185,7 @@ class Contractor:
             return ("const", graph.constants[a].hex())
         if op == GATHER:
             table = graph.tables[b]
-            slots += (self.input_address(table.base), graph.a[a])
+            slots += (self.inputs[table.base], graph.a[a])
             return ("row", len(slots) - 2, table.stride, len(slots) - 1)
         if op == EQUAL:
             slots += (graph.a[a], b)
@@ -194,12 +196,6 @@ class Contractor:
             return (op, self._operand(a, slots, runs, shortest), ("const", graph.constants[graph.a[b]].hex()))
         recipe: Recipe = (op, self._operand(a, slots, runs, shortest))
         return (*recipe, self._operand(b, slots, runs, shortest)) if B_IS_NODE[op] else recipe
-
-    def input_address(self, number: int) -> int:
-        """The address of an input; set by `place`."""
-        return self.input_addresses[number]
-
-    input_addresses: Sequence[int] = ()
 
     def _select(self, index: int, number: int, slots: list[int]) -> Recipe:
         addresses = [self.address[value] for value in self.graph.lists[number]]

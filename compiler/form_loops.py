@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .contract import Contractor, Statement
+from .contract import Contractor, Statement, shift
 from .graph import Graph
-from .loops import LoopProgram, Nest, Recipe
+from .loops import LoopProgram, Nest, Recipe, recipe_runs
 from .order_groups import order_groups
-from .place import Layout
+from .place import Addressing, Layout
 from .reroll import reroll
 
 __all__ = ["form_loops"]
@@ -21,18 +21,17 @@ __all__ = ["form_loops"]
 _Key = tuple[object, ...]
 
 
-def form_loops(graph: Graph, stored: bytearray, layout: Layout, number: int) -> LoopProgram:
-    """The program of graph `number` of the layout."""
-    addresses, coordinates = layout.addresses[number], layout.coordinates[number]
+def form_loops(graph: Graph, stored: bytearray, layout: Layout, where: Addressing) -> LoopProgram:
+    """The program of a graph whose values are at the addresses `where`."""
+    addresses, coordinates = where.nodes, where.coordinates
     places: list[int] = []
-    contractor = Contractor(graph, stored, addresses, places)
-    contractor.input_addresses = layout.inputs
+    contractor = Contractor(graph, stored, addresses, where.inputs, places)
     statements = [contractor.statement(node) for node in range(len(graph)) if stored[node]]
     statements = _unify(contractor, layout, statements)
     zeros: list[tuple[int, int]] = []
     copies: list[Statement] = []
     for output in graph.outputs:
-        start = layout.outputs[output.name][0]
+        start = where.outputs[output.name]
         for offset, node in enumerate(output.nodes):
             if node < 0:
                 _extend(zeros, start + offset)
@@ -40,13 +39,13 @@ def form_loops(graph: Graph, stored: bytearray, layout: Layout, number: int) -> 
                 copies.append(contractor.copy(node, start + offset))
     groups = _group(layout, statements + copies)
     nests: list[Nest] = []
-    for part in order_groups(groups, len(layout.region)):
+    for part in order_groups(groups, layout.size):
         places_ = [coordinates.get(statement.target, (statement.slots[0],)) for statement in part]
         # Targets in one part are either all pinned or all in one array, unless an array was pinned in part.
         for size in sorted({len(place) for place in places_}):
             chosen = [at for at, place in enumerate(places_) if len(place) == size]
             nests += reroll([part[at] for at in chosen], [places_[at] for at in chosen])
-    nests += _scatters(graph, contractor, layout)
+    nests += _scatters(graph, contractor, where)
     return LoopProgram(graph.name, tuple(nests), tuple(places), tuple(zeros))
 
 
@@ -84,15 +83,11 @@ def _unify(contractor: Contractor, layout: Layout, statements: list[Statement]) 
 
 
 def _terms(statement: Statement) -> int:
-    from .loops import recipe_runs
-
     return sum(statement.slots[count] * len(parts) for count, parts in recipe_runs(statement.recipe))
 
 
 def _as_fold(statement: Statement, term: Recipe, fold: Recipe, contractor: Contractor) -> Statement:
     """A fold of one term, if the statement computes such a term."""
-    from .contract import shift
-
     recipe, slots = contractor.single(statement.target)
     if shift(recipe, 2) != term:
         return statement
@@ -122,10 +117,10 @@ def memory_slots(recipe: Recipe) -> list[int]:
     return [slot for part in recipe[1:] if isinstance(part, tuple) for slot in memory_slots(part)]
 
 
-def _scatters(graph: Graph, contractor: Contractor, layout: Layout) -> list[Nest]:
+def _scatters(graph: Graph, contractor: Contractor, where: Addressing) -> list[Nest]:
     nests: list[Nest] = []
     for output in graph.outputs:
-        start = layout.outputs[output.name][0]
+        start = where.outputs[output.name]
         found: list[Statement] = []
         for scatter in output.scatters:
             table = scatter.table

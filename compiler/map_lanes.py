@@ -15,6 +15,7 @@ from .graph import Graph
 from .loops import LoopProgram, Nest
 from .ops import CONST, INPUT
 from .order_groups import reads
+from .place import Layout
 
 __all__ = ["map_lanes"]
 
@@ -25,7 +26,7 @@ def map_lanes(
     arrays: Mapping[str, int],
     shared: Mapping[str, int],
     results: Mapping[str, int],
-    constants: Mapping[str, int],
+    layout: Layout,
 ) -> LoopProgram:
     """A nest for each stored value of `graph`.
 
@@ -33,7 +34,7 @@ def map_lanes(
         lanes: how many elements.
         arrays, shared: by name, addresses of the arguments.
         results: by name, addresses of the outputs.
-        constants: by value in hexadecimal, addresses.
+        layout: takes the constants.
 
     Raises:
         CompileError: if a value that is not a result must be stored, or a result replaces an argument that is still needed.
@@ -46,10 +47,10 @@ def map_lanes(
             name = names[graph.a[node]]
             address[node] = arrays[name] if name in arrays else shared[name]
         elif op == CONST:
-            address[node] = constants[graph.constants[graph.a[node]].hex()]
+            address[node] = layout.constant(graph.constants[graph.a[node]].hex())
     for output in graph.outputs:
         address[output.nodes[0]] = results[output.name]
-    contractor = Contractor(graph, stored, address, [])
+    contractor = Contractor(graph, stored, address, [], [])
     moving = {*arrays.values(), *results.values()}
     nests: list[Nest] = []
     written: dict[int, int] = {}

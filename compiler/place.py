@@ -11,19 +11,28 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 
-from .graph import Graph, Output
+from .errors import CompileError
+from .graph import Graph
 from .ops import ADD, CONST, INPUT, MUL, OPS
 
-__all__ = ["Layout", "place"]
+__all__ = ["LITERALS", "Addressing", "Layout", "NotRegularError", "address", "place"]
+
+# Recipes with these numbers in them show at a glance what they do, and the C compiler can simplify them.
+LITERALS = (1.0, -1.0)
 
 _PART = re.compile(r"(.*?)(\d*)")
 _ALIGN = 8  # doubles: a cache line
-_LITERALS = (1.0, -1.0)
 
 _Key = tuple[object, ...]
+_Arrays = dict[int, tuple[_Key, tuple[int, ...]]]
+
+
+class NotRegularError(CompileError):
+    """What is computed does not change evenly from one member of a family to the next."""
 
 
 @dataclass
@@ -32,24 +41,20 @@ class Layout:
 
     Attributes:
         arguments, outputs: by name, address and size.
-        constants: by value (in hexadecimal), address.
-        addresses: per graph, of each node; -1 for nodes that have none.
-        coordinates: per graph, for stored nodes that are not outputs.
-        inputs: of each input number, its address.
+        constants: by address, the number in hexadecimal.
+        arrays: by key, base and strides; no strides where coordinates are too sparse for them.
         region: for each address, the number of the array it belongs to.
-        size: of the memory.
     """
 
     arguments: dict[str, tuple[int, int]] = field(default_factory=dict)
     outputs: dict[str, tuple[int, int]] = field(default_factory=dict)
-    constants: dict[str, int] = field(default_factory=dict)
-    addresses: list[list[int]] = field(default_factory=list)
-    coordinates: list[dict[int, tuple[int, ...]]] = field(default_factory=list)
-    inputs: list[int] = field(default_factory=list)
+    constants: dict[int, str] = field(default_factory=dict)
+    arrays: dict[_Key, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
     region: list[int] = field(default_factory=list)
 
     @property
     def size(self) -> int:
+        """Doubles in all."""
         return len(self.region)
 
     def allot(self, size: int) -> int:
@@ -59,67 +64,123 @@ class Layout:
         self.region += [number] * (size + -size % _ALIGN)
         return start
 
+    def constant(self, text: str) -> int:
+        """The address of a constant, which is made if need be."""
+        known = self._known.get(text)
+        if known is None:
+            known = self._known[text] = self.allot(1)
+            self.constants[known] = text
+        return known
 
-def place(graphs: Sequence[Graph], stored: Sequence[bytearray], pinned: Layout | None = None) -> Layout:
-    """Lays out a family of graphs.
+    def copy(self) -> Layout:
+        """Another one, to try something on."""
+        return deepcopy(self)
+
+    def become(self, other: Layout) -> None:
+        """Takes over what was tried on a copy."""
+        self.__dict__.update(other.__dict__)
+
+    _known: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Addressing:
+    """Where one graph finds what.
+
+    Attributes:
+        nodes: of each node, its address; -1 for nodes that have none.
+        coordinates: of stored nodes that are not outputs.
+        inputs: of each input number.
+        outputs: by name.
+    """
+
+    nodes: list[int]
+    coordinates: dict[int, tuple[int, ...]]
+    inputs: list[int]
+    outputs: dict[str, int]
+
+
+def place(layout: Layout, name: str, family: Mapping[int, tuple[Graph, bytearray]], last: int | None = None) -> None:
+    """Lays out a family of graphs, adding to what is there.
 
     Args:
-        pinned: a layout that already has some arguments and outputs; extended.
+        name: of the family; its arrays are its own.
+        family: graphs and their stored nodes, by number.
+        last: the greatest number that there is room for. If it is not in the family, sizes are continued from the three
+            greatest numbers, which must be consecutive.
+
+    Raises:
+        NotRegularError: if sizes do not grow evenly.
     """
-    layout = pinned or Layout()
-    first = graphs[0]
-    for tensor in first.inputs:
-        start, size = layout.arguments.get(tensor.argument, (-1, 0))
-        if start < 0:
-            start, size = layout.allot(first.arguments()[tensor.argument][1]), 0
-        layout.arguments[tensor.argument] = (start, size)
-    spans = first.arguments()
-    for name, (_, size) in spans.items():
-        layout.arguments[name] = (layout.arguments[name][0], size)
-        layout.inputs += range(layout.arguments[name][0], layout.arguments[name][0] + size)
-    _tell_tensors_apart(layout, first)
-    for graph in graphs:
+    sizes: list[dict[_Key, tuple[int, ...]]] = []
+    numbers = list(family)
+    for number in numbers:
+        graph, stored = family[number]
+        extents: dict[_Key, tuple[int, ...]] = {}
+        for argument, (_, size) in graph.arguments().items():
+            extents["argument", argument] = (size,)
         for output in graph.outputs:
-            if output.name not in layout.outputs:
-                layout.outputs[output.name] = (layout.allot(len(output.nodes)), len(output.nodes))
-    _allot_constants(layout, graphs)
-    members = [_arrays(graph, flags) for graph, flags in zip(graphs, stored, strict=True)]
-    extents: dict[_Key, tuple[int, ...]] = {}
-    counts: dict[_Key, int] = {}
-    for arrays in members:
-        tally: dict[_Key, int] = {}
-        for key, coordinates in arrays.values():
-            known = extents.get(key, coordinates)
-            extents[key] = tuple(map(max, known, coordinates))
-            tally[key] = tally.get(key, 0) + 1
-        for key, count in tally.items():
-            counts[key] = max(count, counts.get(key, 0))
-    strides = {key: _allot(layout, last, counts[key]) for key, last in extents.items()}
-    for graph, arrays in zip(graphs, members, strict=True):
-        _address(layout, graph, arrays, strides)
-    return layout
+            extents["output", output.name] = (len(output.nodes),)
+        for key, coordinates in _arrays(name, graph, stored).values():
+            # The last entry counts the members.
+            known = extents.get(key, (*coordinates, 0))
+            extents[key] = (*map(max, known, coordinates), known[-1] + 1)
+        sizes.append(extents)
+    merged: dict[_Key, tuple[int, ...]] = {}
+    for extents in sizes:
+        for key, extent in extents.items():
+            merged[key] = tuple(map(max, merged.get(key, extent), extent))
+    if last is not None and last not in family:
+        for key in sizes[-1]:
+            further = _continued([extents.get(key, ()) for extents in sizes[-3:]], last - numbers[-1], key)
+            merged[key] = tuple(map(max, merged[key], further))
+    _reserve(layout, family[numbers[0]][0], merged)
+    _constants(layout, family, last)
 
 
-def _tell_tensors_apart(layout: Layout, graph: Graph) -> None:
+def _continued(sizes: list[tuple[int, ...]], further: int, key: _Key) -> tuple[int, ...]:
+    first, second, third = sizes
+    if not len(first) == len(second) == len(third):
+        raise NotRegularError(f"not every graph computes {key}")
+    grown = []
+    for place_, (a, b, c) in enumerate(zip(first, second, third, strict=True)):
+        bend = (c - b) - (b - a)
+        counts = len(third) > 1 and place_ == len(third) - 1
+        if bend and not counts:
+            raise NotRegularError(f"{key} does not grow evenly")
+        # Members may grow as a triangle does.
+        grown.append(c + (c - b) * further + bend * further * (further + 1) // 2)
+    return tuple(grown)
+
+
+def _reserve(layout: Layout, example: Graph, extents: dict[_Key, tuple[int, ...]]) -> None:
+    for key, extent in extents.items():
+        if key[0] == "argument":
+            name = str(key[1])
+            if name not in layout.arguments:
+                layout.arguments[name] = (layout.allot(extent[0]), extent[0])
+                _tell_tensors_apart(layout, example, name)
+        elif key[0] == "output":
+            name = str(key[1])
+            if name not in layout.outputs:
+                layout.outputs[name] = (layout.allot(extent[0]), extent[0])
+        elif key not in layout.arrays:
+            layout.arrays[key] = _allot(layout, extent[:-1], extent[-1])
+
+
+def _tell_tensors_apart(layout: Layout, graph: Graph, argument: str) -> None:
     """Each tensor is a region of its own, so that loops do not mix them."""
-    for tensor in graph.inputs:
-        number = layout.region[-1] + 1
-        start = layout.inputs[tensor.start]
-        for address in range(start, start + tensor.size):
-            layout.region[address] = number
-        layout.allot(0)
-        layout.region += [number + 1] * _ALIGN
-
-
-def _allot_constants(layout: Layout, graphs: Sequence[Graph]) -> None:
-    texts = list(dict.fromkeys(value.hex() for graph in graphs for value in graph.constants))
-    missing = [text for text in texts if text not in layout.constants]
-    start = layout.allot(len(missing))
-    layout.constants.update({text: start + offset for offset, text in enumerate(missing)})
+    start = layout.arguments[argument][0]
+    tensors = [tensor for tensor in graph.inputs if tensor.argument == argument]
+    number = layout.region[-1]
+    for offset, tensor in enumerate(tensors):
+        first = start + tensor.start - tensors[0].start
+        layout.region[first : first + tensor.size] = [number + offset] * tensor.size
+    layout.region += [number + len(tensors)] * _ALIGN
 
 
 def _allot(layout: Layout, last: tuple[int, ...], count: int) -> tuple[int, tuple[int, ...]]:
-    """Room for an array with these last coordinates: base and strides. Sparse coordinates are refused (no strides)."""
+    """Room for an array with these greatest coordinates: base and strides, or none if most of it would be empty."""
     extents = [coordinate + 1 for coordinate in last]
     if extents[-1] >= _ALIGN and len(extents) > 1:
         extents[-1] += -extents[-1] % _ALIGN
@@ -131,10 +192,41 @@ def _allot(layout: Layout, last: tuple[int, ...], count: int) -> tuple[int, tupl
     return layout.allot(math.prod(extents)), tuple(strides)
 
 
-def _arrays(graph: Graph, stored: bytearray) -> dict[int, tuple[_Key, tuple[int, ...]]]:
-    """For each stored node, its array and coordinates."""
+def _constants(layout: Layout, family: Mapping[int, tuple[Graph, bytearray]], last: int | None) -> None:
+    texts = {number: [value.hex() for value in graph.constants] for number, (graph, _) in family.items()}
+    if last is not None and last not in family:
+        _constants_by_number(layout, texts, last)
+    for members in texts.values():
+        for text in members:
+            layout.constant(text)
+
+
+def _constants_by_number(layout: Layout, texts: dict[int, list[str]], last: int) -> None:
+    """Constants that differ between members must be a number over the member's own, as in a mean."""
+    numbers = list(texts)[-3:]
+    common = set.intersection(*(set(texts[number]) for number in numbers))
+    own = [[text for text in texts[number] if text not in common] for number in numbers]
+    if len({len(members) for members in own}) != 1:
+        raise NotRegularError("the number of constants differs")
+    for group in zip(*own, strict=True):
+        factors = {float.fromhex(text) * number for text, number in zip(group, numbers, strict=True)}
+        factor = round(factors.pop())
+        if any((factor / number).hex() != text for text, number in zip(group, numbers, strict=True)):
+            raise NotRegularError(f"there is no rule for the constants {group}")
+        base = layout.allot(last + 1)
+        for number in range(numbers[0], last + 1):
+            text = (factor / number).hex()
+            layout.constants[base + number] = text
+            layout._known.setdefault(text, base + number)
+
+
+def _arrays(name: str, graph: Graph, stored: bytearray) -> _Arrays:
+    """For each stored node that is no output, its array and coordinates."""
     parsed = [_parse(origin.scope) for origin in graph.origins]
-    keys = [(names, origin.module, origin.line, origin.function) for (names, _), origin in zip(parsed, graph.origins, strict=True)]
+    keys = [
+        (name, names, origin.module, origin.line, origin.function)
+        for (names, _), origin in zip(parsed, graph.origins, strict=True)
+    ]
     source = graph.source
     pinned = {node for output in graph.outputs for node in output.nodes}
     nodes = sorted(
@@ -142,17 +234,17 @@ def _arrays(graph: Graph, stored: bytearray) -> dict[int, tuple[_Key, tuple[int,
         key=lambda node: (source[node] if source[node] >= 0 else ~source[node], node),
     )
     ranks: dict[tuple[int, bool, str, int], int] = {}
-    arrays: dict[int, tuple[_Key, tuple[int, ...]]] = {}
-    ordinals: dict[tuple[int, str], int] = {}
+    arrays: _Arrays = {}
+    ordinals: dict[str, int] = {}
     last_source = None
     for node in nodes:
         kind = _kind(graph, node)
         if source[node] != last_source:
             last_source = source[node]
             ordinals.clear()
-        ordinal = ordinals[last_source, kind] = ordinals.get((last_source, kind), -1) + 1
+        ordinal = ordinals[kind] = ordinals.get(kind, -1) + 1
         origin = graph.origin[node]
-        backward = last_source < 0
+        backward = graph.is_backward(node)
         rank = ranks[origin, backward, kind, ordinal] = ranks.get((origin, backward, kind, ordinal), -1) + 1
         arrays[node] = ((*keys[origin], backward, kind, ordinal), (*parsed[origin][1], rank))
     return arrays
@@ -177,44 +269,44 @@ def _parse(scope: str) -> tuple[str, tuple[int, ...]]:
     return ".".join(names), tuple(numbers)
 
 
-def _address(
-    layout: Layout,
-    graph: Graph,
-    arrays: dict[int, tuple[_Key, tuple[int, ...]]],
-    strides: dict[_Key, tuple[int, tuple[int, ...]]],
-) -> None:
-    addresses = [-1] * len(graph)
-    coordinates: dict[int, tuple[int, ...]] = {}
+def address(
+    layout: Layout, name: str, graph: Graph, stored: bytearray, pinned: Mapping[str, int] | None = None
+) -> Addressing:
+    """The addresses of one graph of family `name`.
+
+    Args:
+        pinned: by name, where outputs are to be, if not in a place of their own.
+    """
+    inputs: list[int] = []
+    for argument, (_, size) in graph.arguments().items():
+        start = layout.arguments[argument][0]
+        inputs += range(start, start + size)
+    outputs = {output.name: layout.outputs[output.name][0] for output in graph.outputs}
+    outputs.update(pinned or {})
+    nodes = [-1] * len(graph)
     for node, op in enumerate(graph.op):
         if op == INPUT:
-            addresses[node] = layout.inputs[graph.a[node]]
+            nodes[node] = inputs[graph.a[node]]
         elif op == CONST:
             value = graph.constants[graph.a[node]]
-            addresses[node] = layout.constants[value.hex()] if value not in _LITERALS else -1
+            nodes[node] = layout.constant(value.hex()) if value not in LITERALS else -1
+    coordinates: dict[int, tuple[int, ...]] = {}
     dense: dict[_Key, int] = {}
-    for node, (key, place_) in arrays.items():
-        base, steps = strides[key]
-        if not steps:
-            place_ = (dense.setdefault(key, 0),)
-            dense[key] += 1
-            steps = (1,)
+    for node, (key, place_) in _arrays(name, graph, stored).items():
+        base, strides = layout.arrays[key]
+        if not strides:
+            place_, strides = (dense.get(key, 0),), (1,)
+            dense[key] = place_[0] + 1
         coordinates[node] = place_
-        addresses[node] = base + sum(step * number for step, number in zip(steps, place_, strict=True))
+        nodes[node] = base + sum(stride * number for stride, number in zip(strides, place_, strict=True))
+    # A result is stored where the caller wants it, the first time that it is one; if again, it is copied.
     for output in graph.outputs:
-        _pin(layout, output, addresses)
+        for offset, node in enumerate(output.nodes):
+            if node >= 0 and nodes[node] < 0 and stored[node]:
+                nodes[node] = outputs[output.name] + offset
     # A literal that a select chooses from needs an address after all.
     for values in graph.lists:
         for node in values:
-            if addresses[node] < 0 and graph.op[node] == CONST:
-                addresses[node] = layout.constants[graph.constants[graph.a[node]].hex()]
-    layout.addresses.append(addresses)
-    layout.coordinates.append(coordinates)
-
-
-def _pin(layout: Layout, output: Output, addresses: list[int]) -> None:
-    """Stores a result where the caller wants it, the first time that it is a result."""
-    start = layout.outputs[output.name][0]
-    for offset, node in enumerate(output.nodes):
-        if node >= 0 and addresses[node] < 0:
-            addresses[node] = start + offset
-
+            if nodes[node] < 0 and graph.op[node] == CONST:
+                nodes[node] = layout.constant(graph.constants[graph.a[node]].hex())
+    return Addressing(nodes, coordinates, inputs, outputs)

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from .errors import CompileError
 from .graph import A_IS_NODE, B_IS_NODE, Graph
 from .loops import LoopProgram, Nest, Recipe, points
-from .ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, OPS, POW, SELECT
-from .place import Layout
+from .ops import CONST, EQUAL, GATHER, INDEX, INPUT, OPS, POW, SELECT
+from .place import Addressing, Layout
 
 __all__ = ["interpret_loops", "prove_loops"]
 
@@ -107,7 +107,7 @@ def interpret_loops(
 ) -> dict[str, list[float]]:
     """The outputs of the program, by name. Memory that nothing was assigned to holds NaN."""
     memory = [float("nan")] * layout.size
-    for text, address in layout.constants.items():
+    for address, text in layout.constants.items():
         memory[address] = float.fromhex(text)
     for name, values in arguments.items():
         start, size = layout.arguments[name]
@@ -121,7 +121,7 @@ def interpret_loops(
 class _Nodes:
     """Memory holds node numbers; -1 where nothing has been assigned."""
 
-    def __init__(self, graph: Graph, program: LoopProgram, layout: Layout) -> None:
+    def __init__(self, graph: Graph, program: LoopProgram, layout: Layout, inputs: Sequence[int]) -> None:
         self.graph = graph
         self.places = program.places
         self.memory = [-1] * layout.size
@@ -130,21 +130,23 @@ class _Nodes:
         self.index_numbers: dict[int, int] = {}
         for node, (op, a, b) in enumerate(zip(graph.op, graph.a, graph.b, strict=True)):
             if op == INPUT:
-                self.memory[layout.inputs[a]] = node
+                self.memory[inputs[a]] = node
             elif op == CONST:
-                text = graph.constants[a].hex()
-                self.known[text] = self.memory[layout.constants[text]] = node
+                self.known[graph.constants[a].hex()] = node
             elif op == INDEX:
                 self.index_numbers[node] = a
             elif op == GATHER:
                 table = graph.tables[b]
-                self.known["row", layout.inputs[table.base], table.stride, graph.a[a]] = node
+                self.known["row", inputs[table.base], table.stride, graph.a[a]] = node
             elif op == SELECT:
                 self.known["select", graph.a[a], graph.lists[b]] = node
             elif op == EQUAL:
                 self.known["equal", graph.a[a], b] = node
             else:
                 self.known[self._key(op, [a, b][: A_IS_NODE[op] + B_IS_NODE[op]])] = node
+
+        for address, text in layout.constants.items():
+            self.memory[address] = self.known.get(text, -1)
 
     @staticmethod
     def _key(op: int, operands: list[int]) -> object:
@@ -189,13 +191,13 @@ class _Nodes:
         self.scatters.append((base, stride, index, value))
 
 
-def prove_loops(program: LoopProgram, graph: Graph, layout: Layout) -> None:
+def prove_loops(program: LoopProgram, graph: Graph, layout: Layout, where: Addressing) -> None:
     """Checks that the loops, unrolled, are the graph. The graph must have no equal nodes (see `merge_equal_nodes`).
 
     Raises:
         CompileError: naming the first operation or result that differs.
     """
-    domain = _Nodes(graph, program, layout)
+    domain = _Nodes(graph, program, layout, where.inputs)
     for node, code in enumerate(graph.op):
         if code == POW and graph.op[graph.b[node]] != CONST:
             raise CompileError("the exponent is not a constant")
@@ -204,7 +206,7 @@ def prove_loops(program: LoopProgram, graph: Graph, layout: Layout) -> None:
         domain.memory[start : start + size] = [zero] * size
     _run(program, domain)
     for output in graph.outputs:
-        start = layout.outputs[output.name][0]
+        start = where.outputs[output.name]
         for offset, node in enumerate(output.nodes):
             held = domain.memory[start + offset]
             if held != (node if node >= 0 else zero):
@@ -216,5 +218,3 @@ def prove_loops(program: LoopProgram, graph: Graph, layout: Layout) -> None:
         if [entry for entry in domain.scatters if start <= entry[0] < start + len(output.nodes)] != expected:
             raise CompileError(f"the loops add to {output.name} of {graph.name} in another order than the graph")
 
-
-_ = ADD

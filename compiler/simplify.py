@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from .graph import A_IS_NODE, B_IS_NODE, Graph, GraphBuilder
 from .ops import ADD, CONST, DIV, EXP, MAX, MUL, OPS, POW, RELU, SELECT, STEP, UNLESS, WHERE
+from .rename_sums import rename_sums
 from .rewrite import Rewritten, rewrite
 
 __all__ = ["simplify"]
@@ -20,7 +21,7 @@ _HANDS_ON_ZEROS = frozenset((ADD, MUL, MAX, WHERE, UNLESS, SELECT))
 
 def simplify(graph: Graph) -> Rewritten:
     """Applies the rules of this module to every operation, operands first."""
-    return rewrite(graph, _rule, untouched=_sums_with_a_visible_sign(graph))
+    return rename_sums(graph, rewrite(graph, _rule, untouched=_sums_with_a_visible_sign(graph)))
 
 
 def _sums_with_a_visible_sign(graph: Graph) -> set[int]:

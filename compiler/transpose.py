@@ -33,8 +33,11 @@ class Transposer:
 
     def __init__(self, layout: Layout, tensors: tuple[Tensor, ...]) -> None:
         self.layout = layout
+        first = {tensor.argument: tensor.start for tensor in reversed(tensors)}
         self.matrices = [
-            _Matrix(layout.inputs[tensor.start], *tensor.shape) for tensor in tensors if len(tensor.shape) == 2
+            _Matrix(layout.arguments[tensor.argument][0] + tensor.start - first[tensor.argument], *tensor.shape)
+            for tensor in tensors
+            if len(tensor.shape) == 2
         ]
         self.copies: dict[_Matrix, int] = {}
 
