@@ -35,6 +35,7 @@ __all__ = [
     "compile_graph",
     "compile_python",
     "compile_python_map",
+    "without_collection",
 ]
 
 GRAPH_STAGES: tuple[Callable[..., Rewritten], ...] = (
@@ -114,7 +115,7 @@ def compile_python_map(graph: Graph, mapped: Sequence[str], heading: Sequence[st
 
 def _timed(name: str, run: Callable[[], T], observe: Observer | None) -> T:
     start = time.perf_counter()
-    with _no_collection():
+    with without_collection():
         product = run()
     if observe:
         observe(Stage(name, product, time.perf_counter() - start))
@@ -122,7 +123,7 @@ def _timed(name: str, run: Callable[[], T], observe: Observer | None) -> T:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def without_collection() -> Iterator[None]:
     """Stages make millions of objects and no cycles: looking for garbage among them takes a third of the time."""
     enabled = gc.isenabled()
     gc.disable()

@@ -54,6 +54,20 @@ class Transposer:
         copies = [self._copy(matrix) for matrix in used]
         return replace(program, nests=(*copies, *nests))
 
+    def copies_of(self, program: LoopProgram) -> list[Nest]:
+        """The nests of a program that make copies."""
+        return [nest for nest in program.nests if nest.base[0] in self.copies.values() and nest.recipe == ("mem", 1)]
+
+    def without_copies(self, program: LoopProgram) -> LoopProgram:
+        """The program, for callers that make the copies themselves."""
+        copies = set(self.copies_of(program))
+        return replace(program, nests=tuple(nest for nest in program.nests if nest not in copies))
+
+    @staticmethod
+    def only(copies: tuple[Nest, ...]) -> LoopProgram:
+        """A program that makes copies and nothing else."""
+        return LoopProgram("copy_parameters", copies, (), ())
+
     def _with_copies(self, nest: Nest) -> tuple[Nest, list[_Matrix]] | None:
         if vector_loop(nest) is not None or nest.row_stride is not None:
             return None

@@ -1,0 +1,163 @@
+"""The C backend: trains and samples in calls of a compiled library, many steps or documents each."""
+
+from __future__ import annotations
+
+import ctypes
+from array import array
+from collections.abc import Callable, Sequence
+from itertools import chain
+from random import Random
+
+from ..model import adam
+from ..model.config import AdamConfig, GPTConfig
+from .backend import Document, State
+from .c_library import ModelLibrary, load_model_library
+from .cache import Cache
+
+__all__ = ["CBackend"]
+
+# Documents for which random numbers are drawn at a time: handing them over costs more than a document.
+_DOCUMENTS = 256
+
+
+class CBackend:
+    """Runs a model's C library. It has a memory of its own; what training changes is copied in and out for each slice."""
+
+    name = "c"
+    slice = 100
+
+    def __init__(self, config: GPTConfig, optimizer: AdamConfig, cache: Cache) -> None:
+        self.config, self.optimizer, self.cache = config, optimizer, cache
+        self._library: ModelLibrary | None = None
+        # The parameters that the sampling programs have been prepared for.
+        self._prepared: list[float] | None = None
+
+    def prepare(
+        self,
+        lengths: Sequence[int],
+        positions: int,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        """Finds or makes the library, which serves all lengths and positions."""
+        if self._library is None:
+            self._use(load_model_library(self.cache, self.config, self.optimizer))
+
+    @property
+    def library(self) -> ModelLibrary:
+        """The library; compiled now if need be."""
+        self.prepare((), 0)
+        assert self._library is not None
+        return self._library
+
+    def _use(self, library: ModelLibrary) -> None:
+        size = library.functions.microgpt_memory()
+        # Kept as long as the backend: `_memory` points into it, at an address that 64 divides.
+        self._bytes = ctypes.create_string_buffer(8 * size + 64)
+        start = -ctypes.addressof(self._bytes) % 64
+        self._memory = (ctypes.c_double * size).from_buffer(self._bytes, start)
+        library.functions.microgpt_initialize(self._memory)
+        size = self.config.parameter_count
+        sizes = {"parameters": size, "gradient": size, "first_moment": size, "second_moment": size}
+        sizes["cache"] = 2 * self.config.n_layer * self.config.n_embd * self.config.block_size
+        self._views = {
+            name: _view(getattr(library.functions, f"microgpt_{name}")(self._memory), size) for name, size in sizes.items()
+        }
+        self._library = library
+
+    def _put(self, name: str, values: Sequence[float]) -> None:
+        self._views[name][:] = array("d", values)
+
+    def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
+        """The loss of one document and its derivative in each parameter."""
+        functions = self.library.functions
+        self._prepared = None
+        self._put("parameters", parameters)
+        tokens, targets = document
+        loss = functions.microgpt_loss(self._memory, len(tokens), (ctypes.c_int * (2 * len(tokens)))(*tokens, *targets))
+        return float(loss), self._views["gradient"].tolist()
+
+    def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
+        """Trains `state` on one document a step."""
+        functions = self.library.functions
+        self._prepared = None
+        count = len(documents)
+        index = [number for tokens, targets in documents for number in chain(tokens, targets)]
+        steps = range(state.step, state.step + count)
+        constants = [number for step in steps for number in adam.step_constants(self.optimizer, step, num_steps)]
+        losses = (ctypes.c_double * count)()
+        for name in ("parameters", "first_moment", "second_moment"):
+            self._put(name, getattr(state, name))
+        functions.microgpt_train(
+            self._memory,
+            (ctypes.c_int * count)(*(len(tokens) for tokens, _ in documents)),
+            (ctypes.c_int * len(index))(*index),
+            (ctypes.c_double * len(constants))(*constants),
+            count,
+            losses,
+        )
+        for name in ("parameters", "first_moment", "second_moment"):
+            setattr(state, name, self._views[name].tolist())
+        state.step += count
+        return list(losses)
+
+    def next_token(
+        self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]
+    ) -> list[float]:
+        """The probability of each token after `token`; `cache` grows by what this position adds."""
+        functions = self.library.functions
+        self._prepare(parameters)
+        entry = 2 * self.config.n_layer * self.config.n_embd
+        stored = self._views["cache"]
+        stored[: len(cache)] = array("d", cache)
+        probabilities = functions.microgpt_next(self._memory, position, token, temperature)[: self.config.vocab_size]
+        cache += stored[len(cache) : len(cache) + entry]
+        return list(probabilities)
+
+    def _prepare(self, parameters: list[float]) -> None:
+        if self._prepared is not parameters:
+            self._put("parameters", parameters)
+            self.library.functions.microgpt_prepare(self._memory)
+            self._prepared = parameters
+
+    def sample_many(
+        self, parameters: list[float], rng: Random, temperature: float, bos: int, documents: int
+    ) -> list[list[int]]:
+        """Draws documents: the same, from the same stream of random numbers, as ``rng.choices`` would draw token by token.
+
+        Raises:
+            ValueError: if the model gives weights that nothing can be chosen by.
+        """
+        functions, block = self.library.functions, self.config.block_size
+        self._prepared = None
+        self._prepare(parameters)
+        drawn: list[list[int]] = []
+        while len(drawn) < documents:
+            wanted = min(_DOCUMENTS, documents - len(drawn))
+            state = rng.getstate()
+            uniform = (ctypes.c_double * (wanted * block))(*(rng.random() for _ in range(wanted * block)))
+            tokens = (ctypes.c_int * (wanted * (block + 1)))()
+            used = ctypes.c_long()
+            count = functions.microgpt_sample(
+                self._memory, temperature, bos, wanted, uniform, len(uniform), tokens, ctypes.byref(used)
+            )
+            # The stream stands where it would stand if each number had been drawn when it was needed.
+            rng.setstate(state)
+            for _ in range(used.value):
+                rng.random()
+            if count < 0:
+                raise ValueError("the model's probabilities are not finite numbers; nothing can be drawn")
+            document: list[int] = []
+            for token in tokens:
+                if token >= 0:
+                    document.append(token)
+                    continue
+                drawn.append(document)
+                document = []
+                if not (count := count - 1):
+                    break
+        return drawn
+
+
+def _view(pointer: ctypes._Pointer[ctypes.c_double], size: int) -> memoryview:
+    """Doubles of the library's memory, which the caller keeps alive."""
+    return memoryview((ctypes.c_double * size).from_address(ctypes.addressof(pointer.contents))).cast("B").cast("d")

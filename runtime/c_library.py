@@ -1,0 +1,160 @@
+"""The C library of a model as a thing that runs: found in the cache or compiled, loaded, and called.
+
+While the C compiler works, the programs of the longest sequence are proved against their graphs. If they are not what they
+should be, all graphs are made and compiled instead. An entry of the cache holds the C source, for people, the library,
+and a report.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..compiler.errors import CompileError
+from ..model.config import AdamConfig, GPTConfig
+from ..compiler.pipeline import without_collection
+from .c_source import model_source
+from .cache import Cache
+from .program import peak_memory, program_key, sources_digest
+from .toolchain import Toolchain, find_toolchain, first_candidate
+
+__all__ = ["ModelLibrary", "load_model_library"]
+
+_SOURCE, _LIBRARY, _REPORT = "model.c", "model.so", "report.json"
+
+_Doubles = ctypes.POINTER(ctypes.c_double)
+_Ints = ctypes.POINTER(ctypes.c_int)
+_FUNCTIONS: dict[str, tuple[list[Any], Any]] = {
+    "microgpt_memory": ([], ctypes.c_long),
+    "microgpt_initialize": ([_Doubles], None),
+    "microgpt_parameters": ([_Doubles], _Doubles),
+    "microgpt_gradient": ([_Doubles], _Doubles),
+    "microgpt_first_moment": ([_Doubles], _Doubles),
+    "microgpt_second_moment": ([_Doubles], _Doubles),
+    "microgpt_cache": ([_Doubles], _Doubles),
+    "microgpt_loss": ([_Doubles, ctypes.c_int, _Ints], ctypes.c_double),
+    "microgpt_train": ([_Doubles, _Ints, _Ints, _Doubles, ctypes.c_long, _Doubles], None),
+    "microgpt_prepare": ([_Doubles], None),
+    "microgpt_next": ([_Doubles, ctypes.c_int, ctypes.c_int, ctypes.c_double], _Doubles),
+    "microgpt_sample": (
+        [_Doubles, ctypes.c_double, ctypes.c_int, ctypes.c_long, _Doubles, ctypes.c_long, _Ints, ctypes.POINTER(ctypes.c_long)],
+        ctypes.c_long,
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ModelLibrary:
+    """A loaded library.
+
+    Attributes:
+        functions: the library; every function has its types.
+        path: of the C source.
+        report: ``seconds`` by stage, ``bytes`` of source, ``peak_memory``, ``coverage``.
+    """
+
+    functions: ctypes.CDLL
+    path: Path
+    report: Mapping[str, Any]
+
+
+def load_model_library(
+    cache: Cache, config: GPTConfig, optimizer: AdamConfig, tell: Callable[[str], None] = lambda what: None
+) -> ModelLibrary:
+    """The library of a model; compiled if it is not in the cache.
+
+    Raises:
+        ToolchainError: if there is no C compiler that keeps every bit, or it fails.
+        CompileError: if the model cannot be compiled.
+    """
+    guess = first_candidate()
+    if guess is not None and (known := _load(cache, _key(config, optimizer, guess))) is not None:
+        return known
+    toolchain = find_toolchain()
+    key = _key(config, optimizer, toolchain)
+    with cache.lock(key):
+        return _load(cache, key) or _compile(cache, key, config, optimizer, toolchain, tell)
+
+
+def _key(config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain) -> str:
+    # The learning rate is an argument of the library's functions.
+    constants = {name: value for name, value in asdict(optimizer).items() if name != "learning_rate"}
+    model = sources_digest("microgpt.model") + sources_digest("microgpt.runtime")
+    what = {"config": asdict(config), "optimizer": constants, "model": model, "toolchain": toolchain.identity}
+    return f"c-{program_key(what)}"
+
+
+def _load(cache: Cache, key: str) -> ModelLibrary | None:
+    files = cache.load(key)
+    if files is None or not {_SOURCE, _LIBRARY, _REPORT} <= files.keys():
+        return None
+    entry = cache.entry(key)
+    try:
+        return ModelLibrary(_typed(entry / _LIBRARY), entry / _SOURCE, json.loads(files[_REPORT]))
+    except (OSError, AttributeError):
+        return None  # made for another system; compiled anew
+
+
+def _typed(path: Path) -> ctypes.CDLL:
+    library = ctypes.CDLL(str(path))
+    for name, (arguments, result) in _FUNCTIONS.items():
+        function = getattr(library, name)
+        function.argtypes, function.restype = arguments, result
+    return library
+
+
+def _compile(
+    cache: Cache, key: str, config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain, tell: Callable[[str], None]
+) -> ModelLibrary:
+    try:
+        files = _make(config, optimizer, toolchain, tell, regular=True)
+    except CompileError:
+        files = _make(config, optimizer, toolchain, tell, regular=False)
+    entry = cache.store(key, files)
+    report = json.loads(files[_REPORT])
+    # A library that was there before, and could not be loaded, is not replaced by the cache: this one has a name of its own.
+    if (entry / _LIBRARY).read_bytes() != files[_LIBRARY]:
+        entry = cache.store(f"{key}-{hashlib.sha256(files[_LIBRARY]).hexdigest()[:8]}", files)
+    return ModelLibrary(_typed(entry / _LIBRARY), entry / _SOURCE, report)
+
+
+def _make(
+    config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain, tell: Callable[[str], None], regular: bool
+) -> dict[str, bytes]:
+    start = time.perf_counter()
+    with without_collection():
+        source = model_source(config, optimizer, regular, tell)
+    made = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
+        path, library = Path(folder) / _SOURCE, Path(folder) / _LIBRARY
+        text = f"/* Made for {config} by microgpt. Do not edit. */\n" + source.text
+        path.write_text(text)
+        tell("the C compiler")
+        process = toolchain.start(path, library)
+        try:
+            with without_collection():
+                source.prove()
+            proved = time.perf_counter()
+            toolchain.finish(process)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+        report = {
+            "seconds": {"loops": made - start, "proof": proved - made, "cc": time.perf_counter() - made},
+            "bytes": len(text),
+            "peak_memory": peak_memory(),
+            "command": list(toolchain.command),
+        }
+        return {
+            _SOURCE: text.encode(),
+            _LIBRARY: library.read_bytes(),
+            _REPORT: json.dumps(report, indent=1).encode() + b"\n",
+        }

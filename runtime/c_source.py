@@ -1,0 +1,266 @@
+"""The C library of a model: every program it needs, over one memory, and the functions that drive them.
+
+In: the model's shape and the optimiser's constants. Out: the text of one C file without dependencies but libm, and where in its memory
+the caller finds what. The file has a function for whole runs of training (forward, backward and update, step after step), one for the
+gradient alone, and one for drawing documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ..compiler.c_prelude import PRELUDE
+from ..compiler.compile_family import Family, compile_family
+from ..compiler.emit_c import emit_c
+from ..compiler.graph import Graph
+from ..compiler.map_lanes import map_lanes
+from ..compiler.pipeline import compile_graph
+from ..compiler.place import Layout
+from ..compiler.transpose import Transposer
+from ..model.config import AdamConfig, GPTConfig
+from . import graphs
+
+__all__ = ["ModelSource", "model_source"]
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A library in C.
+
+    Attributes:
+        text: of the C file.
+        addresses: of ``parameters``, ``gradient``, ``first_moment``, ``second_moment``, ``cache``, ``probabilities``; and
+            ``memory``, the size of all.
+        families: what it was made from.
+        layout: of its memory.
+        operations: how many scalar operations the largest training program carries out; in loops, and in all.
+    """
+
+    text: str
+    addresses: Mapping[str, int]
+    families: tuple[Family, ...]
+    layout: Layout
+
+    def prove(self) -> None:
+        """Checks the last program of each family, which was not made from a graph, against its graph.
+
+        Raises:
+            CompileError: if one is not what it should be.
+        """
+        for family in self.families:
+            if family.continued:
+                family.prove(self.layout, family.continued[-1])
+
+
+def model_source(
+    config: GPTConfig, optimizer: AdamConfig, regular: bool = True, tell: Callable[[str], None] = lambda what: None
+) -> ModelSource:
+    """Compiles a model to C.
+
+    Args:
+        regular: whether programs of long sequences may continue those of short ones. Whoever uses the result then has to
+            `prove` it.
+        tell: is told what is being done.
+    """
+    layout = Layout()
+    size = config.parameter_count
+    entry = 2 * config.n_layer * config.n_embd
+
+    def training_graph(length: int) -> Graph:
+        tell(f"length {length}")
+        return compile_graph(lambda: graphs.training_graph(config, length), "parameters")
+
+    def inference_graph(position: int) -> Graph:
+        tell(f"position {position}")
+        return compile_graph(lambda: graphs.inference_graph(config, position))
+
+    training = compile_family(layout, "training", training_graph, range(1, config.block_size + 1), None, regular)
+    cache = layout.allot(entry * config.block_size)
+    layout.arguments["cache"] = cache, entry * config.block_size
+    inference = compile_family(
+        layout,
+        "inference",
+        inference_graph,
+        range(config.block_size),
+        lambda position: {"entry": cache + entry * position},
+        regular,
+    )
+    parameters, gradient = layout.arguments["parameters"][0], layout.outputs["gradient"][0]
+    arrays = {
+        "parameter": parameters,
+        "gradient": gradient,
+        "first_moment": layout.allot(size),
+        "second_moment": layout.allot(size),
+    }
+    constants = layout.allot(3)
+    shared = {"learning_rate": constants, "correction1": constants + 1, "correction2": constants + 2}
+    results = {name: arrays[name] for name in ("parameter", "first_moment", "second_moment")}
+    update = compile_graph(lambda: graphs.optimizer_graph(optimizer))
+    adam = map_lanes(update, size, arrays, shared, results, layout)
+    transposer = Transposer(layout, tuple(graphs.parameter_tensors(config)))
+    programs = {f"length{number}": transposer.transpose(program) for number, program in training.programs.items()}
+    # While documents are drawn the parameters stay as they are, so their copies are made once.
+    still = {f"position{number}": transposer.transpose(program) for number, program in inference.programs.items()}
+    copies = dict.fromkeys(nest for program in still.values() for nest in transposer.copies_of(program))
+    programs.update({name: transposer.without_copies(program) for name, program in still.items()})
+    programs["adam"] = adam
+    programs["copy_parameters"] = transposer.only(tuple(copies))
+    body = emit_c(list(programs.values()), list(programs))
+    addresses = {
+        **{name: address for name, address in arrays.items() if name != "parameter"},
+        "parameters": parameters,
+        "cache": cache,
+        "probabilities": layout.outputs["probabilities"][0],
+        "memory": layout.size,
+    }
+    numbers = {
+        "VOCABULARY": config.vocab_size,
+        "PARAMETERS": size,
+        "BLOCK": config.block_size,
+        "MEMORY": layout.size,
+        "AT_PARAMETERS": parameters,
+        "AT_GRADIENT": gradient,
+        "AT_FIRST_MOMENT": arrays["first_moment"],
+        "AT_SECOND_MOMENT": arrays["second_moment"],
+        "AT_CACHE": cache,
+        "AT_STEP_CONSTANTS": constants,
+        "AT_LOSS": layout.outputs["loss"][0],
+        "AT_PROBABILITIES": layout.outputs["probabilities"][0],
+        "AT_TEMPERATURE": layout.arguments["temperature"][0],
+    }
+    defines = "".join(f"enum {{ {name} = {value} }};\n" for name, value in numbers.items())
+    text = "\n".join([PRELUDE, body, defines, _initialize(layout), _table(config), _DRIVER])
+    return ModelSource(text, addresses, (training, inference), layout)
+
+
+def _initialize(layout: Layout) -> str:
+    lines = [
+        f"    {{{address}, {_literal(text)}}}," for address, text in sorted(layout.constants.items())
+    ]
+    return "\n".join(
+        ["static const struct { int address; double value; } constants[] = {", *lines, "};", ""]
+    )
+
+
+def _literal(text: str) -> str:
+    return {"inf": "INFINITY", "-inf": "-INFINITY", "nan": "NAN"}.get(text, text)
+
+
+def _table(config: GPTConfig) -> str:
+    lengths = ", ".join(f"length{number}" for number in range(1, config.block_size + 1))
+    positions = ", ".join(f"position{number}" for number in range(config.block_size))
+    return (
+        "typedef void program(double *restrict m, const int *restrict ix);\n"
+        f"static program *const lengths_of[] = {{{lengths}}};\n"
+        f"static program *const positions_of[] = {{{positions}}};\n"
+    )
+
+
+_DRIVER = """\
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+
+/* How many doubles the memory must have, from an address that 64 divides. */
+EXPORT long microgpt_memory(void);
+/* Prepares a memory: everything is zero, and the parameters are the caller's to fill in. */
+EXPORT void microgpt_initialize(double *m);
+/* Where in the memory the parameters, their gradient, and the optimiser's two moments are. */
+EXPORT double *microgpt_parameters(double *m);
+EXPORT double *microgpt_gradient(double *m);
+EXPORT double *microgpt_first_moment(double *m);
+EXPORT double *microgpt_second_moment(double *m);
+/* Where the keys and values of earlier positions are: for each position and layer, a key vector and a value vector. */
+EXPORT double *microgpt_cache(double *m);
+/* The loss of one document of `length` tokens and its gradient: `index` has the tokens, then the targets. */
+EXPORT double microgpt_loss(double *m, int length, const int *index);
+/* Trains for `steps` steps, one document each. For each step `constants` has the learning rate and the two bias corrections. */
+EXPORT void microgpt_train(
+    double *m, const int *lengths, const int *index, const double *constants, long steps, double *losses);
+/* To be called when the parameters have changed, before the next two. */
+EXPORT void microgpt_prepare(double *m);
+/* The probability of each token after `token`, at a position of which all earlier ones have been seen. */
+EXPORT const double *microgpt_next(double *m, int position, int token, double temperature);
+/* Draws documents that begin after `bos`, with the numbers from 0 to 1 in `uniform`, one a token. Each document is written to
+   `tokens`, then -1. Stops after `documents`, or when fewer numbers are left than one document may need. Returns the
+   documents drawn; `used` is how many numbers that took. A negative result: the weights of a token were not finite. */
+EXPORT long microgpt_sample(
+    double *m, double temperature, int bos, long documents, const double *uniform, long numbers, int *tokens, long *used);
+
+long microgpt_memory(void) { return MEMORY; }
+
+void microgpt_initialize(double *m)
+{
+    memset(m, 0, MEMORY * sizeof(double));
+    for (unsigned long i = 0; i < sizeof constants / sizeof *constants; i++) m[constants[i].address] = constants[i].value;
+}
+
+double *microgpt_parameters(double *m) { return m + AT_PARAMETERS; }
+double *microgpt_gradient(double *m) { return m + AT_GRADIENT; }
+double *microgpt_first_moment(double *m) { return m + AT_FIRST_MOMENT; }
+double *microgpt_second_moment(double *m) { return m + AT_SECOND_MOMENT; }
+double *microgpt_cache(double *m) { return m + AT_CACHE; }
+
+double microgpt_loss(double *m, int length, const int *index)
+{
+    lengths_of[length - 1](m, index);
+    return m[AT_LOSS];
+}
+
+void microgpt_train(
+    double *m, const int *lengths, const int *index, const double *constants, long steps, double *losses)
+{
+    for (long step = 0; step < steps; step++) {
+        losses[step] = microgpt_loss(m, lengths[step], index);
+        index += 2 * lengths[step];
+        for (int i = 0; i < 3; i++) m[AT_STEP_CONSTANTS + i] = constants[3 * step + i];
+        adam(m, index);
+    }
+}
+
+void microgpt_prepare(double *m) { copy_parameters(m, 0); }
+
+const double *microgpt_next(double *m, int position, int token, double temperature)
+{
+    m[AT_TEMPERATURE] = temperature;
+    positions_of[position](m, &token);
+    return m + AT_PROBABILITIES;
+}
+
+/* As Python's random.choices chooses: by bisection among the running sums. */
+static int choose(const double *weights, double uniform)
+{
+    double sums[VOCABULARY], total = 0.0;
+    for (int i = 0; i < VOCABULARY; i++) sums[i] = total = i ? total + weights[i] : weights[i];
+    if (!(total > 0.0) || !(total < INFINITY)) return -1;
+    double wanted = uniform * total;
+    int low = 0, high = VOCABULARY - 1;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (wanted < sums[middle]) high = middle;
+        else low = middle + 1;
+    }
+    return low;
+}
+
+long microgpt_sample(
+    double *m, double temperature, int bos, long documents, const double *uniform, long numbers, int *tokens, long *used)
+{
+    long drawn = 0, at = 0;
+    for (; drawn < documents && at + BLOCK <= numbers; drawn++) {
+        int token = bos;
+        for (int position = 0; position < BLOCK; position++) {
+            token = choose(microgpt_next(m, position, token, temperature), uniform[at++]);
+            if (token < 0) return -1;
+            if (token == bos) break;
+            *tokens++ = token;
+        }
+        *tokens++ = -1;
+    }
+    *used = at;
+    return drawn;
+}
+"""
