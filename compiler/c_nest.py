@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .loops import Nest, Recipe, recipe_runs
+from .loops import Nest, Recipe, parts_of, recipe_runs
 from .ops import OPS, RELU, STEP, MAX, WHERE, UNLESS, ADD, MUL, DIV, POW
 
 __all__ = ["Pattern", "kernel_function", "vector_loop"]
@@ -58,12 +58,15 @@ def _is_vector_loop(nest: Nest, level: int) -> bool:
 
 
 def _vectorizable(recipe: Recipe) -> bool:
-    """No functions of libm: these are called lane by lane anyway."""
-    if recipe[0] == "fold":
-        return all(_vectorizable(term) for _, terms in recipe[2] for term in terms)
-    if isinstance(recipe[0], int) and OPS[recipe[0]].name in ("pow", "exp", "log") and proved_power(recipe) is None:
-        return False
-    return all(_vectorizable(part) for part in recipe[1:] if isinstance(part, tuple))
+    """No functions of libm: these are called lane by lane anyway. One power outside of folds can be computed ahead."""
+    found = _libm(recipe)
+    return not found or (len(found) == 1 and proved_power(found[0]) is not None and _find_fold(recipe) is None)
+
+
+def _libm(recipe: Recipe) -> list[Recipe]:
+    """The calls of libm in a recipe."""
+    found = [recipe] if isinstance(recipe[0], int) and OPS[recipe[0]].name in ("pow", "exp", "log") else []
+    return found + [call for part in parts_of(recipe) for call in _libm(part)]
 
 
 def proved_power(recipe: Recipe) -> str | None:
@@ -74,6 +77,7 @@ def proved_power(recipe: Recipe) -> str | None:
 
 
 def _neighbours(recipe: Recipe, stride: Sequence[int]) -> bool:
+    """Whether what neighbouring lanes read is the same, or neighbours in memory."""
     kind = recipe[0]
     if kind == "mem":
         return stride[recipe[1]] in (0, 1)
@@ -83,11 +87,7 @@ def _neighbours(recipe: Recipe, stride: Sequence[int]) -> bool:
         return stride[recipe[1]] == 0 and stride[recipe[2]] == 0
     if kind == "equal":
         return stride[recipe[1]] == 0 and stride[recipe[2]] in (0, 1)
-    if kind == "const":
-        return True
-    if kind == "fold":
-        return all(_neighbours(term, stride) for _, terms in recipe[2] for term in terms)
-    return all(_neighbours(part, stride) for part in recipe[1:])
+    return all(_neighbours(part, stride) for part in parts_of(recipe))
 
 
 class _Writer:
@@ -147,14 +147,14 @@ class _Writer:
             self.indent -= 1
             self.line("}")
         arguments = "".join(f", long p{place}" for place in self.pattern.parameters)
-        head = f"static void {name}(double *restrict m, const int *restrict ix{arguments})\n{{\n"
+        head = f"static void {name}(double *m, const int *ix{arguments})\n{{\n"
         unused = "" if any("ix[" in line for line in self.lines) else "    (void)ix;\n"
         return head + unused + "\n".join(self.lines) + "\n}\n"
 
     def _transposed_copy(self, name: str) -> str:
         nest = self.nest
         return (
-            f"static void {name}(double *restrict m, const int *restrict ix)\n{{\n    (void)ix;\n    transpose(m + {nest.base[0]}, "
+            f"static void {name}(double *m, const int *ix)\n{{\n    (void)ix;\n    transpose(m + {nest.base[0]}, "
             f"{nest.strides[1][0]}, m + {nest.base[1]}, {nest.strides[0][1]}, {nest.trips[0]}, {nest.trips[1]});\n}}\n"
         )
 
@@ -366,31 +366,19 @@ def _is_transposed_copy(nest: Nest) -> bool:
 
 
 def _find_proved(recipe: Recipe) -> Recipe | None:
-    """The first power that can be proved; in recipes of one value there is rarely another."""
-    if proved_power(recipe) is not None:
-        return recipe
-    for part in recipe[1:]:
-        if isinstance(part, tuple) and (found := _find_proved(part)) is not None:
-            return found
-    return None
+    """The power that is computed ahead, if there is one."""
+    return next((call for call in _libm(recipe) if proved_power(call) is not None), None)
 
 
 def _loads(recipe: Recipe) -> list[int]:
     """The slots that are read without an index."""
-    if recipe[0] == "mem":
-        return [recipe[1]]
-    if recipe[0] == "fold":
-        return [slot for _, terms in recipe[2] for term in terms for slot in _loads(term)]
-    return [slot for part in recipe[1:] if isinstance(part, tuple) for slot in _loads(part)]
+    return [recipe[1]] if recipe[0] == "mem" else [slot for part in parts_of(recipe) for slot in _loads(part)]
 
 
 def _find_fold(recipe: Recipe) -> Recipe | None:
     if recipe[0] == "fold":
         return recipe
-    for part in recipe[1:]:
-        if isinstance(part, tuple) and (found := _find_fold(part)) is not None:
-            return found
-    return None
+    return next((fold for part in parts_of(recipe) if (fold := _find_fold(part)) is not None), None)
 
 
 def _type(width: int) -> str:

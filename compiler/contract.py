@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .graph import A_IS_NODE, B_IS_NODE, Graph
-from .loops import Recipe
+from .loops import Recipe, parts_of
 from .ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MAX, MUL, POW, SELECT
 from .rewrite import count_uses
 
@@ -90,6 +90,8 @@ def stored_nodes(graph: Graph) -> bytearray:
                 if is_node and not stored[operand]:
                     top = max(top, height[operand] + 1)
                     folds[node] |= folds[operand]
+            if A_IS_NODE[op] and B_IS_NODE[op] and a != b and folds[a] and folds[b]:
+                stored[b] = 1
             height[node] = top
         if uses[node] > 1 or height[node] >= _HEIGHT:
             stored[node] = 1
@@ -134,7 +136,9 @@ class Contractor:
         """The statement of a stored node. Sums of fewer than `shortest` alike terms do not count as folds."""
         slots = [self.address[node]]
         runs: list[tuple[int, tuple[int, ...] | None]] = []
-        recipe = self._expression(node, slots, runs, shortest, top=True)
+        recipe = self._expression(node, slots, runs, shortest)
+        if shortest == 2 and _folds(recipe) > 1:
+            return self.statement(node, shortest=3)
         return self._finish(node, recipe, slots, runs)
 
     def copy(self, node: int, target: int) -> Statement:
@@ -173,7 +177,6 @@ class Contractor:
         slots: list[int],
         runs: list[tuple[int, tuple[int, ...] | None]],
         shortest: int,
-        top: bool = False,
     ) -> Recipe:
         graph = self.graph
         op, a, b = graph.op[node], graph.a[node], graph.b[node]
@@ -267,6 +270,11 @@ class Contractor:
         slots: list[int] = []
         recipe = self._expression(node, slots, [], 1000)
         return recipe, tuple(slots)
+
+
+def _folds(recipe: Recipe) -> int:
+    """How many folds there are in a recipe."""
+    return 1 if recipe[0] == "fold" else sum(_folds(part) for part in parts_of(recipe))
 
 
 def shift(recipe: Recipe, by: int) -> Recipe:

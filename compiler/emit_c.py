@@ -14,7 +14,7 @@ from .loops import LoopProgram, Nest
 __all__ = ["emit_c"]
 
 
-def emit_c(programs: Sequence[LoopProgram], names: Sequence[str]) -> str:
+def emit_c(programs: Sequence[LoopProgram], names: Sequence[str], prefix: str = "") -> str:
     """C for `programs`, as ``static void name(double *m, const int *ix)`` each; to stand behind `c_prelude.PRELUDE`."""
     instances: dict[tuple[object, ...], list[Nest]] = {}
     keys = []
@@ -32,11 +32,11 @@ def emit_c(programs: Sequence[LoopProgram], names: Sequence[str]) -> str:
         vectors = [nest.base + nest.trips for nest in nests]
         differing = tuple(place for place, column in enumerate(zip(*vectors, strict=True)) if len(set(column)) > 1)
         pattern = Pattern(nests[0], differing)
-        patterns[key] = (f"kernel{number}", pattern)
-        texts.append(kernel_function(f"kernel{number}", pattern))
+        patterns[key] = (f"{prefix}kernel{number}", pattern)
+        texts.append(kernel_function(f"{prefix}kernel{number}", pattern))
     at = iter(keys)
     for program, name in zip(programs, names, strict=True):
-        lines = [f"static void {name}(double *restrict m, const int *restrict ix)", "{"]
+        lines = [f"static void {name}(double *m, const int *ix)", "{"]
         for start, size in program.zeros:
             lines.append(f"    memset(m + {start}, 0, {size} * sizeof(double));")
         for nest in program.nests:
@@ -49,4 +49,5 @@ def emit_c(programs: Sequence[LoopProgram], names: Sequence[str]) -> str:
             assert not places or places == list(program.places)
             places = list(program.places)
     table = f"static const int places[] = {{{', '.join(map(str, places))}}};\n" if places else ""
-    return "\n".join([table, *texts])
+    text = "\n".join([table, *texts])
+    return text.replace(" places[", f" {prefix}places[").replace("m[places[", f"m[{prefix}places[") if prefix else text

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from .contract import Contractor, Statement, shift
 from .graph import Graph
-from .loops import LoopProgram, Nest, Recipe, recipe_runs
+from .loops import LoopProgram, Nest, Recipe, parts_of, recipe_runs
 from .order_groups import order_groups
 from .place import Addressing, Layout
 from .reroll import reroll
@@ -112,9 +112,7 @@ def memory_slots(recipe: Recipe) -> list[int]:
     """The slots of a recipe that are addresses which are read."""
     if recipe[0] in ("mem", "row"):
         return [recipe[1]]
-    if recipe[0] == "fold":
-        return [slot for _, terms in recipe[2] for term in terms for slot in memory_slots(term)]
-    return [slot for part in recipe[1:] if isinstance(part, tuple) for slot in memory_slots(part)]
+    return [slot for part in parts_of(recipe) for slot in memory_slots(part)]
 
 
 def _scatters(graph: Graph, contractor: Contractor, where: Addressing) -> list[Nest]:

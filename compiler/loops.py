@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Interface", "LoopProgram", "Nest", "Recipe", "points", "recipe_runs"]
+__all__ = ["Interface", "LoopProgram", "Nest", "Recipe", "parts_of", "points", "recipe_runs"]
 
 Recipe = tuple[Any, ...]
 
@@ -104,12 +104,15 @@ def points(nest: Nest) -> Iterator[tuple[int, ...]]:
             stack.append((level - 1, current, 0))
 
 
+def parts_of(recipe: Recipe) -> list[Recipe]:
+    """The recipes that a recipe consists of; of a fold, its terms."""
+    if recipe[0] == "fold":
+        return [term for _, terms in recipe[2] for term in terms]
+    return [part for part in recipe[1:] if isinstance(part, tuple)]
+
+
 def recipe_runs(recipe: Recipe) -> list[tuple[int, tuple[Recipe, ...]]]:
-    """The runs of a recipe's folds, in order: count slot and terms."""
-    found: list[tuple[int, tuple[Recipe, ...]]] = []
+    """The runs of a recipe's fold, if it has one: count slot and terms."""
     if recipe[0] == "fold":
         return list(recipe[2])
-    for part in recipe[1:]:
-        if isinstance(part, tuple):
-            found += recipe_runs(part)
-    return found
+    return [run for part in parts_of(recipe) for run in recipe_runs(part)]

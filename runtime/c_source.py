@@ -151,7 +151,7 @@ def _table(config: GPTConfig) -> str:
     lengths = ", ".join(f"length{number}" for number in range(1, config.block_size + 1))
     positions = ", ".join(f"position{number}" for number in range(config.block_size))
     return (
-        "typedef void program(double *restrict m, const int *restrict ix);\n"
+        "typedef void program(double *m, const int *ix);\n"
         f"static program *const lengths_of[] = {{{lengths}}};\n"
         f"static program *const positions_of[] = {{{positions}}};\n"
     )
