@@ -270,6 +270,8 @@ class _Writer:
             if single:
                 self._terms(op, terms, run, widths, offsets, lane, "0", begins=False)
             else:
+                if constant and self.vector is not None and self.nest.base[count_slot] <= 16:
+                    self.line("UNROLL")
                 self.line(f"for (long k = {int(first)}, end = {self.affine(count_slot, skip=self.vector)}; k < end; k++) {{")
                 self.indent += 1
                 self._terms(op, terms, run, widths, offsets, lane, "k", begins=False)

@@ -15,6 +15,11 @@ _HEAD = """\
 #if defined(__AVX512F__)
 #include <immintrin.h>
 #endif
+#if defined(__GNUC__) && !defined(__clang__)
+#define UNROLL _Pragma("GCC unroll 16")
+#else
+#define UNROLL
+#endif
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE double rectify1(double x) { return x > 0.0 ? x : 0.0; }
@@ -130,11 +135,11 @@ _TRANSPOSE = """
 /* Copies a matrix of `rows` rows and `columns` columns, so that its columns are the copy's rows. */
 static __attribute__((noinline)) void transpose(double *to, long to_row, const double *from, long from_row, long rows, long columns)
 {
-    long i = 0;
+    long done = 0;
 #ifdef SHUFFLE
-    for (; i + 8 <= rows; i += 8) {
-        long j = 0;
-        for (; j + 8 <= columns; j += 8) {
+    done = rows - rows % 8;
+    for (long i = 0; i < done; i += 8) {
+        for (long j = 0; j < columns - columns % 8; j += 8) {
             v8 x[8], y[8];
             for (int k = 0; k < 8; k++) x[k] = load8(from + (i + k) * from_row + j);
             for (int k = 0; k < 8; k += 2) {
@@ -152,10 +157,12 @@ static __attribute__((noinline)) void transpose(double *to, long to_row, const d
                 store8(to + (j + k + 4) * to_row + i, SHUFFLE(x[k], x[k + 4], 4, 5, 6, 7, 12, 13, 14, 15));
             }
         }
-        for (; j < columns; j++) for (int k = 0; k < 8; k++) to[j * to_row + i + k] = from[(i + k) * from_row + j];
+        for (long j = columns - columns % 8; j < columns; j++)
+            for (int k = 0; k < 8; k++) to[j * to_row + i + k] = from[(i + k) * from_row + j];
     }
 #endif
-    for (; i < rows; i++) for (long j = 0; j < columns; j++) to[j * to_row + i] = from[i * from_row + j];
+    for (long i = done; i < rows; i++)
+        for (long j = 0; j < columns; j++) to[j * to_row + i] = from[i * from_row + j];
 }
 """
 
