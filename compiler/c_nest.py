@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from .loops import Nest, Recipe, parts_of, recipe_runs
 from .ops import OPS, RELU, STEP, MAX, WHERE, UNLESS, ADD, MUL, DIV, POW
 
-__all__ = ["Pattern", "kernel_function", "vector_loop"]
+__all__ = ["Pattern", "kernel_function", "number_text", "vector_loop"]
 
 # Vectors of a fold that are computed at the same time: enough to hide the latency of an addition, few enough for the registers.
 _ACCUMULATORS = 8
@@ -203,7 +203,7 @@ class _Writer:
         self.line("}")
         inner, flag = self._expression(power[1], 1, "lane", 0, None)
         self.line(f"for (; lane < stop; lane++) {{ base[lane - start] = {inner}; noted[count++] = lane - start; }}")
-        exponent = _number(power[2][1])
+        exponent = number_text(power[2][1])
         self.line(f"for (int i = 0; i < count; i++) power[noted[i]] = pow(base[noted[i]], {exponent});")
         self.staged = power
         for width, loop in ((8, "for (lane = start; lane < whole; lane += 8)"), (1, "for (; lane < stop; lane++)")):
@@ -310,7 +310,7 @@ class _Writer:
             address = self._address(recipe[1], lane, step, run)
             return (f"load{width}(m + {address})", True) if width > 1 and step else (f"m[{address}]", False)
         if kind == "const":
-            return _number(recipe[1]), False
+            return number_text(recipe[1]), False
         if kind == "fold":
             return f"sum{number}", width > 1
         if kind == "row":
@@ -398,7 +398,8 @@ def _sum(parts: Sequence[str]) -> str:
     return text.replace("+ -", "- ") or "0"
 
 
-def _number(text: str) -> str:
+def number_text(text: str) -> str:
+    """C for a number in hexadecimal."""
     value = float.fromhex(text)
     if value != value:
         return "NAN"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .c_nest import number_text
 from .contract import stored_nodes
 from .emit_c import emit_c
 from .form_loops import form_loops
@@ -58,12 +59,8 @@ def function_text(looped: LoopedGraph, name: str) -> str:
 
     ``void NAME_begin(double *m)`` writes the constants; ``void NAME(double *m, const int *ix)`` computes.
     """
-    lines = [f"    m[{at}] = {_literal(text)};" for at, text in sorted(looped.layout.constants.items())]
+    lines = [f"    m[{at}] = {number_text(text)};" for at, text in sorted(looped.layout.constants.items())]
     begin = "\n".join([f"void {name}_begin(double *m)", "{", "    (void)m;", *lines, "}", ""])
     body = emit_c([looped.program], [f"{name}_program"], prefix=f"{name}_")
     entry = f"void {name}(double *m, const int *ix) {{ {name}_program(m, ix); }}\n"
     return f"void {name}_begin(double *m);\nvoid {name}(double *m, const int *ix);\n{body}\n{begin}\n{entry}"
-
-
-def _literal(text: str) -> str:
-    return {"inf": "INFINITY", "-inf": "-INFINITY", "nan": "NAN"}.get(text, text)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ..compiler.c_nest import number_text
 from ..compiler.c_prelude import PRELUDE
 from ..compiler.compile_family import Family, compile_family
 from ..compiler.emit_c import emit_c
@@ -34,13 +35,17 @@ class ModelSource:
             ``memory``, the size of all.
         families: what it was made from.
         layout: of its memory.
-        operations: how many scalar operations the largest training program carries out; in loops, and in all.
     """
 
     text: str
     addresses: Mapping[str, int]
     families: tuple[Family, ...]
     layout: Layout
+
+    @property
+    def declarations(self) -> str:
+        """Of the functions that the library exports."""
+        return _DECLARATIONS
 
     def prove(self) -> None:
         """Checks the last program of each family, which was not made from a graph, against its graph.
@@ -130,21 +135,18 @@ def model_source(
         "AT_TEMPERATURE": layout.arguments["temperature"][0],
     }
     defines = "".join(f"enum {{ {name} = {value} }};\n" for name, value in numbers.items())
-    text = "\n".join([PRELUDE, body, defines, _initialize(layout), _table(config), _DRIVER])
+    text = "\n".join([PRELUDE, body, defines, _initialize(layout), _table(config), _DECLARATIONS, _DRIVER])
     return ModelSource(text, addresses, (training, inference), layout)
 
 
 def _initialize(layout: Layout) -> str:
     lines = [
-        f"    {{{address}, {_literal(text)}}}," for address, text in sorted(layout.constants.items())
+        f"    {{{address}, {number_text(text)}}}," for address, text in sorted(layout.constants.items())
     ]
     return "\n".join(
         ["static const struct { int address; double value; } constants[] = {", *lines, "};", ""]
     )
 
-
-def _literal(text: str) -> str:
-    return {"inf": "INFINITY", "-inf": "-INFINITY", "nan": "NAN"}.get(text, text)
 
 
 def _table(config: GPTConfig) -> str:
@@ -157,7 +159,7 @@ def _table(config: GPTConfig) -> str:
     )
 
 
-_DRIVER = """\
+_DECLARATIONS = """\
 #if defined(_WIN32)
 #define EXPORT __declspec(dllexport)
 #else
@@ -184,12 +186,17 @@ EXPORT void microgpt_train(
 EXPORT void microgpt_prepare(double *m);
 /* The probability of each token after `token`, at a position of which all earlier ones have been seen. */
 EXPORT const double *microgpt_next(double *m, int position, int token, double temperature);
+/* Chooses a token by a number from 0 to 1, as Python's random.choices does; -1 if the weights do not add up to a positive number. */
+EXPORT int microgpt_choose(const double *weights, double uniform);
 /* Draws documents that begin after `bos`, with the numbers from 0 to 1 in `uniform`, one a token. Each document is written to
    `tokens`, then -1. Stops after `documents`, or when fewer numbers are left than one document may need. Returns the
    documents drawn; `used` is how many numbers that took. A negative result: the weights of a token were not finite. */
 EXPORT long microgpt_sample(
     double *m, double temperature, int bos, long documents, const double *uniform, long numbers, int *tokens, long *used);
 
+"""
+
+_DRIVER = """\
 long microgpt_memory(void) { return MEMORY; }
 
 void microgpt_initialize(double *m)
@@ -230,8 +237,7 @@ const double *microgpt_next(double *m, int position, int token, double temperatu
     return m + AT_PROBABILITIES;
 }
 
-/* As Python's random.choices chooses: by bisection among the running sums. */
-static int choose(const double *weights, double uniform)
+int microgpt_choose(const double *weights, double uniform)
 {
     double sums[VOCABULARY], total = 0.0;
     for (int i = 0; i < VOCABULARY; i++) sums[i] = total = i ? total + weights[i] : weights[i];
@@ -253,7 +259,7 @@ long microgpt_sample(
     for (; drawn < documents && at + BLOCK <= numbers; drawn++) {
         int token = bos;
         for (int position = 0; position < BLOCK; position++) {
-            token = choose(microgpt_next(m, position, token, temperature), uniform[at++]);
+            token = microgpt_choose(microgpt_next(m, position, token, temperature), uniform[at++]);
             if (token < 0) return -1;
             if (token == bos) break;
             *tokens++ = token;
