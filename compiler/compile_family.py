@@ -21,8 +21,8 @@ from .run_loops import prove_loops
 __all__ = ["Family", "compile_family"]
 
 # Small members are special: folds of one or two terms, loops of one or two turns. From here on they tend to be alike.
-_REGULAR = 4
-_ATTEMPTS = 2
+_REGULAR = 3
+_ATTEMPTS = 3
 
 
 @dataclass
@@ -50,7 +50,8 @@ class Family:
             CompileError: if it is not.
         """
         graph = self.build(number)
-        where = address(layout, self.name, graph, stored_nodes(graph), self.pinned(number))
+        # The proof follows values through memory by itself: it need only be told where arguments and results are.
+        where = address(layout, self.name, graph, bytearray(len(graph)), self.pinned(number))
         prove_loops(self.programs[number], graph, layout, where)
         return graph
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from .errors import CompileError
 from .graph import A_IS_NODE, B_IS_NODE, Graph
 from .loops import LoopProgram, Nest, Recipe, points
-from .ops import CONST, EQUAL, GATHER, INDEX, INPUT, OPS, POW, SELECT
+from .ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MUL, OPS, POW, SELECT
 from .place import Addressing, Layout
 
 __all__ = ["interpret_loops", "prove_loops"]
@@ -29,6 +29,7 @@ class _Domain(Protocol):
     def const(self, text: str) -> Any: ...
     def equal(self, index: int, number: int) -> Any: ...
     def apply(self, op: int, operands: list[Any]) -> Any: ...
+    def add_products(self, op: int, total: Any, a: int, a_step: int, b: int, b_step: int, count: int) -> Any: ...
     def add_to_row(self, base: int, stride: int, index: int, value: Any) -> None: ...
 
 
@@ -63,6 +64,11 @@ def _fold(nest: Nest, recipe: Recipe, slots: Sequence[int], domain: _Domain) -> 
     # There is one fold in a recipe, so its runs are those of `steps`, in order.
     total = None
     for (count, terms), step in zip(recipe[2], nest.steps, strict=True):
+        if len(terms) == 1 and terms[0][0] == MUL and terms[0][1][0] == terms[0][2][0] == "mem":
+            # Most of all operations are here, so this case has a loop of its own.
+            a, b = terms[0][1][1], terms[0][2][1]
+            total = domain.add_products(recipe[1], total, slots[a], step[a], slots[b], step[b], slots[count])
+            continue
         current = slots
         for _ in range(slots[count]):
             for term in terms:
@@ -94,6 +100,17 @@ class _Numbers:
         rule = OPS[op].evaluate
         assert rule is not None
         return rule(*operands)
+
+    def add_products(
+        self, op: int, total: float | None, a: int, a_step: int, b: int, b_step: int, count: int
+    ) -> float | None:
+        memory = self.memory
+        for _ in range(count):
+            value = memory[a] * memory[b]
+            total = value if total is None else self.apply(op, [total, value])
+            a += a_step
+            b += b_step
+        return total
 
     def add_to_row(self, base: int, stride: int, index: int, value: float) -> None:
         self.memory[base + stride * self.index[index]] += value
@@ -127,14 +144,16 @@ class _Nodes:
         self.memory = [-1] * layout.size
         self.known: dict[object, int] = {}
         self.scatters: list[tuple[int, int, int, int]] = []
-        self.index_numbers: dict[int, int] = {}
+        # Sums and products, by operation and operands as one number: most nodes are of these.
+        self.pairs: dict[int, int] = {}
+        size = self.size = len(graph)
         for node, (op, a, b) in enumerate(zip(graph.op, graph.a, graph.b, strict=True)):
             if op == INPUT:
                 self.memory[inputs[a]] = node
             elif op == CONST:
                 self.known[graph.constants[a].hex()] = node
             elif op == INDEX:
-                self.index_numbers[node] = a
+                continue
             elif op == GATHER:
                 table = graph.tables[b]
                 self.known["row", inputs[table.base], table.stride, graph.a[a]] = node
@@ -142,15 +161,13 @@ class _Nodes:
                 self.known["select", graph.a[a], graph.lists[b]] = node
             elif op == EQUAL:
                 self.known["equal", graph.a[a], b] = node
+            elif OPS[op].commutative:
+                self.pairs[op * size * size + (a * size + b if a < b else b * size + a)] = node
             else:
-                self.known[self._key(op, [a, b][: A_IS_NODE[op] + B_IS_NODE[op]])] = node
+                self.known[(op, *[a, b][: A_IS_NODE[op] + B_IS_NODE[op]])] = node
 
         for address, text in layout.constants.items():
             self.memory[address] = self.known.get(text, -1)
-
-    @staticmethod
-    def _key(op: int, operands: list[int]) -> object:
-        return (op, *(sorted(operands) if OPS[op].commutative else operands))
 
     def _node(self, key: object) -> int:
         node = self.known.get(key)
@@ -185,7 +202,31 @@ class _Nodes:
         return self._node(("equal", index, number))
 
     def apply(self, op: int, operands: list[int]) -> int:
-        return self._node(self._key(op, operands))
+        if OPS[op].commutative:
+            a, b = sorted(operands)
+            node = self.pairs.get((op * self.size + a) * self.size + b, -1)
+            return node if node >= 0 else self._node((op, a, b))
+        return self._node((op, *operands))
+
+    def add_products(
+        self, op: int, total: int | None, a: int, a_step: int, b: int, b_step: int, count: int
+    ) -> int | None:
+        memory, pairs, size = self.memory, self.pairs, self.size
+        products, sums = MUL * size * size, op * size * size
+        for _ in range(count):
+            x, y = memory[a], memory[b]
+            value = pairs.get(products + (x * size + y if x < y else y * size + x), -1)
+            if total is None:
+                total = value
+            elif op == ADD:
+                total = pairs.get(sums + (total * size + value if total < value else value * size + total), -1)
+            else:
+                total = self.apply(op, [total, value])
+            if total < 0:
+                raise CompileError(f"the loops multiply or add what {self.graph.name} does not: %{x} and %{y}")
+            a += a_step
+            b += b_step
+        return total
 
     def add_to_row(self, base: int, stride: int, index: int, value: int) -> None:
         self.scatters.append((base, stride, index, value))
