@@ -1,0 +1,69 @@
+"""Runs graphs as C: in loops and straight, many in one library, since starting a C compiler takes longer than most programs."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from microgpt.compiler.c_prelude import PRELUDE
+from microgpt.compiler.compile_loops import LoopedGraph, function_text
+from microgpt.compiler.emit_straight_c import emit_straight_c
+from microgpt.compiler.graph import Graph
+from microgpt.runtime.toolchain import Toolchain
+
+__all__ = ["CPrograms"]
+
+
+class CPrograms:
+    """Programs that are compiled together.
+
+    Args:
+        toolchain: the compiler.
+        folder: takes the source and the library.
+        looped: by name.
+    """
+
+    def __init__(self, toolchain: Toolchain, folder: Path, looped: Mapping[str, LoopedGraph]) -> None:
+        self.looped = looped
+        source, library = folder / "programs.c", folder / "programs.so"
+        texts = [PRELUDE]
+        for name, program in looped.items():
+            texts += [function_text(program, name), emit_straight_c(program.graph, f"straight_{name}")]
+        source.write_text("\n".join(texts))
+        toolchain.build(source, library)
+        self.library = ctypes.CDLL(str(library))
+
+    def run_loops(
+        self, name: str, arguments: Mapping[str, Sequence[float]], index: Sequence[int]
+    ) -> dict[str, list[float]]:
+        """The outputs of a program by its loops."""
+        layout = self.looped[name].layout
+        memory = (ctypes.c_double * (layout.size + 8))(*[math.nan] * (layout.size + 8))
+        getattr(self.library, f"{name}_begin")(memory)
+        for argument, values in arguments.items():
+            start, size = layout.arguments[argument]
+            memory[start : start + size] = list(values)
+        getattr(self.library, name)(memory, (ctypes.c_int * max(1, len(index)))(*index))
+        return {output: memory[start : start + size] for output, (start, size) in layout.outputs.items()}
+
+    def run_straight(
+        self, name: str, arguments: Mapping[str, Sequence[float]], index: Sequence[int]
+    ) -> dict[str, list[float]]:
+        """The outputs of a program by one statement an operation."""
+        graph: Graph = self.looped[name].graph
+        inputs = [value for argument in graph.arguments() for value in arguments[argument]]
+        sizes = {output.name: len(output.nodes) for output in graph.outputs}
+        out = (ctypes.c_double * max(1, sum(sizes.values())))()
+        getattr(self.library, f"straight_{name}")(
+            (ctypes.c_double * max(1, len(inputs)))(*inputs),
+            (ctypes.c_int * max(1, len(index)))(*index),
+            (ctypes.c_double * len(graph))(),
+            out,
+        )
+        results, start = {}, 0
+        for output, size in sizes.items():
+            results[output] = out[start : start + size]
+            start += size
+        return results
