@@ -6,16 +6,19 @@ import hashlib
 import shutil
 import subprocess
 from pathlib import Path
+from random import Random
 
 import pytest
-from golden.test_runs import figures, training
+from golden.test_runs import DOCUMENTS, SHAPES, figures, training
 
+from microgpt.data.corpus import Corpus
 from microgpt.model.config import AdamConfig
+from microgpt.runtime.backend import Backend, EagerBackend
 from microgpt.runtime.c_backend import CBackend
 from microgpt.runtime.cache import Cache
 from microgpt.runtime.export import export_library
 from microgpt.runtime.toolchain import ToolchainError, find_toolchain
-from microgpt.runtime.training import sample
+from microgpt.runtime.training import Training, sample
 
 RUNS = ("names_seed42", "makemore_seed42", "makemore_seed42_layer2")
 
@@ -67,3 +70,67 @@ def test_an_exported_library_trains_and_samples(cache: Cache, tmp_path: Path) ->
     lines = [line.split() for line in result.stdout.splitlines()]
     assert [float.fromhex(line[3]).hex() for line in lines if line[0] == "step"] == expected["losses"]
     assert [line[1] for line in lines if line[0] == "sample"] == expected["samples"]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "-".join(map(str, shape.values())))
+def test_other_shapes_agree_with_the_eager_autograd(shape: dict[str, int], cache: Cache) -> None:
+    corpus = Corpus("small", tuple(DOCUMENTS), "")
+    runs = []
+    for kind in ("eager", "c"):
+        task = Training(corpus, 1, 6, AdamConfig(learning_rate=0.05), **shape)
+        if kind == "eager":
+            backend: Backend = EagerBackend(task.config, task.optimizer)
+        else:
+            backend = CBackend(task.config, task.optimizer, cache)
+        losses = [step.loss.hex() for step in task.run(backend)]
+        parameters = [parameter.hex() for parameter in task.state.parameters]
+        documents = [sample(backend, task.config, task.tokenizer, task.state.parameters, task.rng, 0.5) for _ in range(4)]
+        runs.append((losses, parameters, documents))
+    assert runs[0] == runs[1]
+
+
+def test_a_gradient_is_the_eager_one(cache: Cache) -> None:
+    task = Training(Corpus("small", tuple(DOCUMENTS), ""), 1, 6, AdamConfig(), n_layer=2, n_embd=8, n_head=2, block_size=9)
+    backend, eager = CBackend(task.config, AdamConfig(), cache), EagerBackend(task.config, AdamConfig())
+    for step in range(6):
+        document = task.document(step)
+        assert backend.loss_and_gradient(task.state.parameters, document) == eager.loss_and_gradient(
+            task.state.parameters, document
+        )
+
+
+def test_a_broken_or_foreign_library_is_made_again(cache: Cache) -> None:
+    task = Training(Corpus("small", ("ab", "ba"), ""), 1, 2, AdamConfig(), n_layer=1, n_embd=2, n_head=1, block_size=2)
+    path = CBackend(task.config, AdamConfig(), cache).library.path
+    library = path.parent / "model.so"
+    library.unlink()  # written in place, the change would reach the code that is loaded
+    library.write_bytes(b"not a library")
+    backend = CBackend(task.config, AdamConfig(), cache)
+    assert len(backend.advance(task.state, [task.document(0)], 2)) == 1
+
+
+def test_an_exported_library_is_clean_under_sanitizers(tmp_path: Path, cache: Cache) -> None:
+    if not shutil.which("make"):
+        pytest.skip("there is no make")
+    task = Training(Corpus("small", tuple(DOCUMENTS), ""), 1, 9, AdamConfig(), n_layer=1, n_embd=8, n_head=2, block_size=7)
+    characters = [task.tokenizer.decode([token]) for token in range(task.tokenizer.bos)]
+    weights = task.state.parameters
+    export_library(tmp_path, task.config, AdamConfig(), characters, weights)
+    built = subprocess.run(["make", "sanitized"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    if "libasan" in built.stderr or "libubsan" in built.stderr:
+        pytest.skip("the compiler has no sanitizers")
+    assert built.returncode == 0, built.stdout + built.stderr
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("\n".join(DOCUMENTS) + "\n", "utf-8")
+    result = subprocess.run([tmp_path / "sanitized", "train", corpus, "9", "1"], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    losses = [float.fromhex(line.split()[3]) for line in result.stdout.splitlines() if line.startswith("step")]
+    assert losses == [step.loss for step in task.run(EagerBackend(task.config, AdamConfig()))]
+    drawn = subprocess.run([tmp_path / "sanitized", "sample", "12", "7"], capture_output=True, text=True, check=False)
+    assert drawn.returncode == 0, drawn.stderr
+    backend = CBackend(task.config, AdamConfig(), cache)
+    # The weights that were exported are those before training.
+    fresh = Training(Corpus("small", tuple(DOCUMENTS), ""), 1, 9, AdamConfig(), n_layer=1, n_embd=8, n_head=2, block_size=7)
+    documents = backend.sample_many(fresh.state.parameters, Random(7), 0.5, task.tokenizer.bos, 12)
+    expected = [f"sample {fresh.tokenizer.decode(document)}".rstrip() for document in documents]
+    assert [line.rstrip() for line in drawn.stdout.splitlines()] == expected
