@@ -1,8 +1,10 @@
-"""C of one loop nest: a function whose loops run over the points of the nest, several lanes at a time where addresses allow.
+"""C of one loop nest: a function whose loops run over the points of the nest, several lanes at a time where addresses
+allow.
 
-In: a `Nest` as a pattern for all nests that differ from it only in where they begin and how often they turn. Out: the text of a C
-function of these numbers. Each sum is computed in its own order; what runs at once are the sums of neighbouring lanes, in vectors of
-the C compiler's own (GCC's and Clang's vector extensions), so that nothing depends on what its vectoriser happens to see.
+In: a `Nest` as a pattern for all nests that differ from it only in where they begin and how often they turn. Out: the
+text of a C function of these numbers. Each sum is computed in its own order; what runs at once are the sums of
+neighbouring lanes, in vectors of the C compiler's own (GCC's and Clang's vector extensions), so that nothing depends on
+what its vectoriser happens to see.
 """
 
 from __future__ import annotations
@@ -10,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .loops import Nest, Recipe, parts_of, recipe_runs
-from .ops import OPS, RELU, STEP, MAX, WHERE, UNLESS, ADD, MUL, DIV, POW
+from .lanes import find_fold, find_proved, loads, proved_power, vector_loop
+from .loops import Nest, Recipe
+from .ops import ADD, DIV, MAX, MUL, OPS, RELU, STEP, UNLESS, WHERE
 
-__all__ = ["Pattern", "kernel_function", "number_text", "vector_loop"]
+__all__ = ["Pattern", "kernel_function", "number_text"]
 
-# Vectors of a fold that are computed at the same time: enough to hide the latency of an addition, few enough for the registers.
+# Vectors of a fold that are computed at the same time: enough to hide the latency of an addition, few enough for the
+# registers.
 _ACCUMULATORS = 8
 # Lanes for which powers are computed ahead: their numbers stay in the first-level cache.
 _STAGE = 256
@@ -35,61 +39,6 @@ class Pattern:
     parameters: tuple[int, ...]
 
 
-def vector_loop(nest: Nest) -> int | None:
-    """The loop whose points are neighbours in memory for the target and for each operand that varies; None if there is none."""
-    for level in range(len(nest.trips)):
-        if _is_vector_loop(nest, level):
-            return level
-    return None
-
-
-def _is_vector_loop(nest: Nest, level: int) -> bool:
-    width = len(nest.base)
-    stride = nest.strides[level]
-    if nest.row_stride is not None or stride[0] != 1 or any(stride[width:]) or not _vectorizable(nest.recipe):
-        return False
-    for outer in range(level + 1, len(nest.trips)):
-        if nest.strides[outer][width + level]:
-            return False
-    counts = {count for count, _ in recipe_runs(nest.recipe)}
-    if any(stride[count] for count in counts):
-        return False
-    return _neighbours(nest.recipe, stride)
-
-
-def _vectorizable(recipe: Recipe) -> bool:
-    """No functions of libm: these are called lane by lane anyway. One power outside of folds can be computed ahead."""
-    found = _libm(recipe)
-    return not found or (len(found) == 1 and proved_power(found[0]) is not None and _find_fold(recipe) is None)
-
-
-def _libm(recipe: Recipe) -> list[Recipe]:
-    """The calls of libm in a recipe."""
-    found = [recipe] if isinstance(recipe[0], int) and OPS[recipe[0]].name in ("pow", "exp", "log") else []
-    return found + [call for part in parts_of(recipe) for call in _libm(part)]
-
-
-def proved_power(recipe: Recipe) -> str | None:
-    """The vector function for a power that can mostly be proved equal to something cheaper; None for others."""
-    if recipe[0] == POW and recipe[2][0] == "const":
-        return {2.0: "square", 0.5: "root"}.get(float.fromhex(recipe[2][1]))
-    return None
-
-
-def _neighbours(recipe: Recipe, stride: Sequence[int]) -> bool:
-    """Whether what neighbouring lanes read is the same, or neighbours in memory."""
-    kind = recipe[0]
-    if kind == "mem":
-        return stride[recipe[1]] in (0, 1)
-    if kind == "row":
-        return stride[recipe[1]] in (0, 1) and stride[recipe[3]] == 0
-    if kind == "pick":
-        return stride[recipe[1]] == 0 and stride[recipe[2]] == 0
-    if kind == "equal":
-        return stride[recipe[1]] == 0 and stride[recipe[2]] in (0, 1)
-    return all(_neighbours(part, stride) for part in parts_of(recipe))
-
-
 class _Writer:
     """The function in the making."""
 
@@ -105,7 +54,11 @@ class _Writer:
         if self.vector is not None and self._parameter(self.width + self.vector):
             self.vector = None
         # What is the same at all points is read once: the compiler cannot know that no store of the nest changes it.
-        self.hoisted = {slot for slot in _loads(self.nest.recipe) if not any(numbers[slot] for numbers in self.nest.strides + self.nest.steps)}
+        self.hoisted = {
+            slot
+            for slot in loads(self.nest.recipe)
+            if not any(numbers[slot] for numbers in self.nest.strides + self.nest.steps)
+        }
 
     def _parameter(self, place: int) -> bool:
         return place in self.pattern.parameters
@@ -137,7 +90,8 @@ class _Writer:
             self.line(f"const double c{slot} = m[{self.affine(slot)}];")
         order = [level for level in range(len(self.nest.trips) - 1, -1, -1) if level != self.vector]
         for level in order:
-            self.line(f"for (long i{level} = 0, end{level} = {self.affine(self.width + level)}; i{level} < end{level}; i{level}++) {{")
+            turns = f"end{level} = {self.affine(self.width + level)}"
+            self.line(f"for (long i{level} = 0, {turns}; i{level} < end{level}; i{level}++) {{")
             self.indent += 1
         if self.vector is None:
             self._blocks([1], "")
@@ -159,12 +113,12 @@ class _Writer:
         )
 
     def _vector_blocks(self, trips: int) -> None:
-        self.staged = _find_proved(self.nest.recipe)
+        self.staged = find_proved(self.nest.recipe)
         if self.staged is not None:
             self._staged_blocks(trips, self.staged)
             return
         # Without a fold, lanes do not wait for each other, and the processor overlaps them by itself.
-        block = 8 * (_ACCUMULATORS if _find_fold(self.nest.recipe) else 2)
+        block = 8 * (_ACCUMULATORS if find_fold(self.nest.recipe) else 2)
         full = trips // block
         done = 0
         if full > 1:
@@ -183,7 +137,7 @@ class _Writer:
             rest -= now
 
     def _staged_blocks(self, trips: int, power: Recipe) -> None:
-        """Block by block: guesses the powers, calls pow() for those that are not sure to be right, then does the rest."""
+        """Block by block: guesses the powers, calls pow() for those that are not sure, then does the rest."""
         function = proved_power(power)
         whole = trips - trips % 8
         self.line(f"double base[{_STAGE}], power[{_STAGE}];")
@@ -191,7 +145,8 @@ class _Writer:
         self.line(f"for (long start = 0; start < {trips}; start += {_STAGE}) {{")
         self.indent += 1
         self.line("int count = 0;")
-        self.line(f"long stop = start + {_STAGE} < {trips} ? start + {_STAGE} : {trips}, whole = stop - (stop - start) % 8, lane;")
+        self.line(f"long stop = start + {_STAGE} < {trips} ? start + {_STAGE} : {trips};")
+        self.line("long whole = stop - (stop - start) % 8, lane;")
         self.line("for (lane = start; lane < whole; lane += 8) {")
         inner, flag = self._expression(power[1], 8, "lane", 0, None)
         assert flag
@@ -222,11 +177,17 @@ class _Writer:
         self.line("{")
         self.indent += 1
         offsets = [sum(widths[:number]) for number in range(len(widths))]
-        fold = _find_fold(self.nest.recipe)
+        fold = find_fold(self.nest.recipe)
         if fold is not None:
             self._fold(fold, widths, offsets, lane)
         for number, (width, offset) in enumerate(zip(widths, offsets, strict=True)):
-            text, is_vector = self._expression(self.nest.recipe, width, _sum([part for part in (lane, str(offset)) if part not in ("", "0")]), number, None)
+            text, is_vector = self._expression(
+                self.nest.recipe,
+                width,
+                _sum([part for part in (lane, str(offset)) if part not in ("", "0")]),
+                number,
+                None,
+            )
             self._store(width, _sum([part for part in (lane, str(offset)) if part not in ("", "0")]), text, is_vector)
         self.indent -= 1
         self.line("}")
@@ -257,9 +218,7 @@ class _Writer:
             self.line(f"{_type(width)} sum{number};")
         first = True
         for run, (count_slot, terms) in enumerate(runs):
-            constant = not self._parameter(count_slot) and not any(
-                stride[count_slot] for stride in self.nest.strides
-            )
+            constant = not self._parameter(count_slot) and not any(stride[count_slot] for stride in self.nest.strides)
             single = constant and self.nest.base[count_slot] == 1
             if first:
                 # The first term begins the sum: zero plus the term would be one addition more, and another zero's sign.
@@ -272,7 +231,9 @@ class _Writer:
             else:
                 if constant and self.vector is not None and self.nest.base[count_slot] <= 16:
                     self.line("UNROLL")
-                self.line(f"for (long k = {int(first)}, end = {self.affine(count_slot, skip=self.vector)}; k < end; k++) {{")
+                self.line(
+                    f"for (long k = {int(first)}, end = {self.affine(count_slot, skip=self.vector)}; k < end; k++) {{"
+                )
                 self.indent += 1
                 self._terms(op, terms, run, widths, offsets, lane, "k", begins=False)
                 self.indent -= 1
@@ -280,7 +241,15 @@ class _Writer:
             first = False
 
     def _terms(
-        self, op: int, terms: Sequence[Recipe], run: int, widths: list[int], offsets: list[int], lane: str, k: str, begins: bool
+        self,
+        op: int,
+        terms: Sequence[Recipe],
+        run: int,
+        widths: list[int],
+        offsets: list[int],
+        lane: str,
+        k: str,
+        begins: bool,
     ) -> None:
         for place, term in enumerate(terms):
             for number, (width, offset) in enumerate(zip(widths, offsets, strict=True)):
@@ -298,9 +267,8 @@ class _Writer:
     def _expression(
         self, recipe: Recipe, width: int, lane: str, number: int, run: tuple[int, str] | None
     ) -> tuple[str, bool]:
-        """C for a recipe at `width` lanes from `lane` on, and whether it is a vector: what is the same in all lanes is not."""
+        """C for a recipe at `width` lanes from `lane` on, and whether it is a vector (or the same for all)."""
         kind = recipe[0]
-        nest = self.nest
         if run is not None and run[1] == "0":
             run = None
         if kind == "mem":
@@ -319,7 +287,10 @@ class _Writer:
             address = _sum([self._address(recipe[1], lane, step, run), row])
             return (f"load{width}(m + {address})", True) if width > 1 and step else (f"m[{address}]", False)
         if kind == "pick":
-            return f"m[places[{self._address(recipe[1], '', 0, run)} + ix[{self._address(recipe[2], '', 0, run)}]]]", False
+            return (
+                f"m[places[{self._address(recipe[1], '', 0, run)} + ix[{self._address(recipe[2], '', 0, run)}]]]",
+                False,
+            )
         if kind == "equal":
             index = f"ix[{self._address(recipe[1], '', 0, run)}]"
             step = self._lane_stride(recipe[2])
@@ -331,7 +302,11 @@ class _Writer:
         texts = [text for text, _ in parts]
         is_vector = any(flag for _, flag in parts)
         if self.staged is recipe:
-            return (f"load{width}(power + {lane or '0'} - start)", True) if width > 1 else (f"power[{lane or '0'} - start]", False)
+            return (
+                (f"load{width}(power + {lane or '0'} - start)", True)
+                if width > 1
+                else (f"power[{lane or '0'} - start]", False)
+            )
         if kind == DIV and parts[0][1] and not parts[1][1]:
             return f"quotient{width}({texts[0]}, {texts[1]}, 1.0 / {texts[1]})", True
         if kind in _INFIX:
@@ -365,22 +340,6 @@ def kernel_function(name: str, pattern: Pattern) -> str:
 
 def _is_transposed_copy(nest: Nest) -> bool:
     return nest.recipe == ("mem", 1) and len(nest.trips) == 2 and nest.strides[0][0] == nest.strides[1][1] == 1
-
-
-def _find_proved(recipe: Recipe) -> Recipe | None:
-    """The power that is computed ahead, if there is one."""
-    return next((call for call in _libm(recipe) if proved_power(call) is not None), None)
-
-
-def _loads(recipe: Recipe) -> list[int]:
-    """The slots that are read without an index."""
-    return [recipe[1]] if recipe[0] == "mem" else [slot for part in parts_of(recipe) for slot in _loads(part)]
-
-
-def _find_fold(recipe: Recipe) -> Recipe | None:
-    if recipe[0] == "fold":
-        return recipe
-    return next((fold for part in parts_of(recipe) if (fold := _find_fold(part)) is not None), None)
 
 
 def _type(width: int) -> str:

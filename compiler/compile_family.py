@@ -1,8 +1,8 @@
 """Compile family: loop programs for graphs that differ in one number, such as the length of a sequence.
 
-In: a function from a number to a clean graph. Out: a program for each number, all over one memory. Only the graphs of small numbers are
-made; programs of larger ones continue them (see `continue_loops`), and the largest is proved against its graph. Where a
-family does not continue evenly, every graph is made.
+In: a function from a number to a clean graph. Out: a program for each number, all over one memory. Only the graphs of
+small numbers are made; programs of larger ones continue them (see `continue_loops`), and the largest is proved against
+its graph. Where a family does not continue evenly, every graph is made.
 """
 
 from __future__ import annotations

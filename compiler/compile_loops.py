@@ -55,7 +55,8 @@ def compile_loops(graph: Graph) -> LoopedGraph:
 
 
 def function_text(looped: LoopedGraph, name: str) -> str:
-    """C for the graph, to stand behind `c_prelude.PRELUDE`: two functions, one of which prepares a memory for the other.
+    """C for the graph, to stand behind `c_prelude.PRELUDE`: two functions, one of which prepares a memory for the
+    other.
 
     ``void NAME_begin(double *m)`` writes the constants; ``void NAME(double *m, const int *ix)`` computes.
     """

@@ -1,8 +1,8 @@
 """Continue loops: from the programs of three consecutive members of a family to those of all later members.
 
-In: programs of graphs that are made alike for n, n+1 and n+2, say for sequences of these lengths. Out: a function from a number
-to its program. The loops must be the same, and each base address and trip count must change by the same amount from one to the next.
-That later members really are like this is for `prove_loops` to say.
+In: programs of graphs that are made alike for n, n+1 and n+2, say for sequences of these lengths. Out: a function from
+a number to its program. The loops must be the same, and each base address and trip count must change by the same amount
+from one to the next. That later members really are like this is for `prove_loops` to say.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def continue_loops(programs: Mapping[int, LoopProgram], name: Callable[[int], st
             spans.append((start + start_step * further, size + size_step * further))
         if any(size < 0 for _, size in spans):
             raise NotRegularError(f"the zeros of {name(number)} end before they begin")
-        return LoopProgram(name(number), tuple(rule(further) for rule in rules), (), tuple(span for span in spans if span[1]))
+        return LoopProgram(
+            name(number), tuple(rule(further) for rule in rules), (), tuple(span for span in spans if span[1])
+        )
 
     return program
 

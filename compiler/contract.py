@@ -1,9 +1,10 @@
-"""Contract: which values of a graph are stored, and what each of them is computed from. Chains of additions become folds.
+"""Contract: which values of a graph are stored, and what each of them is computed from. Chains of additions become
+folds.
 
-In: a graph and, for every stored value, its address. Out: a `Statement` for each stored value: a recipe (see `loops`) over
-slots. A value is stored if it is used more than once or is a result; all others are part of the statement that uses them.
-Afterwards ``((a*b + c*d) + e*f) + ...`` is one fold whose terms, where they are alike and evenly spaced in memory, are one run.
-The order of every sum stays as it was.
+In: a graph and, for every stored value, its address. Out: a `Statement` for each stored value: a recipe (see `loops`)
+over slots. A value is stored if it is used more than once or is a result; all others are part of the statement that
+uses them. Afterwards ``((a*b + c*d) + e*f) + ...`` is one fold whose terms, where they are alike and evenly spaced in
+memory, are one run. The order of every sum stays as it was.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def stored_nodes(graph: Graph) -> bytearray:
 
 
 def chain_link(graph: Graph, terms: Sequence[int], stored: bytearray, node: int) -> int:
-    """The operand of a sum (or maximum) that is itself an unstored sum, and so the beginning of the same fold; -1 if none."""
+    """The operand of a sum that is an unstored sum itself, and so the beginning of the same fold; -1 if none."""
     op, a, b = graph.op[node], graph.a[node], graph.b[node]
     if graph.op[a] == op and not stored[a]:
         return a
@@ -294,7 +295,7 @@ def shift(recipe: Recipe, by: int) -> Recipe:
 
 
 def find_runs(terms: list[_Term]) -> list[tuple[int, tuple[int, ...] | None, list[_Term]]]:
-    """Splits the terms of a fold into runs: how often, the steps of the slots (None if once), and the terms of one repetition."""
+    """Splits the terms of a fold into runs: how often, the steps of the slots (None if once), the terms repeated."""
     runs: list[tuple[int, tuple[int, ...] | None, list[_Term]]] = []
     at, end = 0, len(terms)
     while at < end:
@@ -339,7 +340,10 @@ def _repeats(terms: list[_Term], at: int, period: int) -> int:
         return count
     while at + (count + 1) * period <= end:
         place = at + (count - 1) * period
-        if any(terms[place + k][0] != terms[place + period + k][0] for k in range(period)) or _step(terms, place, period) != step:
+        if (
+            any(terms[place + k][0] != terms[place + period + k][0] for k in range(period))
+            or _step(terms, place, period) != step
+        ):
             break
         count += 1
     return count

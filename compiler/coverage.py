@@ -1,7 +1,7 @@
 """Coverage: how much of a graph ended in loops.
 
-In: a program of loops. Out: how many scalar operations its nests carry out, and how many of them in loops that turn at least twice, be
-it over points or over the terms of a fold. What is left is straight-line code.
+In: a program of loops. Out: how many scalar operations its nests carry out, and how many of them in loops that turn at
+least twice, be it over points or over the terms of a fold. What is left is straight-line code.
 """
 
 from __future__ import annotations

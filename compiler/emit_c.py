@@ -1,7 +1,8 @@
 """Emit C: programs of loop nests become functions that call kernels, which they share.
 
-In: loop programs over one memory. Out: the text of their kernels and of one function a program. Nests that differ only in where they
-begin and how often they turn are calls of the same kernel; what is the same in all calls is a constant in it.
+In: loop programs over one memory. Out: the text of their kernels and of one function a program. Nests that differ only
+in where they begin and how often they turn are calls of the same kernel; what is the same in all calls is a constant in
+it.
 """
 
 from __future__ import annotations

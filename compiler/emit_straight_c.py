@@ -1,7 +1,9 @@
 """Emit straight C: every operation of a graph as a statement of its own, in functions of bounded size.
 
-In: a graph. Out: C to stand behind `c_prelude.PRELUDE`: ``void NAME(const double *x, const int *ix, double *v, double *out)``. It is for
-reading, and a second witness beside the loops: nothing of how they are found goes into it. Large graphs take a C compiler minutes.
+In: a graph. Out: C to stand behind `c_prelude.PRELUDE`: ``void NAME(const double *x, const int *ix, double *v, double
+*out)``. It is for
+reading, and a second witness beside the loops: nothing of how they are found goes into it. Large graphs take a C
+compiler minutes.
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ def emit_straight_c(graph: Graph, name: str, comments: bool = False) -> str:
     """The text.
 
     Args:
-        name: of the function. `x` has the inputs, `ix` the indices, `v` room for a number for each node; `out` takes the outputs,
-            one after the other.
+        name: of the function. `x` has the inputs, `ix` the indices, `v` room for a number for each node; `out` takes
+            the outputs, one after the other.
         comments: whether each statement says where it comes from.
     """
     lines = list(_statements(graph, comments))
@@ -53,7 +55,10 @@ def _statements(graph: Graph, comments: bool) -> Iterator[str]:
         elif op in (CONST, INPUT):
             text = _operand(graph, node)
         else:
-            operands = {"a": _operand(graph, a) if A_IS_NODE[op] else "", "b": _operand(graph, b) if B_IS_NODE[op] else ""}
+            operands = {
+                "a": _operand(graph, a) if A_IS_NODE[op] else "",
+                "b": _operand(graph, b) if B_IS_NODE[op] else "",
+            }
             text = OPS[op].c.format(**operands)
         yield f"    v[{node}] = {text};" + (f" /* {format_node(graph, node)} */" if comments else "")
 

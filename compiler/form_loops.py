@@ -1,8 +1,9 @@
 """Form loops: a scalar graph becomes a program of loop nests.
 
-In: a graph, laid out. Out: a `LoopProgram` whose nests carry out every operation of the graph, each after those it needs.
-Statements that compute the same array from the same arrays by the same recipe form a group. Groups run as a whole, in an order that
-respects dependences; where groups need each other in turns (a recurrence), they run in parts, the largest that is ready first.
+In: a graph, laid out. Out: a `LoopProgram` whose nests carry out every operation of the graph, each after those it
+needs. Statements that compute the same array from the same arrays by the same recipe form a group. Groups run as a
+whole, in an order that respects dependences; where groups need each other in turns (a recurrence), they run in parts,
+the largest that is ready first.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def _extend(spans: list[tuple[int, int]], address: int) -> None:
 
 
 def _unify(contractor: Contractor, layout: Layout, statements: list[Statement]) -> list[Statement]:
-    """Sums of one or two terms count as folds where the others of their array are folds, and as plain operations elsewhere."""
+    """Sums of one or two terms count as folds where others of their array are, and as plain operations elsewhere."""
     region = layout.region
     longest: dict[tuple[int, Recipe], int] = {}
     for statement in statements:
@@ -126,7 +127,10 @@ def _scatters(graph: Graph, contractor: Contractor, where: Addressing) -> list[N
         at = 0
         while at < len(found):
             end = at
-            while end < len(found) and (found[end].recipe, found[end].row_stride) == (found[at].recipe, found[at].row_stride):
+            while end < len(found) and (found[end].recipe, found[end].row_stride) == (
+                found[at].recipe,
+                found[at].row_stride,
+            ):
                 end += 1
             nests += reroll(found[at:end], [()] * (end - at), ordered=True)
             at = end

@@ -1,9 +1,10 @@
 """The loop IR: what the C backend runs. A program is a list of nests over one flat memory of doubles.
 
-A *nest* carries out one recipe for every point of a box of whole numbers (its lanes, all independent of each other), or, for
-scatters, in the order of its points. The recipe is a nested tuple (see `RECIPE` below) that reads memory at *slots*: numbers that are
-affine in the point. The same holds for how often each of its folds repeats, so triangles are nests too. A fold is an ordered sum (or
-maximum) of terms, carried out from the left: that order is the order of the scalar graph, and no later stage changes it.
+A *nest* carries out one recipe for every point of a box of whole numbers (its lanes, all independent of each other),
+or, for scatters, in the order of its points. The recipe is a nested tuple (see `RECIPE` below) that reads memory at
+*slots*: numbers that are affine in the point. The same holds for how often each of its folds repeats, so triangles are
+nests too. A fold is an ordered sum (or maximum) of terms, carried out from the left: that order is the order of the
+scalar graph, and no later stage changes it.
 
 RECIPE, with k and l the numbers of slots:
 
@@ -13,8 +14,10 @@ RECIPE, with k and l the numbers of slots:
     ("const", text)         a number in hexadecimal
     ("equal", k, l)         index[slot k] == slot l
     (op, x) or (op, x, y)   an operation of `ops` (its number) on recipes
-    ("fold", op, runs)      left fold with `op` over the terms of all runs, each (count slot, terms): terms, in order, are repeated, and
-                            each repetition adds the run's steps to the slots of its terms. A term is a recipe without folds.
+    ("fold", op, runs)      left fold with `op` over the terms of all runs, each (count slot, terms): terms, in order,
+    are repeated, and
+                            each repetition adds the run's steps to the slots of its terms. A term is a recipe without
+                            folds.
 """
 
 from __future__ import annotations
@@ -34,10 +37,12 @@ class Nest:
 
     Attributes:
         recipe: computed at every point.
-        row_stride: for a scatter, which adds to slot 0 + row_stride * index[slot 1]; None for a nest that assigns to slot 0.
+        row_stride: for a scatter, which adds to slot 0 + row_stride * index[slot 1]; None for a nest that assigns to
+            slot 0.
         steps: for each fold run in the order of the recipe, what one repetition adds to each slot.
         base: the slots at the first point.
-        strides: per loop, innermost first, what one step adds to each slot and, behind these, to the trips of the loops inside it.
+        strides: per loop, innermost first, what one step adds to each slot and, behind these, to the trips of the loops
+            inside it.
         trips: per loop, innermost first, how often at the first point.
     """
 

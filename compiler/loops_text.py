@@ -8,9 +8,9 @@
         for 16 by 1 0 16 0
         for 7 by 16 0 0 16 0
 
-A nest's line has its slots at the first point (slot 0 is the target) and its recipe; ``step`` says what a repetition of a fold's run
-adds to the slots; ``for`` is a loop, innermost first, with its trips and what a turn adds to the slots and to the trips of the loops
-before it. ``nest 4704 3 = scatter 16 ...`` adds to a row that an index chooses.
+A nest's line has its slots at the first point (slot 0 is the target) and its recipe; ``step`` says what a repetition of
+a fold's run adds to the slots; ``for`` is a loop, innermost first, with its trips and what a turn adds to the slots and
+to the trips of the loops before it. ``nest 4704 3 = scatter 16 ...`` adds to a row that an index chooses.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def parse_program(text: str) -> LoopProgram:
     Raises:
         CompileError: naming the line that is not of the form.
     """
-    name, places = "", ()
+    name = ""
+    places: tuple[int, ...] = ()
     zeros: list[tuple[int, int]] = []
     nests: list[Nest] = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -105,7 +106,9 @@ def _parse_nest(text: str) -> Nest:
 
 def _extended(nest: Nest, word: str, rest: str) -> Nest:
     if word == "step":
-        return Nest(nest.recipe, nest.row_stride, (*nest.steps, _parse_numbers(rest)), nest.base, nest.strides, nest.trips)
+        return Nest(
+            nest.recipe, nest.row_stride, (*nest.steps, _parse_numbers(rest)), nest.base, nest.strides, nest.trips
+        )
     trips, _, stride = rest.partition(" by ")
     strides = (*nest.strides, _parse_numbers(stride))
     return Nest(nest.recipe, nest.row_stride, nest.steps, nest.base, strides, (*nest.trips, int(trips)))

@@ -1,8 +1,8 @@
 """Map lanes: a graph of a few scalars becomes loops that carry it out for every element of its arguments.
 
-In: a graph whose inputs are scalars, and addresses of its arguments: arrays, or single numbers that all lanes share. Out: a
-`LoopProgram`. Results may take the place of arguments: a lane reads its own elements only, and each result is computed
-after, and then read instead of, what it replaces is needed.
+In: a graph whose inputs are scalars, and addresses of its arguments: arrays, or single numbers that all lanes share.
+Out: a `LoopProgram`. Results may take the place of arguments: a lane reads its own elements only, and each result is
+computed after, and then read instead of, what it replaces is needed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def map_lanes(
         layout: takes the constants.
 
     Raises:
-        CompileError: if a value that is not a result must be stored, or a result replaces an argument that is still needed.
+        CompileError: if a value that is not a result must be stored, or a result replaces an argument that is still
+            needed.
     """
     stored = stored_nodes(graph)
     address = [-1] * len(graph)

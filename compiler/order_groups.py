@@ -1,8 +1,9 @@
 """Order groups: in which order the groups of statements run.
 
-In: groups of statements, each of which could be one loop. Out: parts of groups, such that every statement comes after those whose
-values it reads. A group stays whole unless it needs itself by way of others. Within such a circle, that group runs next of which the
-largest share is ready: for a recurrence this goes around once a step, and it lets stragglers catch up with their peers.
+In: groups of statements, each of which could be one loop. Out: parts of groups, such that every statement comes after
+those whose values it reads. A group stays whole unless it needs itself by way of others. Within such a circle, that
+group runs next of which the largest share is ready: for a recurrence this goes around once a step, and it lets
+stragglers catch up with their peers.
 """
 
 from __future__ import annotations

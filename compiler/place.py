@@ -1,10 +1,11 @@
 """Place: gives every stored value of a family of graphs an address in one flat memory.
 
-In: graphs that share their arguments (say, one a sequence length), with their stored nodes. Out: a `Layout`. Values that come from
-the same line of the model in scopes of the same names form one array; the numbers in the scope's name (``position3.layer0``) and
-the value's rank in that scope are its coordinates. So what a person would call ``query[position][unit]`` is evenly spaced in
-memory, at the same addresses for all graphs of the family, and loops can be found. Where a model names no scopes, arrays are
-one-dimensional. This is only a choice of addresses: no result depends on it.
+In: graphs that share their arguments (say, one a sequence length), with their stored nodes. Out: a `Layout`. Values
+that come from the same line of the model in scopes of the same names form one array; the numbers in the scope's name
+(``position3.layer0``) and the value's rank in that scope are its coordinates. So what a person would call
+``query[position][unit]`` is evenly spaced in memory, at the same addresses for all graphs of the family, and loops can
+be found. Where a model names no scopes, arrays are one-dimensional. This is only a choice of addresses: no result
+depends on it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Rename sums: a sum that turned out to be its only term is known by the name of the sum.
 
-In: a graph, and the same graph simplified. Out: the simplified graph, in which an operation that took the place of another one, for which
-alone it was, has that one's origin and source. So the values of one array have one name, whether they are sums of one or of many terms.
+In: a graph, and the same graph simplified. Out: the simplified graph, in which an operation that took the place of
+another one, for which alone it was, has that one's origin and source. So the values of one array have one name, whether
+they are sums of one or of many terms.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Reroll: statements that do the same at evenly spaced addresses become loop nests.
 
-In: statements of one recipe, none of which needs another, each with the coordinates of its target. Out: nests that carry out
-exactly these statements. Every number that differs between two statements (addresses, indices, lengths of folds) must
-differ by a constant from one point of a loop to the next; so must, from one point of an outer loop to the next, the trip counts of the
-loops inside it. That is all there is to it: at each level, sequences of equally spaced vectors of whole numbers are found.
+In: statements of one recipe, none of which needs another, each with the coordinates of its target. Out: nests that
+carry out exactly these statements. Every number that differs between two statements (addresses, indices, lengths of
+folds) must differ by a constant from one point of a loop to the next; so must, from one point of an outer loop to the
+next, the trip counts of the loops inside it. That is all there is to it: at each level, sequences of equally spaced
+vectors of whole numbers are found.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ _Form = tuple[tuple[int, ...] | None, ...]
 _Item = tuple[tuple[int, ...], _Form, tuple[int, ...]]
 
 
-def reroll(statements: Sequence[Statement], coordinates: Sequence[tuple[int, ...]], ordered: bool = False) -> list[Nest]:
+def reroll(
+    statements: Sequence[Statement], coordinates: Sequence[tuple[int, ...]], ordered: bool = False
+) -> list[Nest]:
     """Nests for `statements`, which have the same recipe.
 
     Args:
@@ -123,7 +126,7 @@ def _run(bucket: list[_Item], at: int) -> tuple[int, tuple[int, ...] | None]:
 
 
 def _complete(items: list[_Item]) -> list[_Item]:
-    """Gives loops of one trip the steps that most of their peers have, so that they can be part of the same outer loop."""
+    """Gives loops of one trip the steps of most of their peers, so that they can be part of the same outer loop."""
     common: dict[_Form, Counter[tuple[int, ...]]] = {}
     for _, form, _ in items:
         if form[-1] is not None:

@@ -1,7 +1,7 @@
 """Run loops: what a program of loop nests means, and the proof that it is the graph it came from.
 
-`interpret_loops` carries a program out on numbers. `prove_loops` carries it out on the nodes of the graph: memory holds node
-numbers, and each operation must be an operation of the graph on exactly these nodes. If every result ends where it
+`interpret_loops` carries a program out on numbers. `prove_loops` carries it out on the nodes of the graph: memory holds
+node numbers, and each operation must be an operation of the graph on exactly these nodes. If every result ends where it
 belongs, the loops, unrolled, are the graph, operation for operation, whatever the numbers.
 """
 
@@ -251,11 +251,12 @@ def prove_loops(program: LoopProgram, graph: Graph, layout: Layout, where: Addre
         for offset, node in enumerate(output.nodes):
             held = domain.memory[start + offset]
             if held != (node if node >= 0 else zero):
-                raise CompileError(f"{output.name}[{offset}] of {graph.name} is %{held} instead of %{node} after the loops")
+                raise CompileError(
+                    f"{output.name}[{offset}] of {graph.name} is %{held} instead of %{node} after the loops"
+                )
         expected = [
             (start + scatter.table.base, scatter.table.stride, graph.a[scatter.index], scatter.node)
             for scatter in output.scatters
         ]
         if [entry for entry in domain.scatters if start <= entry[0] < start + len(output.nodes)] != expected:
             raise CompileError(f"the loops add to {output.name} of {graph.name} in another order than the graph")
-

@@ -1,16 +1,17 @@
-"""Transpose: gives loops that walk down the columns of a matrix of inputs a transposed copy, in which they walk along rows.
+"""Transpose: gives loops that walk down the columns of a matrix of inputs a transposed copy, in which they walk along
+rows.
 
-In: a program and its layout. Out: the same program, in which nests whose lanes would be neighbours but for such operands read copies, and
-which makes the copies first. A sum ``w[i][0]*x[0] + w[i][1]*x[1] + ...`` is then computed for all `i` at once, each in its order.
+In: a program and its layout. Out: the same program, in which nests whose lanes would be neighbours but for such
+operands read copies, and which makes the copies first. A sum ``w[i][0]*x[0] + w[i][1]*x[1] + ...`` is then computed for
+all `i` at once, each in its order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from .c_nest import vector_loop
 from .graph import Tensor
+from .lanes import vector_loop
 from .loops import LoopProgram, Nest, recipe_runs
 from .place import Layout
 

@@ -1,8 +1,9 @@
 """Verify loops: checks that a program of loop nests keeps the rules of its form.
 
-In: a program and the size of its memory. Nothing comes out; a broken rule is an error that shows the nest. The rules: every slot that a
-recipe names exists; steps and strides have a number for each slot they apply to; all addresses, over all points and repetitions,
-lie in memory; no nest assigns to one address twice; folds have at least one term. What the loops compute is for `prove_loops`.
+In: a program and the size of its memory. Nothing comes out; a broken rule is an error that shows the nest. The rules:
+every slot that a recipe names exists; steps and strides have a number for each slot they apply to; all addresses, over
+all points and repetitions, lie in memory; no nest assigns to one address twice; folds have at least one term. What the
+loops compute is for `prove_loops`.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def _contains_fold(recipe: Recipe) -> bool:
 def _address_problem(nest: Nest, size: int, places: int) -> str:
     targets: set[int] = set()
     runs = recipe_runs(nest.recipe)
-    outside = [recipe for recipe in _reads(nest.recipe, folds=False)]
+    outside = _reads(nest.recipe, folds=False)
     inside = [[read for term in terms for read in _reads(term)] for _, terms in runs]
     for slots in points(nest):
         if not 0 <= slots[0] < size:

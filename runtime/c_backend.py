@@ -21,7 +21,7 @@ _DOCUMENTS = 256
 
 
 class CBackend:
-    """Runs a model's C library. It has a memory of its own; what training changes is copied in and out for each slice."""
+    """Runs a model's C library, over a memory of its own: what training changes is copied in and out for each slice."""
 
     name = "c"
     slice = 100
@@ -59,8 +59,9 @@ class CBackend:
         size = self.config.parameter_count
         sizes = {"parameters": size, "gradient": size, "first_moment": size, "second_moment": size}
         sizes["cache"] = 2 * self.config.n_layer * self.config.n_embd * self.config.block_size
-        self._views = {
-            name: _view(getattr(library.functions, f"microgpt_{name}")(self._memory), size) for name, size in sizes.items()
+        self._views: dict[str, memoryview[float]] = {
+            name: _view(getattr(library.functions, f"microgpt_{name}")(self._memory), size)
+            for name, size in sizes.items()
         }
         self._library = library
 
@@ -114,21 +115,21 @@ class CBackend:
         return list(probabilities)
 
     def _prepare(self, parameters: list[float]) -> None:
-        if self._prepared is not parameters:
+        if self._prepared != parameters:
             self._put("parameters", parameters)
             self.library.functions.microgpt_prepare(self._memory)
-            self._prepared = parameters
+            self._prepared = list(parameters)
 
     def sample_many(
         self, parameters: list[float], rng: Random, temperature: float, bos: int, documents: int
     ) -> list[list[int]]:
-        """Draws documents: the same, from the same stream of random numbers, as ``rng.choices`` would draw token by token.
+        """Draws documents: the same, from the same stream of random numbers, as ``rng.choices`` would draw token by
+        token.
 
         Raises:
             ValueError: if the model gives weights that nothing can be chosen by.
         """
         functions, block = self.library.functions, self.config.block_size
-        self._prepared = None
         self._prepare(parameters)
         drawn: list[list[int]] = []
         while len(drawn) < documents:
@@ -158,6 +159,6 @@ class CBackend:
         return drawn
 
 
-def _view(pointer: ctypes._Pointer[ctypes.c_double], size: int) -> memoryview:
+def _view(pointer: ctypes._Pointer[ctypes.c_double], size: int) -> memoryview[float]:
     """Doubles of the library's memory, which the caller keeps alive."""
     return memoryview((ctypes.c_double * size).from_address(ctypes.addressof(pointer.contents))).cast("B").cast("d")

@@ -1,8 +1,8 @@
 """The C library of a model as a thing that runs: found in the cache or compiled, loaded, and called.
 
-While the C compiler works, the programs of the longest sequence are proved against their graphs. If they are not what they
-should be, all graphs are made and compiled instead. An entry of the cache holds the C source, for people, the library,
-and a report.
+While the C compiler works, the programs of the longest sequence are proved against their graphs. If they are not what
+they should be, all graphs are made and compiled instead. An entry of the cache holds the C source, for people, the
+library, and a report.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from ..compiler.errors import CompileError
-from ..model.config import AdamConfig, GPTConfig
 from ..compiler.pipeline import without_collection
+from ..model.config import AdamConfig, GPTConfig
 from .c_source import model_source
 from .cache import Cache
 from .program import peak_memory, program_key, sources_digest
@@ -31,6 +31,7 @@ _SOURCE, _LIBRARY, _REPORT = "model.c", "model.so", "report.json"
 
 _Doubles = ctypes.POINTER(ctypes.c_double)
 _Ints = ctypes.POINTER(ctypes.c_int)
+_Longs = ctypes.POINTER(ctypes.c_long)
 _FUNCTIONS: dict[str, tuple[list[Any], Any]] = {
     "microgpt_memory": ([], ctypes.c_long),
     "microgpt_initialize": ([_Doubles], None),
@@ -43,8 +44,9 @@ _FUNCTIONS: dict[str, tuple[list[Any], Any]] = {
     "microgpt_train": ([_Doubles, _Ints, _Ints, _Doubles, ctypes.c_long, _Doubles], None),
     "microgpt_prepare": ([_Doubles], None),
     "microgpt_next": ([_Doubles, ctypes.c_int, ctypes.c_int, ctypes.c_double], _Doubles),
+    "microgpt_choose": ([_Doubles, ctypes.c_double], ctypes.c_int),
     "microgpt_sample": (
-        [_Doubles, ctypes.c_double, ctypes.c_int, ctypes.c_long, _Doubles, ctypes.c_long, _Ints, ctypes.POINTER(ctypes.c_long)],
+        [_Doubles, ctypes.c_double, ctypes.c_int, ctypes.c_long, _Doubles, ctypes.c_long, _Ints, _Longs],
         ctypes.c_long,
     ),
 }  # fmt: skip
@@ -119,7 +121,8 @@ def _compile(
         files = _make(config, optimizer, toolchain, tell, regular=False)
     entry = cache.store(key, files)
     report = json.loads(files[_REPORT])
-    # A library that was there before, and could not be loaded, is not replaced by the cache: this one has a name of its own.
+    # A library that was there before, and could not be loaded, is not replaced by the cache: this one has a name of its
+    # own.
     if (entry / _LIBRARY).read_bytes() != files[_LIBRARY]:
         entry = cache.store(f"{key}-{hashlib.sha256(files[_LIBRARY]).hexdigest()[:8]}", files)
     return ModelLibrary(_typed(entry / _LIBRARY), entry / _SOURCE, report)

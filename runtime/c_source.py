@@ -1,8 +1,8 @@
 """The C library of a model: every program it needs, over one memory, and the functions that drive them.
 
-In: the model's shape and the optimiser's constants. Out: the text of one C file without dependencies but libm, and where in its memory
-the caller finds what. The file has a function for whole runs of training (forward, backward and update, step after step), one for the
-gradient alone, and one for drawing documents.
+In: the model's shape and the optimiser's constants. Out: the text of one C file without dependencies but libm, and
+where in its memory the caller finds what. The file has a function for whole runs of training (forward, backward and
+update, step after step), one for the gradient alone, and one for drawing documents.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class ModelSource:
 
     Attributes:
         text: of the C file.
-        addresses: of ``parameters``, ``gradient``, ``first_moment``, ``second_moment``, ``cache``, ``probabilities``; and
-            ``memory``, the size of all.
+        addresses: of ``parameters``, ``gradient``, ``first_moment``, ``second_moment``, ``cache``, ``probabilities``;
+            and ``memory``, the size of all.
         families: what it was made from.
         layout: of its memory.
     """
@@ -64,8 +64,8 @@ def model_source(
     """Compiles a model to C.
 
     Args:
-        regular: whether programs of long sequences may continue those of short ones. Whoever uses the result then has to
-            `prove` it.
+        regular: whether programs of long sequences may continue those of short ones. Whoever uses the result then has
+            to `prove` it.
         tell: is told what is being done.
     """
     layout = Layout()
@@ -140,13 +140,8 @@ def model_source(
 
 
 def _initialize(layout: Layout) -> str:
-    lines = [
-        f"    {{{address}, {number_text(text)}}}," for address, text in sorted(layout.constants.items())
-    ]
-    return "\n".join(
-        ["static const struct { int address; double value; } constants[] = {", *lines, "};", ""]
-    )
-
+    lines = [f"    {{{address}, {number_text(text)}}}," for address, text in sorted(layout.constants.items())]
+    return "\n".join(["static const struct { int address; double value; } constants[] = {", *lines, "};", ""])
 
 
 def _table(config: GPTConfig) -> str:
@@ -179,20 +174,21 @@ EXPORT double *microgpt_second_moment(double *m);
 EXPORT double *microgpt_cache(double *m);
 /* The loss of one document of `length` tokens and its gradient: `index` has the tokens, then the targets. */
 EXPORT double microgpt_loss(double *m, int length, const int *index);
-/* Trains for `steps` steps, one document each. For each step `constants` has the learning rate and the two bias corrections. */
+/* Trains for `steps` steps, one document each; `constants` has each one's learning rate and two bias corrections. */
 EXPORT void microgpt_train(
     double *m, const int *lengths, const int *index, const double *constants, long steps, double *losses);
 /* To be called when the parameters have changed, before the next two. */
 EXPORT void microgpt_prepare(double *m);
 /* The probability of each token after `token`, at a position of which all earlier ones have been seen. */
 EXPORT const double *microgpt_next(double *m, int position, int token, double temperature);
-/* Chooses a token by a number from 0 to 1, as Python's random.choices does; -1 if the weights do not add up to a positive number. */
+/* Chooses a token by a number from 0 to 1, as Python's random.choices does; -1 if the weights have no positive sum. */
 EXPORT int microgpt_choose(const double *weights, double uniform);
-/* Draws documents that begin after `bos`, with the numbers from 0 to 1 in `uniform`, one a token. Each document is written to
-   `tokens`, then -1. Stops after `documents`, or when fewer numbers are left than one document may need. Returns the
-   documents drawn; `used` is how many numbers that took. A negative result: the weights of a token were not finite. */
+/* Draws documents that begin after `bos`, with the numbers from 0 to 1 in `uniform`, one a token. Each document is
+   written to `tokens`, then -1. Stops after `documents`, or when fewer numbers are left than one document may need.
+   Returns the documents drawn; `used` is how many numbers that took. Negative: a token's weights were not finite. */
 EXPORT long microgpt_sample(
-    double *m, double temperature, int bos, long documents, const double *uniform, long numbers, int *tokens, long *used);
+    double *m, double temperature, int bos, long documents,
+    const double *uniform, long numbers, int *tokens, long *used);
 
 """
 
@@ -202,7 +198,8 @@ long microgpt_memory(void) { return MEMORY; }
 void microgpt_initialize(double *m)
 {
     memset(m, 0, MEMORY * sizeof(double));
-    for (unsigned long i = 0; i < sizeof constants / sizeof *constants; i++) m[constants[i].address] = constants[i].value;
+    for (unsigned long i = 0; i < sizeof constants / sizeof *constants; i++)
+        m[constants[i].address] = constants[i].value;
 }
 
 double *microgpt_parameters(double *m) { return m + AT_PARAMETERS; }
@@ -253,7 +250,8 @@ int microgpt_choose(const double *weights, double uniform)
 }
 
 long microgpt_sample(
-    double *m, double temperature, int bos, long documents, const double *uniform, long numbers, int *tokens, long *used)
+    double *m, double temperature, int bos, long documents,
+    const double *uniform, long numbers, int *tokens, long *used)
 {
     long drawn = 0, at = 0;
     for (; drawn < documents && at + BLOCK <= numbers; drawn++) {

@@ -1,7 +1,8 @@
 """Export: a model as a C library that needs neither Python nor anything but libm.
 
-In: a model's shape, its alphabet, and its weights if there are any. Out: a folder with ``microgpt.c`` and ``microgpt.h`` (the
-library), ``weights.h``, ``main.c`` (an example that trains and samples, with Python's own random numbers) and a ``Makefile``.
+In: a model's shape, its alphabet, and its weights if there are any. Out: a folder with ``microgpt.c`` and
+``microgpt.h`` (the library), ``weights.h``, ``main.c`` (an example that trains and samples, with Python's own random
+numbers) and a ``Makefile``.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ def export_library(
         ValueError: if the alphabet or the weights are not of the model's size.
     """
     if len(characters) + 1 != config.vocab_size:
-        raise ValueError(f"a model of {config.vocab_size} tokens has {config.vocab_size - 1} characters, not {len(characters)}")
+        raise ValueError(
+            f"a model of {config.vocab_size} tokens has {config.vocab_size - 1} characters, not {len(characters)}"
+        )
     if weights is not None and len(weights) != config.parameter_count:
         raise ValueError(f"the model has {config.parameter_count} parameters, not {len(weights)}")
     source = _proved(config, optimizer)

@@ -1,4 +1,5 @@
-"""Probe: a small C library, and the checks that it has the bits that Python computes. Run as a script on the compiled library.
+"""Probe: a small C library, and the checks that it has the bits that Python computes. Run as a script on the compiled
+library.
 
 It imports nothing of ours, so that it starts quickly. What is wrong is printed, and the status is then 1.
 """

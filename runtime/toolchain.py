@@ -1,8 +1,8 @@
 """The toolchain: a C compiler that has shown that it keeps every bit.
 
-Candidates are ``$CC``, ``cc``, ``gcc``, ``clang`` and the ``ziglang`` wheel. A candidate is taken if it compiles a small library whose
-powers, products and sums have exactly the bits that Python computes: a compiler that contracts ``a*b + c`` to one rounding, or
-replaces ``pow``, is refused. The flags switch both off and let everything else be.
+Candidates are ``$CC``, ``cc``, ``gcc``, ``clang`` and the ``ziglang`` wheel. A candidate is taken if it compiles a
+small library whose powers, products and sums have exactly the bits that Python computes: a compiler that contracts
+``a*b + c`` to one rounding, or replaces ``pow``, is refused. The flags switch both off and let everything else be.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from .probe import SOURCE
 
 __all__ = ["Toolchain", "ToolchainError", "ToolchainWarning", "find_toolchain"]
 
-# No contraction to fused multiply-adds, no formulas in place of libm's functions. What is allowed beyond the standard changes no
-# result: nobody reads errno or the floating-point flags. GCC 12's choice of induction variables (ivopts) can lose what an address is
-# based on, whereupon stores vanish (seen for ``m[p + 2 * i] = m[i + q] * m[i + r]``), so it is off.
+# No contraction to fused multiply-adds, no formulas in place of libm's functions. What is allowed beyond the standard
+# changes no result: nobody reads errno or the floating-point flags. GCC 12's choice of induction variables (ivopts) can
+# lose what an address is based on, whereupon stores vanish (seen for ``m[p + 2 * i] = m[i + q] * m[i + r]``), so it is
+# off.
 EXACT = (
-    "-std=gnu11", "-O2", "-march=native", "-ffp-contract=off", "-fno-builtin-pow", "-fno-builtin-exp", "-fno-builtin-log",
-    "-fno-math-errno", "-fno-trapping-math", "-fno-ivopts",
+    "-std=gnu11", "-O2", "-march=native", "-ffp-contract=off",
+    "-fno-builtin-pow", "-fno-builtin-exp", "-fno-builtin-log", "-fno-math-errno", "-fno-trapping-math", "-fno-ivopts",
 )  # fmt: skip
 _LIBRARY = ("-shared", "-fPIC")
 # Not every compiler knows these.
@@ -66,7 +67,14 @@ class Toolchain:
     def identity(self) -> str:
         """Differs for two compilers, flags or processors that may not give, or run, the same code."""
         status = os.stat(self.path)
-        parts = (self.command, self.flags, os.path.realpath(self.path), status.st_size, status.st_mtime_ns, _processor())
+        parts = (
+            self.command,
+            self.flags,
+            os.path.realpath(self.path),
+            status.st_size,
+            status.st_mtime_ns,
+            _processor(),
+        )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     @property
@@ -99,7 +107,8 @@ class Toolchain:
             assert isinstance(process.args, list)
             said = "\n".join(output.strip().splitlines()[-20:])
             raise ToolchainError(
-                f"the C compiler failed with status {process.returncode}:\n  {shlex.join(map(str, process.args))}\n{said}"
+                f"the C compiler failed with status {process.returncode}:\n  "
+                f"{shlex.join(map(str, process.args))}\n{said}"
             )
 
     def build(self, source: Path, library: Path) -> None:
@@ -164,14 +173,16 @@ def find_toolchain() -> Toolchain:
             problems.append(f"{where}: {error}")
         else:
             return toolchain
-    raise ToolchainError("\n".join(problems) or "there is no C compiler: install gcc or clang, or the wheel ziglang, or set $CC")
+    raise ToolchainError(
+        "\n".join(problems) or "there is no C compiler: install gcc or clang, or the wheel ziglang, or set $CC"
+    )
 
 
 def probe(toolchain: Toolchain) -> None:
     """Checks that what a compiler makes can be loaded and has Python's bits.
 
-    It is loaded by a process of its own: a library that was made with ``-ffast-math`` makes its whole process treat tiny numbers
-    as zero, from the moment it is loaded.
+    It is loaded by a process of its own: a library that was made with ``-ffast-math`` makes its whole process treat
+    tiny numbers as zero, from the moment it is loaded.
 
     Raises:
         ToolchainError: telling what is wrong.
@@ -191,7 +202,11 @@ def _processor() -> str:
     """What decides which instructions the processor has."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            lines = [line for line in file.read().partition("\n\n")[0].splitlines() if line.startswith(("model name", "flags", "Features", "CPU part"))]
+            lines = [
+                line
+                for line in file.read().partition("\n\n")[0].splitlines()
+                if line.startswith(("model name", "flags", "Features", "CPU part"))
+            ]
         return "\n".join(lines)
     except OSError:
         return " ".join((platform.machine(), platform.processor(), platform.version()))

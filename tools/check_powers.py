@@ -2,9 +2,10 @@
 
     python -m microgpt.tools.check_powers [MILLIONS]
 
-The forms call pow() only where the exact result lies so close to a rounding boundary that pow() may round it another way
-(`c_prelude`). How close that is, is a margin, and this program looks for inputs that disprove it: random ones, of which those near the
-boundary are compared with pow(). It also tells how close a result must be for pow() to differ, as far as was seen.
+The forms call pow() only where the exact result lies so close to a rounding boundary that pow() may round it another
+way (`c_prelude`). How close that is, is a margin, and this program looks for inputs that disprove it: random ones, of
+which those near the boundary are compared with pow(). It also tells how close a result must be for pow() to differ, as
+far as was seen.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ INLINE double number(int spread)
     u.n = (bits & 0x800fffffffffffffULL) | ((unsigned long long)exponent << 52);
     return u.d;
 }
-/* What was found: wrong results, inputs near a boundary, inputs left to pow(), and the farthest at which pow() differs. */
+/* Wrong results, inputs near a boundary, inputs left to pow(), and the farthest at which pow() differs. */
 typedef struct { long long wrong, near, unsure; double farthest; } findings;
 
 findings check_square(long long rounds, unsigned long long seed, int spread)
@@ -126,8 +127,8 @@ class Findings:
     Attributes:
         name: of the function.
         spread: exponents went from minus this to this.
-        tried, near, unsure, wrong: inputs; those compared with the truth; those that are left to pow() anyway; and those for which
-            the vector form gave something else.
+        tried, near, unsure, wrong: inputs; those compared with the truth; those that are left to pow() anyway; and
+            those for which the vector form gave something else.
         farthest: from a rounding boundary, in units in the last place, at which pow() was seen to differ.
     """
 

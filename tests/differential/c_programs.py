@@ -1,4 +1,4 @@
-"""Runs graphs as C: in loops and straight, many in one library, since starting a C compiler takes longer than most programs."""
+"""Runs graphs as C, in loops and straight; many in one library, since a C compiler takes its time to start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole runs in C: every loss, parameter and sample is the one that microgpt.py gives; so are those of an exported library."""
+"""Whole runs in C, and by an exported library: every loss, parameter and sample is the one that microgpt.py gives."""
 
 from __future__ import annotations
 
@@ -47,9 +47,7 @@ def test_training_and_sampling(run: str, cache: Cache) -> None:
     assert [tokenizer.decode(document) for document in drawn] == expected["samples"]
     after = session.rng.getstate()
     session.rng.setstate(stream)
-    one_by_one = [
-        sample(backend, session.config, tokenizer, parameters, session.rng, 0.5) for _ in expected["samples"]
-    ]
+    one_by_one = [sample(backend, session.config, tokenizer, parameters, session.rng, 0.5) for _ in expected["samples"]]
     assert one_by_one == expected["samples"]
     assert session.rng.getstate() == after
 
@@ -84,13 +82,17 @@ def test_other_shapes_agree_with_the_eager_autograd(shape: dict[str, int], cache
             backend = CBackend(task.config, task.optimizer, cache)
         losses = [step.loss.hex() for step in task.run(backend)]
         parameters = [parameter.hex() for parameter in task.state.parameters]
-        documents = [sample(backend, task.config, task.tokenizer, task.state.parameters, task.rng, 0.5) for _ in range(4)]
+        documents = [
+            sample(backend, task.config, task.tokenizer, task.state.parameters, task.rng, 0.5) for _ in range(4)
+        ]
         runs.append((losses, parameters, documents))
     assert runs[0] == runs[1]
 
 
 def test_a_gradient_is_the_eager_one(cache: Cache) -> None:
-    task = Training(Corpus("small", tuple(DOCUMENTS), ""), 1, 6, AdamConfig(), n_layer=2, n_embd=8, n_head=2, block_size=9)
+    task = Training(
+        Corpus("small", tuple(DOCUMENTS), ""), 1, 6, AdamConfig(), n_layer=2, n_embd=8, n_head=2, block_size=9
+    )
     backend, eager = CBackend(task.config, AdamConfig(), cache), EagerBackend(task.config, AdamConfig())
     for step in range(6):
         document = task.document(step)
@@ -112,7 +114,9 @@ def test_a_broken_or_foreign_library_is_made_again(cache: Cache) -> None:
 def test_an_exported_library_is_clean_under_sanitizers(tmp_path: Path, cache: Cache) -> None:
     if not shutil.which("make"):
         pytest.skip("there is no make")
-    task = Training(Corpus("small", tuple(DOCUMENTS), ""), 1, 9, AdamConfig(), n_layer=1, n_embd=8, n_head=2, block_size=7)
+    task = Training(
+        Corpus("small", tuple(DOCUMENTS), ""), 1, 9, AdamConfig(), n_layer=1, n_embd=8, n_head=2, block_size=7
+    )
     characters = [task.tokenizer.decode([token]) for token in range(task.tokenizer.bos)]
     weights = task.state.parameters
     export_library(tmp_path, task.config, AdamConfig(), characters, weights)
@@ -122,7 +126,9 @@ def test_an_exported_library_is_clean_under_sanitizers(tmp_path: Path, cache: Ca
     assert built.returncode == 0, built.stdout + built.stderr
     corpus = tmp_path / "corpus.txt"
     corpus.write_text("\n".join(DOCUMENTS) + "\n", "utf-8")
-    result = subprocess.run([tmp_path / "sanitized", "train", corpus, "9", "1"], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [tmp_path / "sanitized", "train", corpus, "9", "1"], capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stderr
     losses = [float.fromhex(line.split()[3]) for line in result.stdout.splitlines() if line.startswith("step")]
     assert losses == [step.loss for step in task.run(EagerBackend(task.config, AdamConfig()))]
@@ -130,7 +136,9 @@ def test_an_exported_library_is_clean_under_sanitizers(tmp_path: Path, cache: Ca
     assert drawn.returncode == 0, drawn.stderr
     backend = CBackend(task.config, AdamConfig(), cache)
     # The weights that were exported are those before training.
-    fresh = Training(Corpus("small", tuple(DOCUMENTS), ""), 1, 9, AdamConfig(), n_layer=1, n_embd=8, n_head=2, block_size=7)
+    fresh = Training(
+        Corpus("small", tuple(DOCUMENTS), ""), 1, 9, AdamConfig(), n_layer=1, n_embd=8, n_head=2, block_size=7
+    )
     documents = backend.sample_many(fresh.state.parameters, Random(7), 0.5, task.tokenizer.bos, 12)
     expected = [f"sample {fresh.tokenizer.decode(document)}".rstrip() for document in documents]
     assert [line.rstrip() for line in drawn.stdout.splitlines()] == expected
