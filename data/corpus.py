@@ -6,13 +6,15 @@ document, none of them empty. Lines end as they do for ``open()``: at ``\\n``, `
 
 import hashlib
 import os
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
 __all__ = ["Corpus", "CorpusError", "load_corpus"]
 
 SHIPPED = "names"
+STANDARD_INPUT = "-"
 
 
 class CorpusError(ValueError):
@@ -39,19 +41,44 @@ class Corpus:
         rng.shuffle(documents)
         return documents
 
+    def split(self, fraction: float, seed: int) -> tuple["Corpus", "Corpus"]:
+        """What to train on, and a share of about `fraction` to hold out.
+
+        The side of a document depends on its text and on `seed` and on nothing else: equal documents stay together, so
+        that nothing held out is trained on, and a corpus that grows keeps its split.
+
+        Raises:
+            CorpusError: if one side would be empty.
+        """
+        if not fraction:
+            return self, replace(self, documents=())
+        limit = int(fraction * 2**64)
+        sides: tuple[list[str], list[str]] = [], []
+        for document in self.documents:
+            digest = hashlib.sha256(f"{seed}\0{document}".encode("utf-8", "surrogatepass")).digest()
+            sides[int.from_bytes(digest[:8]) < limit].append(document)
+        for side, what in zip(sides, ("to train on", "held out"), strict=True):
+            if not side:
+                raise CorpusError(
+                    f"{self.name}: of {len(self.documents)} documents none is {what} with --eval-fraction "
+                    f"{fraction:g}; choose another fraction or another seed"
+                )
+        return replace(self, documents=tuple(sides[0])), replace(self, documents=tuple(sides[1]))
+
 
 def load_corpus(source: str | os.PathLike[str]) -> Corpus:
     """Reads a corpus in UTF-8, with or without a byte order mark.
 
     Args:
-        source: a path, or the word ``names`` for the shipped corpus (a file of that name is ``./names``).
+        source: a path, ``-`` for standard input, or the word ``names`` for the shipped corpus (a file of that name is
+            ``./names``).
 
     Raises:
         CorpusError: if there is no such file, or it cannot be read, is not text in UTF-8, or holds no document.
     """
     name = os.fspath(source)
     try:
-        content = _shipped() if source == SHIPPED else Path(name).read_bytes()
+        content = _content(source)
     except FileNotFoundError:
         raise CorpusError(f"{name}: no such file; give the path of a text file, or `{SHIPPED}`") from None
     except IsADirectoryError:
@@ -64,6 +91,13 @@ def load_corpus(source: str | os.PathLike[str]) -> Corpus:
     if not documents:
         raise CorpusError(f"{name} holds no document; write one on each line")
     return Corpus(name, documents, hashlib.sha256(content).hexdigest())
+
+
+def _content(source: str | os.PathLike[str]) -> bytes:
+    # A path object is always a path, whatever its name.
+    if source == SHIPPED:
+        return _shipped()
+    return sys.stdin.buffer.read() if source == STANDARD_INPUT else Path(source).read_bytes()
 
 
 def _shipped() -> bytes:

@@ -1,8 +1,9 @@
 """Checkpoints: a trained model in one safetensors file, and back, to the bit.
 
-The file holds a tensor of doubles for each matrix of the model, and all else as text in its metadata: the format, the
-configuration, the alphabet, the seed, the number of steps, and a digest of everything. Whatever is not exactly such a
-file is refused with a `CheckpointError`. The same checkpoint always gives the same bytes.
+The file holds a tensor of doubles for each matrix of the model (and two more of each for Adam's moments, if training
+can go on from it), and all else as text in its metadata: the format, the configuration, the alphabet, the seed, the
+number of steps, the state of the random stream, and a digest of everything. Whatever is not exactly such a file is
+refused with a `CheckpointError`. The same checkpoint always gives the same bytes.
 """
 
 from __future__ import annotations
@@ -20,12 +21,16 @@ from typing import Any, BinaryIO
 from ..data.tokenizer import Tokenizer
 from ..model.config import GPTConfig
 from .files import write_atomically
+from .progress import Progress
 
 __all__ = ["Checkpoint", "CheckpointError", "load_checkpoint", "save_checkpoint"]
 
 FORMAT = "microgpt-checkpoint"
-FORMAT_VERSION = "1"
+FORMAT_VERSION = "2"
+READABLE_VERSIONS = ("1", "2")  # 1 had no progress
 EXTRA = "extra."
+# What the names of the moments' tensors begin with, in the order of the file.
+MOMENTS = ("adam.first_moment.", "adam.second_moment.")
 
 # The format's own limit for the header: safetensors refuses a larger one.
 LARGEST_HEADER = 100_000_000
@@ -47,6 +52,7 @@ class Checkpoint:
         parameters: all weights, in the order of ``config.matrices()``.
         tool_version: the version of microgpt that wrote it.
         extra: anything else worth keeping, by name.
+        progress: what training needs to go on from here, if it is to.
 
     Raises:
         ValueError: if the parts do not fit each other.
@@ -59,6 +65,7 @@ class Checkpoint:
     parameters: list[float]
     tool_version: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
+    progress: Progress | None = None
 
     def __post_init__(self) -> None:
         if self.tokenizer.vocab_size != self.config.vocab_size:
@@ -67,6 +74,10 @@ class Checkpoint:
             raise ValueError(f"{len(self.parameters)} parameters, but a model of {self.config.parameter_count}")
         if self.step < 0:
             raise ValueError(f"step must not be negative, but is {self.step}")
+        if self.progress and self.step > self.progress.steps:
+            raise ValueError(f"step {self.step} of {self.progress.steps}")
+        if self.progress and len(self.progress.first_moment) != len(self.parameters):
+            raise ValueError(f"{len(self.progress.first_moment)} moments for {len(self.parameters)} parameters")
 
 
 def save_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
@@ -103,7 +114,11 @@ def _encode(checkpoint: Checkpoint) -> bytes:
 
     Written here and not by safetensors, which takes addresses of memory, and puts metadata in another order each time.
     """
-    numbers = _little_endian(array("d", checkpoint.parameters)).tobytes()
+    progress = checkpoint.progress
+    parts = [("", checkpoint.parameters)]
+    if progress:
+        parts += zip(MOMENTS, (progress.first_moment, progress.second_moment), strict=True)
+    numbers = b"".join(_little_endian(array("d", part)).tobytes() for _, part in parts)
     metadata = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -112,16 +127,18 @@ def _encode(checkpoint: Checkpoint) -> bytes:
         "tokenizer": checkpoint.tokenizer.to_json(),
         "seed": str(checkpoint.seed),
         "step": str(checkpoint.step),
+        **(progress.to_metadata() if progress else {}),
         # A file name in it may hold halves of surrogate pairs, which have no place in UTF-8.
         **{EXTRA + name: text.encode("utf-8", "backslashreplace").decode() for name, text in checkpoint.extra.items()},
     }
     metadata["sha256"] = _digest(metadata, numbers)
     header: dict[str, Any] = {"__metadata__": metadata}
     start = 0
-    for name, rows, columns in checkpoint.config.matrices():
-        end = start + 8 * rows * columns
-        header[name] = {"dtype": "F64", "shape": [rows, columns], "data_offsets": [start, end]}
-        start = end
+    for prefix, _ in parts:
+        for name, rows, columns in checkpoint.config.matrices():
+            end = start + 8 * rows * columns
+            header[prefix + name] = {"dtype": "F64", "shape": [rows, columns], "data_offsets": [start, end]}
+            start = end
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # so that the numbers are aligned in the file
     return len(text).to_bytes(8, "little") + text + numbers
@@ -149,16 +166,19 @@ def _decode(file: BinaryIO) -> Checkpoint:
         raise CheckpointError(f"has no {error} in its metadata; restore it from a copy or train again") from None
     except (ValueError, TypeError, RecursionError) as error:
         raise CheckpointError(f"has broken metadata ({error}); restore it from a copy or train again") from None
-    numbers = b"".join(_take(tensors, config))
+    resumable = "run" in metadata
+    parts = [b"".join(_take(tensors, config, prefix)) for prefix in ("", *(MOMENTS if resumable else ()))]
     if tensors:
         raise CheckpointError(f"has a tensor too many, {min(tensors)!r}; restore it from a copy or train again")
-    if metadata.pop("sha256", None) != _digest(metadata, numbers):
+    if metadata.pop("sha256", None) != _digest(metadata, b"".join(parts)):
         raise CheckpointError("does not match its own sha256, so it was damaged or edited; restore it from a copy")
-    parameters = _little_endian(array("d", numbers)).tolist()
+    parameters, *moments = (_little_endian(array("d", part)).tolist() for part in parts)
     extra = {name.removeprefix(EXTRA): text for name, text in metadata.items() if name.startswith(EXTRA)}
     try:
-        return Checkpoint(config, tokenizer, seed, step, parameters, metadata.get("tool_version", ""), extra)
-    except ValueError as error:
+        progress = Progress.from_metadata(metadata, *moments) if resumable else None
+        version = metadata.get("tool_version", "")
+        return Checkpoint(config, tokenizer, seed, step, parameters, version, extra, progress)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise CheckpointError(f"contradicts itself ({error}); train again") from None
 
 
@@ -175,7 +195,7 @@ def _metadata(file: BinaryIO) -> dict[str, str]:
     metadata = header.get("__metadata__")
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         raise CheckpointError("was not written by microgpt; give a checkpoint that `microgpt train --out DIR` wrote")
-    if metadata.get("format_version") != FORMAT_VERSION:
+    if metadata.get("format_version") not in READABLE_VERSIONS:
         raise CheckpointError(
             f"has format version {metadata.get('format_version')!r}, and this microgpt reads {FORMAT_VERSION!r}; "
             f"use the microgpt that wrote it (version {metadata.get('tool_version')!r})"
@@ -183,9 +203,10 @@ def _metadata(file: BinaryIO) -> dict[str, str]:
     return metadata
 
 
-def _take(tensors: dict[str, Any], config: GPTConfig) -> Iterator[bytes]:
+def _take(tensors: dict[str, Any], config: GPTConfig, prefix: str) -> Iterator[bytes]:
     """Removes the model's matrices from `tensors`, in order. Soon ends for a `config` too large: one is missing."""
     for name, rows, columns in config.matrices():
+        name = prefix + name
         tensor = tensors.pop(name, None)
         if tensor is None:
             raise CheckpointError(f"has no tensor {name!r}; restore it from a copy or train again")

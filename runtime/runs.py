@@ -1,30 +1,34 @@
-"""What a run of training leaves behind: a folder of its own if the user names one, a log, and the last model.
+"""What a run of training leaves behind: a folder of its own if the user names one, and the last model.
 
 Places are checked before the work begins, so that hours of training do not end at a folder that cannot be written.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import stat
 import tempfile
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .checkpoint import Checkpoint, save_checkpoint
+from .checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from .files import write_atomically
-from .training import Step
 
-__all__ = ["CHECKPOINT", "RunFolder", "StepLog", "keep_last_model", "last_model_path"]
+__all__ = [
+    "CHECKPOINT",
+    "CHECKPOINTS",
+    "CONFIG",
+    "FolderInUseError",
+    "RunFolder",
+    "keep_last_model",
+    "last_model_path",
+    "newest_checkpoint",
+]
 
-CHECKPOINT, CONFIG, LOG = "checkpoint.safetensors", "config.json", "log.jsonl"
+CHECKPOINT, CHECKPOINTS, CONFIG, LOG = "checkpoint.safetensors", "checkpoints", "config.json", "log.jsonl"
 ENVIRONMENT_VARIABLE = "MICROGPT_DATA_DIR"
-
-# Seconds that a line of the log may wait for others, to be written with them.
-PATIENCE = 0.2
 
 
 def last_model_path() -> Path:
@@ -48,14 +52,18 @@ def keep_last_model(checkpoint: Checkpoint) -> None:
     save_checkpoint(path, checkpoint)
 
 
+class FolderInUseError(OSError):
+    """Another process is training into the folder."""
+
+
 class RunFolder:
-    """The folder of one run: ``checkpoint.safetensors``, ``config.json``, ``log.jsonl``.
+    """The folder of one run: ``checkpoint.safetensors``, ``config.json``, ``log.jsonl``, and ``checkpoints``.
 
     Args:
-        path: made if it is not there. What an earlier run left in it is replaced, file by file, as this one gets to it.
+        path: made if it is not there. What an earlier run left in it stays until `begin`.
 
     Raises:
-        OSError: if files cannot be written to it.
+        OSError: if files cannot be written to it, or another process is training into it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,14 +71,32 @@ class RunFolder:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path) as probe:
             probe.write(b"x")
+        self._lock = _lock(path)
+
+    def close(self) -> None:
+        """Lets other processes train into it."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     @property
     def log_path(self) -> Path:
         """The log's."""
         return self.path / LOG
 
-    def write_config(self, config: Mapping[str, Any]) -> None:
-        """Writes all that decides what the run does."""
+    def begin(self, config: Mapping[str, Any], step: int) -> None:
+        """Removes what is later than `step`, for a run that goes on from there, or begins, and describes it."""
+        for folder in (self.path, self.path / CHECKPOINTS):
+            # Killed while writing, a process leaves these.
+            for leftover in folder.glob(".*.tmp"):
+                leftover.unlink(missing_ok=True)
+        for path in _step_checkpoints(self.path):
+            if _step_of(path) > step:
+                path.unlink(missing_ok=True)
+        # A folder from which nothing can be resumed is not left behind for one from which the wrong thing could.
+        final = self.path / CHECKPOINT
+        if final.exists() and not (step and _has_step(final, step)):
+            final.unlink()
         write_atomically(self.path / CONFIG, json.dumps(config, indent=2).encode() + b"\n")
 
     def save(self, checkpoint: Checkpoint) -> Path:
@@ -78,37 +104,72 @@ class RunFolder:
         save_checkpoint(self.path / CHECKPOINT, checkpoint)
         return self.path / CHECKPOINT
 
+    def save_step(self, checkpoint: Checkpoint, keep: int) -> Path:
+        """Writes one of the checkpoints of a run, whole or not at all, and removes all but the last `keep`."""
+        path = self.path / CHECKPOINTS / f"step-{checkpoint.step}.safetensors"
+        path.parent.mkdir(exist_ok=True)
+        save_checkpoint(path, checkpoint)
+        for old in _step_checkpoints(self.path)[keep:]:
+            old.unlink(missing_ok=True)
+        return path
 
-class StepLog:
-    """A JSON line for each step, with numbers that read back as the same bits.
+
+def newest_checkpoint(folder: Path, warn: Callable[[str], None]) -> tuple[Path, Checkpoint] | None:
+    """The sound checkpoint of a run that is furthest on.
 
     Args:
-        path: what it holds stays until `begin`.
-
-    Raises:
-        OSError: if it cannot be written.
+        folder: the run's.
+        warn: takes a message for each damaged one.
     """
+    found: tuple[Path, Checkpoint] | None = None
+    for path in (folder / CHECKPOINT, *_step_checkpoints(folder)):
+        if found and path.name != CHECKPOINT and _step_of(path) <= found[1].step:
+            break
+        try:
+            checkpoint = load_checkpoint(path)
+        except CheckpointError as error:
+            if path.exists():
+                warn(str(error))
+            continue
+        if found is None or checkpoint.step > found[1].step:
+            found = path, checkpoint
+    return found
 
-    def __init__(self, path: Path) -> None:
-        self._file = open(path, "a", encoding="utf-8", newline="\n")  # noqa: SIM115
-        self._flushed = 0.0
 
-    def __enter__(self) -> StepLog:
-        return self
+def _step_checkpoints(folder: Path) -> list[Path]:
+    """The last first."""
+    paths = (path for path in (folder / CHECKPOINTS).glob("step-*.safetensors") if _step_of(path) >= 0)
+    return sorted(paths, key=_step_of, reverse=True)
 
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
 
-    def begin(self) -> None:
-        """Drops the lines of an earlier run."""
-        if stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
-            self._file.truncate(0)
+def _step_of(path: Path) -> int:
+    number = path.stem.removeprefix("step-")
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 20 else -1
 
-    def write(self, step: Step) -> None:
-        """Adds the line of a step."""
-        line = {"step": step.number, "loss": step.loss, "lr": step.learning_rate, "length": step.length}
-        self._file.write(json.dumps(line) + "\n")
-        now = time.monotonic()
-        if now - self._flushed > PATIENCE:
-            self._file.flush()
-            self._flushed = now
+
+def _has_step(path: Path, step: int) -> bool:
+    try:
+        return load_checkpoint(path).step <= step
+    except CheckpointError:
+        return False
+
+
+def _lock(path: Path) -> int | None:
+    """Locks a folder against other processes for as long as this one lives; None where that does not work."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    try:
+        folder = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        # The folder itself, so that no lock file is left in it. The lock ends with the process, even by `kill -9`.
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(folder)
+        raise FolderInUseError(errno.EBUSY, "another training is writing to it", str(path)) from None
+    except OSError:  # a file system without locks
+        pass
+    return folder

@@ -6,7 +6,9 @@ The stream of random numbers is the reference's: shuffle the documents, draw the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import islice
+from math import isfinite
 from random import Random
 
 from ..data.corpus import Corpus
@@ -14,8 +16,28 @@ from ..data.tokenizer import Tokenizer
 from ..model import adam, gpt
 from ..model.config import AdamConfig, GPTConfig
 from .backend import Backend, Document, State, split_document
+from .checkpoint import Checkpoint
+from .progress import Progress
+from .sampling import sample
 
-__all__ = ["Step", "Training", "sample"]
+__all__ = ["NotFiniteError", "ResumeError", "Step", "Training", "copy_of", "is_finite", "sample", "windows"]
+
+
+class NotFiniteError(ArithmeticError):
+    """Training came to a NaN or an infinity, after which nothing can be learned.
+
+    Attributes:
+        step: where that happened, counted from 1.
+        before: the state before it.
+    """
+
+    def __init__(self, step: int, before: State) -> None:
+        super().__init__(f"step {step}: training has come to a number that is not finite")
+        self.step, self.before = step, before
+
+
+class ResumeError(ValueError):
+    """A checkpoint does not belong to this run. The message says what differs."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +65,9 @@ class Training:
         seed: of all that is random.
         steps: how many to take; the learning rate falls to zero over them.
         optimizer: Adam's constants.
+        eval_fraction: the share of the documents that is held out and never trained on.
+        pack: whether a document longer than the model looks back is split into windows, each a step, or
+            cut.
         shape: the sizes of `GPTConfig`, but for the vocabulary, which the corpus decides.
 
     Raises:
@@ -51,59 +76,158 @@ class Training:
     Attributes:
         config, tokenizer, state, rng: the model's shape, its alphabet, what is trained, and the stream of random
             numbers.
+        held_out: the documents that are not trained on.
     """
 
-    def __init__(self, corpus: Corpus, seed: int, steps: int, optimizer: AdamConfig, **shape: int) -> None:
-        self.seed, self.steps, self.optimizer = seed, steps, optimizer
+    def __init__(
+        self,
+        corpus: Corpus,
+        seed: int,
+        steps: int,
+        optimizer: AdamConfig,
+        eval_fraction: float = 0.0,
+        pack: bool = False,
+        /,
+        **shape: int,
+    ) -> None:
+        self.corpus, self.seed, self.steps, self.optimizer = corpus, seed, steps, optimizer
+        self.eval_fraction, self.pack = eval_fraction, pack
         self.rng = Random(seed)
-        documents = corpus.shuffled(self.rng)
-        self.tokenizer = Tokenizer.of(documents)
+        kept, held_out = corpus.split(eval_fraction, seed)
+        self.held_out = held_out.documents
+        texts = kept.shuffled(self.rng)
+        self.tokenizer = Tokenizer.of(corpus.documents)
         self.config = GPTConfig(vocab_size=self.tokenizer.vocab_size, **shape)
         self.state = State(gpt.initial_parameters(self.config, self.rng))
-        self._documents = [documents[step % len(documents)] for step in range(min(steps, len(documents)))]
+        self._before: State | None = None
+        documents = (document for text in texts for document in self._documents_of(text))
+        self._documents = list(islice(documents, steps))
+
+    def _documents_of(self, text: str) -> list[Document]:
+        if self.pack:
+            return windows(self.config, self.tokenizer.encode(text))
+        # Of a long text, one character more than positions: the first is read after the token that begins it.
+        return [split_document(self.config, self.tokenizer.encode(text[: self.config.block_size + 1]))]
 
     def document(self, step: int) -> Document:
         """What is read at a step, counted from 0."""
-        return split_document(self.config, self.tokenizer.encode(self._documents[step % len(self._documents)]))
+        return self._documents[step % len(self._documents)]
+
+    def text(self, step: int) -> str:
+        """What is read at a step, counted from 0, as text."""
+        tokens, targets = self.document(step)
+        return self.tokenizer.decode([*tokens, targets[-1]])
 
     def lengths(self) -> list[int]:
         """The lengths that occur, ascending."""
-        return sorted({len(self.document(step)[0]) for step in range(len(self._documents))})
+        return sorted({len(tokens) for tokens, _ in self._documents})
 
-    def run(self, backend: Backend) -> Iterator[Step]:
-        """Takes the steps that are left. `state` is up to date whenever one has been handed out, but for its slice."""
+    def run(self, backend: Backend, stop_every: int | None = None) -> Iterator[Step]:
+        """Takes the steps that are left. `state` is up to date whenever one has been handed out, but for its slice.
+
+        Args:
+            stop_every: a slice ends, at the latest, at multiples of it.
+
+        Raises:
+            NotFiniteError: instead of handing out a step whose loss, or whose outcome, is NaN or infinite.
+        """
+        return self._run(backend, backend.slice, stop_every)
+
+    def _run(self, backend: Backend, most: int, stop_every: int | None) -> Iterator[Step]:
         while self.state.step < self.steps:
             first = self.state.step
-            documents = [self.document(step) for step in range(first, min(first + backend.slice, self.steps))]
-            losses = backend.advance(self.state, documents, self.steps)
-            for number, (loss, document) in enumerate(zip(losses, documents, strict=True), first):
+            count = min(most, self.steps - first)
+            if stop_every:
+                count = min(count, stop_every - first % stop_every)
+            self._before = copy_of(self.state)
+            losses = self._advance(backend, count)
+            if not (all(map(isfinite, losses)) and is_finite(self.state)):
+                if count > 1:
+                    # Again, a step at a time: the good ones count, whatever the backend.
+                    self.state = self._before
+                    yield from self._run(backend, 1, stop_every)
+                    return
+                raise NotFiniteError(first + 1, self._before)
+            for number, loss in enumerate(losses, first):
+                if number + 1 == self.state.step:
+                    self._before = None
                 learning_rate = adam.step_constants(self.optimizer, number, self.steps)[0]
-                yield Step(number + 1, loss, learning_rate, len(document[0]))
+                yield Step(number + 1, loss, learning_rate, len(self.document(number)[0]))
+
+    def _advance(self, backend: Backend, count: int) -> list[float]:
+        documents = [self.document(step) for step in range(self.state.step, self.state.step + count)]
+        return backend.advance(self.state, documents, self.steps)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Goes back or forth to where `checkpoint` was made.
+
+        Raises:
+            ResumeError: if it is of another run.
+        """
+        different = differences(self, checkpoint)
+        progress = checkpoint.progress
+        if different or progress is None:
+            raise ResumeError("; ".join(different) or "it holds a model, but not what training needs to go on")
+        self.rng.setstate(progress.random_state)
+        moments = list(progress.first_moment), list(progress.second_moment)
+        self.state, self._before = State(list(checkpoint.parameters), *moments, checkpoint.step), None
+
+    def checkpoint(self, tool_version: str) -> Checkpoint:
+        """All of the run as it is now or, where an interrupt fell into a slice of steps, as it was before that."""
+        state = copy_of(self._before or self.state)
+        progress = Progress(
+            steps=self.steps,
+            optimizer=self.optimizer,
+            corpus=self.corpus.name,
+            corpus_sha256=self.corpus.sha256,
+            eval_fraction=self.eval_fraction,
+            pack=self.pack,
+            first_moment=state.first_moment,
+            second_moment=state.second_moment,
+            random_state=self.rng.getstate(),
+        )
+        return Checkpoint(
+            self.config, self.tokenizer, self.seed, state.step, state.parameters, tool_version, progress=progress
+        )
 
 
-def sample(
-    backend: Backend,
-    config: GPTConfig,
-    tokenizer: Tokenizer,
-    parameters: list[float],
-    rng: Random,
-    temperature: float,
-    prefix: Sequence[int] = (),
-) -> str:
-    """Draws one document, token by token, until it ends or the model has no further position.
+def windows(config: GPTConfig, tokens: Sequence[int]) -> list[Document]:
+    """Splits a document, with the token that begins and ends it at both ends, so that each token is predicted once."""
+    starts = range(0, len(tokens) - 1, config.block_size)
+    return [split_document(config, tokens[start : start + config.block_size + 1]) for start in starts]
 
-    Args:
-        temperature: below 1 the likely becomes likelier.
-        prefix: tokens to begin with; they are part of the result.
-    """
-    tokens = [tokenizer.bos, *prefix]
-    cache: list[float] = []
-    for position in range(config.block_size):
-        probabilities = backend.next_token(parameters, temperature, tokens[position], position, cache)
-        if position + 1 < len(tokens):
-            continue
-        token = rng.choices(range(config.vocab_size), weights=probabilities)[0]
-        if token == tokenizer.bos:
-            break
-        tokens.append(token)
-    return tokenizer.decode(tokens)
+
+def copy_of(state: State) -> State:
+    """A copy that does not change."""
+    return State(list(state.parameters), list(state.first_moment), list(state.second_moment), state.step)
+
+
+def is_finite(state: State) -> bool:
+    """Whether every number of a state is one."""
+    parts = (state.parameters, state.first_moment, state.second_moment)
+    # A sum is NaN or infinite if a summand is, and adds up ten times faster than one can look at each.
+    return all(isfinite(sum(part)) or all(map(isfinite, part)) for part in parts)
+
+
+def differences(training: Training, checkpoint: Checkpoint) -> list[str]:
+    """In what a checkpoint's run is another than `training`, in words, with the names of the options."""
+    theirs = checkpoint.progress
+    if theirs is None:
+        return []
+    found = []
+    if training.corpus.sha256 != theirs.corpus_sha256:
+        hashes = f"sha256 {theirs.corpus_sha256[:12]}... then, {training.corpus.sha256[:12]}... now"
+        found.append(f"the corpus {training.corpus.name} is not the one that was trained on ({hashes})")
+    elif training.tokenizer != checkpoint.tokenizer:
+        found.append("its alphabet is another")
+    pairs = {
+        "--steps": (theirs.steps, training.steps),
+        "--seed": (checkpoint.seed, training.seed),
+        "--eval-fraction": (theirs.eval_fraction, training.eval_fraction),
+        "--pack": (theirs.pack, training.pack),
+    }
+    for ours_config, theirs_config in ((training.config, checkpoint.config), (training.optimizer, theirs.optimizer)):
+        for name, value in asdict(theirs_config).items():
+            if name != "vocab_size":  # the corpus decides it
+                pairs["--" + name.replace("_", "-")] = value, getattr(ours_config, name)
+    return found + [f"{name} was {then}, not {now}" for name, (then, now) in pairs.items() if then != now]

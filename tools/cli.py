@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from . import failures
+from . import failures, signals
 from .failures import CommandError, StoppedError
 
 __all__ = ["COMMANDS", "cli", "main"]
@@ -69,8 +69,8 @@ class Commands(click.Group):
             result = super().invoke(ctx)
             sys.stdout.flush()
             return result
-        except KeyboardInterrupt:
-            raise StoppedError("interrupted") from None
+        except KeyboardInterrupt as signal:
+            raise StoppedError("", signal) from None
         except BrokenPipeError:
             _forget_stdout()
             raise click.exceptions.Exit(failures.CLOSED_PIPE) from None
@@ -96,7 +96,7 @@ class Commands(click.Group):
         message, code = _explain(error)
         if self.debug and not isinstance(error, click.ClickException):
             traceback.print_exception(error)
-        kind = "" if code == failures.INTERRUPTED else "error: "
+        kind = "" if code in (failures.INTERRUPTED, failures.TERMINATED) else "error: "
         with contextlib.suppress(OSError):
             click.echo(f"microgpt: {kind}{message}", err=True)
         return code
@@ -109,13 +109,15 @@ def _explain(error: BaseException) -> tuple[str, int]:
     from ..data.corpus import CorpusError
     from ..data.tokenizer import UnknownCharacterError
     from ..runtime.checkpoint import CheckpointError
+    from ..runtime.sampling import SamplingError
 
     text = " ".join(str(error).split("\n"))
     match error:
         case CommandError():
             return text, error.code
         case click.Abort() | KeyboardInterrupt():
-            return "interrupted", failures.INTERRUPTED
+            stopped = StoppedError("", error)
+            return str(stopped), stopped.code
         case click.UsageError():
             command = error.ctx.command_path if error.ctx else "microgpt"
             message = error.format_message()
@@ -123,7 +125,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
             return f"{message} (see `{command} --help`)", failures.USAGE
         case click.ClickException():
             return error.format_message(), failures.ENVIRONMENT
-        case CorpusError() | CheckpointError() | UnknownCharacterError():
+        case CorpusError() | CheckpointError() | UnknownCharacterError() | SamplingError():
             return text, failures.BAD_INPUT
         case CompileError():
             return text, failures.COMPILE
@@ -199,4 +201,5 @@ def main() -> None:
         # A letter that the terminal's encoding lacks is shown as an escape; it must not end the run.
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    signals.handle_termination()
     cli.main(prog_name="microgpt")

@@ -81,13 +81,13 @@ def compile_progress(what: str = "program") -> Iterator[Callable[[int, int], Non
 
 
 @contextlib.contextmanager
-def step_progress(total: int) -> Iterator[Callable[[str], None]]:
+def step_progress(total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
     """Gives what is to be called after each of `total` steps, with a few words. A bar, if nothing else shows steps."""
     if sys.stdout.isatty() or not sys.stderr.isatty():
         yield lambda words: None
         return
     with _progress_bar() as bar:
-        task = bar.add_task("training", total=total)
+        task = bar.add_task("training", total=total, completed=done)
         yield lambda words: bar.update(task, advance=1, description=words)
 
 

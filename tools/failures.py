@@ -5,18 +5,21 @@ __all__ = [
     "CLOSED_PIPE",
     "COMPILE",
     "DIFFERENCE",
+    "DIVERGED",
     "ENVIRONMENT",
     "EXIT_CODES",
     "INTERNAL",
     "INTERRUPTED",
+    "TERMINATED",
     "USAGE",
     "CommandError",
     "StoppedError",
+    "TerminatedError",
 ]
 
-DIFFERENCE, USAGE, BAD_INPUT, COMPILE, ENVIRONMENT = 1, 2, 3, 4, 5
+DIFFERENCE, USAGE, BAD_INPUT, COMPILE, ENVIRONMENT, DIVERGED = 1, 2, 3, 4, 5, 6
 INTERNAL = 70  # EX_SOFTWARE of sysexits.h
-INTERRUPTED, CLOSED_PIPE = 130, 141  # as shells report SIGINT and SIGPIPE
+INTERRUPTED, CLOSED_PIPE, TERMINATED = 130, 141, 143  # as shells report SIGINT, SIGPIPE and SIGTERM
 
 # What --help shows. Scripts rely on the numbers: never give one another meaning.
 EXIT_CODES = {
@@ -26,9 +29,11 @@ EXIT_CODES = {
     BAD_INPUT: "bad input: a corpus, a checkpoint, a prefix",
     COMPILE: "the model cannot be compiled",
     ENVIRONMENT: "the system lacks something: a program, space, a permission",
+    DIVERGED: "training came to a number that is not finite",
     INTERNAL: "a mistake in microgpt itself",
     INTERRUPTED: "interrupted by Ctrl-C",
     CLOSED_PIPE: "nobody reads the output any more",
+    TERMINATED: "ended by SIGTERM",
 }
 
 
@@ -44,8 +49,18 @@ class CommandError(Exception):
         self.code = code
 
 
-class StoppedError(CommandError):
-    """Ctrl-C, with what has become of the work so far."""
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM. Whatever handles Ctrl-C handles it too."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, INTERRUPTED)
+
+class StoppedError(CommandError):
+    """Ctrl-C or SIGTERM, with what has become of the work so far.
+
+    Args:
+        message: what to say after the word for the signal.
+        signal: what stopped the command.
+    """
+
+    def __init__(self, message: str, signal: BaseException | None = None) -> None:
+        word, code = ("terminated", TERMINATED) if isinstance(signal, TerminatedError) else ("interrupted", INTERRUPTED)
+        super().__init__(f"{word} {message}".rstrip(), code)

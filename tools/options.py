@@ -17,6 +17,7 @@ __all__ = [
     "backend_option",
     "check_shape",
     "data_option",
+    "fraction",
     "given_config",
     "jobs_option",
     "kind_option",
@@ -44,6 +45,17 @@ def positive_number(text: str) -> float:
     return number
 
 
+def fraction(text: str) -> float:
+    """The type of an option: a number from 0 to less than 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a number") from None
+    if not 0.0 <= number < 1.0:
+        raise click.BadParameter(f"{text} is not from 0 to less than 1")
+    return number
+
+
 seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=42, show_default=True, metavar="N", help="Of all that is random."
 )
@@ -57,10 +69,10 @@ temperature_option = click.option(
 )
 data_option = click.option(
     "--data",
-    metavar="FILE|names",
+    metavar="FILE|NAME|-",
     default="names",
     show_default=True,
-    help="A text file in UTF-8, one document a line, or the names that come with microgpt.",
+    help="A text file in UTF-8, one document a line; - for standard input; or a corpus of `microgpt data list`.",
 )
 jobs_option = click.option(
     "--jobs", type=POSITIVE, metavar="N", help="Compile this many programs at a time.  [default: one a processor]"

@@ -10,6 +10,7 @@ import click
 from ..model.config import AdamConfig, GPTConfig
 from ..runtime.checkpoint import Checkpoint, load_checkpoint
 from ..runtime.runs import CHECKPOINT, last_model_path
+from ..runtime.sampling import SamplingOptions
 from . import console, options
 from .backends import BACKENDS, choose_backend
 from .failures import BAD_INPUT, CommandError
@@ -48,7 +49,16 @@ def sample(
     engine = choose_backend(backend, model.config, AdamConfig(), jobs)
     with console.compile_progress() as progress:
         engine.prepare([], model.config.block_size, progress)
-    print_samples(number, engine, model.config, model.tokenizer, model.parameters, Random(seed), temperature, prefix)
+    print_samples(
+        number,
+        engine,
+        model.config,
+        model.tokenizer,
+        model.parameters,
+        Random(seed),
+        SamplingOptions(temperature),
+        prefix,
+    )
 
 
 def _load(path: Path | None) -> Checkpoint:

@@ -8,9 +8,8 @@ from random import Random
 from ..data.tokenizer import Tokenizer
 from ..model.config import GPTConfig
 from ..runtime.backend import Backend
-from ..runtime.training import sample
+from ..runtime.sampling import SamplingError, SamplingOptions, sample_document
 from . import console
-from .failures import BAD_INPUT, CommandError
 
 __all__ = ["print_samples"]
 
@@ -22,25 +21,21 @@ def print_samples(
     tokenizer: Tokenizer,
     parameters: list[float],
     rng: Random,
-    temperature: float,
+    options: SamplingOptions,
     prefix: str = "",
 ) -> None:
     """Draws `count` documents and prints each on a line.
 
     Raises:
-        CommandError: if the model's probabilities are no numbers.
+        SamplingError: if nothing can be drawn.
     """
     tokens = tokenizer.encode(prefix)[1:-1]
     lines = console.Lines(sys.stdout)
     for number in range(1, count + 1):
         try:
-            text = sample(backend, config, tokenizer, parameters, rng, temperature, tokens)
-        except ValueError:  # of random.choices, for weights that are infinite, NaN or all zero
+            text = sample_document(backend, config, tokenizer, parameters, rng, options, tokens).text
+        except SamplingError:
             lines.flush()
-            raise CommandError(
-                "the model's probabilities are not finite numbers; train with a lower --learning-rate, or use a higher "
-                "--temperature",
-                BAD_INPUT,
-            ) from None
+            raise
         lines.write(f"sample {number:2d}: {console.printable(text)}")
     lines.flush()

@@ -115,7 +115,7 @@ def test_others_can_read_it(path: Path):
     assert json.loads(metadata.pop("tokenizer")) == ["a", "😀"]
     assert metadata == {
         "format": "microgpt-checkpoint",
-        "format_version": "1",
+        "format_version": "2",
         "tool_version": "0.1.0",
         "seed": "42",
         "step": "1000",
@@ -278,7 +278,7 @@ def rename(old: str, new: str) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (with_metadata(format_version="2"), "format version '2'"),
+        (with_metadata(format_version="3"), "format version '3'"),
         (with_metadata(format_version=None), "format version None"),
         (with_metadata(config=None), "no 'config'"),
         (with_metadata(tokenizer=None), "no 'tokenizer'"),

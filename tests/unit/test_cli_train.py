@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -176,8 +177,11 @@ def test_a_model_that_cannot_be_kept_is_no_error(tmp_path: Path, monkeypatch: py
 
 def test_diverged_training():
     result = train("--steps", 3, "--samples", 1, "--learning-rate", "1e300")
-    assert result.exit_code == 3
-    assert "not finite numbers; train with a lower --learning-rate" in result.stderr
+    assert result.exit_code == 6
+    (line,) = (line for line in result.stderr.splitlines() if "error" in line)
+    assert re.search(r"error: step 2, document '\w+': -inf in the gradient, first in mul\(.*\) at gpt.py:\d+ ", line)
+    assert line.endswith("; train with a lower --learning-rate")
+    assert result.stdout.splitlines()[-1].startswith("step    1 /    3 | loss ")
 
 
 def test_no_c_backend_yet():
@@ -186,27 +190,35 @@ def test_no_c_backend_yet():
     assert "--backend python" in result.stderr
 
 
-def test_interrupted_training_is_saved(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_interrupted_training_is_saved(tmp_path: Path, number: signal.Signals, code: int, word: str):
     out = tmp_path / "out"
     process = start("train", *SIZES, "--steps", 100_000, "--out", out, "--backend", "eager")
     assert process.stdout is not None
     lines = [process.stdout.readline() for _ in range(6)]
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     rest, errors = process.communicate(timeout=30)
-    assert process.returncode == 130, errors
+    assert process.returncode == code, errors
     lines += rest.splitlines(keepends=True)
     assert "Traceback" not in errors
     checkpoint = load_checkpoint(out / "checkpoint.safetensors")
     log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert checkpoint.step == len(log) == len(lines) - 3 >= 3
-    assert f"interrupted after {checkpoint.step} of 100000 steps; the model is saved as {out}" in errors
+    assert f"{word} after {checkpoint.step} of 100000 steps; the model is saved as {out}" in errors
     training = Training(load_corpus("names"), 42, 100_000, AdamConfig(), **SHAPE)
     steps = training.run(EagerBackend(training.config, training.optimizer))
     assert [next(steps).loss for _ in log] == [line["loss"] for line in log]
     assert training.state.parameters == checkpoint.parameters
 
 
-def test_interrupted_compiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_interrupted_compiling(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int, word: str
+):
     monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path / "cache"))
     process = start("train", "--steps", 40, "--jobs", 2, "--out", tmp_path / "out")
     assert process.stdout is not None
@@ -215,12 +227,12 @@ def test_interrupted_compiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         process.stdout.readline()
     assert "compiling" in process.stderr.readline()
     time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     begin = time.monotonic()
     _, errors = process.communicate(timeout=30)
     assert time.monotonic() - begin < 5
-    assert process.returncode == 130
-    assert errors == "microgpt: interrupted before the first step; nothing has been trained\n"
+    assert process.returncode == code
+    assert errors == f"microgpt: {word} before the first step; nothing has been trained\n"
     assert not (tmp_path / "out" / "checkpoint.safetensors").exists()
 
 

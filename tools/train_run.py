@@ -1,0 +1,174 @@
+"""One run of training: taking the steps, and recording them where the user wants it."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..runtime.backend import Backend
+from ..runtime.runs import RunFolder, keep_last_model
+from ..runtime.step_log import StepLog
+from ..runtime.training import NotFiniteError, Step, Training
+from . import console
+from .failures import DIVERGED, ENVIRONMENT, CommandError, StoppedError
+from .signals import deferred_signals
+
+__all__ = ["Run", "describe_step", "open_outputs"]
+
+
+def open_outputs(out: Path | None, log: Path | None, stack: ExitStack) -> tuple[RunFolder | None, list[StepLog]]:
+    """What is to be written, opened before any work is done."""
+    option: str = "--out"
+    try:
+        folder = RunFolder(out) if out else None
+        if folder:
+            stack.callback(folder.close)
+        logs = [stack.enter_context(StepLog(folder.log_path))] if folder else []
+        option = "--log"
+        if log:
+            logs.append(stack.enter_context(StepLog(log)))
+    except OSError as error:
+        path = out if option == "--out" else log
+        raise CommandError(f"{option} {path} cannot be written: {error.strerror}", ENVIRONMENT) from None
+    return folder, logs
+
+
+class Run:
+    """One run of the command.
+
+    Args:
+        training: what is done.
+        backend: what does it.
+        folder, logs: where it is recorded.
+        save_every, keep: after how many steps a checkpoint is written to the folder, and how many stay; None for never.
+        options: of the command, by name.
+    """
+
+    def __init__(
+        self,
+        training: Training,
+        backend: Backend,
+        folder: RunFolder | None,
+        logs: list[StepLog],
+        save_every: int | None,
+        keep: int,
+        options: Mapping[str, Any],
+    ) -> None:
+        self.training, self.backend, self.folder, self.logs = training, backend, folder, logs
+        self.save_every, self.keep_count, self.options = save_every, keep, options
+        self.last_saved: Path | None = None
+
+    def prepare(self, positions: int) -> None:
+        """Makes the programs."""
+        training = self.training
+        lengths = training.lengths() if training.state.step < training.steps else []
+        try:
+            with console.compile_progress() as progress:
+                self.backend.prepare(lengths, positions, progress)
+        except KeyboardInterrupt as signal:
+            raise StoppedError("before the first step; nothing has been trained", signal) from None
+
+    def take_steps(self) -> None:
+        """Trains and records every step. If that ends early, what was trained is saved, given a folder for it."""
+        training, start, first = self.training, time.monotonic(), self.training.state.step
+        if self.folder:
+            self.folder.begin(self._description(), first)
+        for log in self.logs:
+            log.begin(first)
+        try:
+            self._take_steps()
+        except NotFiniteError as error:
+            raise CommandError(self._diverged(error), DIVERGED) from None
+        except KeyboardInterrupt as signal:
+            done = f"after {training.checkpoint(__version__).step} of {training.steps} steps"
+            raise StoppedError(f"{done}; the model is {self._save_early()}", signal) from None
+        except OSError:
+            self._save_early()
+            raise
+        seconds, count = time.monotonic() - start, training.steps - first
+        if count:
+            steps = f"{count} step{'s' * (count != 1)}"
+            per_step = f"{1e3 * seconds / count:.2f} ms each"
+            console.say(f"trained {steps} in {seconds:.1f} s ({per_step}) with the {self.backend.name} backend")
+
+    def _take_steps(self) -> None:
+        training, lines = self.training, console.Lines(sys.stdout)
+        with (
+            console.step_progress(training.steps, training.state.step) as progress,
+            deferred_signals() as raise_noted,
+        ):
+            for step in training.run(self.backend, self.save_every):
+                for log in self.logs:
+                    log.write(step)
+                text = describe_step(step, training.steps)
+                lines.write(text)
+                progress(text)
+                # Between two slices of the backend, state and log tell the same.
+                if step.number == training.state.step:
+                    self._save_step()
+                    raise_noted()
+        lines.flush()
+
+    def _save_step(self) -> None:
+        if not self.folder or not self.save_every or self.training.state.step % self.save_every:
+            return
+        # The log first: a checkpoint that can be resumed has all of its steps there.
+        for log in self.logs:
+            log.sync()
+        try:
+            self.last_saved = self.folder.save_step(self.training.checkpoint(__version__), self.keep_count)
+        except OSError as error:
+            # What was saved before is still there, and the disk may have room again by the next time.
+            step = self.training.state.step
+            console.warn(f"no checkpoint of step {step} ({error.strerror}); training goes on")
+
+    def _save_early(self) -> str:
+        if not self.folder:
+            return "not saved, for want of --out"
+        try:
+            return f"saved as {self.folder.save(self.training.checkpoint(__version__))}"
+        except OSError as error:
+            return f"not saved ({error.strerror})"
+
+    def _diverged(self, error: NotFiniteError) -> str:
+        from ..runtime.divergence import find_cause
+
+        cause = find_cause(self.training, error)
+        kept = f"; the last good checkpoint is {self.last_saved}" if self.last_saved else ""
+        return f"{cause or error}{kept}; train with a lower --learning-rate"
+
+    def keep(self) -> None:
+        """Saves the trained model."""
+        checkpoint = self.training.checkpoint(__version__)
+        if self.folder:
+            console.say(f"saved {self.folder.save(checkpoint)}")
+        try:
+            keep_last_model(checkpoint)
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            console.warn(f"the model could not be kept for `microgpt sample` ({place}{error.strerror})")
+
+    def _description(self) -> dict[str, Any]:
+        training, corpus = self.training, self.training.corpus
+        return {
+            "model": asdict(training.config),
+            "optimizer": asdict(training.optimizer),
+            "steps": training.steps,
+            "seed": training.seed,
+            "data": {"name": corpus.name, "documents": len(corpus.documents), "sha256": corpus.sha256},
+            "backend": self.backend.name,
+            "versions": {"microgpt": __version__, "python": platform.python_version(), "system": platform.platform()},
+            "options": {name: str(value) if isinstance(value, Path) else value for name, value in self.options.items()},
+        }
+
+
+def describe_step(step: Step, steps: int) -> str:
+    """The line that microgpt.py prints."""
+    return f"step {step.number:4d} / {steps:4d} | loss {step.loss:.4f}"
