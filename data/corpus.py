@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
+from .catalog import CATALOG, FetchError, cached_content, fetch
+
 __all__ = ["Corpus", "CorpusError", "load_corpus"]
 
 SHIPPED = "names"
@@ -70,8 +72,8 @@ def load_corpus(source: str | os.PathLike[str]) -> Corpus:
     """Reads a corpus in UTF-8, with or without a byte order mark.
 
     Args:
-        source: a path, ``-`` for standard input, or the word ``names`` for the shipped corpus (a file of that name is
-            ``./names``).
+        source: a path, ``-`` for standard input, or a name of the catalog: ``names`` for the shipped corpus (a file of
+            that name is ``./names``). Other named corpora are fetched if they are not there yet.
 
     Raises:
         CorpusError: if there is no such file, or it cannot be read, is not text in UTF-8, or holds no document.
@@ -97,6 +99,12 @@ def _content(source: str | os.PathLike[str]) -> bytes:
     # A path object is always a path, whatever its name.
     if source == SHIPPED:
         return _shipped()
+    if isinstance(source, str) and source in CATALOG:
+        corpus = CATALOG[source]
+        try:
+            return cached_content(corpus) or fetch(corpus).read_bytes()
+        except FetchError as error:
+            raise CorpusError(str(error)) from None
     return sys.stdin.buffer.read() if source == STANDARD_INPUT else Path(source).read_bytes()
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..data.places import user_data_folder
 from .checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from .files import write_atomically
 
@@ -28,17 +29,11 @@ __all__ = [
 ]
 
 CHECKPOINT, CHECKPOINTS, CONFIG, LOG = "checkpoint.safetensors", "checkpoints", "config.json", "log.jsonl"
-ENVIRONMENT_VARIABLE = "MICROGPT_DATA_DIR"
 
 
 def last_model_path() -> Path:
-    """Where the model of the last training is kept: in the user's data folder, or in that of `MICROGPT_DATA_DIR`."""
-    given = os.environ.get(ENVIRONMENT_VARIABLE)
-    if given:
-        return Path(os.path.expanduser(given)) / "last.safetensors"
-    from platformdirs import user_data_path
-
-    return user_data_path("microgpt", appauthor=False) / "last.safetensors"
+    """Where the model of the last training is kept: in the user's data folder."""
+    return user_data_folder() / "last.safetensors"
 
 
 def keep_last_model(checkpoint: Checkpoint) -> None:

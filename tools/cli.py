@@ -25,6 +25,8 @@ __all__ = ["COMMANDS", "cli", "main"]
 COMMANDS = {
     "train": "Train a model and invent names with it.",
     "sample": "Invent names with a trained model.",
+    "eval": "Tell how well a trained model predicts a corpus, or given texts.",
+    "data": "List, describe and fetch corpora.",
     "compile": "Compile a model ahead of time and tell what each pass does.",
     "show": "Print generated code, or what a stage of the compiler makes.",
     "graph": "Draw a model as the compiler sees it.",
@@ -106,6 +108,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
     """One line for a person, and the exit code."""
     # Imported only now: most runs have no errors.
     from ..compiler.errors import CompileError
+    from ..data.catalog import FetchError
     from ..data.corpus import CorpusError
     from ..data.tokenizer import UnknownCharacterError
     from ..runtime.checkpoint import CheckpointError
@@ -125,7 +128,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
             return f"{message} (see `{command} --help`)", failures.USAGE
         case click.ClickException():
             return error.format_message(), failures.ENVIRONMENT
-        case CorpusError() | CheckpointError() | UnknownCharacterError() | SamplingError():
+        case CorpusError() | FetchError() | CheckpointError() | UnknownCharacterError() | SamplingError():
             return text, failures.BAD_INPUT
         case CompileError():
             return text, failures.COMPILE

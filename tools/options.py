@@ -26,6 +26,7 @@ __all__ = [
     "positive_number",
     "program_number",
     "seed_option",
+    "share",
     "temperature_option",
 ]
 
@@ -53,6 +54,14 @@ def fraction(text: str) -> float:
         raise click.BadParameter(f"{text!r} is not a number") from None
     if not 0.0 <= number < 1.0:
         raise click.BadParameter(f"{text} is not from 0 to less than 1")
+    return number
+
+
+def share(text: str) -> float:
+    """The type of an option: a number above 0, at most 1."""
+    number = positive_number(text)
+    if number > 1.0:
+        raise click.BadParameter(f"{text} is more than 1")
     return number
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 from ..data.tokenizer import Tokenizer
 from ..model.config import GPTConfig
 from ..runtime.backend import Backend
-from ..runtime.sampling import SamplingError, SamplingOptions, sample_document
+from ..runtime.sampling import Draw, Sample, SamplingError, SamplingOptions, sample_document
 from . import console
 
-__all__ = ["print_samples"]
+__all__ = ["print_samples", "sample_to_json"]
+
+# How many of the likeliest tokens a line of a trace shows.
+SHOWN = 5
 
 
 def print_samples(
@@ -23,8 +28,9 @@ def print_samples(
     rng: Random,
     options: SamplingOptions,
     prefix: str = "",
+    trace: bool = False,
 ) -> None:
-    """Draws `count` documents and prints each on a line.
+    """Draws `count` documents and prints each on a line; with `trace`, and how each of its tokens was chosen.
 
     Raises:
         SamplingError: if nothing can be drawn.
@@ -33,9 +39,50 @@ def print_samples(
     lines = console.Lines(sys.stdout)
     for number in range(1, count + 1):
         try:
-            text = sample_document(backend, config, tokenizer, parameters, rng, options, tokens).text
+            drawn = sample_document(backend, config, tokenizer, parameters, rng, options, tokens)
         except SamplingError:
             lines.flush()
             raise
-        lines.write(f"sample {number:2d}: {console.printable(text)}")
+        lines.write(f"sample {number:2d}: {console.printable(drawn.text)}")
+        if trace:
+            for line in _trace(drawn, tokenizer):
+                lines.write(line)
     lines.flush()
+
+
+def _trace(drawn: Sample, tokenizer: Tokenizer) -> Iterator[str]:
+    """A line for each token: its position, its probability, and the likeliest; in brackets what is not in the draw."""
+    for draw in drawn.draws:
+        chosen = f"{_name(tokenizer, draw.token)} {draw.probabilities[draw.token]:.4f}"
+        order = sorted(range(len(draw.weights)), key=lambda token: (-draw.probabilities[token], token))
+        yield f"  {draw.position:3d}  {chosen:<11} of {'  '.join(_shown(draw, tokenizer, t) for t in order[:SHOWN])}"
+
+
+def _shown(draw: Draw, tokenizer: Tokenizer, token: int) -> str:
+    text = f"{_name(tokenizer, token)} {draw.probabilities[token]:.4f}"
+    return text if draw.weights[token] else f"({text})"
+
+
+def _name(tokenizer: Tokenizer, token: int) -> str:
+    if token == tokenizer.bos:
+        return "end"
+    character = tokenizer.characters[token]
+    return character if character.isprintable() and not character.isspace() else ascii(character)
+
+
+def sample_to_json(drawn: Sample, tokenizer: Tokenizer, trace: bool) -> dict[str, Any]:
+    """A sample as plain data. The end of a document is the token ``null``."""
+    if not trace:
+        return {"text": drawn.text}
+    characters = [*tokenizer.characters, None]
+    draws = [
+        {
+            "position": draw.position,
+            "token": characters[draw.token],
+            "probability": draw.probabilities[draw.token],
+            "probabilities": draw.probabilities,
+            "in_draw": [weight > 0 for weight in draw.weights],
+        }
+        for draw in drawn.draws
+    ]
+    return {"text": drawn.text, "draws": draws}

@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import __version__
 from ..runtime.backend import Backend
+from ..runtime.evaluation import evaluate
 from ..runtime.runs import RunFolder, keep_last_model
 from ..runtime.step_log import StepLog
 from ..runtime.training import NotFiniteError, Step, Training
@@ -154,6 +155,19 @@ class Run:
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
             console.warn(f"the model could not be kept for `microgpt sample` ({place}{error.strerror})")
+
+    def evaluate(self) -> None:
+        """Tells the loss of what was held out."""
+        training = self.training
+        if not training.held_out:
+            return
+        with console.step_progress(len(training.held_out)) as progress:
+            what = self.backend, training.config, training.tokenizer, training.state.parameters, training.held_out
+            result = evaluate(*what, training.pack, progress)
+        console.say(
+            f"held out: {result.documents} documents, loss {result.document_loss:.4f}, "
+            f"{result.bits_per_character:.4f} bits per character"
+        )
 
     def _description(self) -> dict[str, Any]:
         training, corpus = self.training, self.training.corpus

@@ -1,0 +1,30 @@
+"""Finding the trained model that a command is about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..runtime.checkpoint import Checkpoint, load_checkpoint
+from ..runtime.runs import CHECKPOINT, CHECKPOINTS, last_model_path, newest_checkpoint
+from . import console
+from .failures import BAD_INPUT, CommandError
+
+__all__ = ["load_model"]
+
+
+def load_model(path: Path | None) -> Checkpoint:
+    """The model in a file, or the one furthest on in the folder of a run, or the last one trained here."""
+    if path is None:
+        path = last_model_path()
+        if not path.exists():
+            raise CommandError(
+                "no model has been trained here yet; run `microgpt train`, or name a checkpoint", BAD_INPUT
+            )
+    elif path.is_dir() and not (path / CHECKPOINT).is_file() and (path / CHECKPOINTS).is_dir():
+        # The run is still going on, or was killed.
+        found = newest_checkpoint(path, console.warn)
+        if found:
+            return found[1]
+    elif path.is_dir() and (path / CHECKPOINT).is_file():
+        path = path / CHECKPOINT
+    return load_checkpoint(path)
