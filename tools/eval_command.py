@@ -17,11 +17,12 @@ from . import console, options
 from .backends import BACKENDS, choose_backend
 from .failures import BAD_INPUT, CommandError
 from .models import load_model
+from .settings import ConfiguredCommand
 
 __all__ = ["eval"]
 
 
-@click.command("eval")
+@click.command("eval", cls=ConfiguredCommand)
 @click.argument("checkpoint", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--data",

@@ -16,11 +16,12 @@ from .backends import BACKENDS, choose_backend
 from .failures import BAD_INPUT, CommandError
 from .models import load_model
 from .sampling import print_samples, sample_to_json
+from .settings import ConfiguredCommand
 
 __all__ = ["sample"]
 
 
-@click.command()
+@click.command(cls=ConfiguredCommand)
 @click.argument("checkpoint", required=False, type=click.Path(path_type=Path))
 @click.option(
     "-n", "--number", type=options.POSITIVE, default=20, show_default=True, metavar="N", help="How many to invent."

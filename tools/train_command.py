@@ -18,6 +18,7 @@ from .backends import BACKENDS, choose_backend
 from .failures import BAD_INPUT, CommandError
 from .resume import Resumption, find_run, refuse_unfinished
 from .sampling import print_samples
+from .settings import ConfiguredCommand
 from .train_run import Run, open_outputs
 
 __all__ = ["train"]
@@ -25,7 +26,7 @@ __all__ = ["train"]
 SHAPE = ("n_layer", "n_embd", "n_head", "block_size")
 
 
-@click.command()
+@click.command(cls=ConfiguredCommand)
 @options.data_option
 @click.option("--steps", type=options.POSITIVE, default=1000, show_default=True, metavar="N", help="One document each.")
 @options.seed_option
@@ -77,6 +78,9 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, **sett
     then is saved. A run that is resumed has the options it began with; others
     are refused, for the result is to be that of an undisturbed run.
 
+    Options are taken from the command line, else from variables such as
+    MICROGPT_STEPS, else from the file microgpt.toml, else from the defaults.
+
     \b
     Examples:
       microgpt train
@@ -84,6 +88,7 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, **sett
       microgpt train --n-layer 2 --n-embd 32 --out runs/wide
       microgpt train --steps 20000 --out runs/long --save-every 500
       microgpt train --resume runs/long
+      microgpt train --print-config > microgpt.toml
       microgpt train --backend eager --steps 20    the slow, plain autograd
       microgpt train --log loss.jsonl | tail -20   nothing but the samples
     """
