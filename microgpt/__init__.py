@@ -8,6 +8,9 @@
     value_and_gradient = microgpt.compile(bowl, 0.0, 0.0)
     value, (dx, dy) = value_and_gradient(0.5, 2.0)
 
+    model = microgpt.train("names", steps=1000)
+    model.sample(20, prefix="mar")
+
 `compile` records the function once as a static graph, differentiates and optimises the graph, and runs generated code
 from then on. `Value` is the same arithmetic without compiling: an eager autograd, and the oracle that compiled
 programs equal bit for bit.
@@ -16,38 +19,48 @@ programs equal bit for bit.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .runtime.version import VERSION
+
 if TYPE_CHECKING:
+    from .api import Model, load, train
     from .compiler.errors import CompileError, TraceError
     from .compiler.functions import maximum, scope, select
     from .runtime.function import CompiledFunction, index
     from .runtime.function import compile_function as compile
     from .runtime.value import Value
 
-__version__ = "0.1.0"
+
+__version__ = VERSION
 
 __all__ = [
     "CompileError",
     "CompiledFunction",
+    "Model",
     "TraceError",
     "Value",
     "compile",
     "index",
+    "load",
     "maximum",
     "scope",
     "select",
+    "train",
 ]
 
 # Where each name of the public API lives. Looked up when first used, so that the command line starts fast.
 _HOMES = {
     "CompileError": "compiler.errors",
     "CompiledFunction": "runtime.function",
+    "Model": "api",
     "TraceError": "compiler.errors",
     "Value": "runtime.value",
     "compile": "runtime.function",
     "index": "runtime.function",
+    "load": "api",
     "maximum": "compiler.functions",
     "scope": "compiler.functions",
     "select": "compiler.functions",
+    "train": "api",
 }
 
 

@@ -19,6 +19,7 @@ from .backend import Backend, Document, State, split_document
 from .checkpoint import Checkpoint
 from .progress import Progress
 from .sampling import sample
+from .version import VERSION
 
 __all__ = ["NotFiniteError", "ResumeError", "Step", "Training", "copy_of", "is_finite", "sample", "windows"]
 
@@ -172,7 +173,7 @@ class Training:
         moments = list(progress.first_moment), list(progress.second_moment)
         self.state, self._before = State(list(checkpoint.parameters), *moments, checkpoint.step), None
 
-    def checkpoint(self, tool_version: str) -> Checkpoint:
+    def checkpoint(self) -> Checkpoint:
         """All of the run as it is now or, where an interrupt fell into a slice of steps, as it was before that."""
         state = copy_of(self._before or self.state)
         progress = Progress(
@@ -187,7 +188,7 @@ class Training:
             random_state=self.rng.getstate(),
         )
         return Checkpoint(
-            self.config, self.tokenizer, self.seed, state.step, state.parameters, tool_version, progress=progress
+            self.config, self.tokenizer, self.seed, state.step, state.parameters, VERSION, progress=progress
         )
 
 

@@ -156,9 +156,9 @@ def _want_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> 
 
 def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
-        from .. import __version__
+        from ..runtime.version import VERSION
 
-        click.echo(f"microgpt {__version__}")
+        click.echo(f"microgpt {VERSION}")
         ctx.exit()
 
 

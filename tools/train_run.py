@@ -11,12 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from ..runtime.backend import Backend
 from ..runtime.evaluation import evaluate
 from ..runtime.runs import RunFolder, keep_last_model
 from ..runtime.step_log import StepLog
 from ..runtime.training import NotFiniteError, Step, Training
+from ..runtime.version import VERSION
 from . import console
 from .failures import DIVERGED, ENVIRONMENT, CommandError, StoppedError
 from .signals import deferred_signals
@@ -88,7 +88,7 @@ class Run:
         except NotFiniteError as error:
             raise CommandError(self._diverged(error), DIVERGED) from None
         except KeyboardInterrupt as signal:
-            done = f"after {training.checkpoint(__version__).step} of {training.steps} steps"
+            done = f"after {training.checkpoint().step} of {training.steps} steps"
             raise StoppedError(f"{done}; the model is {self._save_early()}", signal) from None
         except OSError:
             self._save_early()
@@ -124,7 +124,7 @@ class Run:
         for log in self.logs:
             log.sync()
         try:
-            self.last_saved = self.folder.save_step(self.training.checkpoint(__version__), self.keep_count)
+            self.last_saved = self.folder.save_step(self.training.checkpoint(), self.keep_count)
         except OSError as error:
             # What was saved before is still there, and the disk may have room again by the next time.
             step = self.training.state.step
@@ -134,7 +134,7 @@ class Run:
         if not self.folder:
             return "not saved, for want of --out"
         try:
-            return f"saved as {self.folder.save(self.training.checkpoint(__version__))}"
+            return f"saved as {self.folder.save(self.training.checkpoint())}"
         except OSError as error:
             return f"not saved ({error.strerror})"
 
@@ -147,7 +147,7 @@ class Run:
 
     def keep(self) -> None:
         """Saves the trained model."""
-        checkpoint = self.training.checkpoint(__version__)
+        checkpoint = self.training.checkpoint()
         if self.folder:
             console.say(f"saved {self.folder.save(checkpoint)}")
         try:
@@ -178,7 +178,7 @@ class Run:
             "seed": training.seed,
             "data": {"name": corpus.name, "documents": len(corpus.documents), "sha256": corpus.sha256},
             "backend": self.backend.name,
-            "versions": {"microgpt": __version__, "python": platform.python_version(), "system": platform.platform()},
+            "versions": {"microgpt": VERSION, "python": platform.python_version(), "system": platform.platform()},
             "options": {name: str(value) if isinstance(value, Path) else value for name, value in self.options.items()},
         }
 

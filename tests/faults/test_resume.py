@@ -245,3 +245,44 @@ def test_divergence_leaves_the_last_good_checkpoint(tmp_path: Path):
     assert load_checkpoint("run/checkpoints/step-1.safetensors").step == 1
     text = (tmp_path / "run" / "log.jsonl").read_text()
     assert [json.loads(line, parse_constant=pytest.fail)["step"] for line in text.splitlines()] == [1]
+
+
+def test_c_and_python_go_on_with_each_other(tmp_path: Path):
+    """From one backend to the other and back, in slices of another length, through a file each time."""
+    toolchain = pytest.importorskip("microgpt.runtime.toolchain")
+    from microgpt.data.corpus import load_corpus
+    from microgpt.model.config import AdamConfig
+    from microgpt.runtime.backend import PythonBackend
+    from microgpt.runtime.c_backend import CBackend
+    from microgpt.runtime.cache import Cache
+    from microgpt.runtime.checkpoint import save_checkpoint
+    from microgpt.runtime.library import Library
+    from microgpt.runtime.training import Training, sample
+
+    shape = {"n_layer": 1, "n_embd": 4, "n_head": 2, "block_size": 4}
+    corpus, cache, optimizer = load_corpus("names"), Cache.open(), AdamConfig()
+    whole = Training(corpus, 42, 1000, optimizer, **shape)
+    python, c = PythonBackend(whole.config, optimizer, Library(cache, 1)), CBackend(whole.config, optimizer, cache)
+    try:
+        c.prepare([], 0)
+    except toolchain.ToolchainError as error:
+        pytest.skip(str(error))
+    expected = [step.loss for step in whole.run(python)]
+
+    losses: list[float] = []
+    for backend, end in ((c, 300), (python, 420), (c, 1000)):
+        part = Training(corpus, 42, 1000, optimizer, **shape)
+        if losses:
+            part.restore(load_checkpoint(tmp_path / "checkpoint"))
+        for step in part.run(backend, 60):
+            losses.append(step.loss)
+            if part.state.step == step.number == end:
+                break
+        save_checkpoint(tmp_path / "checkpoint", part.checkpoint())
+    assert losses == expected
+    assert part.checkpoint() == whole.checkpoint()
+    names = [
+        [sample(backend, run.config, run.tokenizer, run.state.parameters, run.rng, 0.5) for _ in range(5)]
+        for backend, run in ((c, part), (python, whole))
+    ]
+    assert names[0] == names[1]
