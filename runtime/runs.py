@@ -21,6 +21,7 @@ __all__ = [
     "CHECKPOINT",
     "CHECKPOINTS",
     "CONFIG",
+    "LOG",
     "FolderInUseError",
     "RunFolder",
     "keep_last_model",

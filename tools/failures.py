@@ -24,9 +24,9 @@ INTERRUPTED, CLOSED_PIPE, TERMINATED = 130, 141, 143  # as shells report SIGINT,
 # What --help shows. Scripts rely on the numbers: never give one another meaning.
 EXIT_CODES = {
     0: "all is well",
-    DIFFERENCE: "verify found a difference",
+    DIFFERENCE: "verify or compare found a difference",
     USAGE: "the command line is wrong",
-    BAD_INPUT: "bad input: a corpus, a checkpoint, a prefix",
+    BAD_INPUT: "bad input: a corpus, a checkpoint, a configuration, a prefix",
     COMPILE: "the model cannot be compiled",
     ENVIRONMENT: "the system lacks something: a program, space, a permission",
     DIVERGED: "training came to a number that is not finite",

@@ -1,6 +1,5 @@
 """The library: the same results as the command line, and the examples."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -84,8 +83,6 @@ SLOW = {"train_names"}  # compiles programs for every length
     ],
 )
 def test_examples(path: Path, tmp_path: Path):
-    result = subprocess.run(
-        [sys.executable, path], check=False, cwd=tmp_path, env=os.environ, capture_output=True, text=True
-    )
+    result = subprocess.run([sys.executable, path], check=False, cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert result.stdout
