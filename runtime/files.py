@@ -24,7 +24,9 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
             # Without it, a power cut can leave the new name on content that never reached the disk.
             os.fsync(file.fileno())
         os.replace(beside, path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path), None  # not the one beside it, and never nothing
         with contextlib.suppress(OSError):
             beside.unlink()
         raise

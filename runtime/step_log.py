@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from .training import Step
@@ -35,8 +36,14 @@ class StepLog:
     def __enter__(self) -> StepLog:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            with self._named():
+                self._file.close()
+        except OSError:
+            # After an error, what could not be written is no news, and must not hide that error.
+            if kind is None:
+                raise
 
     def begin(self, step: int = 0) -> None:
         """Drops the lines after `step`, and what is not a line of a log."""
@@ -52,15 +59,26 @@ class StepLog:
 
     def flush(self) -> None:
         """Hands what was written to the system."""
-        self._file.flush()
+        with self._named():
+            self._file.flush()
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Lets errors say which file they are about."""
+        try:
+            yield
+        except OSError as error:
+            error.filename = str(self._path)
+            raise
 
     def write(self, step: Step) -> None:
         """Adds the line of a step."""
         line = {"step": step.number, "loss": step.loss, "lr": step.learning_rate, "length": step.length}
-        self._file.write(json.dumps(line, allow_nan=False) + "\n")
+        with self._named():
+            self._file.write(json.dumps(line, allow_nan=False) + "\n")
         now = time.monotonic()
         if now - self._flushed > PATIENCE:
-            self._file.flush()
+            self.flush()
             self._flushed = now
 
 

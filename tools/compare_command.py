@@ -12,7 +12,7 @@ import click
 
 from ..runtime.checkpoint import Checkpoint
 from ..runtime.runs import CONFIG, LOG, newest_checkpoint
-from . import console
+from . import console, options
 from .failures import BAD_INPUT, DIFFERENCE, CommandError
 
 __all__ = ["compare"]
@@ -39,8 +39,8 @@ class _Recorded:
 
 
 @click.command()
-@click.argument("a", type=click.Path(path_type=Path))
-@click.argument("b", type=click.Path(path_type=Path))
+@click.argument("a", type=options.PATH)
+@click.argument("b", type=options.PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def compare(context: click.Context, /, a: Path, b: Path, as_json: bool) -> None:

@@ -20,8 +20,9 @@ __all__ = ["data"]
 SHOWN = 64
 
 
-@click.group("data")
-def data() -> None:
+@click.group("data", invoke_without_command=True)
+@click.pass_context
+def data(context: click.Context, /) -> None:
     """List, describe and fetch corpora.
 
     A corpus is any text file in UTF-8, one document a line. Some have names:
@@ -36,6 +37,8 @@ def data() -> None:
       microgpt data fetch makemore
       microgpt train --data makemore
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @data.command("list")

@@ -23,7 +23,7 @@ __all__ = ["eval"]
 
 
 @click.command("eval", cls=ConfiguredCommand)
-@click.argument("checkpoint", required=False, type=click.Path(path_type=Path))
+@click.argument("checkpoint", required=False, type=options.PATH)
 @click.option(
     "--data",
     metavar="FILE|NAME|-",

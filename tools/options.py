@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from ..model.config import GPTConfig
 
 __all__ = [
+    "PATH",
     "POSITIVE",
     "backend_option",
     "check_shape",
@@ -33,6 +35,18 @@ __all__ = [
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 POSITIVE = click.IntRange(min=1)
+
+
+class _Path(click.Path):
+    """A path. A zero byte, which a configuration may hold though no command line can, is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if "\0" in str(value):
+            self.fail("a path has no zero bytes", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _Path(path_type=Path)
 
 
 def positive_number(text: str) -> float:

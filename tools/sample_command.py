@@ -22,7 +22,7 @@ __all__ = ["sample"]
 
 
 @click.command(cls=ConfiguredCommand)
-@click.argument("checkpoint", required=False, type=click.Path(path_type=Path))
+@click.argument("checkpoint", required=False, type=options.PATH)
 @click.option(
     "-n", "--number", type=options.POSITIVE, default=20, show_default=True, metavar="N", help="How many to invent."
 )

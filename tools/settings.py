@@ -130,6 +130,8 @@ def _toml(value: object) -> str:
 def _read(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
     """Makes the values of the file the defaults of the options."""
     path = Path(value or FILE)
+    if "\0" in str(path):
+        raise click.BadParameter("a path has no zero bytes", ctx, parameter)
     if value is None and not path.is_file():
         return
     ctx.meta[_SOURCE] = str(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import click
@@ -52,8 +51,8 @@ SHAPE = ("n_layer", "n_embd", "n_head", "block_size")
     "--samples", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="To invent at the end."
 )
 @options.temperature_option
-@click.option("--log", type=click.Path(path_type=Path), metavar="FILE", help="Write a JSON line for each step.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write checkpoint, log and configuration.")
+@click.option("--log", type=options.PATH, metavar="FILE", help="Write a JSON line for each step.")
+@click.option("--out", type=options.PATH, metavar="DIR", help="Write checkpoint, log and configuration.")
 @click.option(
     "--save-every", type=options.POSITIVE, metavar="N", help="Also write a checkpoint to --out after every N steps."
 )

@@ -90,9 +90,16 @@ class Run:
         except KeyboardInterrupt as signal:
             done = f"after {training.checkpoint().step} of {training.steps} steps"
             raise StoppedError(f"{done}; the model is {self._save_early()}", signal) from None
-        except OSError:
+        except BrokenPipeError:
             self._save_early()
             raise
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            done = f"{training.checkpoint().step} of {training.steps} steps"
+            raise CommandError(
+                f"{place}{error.strerror}; training stopped after {done}, and the model is {self._save_early()}",
+                ENVIRONMENT,
+            ) from None
         seconds, count = time.monotonic() - start, training.steps - first
         if count:
             steps = f"{count} step{'s' * (count != 1)}"
@@ -136,7 +143,8 @@ class Run:
         try:
             return f"saved as {self.folder.save(self.training.checkpoint())}"
         except OSError as error:
-            return f"not saved ({error.strerror})"
+            kept = f"; the last checkpoint is {self.last_saved}" if self.last_saved else ""
+            return f"not saved ({error.strerror}){kept}"
 
     def _diverged(self, error: NotFiniteError) -> str:
         from ..runtime.divergence import find_cause

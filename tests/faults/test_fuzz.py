@@ -1,0 +1,152 @@
+"""Broken inputs of every kind, made at random: each is used or refused in one line, without a traceback."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from microgpt.data.corpus import Corpus, CorpusError, load_corpus
+from microgpt.model.config import AdamConfig
+from microgpt.runtime.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from microgpt.runtime.training import Training
+from microgpt.tools.cli import cli
+
+Tries = Callable[[str], "list[random.Random]"]
+
+
+@pytest.fixture
+def tries(request: pytest.FixtureRequest) -> Tries:
+    """Random streams, one for each try."""
+    count = request.config.getoption("--fuzz")
+    return lambda kind: [random.Random(f"{kind} {number}") for number in range(count)]
+
+
+# What stands for something in the formats that are read.
+PIECES = (b'"', b"[", b"]", b"{", b"\\", b"-", b"9" * 30, b"null", b"1e999", b"\0")
+
+
+def check_message(error: Exception) -> None:
+    assert "\n" not in str(error)
+
+
+def mutated(content: bytes, rng: random.Random) -> bytes:
+    changed = bytearray(content)
+    for _ in range(rng.choice((1, 1, 2, 5))):
+        place = rng.randrange(len(changed) + 1)
+        match rng.randrange(6):
+            case 0:
+                changed[place : place + 1] = bytes([rng.randrange(256)])
+            case 1:
+                del changed[place : place + rng.randrange(1, 20)]
+            case 2:
+                changed[place:place] = rng.randbytes(rng.randrange(1, 20))
+            case 3:
+                changed[place : place + 1] = rng.choice(
+                    (b'"', b"[", b"]", b"{", b"\\", b"-", b"9" * 30, b"null", b"1e999")
+                )
+            case 4:
+                other = rng.randrange(len(changed) + 1)
+                changed[place : place + 8] = changed[other : other + rng.randrange(12)]
+            case 5:
+                del changed[place:]
+    return bytes(changed)
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    corpus = Corpus("small", ("ab", "ba"), "")
+    training = Training(corpus, 1, 9, AdamConfig(), n_layer=1, n_embd=2, n_head=1, block_size=2)
+    save_checkpoint(tmp_path / "checkpoint", training.checkpoint())
+    return tmp_path / "checkpoint"
+
+
+def test_checkpoints(checkpoint: Path, tries: Tries):
+    content, sound = checkpoint.read_bytes(), load_checkpoint(checkpoint)
+    size = int.from_bytes(content[:8], "little")
+    for rng in tries("checkpoint"):
+        if rng.random() < 0.5:  # in the header, where more can be said wrongly
+            broken = content[:8] + mutated(content[8 : 8 + size], rng) + content[8 + size :]
+            broken = (len(broken) - len(content) + size).to_bytes(8, "little", signed=True) + broken[8:]
+        else:
+            broken = mutated(content, rng)
+        checkpoint.write_bytes(broken)
+        try:
+            assert load_checkpoint(checkpoint) == sound
+        except CheckpointError as error:
+            check_message(error)
+
+
+def test_checkpoints_that_lie(checkpoint: Path, tries: Tries):
+    """Metadata that is nonsense under a digest that is right."""
+    import json
+
+    from microgpt.runtime import checkpoint as module
+
+    content = checkpoint.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header, numbers = json.loads(content[8 : 8 + size]), content[8 + size :]
+    for rng in tries("lie"):
+        metadata = {name: text for name, text in header["__metadata__"].items() if name != "sha256"}
+        name = rng.choice(["config", "tokenizer", "seed", "step", "run", "random_state"])
+        metadata[name] = mutated(metadata[name].encode(), rng).decode("utf-8", "replace")
+        metadata["sha256"] = module._digest(metadata, numbers)
+        text = json.dumps({**header, "__metadata__": metadata}).encode()
+        checkpoint.write_bytes(len(text).to_bytes(8, "little") + text + numbers)
+        try:
+            loaded = load_checkpoint(checkpoint)
+        except CheckpointError as error:
+            check_message(error)
+            continue
+        random.Random().setstate(loaded.progress.random_state)
+        assert loaded.step <= loaded.progress.steps
+
+
+def test_corpora(tmp_path: Path, tries: Tries):
+    path = tmp_path / "corpus.txt"
+    text = "anna\nÜnï\r\n日本語\n\n \t\n\u2028x\u0085y\n".encode()
+    for rng in tries("corpus"):
+        path.write_bytes(mutated(text, rng) if rng.random() < 0.8 else rng.randbytes(rng.randrange(40)))
+        try:
+            corpus = load_corpus(path)
+            pack, fraction = rng.random() < 0.5, rng.choice((0.0, 0.3))
+            training = Training(corpus, 1, 5, AdamConfig(), fraction, pack, n_layer=1, n_embd=2, n_head=1, block_size=2)
+            assert all(1 <= len(training.document(step)[0]) <= 2 for step in range(5))
+        except CorpusError as error:
+            check_message(error)
+
+
+def test_command_lines(tmp_path: Path, tries: Tries, monkeypatch: pytest.MonkeyPatch, checkpoint: Path):
+    """Nothing is carried out: what is tried is how a command line is read."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MICROGPT_DATA_DIR", str(tmp_path / "data"))
+    Path("corpus.txt").write_text("ab\nba\n")
+    options = ["--steps", "--seed", "--n-embd", "--n-head", "--block-size", "--learning-rate", "--samples", "--data"]
+    options += ["--out", "--log", "--resume", "--save-every", "--keep", "--eval-fraction", "--pack", "--overwrite"]
+    options += ["--config", "--top-k", "--top-p", "--temperature", "--prefix", "--trace", "--json", "--text", "-n"]
+    values = ["0", "1", "-1", "2", "1e999", "nan", "", " ", "x", "\0", "ü", "corpus.txt", "checkpoint", ".", "9" * 5000]
+    runner = CliRunner()
+    for rng in tries("command line"):
+        command = [rng.choice(("train", "sample", "eval", "compare", "data"))]
+        for _ in range(rng.randrange(6)):
+            command.append(rng.choice(options))
+            command += rng.sample(values, rng.choice((0, 1, 1, 1, 2)))
+        if command[0] in ("train", "sample", "eval"):
+            command.insert(1, "--print-config")
+        result = runner.invoke(cli, command)
+        assert result.exit_code in (0, 1, 2, 3, 5), (command, result.output)
+        if result.exit_code > 1:
+            lines = [line for line in result.stderr.splitlines() if "warning" not in line]
+            assert len(lines) == 1, (command, result.stderr)
+
+
+def test_configurations(tmp_path: Path, tries: Tries, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    text = b'steps = 3\nlearning-rate = 1e-3\n[train]\nn_embd = 4\ndata = "names"\npack = true\n[sample]\nnumber = 2\n'
+    runner = CliRunner()
+    for rng in tries("configuration"):
+        Path("microgpt.toml").write_bytes(mutated(text, rng))
+        result = runner.invoke(cli, ["train", "--print-config"])
+        assert result.exit_code in (0, 2, 3), result.output
+        assert result.stderr.count("\n") == (result.exit_code != 0), result.stderr
