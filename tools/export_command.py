@@ -25,7 +25,7 @@ __all__ = ["export"]
 @options.data_option
 @options.model_options
 def export(folder: Path, checkpoint: Path | None, data: str, **shape: int) -> None:
-    """Write a model as a C library.
+    """Write a model as a C library that stands alone.
 
     DIR gets microgpt.c and microgpt.h, main.c (an example that trains and
     samples) and a Makefile; with --checkpoint, also the weights. What it
@@ -33,7 +33,8 @@ def export(folder: Path, checkpoint: Path | None, data: str, **shape: int) -> No
 
     \b
     Examples:
-      microgpt export c-model && make -C c-model
+      microgpt export c-model
+      make -C c-model
       microgpt export c-model --checkpoint runs/wide
     """
     from ..data.corpus import load_corpus
