@@ -150,7 +150,7 @@ class _Writer:
         self.line("for (lane = start; lane < whole; lane += 8) {")
         inner, flag = self._expression(power[1], 8, "lane", 0, None)
         assert flag
-        self.line("    n8 unsure;")
+        self.line("    f8 unsure;")
         self.line(f"    v8 x = {inner};")
         self.line("    store8(base + lane - start, x);")
         self.line(f"    store8(power + lane - start, {function}8(x, &unsure));")
