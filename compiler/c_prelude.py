@@ -60,7 +60,7 @@ INLINE v{w} square{w}(v{w} x, f{w} *unsure)
     *unsure = unsure{w}(r, 0.5 * unit - error, unit, error, x);
     return r;
 }}
-/* Likewise pow(x, 0.5). With r = sqrt(x) rounded, the exact root is r + (x - r*r) / (2*r), up to 2^-53 units. */
+/* Likewise pow(x, 0.5). With r = sqrt(x), the exact root is r + (x - r*r) / (2*r), up to 2^-53 units. */
 INLINE v{w} root{w}(v{w} x, f{w} *unsure)
 {{
     v{w} r = square_root{w}(x), error = magnitude{w}(fused{w}(-r, r, x)), unit = binade{w}(r) * 0x1p-52;
@@ -123,7 +123,7 @@ INLINE int note{w}(long long *noted, int count, long long lane, f{w} flag)
 }}
 INLINE int is_set{w}(f{w} flag, int i) {{ return flag[i] != 0; }}
 /* Where pow() might give something else than r: `distance` is how far the exact power lies from a rounding boundary,
-   `error` how far from r. Next to a power of two the units on both sides differ, so there only exact results are sure. */
+   `error` how far from r. Next to a power of two the units on both sides differ: there only exact results are sure. */
 INLINE f{w} unsure{w}(v{w} r, v{w} distance, v{w} unit, v{w} error, v{w} x)
 {{
     n{w} near = (r >= 0x1p-46) & (r <= 0x1p46), usual = (r >= 0x1p-270) & (r <= 0x1p270);
