@@ -52,8 +52,8 @@ INLINE v{w} magnitude{w}(v{w} x) {{ return (v{w})((n{w})x & 0x7fffffffffffffffLL
 {special}/* Whether a power of two stands in x, or nothing. */
 INLINE n{w} lone_bit{w}(v{w} x) {{ return ((n{w})x & 0xfffffffffffffLL) == 0; }}
 INLINE v{w} binade{w}(v{w} x) {{ return (v{w})((n{w})x & 0x7ff0000000000000LL); }}
-{flags}/* Guesses pow(x, 2), and tells the lanes in which pow() might give another number. The product's rounding error is
-   exact by one fused operation; only near half a unit does pow() have a say. */
+{flags}/* Guesses pow(x, 2), and tells the lanes in which pow() might give another number. The product's rounding error
+   is exact by one fused operation; only near half a unit does pow() have a say. */
 INLINE v{w} square{w}(v{w} x, f{w} *unsure)
 {{
     v{w} r = x * x, error = magnitude{w}(fused{w}(x, x, -r)), unit = binade{w}(r) * 0x1p-52;
@@ -211,7 +211,7 @@ PRELUDE = (
     + "".join(
         _WIDTH.format(
             flags=(_FLAGS_8 if width == 8 else _FLAGS).format(w=width),
-        special=(_SPECIAL_8 if width == 8 else _SPECIAL).format(w=width),
+            special=(_SPECIAL_8 if width == 8 else _SPECIAL).format(w=width),
             w=width,
             bytes=8 * width,
             xs=", ".join(["x"] * width),
