@@ -50,6 +50,9 @@ class _Writer:
         self.indent = 1
         # A power that is computed ahead, for a block of lanes at a time.
         self.staged: Recipe | None = None
+        # Slots whose addresses are in pointers of their own, and where each vector of the block begins.
+        self.walkers: tuple[int, ...] = ()
+        self.offsets: list[int] = []
         self.vector = vector_loop(self.nest)
         if self.vector is not None and self._parameter(self.width + self.vector):
             self.vector = None
@@ -150,7 +153,7 @@ class _Writer:
         self.line("for (lane = start; lane < whole; lane += 8) {")
         inner, flag = self._expression(power[1], 8, "lane", 0, None)
         assert flag
-        self.line("    n8 unsure;")
+        self.line("    f8 unsure;")
         self.line(f"    v8 x = {inner};")
         self.line("    store8(base + lane - start, x);")
         self.line(f"    store8(power + lane - start, {function}8(x, &unsure));")
@@ -176,7 +179,7 @@ class _Writer:
         """Computes neighbouring lanes, in vectors of these widths, from `lane` on."""
         self.line("{")
         self.indent += 1
-        offsets = [sum(widths[:number]) for number in range(len(widths))]
+        offsets = self.offsets = [sum(widths[:number]) for number in range(len(widths))]
         fold = find_fold(self.nest.recipe)
         if fold is not None:
             self._fold(fold, widths, offsets, lane)
@@ -229,6 +232,7 @@ class _Writer:
             if single:
                 self._terms(op, terms, run, widths, offsets, lane, "0", begins=False)
             else:
+                self._walkers(terms, run, int(first), lane)
                 if constant and self.vector is not None and self.nest.base[count_slot] <= 16:
                     self.line("UNROLL")
                 self.line(
@@ -236,9 +240,21 @@ class _Writer:
                 )
                 self.indent += 1
                 self._terms(op, terms, run, widths, offsets, lane, "k", begins=False)
+                for slot in self.walkers:
+                    step = self.nest.steps[run][slot]
+                    self.line(f"w{slot} += {step};" if step > 0 else f"w{slot} -= {-step};")
                 self.indent -= 1
                 self.line("}")
+                self.walkers = ()
             first = False
+
+    def _walkers(self, terms: Sequence[Recipe], run: int, first: int, lane: str) -> None:
+        """Pointers that walk along with a fold: the pass of the C compiler that finds them is off (see `toolchain`)."""
+        slots = dict.fromkeys(slot for term in terms for slot in loads(term))
+        self.walkers = tuple(slot for slot in slots if self.nest.steps[run][slot])
+        for slot in self.walkers:
+            start = self._address(slot, lane, self._lane_stride(slot), (run, str(first)) if first else None)
+            self.line(f"const double *w{slot} = m + {start};")
 
     def _terms(
         self,
@@ -275,6 +291,13 @@ class _Writer:
             if recipe[1] in self.hoisted:
                 return f"c{recipe[1]}", False
             step = self._lane_stride(recipe[1])
+            if recipe[1] in self.walkers:
+                offset = self.offsets[number] * step
+                return (
+                    (f"load{width}(w{recipe[1]} + {offset})", True)
+                    if width > 1 and step
+                    else (f"w{recipe[1]}[{offset}]", False)
+                )
             address = self._address(recipe[1], lane, step, run)
             return (f"load{width}(m + {address})", True) if width > 1 and step else (f"m[{address}]", False)
         if kind == "const":

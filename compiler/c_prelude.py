@@ -52,27 +52,19 @@ INLINE v{w} magnitude{w}(v{w} x) {{ return (v{w})((n{w})x & 0x7fffffffffffffffLL
 {special}/* Whether a power of two stands in x, or nothing. */
 INLINE n{w} lone_bit{w}(v{w} x) {{ return ((n{w})x & 0xfffffffffffffLL) == 0; }}
 INLINE v{w} binade{w}(v{w} x) {{ return (v{w})((n{w})x & 0x7ff0000000000000LL); }}
-/* Where r is certainly what pow() gives: `distance` is how far the exact power lies from a rounding boundary. Next to a
-   power of two the units on both sides differ, so there only exact results are sure. */
-INLINE n{w} sure{w}(v{w} r, v{w} distance, v{w} unit, n{w} exact, n{w} zero)
-{{
-    n{w} near = (r >= 0x1p-46) & (r <= 0x1p46), usual = (r >= 0x1p-270) & (r <= 0x1p270);
-    v{w} margin = (v{w})((near & (n{w})all{w}(MARGIN_NEAR)) | (~near & (n{w})all{w}(MARGIN)));
-    return (usual & ((distance >= margin * unit) & ~lone_bit{w}(r))) | (exact & (usual | zero));
-}}
-/* Guesses pow(x, 2), and tells the lanes in which pow() might give another number. The product's rounding error is
-   exact by one fused operation; only near half a unit does pow() have a say. */
-INLINE v{w} square{w}(v{w} x, n{w} *unsure)
+{flags}/* Guesses pow(x, 2), and tells the lanes in which pow() might give another number. The product's rounding error
+   is exact by one fused operation; only near half a unit does pow() have a say. */
+INLINE v{w} square{w}(v{w} x, f{w} *unsure)
 {{
     v{w} r = x * x, error = magnitude{w}(fused{w}(x, x, -r)), unit = binade{w}(r) * 0x1p-52;
-    *unsure = ~sure{w}(r, magnitude{w}(error - 0.5 * unit), unit, error == 0.0, x == 0.0);
+    *unsure = unsure{w}(r, 0.5 * unit - error, unit, error, x);
     return r;
 }}
-/* Likewise pow(x, 0.5). With r = sqrt(x) rounded, the exact root is r + (x - r*r) / (2*r), up to 2^-53 units. */
-INLINE v{w} root{w}(v{w} x, n{w} *unsure)
+/* Likewise pow(x, 0.5). With r = sqrt(x), the exact root is r + (x - r*r) / (2*r), up to 2^-53 units. */
+INLINE v{w} root{w}(v{w} x, f{w} *unsure)
 {{
     v{w} r = square_root{w}(x), error = magnitude{w}(fused{w}(-r, r, x)), unit = binade{w}(r) * 0x1p-52;
-    *unsure = ~sure{w}(r, magnitude{w}(error - r * unit), 2.0 * r * unit, error == 0.0, x == 0.0);
+    *unsure = unsure{w}(r, r * unit - error, 2.0 * r * unit, error, x);
     return r;
 }}
 /* x / y by the reciprocal of y, corrected twice (Markstein, 1990); only where nothing can overflow or lose bits. */
@@ -100,12 +92,6 @@ INLINE int any{w}(n{w} flag)
     for (int i = 0; i < {w}; i++) r |= flag[i];
     return r != 0;
 }}
-/* Appends the lanes where the flag is set, counted from `lane`. The list must have room for all. */
-INLINE int note{w}(long long *noted, int count, long long lane, n{w} flag)
-{{
-    for (int i = 0; i < {w}; i++) {{ noted[count] = lane + i; count += flag[i] != 0; }}
-    return count;
-}}
 INLINE v{w} square_root{w}(v{w} x)
 {{
     v{w} r;
@@ -121,13 +107,61 @@ _SPECIAL_8 = (
 INLINE v8 fused8(v8 a, v8 b, v8 c) {{ return (v8)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }}
 INLINE int any8(n8 flag) {{ return _mm512_movepi64_mask((__m512i)flag) != 0; }}
 INLINE v8 square_root8(v8 x) {{ return (v8)_mm512_sqrt_pd((__m512d)x); }}
-#define note8(noted, count, lane, flag) \\
-    (_mm512_storeu_si512(noted + count, _mm512_maskz_compress_epi64(_mm512_movepi64_mask((__m512i)(flag)), \\
-        (__m512i)(lane + (n8){{0, 1, 2, 3, 4, 5, 6, 7}}))), \\
-     count + __builtin_popcount(_mm512_movepi64_mask((__m512i)(flag))))
 #else
 """
     + _SPECIAL
+    + "#endif\n"
+)
+
+_FLAGS = """\
+typedef n{w} f{w};
+/* Appends the lanes where the flag is set, counted from `lane`. The list must have room for all. */
+INLINE int note{w}(long long *noted, int count, long long lane, f{w} flag)
+{{
+    for (int i = 0; i < {w}; i++) {{ noted[count] = lane + i; count += flag[i] != 0; }}
+    return count;
+}}
+INLINE int is_set{w}(f{w} flag, int i) {{ return flag[i] != 0; }}
+/* Where pow() might give something else than r: `distance` is how far the exact power lies from a rounding boundary,
+   `error` how far from r. Next to a power of two the units on both sides differ: there only exact results are sure. */
+INLINE f{w} unsure{w}(v{w} r, v{w} distance, v{w} unit, v{w} error, v{w} x)
+{{
+    n{w} near = (r >= 0x1p-46) & (r <= 0x1p46), usual = (r >= 0x1p-270) & (r <= 0x1p270);
+    v{w} margin = (v{w})((near & (n{w})all{w}(MARGIN_NEAR)) | (~near & (n{w})all{w}(MARGIN)));
+    n{w} sure = usual & (distance >= margin * unit) & ~lone_bit{w}(r);
+    return ~(sure | ((error == 0.0) & (usual | (x == 0.0))));
+}}
+"""
+
+# The same with AVX-512's masks.
+_FLAGS_8 = (
+    """\
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+typedef __mmask8 f8;
+INLINE int note8(long long *noted, int count, long long lane, f8 flag)
+{{
+    n8 lanes = lane + (n8){{0, 1, 2, 3, 4, 5, 6, 7}};
+    _mm512_storeu_si512(noted + count, _mm512_maskz_compress_epi64(flag, (__m512i)lanes));
+    return count + __builtin_popcount(flag);
+}}
+INLINE int is_set8(f8 flag, int i) {{ return flag >> i & 1; }}
+INLINE f8 at_least8(f8 flag, v8 a, v8 b)
+{{
+    return _mm512_mask_cmp_pd_mask(flag, (__m512d)a, (__m512d)b, _CMP_GE_OQ);
+}}
+INLINE f8 is_zero8(v8 x) {{ return _mm512_cmp_pd_mask((__m512d)x, _mm512_setzero_pd(), _CMP_EQ_OQ); }}
+INLINE f8 unsure8(v8 r, v8 distance, v8 unit, v8 error, v8 x)
+{{
+    f8 usual = at_least8(at_least8(0xff, r, all8(0x1p-270)), all8(0x1p270), r);
+    f8 near = at_least8(at_least8(0xff, r, all8(0x1p-46)), all8(0x1p46), r);
+    v8 margin = (v8)_mm512_mask_blend_pd(near, (__m512d)all8(MARGIN), (__m512d)all8(MARGIN_NEAR));
+    f8 sure = at_least8(usual, distance, margin * unit);
+    sure &= _mm512_test_epi64_mask((__m512i)r, _mm512_set1_epi64(0xfffffffffffffLL));
+    return (f8)~(sure | (is_zero8(error) & (usual | is_zero8(x))));
+}}
+#else
+"""
+    + _FLAGS
     + "#endif\n"
 )
 
@@ -176,6 +210,7 @@ PRELUDE = (
     _HEAD
     + "".join(
         _WIDTH.format(
+            flags=(_FLAGS_8 if width == 8 else _FLAGS).format(w=width),
             special=(_SPECIAL_8 if width == 8 else _SPECIAL).format(w=width),
             w=width,
             bytes=8 * width,

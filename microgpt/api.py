@@ -22,7 +22,7 @@ from .runtime.backend import Backend
 from .runtime.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from .runtime.evaluation import Evaluation, evaluate
 from .runtime.runs import CHECKPOINT, RunFolder, newest_checkpoint
-from .runtime.sampling import SamplingOptions, sample_document
+from .runtime.sampling import SamplingOptions, sample_texts
 from .runtime.step_log import StepLog
 from .runtime.training import Step, Training
 from .tools import console
@@ -109,8 +109,7 @@ class Model:
         options = SamplingOptions(temperature, top_k, top_p, min_length, greedy)
         rng = self._rng if seed is None else Random(seed)
         self._backend.prepare([], config.block_size, lambda done, total: None)
-        what = self._backend, config, tokenizer, self.parameters, rng, options, tokens
-        return [sample_document(*what).text for _ in range(count)]
+        return list(sample_texts(self._backend, config, tokenizer, self.parameters, rng, options, count, tokens))
 
     def evaluate(self, documents: Iterable[str], *, pack: bool = False) -> Evaluation:
         """How well the model predicts documents: loss, bits per character, perplexity.

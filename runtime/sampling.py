@@ -6,7 +6,7 @@ and every token possible. The other options take tokens out of the draw; whateve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -14,7 +14,22 @@ from ..data.tokenizer import Tokenizer
 from ..model.config import GPTConfig
 from .backend import Backend
 
-__all__ = ["Draw", "Sample", "SamplingError", "SamplingOptions", "sample", "sample_document", "weights_of"]
+__all__ = [
+    "Draw",
+    "Sample",
+    "SamplingError",
+    "SamplingOptions",
+    "sample",
+    "sample_document",
+    "sample_texts",
+    "weights_of",
+]
+
+
+NOT_FINITE = (
+    "the model's probabilities are not finite numbers; train with a lower --learning-rate, or use a higher "
+    "--temperature"
+)
 
 
 class SamplingError(ValueError):
@@ -115,6 +130,33 @@ def sample_document(
     return Sample(tokenizer.decode(tokens), draws)
 
 
+def sample_texts(
+    backend: Backend,
+    config: GPTConfig,
+    tokenizer: Tokenizer,
+    parameters: list[float],
+    rng: Random,
+    options: SamplingOptions,
+    count: int,
+    prefix: Sequence[int] = (),
+) -> Iterator[str]:
+    """Draws `count` documents: what `sample_document` draws, many at a time where the backend can.
+
+    Raises:
+        SamplingError: if the model's probabilities are no numbers, or no token is left to be drawn.
+    """
+    many = getattr(backend, "sample_many", None)
+    if many is not None and not prefix and options == SamplingOptions(options.temperature):
+        try:
+            drawn = many(parameters, rng, options.temperature, tokenizer.bos, count)
+        except ValueError as error:
+            raise SamplingError(NOT_FINITE) from error
+        yield from map(tokenizer.decode, drawn)
+        return
+    for _ in range(count):
+        yield sample_document(backend, config, tokenizer, parameters, rng, options, prefix).text
+
+
 def weights_of(probabilities: Sequence[float], options: SamplingOptions, barred: int | None = None) -> list[float]:
     """The probabilities, with 0 for each token that takes no part in the draw."""
     weights = list(probabilities)
@@ -147,7 +189,4 @@ def _choose(weights: list[float], rng: Random, greedy: bool) -> int:
         pass
     if sum(weights) == 0.0:
         raise SamplingError("every token that may be drawn has probability 0; allow more with other options")
-    raise SamplingError(
-        "the model's probabilities are not finite numbers; train with a lower --learning-rate, or use a higher "
-        "--temperature"
-    )
+    raise SamplingError(NOT_FINITE)

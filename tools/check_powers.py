@@ -48,17 +48,17 @@ findings check_square(long long rounds, unsigned long long seed, int spread)
     state = seed;
     for (long long i = 0; i < rounds; i++) {
         v8 x;
-        n8 unsure;
+        f8 unsure;
         for (int k = 0; k < 8; k++) x[k] = number(spread);
         v8 r = square8(x, &unsure);
         v8 error = magnitude8(fused8(x, x, -r)), unit = binade8(r) * 0x1p-52;
         v8 distance = magnitude8(error - 0.5 * unit) / unit;
         for (int k = 0; k < 8; k++) {
-            f.unsure += unsure[k] != 0;
-            if (!unsure[k] && distance[k] > 0.05) continue;
+            f.unsure += is_set8(unsure, k);
+            if (!is_set8(unsure, k) && distance[k] > 0.05) continue;
             f.near++;
             if (pow(x[k], 2.0) == r[k]) continue;
-            f.wrong += unsure[k] == 0;
+            f.wrong += !is_set8(unsure, k);
             if (distance[k] > f.farthest) f.farthest = distance[k];
         }
     }
@@ -71,17 +71,17 @@ findings check_root(long long rounds, unsigned long long seed, int spread)
     state = seed;
     for (long long i = 0; i < rounds; i++) {
         v8 x;
-        n8 unsure;
+        f8 unsure;
         for (int k = 0; k < 8; k++) x[k] = fabs(number(spread));
         v8 r = root8(x, &unsure);
         v8 error = magnitude8(fused8(-r, r, x)), unit = binade8(r) * 0x1p-52;
         v8 distance = magnitude8(error - r * unit) / (2.0 * r * unit);
         for (int k = 0; k < 8; k++) {
-            f.unsure += unsure[k] != 0;
-            if (!unsure[k] && distance[k] > 0.05) continue;
+            f.unsure += is_set8(unsure, k);
+            if (!is_set8(unsure, k) && distance[k] > 0.05) continue;
             f.near++;
             if (pow(x[k], 0.5) == r[k]) continue;
-            f.wrong += unsure[k] == 0;
+            f.wrong += !is_set8(unsure, k);
             if (distance[k] > f.farthest) f.farthest = distance[k];
         }
     }

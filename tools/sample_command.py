@@ -18,7 +18,7 @@ from .models import load_model
 from .sampling import print_samples, sample_to_json
 from .settings import ConfiguredCommand
 
-__all__ = ["sample"]
+__all__ = ["load_model", "sample"]
 
 
 @click.command(cls=ConfiguredCommand)

@@ -10,7 +10,7 @@ from typing import Any
 from ..data.tokenizer import Tokenizer
 from ..model.config import GPTConfig
 from ..runtime.backend import Backend
-from ..runtime.sampling import Draw, Sample, SamplingError, SamplingOptions, sample_document
+from ..runtime.sampling import Draw, Sample, SamplingError, SamplingOptions, sample_document, sample_texts
 from . import console
 
 __all__ = ["print_samples", "sample_to_json"]
@@ -36,17 +36,21 @@ def print_samples(
         SamplingError: if nothing can be drawn.
     """
     tokens = tokenizer.encode(prefix)[1:-1]
+    what = backend, config, tokenizer, parameters, rng, options
     lines = console.Lines(sys.stdout)
-    for number in range(1, count + 1):
-        try:
-            drawn = sample_document(backend, config, tokenizer, parameters, rng, options, tokens)
-        except SamplingError:
-            lines.flush()
-            raise
-        lines.write(f"sample {number:2d}: {console.printable(drawn.text)}")
+    try:
         if trace:
-            for line in _trace(drawn, tokenizer):
-                lines.write(line)
+            for number in range(1, count + 1):
+                drawn = sample_document(*what, tokens)
+                lines.write(f"sample {number:2d}: {console.printable(drawn.text)}")
+                for line in _trace(drawn, tokenizer):
+                    lines.write(line)
+        else:
+            for number, text in enumerate(sample_texts(*what, count, tokens), 1):
+                lines.write(f"sample {number:2d}: {console.printable(text)}")
+    except SamplingError:
+        lines.flush()
+        raise
     lines.flush()
 
 

@@ -12,7 +12,8 @@ from microgpt.runtime.checkpoint import Checkpoint, load_checkpoint
 from microgpt.runtime.runs import FolderInUseError, RunFolder
 from microgpt.tools.cli import cli
 
-SIZES = ("--n-embd", "4", "--n-head", "2", "--block-size", "4", "--jobs", "1")
+# Python, whose steps are taken one at a time, unless a test says otherwise.
+SIZES = ("--n-embd", "4", "--n-head", "2", "--block-size", "4", "--jobs", "1", "--backend", "python")
 
 
 @pytest.fixture(autouse=True)
@@ -59,17 +60,25 @@ def whole(tmp_path: Path) -> Result:
     return result
 
 
-@pytest.mark.parametrize(("first", "second"), [("python", "python"), ("eager", "python"), ("python", "eager")])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("python", "python"), ("eager", "python"), ("python", "eager"), ("c", "python"), ("python", "c")],
+)
 @pytest.mark.parametrize("step", [1, 12, 29, 30])
 def test_two_parts_equal_the_whole(
     whole: Result, first: str, second: str, step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     undo = stop_after(step, monkeypatch)
-    interrupted = train("--steps", 30, "--out", "parts", "--backend", first)
+    # Whatever the backend, its slices of steps end where a checkpoint is due.
+    interrupted = train("--steps", 30, "--out", "parts", "--backend", first, "--save-every", step)
     undo()
+    if "needs a C compiler" in interrupted.stderr:
+        pytest.skip("there is no C compiler here")
     assert interrupted.exit_code == 130
     assert load_checkpoint("parts/checkpoint.safetensors").step == step
     resumed = run("train", "--resume", "parts", "--backend", second, "--jobs", 1)
+    if "needs a C compiler" in resumed.stderr:
+        pytest.skip("there is no C compiler here")
     assert resumed.exit_code == 0, resumed.stderr
     assert f"going on after step {step} of 30" in resumed.stderr
     assert everything(tmp_path / "parts") == everything(tmp_path / "whole")

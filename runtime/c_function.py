@@ -1,0 +1,97 @@
+"""One graph as C that runs: what `Program.run` is for generated Python, for loops compiled by a C compiler."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..compiler.c_prelude import PRELUDE
+from ..compiler.compile_loops import compile_loops, function_text
+from ..compiler.coverage import coverage
+from ..compiler.graph import Graph
+from .cache import Cache
+from .program import program_key
+from .toolchain import find_toolchain
+
+__all__ = ["CFunction"]
+
+_SOURCE, _LIBRARY, _REPORT = "function.c", "function.so", "report.json"
+
+
+class CFunction:
+    """A graph's program in C; compiled unless it is in the cache.
+
+    Attributes:
+        path: of the source.
+        report: ``coverage`` (operations in loops, and in all), ``nests``, ``bytes``, and where in memory everything is.
+
+    Raises:
+        ToolchainError: if there is no C compiler that keeps every bit, or it fails.
+    """
+
+    def __init__(self, graph: Graph, cache: Cache) -> None:
+        self._graph = graph
+        toolchain = find_toolchain()
+        key = f"cfunction-{program_key({'graph': graph.fingerprint, 'toolchain': toolchain.identity})}"
+        with cache.lock(key):
+            files = cache.load(key)
+            if files is None:
+                files = _compile(graph)
+                cache.store(key, files)
+        folder = cache.entry(key)
+        self.path = folder / _SOURCE
+        self.report: dict[str, Any] = json.loads(files[_REPORT])
+        library = ctypes.CDLL(str(folder / _LIBRARY))
+        self._function = library.run
+        self._memory = (ctypes.c_double * (self.report["memory"] + 8))()
+        library.run_begin(self._memory)
+
+    def run(self, *arguments: Sequence[float]) -> list[list[float]]:
+        """The outputs, for a sequence for each argument of the graph, then one for each of its indices.
+
+        Raises:
+            IndexError: if an index is out of its range.
+            ValueError: if a sequence is not as long as it should be.
+        """
+        graph, memory = self._graph, self._memory
+        names = list(graph.arguments())
+        for name, values in zip(names, arguments, strict=False):
+            start, size = self.report["arguments"][name]
+            if len(values) != size:
+                raise ValueError(f"{name} has {size} numbers, not {len(values)}")
+            memory[start : start + size] = [float(value) for value in values]
+        index: list[int] = []
+        for tensor, numbers in zip(graph.indices, arguments[len(names) :], strict=True):
+            if len(numbers) != tensor.count or not all(0 <= number < tensor.limit for number in numbers):
+                raise IndexError(f"{tensor.name} has {tensor.count} numbers from 0 to {tensor.limit - 1}")
+            index += (int(number) for number in numbers)
+        self._function(memory, (ctypes.c_int * max(1, len(index)))(*index))
+        return [memory[start : start + size] for start, size in self.report["outputs"].values()]
+
+
+def _compile(graph: Graph) -> dict[str, bytes]:
+    looped = compile_loops(graph)
+    looped.prove()
+    text = f"/* Made from {graph.name} by microgpt. Do not edit. */\n{PRELUDE}{function_text(looped, 'run')}"
+    layout = looped.layout
+    report = {
+        "coverage": coverage(looped.program),
+        "nests": len(looped.program.nests),
+        "bytes": len(text),
+        "memory": layout.size,
+        "arguments": layout.arguments,
+        "outputs": {output.name: layout.outputs[output.name] for output in graph.outputs},
+    }
+    with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
+        source, library = Path(folder) / _SOURCE, Path(folder) / _LIBRARY
+        source.write_text(text)
+        find_toolchain().build(source, library)
+        return {
+            _SOURCE: text.encode(),
+            _LIBRARY: library.read_bytes(),
+            _REPORT: json.dumps(report, indent=1).encode() + b"\n",
+        }

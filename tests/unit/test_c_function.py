@@ -1,0 +1,98 @@
+"""One graph as C: the bits of the interpreter, from the compiler and from the cache; coverage of other programs."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from microgpt.compiler.functions import maximum
+from microgpt.compiler.graph import Graph, IndexTensor, Tensor
+from microgpt.compiler.interpret import interpret
+from microgpt.compiler.pipeline import compile_graph
+from microgpt.compiler.trace import trace
+from microgpt.runtime.c_function import CFunction
+from microgpt.runtime.cache import Cache
+from microgpt.runtime.toolchain import ToolchainError, find_toolchain
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    try:
+        find_toolchain()
+    except ToolchainError as error:
+        pytest.skip(str(error))
+    return Cache.open(tmp_path_factory.mktemp("functions"))
+
+
+def differentiated(function, size: int) -> Graph:
+    tensors = [Tensor("x", "x", 0, (size,))]
+    return compile_graph(lambda: trace(lambda a, i: {"loss": [function(a["x"])]}, "function", tensors), "x")
+
+
+def perceptron(x):
+    hidden = [x[8 * unit : 8 * unit + 8] for unit in range(16)]
+    out = [x[128 + 16 * unit : 144 + 16 * unit] for unit in range(3)]
+    total = 0
+    for sample in range(6):
+        inputs = x[176 + 8 * sample : 184 + 8 * sample]
+        activations = [sum(w * v for w, v in zip(row, inputs, strict=True)).relu() for row in hidden]
+        results = [sum(w * v for w, v in zip(row, activations, strict=True)) for row in out]
+        total = total + sum(result**2 for result in results)
+    return total / 6
+
+
+def bodies(x):
+    count = 8
+    places = [x[3 * body : 3 * body + 3] for body in range(count)]
+    energy = 0
+    for body in range(count):
+        force = [0.0, 0.0, 0.0]
+        for other in range(count):
+            if other != body:
+                away = [places[other][axis] - places[body][axis] for axis in range(3)]
+                pull = (sum(part * part for part in away) + 0.01) ** -1.5
+                force = [force[axis] + x[24 + other] * away[axis] * pull for axis in range(3)]
+        energy = energy + sum(part * part for part in force)
+    return energy
+
+
+def recurrent(x):
+    weights = [x[6 * unit : 6 * unit + 6] for unit in range(6)]
+    state = x[36:42]
+    for step in range(50):
+        state = [(sum(w * s for w, s in zip(row, state, strict=True)) + x[42 + step]).relu() for row in weights]
+    return sum(unit * unit for unit in state)
+
+
+@pytest.mark.parametrize(
+    ("function", "size", "least"), [(perceptron, 224, 0.999), (bodies, 32, 0.99), (recurrent, 92, 0.999)]
+)
+def test_other_programs_end_in_loops_too(function, size, least, cache):
+    graph = differentiated(function, size)
+    compiled = CFunction(graph, cache)
+    inside, total = compiled.report["coverage"]
+    assert inside / total >= least
+    random = Random(5)
+    for _ in range(3):
+        x = [random.gauss(0, 0.4) for _ in range(size)]
+        loss, gradient = compiled.run(x)
+        expected = interpret(graph, {"x": x})
+        assert (loss, gradient) == (expected["loss"], expected["gradient"])
+    again = CFunction(graph, cache)
+    assert again.path == compiled.path
+    assert again.run(x) == [loss, gradient]
+
+
+def test_indices_are_checked(cache):
+    tensors, indices = [Tensor("x", "x", 0, (5,))], [IndexTensor("i", 0, 1, 5)]
+    graph = compile_graph(
+        lambda: trace(lambda a, n: {"loss": [n["i"][0].select(a["x"]) * maximum(a["x"])]}, "chosen", tensors, indices),
+        "x",
+    )
+    compiled = CFunction(graph, cache)
+    assert compiled.run([1.0, 2.0, 3.0, 4.0, 5.0], [2])[0] == [15.0]
+    with pytest.raises(IndexError, match="from 0 to 4"):
+        compiled.run([1.0, 2.0, 3.0, 4.0, 5.0], [5])
+    with pytest.raises(ValueError, match="5 numbers"):
+        compiled.run([1.0], [2])
