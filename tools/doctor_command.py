@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from .. import __version__
+from ..runtime.version import VERSION
 from .backends import open_cache
 
 __all__ = ["doctor"]
@@ -32,7 +32,7 @@ def doctor(as_json: bool) -> None:
     """
     cache = open_cache()
     report: dict[str, Any] = {
-        "microgpt": __version__,
+        "microgpt": VERSION,
         "python": f"{platform.python_version()} ({sys.executable})",
         "system": platform.platform(),
         "cache": str(cache.folder),
