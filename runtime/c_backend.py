@@ -24,7 +24,7 @@ class CBackend:
     """Runs a model's C library, over a memory of its own: what training changes is copied in and out for each slice."""
 
     name = "c"
-    slice = 100
+    slice = 250
 
     def __init__(self, config: GPTConfig, optimizer: AdamConfig, cache: Cache) -> None:
         self.config, self.optimizer, self.cache = config, optimizer, cache
@@ -75,7 +75,7 @@ class CBackend:
         self._put("parameters", parameters)
         tokens, targets = document
         loss = functions.microgpt_loss(self._memory, len(tokens), (ctypes.c_int * (2 * len(tokens)))(*tokens, *targets))
-        return float(loss), self._views["gradient"].tolist()
+        return float(loss), list(self._views["gradient"])
 
     def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
         """Trains `state` on one document a step."""
