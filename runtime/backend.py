@@ -55,16 +55,21 @@ class Backend(Protocol):
     Attributes:
         name: as on the command line.
         slice: how many steps to ask for at a time: few enough to stay responsive.
+        config: the model's shape.
     """
 
     name: str
     slice: int
+    config: GPTConfig
 
     def prepare(self, lengths: Sequence[int], positions: int, progress: Callable[[int, int], None]) -> None:
         """Makes programs for documents of these lengths and for sampling up to `positions`."""
 
     def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
         """Trains `state` on one document a step, of `num_steps` in all; returns the losses, in nats."""
+
+    def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
+        """The loss of one document and its derivative in each parameter."""
 
     def next_token(
         self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]

@@ -11,7 +11,7 @@ from random import Random
 from ..model import adam
 from ..model.config import AdamConfig, GPTConfig
 from .backend import Document, State
-from .c_library import ModelLibrary, load_model_library
+from .c_library import ModelLibrary, cached_model_library, load_model_library
 from .cache import Cache
 
 __all__ = ["CBackend"]
@@ -39,8 +39,18 @@ class CBackend:
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         """Finds or makes the library, which serves all lengths and positions."""
-        if self._library is None:
+        if not self.find():
+            progress(0, 1)
             self._use(load_model_library(self.cache, self.config, self.optimizer))
+            progress(1, 1)
+
+    def find(self) -> bool:
+        """Whether the library need not be compiled any more: it is loaded, or is now from the cache."""
+        if self._library is None:
+            known = cached_model_library(self.cache, self.config, self.optimizer)
+            if known is not None:
+                self._use(known)
+        return self._library is not None
 
     @property
     def library(self) -> ModelLibrary:
@@ -70,12 +80,20 @@ class CBackend:
 
     def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
         """The loss of one document and its derivative in each parameter."""
-        functions = self.library.functions
+        self.prepare((), 0)
         self._prepared = None
         self._put("parameters", parameters)
+        loss = self.repeat_loss(document, 1)
+        return loss, [*self._views["gradient"]]
+
+    def repeat_loss(self, document: Document, times: int) -> float:
+        """Computes loss and gradient `times` times with the parameters of the last call; for measuring."""
+        functions = self.library.functions
         tokens, targets = document
-        loss = functions.microgpt_loss(self._memory, len(tokens), (ctypes.c_int * (2 * len(tokens)))(*tokens, *targets))
-        return float(loss), list(self._views["gradient"])
+        numbers = (ctypes.c_int * (2 * len(tokens)))(*tokens, *targets)
+        for _ in range(times):
+            loss = functions.microgpt_loss(self._memory, len(tokens), numbers)
+        return float(loss)
 
     def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
         """Trains `state` on one document a step."""

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..compiler.coverage import coverage
 from ..compiler.errors import CompileError
 from ..compiler.pipeline import without_collection
 from ..model.config import AdamConfig, GPTConfig
@@ -25,7 +26,7 @@ from .cache import Cache
 from .program import peak_memory, program_key, sources_digest
 from .toolchain import Toolchain, find_toolchain, first_candidate
 
-__all__ = ["ModelLibrary", "load_model_library"]
+__all__ = ["ModelLibrary", "cached_model_library", "load_model_library"]
 
 _SOURCE, _LIBRARY, _REPORT = "model.c", "model.so", "report.json"
 
@@ -59,7 +60,9 @@ class ModelLibrary:
     Attributes:
         functions: the library; every function has its types.
         path: of the C source.
-        report: ``seconds`` by stage, ``bytes`` of source, ``peak_memory``, ``coverage``.
+        report: ``seconds`` by stage, ``bytes`` of source, ``peak_memory``, the ``command`` that compiled it, and
+            ``programs``: for the largest of each family its ``number``, how many ``nests`` of loops it has, how many
+            scalar ``operations`` these carry out, and how many of those ``in_loops`` that turn at least twice.
     """
 
     functions: ctypes.CDLL
@@ -76,13 +79,19 @@ def load_model_library(
         ToolchainError: if there is no C compiler that keeps every bit, or it fails.
         CompileError: if the model cannot be compiled.
     """
-    guess = first_candidate()
-    if guess is not None and (known := _load(cache, _key(config, optimizer, guess))) is not None:
+    known = cached_model_library(cache, config, optimizer)
+    if known is not None:
         return known
     toolchain = find_toolchain()
     key = _key(config, optimizer, toolchain)
     with cache.lock(key):
         return _load(cache, key) or _compile(cache, key, config, optimizer, toolchain, tell)
+
+
+def cached_model_library(cache: Cache, config: GPTConfig, optimizer: AdamConfig) -> ModelLibrary | None:
+    """The library that the first compiler found here has made before. That compiler need not be probed again."""
+    compiler = first_candidate()
+    return _load(cache, _key(config, optimizer, compiler)) if compiler else None
 
 
 def _key(config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain) -> str:
@@ -150,7 +159,18 @@ def _make(
             if process.poll() is None:
                 process.kill()
                 process.communicate()
+        programs = {}
+        for family in source.families:
+            number, program = max(family.programs.items())
+            in_loops, operations = coverage(program)
+            programs[family.name] = {
+                "number": number,
+                "nests": len(program.nests),
+                "operations": operations,
+                "in_loops": in_loops,
+            }
         report = {
+            "programs": programs,
             "seconds": {"loops": made - start, "proof": proved - made, "cc": time.perf_counter() - made},
             "bytes": len(text),
             "peak_memory": peak_memory(),

@@ -15,7 +15,7 @@ from ..model import adam, gpt
 from ..model.config import AdamConfig, GPTConfig
 from .backend import Backend, Document, State, split_document
 
-__all__ = ["Step", "Training", "sample"]
+__all__ = ["Step", "Training", "sample", "sample_documents"]
 
 
 @dataclass(frozen=True)
@@ -107,3 +107,23 @@ def sample(
             break
         tokens.append(token)
     return tokenizer.decode(tokens)
+
+
+def sample_documents(
+    backend: Backend,
+    config: GPTConfig,
+    tokenizer: Tokenizer,
+    parameters: list[float],
+    rng: Random,
+    temperature: float,
+    count: int,
+    prefix: str = "",
+) -> Iterator[str]:
+    """Draws `count` documents that begin with `prefix`: what `sample` draws, many at a time where the backend can."""
+    many = getattr(backend, "sample_many", None)
+    if many is not None and not prefix:
+        yield from map(tokenizer.decode, many(parameters, rng, temperature, tokenizer.bos, count))
+        return
+    tokens = tokenizer.encode(prefix)[1:-1]
+    for _ in range(count):
+        yield sample(backend, config, tokenizer, parameters, rng, temperature, tokens)

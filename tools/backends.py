@@ -9,33 +9,56 @@ from ..runtime.library import Library
 from . import console
 from .failures import ENVIRONMENT, CommandError
 
-__all__ = ["BACKENDS", "COMPILED", "check_backend", "choose_backend", "open_library"]
+__all__ = ["BACKENDS", "COMPILED", "check_backend", "choose_backend", "open_cache", "open_library"]
 
 # The first of each is the default.
 BACKENDS = ("auto", "c", "python", "eager")
 COMPILED = ("auto", "c", "python")
 
 
+def open_cache() -> Cache:
+    """The user's cache of programs."""
+    return Cache.open(warn=console.warn)
+
+
 def open_library(jobs: int | None = None) -> Library:
-    """The library of compiled programs, in the user's cache."""
-    return Library(Cache.open(warn=console.warn), jobs)
+    """The library of generated Python in the user's cache."""
+    return Library(open_cache(), jobs)
 
 
 def check_backend(name: str) -> str:
-    """The backend that `name` stands for on this machine: ``auto`` is the fastest there is.
+    """The backend that `name` stands for here: ``auto`` is C if a C compiler keeps every bit, else Python.
 
     Raises:
         CommandError: if it is not available.
     """
-    if name == "c":
-        raise CommandError(
-            "this build of microgpt has no C backend; use --backend python, which gives the same bits", ENVIRONMENT
-        )
-    return "python" if name == "auto" else name
+    if name not in ("auto", "c"):
+        return name
+    from ..runtime.toolchain import ToolchainError, find_toolchain
+
+    try:
+        find_toolchain()
+    except ToolchainError as error:
+        problem = str(error).replace("\n", "; ")
+        if name == "c":
+            raise CommandError(
+                f"the C backend needs a C compiler that keeps every bit: {problem}; `microgpt doctor` tells more",
+                ENVIRONMENT,
+            ) from None
+        console.warn(f"programs run in Python, for want of a C compiler ({problem}); `microgpt doctor` tells more")
+        return "python"
+    return "c"
 
 
 def choose_backend(name: str, config: GPTConfig, optimizer: AdamConfig, jobs: int | None = None) -> Backend:
     """Makes the backend called `name`, one of `BACKENDS`."""
-    if check_backend(name) == "eager":
+    if name in ("auto", "c"):
+        from ..runtime.c_backend import CBackend
+
+        backend = CBackend(config, optimizer, open_cache())
+        # What is in the cache was made by a compiler that has been checked.
+        if backend.find() or check_backend(name) == "c":
+            return backend
+    if name == "eager":
         return EagerBackend(config, optimizer)
     return PythonBackend(config, optimizer, open_library(jobs))

@@ -7,25 +7,31 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
 
 import click
 
+from ..data.corpus import load_corpus
 from ..model import gpt
 from ..model.config import AdamConfig, GPTConfig
-from ..runtime.backend import Document, EagerBackend, PythonBackend, State
+from ..runtime.backend import Backend, Document, EagerBackend, PythonBackend, State
 from ..runtime.cache import Cache
 from ..runtime.library import Library
-from ..runtime.recipe import Recipe
+from ..runtime.training import Training
 from . import console, options
 from .backends import COMPILED, check_backend
 
 __all__ = ["bench"]
 
 # A compiled program runs this often beside each eager run: it is that much faster and its time that much noisier.
-RUNS = 7
+REPEATS = {"python": 7, "c": 500}
+
+# The run of the golden figures, and how many of its steps are measured eagerly.
+RUN_STEPS = 1000
+EAGER_STEPS = 25
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,24 @@ class Timing:
     compiled_step: float
     step_ratio: float
     compile: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """A whole run, in seconds a step.
+
+    Attributes:
+        steps, eager_steps: how many were taken, compiled and eagerly.
+        eager_step: the mean over documents of all lengths.
+        compiled_step: the median over runs of the mean over all steps.
+        ratio: of the two.
+    """
+
+    steps: int
+    eager_steps: int
+    eager_step: float
+    compiled_step: float
+    ratio: float
 
 
 @click.command()
@@ -92,61 +116,100 @@ def bench(
       microgpt bench --length 1-4 --seconds 2
       microgpt bench --length 16 --json > bench.json
     """
-    check_backend(backend)
-    config = options.given_config(data, shape)
+    name = check_backend(backend)
+    corpus = load_corpus(data)
+    options.check_shape(shape)
+    training = Training(corpus, seed, RUN_STEPS, AdamConfig(), **shape)
+    config = training.config
     texts = [*lengths, *more]
     numbers = options.parse_lengths(texts, config.block_size) if texts else _default_lengths(config.block_size)
-    timings = []
     with tempfile.TemporaryDirectory(prefix="microgpt-bench-") as folder:
-        library = Library(Cache.open(Path(folder), console.warn), jobs=1)
+        cache = Cache.open(Path(folder), console.warn)
+        compiled = _make_backend(name, config, cache)
+        timings = []
         for length in numbers:
             console.say(f"length {length}: compiling, then measuring for {seconds:g} s")
-            timings.append(_measure(config, library, length, seconds, Random(seed)))
+            timings.append(_measure(compiled, length, seconds, Random(seed)))
+        run = _measure_run(compiled, training) if name == "c" else None
     if as_json:
         rows = [asdict(timing) for timing in timings]
-        click.echo(json.dumps({"model": asdict(config), "unit": "seconds", "lengths": rows}, indent=1))
+        result = {"model": asdict(config), "backend": name, "unit": "seconds", "lengths": rows}
+        click.echo(json.dumps(result | ({"run": asdict(run)} if run else {}), indent=1))
     else:
-        _print(timings)
+        _print(name, timings, run)
 
 
 def _default_lengths(block_size: int) -> list[int]:
     return sorted({1, min(7, block_size), block_size})
 
 
-def _measure(config: GPTConfig, library: Library, length: int, seconds: float, rng: Random) -> Timing:
-    optimizer = AdamConfig()
-    eager, compiled = EagerBackend(config, optimizer), PythonBackend(config, optimizer, library)
+def _make_backend(name: str, config: GPTConfig, cache: Cache) -> Backend:
+    if name == "python":
+        return PythonBackend(config, AdamConfig(), Library(cache, jobs=1))
+    from ..runtime.c_backend import CBackend
+
+    return CBackend(config, AdamConfig(), cache)
+
+
+def _measure(compiled: Backend, length: int, seconds: float, rng: Random) -> Timing:
+    config = compiled.config
+    eager = EagerBackend(config, AdamConfig())
     start = time.perf_counter()
-    library.get(Recipe("training", length, config))
-    compile_seconds = time.perf_counter() - start
     compiled.prepare([length], 0, lambda done, total: None)
+    compile_seconds = time.perf_counter() - start
     parameters = gpt.initial_parameters(config, rng)
     tokens = [rng.randrange(config.vocab_size) for _ in range(length + 1)]
     document: Document = (tokens[:-1], tokens[1:])
     states = State(list(parameters)), State(list(parameters))
-    compiled.advance(states[1], [document], 1000)  # the first run of all is slower
-    states[1].step = 0
+    repeats = REPEATS[compiled.name]
+    _steps(compiled, states[1], document, 1)  # the first run of all is slower
+    compiled.loss_and_gradient(parameters, document)
     gradients: list[tuple[float, float]] = []
     steps: list[tuple[float, float]] = []
     deadline = time.perf_counter() + seconds
     while not gradients or time.perf_counter() < deadline:
         gradients.append(
-            _pair(
-                lambda: eager.loss_and_gradient(parameters, document),
-                lambda: compiled.loss_and_gradient(parameters, document),
+            (
+                _seconds(lambda: eager.loss_and_gradient(parameters, document)),
+                _seconds(lambda: _gradients(compiled, parameters, document, repeats)) / repeats,
             )
         )
-        steps.append(_pair(lambda: _step(eager, states[0], document), lambda: _step(compiled, states[1], document)))
+        steps.append(
+            (
+                _seconds(lambda: _steps(eager, states[0], document, 1)),
+                _seconds(lambda: _steps(compiled, states[1], document, repeats)) / repeats,
+            )
+        )
     return Timing(length, len(gradients), *_summary(gradients), *_summary(steps), compile_seconds)
 
 
-def _step(backend: EagerBackend | PythonBackend, state: State, document: Document) -> None:
-    backend.advance(state, [document], 1000)
+def _gradients(backend: Backend, parameters: list[float], document: Document, times: int) -> None:
+    repeat = getattr(backend, "repeat_loss", None)
+    if repeat is not None:  # C: computing takes less time than handing numbers over and back
+        repeat(document, times)
+        return
+    for _ in range(times):
+        backend.loss_and_gradient(parameters, document)
+
+
+def _steps(backend: Backend, state: State, document: Document, times: int) -> None:
+    backend.advance(state, [document] * times, RUN_STEPS)
     state.step = 0  # so that any number of steps can be taken
 
 
-def _pair(eager: Callable[[], object], compiled: Callable[[], object]) -> tuple[float, float]:
-    return _seconds(eager), median(_seconds(compiled) for _ in range(RUNS))
+def _measure_run(compiled: Backend, training: Training) -> Run:
+    """A whole run in one call, and the eager autograd on some of its documents, of all lengths in proportion."""
+    documents = [training.document(step) for step in range(RUN_STEPS)]
+    by_length = sorted(documents, key=lambda document: len(document[0]))
+    some = by_length[RUN_STEPS // EAGER_STEPS // 2 :: RUN_STEPS // EAGER_STEPS]
+    console.say(f"a run of {RUN_STEPS} steps, and {len(some)} of them eagerly")
+    eager = EagerBackend(training.config, training.optimizer)
+    slow, fast = [], []
+    for document in some:
+        state, other = State(list(training.state.parameters)), State(list(training.state.parameters))
+        slow.append(_seconds(partial(eager.advance, state, [document], RUN_STEPS)))
+        fast.append(_seconds(partial(compiled.advance, other, documents, RUN_STEPS)) / RUN_STEPS)
+    return Run(RUN_STEPS, len(some), sum(slow) / len(slow), median(fast), sum(slow) / len(slow) / median(fast))
 
 
 def _seconds(run: Callable[[], object]) -> float:
@@ -160,23 +223,29 @@ def _summary(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, float]
     return median(eager), median(compiled), median(slow / fast for slow, fast in pairs)
 
 
-def _print(timings: Sequence[Timing]) -> None:
+def _print(name: str, timings: Sequence[Timing], run: Run | None) -> None:
     columns = [
-        f"{what} {name}" for what in ("gradient", "step") for name in ("eager ms", "compiled ms", "times faster")
+        f"{what} {column}" for what in ("gradient", "step") for column in ("eager ms", "compiled us", "times faster")
     ]
     headings = ["length", *columns, "compile s", "pairs"]
     rows = [
         [
             str(timing.length),
-            f"{1e3 * timing.eager_gradient:.2f}",
-            f"{1e3 * timing.compiled_gradient:.3f}",
-            f"{timing.gradient_ratio:.1f}",
-            f"{1e3 * timing.eager_step:.2f}",
-            f"{1e3 * timing.compiled_step:.3f}",
-            f"{timing.step_ratio:.1f}",
+            f"{1e3 * timing.eager_gradient:.1f}",
+            f"{1e6 * timing.compiled_gradient:,.1f}",
+            f"{timing.gradient_ratio:,.0f}",
+            f"{1e3 * timing.eager_step:.1f}",
+            f"{1e6 * timing.compiled_step:,.1f}",
+            f"{timing.step_ratio:,.0f}",
             f"{timing.compile:.2f}",
             str(timing.pairs),
         ]
         for timing in timings
     ]
-    console.print_table("Loss and gradient, and the whole step: eager against generated Python", headings, rows)
+    language = {"c": "C", "python": "generated Python"}[name]
+    console.print_table(f"Loss and gradient, and the whole step: eager against {language}", headings, rows)
+    if run:
+        click.echo(
+            f"\na run of {run.steps} steps, {1e6 * run.compiled_step:.1f} us a step in C, "
+            f"{1e3 * run.eager_step:.0f} ms eager: {run.ratio:,.0f} times faster"
+        )

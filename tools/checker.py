@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..compiler import functions
+from ..compiler.pipeline import compile_graph
+from ..compiler.text import format_node
 from ..model import adam, gpt
 from ..model.config import AdamConfig, GPTConfig
-from ..runtime.backend import Document, EagerBackend, PythonBackend, State
+from ..runtime.backend import Backend, Document, EagerBackend, PythonBackend, State
 from ..runtime.library import Library
 from ..runtime.recipe import Recipe
 from ..runtime.value import Value
@@ -24,19 +26,32 @@ class UnequalError(Exception):
         self.lines = lines
 
 
-class Checker(PythonBackend):
+class Checker:
     """A backend that does everything twice, compiled and eagerly, and compares.
 
     Attributes:
+        compiled: what is checked; by default generated Python.
         compared: how many numbers were equal.
         where: what is being done, for messages; training says so itself.
     """
 
-    def __init__(self, config: GPTConfig, optimizer: AdamConfig, library: Library) -> None:
-        super().__init__(config, optimizer, library)
+    name = "checker"
+    slice = 1
+
+    def __init__(
+        self, config: GPTConfig, optimizer: AdamConfig, library: Library, compiled: Backend | None = None
+    ) -> None:
+        self.config, self.optimizer, self.library = config, optimizer, library
+        self.compiled = compiled or PythonBackend(config, optimizer, library)
         self.eager = EagerBackend(config, optimizer)
         self.compared = 0
         self.where = ""
+
+    def prepare(self, lengths: Sequence[int], positions: int, progress: Callable[[int, int], None]) -> None:
+        self.compiled.prepare(lengths, positions, progress)
+
+    def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
+        return self.compiled.loss_and_gradient(parameters, document)
 
     def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
         return [self._check_step(state, document, num_steps) for document in documents]
@@ -46,14 +61,17 @@ class Checker(PythonBackend):
         self.where = f"step {state.step + 1}, a document of {len(document[0])} positions"
         loss, gradient = self.eager.loss_and_gradient(state.parameters, document)
         expected = {"loss": [loss], "gradient": gradient}
-        found_loss, found_gradient = self.loss_and_gradient(state.parameters, document)
+        found_loss, found_gradient = self.compiled.loss_and_gradient(state.parameters, document)
         wrong = self._compare(expected, {"loss": [found_loss], "gradient": found_gradient})
         if wrong:
             self._tell(wrong, self._training_case(state.parameters, document, expected))
         before = _copy(state)
         other = _copy(state)
         self.eager.update(state, gradient, num_steps)
-        self.update(other, gradient, num_steps)
+        if isinstance(self.compiled, PythonBackend):
+            self.compiled.update(other, gradient, num_steps)
+        else:
+            self.compiled.advance(other, [document], num_steps)
         names = ("parameters", "first_moment", "second_moment")
         wrong = self._compare(*({name: getattr(which, name) for name in names} for which in (state, other)))
         if wrong:
@@ -67,7 +85,7 @@ class Checker(PythonBackend):
         values = _eager_inference(self.config, parameters, temperature, token, position, cache)
         expected = {name: [value.data for value in output] for name, output in values.items()}
         mine = list(cache)
-        probabilities = super().next_token(parameters, temperature, token, position, mine)
+        probabilities = self.compiled.next_token(parameters, temperature, token, position, mine)
         wrong = self._compare(expected, {"probabilities": probabilities, "entry": mine[width:]})
         if wrong:
             recipe = Recipe("inference", position, self.config)
@@ -129,6 +147,9 @@ class Checker(PythonBackend):
             number += f" of {_parameter_name(self.config, place)}"
         lines = [f"{self.where}: {number} differs", *_numbers("eager", expected), *_numbers("compiled", found)]
         first = locate(case)
+        if first is None and not isinstance(self.compiled, PythonBackend):
+            lines.append(f"generated Python gives the right numbers: the fault is in the {self.compiled.name} backend")
+            raise UnequalError([*lines, *_operation(case, name, place)])
         if first is None:
             lines.append(
                 "run again by itself, the program gives the right numbers: the difference depends on what ran before"
@@ -138,6 +159,15 @@ class Checker(PythonBackend):
             lines += [*_numbers("expected", first.expected), *_numbers("found", first.found)]
         lines.append(f"the program is {case.program.path}")
         raise UnequalError(lines)
+
+
+def _operation(case: Case, name: str, place: int) -> list[str]:
+    """The operation that a wrong number is the result of."""
+    graph = compile_graph(case.recipe.trace, case.recipe.gradient)
+    output = next((output for output in graph.outputs if output.name == name), None)
+    if output is None or output.nodes[place] < 0:
+        return []
+    return ["the number is the result of", f"  {format_node(graph, output.nodes[place])}"]
 
 
 _BY_PARAMETER = ("gradient", "parameters", "first_moment", "second_moment")

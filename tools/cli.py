@@ -30,6 +30,8 @@ COMMANDS = {
     "graph": "Draw a model as the compiler sees it.",
     "bench": "Measure compiled programs against the eager autograd.",
     "verify": "Check that compiled programs equal the eager autograd, bit by bit.",
+    "export": "Write a model as a C library that stands alone.",
+    "doctor": "Tell what this machine has that microgpt can use.",
 }
 
 
@@ -109,6 +111,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
     from ..data.corpus import CorpusError
     from ..data.tokenizer import UnknownCharacterError
     from ..runtime.checkpoint import CheckpointError
+    from ..runtime.toolchain import ToolchainError
 
     text = " ".join(str(error).split("\n"))
     match error:
@@ -127,6 +130,8 @@ def _explain(error: BaseException) -> tuple[str, int]:
             return text, failures.BAD_INPUT
         case CompileError():
             return text, failures.COMPILE
+        case ToolchainError():
+            return text, failures.ENVIRONMENT
         case MemoryError():
             return "out of memory; a smaller model or a shorter --block-size needs less", failures.ENVIRONMENT
         case OSError():

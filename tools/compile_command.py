@@ -16,7 +16,7 @@ from ..runtime.library import Library
 from ..runtime.program import Program
 from ..runtime.recipe import Recipe
 from . import console, options, stages
-from .backends import COMPILED, check_backend, open_library
+from .backends import COMPILED, check_backend, open_cache, open_library
 from .failures import ENVIRONMENT, CommandError
 
 __all__ = ["compile"]
@@ -53,20 +53,26 @@ def compile(
 ) -> None:
     """Compile a model ahead of time and tell what each pass does.
 
-    Every length of document has a program of its own. The table tells how many
-    operations there are after each stage, how many statements the program has,
-    and how long compiling took. With --dump or --check, programs are compiled
-    again even if they are in the cache.
+    With a C compiler, one library serves all lengths; the table tells how many
+    scalar operations ended in loops. In Python, every length of document has a
+    program of its own; the table tells how many operations there are after each
+    stage, how many statements the program has, and how long compiling took.
+    With --dump or --check, these are compiled again even if they are cached.
 
     \b
     Examples:
-      microgpt compile
-      microgpt compile --length 1 7 16 --kind inference
+      microgpt compile                    what `train` needs on this machine
+      microgpt compile --length 1 7 16    programs in Python
       microgpt compile --length 3 --dump stages --check
       microgpt compile --n-layer 2 --n-embd 32 --json
     """
-    check_backend(backend)
+    of_python = bool(lengths or more or dump or check or kind != "training")
+    if backend == "c" and of_python:
+        raise click.UsageError("the C library serves all lengths; --length, --kind, --dump and --check are for Python")
     config = options.given_config(data, shape)
+    if not (of_python and backend == "auto") and check_backend(backend) == "c":
+        _compile_c(config, as_json)
+        return
     recipes = _recipes(kind, [*lengths, *more], config)
     if dump:
         _make_folder(dump)
@@ -82,6 +88,29 @@ def compile(
         click.echo(json.dumps(rows, indent=1))
     else:
         _print(kind, recipes, programs)
+
+
+def _compile_c(config: GPTConfig, as_json: bool) -> None:
+    from ..runtime.c_backend import CBackend
+
+    backend = CBackend(config, AdamConfig(), open_cache())
+    with console.compile_progress("library") as progress:
+        backend.prepare((), 0, progress)
+    report, path = backend.library.report, backend.library.path
+    if as_json:
+        click.echo(json.dumps({"backend": "c", "file": str(path), **report}, indent=1))
+        return
+    rows = [
+        [f"{kind} {program['number']}", f"{program['operations']:,}", f"{program['in_loops']:,}",
+         f"{100 * program['in_loops'] / program['operations']:.2f} %", str(program["nests"])]
+        for kind, program in report["programs"].items()
+    ]  # fmt: skip
+    headings = ["largest program", "scalar operations", "in loops", "share", "loop nests"]
+    console.print_table("C: operations that ended in loops", headings, rows)
+    seconds = report["seconds"]
+    click.echo(f"\nloops {seconds['loops']:.1f} s, then the C compiler {seconds['cc']:.1f} s", nl=False)
+    click.echo(f" beside the proof; {report['peak_memory'] / 1e6:.0f} MB; source {report['bytes'] / 1e3:.0f} KB:")
+    click.echo(f"  {path}")
 
 
 def _recipes(kind: str, texts: Sequence[str], config: GPTConfig) -> list[Recipe]:

@@ -15,7 +15,7 @@ from .backends import BACKENDS, choose_backend
 from .failures import BAD_INPUT, CommandError
 from .sampling import print_samples
 
-__all__ = ["sample"]
+__all__ = ["load_model", "sample"]
 
 
 @click.command()
@@ -42,7 +42,7 @@ def sample(
       microgpt sample runs/wide -n 5 --temperature 1
       microgpt sample --prefix mar --seed 7
     """
-    model = _load(checkpoint)
+    model = load_model(checkpoint)
     _check_prefix(model.config, prefix)
     model.tokenizer.encode(prefix)
     engine = choose_backend(backend, model.config, AdamConfig(), jobs)
@@ -51,7 +51,8 @@ def sample(
     print_samples(number, engine, model.config, model.tokenizer, model.parameters, Random(seed), temperature, prefix)
 
 
-def _load(path: Path | None) -> Checkpoint:
+def load_model(path: Path | None) -> Checkpoint:
+    """The checkpoint in a file or in the folder of a run; without a path, the last model trained here."""
     if path is None:
         path = last_model_path()
         if not path.exists():

@@ -8,7 +8,7 @@ from random import Random
 from ..data.tokenizer import Tokenizer
 from ..model.config import GPTConfig
 from ..runtime.backend import Backend
-from ..runtime.training import sample
+from ..runtime.training import sample_documents
 from . import console
 from .failures import BAD_INPUT, CommandError
 
@@ -30,11 +30,11 @@ def print_samples(
     Raises:
         CommandError: if the model's probabilities are no numbers.
     """
-    tokens = tokenizer.encode(prefix)[1:-1]
     lines = console.Lines(sys.stdout)
+    texts = sample_documents(backend, config, tokenizer, parameters, rng, temperature, count, prefix)
     for number in range(1, count + 1):
         try:
-            text = sample(backend, config, tokenizer, parameters, rng, temperature, tokens)
+            text = next(texts)
         except ValueError:  # of random.choices, for weights that are infinite, NaN or all zero
             lines.flush()
             raise CommandError(

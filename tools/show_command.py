@@ -12,7 +12,7 @@ import click
 from ..model.config import AdamConfig, GPTConfig
 from ..runtime.recipe import Recipe
 from . import console, options, stages
-from .backends import COMPILED, check_backend, open_library
+from .backends import check_backend, open_cache, open_library
 
 __all__ = ["show"]
 
@@ -27,7 +27,14 @@ CHUNK = 200
 @click.option("--grep", "wanted", metavar="TEXT", help="Only lines that contain TEXT.")
 @options.data_option
 @options.model_options
-@options.backend_option(*COMPILED)
+@options.backend_option("python", "c")
+@click.option(
+    "--emit",
+    type=click.Choice(["loops", "straight"]),
+    default="loops",
+    show_default=True,
+    help="With --backend c: the library that runs, or one program operation by operation.",
+)
 @options.jobs_option
 def show(
     length: int | None,
@@ -36,6 +43,7 @@ def show(
     wanted: str | None,
     data: str,
     backend: str,
+    emit: str,
     jobs: int | None,
     **shape: int,
 ) -> None:
@@ -49,9 +57,14 @@ def show(
       microgpt show --length 7 --stage trace | head
       microgpt show --length 1 --grep p0_l0_h2_scores
       microgpt show --kind optimizer
+      microgpt show --backend c | less
+      microgpt show --backend c --emit straight --length 2
       microgpt show --length 7 --stage list
     """
-    check_backend(backend)
+    if backend == "c" and emit == "loops" and stage is None:
+        check_backend(backend)
+        _print(_matching(_c_library(options.given_config(data, shape)), wanted), "c")
+        return
     names = stages.stage_names(kind)
     if stage == "list":
         click.echo("\n".join(names))
@@ -61,19 +74,38 @@ def show(
     number = options.program_number(kind, length, shape["block_size"])
     config: GPTConfig | AdamConfig = AdamConfig() if kind == "optimizer" else options.given_config(data, shape)
     recipe = Recipe(kind, number, config)
-    if stage is None or stage == names[-1] == "emit_python":
+    if backend == "c" and stage is None:
+        from ..compiler.emit_straight_c import emit_straight_c
+
+        text, language = emit_straight_c(stages.stage_product(recipe, "remove_dead_nodes"), "run", comments=True), "c"
+    elif stage is None or stage == names[-1] == "emit_python":
         library = open_library(jobs)
         with console.compile_progress() as progress:
             library.prepare([recipe], progress)
         text, language = library.get(recipe).path.read_text("utf-8"), "python"
     else:
         text, language = stages.describe(stages.stage_product(recipe, stage)), "graph"
+    _print(_matching(text, wanted), language)
+
+
+def _c_library(config: GPTConfig) -> str:
+    """The C source of a model's library, compiled if need be."""
+    from ..runtime.c_backend import CBackend
+
+    backend = CBackend(config, AdamConfig(), open_cache())
+    with console.compile_progress("library") as progress:
+        backend.prepare((), 0, progress)
+    return backend.library.path.read_text("utf-8")
+
+
+def _matching(text: str, wanted: str | None) -> list[str]:
     lines = text.splitlines()
-    if wanted is not None:
-        lines = [line for line in lines if wanted in line]
-        if not lines:
-            console.say(f"no line contains {wanted!r}")
-    _print(lines, language)
+    if wanted is None:
+        return lines
+    lines = [line for line in lines if wanted in line]
+    if not lines:
+        console.say(f"no line contains {wanted!r}")
+    return lines
 
 
 def _print(lines: Sequence[str], language: str) -> None:
@@ -90,10 +122,10 @@ def _print(lines: Sequence[str], language: str) -> None:
 
 
 def _highlighter(language: str) -> Any:
-    if language == "python":
+    if language in ("python", "c"):
         from rich.syntax import Syntax
 
-        syntax = Syntax("", "python", theme="ansi_dark")
+        syntax = Syntax("", language, theme="ansi_dark")
 
         def highlight(text: str) -> Any:
             coloured = syntax.highlight(text)

@@ -8,7 +8,7 @@ from ..data.corpus import load_corpus
 from ..model.config import AdamConfig
 from ..runtime.training import Training, sample
 from . import console, options
-from .backends import COMPILED, check_backend, open_library
+from .backends import COMPILED, choose_backend, open_library
 from .checker import Checker, UnequalError
 from .failures import DIFFERENCE
 
@@ -47,12 +47,14 @@ def verify(steps: int, samples: int, data: str, seed: int, backend: str, jobs: i
       microgpt verify --steps 5 --n-layer 2 --seed 7
       microgpt verify --data poems.txt --block-size 32
     """
-    check_backend(backend)
     options.check_shape(shape)
     training = Training(load_corpus(data), seed, steps, AdamConfig(), **shape)
-    checker = Checker(training.config, training.optimizer, open_library(jobs))
+    engine = choose_backend(backend, training.config, training.optimizer, jobs)
+    checker = Checker(
+        training.config, training.optimizer, open_library(jobs), None if engine.name == "python" else engine
+    )
     with console.compile_progress() as progress:
-        checker.prepare(training.lengths(), training.config.block_size if samples else 0, progress)
+        engine.prepare(training.lengths(), training.config.block_size if samples else 0, progress)
     try:
         with console.step_progress(steps) as progressed:
             for step in training.run(checker):
@@ -63,5 +65,5 @@ def verify(steps: int, samples: int, data: str, seed: int, backend: str, jobs: i
     except UnequalError as difference:
         click.echo("\n".join(difference.lines))
         click.get_current_context().exit(DIFFERENCE)
-    equal = f"{checker.compared:,} numbers, all equal to the eager autograd's, bit by bit"
+    equal = f"{checker.compared:,} numbers of the {engine.name} backend, all equal to the eager autograd's, bit by bit"
     click.echo(f"{steps} steps and {samples} samples: {equal}")

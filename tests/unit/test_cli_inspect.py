@@ -243,13 +243,57 @@ def test_hostile_names_are_escaped():
     assert svg.count('class="node"') == 4
 
 
-def test_bench():
-    result = run("bench", "--length", "1,2", "--seconds", "0.05")
+@pytest.mark.parametrize("backend", ["python", "c"])
+def test_bench(backend: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("microgpt.tools.bench_command.RUN_STEPS", 50)
+    result = run("bench", "--backend", backend, "--length", "1,2", "--seconds", "0.05")
+    if "needs a C compiler" in result.stderr:
+        pytest.skip("not checked: there is no C compiler here")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert max(map(len, lines)) <= 80
-    assert [line.split()[0] for line in lines[-2:]] == ["1", "2"]
-    rows = json.loads(run("bench", "--length", "2", "--seconds", "0.05", "--json").stdout)["lengths"]
+    assert [line.split()[0] for line in lines if line and line.split()[0].isdigit()] == ["1", "2"]
+    result = run("bench", "--backend", backend, "--length", "2", "--seconds", "0.05", "--json")
+    assert ("run" in json.loads(result.stdout)) == (backend == "c")
+    rows = json.loads(result.stdout)["lengths"]
     assert [row["length"] for row in rows] == [2]
     assert rows[0]["gradient_ratio"] > 5
     assert all(rows[0][name] > 0 for name in ("eager_step", "compiled_step", "step_ratio", "compile", "pairs"))
+
+
+def test_compile_c():
+    result = run("compile", "--backend", "c", "--json")
+    if "needs a C compiler" in result.stderr:
+        pytest.skip("not checked: there is no C compiler here")
+    report = json.loads(result.stdout)
+    assert Path(report["file"]).read_text().startswith("/* Made for GPTConfig(")
+    assert report["programs"]["training"]["number"] == 4
+    table = run("compile").stdout
+    assert report["file"] in table
+    assert max(len(line) for line in table.splitlines()[:-1]) <= 80
+    assert run("show", "--backend", "c").stdout == Path(report["file"]).read_text()
+    assert run("compile", "--backend", "c", "--length", 1).exit_code == 2
+
+
+def test_show_straight_c():
+    text = run("show", "--backend", "c", "--emit", "straight", "--length", 1).stdout
+    assert "pow(" in text
+    assert "gpt.py:" in text
+
+
+def test_export(tmp_path: Path):
+    result = run("export", tmp_path / "library")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"{tmp_path / 'library'}\n"
+    assert {"microgpt.c", "microgpt.h", "main.c", "Makefile"} <= {
+        path.name for path in (tmp_path / "library").iterdir()
+    }
+
+
+def test_doctor(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CC", "no-such-compiler")
+    result = CliRunner().invoke(cli, ["doctor"])
+    assert result.exit_code == 0, result.output
+    assert "no-such-compiler is not a program" in result.stdout
+    report = json.loads(CliRunner().invoke(cli, ["doctor", "--json"]).stdout)
+    assert report["compilers"][0]["problem"] is not None

@@ -16,6 +16,7 @@ from microgpt.data.corpus import load_corpus
 from microgpt.model.config import AdamConfig
 from microgpt.runtime.backend import EagerBackend
 from microgpt.runtime.checkpoint import load_checkpoint
+from microgpt.runtime.toolchain import ToolchainError
 from microgpt.runtime.training import Training, sample
 from microgpt.tools.cli import cli
 
@@ -76,7 +77,10 @@ def test_without_samples():
 def test_writes_a_run(tmp_path: Path):
     out, log = tmp_path / "runs" / "one", tmp_path / "log.jsonl"
     log.write_text("of an earlier run\n")
-    assert train("--steps", 3, "--samples", 1, "--out", out, "--log", log, "--seed", 7).exit_code == 0
+    assert (
+        train("--backend", "python", "--steps", 3, "--samples", 1, "--out", out, "--log", log, "--seed", 7).exit_code
+        == 0
+    )
     assert sorted(path.name for path in out.iterdir()) == ["checkpoint.safetensors", "config.json", "log.jsonl"]
     training = Training(load_corpus("names"), 7, 3, AdamConfig(), **SHAPE)
     steps = list(training.run(EagerBackend(training.config, training.optimizer)))
@@ -180,10 +184,29 @@ def test_diverged_training():
     assert "not finite numbers; train with a lower --learning-rate" in result.stderr
 
 
-def test_no_c_backend_yet():
-    result = train("--backend", "c")
+@pytest.mark.parametrize("backend", ["c", "python"])
+def test_backends_print_the_same(backend: str):
+    eager = train("--backend", "eager", "--steps", 3, "--samples", 2)
+    result = train("--backend", backend, "--steps", 3, "--samples", 2)
+    if "needs a C compiler" in result.stderr:
+        pytest.skip("not checked: there is no C compiler here")
+    assert result.stdout == eager.stdout
+    assert f"with the {backend} backend" in result.stderr
+
+
+def test_without_a_c_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    def find_none() -> None:
+        raise ToolchainError("cc: is broken")
+
+    monkeypatch.setattr("microgpt.runtime.toolchain.find_toolchain", find_none)
+    monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path / "empty"))
+    result = train("--backend", "c", "--steps", 1)
     assert result.exit_code == 5
-    assert "--backend python" in result.stderr
+    assert "needs a C compiler that keeps every bit: cc: is broken; `microgpt doctor` tells more" in result.stderr
+    result = train("--steps", 1, "--samples", 0)
+    assert result.exit_code == 0
+    assert "programs run in Python, for want of a C compiler (cc: is broken)" in result.stderr
+    assert "with the python backend" in result.stderr
 
 
 def test_interrupted_training_is_saved(tmp_path: Path):

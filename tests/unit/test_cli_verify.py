@@ -30,7 +30,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 
 
 def verify(*arguments: object) -> Result:
-    return CliRunner().invoke(cli, ["verify", *MODEL, *map(str, arguments)])
+    return CliRunner().invoke(cli, ["verify", *MODEL, "--backend", "python", *map(str, arguments)])
 
 
 def fault(result: Result) -> dict[str, str]:
@@ -73,11 +73,11 @@ def test_same():
     assert first_unequal([1.0], [1.0, 2.0]) == 1
 
 
-@pytest.mark.parametrize("arguments", [(), ("--n-layer", 2), ("--samples", 0), ("--seed", 7)])
+@pytest.mark.parametrize("arguments", [(), ("--n-layer", 2), ("--samples", 0), ("--seed", 7), ("--backend", "auto")])
 def test_all_is_equal(arguments: tuple[object, ...]):
     result = verify("--steps", 2, *arguments)
     assert result.exit_code == 0, result.output
-    assert re.fullmatch(r"2 steps and \d samples: [\d,]+ numbers, all equal to the .*\n", result.stdout)
+    assert re.fullmatch(r"2 steps and \d samples: [\d,]+ numbers of the \w+ backend, all equal to .*\n", result.stdout)
 
 
 def test_a_wrong_statement(monkeypatch: pytest.MonkeyPatch):
@@ -157,3 +157,23 @@ def test_a_difference_that_does_not_come_back(monkeypatch: pytest.MonkeyPatch):
     result = verify("--steps", 1)
     assert result.exit_code == 1
     assert "run again by itself, the program gives the right numbers" in result.stdout
+
+
+def test_a_wrong_number_of_c(monkeypatch: pytest.MonkeyPatch):
+    from microgpt.runtime.c_backend import CBackend
+
+    right = CBackend.loss_and_gradient
+
+    def wrong(*given):
+        loss, gradient = right(*given)
+        return loss, [*gradient[:-1], gradient[-1] + 1.0]
+
+    monkeypatch.setattr(CBackend, "loss_and_gradient", wrong)
+    result = verify("--backend", "c", "--steps", 1)
+    if "needs a C compiler" in result.stderr:
+        pytest.skip("not checked: there is no C compiler here")
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[0].endswith("of layer0.mlp_fc2[3,15] differs")
+    assert lines[3] == "generated Python gives the right numbers: the fault is in the c backend"
+    assert re.search(r"= \w+ .* gpt\.py:\d+ position\d\.", lines[5])
