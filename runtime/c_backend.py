@@ -24,7 +24,7 @@ class CBackend:
     """Runs a model's C library, over a memory of its own: what training changes is copied in and out for each slice."""
 
     name = "c"
-    slice = 100
+    slice = 250
 
     def __init__(self, config: GPTConfig, optimizer: AdamConfig, cache: Cache) -> None:
         self.config, self.optimizer, self.cache = config, optimizer, cache
