@@ -23,6 +23,7 @@ from ..runtime.library import Library
 from ..runtime.training import Training
 from . import console, options
 from .backends import COMPILED, check_backend
+from .rivals import RivalResult, Work, check_rivals, run_rivals
 
 __all__ = ["bench"]
 
@@ -92,6 +93,7 @@ class Run:
 @options.seed_option
 @options.model_options
 @options.backend_option(*COMPILED)
+@click.option("--against", metavar="NAME,...", help="Compare a whole run with `numpy`, `jax`, or both.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table; seconds.")
 def bench(
     lengths: tuple[str, ...],
@@ -100,6 +102,7 @@ def bench(
     data: str,
     seed: int,
     backend: str,
+    against: str | None,
     as_json: bool,
     **shape: int,
 ) -> None:
@@ -115,8 +118,11 @@ def bench(
       microgpt bench
       microgpt bench --length 1-4 --seconds 2
       microgpt bench --length 16 --json > bench.json
+      microgpt bench --length 7 --against jax,numpy
     """
     name = check_backend(backend)
+    rivals = against.split(",") if against else []
+    check_rivals(rivals)
     corpus = load_corpus(data)
     options.check_shape(shape)
     training = Training(corpus, seed, RUN_STEPS, AdamConfig(), **shape)
@@ -131,12 +137,16 @@ def bench(
             console.say(f"length {length}: compiling, then measuring for {seconds:g} s")
             timings.append(_measure(compiled, length, seconds, Random(seed)))
         run = _measure_run(compiled, training) if name == "c" else None
+        others = run_rivals(rivals, _work(compiled, training), progress=console.say)
     if as_json:
         rows = [asdict(timing) for timing in timings]
         result = {"model": asdict(config), "backend": name, "unit": "seconds", "lengths": rows}
-        click.echo(json.dumps(result | ({"run": asdict(run)} if run else {}), indent=1))
+        result |= {"run": asdict(run)} if run else {}
+        click.echo(json.dumps(result | {"rivals": [asdict(other) for other in others]}, indent=1))
     else:
         _print(name, timings, run)
+        if others:
+            _print_rivals(others)
 
 
 def _default_lengths(block_size: int) -> list[int]:
@@ -197,6 +207,15 @@ def _steps(backend: Backend, state: State, document: Document, times: int) -> No
     state.step = 0  # so that any number of steps can be taken
 
 
+def _work(compiled: Backend, training: Training) -> Work:
+    """The run that rivals do as well, with the losses that they should come near to."""
+    documents = [training.document(step) for step in range(RUN_STEPS)]
+    parameters = list(training.state.parameters)
+    compiled.prepare(sorted({len(tokens) for tokens, _ in documents}), 0, lambda done, total: None)
+    losses = compiled.advance(State(list(parameters)), documents, RUN_STEPS)
+    return Work(training.config, training.optimizer, parameters, documents, losses)
+
+
 def _measure_run(compiled: Backend, training: Training) -> Run:
     """A whole run in one call, and the eager autograd on some of its documents, of all lengths in proportion."""
     documents = [training.document(step) for step in range(RUN_STEPS)]
@@ -249,3 +268,13 @@ def _print(name: str, timings: Sequence[Timing], run: Run | None) -> None:
             f"\na run of {run.steps} steps, {1e6 * run.compiled_step:.1f} us a step in C, "
             f"{1e3 * run.eager_step:.0f} ms eager: {run.ratio:,.0f} times faster"
         )
+
+
+def _print_rivals(rivals: Sequence[RivalResult]) -> None:
+    headings = ["rival", "precision", "compile s", "us a step", "losses differ by"]
+    rows = [
+        [rival.name, rival.precision, f"{rival.compile:.1f}", f"{rival.median_step:,.1f}", f"{rival.difference:.0e}"]
+        for rival in rivals
+    ]
+    click.echo()
+    console.print_table("The same run, the whole loop in one program of its own on one core", headings, rows)
