@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from microgpt.runtime.backend import PythonBackend
 from microgpt.runtime.checkpoint import Checkpoint, load_checkpoint
 from microgpt.runtime.runs import FolderInUseError, RunFolder
 from microgpt.tools.cli import cli
 
-# Python, whose steps are taken one at a time, unless a test says otherwise.
+# Python, with slices of one step, unless a test says otherwise: some tests stop at a certain step.
 SIZES = ("--n-embd", "4", "--n-head", "2", "--block-size", "4", "--jobs", "1", "--backend", "python")
 
 
@@ -20,6 +21,7 @@ SIZES = ("--n-embd", "4", "--n-head", "2", "--block-size", "4", "--jobs", "1", "
 def folders(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cli-cache"))
     monkeypatch.setenv("MICROGPT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr(PythonBackend, "slice", 1)
     monkeypatch.chdir(tmp_path)
 
 
@@ -40,7 +42,6 @@ def stop_after(step: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]
     """Lets training end as if by Ctrl-C, once the step is taken; gives what undoes that."""
     from microgpt.tools.train_run import Run
 
-    patch = pytest.MonkeyPatch()
     save_step = Run._save_step
 
     def save_and_stop(self: Run) -> None:
@@ -48,8 +49,8 @@ def stop_after(step: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]
         if self.training.state.step == step:
             raise KeyboardInterrupt
 
-    patch.setattr(Run, "_save_step", save_and_stop)
-    return patch.undo
+    monkeypatch.setattr(Run, "_save_step", save_and_stop)
+    return lambda: monkeypatch.setattr(Run, "_save_step", save_step)
 
 
 @pytest.fixture
