@@ -86,7 +86,11 @@ class _Backward:
         if not through_tables:
             return False
         nodes = {node for node in range(len(graph)) if op[node] == INPUT and a[node] in through_tables}
-        return any(operand in nodes for node in range(len(graph)) for operand in graph.operands(node))
+        chosen = {node for values in graph.lists for node in values}
+        return not nodes.isdisjoint(chosen) or any(
+            (left in nodes and A_IS_NODE[code]) or (right in nodes and B_IS_NODE[code])
+            for code, left, right in zip(op, a, graph.b, strict=True)
+        )
 
     def run(self) -> Graph:
         graph, build = self.graph, self.build

@@ -30,8 +30,9 @@ def _sums_with_a_visible_sign(graph: Graph) -> set[int]:
     The sign of a zero shows in two places: in a denominator, and under a negative odd exponent (``1 / -0.0``). From
     there, every operation is followed back that may hand on a zero of its operands.
     """
-    waiting = [graph.b[node] for node, op in enumerate(graph.op) if op == DIV]
-    waiting += (graph.a[node] for node, op in enumerate(graph.op) if op == POW and _odd(graph, node, negative=True))
+    powers = [node for node, op in enumerate(graph.op) if op in (DIV, POW)]
+    waiting = [graph.b[node] for node in powers if graph.op[node] == DIV]
+    waiting += (graph.a[node] for node in powers if graph.op[node] == POW and _odd(graph, node, negative=True))
     seen = set(waiting)
     while waiting:
         node = waiting.pop()
