@@ -14,10 +14,9 @@ RECIPE, with k and l the numbers of slots:
     ("const", text)         a number in hexadecimal
     ("equal", k, l)         index[slot k] == slot l
     (op, x) or (op, x, y)   an operation of `ops` (its number) on recipes
-    ("fold", op, runs)      left fold with `op` over the terms of all runs, each (count slot, terms): terms, in order,
-    are repeated, and
-                            each repetition adds the run's steps to the slots of its terms. A term is a recipe without
-                            folds.
+    ("fold", op, runs)      left fold with `op` over the terms of all runs, each (count slot, terms): the terms, in
+                            order, are repeated, and each repetition adds the run's steps to the slots of its terms.
+                            A term is a recipe without folds.
 """
 
 from __future__ import annotations
