@@ -1,18 +1,30 @@
 """The compiler: plain scalar functions in, programs out. It knows no model, no data and no runtime.
 
-The stages, in the order in which a function goes through them (`pipeline` has the list that runs):
+The folders are the stages, in the order in which a function goes through them (`pipeline` has the list that runs). A
+folder imports what stands before it, and nothing else; python and loops do not know of each other.
 
     trace                   the function runs once on symbolic scalars, which record a `Graph`
-    hoist_selects           what is chosen by an index is computed after the choice
-    differentiate           the backward pass, as operations of the same graph, in the eager autograd's order
-    simplify                known results, neutral operands
-    merge_equal_nodes       common subexpressions
-    remove_dead_nodes       what no output needs
-
-    form_statements         operations with one use become part of their consumer's expression
-    schedule                blocks of like statements, in a topological order
-    allocate                functions of bounded size; memory slots by live ranges
-    emit_python             the text of a module
-
-`ops` is the table of operations, `verify` the rules of a graph, `interpret` its meaning, `text` how it is written.
+    ir/                     the graph: its table of operations, its rules, its meaning, its text
+    passes/                 graph to graph
+        hoist_selects       what is chosen by an index is computed after the choice
+        differentiate       the backward pass, as operations of the same graph, in the eager autograd's order
+        simplify            known results, neutral operands
+        merge_equal_nodes   common subexpressions
+        remove_dead_nodes   what no output needs
+    python/                 graph to straight-line Python
+        form_statements     operations with one use become part of their consumer's expression
+        schedule            blocks of like statements, in a topological order
+        allocate            functions of bounded size; memory slots by live ranges
+        emit_python         the text of a module
+    loops/                  graph to loops
+        place               addresses: what people would call an array is evenly spaced
+        contract            chains of additions become folds
+        order_groups        which group of statements runs when
+        reroll              statements at evenly spaced addresses become loop nests
+        continue_loops      longer sequences continue shorter ones
+        run_loops           the meaning of loops, and the proof: unrolled again, they are the graph
+        transpose           matrices that loops walk along, not across
+    c/                      loops to C
+        emit_nest           a nest becomes a kernel
+        emit_c              programs become calls of the kernels that they share
 """

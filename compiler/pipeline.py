@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from .allocate import allocate
-from .differentiate import differentiate
-from .emit_python import emit_python
-from .emit_python_map import emit_python_map
-from .form_statements import form_statements
-from .graph import Graph
-from .hoist_selects import hoist_selects
-from .merge_equal_nodes import merge_equal_nodes
-from .remove_dead_nodes import remove_dead_nodes
-from .rewrite import Rewritten
-from .schedule import schedule
-from .simplify import simplify
-from .verify import verify
+from .ir.graph import Graph
+from .ir.rewrite import Rewritten
+from .ir.verify import verify
+from .passes.differentiate import differentiate
+from .passes.hoist_selects import hoist_selects
+from .passes.merge_equal_nodes import merge_equal_nodes
+from .passes.remove_dead_nodes import remove_dead_nodes
+from .passes.simplify import simplify
+from .python.allocate import allocate
+from .python.emit_python import emit_python
+from .python.emit_python_map import emit_python_map
+from .python.form_statements import form_statements
+from .python.schedule import schedule
 
 __all__ = [
     "GRAPH_STAGES",

@@ -17,8 +17,9 @@ from typing import Any, NoReturn
 from .arithmetic import power
 from .errors import TraceError
 from .functions import current_scope
-from .graph import Graph, GraphBuilder, IndexTensor, Origin, Output, Tensor
-from .ops import ADD, DIV, EXP, INDEX, INPUT, LOG, MAX, MUL, OPS, POW, RELU
+from .ir.builder import GraphBuilder
+from .ir.graph import Graph, IndexTensor, Origin, Output, Tensor
+from .ir.ops import ADD, DIV, EXP, INDEX, INPUT, LOG, MAX, MUL, OPS, POW, RELU
 
 __all__ = ["TracedIndex", "TracedNumber", "TracedScalar", "trace", "trace_twice"]
 

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..compiler.c_prelude import PRELUDE
-from ..compiler.compile_loops import compile_loops, function_text
-from ..compiler.coverage import coverage
-from ..compiler.graph import Graph
+from ..compiler.c.emit_function import function_text
+from ..compiler.c.prelude import PRELUDE
+from ..compiler.ir.graph import Graph
+from ..compiler.loops.compile_loops import compile_loops
+from ..compiler.loops.coverage import coverage
 from .cache import Cache
 from .program import program_key
 from .toolchain import find_toolchain

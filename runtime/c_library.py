@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..compiler.coverage import coverage
 from ..compiler.errors import CompileError
+from ..compiler.loops.coverage import coverage
 from ..compiler.pipeline import without_collection
 from ..model.config import AdamConfig, GPTConfig
 from .c_source import model_source

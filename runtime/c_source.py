@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ..compiler.c_nest import number_text
-from ..compiler.c_prelude import PRELUDE
-from ..compiler.compile_family import Family, compile_family
-from ..compiler.emit_c import emit_c
-from ..compiler.graph import Graph
-from ..compiler.map_lanes import map_lanes
+from ..compiler.c.emit_c import emit_c
+from ..compiler.c.emit_nest import number_text
+from ..compiler.c.prelude import PRELUDE
+from ..compiler.ir.graph import Graph
+from ..compiler.loops.compile_family import Family, compile_family
+from ..compiler.loops.map_lanes import map_lanes
+from ..compiler.loops.place import Layout
+from ..compiler.loops.transpose import Transposer
 from ..compiler.pipeline import compile_graph
-from ..compiler.place import Layout
-from ..compiler.transpose import Transposer
 from ..model.config import AdamConfig, GPTConfig
 from . import graphs
 

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from ..compiler.differentiate import differentiate
-from ..compiler.graph import Graph
-from ..compiler.hoist_selects import hoist_selects
-from ..compiler.interpret import evaluate_nodes, interpret
-from ..compiler.ops import OPS, SELECT, Field
+from ..compiler.ir.graph import Graph
+from ..compiler.ir.interpret import evaluate_nodes, interpret
+from ..compiler.ir.ops import OPS, SELECT, Field
+from ..compiler.passes.differentiate import differentiate
+from ..compiler.passes.hoist_selects import hoist_selects
 from ..model import adam
 from . import graphs
 from .backend import Document, State

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..compiler.graph import Graph, IndexTensor, Tensor
-from ..compiler.names import identifier
+from ..compiler.ir.graph import Graph, IndexTensor, Tensor
+from ..compiler.ir.names import identifier
 from ..compiler.pipeline import compile_graph, compile_python
 from ..compiler.trace import trace_twice
 from .cache import Cache

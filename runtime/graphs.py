@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..compiler import functions
-from ..compiler.graph import Graph, IndexTensor, Tensor
+from ..compiler.ir.graph import Graph, IndexTensor, Tensor
 from ..compiler.trace import TracedNumber, trace
 from ..model import adam, gpt
 from ..model.config import AdamConfig, GPTConfig

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..compiler.graph import Graph
+from ..compiler.ir.graph import Graph
 from ..compiler.pipeline import Observer, Stage, compile_graph, compile_python, compile_python_map
 from . import graphs
 from .cache import Cache

@@ -44,11 +44,17 @@ class Program:
 
 @cache
 def sources_digest(package: str, suffix: str = ".py") -> str:
-    """A sha256 over a package's source files. It stands in keys for "the same code would be generated"."""
+    """A sha256 over the source files of a package and those inside it: for keys that say "the same code would come"."""
     digest = hashlib.sha256()
-    for file in sorted(files(package).iterdir(), key=lambda file: file.name):
-        if file.name.endswith(suffix):
-            digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    folders = [("", files(package))]
+    while folders:
+        prefix, folder = folders.pop()
+        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+            name = f"{prefix}{entry.name}"
+            if entry.is_dir():
+                folders.append((f"{name}/", entry))
+            elif name.endswith(suffix):
+                digest.update(name.encode() + b"\0" + entry.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from ..compiler.graph import Graph
+from ..compiler.ir.graph import Graph
 from ..model.config import AdamConfig, GPTConfig
 from . import graphs
 from .program import program_key, sources_digest

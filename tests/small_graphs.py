@@ -7,13 +7,13 @@ from typing import Any
 
 from differential.executions import load, same
 
-from microgpt.compiler.graph import Graph, IndexTensor, Tensor
-from microgpt.compiler.interpret import interpret
-from microgpt.compiler.ops import OPS
+from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
+from microgpt.compiler.ir.interpret import interpret
+from microgpt.compiler.ir.ops import OPS
+from microgpt.compiler.ir.text import parse
+from microgpt.compiler.ir.verify import verify
 from microgpt.compiler.pipeline import compile_graph, compile_python
-from microgpt.compiler.text import parse
 from microgpt.compiler.trace import trace
-from microgpt.compiler.verify import verify
 from microgpt.runtime.value import Value
 
 HEADER = "graph small\ninput x in x [6]\nindex i 2 < 3\norigin 0 = small.py:1 - small -\n"

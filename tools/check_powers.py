@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..compiler.c_prelude import PRELUDE
+from ..compiler.c.prelude import PRELUDE
 from ..runtime.toolchain import find_toolchain
 
 __all__ = ["Findings", "check_powers"]

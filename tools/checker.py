@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..compiler import functions
+from ..compiler.ir.text import format_node
 from ..compiler.pipeline import compile_graph
-from ..compiler.text import format_node
 from ..model import adam, gpt
 from ..model.config import AdamConfig, GPTConfig
 from ..runtime.backend import Backend, Document, EagerBackend, PythonBackend, State

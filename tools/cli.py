@@ -21,7 +21,7 @@ from .failures import CommandError, StoppedError
 
 __all__ = ["COMMANDS", "cli", "main"]
 
-# In the order of --help. A command `name` is the object `name` of `name_command.py`, and this is its short help.
+# In the order of --help. A command `name` is the object `name` of `commands/name.py`, and this is its short help.
 COMMANDS = {
     "train": "Train a model and invent names with it.",
     "sample": "Invent names with a trained model.",
@@ -49,7 +49,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f".{cmd_name}_command", __package__), cmd_name)
+        command = getattr(import_module(f".commands.{cmd_name}", __package__), cmd_name)
         assert isinstance(command, click.Command)
         return command
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from ..compiler.differentiate import differentiate
-from ..compiler.form_statements import form_statements
-from ..compiler.graph import A_IS_NODE, B_IS_NODE, Graph
-from ..compiler.interpret import evaluate_nodes, interpret
-from ..compiler.names import value_names
-from ..compiler.ops import GATHER, POW, SELECT
+from ..compiler.ir.graph import A_IS_NODE, B_IS_NODE, Graph
+from ..compiler.ir.interpret import evaluate_nodes, interpret
+from ..compiler.ir.names import value_names
+from ..compiler.ir.ops import GATHER, POW, SELECT
+from ..compiler.ir.text import format_node
+from ..compiler.passes.differentiate import differentiate
 from ..compiler.pipeline import GRAPH_STAGES
-from ..compiler.text import format_node
+from ..compiler.python.form_statements import form_statements
 from ..runtime.program import Program
 from ..runtime.recipe import Recipe
 from ..runtime.value import Value

@@ -1,6 +1,6 @@
 """The stages of the compiler as text: what `show --stage` prints and `compile --dump` writes.
 
-Graphs have a text form of their own (`compiler/text.py`). The products behind them have none, because nothing reads
+Graphs have a text form of their own (`compiler/ir/text.py`). The products behind them have none, because nothing reads
 them back; they are written here for people, with the names that the generated code uses.
 """
 
@@ -10,15 +10,15 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ..compiler.allocate import Layout
-from ..compiler.coarse import Block
-from ..compiler.form_statements import Statements
-from ..compiler.graph import Graph
-from ..compiler.names import value_names
-from ..compiler.ops import OPS
+from ..compiler.ir.graph import Graph
+from ..compiler.ir.names import value_names
+from ..compiler.ir.ops import OPS
+from ..compiler.ir.text import format_graph
 from ..compiler.pipeline import GRAPH_STAGES, PYTHON_STAGES, Observer, Stage, compile_graph, compile_python
-from ..compiler.schedule import Schedule
-from ..compiler.text import format_graph
+from ..compiler.python.allocate import Layout
+from ..compiler.python.coarse import Block
+from ..compiler.python.form_statements import Statements
+from ..compiler.python.schedule import Schedule
 from ..runtime.recipe import Recipe
 
 __all__ = ["GRAPHS", "describe", "file_name", "stage_names", "stage_product"]

@@ -7,10 +7,11 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from microgpt.compiler.c_prelude import PRELUDE
-from microgpt.compiler.compile_loops import LoopedGraph, function_text
-from microgpt.compiler.emit_straight_c import emit_straight_c
-from microgpt.compiler.graph import Graph
+from microgpt.compiler.c.emit_function import function_text
+from microgpt.compiler.c.emit_straight_c import emit_straight_c
+from microgpt.compiler.c.prelude import PRELUDE
+from microgpt.compiler.ir.graph import Graph
+from microgpt.compiler.loops.compile_loops import LoopedGraph
 from microgpt.runtime.toolchain import Toolchain
 
 __all__ = ["CPrograms"]

@@ -10,15 +10,15 @@ from typing import Any
 
 from differential.programs import Program, arguments_of
 
-from microgpt.compiler import allocate, expressions, form_statements
-from microgpt.compiler.emit_python import _PythonModule
 from microgpt.compiler.errors import CompileError
-from microgpt.compiler.graph import Graph
-from microgpt.compiler.interpret import evaluate_nodes, interpret
-from microgpt.compiler.ops import ADD, EXP, LOG, MUL, POW, RELU
+from microgpt.compiler.ir.graph import Graph
+from microgpt.compiler.ir.interpret import evaluate_nodes, interpret
+from microgpt.compiler.ir.ops import ADD, EXP, LOG, MUL, POW, RELU
+from microgpt.compiler.ir.text import format_graph, format_node, parse
+from microgpt.compiler.passes.walk import differentiable_nodes
 from microgpt.compiler.pipeline import GRAPH_STAGES, compile_graph, compile_python
-from microgpt.compiler.text import format_graph, format_node, parse
-from microgpt.compiler.walk import differentiable_nodes
+from microgpt.compiler.python import allocate, expressions, form_statements
+from microgpt.compiler.python.emit_python import _PythonModule
 from microgpt.runtime.program import compile_pieces
 from microgpt.runtime.value import Value
 

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from microgpt.compiler.functions import maximum, scope, select
-from microgpt.compiler.graph import Graph, IndexTensor, Tensor
+from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
 from microgpt.compiler.trace import trace
 
 __all__ = ["Program", "random_program"]

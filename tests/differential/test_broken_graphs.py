@@ -10,11 +10,11 @@ from differential.executions import compare
 from differential.programs import Program, random_program
 
 from microgpt.compiler.errors import VerifyError
-from microgpt.compiler.graph import Graph
-from microgpt.compiler.interpret import interpret
-from microgpt.compiler.ops import OPS
-from microgpt.compiler.text import format_graph, parse
-from microgpt.compiler.verify import verify
+from microgpt.compiler.ir.graph import Graph
+from microgpt.compiler.ir.interpret import interpret
+from microgpt.compiler.ir.ops import OPS
+from microgpt.compiler.ir.text import format_graph, parse
+from microgpt.compiler.ir.verify import verify
 
 STAGES = ("trace", "hoist_selects", "differentiate", "simplify", "merge_equal_nodes", "remove_dead_nodes")
 

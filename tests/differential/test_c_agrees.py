@@ -14,11 +14,11 @@ from differential.c_programs import CPrograms
 from differential.executions import run_eagerly, same
 from differential.programs import Program, random_program
 
-from microgpt.compiler.compile_loops import LoopedGraph, compile_loops
 from microgpt.compiler.errors import CompileError
+from microgpt.compiler.loops.compile_loops import LoopedGraph, compile_loops
+from microgpt.compiler.loops.run_loops import interpret_loops
+from microgpt.compiler.loops.verify_loops import verify_loops
 from microgpt.compiler.pipeline import compile_graph
-from microgpt.compiler.run_loops import interpret_loops
-from microgpt.compiler.verify_loops import verify_loops
 from microgpt.runtime.toolchain import Toolchain, ToolchainError, find_toolchain
 
 TOGETHER = 40

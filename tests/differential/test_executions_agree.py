@@ -13,7 +13,7 @@ import pytest
 from differential.executions import MismatchError, compare, run_eagerly, shrink
 from differential.programs import random_program
 
-from microgpt.compiler.ops import OPS
+from microgpt.compiler.ir.ops import OPS
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import pytest
 from differential.executions import load
 
 from microgpt.compiler.functions import maximum, select
-from microgpt.compiler.graph import IndexTensor, Tensor
+from microgpt.compiler.ir.graph import IndexTensor, Tensor
 from microgpt.compiler.pipeline import compile_graph, compile_python
 from microgpt.compiler.trace import trace
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from microgpt.compiler.functions import maximum, scope, select
-from microgpt.compiler.graph import Graph, IndexTensor, Tensor
+from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
+from microgpt.compiler.ir.text import format_graph
 from microgpt.compiler.pipeline import GRAPH_STAGES, compile_graph, compile_python, compile_python_map
-from microgpt.compiler.text import format_graph
 from microgpt.compiler.trace import trace
 from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime import graphs

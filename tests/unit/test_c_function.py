@@ -7,8 +7,8 @@ from random import Random
 import pytest
 
 from microgpt.compiler.functions import maximum
-from microgpt.compiler.graph import Graph, IndexTensor, Tensor
-from microgpt.compiler.interpret import interpret
+from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
+from microgpt.compiler.ir.interpret import interpret
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.trace import trace
 from microgpt.runtime.c_function import CFunction

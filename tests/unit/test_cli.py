@@ -55,7 +55,7 @@ def test_help(arguments: tuple[str, ...]):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_of_commands(name: str):
-    command = getattr(import_module(f"microgpt.tools.{name}_command"), name)
+    command = getattr(import_module(f"microgpt.tools.commands.{name}"), name)
     assert command.get_short_help_str(limit=200) == COMMANDS[name], "the table and the docstring tell different things"
     result = run(name, "--help")
     assert result.exit_code == 0
@@ -64,7 +64,7 @@ def test_help_of_commands(name: str):
 
 
 def test_starts_without_what_it_does_not_need():
-    heavy = {"networkx", "graphviz", "rich", "safetensors", "microgpt.compiler.graph"}
+    heavy = {"networkx", "graphviz", "rich", "safetensors", "microgpt.compiler.ir.graph"}
     assert not imported_by("--version") & heavy
     assert not imported_by("--help") & heavy
 

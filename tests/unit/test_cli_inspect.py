@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from microgpt.compiler.text import format_graph, parse
-from microgpt.compiler.verify import verify
+from microgpt.compiler.ir.text import format_graph, parse
+from microgpt.compiler.ir.verify import verify
 from microgpt.model.config import GPTConfig
 from microgpt.runtime.recipe import Recipe
-from microgpt.tools import render, stages
+from microgpt.tools import stages
 from microgpt.tools.cli import cli
-from microgpt.tools.draw_blocks import draw_blocks, merge_alike
-from microgpt.tools.draw_scope import draw_scope
+from microgpt.tools.drawing import render
+from microgpt.tools.drawing.draw_blocks import draw_blocks, merge_alike
+from microgpt.tools.drawing.draw_scope import draw_scope
 from microgpt.tools.options import parse_lengths
 
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]
@@ -224,9 +225,9 @@ def test_graph_of_too_much_or_nothing():
 
 @needs_dot
 def test_hostile_names_are_escaped():
-    from microgpt.compiler.form_statements import form_statements
     from microgpt.compiler.functions import scope
-    from microgpt.compiler.graph import Tensor
+    from microgpt.compiler.ir.graph import Tensor
+    from microgpt.compiler.python.form_statements import form_statements
     from microgpt.compiler.trace import trace
 
     name = '"];evil[<b>&\\N'
@@ -245,7 +246,7 @@ def test_hostile_names_are_escaped():
 
 @pytest.mark.parametrize("backend", ["python", "c"])
 def test_bench(backend: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("microgpt.tools.bench_command.RUN_STEPS", 50)
+    monkeypatch.setattr("microgpt.tools.commands.bench.RUN_STEPS", 50)
     result = run("bench", "--backend", backend, "--length", "1,2", "--seconds", "0.05")
     if "needs a C compiler" in result.stderr:
         pytest.skip("not checked: there is no C compiler here")

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from microgpt.compiler import interpret, ops
-from microgpt.compiler.graph import Graph, GraphBuilder
-from microgpt.compiler.ops import CONST, POW
-from microgpt.compiler.rewrite import Rewritten, rewrite
-from microgpt.compiler.simplify import simplify
+from microgpt.compiler.ir import interpret, ops
+from microgpt.compiler.ir.builder import GraphBuilder
+from microgpt.compiler.ir.graph import Graph
+from microgpt.compiler.ir.ops import CONST, POW
+from microgpt.compiler.ir.rewrite import Rewritten, rewrite
+from microgpt.compiler.passes.simplify import simplify
 from microgpt.runtime.backend import PythonBackend
 from microgpt.runtime.library import Library
 from microgpt.runtime.program import Program

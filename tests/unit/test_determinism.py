@@ -13,7 +13,7 @@ sys.path.insert(0, sys.argv[1])
 from differential.programs import random_program
 from microgpt.compiler.errors import CompileError
 from microgpt.compiler.pipeline import compile_graph, compile_python
-from microgpt.compiler.text import format_graph
+from microgpt.compiler.ir.text import format_graph
 from microgpt.model.config import GPTConfig
 from microgpt.runtime import graphs
 

@@ -14,14 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_graphs import check_all, traced, written
 
-from microgpt.compiler.expressions import Expressions, runs
-from microgpt.compiler.form_statements import form_statements
 from microgpt.compiler.functions import maximum, scope, select
-from microgpt.compiler.graph import Graph, GraphBuilder, Origin, Output, Tensor
-from microgpt.compiler.interpret import evaluate_nodes
-from microgpt.compiler.names import identifier, value_names
-from microgpt.compiler.ops import ADD, CONST, DIV, EXP, INPUT, LOG, MAX, MUL, POW, RELU, STEP, UNLESS, WHERE
+from microgpt.compiler.ir.builder import GraphBuilder
+from microgpt.compiler.ir.graph import Graph, Origin, Output, Tensor
+from microgpt.compiler.ir.interpret import evaluate_nodes
+from microgpt.compiler.ir.names import identifier, value_names
+from microgpt.compiler.ir.ops import ADD, CONST, DIV, EXP, INPUT, LOG, MAX, MUL, POW, RELU, STEP, UNLESS, WHERE
 from microgpt.compiler.pipeline import compile_graph, compile_python, compile_python_map
+from microgpt.compiler.python.expressions import Expressions, runs
+from microgpt.compiler.python.form_statements import form_statements
 
 NAMESPACE: dict[str, Any] = {}
 exec("from math import inf, nan\nfrom microgpt.compiler.arithmetic import *", NAMESPACE)

@@ -20,9 +20,17 @@ ALLOWED = {
     "tools": {"compiler", "model", "data", "runtime", FACE},
     FACE: {"compiler", "model", "data", "runtime", "tools"},
 }
+# Inside the compiler: what comes later in the pipeline may import what comes earlier, and nothing else.
+STAGES = {
+    "ir": set(),
+    "passes": {"ir"},
+    "python": {"ir"},
+    "loops": {"ir"},
+    "c": {"ir", "loops"},
+}
 # Where a library may be imported: by folder or by module.
 PLACES = {
-    "networkx": {"compiler.coarse", "tools"},
+    "networkx": {"compiler.python.coarse", "tools"},
     "graphviz": {"tools"},
 }
 
@@ -83,6 +91,19 @@ def offences(source: str, module: str, is_package: bool = False) -> list[str]:
     return found
 
 
+def stage_offences(source: str, module: str) -> list[str]:
+    """What a file in a folder of the compiler imports from a later folder, or from the pipeline as a whole."""
+    stage = module.split(".")[1]
+    shared = {"arithmetic", "errors"}
+    found = []
+    for name in imports(source, module, is_package=False):
+        folder, _, rest = name.partition(".")
+        part = rest.split(".")[0]
+        if folder == "compiler" and part not in {stage} | STAGES[stage] | shared:
+            found.append(f"{module} imports {name}, but compiler/{stage} stands before it")
+    return found
+
+
 FILES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
@@ -93,6 +114,25 @@ def test_every_folder_is_there():
 @pytest.mark.parametrize("path", FILES, ids=module_of)
 def test_imports_what_it_may(path: Path):
     assert offences(path.read_text("utf-8"), module_of(path), path.name == "__init__.py") == []
+
+
+@pytest.mark.parametrize(
+    "path", [path for stage in STAGES for path in (ROOT / "compiler" / stage).glob("*.py")], ids=module_of
+)
+def test_stages_import_earlier_stages(path: Path):
+    assert stage_offences(path.read_text("utf-8"), module_of(path)) == []
+
+
+def test_every_folder_of_the_compiler_is_a_stage():
+    assert {path.name for path in (ROOT / "compiler").iterdir() if (path / "__init__.py").is_file()} == set(STAGES)
+
+
+def test_notices_a_stage_that_imports_a_later_one():
+    assert len(stage_offences("from ..c.emit_c import emit_c", "compiler.loops.reroll")) == 1
+    assert len(stage_offences("from ..pipeline import compile_graph", "compiler.loops.reroll")) == 1
+    assert (
+        stage_offences("from ..ir.graph import Graph\nfrom ..errors import CompileError", "compiler.loops.reroll") == []
+    )
 
 
 def test_no_cycles_between_folders():
@@ -134,7 +174,7 @@ def cycle(graph: dict[str, set[str]]) -> list[str]:
         ("compiler.trace", "from microgpt import compile"),
         ("compiler.trace", "def late():\n    from ..tools import cli"),
         ("compiler.trace", "import networkx as nx"),
-        ("compiler.coarse", "from graphviz import Digraph"),
+        ("compiler.python.coarse", "from graphviz import Digraph"),
         ("model.gpt", "from ..compiler.functions import maximum"),
         ("data.corpus", "from ..model.config import GPTConfig"),
         ("runtime.train", "from ..tools.cli import main"),
@@ -148,8 +188,8 @@ def test_notices(module: str, source: str):
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("compiler.coarse", "import networkx as nx"),
-        ("compiler.trace", "from .graph import Graph\nfrom . import ops\nimport microgpt.compiler.ops"),
+        ("compiler.python.coarse", "import networkx as nx"),
+        ("compiler.trace", "from .ir.graph import Graph\nfrom .ir import ops\nimport microgpt.compiler.ir.ops"),
         ("runtime.train", "from ..model.gpt import loss\nfrom microgpt.data import corpus\nimport random"),
         ("tools.draw", "import graphviz, networkx\nfrom ..runtime import cache\nfrom .. import __version__"),
         ("microgpt.api", "from .compiler.trace import trace\nfrom .tools.cli import main"),

@@ -7,23 +7,23 @@ from random import Random
 
 import pytest
 
-from microgpt.compiler.compile_family import Family, compile_family
-from microgpt.compiler.compile_loops import compile_loops
-from microgpt.compiler.contract import find_runs, stored_nodes
-from microgpt.compiler.coverage import coverage
 from microgpt.compiler.errors import CompileError
 from microgpt.compiler.functions import scope
-from microgpt.compiler.graph import Graph, Tensor
-from microgpt.compiler.interpret import interpret
-from microgpt.compiler.loops import Nest, points
-from microgpt.compiler.loops_text import format_program, parse_program
-from microgpt.compiler.ops import MUL
-from microgpt.compiler.order_groups import strong_components
+from microgpt.compiler.ir.graph import Graph, Tensor
+from microgpt.compiler.ir.interpret import interpret
+from microgpt.compiler.ir.ops import MUL
+from microgpt.compiler.loops.compile_family import Family, compile_family
+from microgpt.compiler.loops.compile_loops import compile_loops
+from microgpt.compiler.loops.contract import find_runs, stored_nodes
+from microgpt.compiler.loops.coverage import coverage
+from microgpt.compiler.loops.loop_program import Nest, points
+from microgpt.compiler.loops.loop_text import format_program, parse_program
+from microgpt.compiler.loops.order_groups import strong_components
+from microgpt.compiler.loops.place import Layout
+from microgpt.compiler.loops.run_loops import interpret_loops
+from microgpt.compiler.loops.verify_loops import verify_loops
 from microgpt.compiler.pipeline import compile_graph
-from microgpt.compiler.place import Layout
-from microgpt.compiler.run_loops import interpret_loops
 from microgpt.compiler.trace import trace
-from microgpt.compiler.verify_loops import verify_loops
 from microgpt.model.config import GPTConfig
 from microgpt.runtime import graphs
 

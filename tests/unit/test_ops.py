@@ -7,7 +7,7 @@ import math
 import pytest
 
 from microgpt.compiler import arithmetic
-from microgpt.compiler.ops import OPS, OPS_BY_NAME, Field, Op, Type
+from microgpt.compiler.ir.ops import OPS, OPS_BY_NAME, Field, Op, Type
 
 VALUES = [0.0, -0.0, 1.0, -1.5, 2.0, 0.3, math.inf, -math.inf, math.nan, 1e308, 5e-324, 745.0]
 NAMESPACE = {

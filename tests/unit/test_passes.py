@@ -7,19 +7,19 @@ import math
 import pytest
 from small_graphs import body, check_all, traced, written
 
-from microgpt.compiler.differentiate import differentiate
 from microgpt.compiler.errors import CompileError
 from microgpt.compiler.functions import maximum, select
-from microgpt.compiler.graph import Graph
-from microgpt.compiler.hoist_selects import hoist_selects
-from microgpt.compiler.interpret import evaluate_nodes
-from microgpt.compiler.merge_equal_nodes import merge_equal_nodes
-from microgpt.compiler.ops import OPS
+from microgpt.compiler.ir.graph import Graph
+from microgpt.compiler.ir.interpret import evaluate_nodes
+from microgpt.compiler.ir.ops import OPS
+from microgpt.compiler.ir.rewrite import Rewritten
+from microgpt.compiler.ir.verify import verify
+from microgpt.compiler.passes.differentiate import differentiate
+from microgpt.compiler.passes.hoist_selects import hoist_selects
+from microgpt.compiler.passes.merge_equal_nodes import merge_equal_nodes
+from microgpt.compiler.passes.remove_dead_nodes import remove_dead_nodes
+from microgpt.compiler.passes.simplify import simplify
 from microgpt.compiler.pipeline import GRAPH_STAGES, compile_graph
-from microgpt.compiler.remove_dead_nodes import remove_dead_nodes
-from microgpt.compiler.rewrite import Rewritten
-from microgpt.compiler.simplify import simplify
-from microgpt.compiler.verify import verify
 
 
 def names(graph: Graph) -> list[str]:

@@ -11,9 +11,9 @@ from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.backend import PythonBackend, State
 from microgpt.runtime.cache import Cache
 from microgpt.runtime.library import Library
-from microgpt.tools import rivals
 from microgpt.tools.failures import ENVIRONMENT, USAGE, CommandError
-from microgpt.tools.rival_job import Job
+from microgpt.tools.rivals import run as rivals
+from microgpt.tools.rivals.job import Job
 
 # Every size differs from every other, the heads' number from their width; lengths reach from 1 to the longest.
 CONFIG = GPTConfig(vocab_size=5, n_layer=2, n_embd=6, n_head=2, block_size=4)

@@ -9,14 +9,14 @@ import networkx as nx
 import pytest
 from differential.programs import random_program
 
-from microgpt.compiler import allocate as allocate_module
-from microgpt.compiler import form_statements as form_module
-from microgpt.compiler.allocate import Layout, allocate
 from microgpt.compiler.errors import CompileError
-from microgpt.compiler.form_statements import LEAVES, LONGEST, Statements, form_statements
-from microgpt.compiler.graph import Graph
+from microgpt.compiler.ir.graph import Graph
 from microgpt.compiler.pipeline import compile_graph
-from microgpt.compiler.schedule import schedule
+from microgpt.compiler.python import allocate as allocate_module
+from microgpt.compiler.python import form_statements as form_module
+from microgpt.compiler.python.allocate import Layout, allocate
+from microgpt.compiler.python.form_statements import LEAVES, LONGEST, Statements, form_statements
+from microgpt.compiler.python.schedule import schedule
 from microgpt.model.config import GPTConfig
 from microgpt.runtime import graphs
 

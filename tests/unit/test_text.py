@@ -13,10 +13,10 @@ from small_graphs import HEADER, traced, written
 
 from microgpt.compiler.errors import CompileError, VerifyError
 from microgpt.compiler.functions import scope, select
-from microgpt.compiler.graph import Graph, IndexTensor, Output, Scatter, Table, Tensor
+from microgpt.compiler.ir.graph import Graph, IndexTensor, Output, Scatter, Table, Tensor
+from microgpt.compiler.ir.text import format_graph, format_node, parse
+from microgpt.compiler.ir.verify import verify
 from microgpt.compiler.pipeline import compile_graph
-from microgpt.compiler.text import format_graph, format_node, parse
-from microgpt.compiler.verify import verify
 from microgpt.model.config import GPTConfig
 from microgpt.runtime import graphs
 

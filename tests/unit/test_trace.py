@@ -13,8 +13,8 @@ from small_graphs import traced
 
 from microgpt.compiler.errors import CompileError, TraceError
 from microgpt.compiler.functions import maximum, scope, select
-from microgpt.compiler.graph import IndexTensor, Tensor
-from microgpt.compiler.ops import OPS
+from microgpt.compiler.ir.graph import IndexTensor, Tensor
+from microgpt.compiler.ir.ops import OPS
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.trace import TracedNumber, trace, trace_twice
 

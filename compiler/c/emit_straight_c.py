@@ -1,0 +1,88 @@
+"""Emit straight C: every operation of a graph as a statement of its own, in functions of bounded size.
+
+In: a graph. Out: C to stand behind `c_prelude.PRELUDE`: ``void NAME(const double *x, const int *ix, double *v, double
+*out)``. It is for
+reading, and a second witness beside the loops: nothing of how they are found goes into it. Large graphs take a C
+compiler minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
+from ..ir.ops import CONST, EQUAL, GATHER, INDEX, INPUT, OPS, SELECT
+from ..ir.text import format_node
+from .emit_nest import number_text
+
+__all__ = ["emit_straight_c"]
+
+# Statements in a function. C compilers need time that grows faster than this.
+_SIZE = 500
+
+
+def emit_straight_c(graph: Graph, name: str, comments: bool = False) -> str:
+    """The text.
+
+    Args:
+        name: of the function. `x` has the inputs, `ix` the indices, `v` room for a number for each node; `out` takes
+            the outputs, one after the other.
+        comments: whether each statement says where it comes from.
+    """
+    lines = list(_statements(graph, comments))
+    parts = [lines[start : start + _SIZE] for start in range(0, len(lines), _SIZE)]
+    arguments = "const double *x, const int *ix, double *v"
+    texts = []
+    for number, part in enumerate(parts):
+        unused = "    (void)x, (void)ix, (void)v;"
+        texts.append("\n".join([f"static void {name}_{number}({arguments})", "{", unused, *part, "}", ""]))
+    calls = [f"    {name}_{number}(x, ix, v);" for number in range(len(parts))]
+    head = f"void {name}({arguments}, double *out)"
+    return "\n".join([f"{head};", *texts, head, "{", *calls, *_results(graph), "}", ""])
+
+
+def _statements(graph: Graph, comments: bool) -> Iterator[str]:
+    # What a select chooses from is read from `v`, also inputs and constants.
+    chosen = {value for values in graph.lists for value in values}
+    for node, (op, a, b) in enumerate(zip(graph.op, graph.a, graph.b, strict=True)):
+        if op in (INDEX, EQUAL) or (op in (CONST, INPUT) and node not in chosen):
+            continue
+        if op == GATHER:
+            table = graph.tables[b]
+            text = f"x[{table.base} + {table.stride} * {_operand(graph, a)}]"
+        elif op == SELECT:
+            text = f"v[(const int[]){{{', '.join(map(str, graph.lists[b]))}}}[{_operand(graph, a)}]]"
+        elif op in (CONST, INPUT):
+            text = _operand(graph, node)
+        else:
+            operands = {
+                "a": _operand(graph, a) if A_IS_NODE[op] else "",
+                "b": _operand(graph, b) if B_IS_NODE[op] else "",
+            }
+            text = OPS[op].c.format(**operands)
+        yield f"    v[{node}] = {text};" + (f" /* {format_node(graph, node)} */" if comments else "")
+
+
+def _operand(graph: Graph, node: int) -> str:
+    op, a, b = graph.op[node], graph.a[node], graph.b[node]
+    if op == CONST:
+        return number_text(graph.constants[a].hex())
+    if op == INPUT:
+        return f"x[{a}]"
+    if op == INDEX:
+        return f"ix[{a}]"
+    if op == EQUAL:
+        return f"({_operand(graph, a)} == {b})"
+    return f"v[{node}]"
+
+
+def _results(graph: Graph) -> Iterator[str]:
+    start = 0
+    for output in graph.outputs:
+        for offset, node in enumerate(output.nodes):
+            yield f"    out[{start + offset}] = {_operand(graph, node) if node >= 0 else '0.0'};"
+        for scatter in output.scatters:
+            table = scatter.table
+            place = f"{start + table.base} + {table.stride} * {_operand(graph, scatter.index)}"
+            yield f"    out[{place}] += {_operand(graph, scatter.node)};"
+        start += len(output.nodes)

@@ -1,0 +1,182 @@
+"""The graph in the making: what the trace and every pass write to."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from .graph import Graph, IndexTensor, Origin, Output, Table, Tensor
+from .ops import ADD, CONST, DIV, EQUAL, GATHER, INDEX, INPUT, MAX, MUL, POW, SELECT, STEP, UNLESS, WHERE
+
+__all__ = ["GraphBuilder"]
+
+
+@dataclass
+class GraphBuilder:
+    """A graph in the making. Its methods append a node and return its number.
+
+    `mark` sets the origin and source that nodes get from then on. The columns are plain lists: the hot loops of the
+    trace and of `differentiate` append to them directly.
+    """
+
+    name: str
+    inputs: tuple[Tensor, ...] = ()
+    indices: tuple[IndexTensor, ...] = ()
+    origins: tuple[Origin, ...] | list[Origin] = ()
+    op: list[int] = field(default_factory=list)
+    a: list[int] = field(default_factory=list)
+    b: list[int] = field(default_factory=list)
+    origin: list[int] = field(default_factory=list)
+    source: list[int] = field(default_factory=list)
+    constants: list[float] = field(default_factory=list)
+    lists: list[tuple[int, ...]] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    current_origin: int = 0
+    current_source: int = 0
+    _const_nodes: dict[object, int] = field(default_factory=dict)
+    _table_numbers: dict[Table, int] = field(default_factory=dict)
+    _equal_nodes: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    @classmethod
+    def extending(cls, graph: Graph) -> GraphBuilder:
+        """A builder that starts with the nodes of `graph`."""
+        build = cls(graph.name, graph.inputs, graph.indices, graph.origins)
+        build.op, build.a, build.b = list(graph.op), list(graph.a), list(graph.b)
+        build.origin, build.source = list(graph.origin), list(graph.source)
+        build.constants, build.lists, build.tables = list(graph.constants), list(graph.lists), list(graph.tables)
+        build._table_numbers = {table: number for number, table in enumerate(graph.tables)}
+        return build
+
+    @classmethod
+    def like(cls, graph: Graph) -> GraphBuilder:
+        """An empty builder with the interface of `graph`."""
+        build = cls(graph.name, graph.inputs, graph.indices, graph.origins)
+        return build
+
+    def mark(self, origin: int, source: int) -> None:
+        """Sets where the nodes appended from now on come from."""
+        self.current_origin, self.current_source = origin, source
+
+    def node(self, op: int, a: int, b: int = 0) -> int:
+        """Appends a node."""
+        self.op.append(op)
+        self.a.append(a)
+        self.b.append(b)
+        self.origin.append(self.current_origin)
+        self.source.append(self.current_source)
+        return len(self.op) - 1
+
+    def const(self, value: float) -> int:
+        """A constant; each is kept once (zeros of both signs apart)."""
+        if value != value:
+            value = math.nan  # payloads and signs of NaN are outside the contract, and have no text
+        key: object = value if value != 0.0 and value == value else float(value).hex()
+        known = self._const_nodes.get(key)
+        if known is None:
+            self.constants.append(value)
+            known = self._const_nodes[key] = self.node(CONST, len(self.constants) - 1)
+        return known
+
+    def constant_of(self, node: int) -> float:
+        """The value of a constant node."""
+        return self.constants[self.a[node]]
+
+    def input(self, number: int) -> int:
+        """Input `number`."""
+        return self.node(INPUT, number)
+
+    def index(self, number: int) -> int:
+        """Index `number`."""
+        return self.node(INDEX, number)
+
+    def add(self, a: int, b: int) -> int:
+        """``a + b``"""
+        return self.node(ADD, a, b)
+
+    def mul(self, a: int, b: int) -> int:
+        """``a * b``"""
+        return self.node(MUL, a, b)
+
+    def div(self, a: int, b: int) -> int:
+        """``a / b``, one correctly rounded division."""
+        return self.node(DIV, a, b)
+
+    def pow(self, base: int, exponent: float) -> int:
+        """``base ** exponent``"""
+        return self.node(POW, base, self.const(exponent))
+
+    def step(self, a: int) -> int:
+        """1 where ``a > 0``, else 0."""
+        return self.node(STEP, a)
+
+    def max(self, a: int, b: int) -> int:
+        """The larger of two."""
+        return self.node(MAX, a, b)
+
+    def equal(self, index: int, number: int) -> int:
+        """Whether an index is `number`; each test is kept once."""
+        known = self._equal_nodes.get((index, number))
+        if known is None:
+            known = self._equal_nodes[index, number] = self.node(EQUAL, index, number)
+        return known
+
+    def where(self, flag: int, a: int) -> int:
+        """`a` where the flag holds, else zero."""
+        return self.node(WHERE, flag, a)
+
+    def unless(self, flag: int, a: int) -> int:
+        """Zero where the flag holds, else `a`."""
+        return self.node(UNLESS, flag, a)
+
+    def table(self, table: Table) -> int:
+        """The number of `table` among the side tables; each is kept once."""
+        number = self._table_numbers.get(table)
+        if number is None:
+            number = self._table_numbers[table] = len(self.tables)
+            self.tables.append(table)
+        return number
+
+    def select(self, index: int, nodes: Sequence[int]) -> int:
+        """``nodes[index]``: the node itself where all are the same, a gather where they are evenly spaced inputs."""
+        if all(node == nodes[0] for node in nodes):
+            return nodes[0]
+        if all(self.op[node] == INPUT for node in nodes):
+            base, stride = self.a[nodes[0]], self.a[nodes[1]] - self.a[nodes[0]]
+            evenly = all(self.a[node] == base + stride * place for place, node in enumerate(nodes))
+            if evenly and self._in_one_argument(base, self.a[nodes[-1]]):
+                return self.node(GATHER, index, self.table(Table(base, stride, len(nodes))))
+        self.lists.append(tuple(nodes))
+        return self.node(SELECT, index, len(self.lists) - 1)
+
+    def _in_one_argument(self, *numbers: int) -> bool:
+        """Whether these inputs are elements of the same sequence."""
+        found = {
+            tensor.argument
+            for tensor in self.inputs
+            for number in numbers
+            if tensor.start <= number < tensor.start + tensor.size
+        }
+        return len(found) == 1
+
+    def finish(self, outputs: Iterable[Output]) -> Graph:
+        """The graph, frozen."""
+        op, a, b, origin, source = (
+            array("i", column) for column in (self.op, self.a, self.b, self.origin, self.source)
+        )
+        return Graph(
+            self.name,
+            op,
+            a,
+            b,
+            origin,
+            source,
+            tuple(self.constants),
+            tuple(self.lists),
+            tuple(self.tables),
+            tuple(self.origins),
+            self.inputs,
+            self.indices,
+            tuple(outputs),
+        )

@@ -1,0 +1,143 @@
+"""The table of operations: a row each, with all that the compiler knows of it.
+
+Every stage walks this table instead of naming operations: the trace, the interpreter (column `evaluate`),
+`differentiate` (column `derivative`), the emitters (columns `python` and `c`), the text form and the verifier
+(columns `a`, `b`, `result`). Adding an operation is adding a row, and a method where the user is to call it.
+
+A node of a graph has an operation and two integers, `a` and `b`. What each integer means is the row's to say: a node
+(the operand), an entry of one of the graph's side tables, a plain number, or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from .. import arithmetic
+
+if TYPE_CHECKING:
+    from .builder import GraphBuilder
+
+__all__ = [
+    "ADD", "CONST", "DIV", "EQUAL", "EXP", "GATHER", "INDEX", "INPUT", "LOG", "MAX", "MUL", "ONE", "OPS", "OPS_BY_NAME",
+    "POW", "RELU", "SELECT", "STEP", "UNLESS", "WHERE", "Field", "Op", "Type",
+]  # fmt: skip
+
+
+class Field(Enum):
+    """What the integer `a` or `b` of a node refers to."""
+
+    NOTHING = "-"
+    NODE = "node"
+    CONSTANT = "constant"
+    INPUT = "input"
+    INDEX = "index"
+    TABLE = "table"
+    LIST = "list"
+    NUMBER = "number"
+
+
+class Type(Enum):
+    """What a node is worth: a double, a whole number, or a truth value."""
+
+    REAL = "real"
+    INDEX = "index"
+    FLAG = "flag"
+
+
+# A local gradient of exactly one: the contribution is the gradient itself, and no product need be recorded.
+ONE = -1
+
+# From a builder, a node and its two fields to the local gradient of each operand: a node, `ONE`, or None for no
+# gradient.
+Derivative = Callable[["GraphBuilder", int, int, int], tuple[int | None, int | None]]
+
+
+@dataclass(frozen=True)
+class Op:
+    """One row.
+
+    Attributes:
+        name: as in the text form.
+        a, b: what the two integers of a node refer to.
+        types: of those that are nodes.
+        result: the type of the node itself.
+        evaluate: from the operands' values to the result; None where the interpreter must look into the graph's tables.
+        derivative: the local gradients, exactly as the eager autograd computes them; None where there is no gradient.
+            `gather` and `select` pass gradients on by position, which `differentiate` does itself.
+        python, c: how an expression is spelled, with ``{a}`` and ``{b}`` for the operands' texts.
+        python_raising: a faster spelling in Python that raises an exception where IEEE 754 has an answer; or empty.
+        exact: why every execution gives the same bits.
+        commutative: whether swapping the operands changes nothing.
+    """
+
+    name: str
+    a: Field
+    b: Field
+    types: tuple[Type, ...]
+    result: Type
+    evaluate: Callable[..., float] | None
+    derivative: Derivative | None
+    python: str
+    c: str
+    exact: str
+    commutative: bool = False
+    python_raising: str = ""
+
+
+def _derive_pow(build: GraphBuilder, node: int, base: int, exponent: int) -> tuple[int | None, int | None]:
+    power = build.constant_of(exponent)
+    return build.mul(exponent, build.pow(base, power - 1)), None
+
+
+def _derive_div(build: GraphBuilder, node: int, numerator: int, denominator: int) -> tuple[int | None, int | None]:
+    inverse = build.div(build.const(1.0), denominator)
+    return inverse, build.mul(build.mul(node, inverse), build.const(-1.0))
+
+
+_N, _R, _I, _F = Field.NODE, Type.REAL, Type.INDEX, Type.FLAG
+_NO = Field.NOTHING
+_IEEE = "one IEEE 754 operation, correctly rounded"
+_LIBM = "the C library's function, the one CPython calls; never a vectorised or built-in variant"
+_CHOICE = "a choice between numbers; nothing is rounded"
+
+OPS: tuple[Op, ...] = (
+    Op("const", Field.CONSTANT, _NO, (), _R, None, None, "{a}", "{a}", "printed with 17 digits, or as hex"),
+    Op("input", Field.INPUT, _NO, (), _R, None, None, "{a}", "{a}", "read from the caller"),
+    Op("index", Field.INDEX, _NO, (), _I, None, None, "{a}", "{a}", "read from the caller"),
+    Op("gather", _N, Field.TABLE, (_I,), _R, None, None, "{b}", "{b}", _CHOICE),
+    Op("add", _N, _N, (_R, _R), _R, lambda a, b: a + b, lambda build, node, a, b: (ONE, ONE),
+       "{a} + {b}", "{a} + {b}", _IEEE, commutative=True),
+    Op("mul", _N, _N, (_R, _R), _R, lambda a, b: a * b, lambda build, node, a, b: (b, a),
+       "{a} * {b}", "{a} * {b}", _IEEE, commutative=True),
+    Op("div", _N, _N, (_R, _R), _R, arithmetic.divide, _derive_div, "divide({a}, {b})", "{a} / {b}", _IEEE,
+       python_raising="({a} / {b})"),
+    Op("pow", _N, _N, (_R, _R), _R, arithmetic.power, _derive_pow, "power({a}, {b})", "pow({a}, {b})", _LIBM,
+       python_raising="pow({a}, {b})"),
+    Op("log", _N, _NO, (_R,), _R, arithmetic.logarithm,
+       lambda build, node, a, b: (build.div(build.const(1.0), a), None), "logarithm({a})", "log({a})", _LIBM,
+       python_raising="log({a})"),
+    Op("exp", _N, _NO, (_R,), _R, arithmetic.exponential, lambda build, node, a, b: (node, None),
+       "exponential({a})", "exp({a})", _LIBM, python_raising="exp({a})"),
+    Op("relu", _N, _NO, (_R,), _R, arithmetic.rectify, lambda build, node, a, b: (build.step(a), None),
+       "({a} if {a} > 0.0 else 0.0)", "({a} > 0.0 ? {a} : 0.0)", _CHOICE),
+    Op("step", _N, _NO, (_R,), _R, arithmetic.step, None,
+       "(1.0 if {a} > 0.0 else 0.0)", "({a} > 0.0 ? 1.0 : 0.0)", _CHOICE),
+    Op("max", _N, _N, (_R, _R), _R, arithmetic.larger, None, "max({a}, {b})", "({b} > {a} ? {b} : {a})", _CHOICE),
+    Op("equal", _N, Field.NUMBER, (_I,), _F, lambda a, b: a == b, None, "{a} == {b}", "{a} == {b}", _CHOICE),
+    Op("where", _N, _N, (_F, _R), _R, lambda a, b: b if a else 0.0,
+       lambda build, node, a, b: (None, build.where(a, build.const(1.0))),
+       "{b} if {a} else 0.0", "({a} ? {b} : 0.0)", _CHOICE),
+    Op("unless", _N, _N, (_F, _R), _R, lambda a, b: 0.0 if a else b,
+       lambda build, node, a, b: (None, build.unless(a, build.const(1.0))),
+       "0.0 if {a} else {b}", "({a} ? 0.0 : {b})", _CHOICE),
+    Op("select", _N, Field.LIST, (_I,), _R, None, None, "({b})[{a}]", "{b}", _CHOICE),
+)  # fmt: skip
+
+OPS_BY_NAME = {row.name: code for code, row in enumerate(OPS)}
+
+(CONST, INPUT, INDEX, GATHER, ADD, MUL, DIV, POW, LOG, EXP, RELU, STEP, MAX, EQUAL, WHERE, UNLESS, SELECT) = range(
+    len(OPS)
+)

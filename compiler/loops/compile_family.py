@@ -1,0 +1,121 @@
+"""Compile family: loop programs for graphs that differ in one number, such as the length of a sequence.
+
+In: a function from a number to a clean graph. Out: a program for each number, all over one memory. Only the graphs of
+small numbers are made; programs of larger ones continue them (see `continue_loops`), and the largest is proved against
+its graph. Where a family does not continue evenly, every graph is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ..ir.graph import Graph
+from .continue_loops import continue_loops
+from .contract import stored_nodes
+from .form_loops import form_loops
+from .loop_program import LoopProgram
+from .place import Layout, NotRegularError, address, place
+from .run_loops import prove_loops
+
+__all__ = ["Family", "compile_family"]
+
+# Small members are special: folds of one or two terms, loops of one or two turns. From here on they tend to be alike.
+_REGULAR = 3
+_ATTEMPTS = 3
+
+
+@dataclass
+class Family:
+    """What was compiled.
+
+    Attributes:
+        name: of the family.
+        programs: by number.
+        build: makes the graph of a number.
+        pinned: by number, where outputs are that have no place of their own.
+        continued: the numbers whose graphs have not been made.
+    """
+
+    name: str
+    programs: dict[int, LoopProgram]
+    build: Callable[[int], Graph]
+    pinned: Callable[[int], Mapping[str, int]]
+    continued: tuple[int, ...]
+
+    def prove(self, layout: Layout, number: int) -> Graph:
+        """Checks that the program of `number` is its graph, operation for operation; returns the graph.
+
+        Raises:
+            CompileError: if it is not.
+        """
+        graph = self.build(number)
+        # The proof follows values through memory by itself: it need only be told where arguments and results are.
+        where = address(layout, self.name, graph, bytearray(len(graph)), self.pinned(number))
+        prove_loops(self.programs[number], graph, layout, where)
+        return graph
+
+
+def compile_family(
+    layout: Layout,
+    name: str,
+    build: Callable[[int], Graph],
+    numbers: range,
+    pinned: Callable[[int], Mapping[str, int]] | None = None,
+    regular: bool = True,
+) -> Family:
+    """Programs for the graphs of all `numbers`.
+
+    Args:
+        layout: takes the arrays of the family.
+        pinned: from a number to where its outputs are, by name, if not in a place of their own.
+        regular: whether to try and continue; the caller must `prove` the last member then, and try again without.
+    """
+    made: dict[int, tuple[Graph, bytearray]] = {}
+
+    def make(number: int) -> tuple[Graph, bytearray]:
+        if number not in made:
+            graph = build(number)
+            made[number] = graph, stored_nodes(graph)
+        return made[number]
+
+    where = pinned or (lambda number: {})
+    for attempt in range(_ATTEMPTS if regular else 0):
+        end = _REGULAR + attempt + 3
+        if end >= numbers[-1]:
+            break
+        try:
+            return _continued(layout, name, {n: make(n) for n in numbers if n < end}, build, numbers, where)
+        except NotRegularError:
+            continue
+    family = {number: make(number) for number in numbers}
+    place(layout, name, family)
+    programs = {number: _form(layout, name, number, *member, where) for number, member in family.items()}
+    return Family(name, programs, build, where, ())
+
+
+def _continued(
+    layout: Layout,
+    name: str,
+    family: dict[int, tuple[Graph, bytearray]],
+    build: Callable[[int], Graph],
+    numbers: range,
+    pinned: Callable[[int], Mapping[str, int]],
+) -> Family:
+    trial = layout.copy()
+    place(trial, name, family, numbers[-1])
+    programs = {number: _form(trial, name, number, *member, pinned) for number, member in family.items()}
+    three = dict(list(programs.items())[-3:])
+    last = max(family)
+    prefix = programs[last].name.removesuffix(str(last))
+    further = continue_loops(three, lambda number: f"{prefix}{number}")
+    continued = tuple(number for number in numbers if number not in family)
+    programs.update({number: further(number) for number in continued})
+    layout.become(trial)
+    return Family(name, programs, build, pinned, continued)
+
+
+def _form(
+    layout: Layout, name: str, number: int, graph: Graph, stored: bytearray, pinned: Callable[[int], Mapping[str, int]]
+) -> LoopProgram:
+    return form_loops(graph, stored, layout, address(layout, name, graph, stored, pinned(number)))

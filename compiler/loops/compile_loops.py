@@ -1,0 +1,52 @@
+"""Compile loops: one graph to a program of loop nests over a memory of its own.
+
+In: a clean graph. Out: a `LoopedGraph`. For graphs that share a memory see `compile_family`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..ir.graph import Graph
+from .contract import stored_nodes
+from .form_loops import form_loops
+from .loop_program import LoopProgram
+from .place import Addressing, Layout, address, place
+from .run_loops import prove_loops
+from .transpose import Transposer
+
+__all__ = ["LoopedGraph", "compile_loops"]
+
+
+@dataclass(frozen=True)
+class LoopedGraph:
+    """A graph as loops.
+
+    Attributes:
+        graph: what was compiled.
+        program: its nests.
+        layout, where: of its memory.
+    """
+
+    graph: Graph
+    program: LoopProgram
+    layout: Layout
+    where: Addressing
+
+    def prove(self) -> None:
+        """Checks that the loops, unrolled, are the graph.
+
+        Raises:
+            CompileError: if they are not.
+        """
+        prove_loops(self.program, self.graph, self.layout, self.where)
+
+
+def compile_loops(graph: Graph) -> LoopedGraph:
+    """Finds the loops of a graph without equal or dead nodes."""
+    layout = Layout()
+    stored = stored_nodes(graph)
+    place(layout, "graph", {0: (graph, stored)})
+    where = address(layout, "graph", graph, stored)
+    program = form_loops(graph, stored, layout, where)
+    return LoopedGraph(graph, Transposer(layout, graph.inputs).transpose(program), layout, where)

@@ -1,0 +1,152 @@
+"""Order groups: in which order the groups of statements run.
+
+In: groups of statements, each of which could be one loop. Out: parts of groups, such that every statement comes after
+those whose values it reads. A group stays whole unless it needs itself by way of others. Within such a circle, that
+group runs next of which the largest share is ready: for a recurrence this goes around once a step, and it lets
+stragglers catch up with their peers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from .contract import Statement
+from .loop_program import Recipe
+
+__all__ = ["order_groups"]
+
+
+def order_groups(groups: Sequence[list[Statement]], size: int) -> list[list[Statement]]:
+    """The parts in order.
+
+    Args:
+        size: of the memory.
+    """
+    writer = [-1] * size
+    for number, group in enumerate(groups):
+        for statement in group:
+            writer[statement.slots[0]] = number
+    needs: list[set[int]] = []
+    for group in groups:
+        found: set[int] = set()
+        for statement in group:
+            for addresses in reads(statement):
+                found.update(map(writer.__getitem__, addresses))
+        found.discard(-1)
+        needs.append(found)
+    parts: list[list[Statement]] = []
+    for component in strong_components(needs):
+        if len(component) == 1 and component[0] not in needs[component[0]]:
+            parts.append(groups[component[0]])
+        else:
+            parts += _take_turns([groups[number] for number in component])
+    return parts
+
+
+def reads(statement: Statement) -> list[Iterable[int]]:
+    """The addresses that a statement reads, also those it may read by an index (of inputs: none matters)."""
+    found: list[Iterable[int]] = []
+    _read(statement.recipe, statement, found, [0], 1, None)
+    return found
+
+
+def _read(
+    recipe: Recipe,
+    statement: Statement,
+    found: list[Iterable[int]],
+    run: list[int],
+    count: int,
+    step: tuple[int, ...] | None,
+) -> None:
+    kind = recipe[0]
+    if kind == "mem":
+        start = statement.slots[recipe[1]]
+        stride = step[recipe[1]] if step else 0
+        found.append(range(start, start + stride * count, stride) if stride else (start,))
+    elif kind == "fold":
+        for count_slot, terms in recipe[2]:
+            for term in terms:
+                _read(term, statement, found, run, statement.slots[count_slot], statement.steps[run[0]])
+            run[0] += 1
+    elif kind in ("row", "pick"):
+        found.append(statement.chosen)
+    elif kind not in ("const", "equal"):
+        for part in recipe[1:]:
+            if isinstance(part, tuple):
+                _read(part, statement, found, run, count, step)
+
+
+def strong_components(needs: Sequence[set[int]]) -> list[list[int]]:
+    """The circles of a graph, what is needed first (Tarjan, 1972, on a stack of our own)."""
+    index = [-1] * len(needs)
+    low = [0] * len(needs)
+    on_path = bytearray(len(needs))
+    path: list[int] = []
+    components: list[list[int]] = []
+    counter = 0
+    for root in range(len(needs)):
+        if index[root] >= 0:
+            continue
+        stack = [(root, iter(sorted(needs[root])))]
+        index[root] = low[root] = counter
+        counter += 1
+        path.append(root)
+        on_path[root] = 1
+        while stack:
+            node, operands = stack[-1]
+            for operand in operands:
+                if index[operand] < 0:
+                    index[operand] = low[operand] = counter
+                    counter += 1
+                    path.append(operand)
+                    on_path[operand] = 1
+                    stack.append((operand, iter(sorted(needs[operand]))))
+                    break
+                if on_path[operand]:
+                    low[node] = min(low[node], index[operand])
+            else:
+                stack.pop()
+                if stack:
+                    low[stack[-1][0]] = min(low[stack[-1][0]], low[node])
+                if low[node] == index[node]:
+                    at = path.index(node)
+                    components.append(sorted(path[at:]))
+                    for member in path[at:]:
+                        on_path[member] = 0
+                    del path[at:]
+    return components
+
+
+def _take_turns(groups: list[list[Statement]]) -> list[list[Statement]]:
+    """Runs groups that need each other: always the one of which the largest share is ready."""
+    owner: dict[int, tuple[int, int]] = {}
+    for number, group in enumerate(groups):
+        for place, statement in enumerate(group):
+            owner[statement.slots[0]] = (number, place)
+    users: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    missing: list[list[int]] = []
+    ready: list[list[int]] = []
+    for number, group in enumerate(groups):
+        counts = []
+        for place, statement in enumerate(group):
+            needed = {owner[address] for addresses in reads(statement) for address in addresses if address in owner}
+            counts.append(len(needed))
+            for other in sorted(needed):
+                users.setdefault(other, []).append((number, place))
+        missing.append(counts)
+        ready.append([place for place, count in enumerate(counts) if not count])
+    remaining = [len(group) for group in groups]
+    parts: list[list[Statement]] = []
+    while True:
+        waiting = [number for number in range(len(groups)) if ready[number]]
+        if not waiting:
+            return parts
+        best = max(waiting, key=lambda number: (len(ready[number]) / remaining[number], -number))
+        chosen, ready[best] = sorted(ready[best]), []
+        remaining[best] -= len(chosen)
+        parts.append([groups[best][place] for place in chosen])
+        for place in chosen:
+            for number, user in users.get((best, place), ()):
+                missing[number][user] -= 1
+                if not missing[number][user]:
+                    ready[number].append(user)

@@ -1,0 +1,156 @@
+"""Reroll: statements that do the same at evenly spaced addresses become loop nests.
+
+In: statements of one recipe, none of which needs another, each with the coordinates of its target. Out: nests that
+carry out exactly these statements. Every number that differs between two statements (addresses, indices, lengths of
+folds) must differ by a constant from one point of a loop to the next; so must, from one point of an outer loop to the
+next, the trip counts of the loops inside it. That is all there is to it: at each level, sequences of equally spaced
+vectors of whole numbers are found.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+
+from .contract import Statement
+from .loop_program import Nest
+
+__all__ = ["reroll"]
+
+# The steps of the loops found so far, innermost first; None where there is only one point.
+_Form = tuple[tuple[int, ...] | None, ...]
+_Item = tuple[tuple[int, ...], _Form, tuple[int, ...]]
+
+
+def reroll(
+    statements: Sequence[Statement], coordinates: Sequence[tuple[int, ...]], ordered: bool = False
+) -> list[Nest]:
+    """Nests for `statements`, which have the same recipe.
+
+    Args:
+        coordinates: of each; loops run along one coordinate after the other, the last one innermost.
+        ordered: whether the order of the statements must be kept.
+    """
+    nests: list[Nest] = []
+    by_steps: dict[tuple[tuple[int, ...], ...], list[int]] = {}
+    for steps, numbers in groupby(range(len(statements)), lambda number: statements[number].steps):
+        chosen = _choose_steps(steps, by_steps, statements)
+        if ordered and by_steps and chosen not in by_steps:
+            raise AssertionError("ordered statements have no folds")
+        by_steps.setdefault(chosen, []).extend(numbers)
+    for steps, members in by_steps.items():
+        pairs = [(coordinates[number], statements[number].slots) for number in members]
+        if not ordered:
+            pairs.sort()
+        nests += _nests(statements[members[0]], steps, pairs, ordered)
+    return nests
+
+
+def _choose_steps(
+    steps: tuple[tuple[int, ...] | None, ...],
+    known: dict[tuple[tuple[int, ...], ...], list[int]],
+    statements: Sequence[Statement],
+) -> tuple[tuple[int, ...], ...]:
+    """Steps in full: a run that is not repeated can have any, so it takes those of its peers."""
+    if None not in steps:
+        return steps  # type: ignore[return-value]
+    for other in known:
+        if all(mine is None or mine == theirs for mine, theirs in zip(steps, other, strict=True)):
+            return other
+    for statement in statements:
+        if None not in statement.steps and all(
+            mine is None or mine == theirs for mine, theirs in zip(steps, statement.steps, strict=True)
+        ):
+            return statement.steps  # type: ignore[return-value]
+    width = len(statements[0].slots)
+    return tuple((0,) * width if step is None else step for step in steps)
+
+
+def _nests(
+    example: Statement,
+    steps: tuple[tuple[int, ...], ...],
+    pairs: list[tuple[tuple[int, ...], tuple[int, ...]]],
+    ordered: bool,
+) -> list[Nest]:
+    items: list[_Item] = [(place, (), slots) for place, slots in pairs]
+    if ordered:
+        size = -1
+        while len(items) != size:
+            size = len(items)
+            items = _combine(items, 0, ordered=True)
+    else:
+        for level in range(len(pairs[0][0]) - 1, -1, -1):
+            items = _combine(items, level)
+        size = -1
+        while len(items) > 1 and len(items) != size:
+            size = len(items)
+            items = _combine(items, 0)
+    return [_nest(example, steps, form, vector) for _, form, vector in items]
+
+
+def _combine(items: list[_Item], prefix: int, ordered: bool = False) -> list[_Item]:
+    """Makes one loop more: of runs of equally spaced items that agree in the first `prefix` coordinates."""
+    buckets: list[list[_Item]]
+    if ordered:
+        buckets = [list(run) for _, run in groupby(items, lambda item: item[1])]
+    else:
+        sorted_: dict[tuple[tuple[int, ...], _Form], list[_Item]] = {}
+        for item in items:
+            sorted_.setdefault((item[0][:prefix], item[1]), []).append(item)
+        buckets = list(sorted_.values())
+    combined: list[_Item] = []
+    for bucket in buckets:
+        at = 0
+        while at < len(bucket):
+            place, form, vector = bucket[at]
+            count, step = _run(bucket, at)
+            combined.append((place, (*form, step), (*vector, count)))
+            at += count
+    return _complete(combined)
+
+
+def _run(bucket: list[_Item], at: int) -> tuple[int, tuple[int, ...] | None]:
+    if at + 1 == len(bucket):
+        return 1, None
+    last = bucket[at + 1][2]
+    step = tuple(y - x for x, y in zip(bucket[at][2], last, strict=True))
+    count = 2
+    while at + count < len(bucket):
+        following = bucket[at + count][2]
+        if any(y - x != d for x, y, d in zip(last, following, step, strict=True)):
+            break
+        last = following
+        count += 1
+    return count, step
+
+
+def _complete(items: list[_Item]) -> list[_Item]:
+    """Gives loops of one trip the steps of most of their peers, so that they can be part of the same outer loop."""
+    common: dict[_Form, Counter[tuple[int, ...]]] = {}
+    for _, form, _ in items:
+        if form[-1] is not None:
+            common.setdefault(form[:-1], Counter())[form[-1]] += 1
+    completed = []
+    for place, form, vector in items:
+        if form[-1] is None and form[:-1] in common:
+            form = (*form[:-1], common[form[:-1]].most_common(1)[0][0])
+        completed.append((place, form, vector))
+    return completed
+
+
+def _nest(example: Statement, steps: tuple[tuple[int, ...], ...], form: _Form, vector: tuple[int, ...]) -> Nest:
+    """A nest without the loops that turn only once."""
+    width = len(example.slots)
+    depth = len(form)
+    keep = []
+    for level in range(depth):
+        varies = any(outer is not None and outer[width + level] for outer in form[level + 1 :])
+        if vector[width + level] != 1 or varies:
+            keep.append(level)
+    strides = []
+    for level in keep:
+        full = form[level] or (0,) * (width + level)
+        strides.append(full[:width] + tuple(full[width + inner] for inner in keep if inner < level))
+    trips = tuple(vector[width + level] for level in keep)
+    return Nest(example.recipe, example.row_stride, steps, vector[:width], tuple(strides), trips)

@@ -1,0 +1,262 @@
+"""Run loops: what a program of loop nests means, and the proof that it is the graph it came from.
+
+`interpret_loops` carries a program out on numbers. `prove_loops` carries it out on the nodes of the graph: memory holds
+node numbers, and each operation must be an operation of the graph on exactly these nodes. If every result ends where it
+belongs, the loops, unrolled, are the graph, operation for operation, whatever the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from ..errors import CompileError
+from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
+from ..ir.ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MUL, OPS, POW, SELECT
+from .loop_program import LoopProgram, Nest, Recipe, points
+from .place import Addressing, Layout
+
+__all__ = ["interpret_loops", "prove_loops"]
+
+
+class _Domain(Protocol):
+    """What memory holds and what operations do to it."""
+
+    memory: list[Any]
+
+    def row(self, base: int, stride: int, index: int) -> Any: ...
+    def pick(self, start: int, index: int) -> Any: ...
+    def const(self, text: str) -> Any: ...
+    def equal(self, index: int, number: int) -> Any: ...
+    def apply(self, op: int, operands: list[Any]) -> Any: ...
+    def add_products(self, op: int, total: Any, a: int, a_step: int, b: int, b_step: int, count: int) -> Any: ...
+    def add_to_row(self, base: int, stride: int, index: int, value: Any) -> None: ...
+
+
+def _run(program: LoopProgram, domain: _Domain) -> None:
+    for nest in program.nests:
+        for slots in points(nest):
+            value = _evaluate(nest, nest.recipe, slots, domain)
+            if nest.row_stride is None:
+                domain.memory[slots[0]] = value
+            else:
+                domain.add_to_row(slots[0], nest.row_stride, slots[1], value)
+
+
+def _evaluate(nest: Nest, recipe: Recipe, slots: Sequence[int], domain: _Domain) -> Any:
+    kind = recipe[0]
+    if kind == "mem":
+        return domain.memory[slots[recipe[1]]]
+    if kind == "fold":
+        return _fold(nest, recipe, slots, domain)
+    if kind == "row":
+        return domain.row(slots[recipe[1]], recipe[2], slots[recipe[3]])
+    if kind == "pick":
+        return domain.pick(slots[recipe[1]], slots[recipe[2]])
+    if kind == "const":
+        return domain.const(recipe[1])
+    if kind == "equal":
+        return domain.equal(slots[recipe[1]], slots[recipe[2]])
+    return domain.apply(kind, [_evaluate(nest, part, slots, domain) for part in recipe[1:]])
+
+
+def _fold(nest: Nest, recipe: Recipe, slots: Sequence[int], domain: _Domain) -> Any:
+    # There is one fold in a recipe, so its runs are those of `steps`, in order.
+    total = None
+    for (count, terms), step in zip(recipe[2], nest.steps, strict=True):
+        if len(terms) == 1 and terms[0][0] == MUL and terms[0][1][0] == terms[0][2][0] == "mem":
+            # Most of all operations are here, so this case has a loop of its own.
+            a, b = terms[0][1][1], terms[0][2][1]
+            total = domain.add_products(recipe[1], total, slots[a], step[a], slots[b], step[b], slots[count])
+            continue
+        current = slots
+        for _ in range(slots[count]):
+            for term in terms:
+                value = _evaluate(nest, term, current, domain)
+                total = value if total is None else domain.apply(recipe[1], [total, value])
+            current = [x + d for x, d in zip(current, step, strict=True)]
+    return total
+
+
+class _Numbers:
+    def __init__(self, program: LoopProgram, memory: list[float], index: Sequence[int]) -> None:
+        self.memory = memory
+        self.index = index
+        self.places = program.places
+
+    def row(self, base: int, stride: int, index: int) -> float:
+        return self.memory[base + stride * self.index[index]]
+
+    def pick(self, start: int, index: int) -> float:
+        return self.memory[self.places[start + self.index[index]]]
+
+    def const(self, text: str) -> float:
+        return float.fromhex(text)
+
+    def equal(self, index: int, number: int) -> bool:
+        return self.index[index] == number
+
+    def apply(self, op: int, operands: list[float]) -> float:
+        rule = OPS[op].evaluate
+        assert rule is not None
+        return rule(*operands)
+
+    def add_products(
+        self, op: int, total: float | None, a: int, a_step: int, b: int, b_step: int, count: int
+    ) -> float | None:
+        memory = self.memory
+        for _ in range(count):
+            value = memory[a] * memory[b]
+            total = value if total is None else self.apply(op, [total, value])
+            a += a_step
+            b += b_step
+        return total
+
+    def add_to_row(self, base: int, stride: int, index: int, value: float) -> None:
+        self.memory[base + stride * self.index[index]] += value
+
+
+def interpret_loops(
+    program: LoopProgram,
+    layout: Layout,
+    arguments: Mapping[str, Sequence[float]],
+    index: Sequence[int] = (),
+) -> dict[str, list[float]]:
+    """The outputs of the program, by name. Memory that nothing was assigned to holds NaN."""
+    memory = [float("nan")] * layout.size
+    for address, text in layout.constants.items():
+        memory[address] = float.fromhex(text)
+    for name, values in arguments.items():
+        start, size = layout.arguments[name]
+        memory[start : start + size] = values
+    for start, size in program.zeros:
+        memory[start : start + size] = [0.0] * size
+    _run(program, _Numbers(program, memory, index))
+    return {name: memory[start : start + size] for name, (start, size) in layout.outputs.items()}
+
+
+class _Nodes:
+    """Memory holds node numbers; -1 where nothing has been assigned."""
+
+    def __init__(self, graph: Graph, program: LoopProgram, layout: Layout, inputs: Sequence[int]) -> None:
+        self.graph = graph
+        self.places = program.places
+        self.memory = [-1] * layout.size
+        self.known: dict[object, int] = {}
+        self.scatters: list[tuple[int, int, int, int]] = []
+        # Sums and products, by operation and operands as one number: most nodes are of these.
+        self.pairs: dict[int, int] = {}
+        size = self.size = len(graph)
+        for node, (op, a, b) in enumerate(zip(graph.op, graph.a, graph.b, strict=True)):
+            if op == INPUT:
+                self.memory[inputs[a]] = node
+            elif op == CONST:
+                self.known[graph.constants[a].hex()] = node
+            elif op == INDEX:
+                continue
+            elif op == GATHER:
+                table = graph.tables[b]
+                self.known["row", inputs[table.base], table.stride, graph.a[a]] = node
+            elif op == SELECT:
+                self.known["select", graph.a[a], graph.lists[b]] = node
+            elif op == EQUAL:
+                self.known["equal", graph.a[a], b] = node
+            elif OPS[op].commutative:
+                self.pairs[op * size * size + (a * size + b if a < b else b * size + a)] = node
+            else:
+                self.known[(op, *[a, b][: A_IS_NODE[op] + B_IS_NODE[op]])] = node
+
+        for address, text in layout.constants.items():
+            self.memory[address] = self.known.get(text, -1)
+
+    def _node(self, key: object) -> int:
+        node = self.known.get(key)
+        if node is None:
+            raise CompileError(f"the loops compute {key}, which is not an operation of {self.graph.name}")
+        return node
+
+    def row(self, base: int, stride: int, index: int) -> int:
+        known = self.known.get(("row", base, stride, index))
+        if known is not None:
+            return known
+        for key, node in self.known.items():
+            if isinstance(key, tuple) and key[:2] == ("select", index):
+                values = key[2]
+                if all(self.memory[base + stride * place] == value for place, value in enumerate(values)):
+                    return node
+        raise CompileError(f"the loops choose from evenly spaced values in a way that {self.graph.name} does not")
+
+    def pick(self, start: int, index: int) -> int:
+        for key, node in self.known.items():
+            if isinstance(key, tuple) and key[:2] == ("select", index):
+                values = key[2]
+                chosen = self.places[start : start + len(values)]
+                if [self.memory[address] for address in chosen] == list(values):
+                    return node
+        raise CompileError(f"the loops choose from values in a way that {self.graph.name} does not")
+
+    def const(self, text: str) -> int:
+        return self._node(text)
+
+    def equal(self, index: int, number: int) -> int:
+        return self._node(("equal", index, number))
+
+    def apply(self, op: int, operands: list[int]) -> int:
+        if OPS[op].commutative:
+            a, b = sorted(operands)
+            node = self.pairs.get((op * self.size + a) * self.size + b, -1)
+            return node if node >= 0 else self._node((op, a, b))
+        return self._node((op, *operands))
+
+    def add_products(
+        self, op: int, total: int | None, a: int, a_step: int, b: int, b_step: int, count: int
+    ) -> int | None:
+        memory, pairs, size = self.memory, self.pairs, self.size
+        products, sums = MUL * size * size, op * size * size
+        for _ in range(count):
+            x, y = memory[a], memory[b]
+            value = pairs.get(products + (x * size + y if x < y else y * size + x), -1)
+            if total is None:
+                total = value
+            elif op == ADD:
+                total = pairs.get(sums + (total * size + value if total < value else value * size + total), -1)
+            else:
+                total = self.apply(op, [total, value])
+            if total < 0:
+                raise CompileError(f"the loops multiply or add what {self.graph.name} does not: %{x} and %{y}")
+            a += a_step
+            b += b_step
+        return total
+
+    def add_to_row(self, base: int, stride: int, index: int, value: int) -> None:
+        self.scatters.append((base, stride, index, value))
+
+
+def prove_loops(program: LoopProgram, graph: Graph, layout: Layout, where: Addressing) -> None:
+    """Checks that the loops, unrolled, are the graph. The graph must have no equal nodes (see `merge_equal_nodes`).
+
+    Raises:
+        CompileError: naming the first operation or result that differs.
+    """
+    domain = _Nodes(graph, program, layout, where.inputs)
+    for node, code in enumerate(graph.op):
+        if code == POW and graph.op[graph.b[node]] != CONST:
+            raise CompileError("the exponent is not a constant")
+    zero = -2
+    for start, size in program.zeros:
+        domain.memory[start : start + size] = [zero] * size
+    _run(program, domain)
+    for output in graph.outputs:
+        start = where.outputs[output.name]
+        for offset, node in enumerate(output.nodes):
+            held = domain.memory[start + offset]
+            if held != (node if node >= 0 else zero):
+                raise CompileError(
+                    f"{output.name}[{offset}] of {graph.name} is %{held} instead of %{node} after the loops"
+                )
+        expected = [
+            (start + scatter.table.base, scatter.table.stride, graph.a[scatter.index], scatter.node)
+            for scatter in output.scatters
+        ]
+        if [entry for entry in domain.scatters if start <= entry[0] < start + len(output.nodes)] != expected:
+            raise CompileError(f"the loops add to {output.name} of {graph.name} in another order than the graph")

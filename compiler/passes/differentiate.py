@@ -1,0 +1,272 @@
+"""Differentiate: reverse mode, graph to graph, adding up every gradient in the order of the eager autograd.
+
+In: a forward graph with one result. Out: the same graph with the operations of the backward pass behind it and a
+further output, ``gradient``, with an element for each input of one argument. Each new node's `source` names the forward
+operation that it differentiates.
+
+The `walk` gives the order. In its reverse, each operation's gradient is the sum, from the left, of the contributions
+that its consumers have handed to it, and it hands on ``local gradient * gradient`` to each operand (Griewank and
+Walther, Evaluating Derivatives, 2008, chapter 3). Where an index chooses among values, a contribution is kept or
+replaced by zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+from ..errors import CompileError
+from ..ir.builder import GraphBuilder
+from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph, Output, Scatter, Table
+from ..ir.ops import ADD, GATHER, INPUT, MUL, ONE, OPS, SELECT
+from ..ir.rewrite import Rewritten
+from .walk import Group, differentiable_nodes, walk
+
+__all__ = ["differentiate"]
+
+_DERIVATIVES = tuple(row.derivative for row in OPS)
+
+
+def differentiate(graph: Graph, argument: str = "parameters") -> Rewritten:
+    """Adds the derivative of the graph's only result in every input of `argument`.
+
+    Raises:
+        CompileError: if there is not exactly one result, or a select makes the order of a sum depend on its index in
+            a way that no static program can follow.
+    """
+    results = [node for output in graph.outputs for node in output.nodes]
+    if len(results) != 1:
+        raise CompileError(f"a gradient is taken of one number, but {graph.name} returns {len(results)}")
+    start, count = graph.arguments()[argument]
+    return Rewritten(_Backward(graph, results[0], range(start, start + count)).run(), range(len(graph)))
+
+
+@dataclass(frozen=True)
+class _Unchosen:
+    """A contribution of a group's node at the place where it is visited when it is not the chosen one."""
+
+    value: int
+    group: int
+    place: int
+    side: int  # of the operation: 0 for its first operand, 1 for the second
+
+
+_Contribution = int | _Unchosen
+
+
+class _Backward:
+    def __init__(self, graph: Graph, result: int, inputs: range) -> None:
+        self.graph = graph
+        self.result = result
+        self.inputs = inputs
+        self.build = GraphBuilder.extending(graph)
+        self.differentiable = differentiable_nodes(graph, inputs)
+        self.walk = walk(graph, result, self.differentiable)
+        # Of nodes, then, by input number, of inputs: an input may stand in several nodes and in tables.
+        self.contributions: dict[int, list[_Contribution]] = {}
+        self.input_contributions: dict[int, list[_Contribution]] = {}
+        # Of the members of groups, once they have been visited.
+        self.gradients: dict[int, int] = {}
+        # What they have handed to their operands, by group, place and side.
+        self.unchosen: dict[tuple[int, int, int], _Unchosen] = {}
+        self.scatters: list[Scatter] = []
+        # Products that have become the gradient of an operation.
+        self.claimed: set[int] = set()
+        # How many of a node's contributions come from consumers that are chosen together with it.
+        self.joint: dict[int, int] = {}
+        self.tables_share_inputs = self._tables_share_inputs()
+
+    def _tables_share_inputs(self) -> bool:
+        """Whether some input is used both through a table and directly, so that the order between the two matters."""
+        graph, op, a = self.graph, self.graph.op, self.graph.a
+        through_tables = {
+            number
+            for table in graph.tables
+            for number in range(table.base, table.base + table.stride * table.count, table.stride)
+        }
+        if not through_tables:
+            return False
+        nodes = {node for node in range(len(graph)) if op[node] == INPUT and a[node] in through_tables}
+        chosen = {node for values in graph.lists for node in values}
+        return not nodes.isdisjoint(chosen) or any(
+            (left in nodes and A_IS_NODE[code]) or (right in nodes and B_IS_NODE[code])
+            for code, left, right in zip(op, a, graph.b, strict=True)
+        )
+
+    def run(self) -> Graph:
+        graph, build = self.graph, self.build
+        if self.differentiable[self.result]:
+            build.mark(graph.origin[self.result], ~self.result)
+            self._hand(self.result, build.const(1.0))
+        for place in reversed(self.walk.places):
+            if place >= 0:
+                self._visit(place)
+            else:
+                self._visit_group(~place)
+        nodes = []
+        for number in self.inputs:
+            contributions = self.input_contributions.get(number)
+            if contributions:
+                last = contributions[-1]
+                last = last if isinstance(last, int) else last.value
+                build.mark(build.origin[last], build.source[last])
+                nodes.append(self._sum(contributions))
+            else:
+                nodes.append(-1)
+        return build.finish((*graph.outputs, Output("gradient", tuple(nodes), tuple(self.scatters))))
+
+    def _visit(self, node: int) -> None:
+        """Adds up the gradient of `node` and hands it on."""
+        graph, build = self.graph, self.build
+        contributions = self.contributions.pop(node, None)
+        if contributions is None:
+            self._refuse(node)
+        build.mark(graph.origin[node], ~graph.source[node])
+        op, a, b = graph.op[node], graph.a[node], graph.b[node]
+        gradient = self._sum(contributions)
+        if len(contributions) == 1 and build.op[gradient] == MUL and gradient not in self.claimed:
+            # A sum of one: the product is this operation's gradient, so it is known as that, as a sum would be.
+            self.claimed.add(gradient)
+            build.origin[gradient], build.source[gradient] = build.current_origin, build.current_source
+        member = self.walk.group_of.get(node)
+        if member is not None:
+            self.gradients[node] = gradient
+            if len(contributions) > 2 and 0 < self.joint.get(node, 0) < len(contributions):
+                self._refuse(node)
+        rule = _DERIVATIVES[op]
+        assert rule is not None  # the walk visits nothing else
+        local_a, local_b = rule(build, node, a, b)
+        if A_IS_NODE[op] and local_a is not None and self.differentiable[a]:
+            self._hand_on(a, gradient if local_a == ONE else build.node(MUL, local_a, gradient), member, 0)
+        if B_IS_NODE[op] and local_b is not None and self.differentiable[b]:
+            self._hand_on(b, gradient if local_b == ONE else build.node(MUL, local_b, gradient), member, 1)
+
+    def _hand_on(self, operand: int, value: int, member: tuple[int, int] | None, side: int) -> None:
+        """Hands a contribution of a node, perhaps the member of a group, to one of its operands."""
+        if member is None:
+            self._hand(operand, value)
+        elif self._chosen_together(operand, member):
+            self.joint[operand] = self.joint.get(operand, 0) + 1
+            self._hand(operand, value)
+        else:
+            unchosen = self.unchosen[(*member, side)] = _Unchosen(value, *member, side)
+            self._hand(operand, unchosen)
+
+    def _refuse(self, node: int) -> NoReturn:
+        raise CompileError(
+            f"{self.graph.origins[self.graph.origin[node]]}: a select() chooses among values that are also used "
+            "elsewhere, in a way that leaves no fixed order for adding up their gradients; let the term with select() "
+            "come after the others"
+        )
+
+    def _chosen_together(self, operand: int, member: tuple[int, int]) -> bool:
+        """Whether `operand` belongs to the same choice as its consumer, a member of a group."""
+        other = self.walk.group_of.get(operand)
+        if other is None:
+            return False
+        groups = self.walk.groups
+        return groups[other[0]].index == groups[member[0]].index and other[1] == member[1]
+
+    def _visit_group(self, number: int) -> None:
+        """Hands on the gradient of the chosen node of a group, at the place where the eager autograd visits it."""
+        graph, build = self.graph, self.build
+        group = self.walk.groups[number]
+        first = group.nodes[0]
+        build.mark(graph.origin[first], ~graph.source[first])
+        for node in group.nodes:
+            if node not in self.gradients:
+                self._refuse(node)
+        gradients = [self.gradients[node] for node in group.nodes]
+        op = graph.op[first]
+        for side, is_node in enumerate((A_IS_NODE[op], B_IS_NODE[op])):
+            if not is_node:
+                continue
+            column = (graph.a, graph.b)[side]
+            operands = [column[node] for node in group.nodes]
+            if len(set(operands)) == 1:
+                self._hand_chosen(group, number, operands[0], side, gradients)
+            else:
+                for place, operand in enumerate(operands):
+                    if self.differentiable[operand] and not self._chosen_together(operand, (number, place)):
+                        self._hand_if_chosen(group.index, self.unchosen[number, place, side], operand)
+
+    def _hand_chosen(self, group: Group, number: int, operand: int, side: int, gradients: list[int]) -> None:
+        """One contribution, of the chosen node, to an operand that all of the group share."""
+        graph, build = self.graph, self.build
+        if not self.differentiable[operand]:
+            return
+        locals_ = []
+        rule = _DERIVATIVES[graph.op[group.nodes[0]]]
+        assert rule is not None
+        for node in group.nodes:
+            local = rule(build, node, graph.a[node], graph.b[node])[side]
+            if local is None:
+                return
+            locals_.append(local)
+        gradient = build.select(group.index, gradients)
+        if locals_[0] == ONE:
+            self._hand(operand, gradient)
+        else:
+            self._hand(operand, build.mul(build.select(group.index, locals_), gradient))
+
+    def _hand_if_chosen(self, index: int, mine: _Unchosen, operand: int) -> None:
+        """The contribution of a group's node to an operand of its own, which is visited before the group."""
+        graph, build = self.graph, self.build
+        if graph.op[operand] == INPUT:
+            known = self.input_contributions[graph.a[operand]]
+        else:
+            known = self.contributions.get(operand, [])
+        if known and known[-1] == mine:
+            # Nothing came in between: whether chosen or not, the contribution stands at the same place of the sum.
+            known[-1] = mine.value
+        else:
+            self._hand(operand, build.where(build.equal(index, mine.place), mine.value))
+
+    def _hand(self, node: int, contribution: _Contribution) -> None:
+        """Hands a contribution to an operand; through selects and tables, to what they choose from."""
+        known = self.contributions.get(node)
+        if known is not None:
+            known.append(contribution)
+            return
+        graph, build = self.graph, self.build
+        op = graph.op[node]
+        if op == INPUT:
+            self.input_contributions.setdefault(graph.a[node], []).append(contribution)
+        elif op == SELECT:
+            index = graph.a[node]
+            value = self._resolve(contribution)
+            for place, choice in enumerate(graph.lists[graph.b[node]]):
+                if self.differentiable[choice]:
+                    self._hand(choice, build.where(build.equal(index, place), value))
+        elif op == GATHER:
+            self._hand_table(graph.a[node], graph.tables[graph.b[node]], self._resolve(contribution))
+        elif node in self.gradients:
+            self._refuse(node)
+        else:
+            self.contributions[node] = [contribution]
+
+    def _hand_table(self, index: int, table: Table, value: int) -> None:
+        build = self.build
+        if not self.tables_share_inputs:
+            self.scatters.append(
+                Scatter(value, index, Table(table.base - self.inputs.start, table.stride, table.count))
+            )
+            return
+        # What comes first must be added first, so each input gets its share as an ordinary contribution.
+        for row in range(table.count):
+            share = build.where(build.equal(index, row), value)
+            self.input_contributions.setdefault(table.base + table.stride * row, []).append(share)
+
+    def _resolve(self, contribution: _Contribution) -> int:
+        """The node that is worth the contribution, whatever is chosen."""
+        if isinstance(contribution, int):
+            return contribution
+        flag = self.build.equal(self.walk.groups[contribution.group].index, contribution.place)
+        return self.build.unless(flag, contribution.value)
+
+    def _sum(self, contributions: list[_Contribution]) -> int:
+        first, *others = contributions
+        total = first if isinstance(first, int) else self._resolve(first)
+        for other in others:
+            total = self.build.node(ADD, total, other if isinstance(other, int) else self._resolve(other))
+        return total

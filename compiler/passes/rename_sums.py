@@ -1,0 +1,33 @@
+"""Rename sums: a sum that turned out to be its only term is known by the name of the sum.
+
+In: a graph, and the same graph simplified. Out: the simplified graph, in which an operation that took the place of
+another one, for which alone it was, has that one's origin and source. So the values of one array have one name, whether
+they are sums of one or of many terms.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import replace
+
+from ..ir.graph import Graph
+from ..ir.ops import CONST, GATHER, INDEX, INPUT
+from ..ir.rewrite import Rewritten, count_uses
+
+__all__ = ["rename_sums"]
+
+_LEAVES = (CONST, INPUT, INDEX, GATHER)
+
+
+def rename_sums(before: Graph, simplified: Rewritten) -> Rewritten:
+    """Renames what stands for the only user of what it was."""
+    graph = simplified.graph
+    uses = count_uses(before)
+    origin, source = array("i", graph.origin), array("i", graph.source)
+    known_as: dict[int, int] = {}
+    for old, new in enumerate(simplified.ids):
+        first = known_as.setdefault(new, old)
+        if first != old and uses[first] == 1 and graph.op[new] not in _LEAVES:
+            origin[new], source[new] = before.origin[old], before.source[old]
+            known_as[new] = old
+    return Rewritten(replace(graph, origin=origin, source=source), simplified.ids)

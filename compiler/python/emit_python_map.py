@@ -1,0 +1,74 @@
+"""Emit Python map: writes a small graph as a loop over many lanes, such as an optimiser's update over all parameters.
+
+In: the statements of a graph of scalar arguments. Out: the text of a module. Its ``run`` takes a sequence for each
+mapped argument and a number for each other, and replaces the sequences named like outputs, in place.
+
+Python raises where IEEE 754 has an answer. The loop is therefore written twice: once in operators that may raise,
+storing nothing until all lanes are through, and once in total functions, for when one did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..ir.names import value_names
+from .expressions import Expressions
+from .form_statements import Statements
+
+__all__ = ["emit_python_map"]
+
+_PRELUDE = """
+from math import exp, inf, log, nan, pow
+
+from microgpt.compiler.arithmetic import divide, exponential, logarithm, power
+"""
+
+
+def emit_python_map(statements: Statements, mapped: Sequence[str], heading: Sequence[str] = ()) -> str:
+    """The text of the module.
+
+    Args:
+        statements: of a graph whose arguments are one number each and whose outputs bear the names of mapped arguments.
+        mapped: the arguments that are sequences.
+        heading: lines of the module's docstring.
+    """
+    return "\n".join(_lines(statements, mapped, heading)) + "\n"
+
+
+def _lines(statements: Statements, mapped: Sequence[str], heading: Sequence[str]) -> Iterator[str]:
+    graph = statements.graph
+    arguments = list(graph.arguments())
+    yield f'"""{graph.name}: {len(graph)} operations, for each of many lanes.'
+    yield ""
+    yield from heading
+    yield '"""'
+    yield _PRELUDE
+    for name, raising in (("update", True), ("update_carefully", False)):
+        yield ""
+        yield f"def {name}({', '.join(arguments)}):"
+        outputs = [output.name for output in graph.outputs]
+        yield f"    {', '.join(f'new_{name}' for name in outputs)} = {', '.join('[]' for _ in outputs)}"
+        yield f"    lanes = zip({', '.join(mapped)}, strict=True)"
+        yield f"    for {''.join(f'{name}_lane, ' for name in mapped).rstrip()} in lanes:"
+        yield from (f"        {line}" for line in _body(statements, mapped, raising))
+        yield from (f"    {name}[:] = new_{name}" for name in outputs)
+        yield ""
+    yield ""
+    yield f"def run({', '.join(arguments)}):"
+    yield "    try:"
+    yield f"        update({', '.join(arguments)})"
+    yield "    except (OverflowError, ValueError, ZeroDivisionError):"
+    yield f"        update_carefully({', '.join(arguments)})"
+
+
+def _body(statements: Statements, mapped: Sequence[str], raising: bool) -> Iterator[str]:
+    graph = statements.graph
+    names = value_names(graph, statements.roots)
+    inputs = {start: f"{name}_lane" if name in mapped else name for name, (start, _) in graph.arguments().items()}
+    expressions = Expressions(statements, names, inputs, raising)
+    expressions.load_inputs(range(len(statements.roots)))  # they are all there
+    for statement, root in enumerate(statements.roots):
+        yield f"{names[root]} = {expressions.text(statement)}"
+    for output in graph.outputs:
+        value = names.get(output.nodes[0]) or expressions.leaf(output.nodes[0])
+        yield f"new_{output.name}.append({value})"

@@ -1,0 +1,209 @@
+"""Expressions: the Python text of a statement, and the loads of inputs that must stand before it.
+
+An input is read into a local variable together with its neighbours, by one slice, and stays there while later
+statements of the function use it: a row of weights is read once for all positions. Parentheses are written only where
+Python's own order of evaluation would be another, so the text computes exactly the tree of the graph.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, groupby
+
+from ..ir.graph import A_IS_NODE, B_IS_NODE
+from ..ir.names import unused
+from ..ir.ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MAX, MUL, OPS, SELECT, UNLESS, WHERE, Field
+from .form_statements import Statements
+
+__all__ = ["Expressions", "runs"]
+
+# Input variables of a function: enough for a row of a wide layer, few enough to keep CPython's short instructions.
+WINDOW = 128
+
+# Inputs that one line reads, for people's sake.
+ROW = 16
+
+# Inputs in variables are called ``p17``, values ``l0_query_17``.
+_LIKE_A_VALUE = re.compile(r".\d+|.*_\d+")
+
+# How tightly an expression binds, as Python's grammar orders them.
+_CHOICE, _SUM, _PRODUCT, _ATOM = range(4)
+
+
+class Expressions:
+    """Writes the statements of one function.
+
+    Args:
+        statements: of the graph.
+        names: the variable of each statement's root.
+        inputs: variables that hold inputs already, by input number.
+        raising: whether to write what may raise an exception instead of computing an infinity or NaN.
+        variables: those that hold the arguments, by name; by default called like them.
+    """
+
+    def __init__(
+        self,
+        statements: Statements,
+        names: dict[int, str],
+        inputs: dict[int, str] | None = None,
+        raising: bool = False,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        self.statements = statements
+        self.graph = statements.graph
+        self.names = names
+        variables = variables or {}
+        self._taken = set(variables.values())
+        self._arguments = [(start, variables.get(name, name)) for name, (start, _) in self.graph.arguments().items()]
+        self._index_arguments = [variables.get(tensor.name, tensor.name) for tensor in self.graph.indices]
+        self._spelling = [(row.python_raising if raising else "") or row.python for row in OPS]
+        # The variables that hold inputs, by input number; and those that hold nodes, be they statements or inputs.
+        self._window: dict[int, str] = dict(inputs or {})
+        self._variables = dict(names)
+        self._loads: list[str] = []
+        self._indices: dict[int, str] = {}
+
+    def take_loads(self) -> list[str]:
+        """The assignments that must stand before what has been written since the last call."""
+        loads, self._loads = self._loads, []
+        return loads
+
+    def index_loads(self) -> Iterator[str]:
+        """The assignments of the index variables used so far; they stand at the head of the function."""
+        for number, name in sorted(self._indices.items()):
+            place = self._index_tensor(number)
+            yield f"{name} = {self._index_arguments[place]}[{number - self.graph.indices[place].start}]"
+
+    def text(self, statement: int) -> str:
+        """The expression of a statement, whose inputs have been loaded."""
+        graph = self.graph
+        ops, column_a, column_b = graph.op, graph.a, graph.b
+        body = self.statements.bodies[statement]
+        texts: dict[int, tuple[str, int]] = {}
+        variable = self._variables.get
+
+        def operand(node: int, tightness: int) -> str:
+            name = variable(node)
+            if name is not None:
+                return name
+            text, bound = texts.get(node) or self._leaf(node)
+            return text if bound >= tightness else f"({text})"
+
+        for node in body:
+            op, a, b = ops[node], column_a[node], column_b[node]
+            if op == MUL:
+                # Most operands are variables; the shortcut halves the time of the whole stage.
+                left, right = variable(a) or operand(a, _PRODUCT), variable(b) or operand(b, _ATOM)
+                texts[node] = f"{left} * {right}", _PRODUCT
+            elif op == ADD:
+                left, right = operand(a, _SUM), operand(b, _PRODUCT)
+                if right.endswith(" * -1.0"):  # a + (-b) is a - b, to the bit
+                    texts[node] = f"{left} - {right.removesuffix(' * -1.0')}", _SUM
+                else:
+                    texts[node] = f"{left} + {right}", _SUM
+            elif op in (WHERE, UNLESS):
+                texts[node] = self._spelling[op].format(a=operand(a, _SUM), b=operand(b, _SUM)), _CHOICE
+            elif op == SELECT:
+                values = ", ".join(operand(value, _CHOICE) for value in graph.lists[b])
+                texts[node] = self._spelling[op].format(a=operand(a, _CHOICE), b=values), _ATOM
+            elif op == MAX and ops[a] == MAX and a in texts:
+                texts[node] = f"{operand(a, _CHOICE)[:-1]}, {operand(b, _CHOICE)})", _ATOM
+            else:
+                spelling = self._spelling[op]
+                tightness = _CHOICE if spelling[0].isalpha() else _ATOM  # a call's parentheses are enough
+                second = operand(b, tightness) if OPS[op].b is Field.NODE else ""
+                texts[node] = spelling.format(a=operand(a, tightness), b=second), _ATOM
+        return texts[body[-1]][0]
+
+    def leaf(self, node: int) -> str:
+        """The text of a constant, an input, an index, or an input chosen by an index."""
+        if self.graph.op[node] == INPUT:
+            self._load([node])
+            return self._variables[node]
+        return self._leaf(node)[0]
+
+    def _leaf(self, node: int) -> tuple[str, int]:
+        graph = self.graph
+        op, a, b = graph.op[node], graph.a[node], graph.b[node]
+        if op == CONST:
+            return repr(graph.constants[a]), _ATOM
+        if op == INDEX:
+            return self._indices.get(a) or self._name_index(a), _ATOM
+        if op == EQUAL:
+            return f"{self._leaf(a)[0]} == {b}", _CHOICE
+        assert op == GATHER
+        table = graph.tables[b]
+        start, name = self._argument(table.base)
+        offset = f"{table.base - start} + " if table.base > start else ""
+        return f"{name}[{offset}{table.stride} * {self._leaf(a)[0]}]", _ATOM
+
+    def _name_index(self, number: int) -> str:
+        """Gives an index a variable: ``tokens3``, unless that is how values and inputs are called."""
+        place = self._index_tensor(number)
+        name = f"{self._index_arguments[place]}{number - self.graph.indices[place].start}"
+        if _LIKE_A_VALUE.fullmatch(name):
+            name += "_i"
+        self._indices[number] = name = unused(name, self._taken)
+        self._taken.add(name)
+        return name
+
+    def load_inputs(self, statements: Sequence[int]) -> None:
+        """Reads what several statements will need, in as few slices as possible."""
+        graph, variables = self.graph, self._variables
+        ops, column_a, column_b = graph.op, graph.a, graph.b
+        needed: list[int] = []
+        for node in chain.from_iterable(self.statements.bodies[statement] for statement in statements):
+            op = ops[node]
+            if A_IS_NODE[op] and ops[column_a[node]] == INPUT:
+                needed.append(column_a[node])
+            if B_IS_NODE[op] and ops[column_b[node]] == INPUT:
+                needed.append(column_b[node])
+            elif op == SELECT:
+                needed += (value for value in graph.lists[column_b[node]] if ops[value] == INPUT)
+        if not all(node in variables for node in needed):
+            self._load(needed)
+
+    def _load(self, nodes: Sequence[int]) -> None:
+        window, column_a = self._window, self.graph.a
+        new = sorted({column_a[node] for node in nodes} - window.keys())
+        if len(window) + len(new) > WINDOW:
+            window.clear()
+            self._variables = dict(self.names)
+            new = sorted({column_a[node] for node in nodes})
+        for place, number in enumerate(new, len(window)):
+            window[number] = unused(f"{self._argument(number)[1][0]}{place}", self._taken)
+        self._variables.update((node, window[column_a[node]]) for node in nodes)
+        for (start, name), numbers in groupby(new, key=self._argument):
+            for run in runs(list(numbers), longest=ROW):
+                names = ", ".join(window[number] for number in run)
+                if len(run) == 1:
+                    self._loads.append(f"{names} = {name}[{run[0] - start}]")
+                else:
+                    stride = run[1] - run[0]
+                    step = f":{stride}" if stride > 1 else ""
+                    self._loads.append(f"{names} = {name}[{run[0] - start}:{run[-1] - start + 1}{step}]")
+
+    def _argument(self, number: int) -> tuple[int, str]:
+        """The first input and the name of the argument that holds input `number`."""
+        return next(entry for entry in reversed(self._arguments) if entry[0] <= number)
+
+    def _index_tensor(self, number: int) -> int:
+        tensors = self.graph.indices
+        return next(place for place in range(len(tensors) - 1, -1, -1) if tensors[place].start <= number)
+
+
+def runs(numbers: Sequence[int], longest: int | None = None) -> Iterator[Sequence[int]]:
+    """Cuts ascending numbers into stretches of equal stride: ``0 1 2 8 10 12`` into ``0 1 2`` and ``8 10 12``."""
+    longest = longest or len(numbers)
+    start = 0
+    while start < len(numbers):
+        end = start + 1
+        if end < len(numbers):
+            stride = numbers[end] - numbers[start]
+            while end < len(numbers) and end - start < longest and numbers[end] - numbers[end - 1] == stride:
+                end += 1
+            if end - start == 2 and stride > 1:
+                end = start + 1  # two far numbers are no pattern
+        yield numbers[start:end]
+        start = end

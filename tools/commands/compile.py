@@ -1,0 +1,170 @@
+"""``microgpt compile``: makes programs ahead of time and tells what every pass has done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ...compiler.pipeline import Stage
+from ...model.config import AdamConfig, GPTConfig
+from ...runtime.files import write_atomically
+from ...runtime.library import Library
+from ...runtime.program import Program
+from ...runtime.recipe import Recipe
+from .. import console, options, stages
+from ..backends import COMPILED, check_backend, open_cache, open_library
+from ..failures import ENVIRONMENT, CommandError
+
+__all__ = ["compile"]
+
+
+@click.command()
+@click.option(
+    "--length",
+    "lengths",
+    metavar="N ...|all",
+    multiple=True,
+    help="How many characters: 7, or 1,7,16, or 3-5.  [default: all]",
+)
+@click.argument("more", nargs=-1, metavar="")
+@options.kind_option
+@options.data_option
+@options.model_options
+@options.backend_option(*COMPILED)
+@click.option("--dump", type=click.Path(path_type=Path), metavar="DIR", help="Write what every stage makes, as text.")
+@click.option("--check", is_flag=True, help="Verify the graph after every stage.")
+@options.jobs_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def compile(
+    lengths: tuple[str, ...],
+    more: tuple[str, ...],
+    kind: str,
+    data: str,
+    backend: str,
+    dump: Path | None,
+    check: bool,
+    jobs: int | None,
+    as_json: bool,
+    **shape: int,
+) -> None:
+    """Compile a model ahead of time and tell what each pass does.
+
+    With a C compiler, one library serves all lengths; the table tells how many
+    scalar operations ended in loops. In Python, every length of document has a
+    program of its own; the table tells how many operations there are after each
+    stage, how many statements the program has, and how long compiling took.
+    With --dump or --check, these are compiled again even if they are cached.
+
+    \b
+    Examples:
+      microgpt compile                    what `train` needs on this machine
+      microgpt compile --length 1 7 16    programs in Python
+      microgpt compile --length 3 --dump stages --check
+      microgpt compile --n-layer 2 --n-embd 32 --json
+    """
+    of_python = bool(lengths or more or dump or check or kind != "training")
+    if backend == "c" and of_python:
+        raise click.UsageError("the C library serves all lengths; --length, --kind, --dump and --check are for Python")
+    config = options.given_config(data, shape)
+    if not (of_python and backend == "auto") and check_backend(backend) == "c":
+        _compile_c(config, as_json)
+        return
+    recipes = _recipes(kind, [*lengths, *more], config)
+    if dump:
+        _make_folder(dump)
+    library = open_library(jobs)
+    if dump or check:
+        programs = _compile_watched(library, recipes, dump, check)
+    else:
+        with console.compile_progress() as progress:
+            library.prepare(recipes, progress)
+        programs = [library.get(recipe) for recipe in recipes]
+    if as_json:
+        rows = [_as_json(recipe, program) for recipe, program in zip(recipes, programs, strict=True)]
+        click.echo(json.dumps(rows, indent=1))
+    else:
+        _print(kind, recipes, programs)
+
+
+def _compile_c(config: GPTConfig, as_json: bool) -> None:
+    from ...runtime.c_backend import CBackend
+
+    backend = CBackend(config, AdamConfig(), open_cache())
+    with console.compile_progress("library") as progress:
+        backend.prepare((), 0, progress)
+    report, path = backend.library.report, backend.library.path
+    if as_json:
+        click.echo(json.dumps({"backend": "c", "file": str(path), **report}, indent=1))
+        return
+    rows = [
+        [f"{kind} {program['number']}", f"{program['operations']:,}", f"{program['in_loops']:,}",
+         f"{100 * program['in_loops'] / program['operations']:.2f} %", str(program["nests"])]
+        for kind, program in report["programs"].items()
+    ]  # fmt: skip
+    headings = ["largest program", "scalar operations", "in loops", "share", "loop nests"]
+    console.print_table("C: operations that ended in loops", headings, rows)
+    seconds = report["seconds"]
+    click.echo(f"\nloops {seconds['loops']:.1f} s, then the C compiler {seconds['cc']:.1f} s", nl=False)
+    click.echo(f" beside the proof; {report['peak_memory'] / 1e6:.0f} MB; source {report['bytes'] / 1e3:.0f} KB:")
+    click.echo(f"  {path}")
+
+
+def _recipes(kind: str, texts: Sequence[str], config: GPTConfig) -> list[Recipe]:
+    if kind == "optimizer":
+        return [Recipe(kind, options.program_number(kind, None if not texts else 1, 1), AdamConfig())]
+    lengths = options.parse_lengths(texts or ["all"], config.block_size)
+    return [Recipe(kind, options.program_number(kind, length, config.block_size), config) for length in lengths]
+
+
+def _compile_watched(library: Library, recipes: Sequence[Recipe], dump: Path | None, check: bool) -> list[Program]:
+    programs = []
+    for recipe in recipes:
+        made: list[Stage] = []
+        program = library.compile(recipe, made.append, check)
+        programs.append(program)
+        if dump:
+            folder = dump / program.path.parent.name.split("-")[0] if len(recipes) > 1 else dump
+            _make_folder(folder)
+            if not made or not isinstance(made[-1].product, str):  # the optimiser's text is made by no stage
+                made.append(Stage("emit_python", program.path.read_text("utf-8"), 0.0))
+            for number, stage in enumerate(made):
+                write_atomically(folder / stages.file_name(number, stage), stages.describe(stage.product).encode())
+            console.say(f"wrote {len(made)} stages to {folder}")
+        if check:
+            console.say(f"{recipe.kind} {_length(recipe)}: every stage keeps the rules")
+    return programs
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(f"--dump {path} cannot be written: {error.strerror}", ENVIRONMENT) from None
+
+
+def _length(recipe: Recipe) -> int:
+    return recipe.number + (recipe.kind == "inference")
+
+
+def _as_json(recipe: Recipe, program: Program) -> dict[str, Any]:
+    return {"kind": recipe.kind, "length": _length(recipe), "file": str(program.path), **program.report}
+
+
+def _print(kind: str, recipes: Sequence[Recipe], programs: Sequence[Program]) -> None:
+    passes = list(programs[0].report["operations"])
+    headings = ["length", *passes, "statements", "seconds"]
+    rows = []
+    for recipe, program in zip(recipes, programs, strict=True):
+        report = program.report
+        seconds = sum(report["seconds"].values())
+        counts = [*(report["operations"][name] for name in passes), report.get("statements", "-")]
+        rows.append([str(_length(recipe) or "any"), *map(str, counts), f"{seconds:.2f}"])
+    console.print_table(f"{kind}: operations after each stage", headings, rows)
+    folder = programs[0].path.parent.parent
+    click.echo(f"\nprograms, in {folder}:")
+    for row, program in zip(rows, programs, strict=True):
+        click.echo(f"{row[0]:>6} {program.path.relative_to(folder)}")

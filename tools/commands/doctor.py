@@ -1,0 +1,75 @@
+"""``microgpt doctor``: what this machine has that microgpt can use, and how to get what is missing."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+import shutil
+import sys
+from typing import Any
+
+import click
+
+from ...runtime.version import VERSION
+from ..backends import open_cache
+
+__all__ = ["doctor"]
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def doctor(as_json: bool) -> None:
+    """Tell what this machine has that microgpt can use.
+
+    Every C compiler is tried: it must build a library that loads and has
+    Python's bits. The first that does is used; $CC comes before all others.
+
+    \b
+    Examples:
+      microgpt doctor
+      CC=clang microgpt doctor
+    """
+    cache = open_cache()
+    report: dict[str, Any] = {
+        "microgpt": VERSION,
+        "python": f"{platform.python_version()} ({sys.executable})",
+        "system": platform.platform(),
+        "cache": str(cache.folder),
+        "programs": len(cache.entries()),
+        "dot": shutil.which("dot"),
+        "compilers": _compilers(),
+    }
+    if as_json:
+        click.echo(json.dumps(report, indent=1))
+        return
+    for name in ("microgpt", "python", "system"):
+        click.echo(f"{name:<10}{report[name]}")
+    click.echo(f"{'cache':<10}{report['cache']} ({report['programs']} programs)")
+    click.echo(f"{'dot':<10}{report['dot'] or 'not found: drawings need the program dot of Graphviz'}")
+    chosen = False
+    for compiler in report["compilers"]:
+        usable = compiler["problem"] is None
+        verdict = compiler["problem"] or ("keeps every bit; used" if not chosen else "keeps every bit")
+        chosen = chosen or usable
+        click.echo(f"{'compiler':<10}{compiler['command']}: {verdict}")
+        if usable:
+            click.echo(f"{'':<10}{compiler['version']}")
+    if not chosen:
+        click.echo(f"{'':<10}no C compiler can be used, so programs run in Python; install gcc, clang or ziglang")
+
+
+def _compilers() -> list[dict[str, Any]]:
+    from ...runtime.toolchain import ToolchainError, candidates, probe, unprobed
+
+    found = []
+    for _, command in candidates():
+        entry: dict[str, Any] = {"command": shlex.join(command), "version": None, "problem": None}
+        try:
+            toolchain = unprobed(command)
+            probe(toolchain)
+            entry["version"] = toolchain.version.partition("\n")[0]
+        except ToolchainError as error:
+            entry["problem"] = str(error).replace("\n", "; ")
+        found.append(entry)
+    return found

@@ -1,0 +1,158 @@
+"""``microgpt train``: trains a model, line for line as microgpt.py does, and keeps what was trained."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from ...data.corpus import load_corpus
+from ...model.config import AdamConfig
+from ...runtime.sampling import SamplingOptions
+from ...runtime.training import ResumeError, Training
+from .. import console, options
+from ..backends import BACKENDS, choose_backend
+from ..failures import BAD_INPUT, CommandError
+from ..resume import Resumption, find_run, refuse_unfinished
+from ..sampling import print_samples
+from ..settings import ConfiguredCommand
+from ..train_run import Run, open_outputs
+
+__all__ = ["train"]
+
+SHAPE = ("n_layer", "n_embd", "n_head", "block_size")
+
+
+@click.command(cls=ConfiguredCommand)
+@options.data_option
+@click.option("--steps", type=options.POSITIVE, default=1000, show_default=True, metavar="N", help="One document each.")
+@options.seed_option
+@options.model_options
+@click.option(
+    "--learning-rate",
+    type=options.positive_number,
+    default=0.01,
+    show_default=True,
+    help="At the first step; it falls to zero.",
+)
+@click.option(
+    "--eval-fraction",
+    type=options.fraction,
+    default=0.0,
+    show_default=True,
+    metavar="NUMBER",
+    help="Hold out this share of the documents, and tell their loss at the end.",
+)
+@click.option("--pack", is_flag=True, help="Split documents longer than --block-size instead of cutting them.")
+@options.backend_option(*BACKENDS)
+@click.option(
+    "--samples", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="To invent at the end."
+)
+@options.temperature_option
+@click.option("--log", type=options.PATH, metavar="FILE", help="Write a JSON line for each step.")
+@click.option("--out", type=options.PATH, metavar="DIR", help="Write checkpoint, log and configuration.")
+@click.option(
+    "--save-every", type=options.POSITIVE, metavar="N", help="Also write a checkpoint to --out after every N steps."
+)
+@click.option(
+    "--keep", type=options.POSITIVE, default=3, show_default=True, metavar="N", help="Keep the last N of these."
+)
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value="",
+    metavar="[DIR|CHECKPOINT]",
+    help="Go on with an earlier run, bit for bit. Alone: with the one in --out, if there is one.",
+)
+@click.option("--overwrite", is_flag=True, help="Begin anew where --out holds a run that could be resumed.")
+@options.jobs_option
+@click.pass_context
+def train(context: click.Context, /, resume: str | None, overwrite: bool, **settings: Any) -> None:
+    """Train a model and invent names with it.
+
+    The model is also kept in your data folder, where `microgpt sample` finds
+    it. Ctrl-C stops after the step at hand; with --out, what was trained until
+    then is saved. A run that is resumed has the options it began with; others
+    are refused, for the result is to be that of an undisturbed run.
+
+    Options are taken from the command line, else from variables such as
+    MICROGPT_STEPS, else from the file microgpt.toml, else from the defaults.
+
+    \b
+    Examples:
+      microgpt train
+      microgpt train --data poems.txt --block-size 32 --steps 5000
+      microgpt train --n-layer 2 --n-embd 32 --out runs/wide
+      microgpt train --steps 20000 --out runs/long --save-every 500
+      microgpt train --resume runs/long
+      microgpt train --print-config > microgpt.toml
+      microgpt train --backend eager --steps 20    the slow, plain autograd
+      microgpt train --log loss.jsonl | tail -20   nothing but the samples
+    """
+    resumption = None
+    if resume is not None:
+        resumption = find_run(resume, settings["out"])
+        _adopt(context, settings, resumption)
+    out, samples = settings["out"], settings["samples"]
+    if settings["save_every"] and not out:
+        raise click.UsageError("--save-every needs an --out folder for the checkpoints")
+    training = _training(settings)
+    if resumption and resumption.checkpoint:
+        _restore(training, resumption)
+    engine = choose_backend(settings["backend"], training.config, training.optimizer, settings["jobs"])
+    with ExitStack() as stack:
+        folder, logs = open_outputs(out, settings["log"], stack)
+        if out and resumption is None and not overwrite:
+            refuse_unfinished(out)
+        run = Run(training, engine, folder, logs, settings["save_every"], settings["keep"], settings)
+        print(f"num docs: {len(training.corpus.documents)}")
+        print(f"vocab size: {training.config.vocab_size}")
+        print(f"num params: {training.config.parameter_count}", flush=True)
+        run.prepare(training.config.block_size if samples or training.held_out else 0)
+        run.take_steps()
+        run.keep()
+        run.evaluate()
+    if samples:
+        print("\n--- inference (new, hallucinated names) ---")
+        drawing = SamplingOptions(settings["temperature"])
+        print_samples(
+            samples, engine, training.config, training.tokenizer, training.state.parameters, training.rng, drawing
+        )
+
+
+def _training(settings: dict[str, Any]) -> Training:
+    shape = {name: settings[name] for name in SHAPE}
+    options.check_shape(shape)
+    return Training(
+        load_corpus(settings["data"]),
+        settings["seed"],
+        settings["steps"],
+        AdamConfig(learning_rate=settings["learning_rate"]),
+        settings["eval_fraction"],
+        settings["pack"],
+        **shape,
+    )
+
+
+def _adopt(context: click.Context, settings: dict[str, Any], resumption: Resumption) -> None:
+    """Takes the options of the run that is resumed, but for those that were given."""
+    settings["out"] = resumption.out
+    for name, value in resumption.options.items():
+        if name in settings and context.get_parameter_source(name) in (ParameterSource.DEFAULT, None):
+            if (name, value) == ("data", "-"):
+                raise click.UsageError("this run's corpus came from standard input; give it again with --data")
+            settings[name] = value
+
+
+def _restore(training: Training, resumption: Resumption) -> None:
+    assert resumption.checkpoint is not None
+    try:
+        training.restore(resumption.checkpoint)
+    except ResumeError as error:
+        raise CommandError(
+            f"{resumption.path} is of another run: {error}; give what it began with, or begin a run of its own",
+            BAD_INPUT,
+        ) from None
+    console.say(f"going on after step {training.state.step} of {training.steps}, from {resumption.path}")

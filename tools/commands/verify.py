@@ -1,0 +1,69 @@
+"""``microgpt verify``: compiled programs against the eager autograd, bit by bit."""
+
+from __future__ import annotations
+
+import click
+
+from ...data.corpus import load_corpus
+from ...model.config import AdamConfig
+from ...runtime.training import Training, sample
+from .. import console, options
+from ..backends import COMPILED, choose_backend, open_library
+from ..checker import Checker, UnequalError
+from ..failures import DIFFERENCE
+
+__all__ = ["verify"]
+
+TEMPERATURE = 0.5
+
+
+@click.command()
+@click.option(
+    "--steps", type=options.POSITIVE, default=20, show_default=True, metavar="N", help="Of training, to compare."
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(min=0),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="To compare, after training.",
+)
+@options.data_option
+@options.seed_option
+@options.model_options
+@options.backend_option(*COMPILED)
+@options.jobs_option
+def verify(steps: int, samples: int, data: str, seed: int, backend: str, jobs: int | None, **shape: int) -> None:
+    """Check that compiled programs equal the eager autograd, bit by bit.
+
+    Trains both side by side and compares each loss, gradient and parameter, then
+    every probability of some samples. Ends with exit code 1 at the first
+    difference, and names the first operation that differs.
+
+    \b
+    Examples:
+      microgpt verify
+      microgpt verify --steps 5 --n-layer 2 --seed 7
+      microgpt verify --data poems.txt --block-size 32
+    """
+    options.check_shape(shape)
+    training = Training(load_corpus(data), seed, steps, AdamConfig(), **shape)
+    engine = choose_backend(backend, training.config, training.optimizer, jobs)
+    checker = Checker(
+        training.config, training.optimizer, open_library(jobs), None if engine.name == "python" else engine
+    )
+    with console.compile_progress() as progress:
+        engine.prepare(training.lengths(), training.config.block_size if samples else 0, progress)
+    try:
+        with console.step_progress(steps) as progressed:
+            for step in training.run(checker):
+                progressed(f"step {step.number}")
+        for number in range(1, samples + 1):
+            checker.where = f"sample {number}"
+            sample(checker, training.config, training.tokenizer, training.state.parameters, training.rng, TEMPERATURE)
+    except UnequalError as difference:
+        click.echo("\n".join(difference.lines))
+        click.get_current_context().exit(DIFFERENCE)
+    equal = f"{checker.compared:,} numbers of the {engine.name} backend, all equal to the eager autograd's, bit by bit"
+    click.echo(f"{steps} steps and {samples} samples: {equal}")

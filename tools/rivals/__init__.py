@@ -1,0 +1,1 @@
+"""The same training in other hands, for `microgpt bench --against`."""
