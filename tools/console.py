@@ -6,17 +6,21 @@ rich is imported only where there is a terminal to be pretty on. In a pipe every
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 import click
 
-__all__ = ["Lines", "compile_progress", "print_table", "printable", "say", "step_progress", "warn"]
+__all__ = ["Lines", "compile_progress", "print_json", "print_table", "printable", "say", "step_progress", "warn"]
 
 # Seconds. Nobody sees more, and a flush at each step would cost more than a compiled step does.
 FLUSH_INTERVAL = 0.05
+
+# Of all schemas of --json; raised when a field changes its meaning or goes away. New fields do not raise it.
+JSON_VERSION = 1
 
 
 def say(message: str) -> None:
@@ -28,6 +32,17 @@ def say(message: str) -> None:
 def warn(message: str) -> None:
     """A warning on stderr."""
     say(f"warning: {message}")
+
+
+def print_json(schema: str, data: Mapping[str, Any]) -> None:
+    """What ``--json`` prints: one object that says which schema it follows, described in docs/json.md.
+
+    Args:
+        schema: the name of the command, or of what the command tells.
+        data: plain objects; a number that is not finite is an error, since JSON has none.
+    """
+    head = {"schema": f"microgpt.{schema}", "version": JSON_VERSION}
+    click.echo(json.dumps(head | data, indent=1, allow_nan=False))
 
 
 def printable(text: str) -> str:
