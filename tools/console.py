@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +15,17 @@ from typing import Any, TextIO
 
 import click
 
-__all__ = ["Lines", "compile_progress", "print_json", "print_table", "printable", "say", "step_progress", "warn"]
+__all__ = [
+    "Lines",
+    "compile_progress",
+    "print_json",
+    "print_table",
+    "printable",
+    "say",
+    "step_progress",
+    "styled",
+    "warn",
+]
 
 # Seconds. Nobody sees more, and a flush at each step would cost more than a compiled step does.
 FLUSH_INTERVAL = 0.05
@@ -50,6 +61,13 @@ def printable(text: str) -> str:
     if text.isprintable() or not sys.stdout.isatty():
         return text
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def styled(text: str, colour: str | None = None, bold: bool = False) -> str:
+    """`text` in a colour, where stdout is a terminal and nobody has set NO_COLOR."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return click.style(text, fg=colour, bold=bold or None)
 
 
 class Lines:
@@ -114,8 +132,12 @@ def _progress_bar() -> Any:
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table of numbers on stdout. Headings are broken at ``_``, at spaces, and in the middle of long words."""
+def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 0) -> None:
+    """A table of numbers on stdout. Headings are broken at ``_``, at spaces, and in the middle of long words.
+
+    Args:
+        left: how many columns, of the first, hold words: they begin where their heading begins.
+    """
     broken = [_break(heading) for heading in headings]
     if sys.stdout.isatty():
         from rich import box
@@ -130,8 +152,9 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
             padding=(0, 1, 0, 0),
             pad_edge=False,
         )
-        for parts in broken:
-            table.add_column("\n".join(parts), justify="right", no_wrap=True, vertical="bottom")
+        for place, parts in enumerate(broken):
+            justify: Any = "left" if place < left else "right"
+            table.add_column("\n".join(parts), justify=justify, no_wrap=True, vertical="bottom")
         for row in rows:
             table.add_row(*row)
         Console().print(table)
@@ -141,7 +164,11 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
     widths = [max(map(len, (*head, *(row[place] for row in rows)))) for place, head in enumerate(heads)]
     click.echo(title)
     for line in (*zip(*heads, strict=True), ["-" * width for width in widths], *rows):
-        click.echo(" ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        cells = [
+            cell.ljust(width) if place < left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        click.echo(" ".join(cells).rstrip())
 
 
 def _break(heading: str) -> list[str]:
