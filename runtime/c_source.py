@@ -15,6 +15,7 @@ from ..compiler.c.emit_nest import number_text
 from ..compiler.c.prelude import PRELUDE
 from ..compiler.ir.graph import Graph
 from ..compiler.loops.compile_family import Family, compile_family
+from ..compiler.loops.loop_program import LoopProgram
 from ..compiler.loops.map_lanes import map_lanes
 from ..compiler.loops.place import Layout
 from ..compiler.loops.transpose import Transposer
@@ -35,12 +36,14 @@ class ModelSource:
             and ``memory``, the size of all.
         families: what it was made from.
         layout: of its memory.
+        programs: what it runs, by the names of its functions, such as ``length7``, ``position3``, ``adam``.
     """
 
     text: str
     addresses: Mapping[str, int]
     families: tuple[Family, ...]
     layout: Layout
+    programs: Mapping[str, LoopProgram]
 
     @property
     def declarations(self) -> str:
@@ -136,7 +139,7 @@ def model_source(
     }
     defines = "".join(f"enum {{ {name} = {value} }};\n" for name, value in numbers.items())
     text = "\n".join([PRELUDE, body, defines, _initialize(layout), _table(config), _DECLARATIONS, _DRIVER])
-    return ModelSource(text, addresses, (training, inference), layout)
+    return ModelSource(text, addresses, (training, inference), layout, programs)
 
 
 def _initialize(layout: Layout) -> str:

@@ -31,6 +31,7 @@ COMMANDS = {
     "compile": "Compile a model ahead of time and tell what each pass does.",
     "show": "Print generated code, or what a stage of the compiler makes.",
     "passes": "Tell what each pass of the compiler does to a program.",
+    "stats": "Tell what a program is made of, and how fast it could be.",
     "graph": "Draw a model as the compiler sees it.",
     "bench": "Measure compiled programs against the eager autograd.",
     "verify": "Check that compiled programs equal the eager autograd, bit by bit.",

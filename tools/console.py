@@ -17,6 +17,7 @@ import click
 
 __all__ = [
     "Lines",
+    "bar",
     "compile_progress",
     "print_json",
     "print_table",
@@ -68,6 +69,13 @@ def styled(text: str, colour: str | None = None, bold: bool = False) -> str:
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return text
     return click.style(text, fg=colour, bold=bold or None)
+
+
+def bar(share: float, width: int) -> str:
+    """A bar for a share of 1, at most `width` columns long; what is not nothing has a column at least."""
+    length = min(width, max(round(share * width), int(share > 0)))
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    return ("█" if encoding == "utf8" else "#") * length
 
 
 class Lines:
@@ -132,13 +140,17 @@ def _progress_bar() -> Any:
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 0) -> None:
+def print_table(
+    title: str | None, headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 0, bars: bool = False
+) -> None:
     """A table of numbers on stdout. Headings are broken at ``_``, at spaces, and in the middle of long words.
 
     Args:
         left: how many columns, of the first, hold words: they begin where their heading begins.
+        bars: whether the last column holds bars, which begin there too.
     """
-    broken = [_break(heading) for heading in headings]
+    broken = [[heading] if place < left else _break(heading) for place, heading in enumerate(headings)]
+    words = {*range(left), *([len(headings) - 1] if bars else [])}
     if sys.stdout.isatty():
         from rich import box
         from rich.console import Console
@@ -153,7 +165,7 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
             pad_edge=False,
         )
         for place, parts in enumerate(broken):
-            justify: Any = "left" if place < left else "right"
+            justify: Any = "left" if place in words else "right"
             table.add_column("\n".join(parts), justify=justify, no_wrap=True, vertical="bottom")
         for row in rows:
             table.add_row(*row)
@@ -162,10 +174,11 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
     height = max(map(len, broken))
     heads = [[""] * (height - len(parts)) + parts for parts in broken]
     widths = [max(map(len, (*head, *(row[place] for row in rows)))) for place, head in enumerate(heads)]
-    click.echo(title)
+    if title is not None:
+        click.echo(title)
     for line in (*zip(*heads, strict=True), ["-" * width for width in widths], *rows):
         cells = [
-            cell.ljust(width) if place < left else cell.rjust(width)
+            cell.ljust(width) if place in words else cell.rjust(width)
             for place, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
         click.echo(" ".join(cells).rstrip())
