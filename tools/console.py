@@ -161,8 +161,8 @@ def print_table(
             box=box.SIMPLE_HEAD,
             title_justify="left",
             title_style="bold",
-            padding=(0, 1, 0, 0),
-            pad_edge=False,
+            padding=0,
+            show_edge=False,
         )
         for place, parts in enumerate(broken):
             justify: Any = "left" if place in words else "right"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ __all__ = ["eval"]
 @click.option("--pack", is_flag=True, help="Split documents that are too long instead of cutting them.")
 @options.backend_option(*BACKENDS)
 @options.jobs_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@options.json_option
 def eval(
     checkpoint: Path | None,
     data: str | None,
@@ -79,7 +78,7 @@ def eval(
             **({"data": name, **_as_json(corpus)} if corpus else {}),
             "texts": [{"text": text, **_as_json(result)} for text, result in results],
         }
-        click.echo(json.dumps(report, indent=1, allow_nan=False))
+        console.print_json("eval", report)
         return
     for text, result in results:
         shown = console.printable(text)
