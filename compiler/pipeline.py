@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from .ir.graph import Graph
 from .ir.rewrite import Rewritten
@@ -56,17 +56,18 @@ class Stage:
         name: of its function; ``trace`` for the graph that the pipeline began with.
         product: a `Graph`, `Statements`, `Schedule`, `Layout`, or the text of a program.
         seconds: how long it took.
-        ids: of a stage from graph to graph: for each node of the old graph, the node of the new one that is worth the
-            same, or -1. None for other stages.
+        ids: of a stage from graph to graph, see `Rewritten`: where each node of the graph before has gone.
     """
 
     name: str
     product: Any
     seconds: float
-    ids: Sequence[int] | None = None
+    ids: Sequence[int] = ()
 
 
 Observer = Callable[[Stage], None]
+
+T = TypeVar("T")
 
 
 def compile_graph(
@@ -83,14 +84,14 @@ def compile_graph(
     Raises:
         CompileError: if the function cannot be traced, or its gradient has no static program.
     """
-    graph: Graph = _timed("trace", traced, observe)
+    graph = _timed("trace", traced, observe)
     if check:
         verify(graph)
     for stage in GRAPH_STAGES:
         if stage is differentiate and gradient is None:
             continue
         further = (gradient,) if stage is differentiate else ()
-        graph = _timed(stage.__name__, partial(stage, graph, *further), observe)
+        graph = _timed(stage.__name__, partial(stage, graph, *further), observe).graph
         if check:
             verify(graph)
     return graph
@@ -110,14 +111,15 @@ def compile_python_map(graph: Graph, mapped: Sequence[str], heading: Sequence[st
     return emit_python_map(form_statements(graph), mapped, heading)
 
 
-def _timed(name: str, run: Callable[[], Any], observe: Observer | None) -> Any:
+def _timed(name: str, run: Callable[[], T], observe: Observer | None) -> T:
     start = time.perf_counter()
     with without_collection():
         product = run()
     seconds = time.perf_counter() - start
-    product, ids = product if isinstance(product, Rewritten) else (product, None)
-    if observe:
-        observe(Stage(name, product, seconds, ids))
+    if observe and isinstance(product, Rewritten):
+        observe(Stage(name, product.graph, seconds, product.ids))
+    elif observe:
+        observe(Stage(name, product, seconds))
     return product
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...compiler.c.emit_c import emit_c
+from ...compiler.c.emit_c import CText, emit_c
 from ...compiler.ir.changes import Changes, count_changes
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import OPS
@@ -60,7 +60,6 @@ class Passes:
     def changes(self) -> Iterator[tuple[Stage, Changes]]:
         """Each pass with what it changed."""
         for before, stage in zip(self.graphs, self.graphs[1:], strict=False):
-            assert stage.ids is not None
             yield stage, count_changes(before.product, stage.product, stage.ids)
 
 
@@ -85,8 +84,7 @@ def collect(recipe: Recipe) -> Passes:
         watch = _Stopwatch(passes.c)
         looped = compile_loops(graph, watch)
         watch.pause()
-        text = emit_c([looped.program], [graph.name])
-        watch("emit_c", text)
+        watch("emit_c", emit_c([looped.program], [graph.name]))
     return passes
 
 
@@ -139,6 +137,6 @@ def _loop_figures(name: str, product: Any) -> dict[str, int]:
     if isinstance(product, LoopProgram):
         in_loops, operations = coverage(product)
         return {"nests": len(product.nests), "operations": operations, "in_loops": in_loops}
-    assert isinstance(product, str)
-    kernels = product.count("static void kernel")
-    return {"kernels": kernels, "lines": product.count("\n"), "bytes": len(product.encode())}
+    assert isinstance(product, CText)
+    size = len(product.text.encode())
+    return {"kernels": len(product.kernels), "lines": product.text.count("\n"), "bytes": size}

@@ -118,7 +118,6 @@ def follow(stages: Sequence[Stage], stage: int, node: int, radius: int, limit: i
     for number in range(1, len(stages)):
         before, after = stages[number - 1].product, stages[number].product
         ids = stages[number].ids
-        assert ids is not None
         old_labels = labels
         labels, free = continue_labels(labels, free, before, after, ids)
         centre = path[number - 1], path[number]
@@ -146,12 +145,10 @@ def _path(stages: Sequence[Stage], stage: int, node: int) -> list[int]:
     path[stage] = node
     for number in range(stage + 1, len(stages)):
         ids = stages[number].ids
-        assert ids is not None
         if path[number - 1] >= 0:
             path[number] = ids[path[number - 1]]
     for number in range(stage, 0, -1):
         ids, before, after = stages[number].ids, stages[number - 1].product, stages[number].product
-        assert ids is not None
         # An operation of its kind rather than another that it stands for.
         givers = [old for old, new in enumerate(ids) if new == path[number]] if path[number] >= 0 else []
         path[number - 1] = min(givers, key=lambda old: (before.op[old] != after.op[path[number]], old), default=-1)
