@@ -23,7 +23,7 @@ from ...compiler.python.form_statements import form_statements
 __all__ = ["Hunk", "find_operation", "follow", "statement_name"]
 
 _NUMBERED = re.compile(r"(?:(\w+):)?%?(\d+)")
-_BODY = 33
+_BODY = 28
 _WIDTH = 79
 
 
@@ -129,13 +129,19 @@ def follow(stages: Sequence[Stage], stage: int, node: int, radius: int, limit: i
         first = originals(before, after, ids)
         old = dict.fromkeys([*nearest[0], *(first[new] for new in nearest[1] if first[new] >= 0)])
         new = dict.fromkeys([*nearest[1], *(ids[old] for old in nearest[0] if ids[old] >= 0)])
-        shown = [sorted(list(side)[:limit]) for side in (old, new)]
-        was = [_line(before, member, old_labels) for member in shown[0]]
-        now = [_line(after, member, labels) for member in shown[1]]
-        lines = tuple(unified_diff(was, now, n=limit, lineterm=""))[3:]  # without the heading
+        was = {old_labels[member]: _line(before, member, old_labels) for member in old}
+        now = {labels[member]: _line(after, member, labels) for member in new}
+        both = was | now
+        # What has changed comes first where not all can be shown; then the nearest.
+        order = sorted(both, key=lambda label: was.get(label) == now.get(label))
+        shown = set(order[:limit])
+        texts = [
+            [told[names[member]] for member in sorted(side) if names[member] in shown]
+            for told, names, side in ((was, old_labels, old), (now, labels, new))
+        ]
+        lines = tuple(unified_diff(texts[0], texts[1], n=limit, lineterm=""))[3:]  # without the heading
         fate = _fate(before, after, centre, ids, old_labels, labels)
-        left_out = max(len(old), len(new)) - limit
-        hunks.append(Hunk(stages[number].name, *centre, fate, lines, max(left_out, 0)))
+        hunks.append(Hunk(stages[number].name, *centre, fate, lines, max(len(both) - limit, 0)))
     return hunks
 
 
