@@ -28,6 +28,11 @@ RUNS: dict[str, list[list[str]]] = {
     "data list": [[]],
     "data info": [["corpus.txt"]],
     "compile": [[*MODEL, "--length", "1"], [*MODEL, "--backend", "c"]],
+    "show": [
+        ["--stage", "list"],
+        [*MODEL, "--length", "1", "--scope", "position0.layer0.head0.scores", "--stage", "trace"],
+        [*MODEL, "--length", "1", "--scope", "position0.layer0.head0.scores", "--stage", "python", "--interleave"],
+    ],
     "passes": [[*MODEL, "--length", "1", "--around", "p0_l0_query_0"], ["--kind", "optimizer"]],
     "stats": [[*MODEL, "--length", "1"], [*MODEL, "--kind", "optimizer", "--no-machine"]],
     "bench": [[*MODEL, "--length", "1", "--seconds", "0.01", "--against", "numpy"]],
