@@ -27,6 +27,7 @@ from .runtime.step_log import StepLog
 from .runtime.training import Step, Training
 from .tools import console
 from .tools.backends import choose_backend
+from .tools.models import optimizer_of
 
 __all__ = ["Model", "load", "train"]
 
@@ -139,7 +140,7 @@ def load(path: str | os.PathLike[str], *, backend: str = "auto") -> Model:
     place = Path(path)
     found = newest_checkpoint(place, console.warn) if place.is_dir() else None
     checkpoint = found[1] if found else load_checkpoint(place / CHECKPOINT if place.is_dir() else place)
-    return Model(checkpoint, choose_backend(backend, checkpoint.config, AdamConfig()))
+    return Model(checkpoint, choose_backend(backend, checkpoint.config, optimizer_of(checkpoint)))
 
 
 def train(
@@ -148,6 +149,9 @@ def train(
     steps: int = 1000,
     seed: int = 42,
     learning_rate: float = 0.01,
+    beta1: float = 0.85,
+    beta2: float = 0.99,
+    epsilon: float = 1e-8,
     n_layer: int = 1,
     n_embd: int = 16,
     n_head: int = 4,
@@ -168,6 +172,7 @@ def train(
         steps: how many to take, one document each.
         seed: of all that is random.
         learning_rate: at the first step; it falls to zero.
+        beta1, beta2, epsilon: the other constants of Adam.
         n_layer, n_embd, n_head, block_size: the sizes of the model.
         eval_fraction: the share of the documents that is held out.
         pack: whether documents that are too long are split into windows; otherwise they are cut.
@@ -188,7 +193,7 @@ def train(
     if not 0.0 <= eval_fraction < 1.0:
         raise ValueError(f"eval_fraction must be from 0 to less than 1, not {eval_fraction!r}")
     shape = {"n_layer": n_layer, "n_embd": n_embd, "n_head": n_head, "block_size": block_size}
-    optimizer = AdamConfig(learning_rate=learning_rate)
+    optimizer = AdamConfig(learning_rate, beta1, beta2, epsilon)
     training = Training(_corpus(data), seed, steps, optimizer, eval_fraction, pack, **shape)
     if resume and out is not None and (found := newest_checkpoint(Path(out), console.warn)):
         training.restore(found[1])
@@ -224,6 +229,7 @@ def _recorded(
                 log.sync()
                 folder.save_step(training.checkpoint(), keep)
             yield step
+        log.sync()
         folder.save(training.checkpoint())
 
 

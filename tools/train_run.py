@@ -6,7 +6,7 @@ import platform
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -127,9 +127,7 @@ class Run:
     def _save_step(self) -> None:
         if not self.folder or not self.save_every or self.training.state.step % self.save_every:
             return
-        # The log first: a checkpoint that can be resumed has all of its steps there.
-        for log in self.logs:
-            log.sync()
+        self._sync_logs()
         try:
             self.last_saved = self.folder.save_step(self.training.checkpoint(), self.keep_count)
         except OSError as error:
@@ -137,9 +135,17 @@ class Run:
             step = self.training.state.step
             console.warn(f"no checkpoint of step {step} ({error.strerror}); training goes on")
 
+    def _sync_logs(self) -> None:
+        """To be done before a checkpoint is written: one that can be resumed has all of its steps in the log."""
+        for log in self.logs:
+            log.sync()
+
     def _save_early(self) -> str:
         if not self.folder:
             return "not saved, for want of --out"
+        # What stopped the run may be the log itself.
+        with suppress(OSError):
+            self._sync_logs()
         try:
             return f"saved as {self.folder.save(self.training.checkpoint())}"
         except OSError as error:
@@ -156,6 +162,7 @@ class Run:
     def keep(self) -> None:
         """Saves the trained model."""
         checkpoint = self.training.checkpoint()
+        self._sync_logs()
         if self.folder:
             console.say(f"saved {self.folder.save(checkpoint)}")
         try:

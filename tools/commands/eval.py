@@ -10,13 +10,12 @@ from typing import Any
 import click
 
 from ...data.corpus import load_corpus
-from ...model.config import AdamConfig
 from ...runtime.checkpoint import Checkpoint
 from ...runtime.evaluation import Evaluation, evaluate
 from .. import console, options
 from ..backends import BACKENDS, choose_backend
 from ..failures import BAD_INPUT, CommandError
-from ..models import load_model
+from ..models import load_model, optimizer_of
 from ..settings import ConfiguredCommand
 
 __all__ = ["eval"]
@@ -63,7 +62,7 @@ def eval(
     documents, name = ([], "") if texts and data is None else _documents(model, data)
     for text in (*texts, *documents):
         model.tokenizer.encode(text)  # before anything is compiled
-    engine = choose_backend(backend, model.config, AdamConfig(), jobs)
+    engine = choose_backend(backend, model.config, optimizer_of(model), jobs)
     with console.compile_progress() as compiling:
         engine.prepare([], model.config.block_size, compiling)
     what = engine, model.config, model.tokenizer, model.parameters
