@@ -123,6 +123,7 @@ class Run:
                     self._save_step()
                     raise_noted()
         lines.flush()
+        self._sync_logs()
 
     def _save_step(self) -> None:
         if not self.folder or not self.save_every or self.training.state.step % self.save_every:
@@ -162,7 +163,6 @@ class Run:
     def keep(self) -> None:
         """Saves the trained model."""
         checkpoint = self.training.checkpoint()
-        self._sync_logs()
         if self.folder:
             console.say(f"saved {self.folder.save(checkpoint)}")
         try:
