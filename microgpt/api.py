@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Generator, Iterable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -21,9 +21,9 @@ from .model.config import AdamConfig, GPTConfig
 from .runtime.backend import Backend
 from .runtime.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from .runtime.evaluation import Evaluation, evaluate
-from .runtime.runs import CHECKPOINT, RunFolder, newest_checkpoint
+from .runtime.recording import recorded_steps
+from .runtime.runs import CHECKPOINT, newest_checkpoint
 from .runtime.sampling import SamplingOptions, sample_texts
-from .runtime.step_log import StepLog
 from .runtime.training import Step, Training
 from .tools import console
 from .tools.backends import choose_backend
@@ -201,36 +201,16 @@ def train(
     if training.state.step < steps:
         engine.prepare(training.lengths(), 0, lambda done, total: None)
     taken = []
+    settings = {"data": training.corpus.name, "save_every": save_every, "keep": keep}
+    steps_left = (
+        training.run(engine) if out is None else recorded_steps(training, engine, Path(out), save_every, keep, settings)
+    )
     # Closed whatever happens, so that the folder and its log are free again.
-    with closing(_recorded(training, engine, out, save_every, keep)) as recorded:
-        for step in recorded:
+    with closing(steps_left):
+        for step in steps_left:
             taken.append(step)
             on_step(step)
     return Model(training.checkpoint(), engine, taken)
-
-
-def _recorded(
-    training: Training, backend: Backend, out: str | os.PathLike[str] | None, save_every: int | None, keep: int
-) -> Generator[Step, None, None]:
-    """The steps, each recorded in the folder before it is handed out."""
-    if out is None:
-        yield from training.run(backend)
-        return
-    with ExitStack() as stack:
-        folder = RunFolder(Path(out))
-        stack.callback(folder.close)
-        log = stack.enter_context(StepLog(folder.log_path))
-        options = {"data": training.corpus.name, "save_every": save_every, "keep": keep}
-        folder.begin({"options": options}, training.state.step)
-        log.begin(training.state.step)
-        for step in training.run(backend, save_every):
-            log.write(step)
-            if save_every and step.number == training.state.step and step.number % save_every == 0:
-                log.sync()
-                folder.save_step(training.checkpoint(), keep)
-            yield step
-        log.sync()
-        folder.save(training.checkpoint())
 
 
 def _corpus(data: str | os.PathLike[str] | Iterable[str]) -> Corpus:

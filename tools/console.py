@@ -14,7 +14,17 @@ from typing import Any, TextIO
 
 import click
 
-__all__ = ["Lines", "compile_progress", "print_json", "print_table", "printable", "say", "step_progress", "warn"]
+__all__ = [
+    "Lines",
+    "compile_progress",
+    "print_json",
+    "print_table",
+    "printable",
+    "run_progress",
+    "say",
+    "step_progress",
+    "warn",
+]
 
 # Seconds. Nobody sees more, and a flush at each step would cost more than a compiled step does.
 FLUSH_INTERVAL = 0.05
@@ -42,7 +52,7 @@ def print_json(schema: str, data: Mapping[str, Any]) -> None:
         data: plain objects; a number that is not finite is an error, since JSON has none.
     """
     head = {"schema": f"microgpt.{schema}", "version": JSON_VERSION}
-    click.echo(json.dumps(head | data, indent=1, allow_nan=False))
+    click.echo(json.dumps({**head, **data}, indent=1, allow_nan=False))
 
 
 def printable(text: str) -> str:
@@ -101,16 +111,36 @@ def step_progress(total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
     if sys.stdout.isatty() or not sys.stderr.isatty():
         yield lambda words: None
         return
-    with _progress_bar() as bar:
+    with _progress_bar("steps") as bar:
         task = bar.add_task("training", total=total, completed=done)
         yield lambda words: bar.update(task, advance=1, description=words)
 
 
-def _progress_bar() -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+@contextlib.contextmanager
+def run_progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """Gives what is to be called after each of `total` things; shown on a terminal only."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    with _progress_bar() as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.update(task, advance=1)
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+
+def _progress_bar(rate: str = "") -> Any:
+    """A bar with the time that is left; with `rate`, also how many of that a second."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class RateColumn(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed:,.0f} {rate}/s" if speed and speed >= 10 else f"{speed:.1f} {rate}/s" if speed else "")
+
+    columns = [TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn()]
+    columns += [RateColumn()] if rate else []
+    columns += [TimeRemainingColumn(compact=True, elapsed_when_finished=True), TextColumn("left")]
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 

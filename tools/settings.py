@@ -28,8 +28,8 @@ __all__ = ["ConfiguredCommand"]
 FILE = "microgpt.toml"
 LARGEST_FILE = 1 << 20
 # The commands that can be configured, and options that make sense only on the command line.
-COMMANDS = ("train", "sample", "eval")
-COMMAND_LINE_ONLY = {"help", "config", "print_config", "resume", "overwrite", "texts", "as_json", "trace"}
+COMMANDS = ("train", "sample", "eval", "sweep")
+COMMAND_LINE_ONLY = {"help", "config", "print_config", "resume", "overwrite", "texts", "as_json", "trace", "grid"}
 
 _SOURCE = f"{__name__}.file"
 _PRINT = f"{__name__}.print"

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..runtime.backend import Backend
 from ..runtime.evaluation import evaluate
+from ..runtime.recording import describe_run
 from ..runtime.runs import RunFolder, keep_last_model
 from ..runtime.step_log import StepLog
 from ..runtime.training import NotFiniteError, Step, Training
-from ..runtime.version import VERSION
 from . import console
 from .failures import DIVERGED, ENVIRONMENT, CommandError, StoppedError
 from .signals import deferred_signals
@@ -80,7 +78,7 @@ class Run:
         """Trains and records every step. If that ends early, what was trained is saved, given a folder for it."""
         training, start, first = self.training, time.monotonic(), self.training.state.step
         if self.folder:
-            self.folder.begin(self._description(), first)
+            self.folder.begin(describe_run(training, self.backend, self.options), first)
         for log in self.logs:
             log.begin(first)
         try:
@@ -183,19 +181,6 @@ class Run:
             f"held out: {result.documents} documents, loss {result.document_loss:.4f}, "
             f"{result.bits_per_character:.4f} bits per character"
         )
-
-    def _description(self) -> dict[str, Any]:
-        training, corpus = self.training, self.training.corpus
-        return {
-            "model": asdict(training.config),
-            "optimizer": asdict(training.optimizer),
-            "steps": training.steps,
-            "seed": training.seed,
-            "data": {"name": corpus.name, "documents": len(corpus.documents), "sha256": corpus.sha256},
-            "backend": self.backend.name,
-            "versions": {"microgpt": VERSION, "python": platform.python_version(), "system": platform.platform()},
-            "options": {name: str(value) if isinstance(value, Path) else value for name, value in self.options.items()},
-        }
 
 
 def describe_step(step: Step, steps: int) -> str:
