@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from .completing import complete_corpus
+
 if TYPE_CHECKING:
     from ..model.config import GPTConfig
 
@@ -94,6 +96,7 @@ temperature_option = click.option(
 data_option = click.option(
     "--data",
     metavar="FILE|NAME|-",
+    shell_complete=complete_corpus,
     default="names",
     show_default=True,
     help="A text file in UTF-8, one document a line; - for standard input; or a corpus of `microgpt data list`.",

@@ -16,6 +16,7 @@ from ..runtime.runs import RunFolder, keep_last_model
 from ..runtime.step_log import StepLog
 from ..runtime.training import NotFiniteError, Step, Training
 from . import console
+from .backends import describe_programs
 from .failures import DIVERGED, ENVIRONMENT, CommandError, StoppedError
 from .signals import deferred_signals
 
@@ -73,6 +74,7 @@ class Run:
                 self.backend.prepare(lengths, positions, progress)
         except KeyboardInterrupt as signal:
             raise StoppedError("before the first step; nothing has been trained", signal) from None
+        console.detail(describe_programs(self.backend))
 
     def take_steps(self) -> None:
         """Trains and records every step. If that ends early, what was trained is saved, given a folder for it."""
@@ -129,6 +131,7 @@ class Run:
         self._sync_logs()
         try:
             self.last_saved = self.folder.save_step(self.training.checkpoint(), self.keep_count)
+            console.detail(f"saved {self.last_saved}")
         except OSError as error:
             # What was saved before is still there, and the disk may have room again by the next time.
             step = self.training.state.step

@@ -14,6 +14,7 @@ from ...runtime.checkpoint import Checkpoint
 from ...runtime.evaluation import Evaluation, evaluate
 from .. import console, options
 from ..backends import BACKENDS, choose_backend
+from ..completing import complete_corpus
 from ..failures import BAD_INPUT, CommandError
 from ..models import load_model, optimizer_of
 from ..settings import ConfiguredCommand
@@ -26,6 +27,7 @@ __all__ = ["eval"]
 @click.option(
     "--data",
     metavar="FILE|NAME|-",
+    shell_complete=complete_corpus,
     help="What to predict.  [default: what was held out in training, or else the whole corpus of the training]",
 )
 @click.option("--text", "texts", multiple=True, metavar="TEXT", help="Tell of this text alone; may be repeated.")

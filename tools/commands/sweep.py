@@ -13,6 +13,7 @@ from ...runtime.files import write_atomically
 from ...runtime.runs import RunFolder
 from .. import console, options
 from ..backends import BACKENDS
+from ..completing import complete_setting
 from ..failures import BAD_INPUT, DIVERGED, ENVIRONMENT, CommandError, StoppedError
 from ..settings import ConfiguredCommand
 from ..sweeping.execute import carry_out, open_executor, processors
@@ -32,6 +33,7 @@ RUNS, RESULTS, PLOT = "runs", "results.json", "sweep.svg"
     "grid",
     multiple=True,
     metavar="OPTION=VALUE,VALUE...",
+    shell_complete=complete_setting,
     help="An option to vary, and what it is to be; may be repeated. Each combination is a run.",
 )
 @click.option("--seeds", type=options.POSITIVE, metavar="N", help="Run each combination with N seeds, from --seed on.")
@@ -148,6 +150,8 @@ def _run(
             def note(result: Result) -> None:
                 results[result.name] = result
                 progress()
+                told = f"loss {result.loss:.4f}" if result.loss is not None else result.message
+                console.detail(f"{result.name}: {result.outcome} in {result.seconds:.1f} s, {told}")
 
             carry_out(executor, jobs, out / RUNS, overwrite, note)
     except KeyboardInterrupt as signal:
@@ -175,8 +179,8 @@ def _tell(results: Sequence[Result], axes: Sequence[Axis], out: Path, as_json: b
         console.warn(f"{len(diverged)} of {len(results)} runs diverged; the first, {result.name}: {result.message}")
     if failed:
         raise CommandError(
-            f"{len(failed)} of {len(results)} runs failed; the first, {failed[0].name}: {failed[0].message}; the same command "
-            f"tries them again",
+            f"{len(failed)} of {len(results)} runs failed; the first, {failed[0].name}: {failed[0].message}; the same "
+            f"command tries them again",
             ENVIRONMENT,
         )
     if len(diverged) == len(results):

@@ -12,6 +12,7 @@ from ...runtime.sampling import SamplingOptions
 from ...runtime.training import ResumeError, Training
 from .. import console, options
 from ..backends import BACKENDS, choose_backend
+from ..completing import complete_file
 from ..failures import BAD_INPUT, CommandError
 from ..new_training import SHAPE, new_training
 from ..resume import Resumption, find_run, refuse_unfinished
@@ -42,6 +43,7 @@ __all__ = ["train"]
     is_flag=False,
     flag_value="",
     metavar="[DIR|CHECKPOINT]",
+    shell_complete=complete_file,
     help="Go on with an earlier run, bit for bit. Alone: with the one in --out, if there is one.",
 )
 @click.option("--overwrite", is_flag=True, help="Begin anew where --out holds a run that could be resumed.")
@@ -78,6 +80,7 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, **sett
         raise click.UsageError("--save-every needs an --out folder for the checkpoints")
     options.check_shape({name: settings[name] for name in SHAPE})
     training = new_training(settings)
+    console.detail(f"corpus {training.corpus.name}: sha256 {training.corpus.sha256}")
     if resumption and resumption.checkpoint:
         _restore(training, resumption)
     engine = choose_backend(settings["backend"], training.config, training.optimizer, settings["jobs"])

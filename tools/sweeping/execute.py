@@ -7,6 +7,7 @@ interface reaches a cluster, through the executor of a dask client.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -74,6 +75,19 @@ def _cluster_executor(address: str) -> Iterator[Executor]:
         yield client.get_executor(pure=False)
 
 
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """What would end us comes a little later, so that no worker is left half started. Workers begin with it blocked."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def carry_out(
     executor: Executor, jobs: Sequence[Job], folder: Path, overwrite: bool, done: Callable[[Result], None]
 ) -> None:
@@ -94,7 +108,8 @@ def carry_out(
     ready: SimpleQueue[Future[Any]] = SimpleQueue()
 
     def submit(*call: Any) -> Future[Any]:
-        future = executor.submit(*call)
+        with _signals_wait():
+            future = executor.submit(*call)
         future.add_done_callback(ready.put)
         return future
 

@@ -35,7 +35,7 @@ from .grid import Job
 
 __all__ = ["RESULT", "Result", "make_programs", "read_result", "run_job", "start_worker", "stored_identity"]
 
-RESULT = "result.json"
+RESULT = "sweep.json"
 # Over how many steps at the end the loss is averaged: that of a single document tells little.
 LAST_STEPS = 100
 # Names are short: there is little to gain from threads in a program, and the cores have runs of their own.
@@ -71,6 +71,8 @@ def start_worker() -> None:
     """To be called first in a process that carries out runs for another one: it lives no longer than that one."""
     # Ctrl-C reaches all processes of a terminal; what it means here, the other one says.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     parent = parent_process()
 
     def follow() -> None:
