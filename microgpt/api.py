@@ -130,6 +130,25 @@ class Model:
         """Writes a checkpoint, whole or not at all, from which `load` and ``microgpt sample`` read."""
         save_checkpoint(path, self.checkpoint)
 
+    def export(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Writes the model as a C library that stands alone, as ``microgpt export --checkpoint`` does.
+
+        Args:
+            folder: made if it is not there.
+
+        Returns:
+            the files: the library, its header, the weights, an example and a Makefile.
+
+        Raises:
+            OSError: if the folder cannot be written.
+        """
+        from .runtime.export import export_library
+
+        characters = self.checkpoint.tokenizer.characters
+        return export_library(
+            Path(folder), self.config, optimizer_of(self.checkpoint), characters, self.checkpoint.parameters
+        )
+
 
 def load(path: str | os.PathLike[str], *, backend: str = "auto") -> Model:
     """The model in a checkpoint, or in the folder of a run.
