@@ -13,8 +13,7 @@ with tempfile.TemporaryDirectory() as folder:
         print(f"{path.name:10} {path.stat().st_size:7} bytes")
     if shutil.which("make") and shutil.which("cc"):
         subprocess.run(["make", "-s", "-C", folder], check=True)
-        program = subprocess.run([Path(folder, "microgpt"), "sample", "5", "7"], stdout=subprocess.PIPE, text=True)
-        print(program.stdout, end="")
+        printed = subprocess.check_output([Path(folder, "microgpt"), "sample", "5", "7"], text=True)
+        print(printed, end="")
         # The same names, drawn with the same random numbers, as from Python.
-        names = [line.removeprefix("sample ") for line in program.stdout.splitlines()]
-        assert names == model.sample(5, seed=7)
+        assert [line.removeprefix("sample ") for line in printed.splitlines()] == model.sample(5, seed=7)

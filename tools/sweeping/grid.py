@@ -150,7 +150,7 @@ def _corpora(axes: Sequence[Axis], settings: Mapping[str, Any]) -> tuple[str, ..
 
 def _name(varied: Mapping[str, Any]) -> str:
     """A name for a folder, whatever the values are: paths have slashes."""
-    name = ",".join(f"{key}={quote(str(value), safe='')}" for key, value in varied.items())
+    name = ",".join(f"{key}={quote(str(value), safe='+', errors='surrogateescape')}" for key, value in varied.items())
     if len(name) > LONGEST_NAME:
         name = f"{name[: LONGEST_NAME - 17]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
     return name

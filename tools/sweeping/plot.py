@@ -103,7 +103,7 @@ def _draw_line(svg: ElementTree.Element, members: Any, height: Any, colour: str,
     for (x, y), setting in zip(points, (setting for _, setting in members if setting.loss is not None), strict=True):
         dot = _add(svg, "circle", cx=x, cy=y, r="3.2", fill=colour)
         varied = ", ".join(f"{name} {value}" for name, value in setting.varied.items())
-        _add(dot, "title").text = f"{varied}: {setting.loss:.4f}" if varied else f"{setting.loss:.4f}"
+        _add(dot, "title").text = _plain(f"{varied}: {setting.loss:.4f}" if varied else f"{setting.loss:.4f}")
 
 
 def _lines(settings: Sequence[Setting], axis: Axis) -> list[tuple[str, list[tuple[Any, Setting]]]]:
