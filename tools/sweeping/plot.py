@@ -93,9 +93,7 @@ def _draw_line(svg: ElementTree.Element, members: Any, height: Any, colour: str,
         points.append((place, y))
         low, high = height(min(setting.losses)), height(max(setting.losses))
         if low != high:
-            _add(
-                svg, "line", x1=place, x2=place, y1=low, y2=high, stroke=colour, opacity="0.35", **{"stroke-width": "4"}
-            )
+            _add(svg, "line", x1=place, x2=place, y1=low, y2=high, stroke=colour, opacity="0.35", **WIDE)
     if len(points) > 1:
         attributes = {"stroke-dasharray": dash} if dash else {}
         joined = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
@@ -183,7 +181,9 @@ def _add(parent: ElementTree.Element, tag: str, **attributes: Any) -> ElementTre
 
 
 def _text(parent: ElementTree.Element, x: float, y: float, words: str, **attributes: Any) -> None:
-    # XML has no place for control characters, which the name of a file may hold.
-    _add(parent, "text", x=x, y=y, **attributes).text = "".join(
-        c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in words
-    )
+    _add(parent, "text", x=x, y=y, **attributes).text = _plain(words)
+
+
+def _plain(words: str) -> str:
+    """XML has no place for control characters, which the name of a file may hold."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in words)
