@@ -189,6 +189,7 @@ def _progress_bar(rate: str = "") -> Any:
 def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table of numbers on stdout. Headings are broken at ``_``, at spaces, and in the middle of long words."""
     broken = [_break(heading) for heading in headings]
+    rows = [[escaped(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         from rich import box
         from rich.console import Console
