@@ -12,7 +12,7 @@ from typing import Any
 from ..runtime.backend import Backend
 from ..runtime.evaluation import evaluate
 from ..runtime.recording import describe_run
-from ..runtime.runs import RunFolder, keep_last_model
+from ..runtime.runs import RunFolder, keep_last_model, keep_rescued_model
 from ..runtime.step_log import StepLog
 from ..runtime.training import NotFiniteError, Step, Training
 from . import console
@@ -151,6 +151,13 @@ class Run:
         try:
             return f"saved as {self.folder.save(self.training.checkpoint())}"
         except OSError as error:
+            return self._rescue(error)
+
+    def _rescue(self, error: OSError) -> str:
+        """Saves the model where the user keeps data, since its folder does not take it."""
+        try:
+            return f"saved as {keep_rescued_model(self.training.checkpoint())} instead ({error.strerror})"
+        except OSError:
             kept = f"; the last checkpoint is {self.last_saved}" if self.last_saved else ""
             return f"not saved ({error.strerror}){kept}"
 
@@ -165,7 +172,12 @@ class Run:
         """Saves the trained model."""
         checkpoint = self.training.checkpoint()
         if self.folder:
-            console.say(f"saved {self.folder.save(checkpoint)}")
+            try:
+                console.say(f"saved {self.folder.save(checkpoint)}")
+            except OSError as error:
+                raise CommandError(
+                    f"--out {self.folder.path} has no place for the model; it is {self._rescue(error)}", ENVIRONMENT
+                ) from None
         try:
             keep_last_model(checkpoint)
         except OSError as error:
