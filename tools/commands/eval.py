@@ -9,13 +9,13 @@ from typing import Any
 import click
 
 from ...data.corpus import load_corpus
-from ...model.config import AdamConfig
 from ...runtime.checkpoint import Checkpoint
 from ...runtime.evaluation import Evaluation, evaluate
 from .. import console, options
 from ..backends import BACKENDS, choose_backend
+from ..completing import complete_corpus
 from ..failures import BAD_INPUT, CommandError
-from ..models import load_model
+from ..models import load_model, optimizer_of
 from ..settings import ConfiguredCommand
 
 __all__ = ["eval"]
@@ -26,6 +26,7 @@ __all__ = ["eval"]
 @click.option(
     "--data",
     metavar="FILE|NAME|-",
+    shell_complete=complete_corpus,
     help="What to predict.  [default: what was held out in training, or else the whole corpus of the training]",
 )
 @click.option("--text", "texts", multiple=True, metavar="TEXT", help="Tell of this text alone; may be repeated.")
@@ -62,7 +63,7 @@ def eval(
     documents, name = ([], "") if texts and data is None else _documents(model, data)
     for text in (*texts, *documents):
         model.tokenizer.encode(text)  # before anything is compiled
-    engine = choose_backend(backend, model.config, AdamConfig(), jobs)
+    engine = choose_backend(backend, model.config, optimizer_of(model), jobs)
     with console.compile_progress() as compiling:
         engine.prepare([], model.config.block_size, compiling)
     what = engine, model.config, model.tokenizer, model.parameters
