@@ -26,6 +26,7 @@ COMMANDS = {
     "train": "Train a model and invent names with it.",
     "sample": "Invent names with a trained model.",
     "eval": "Tell how well a trained model predicts a corpus, or given texts.",
+    "report": "Write a page about a run: how it went, and what its model does.",
     "compare": "Tell whether two runs are the same, and where they part.",
     "data": "List, describe and fetch corpora.",
     "compile": "Compile a model ahead of time and tell what each pass does.",

@@ -28,7 +28,7 @@ __all__ = ["ConfiguredCommand"]
 FILE = "microgpt.toml"
 LARGEST_FILE = 1 << 20
 # The commands that can be configured, and options that make sense only on the command line.
-COMMANDS = ("train", "sample", "eval")
+COMMANDS = ("train", "sample", "eval", "report")
 COMMAND_LINE_ONLY = {"help", "config", "print_config", "resume", "overwrite", "texts", "as_json", "trace"}
 
 _SOURCE = f"{__name__}.file"
