@@ -21,7 +21,9 @@ __all__ = [
     "CHECKPOINT",
     "CHECKPOINTS",
     "CONFIG",
+    "CURVE",
     "LOG",
+    "RESULT",
     "FolderInUseError",
     "RunFolder",
     "keep_last_model",
@@ -30,6 +32,8 @@ __all__ = [
 ]
 
 CHECKPOINT, CHECKPOINTS, CONFIG, LOG = "checkpoint.safetensors", "checkpoints", "config.json", "log.jsonl"
+# What there is only when a run has ended.
+RESULT, CURVE = "result.json", "loss.svg"
 
 
 def last_model_path() -> Path:
@@ -54,6 +58,8 @@ class FolderInUseError(OSError):
 
 class RunFolder:
     """The folder of one run: ``checkpoint.safetensors``, ``config.json``, ``log.jsonl``, and ``checkpoints``.
+
+    When the run has ended, also ``result.json``, which tells how, and ``loss.svg``.
 
     Args:
         path: made if it is not there. What an earlier run left in it stays until `begin`.
@@ -93,7 +99,14 @@ class RunFolder:
         final = self.path / CHECKPOINT
         if final.exists() and not (step and _has_step(final, step)):
             final.unlink()
+        for name in (RESULT, CURVE):
+            (self.path / name).unlink(missing_ok=True)
         write_atomically(self.path / CONFIG, json.dumps(config, indent=2).encode() + b"\n")
+
+    def end(self, result: Mapping[str, Any], curve: str) -> None:
+        """Writes how the run ended, and the picture of its losses, an SVG."""
+        write_atomically(self.path / RESULT, json.dumps(result, indent=2).encode() + b"\n")
+        write_atomically(self.path / CURVE, curve.encode())
 
     def save(self, checkpoint: Checkpoint) -> Path:
         """Writes the model, whole or not at all, and tells where."""
