@@ -18,7 +18,8 @@ FULL_FROM = 0.66
 LEAST_SHOWN, LEAST_WIDTH = 0.005, 22.0
 # With more cells, each is no element of its own that tells its number when pointed at.
 MOST_ELEMENTS = 3000
-LETTER_WIDTH = 8.0
+# Of a character in a label of one, and in a longer one.
+LETTER_WIDTH, WORD_WIDTH = 8.0, 6.1
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,12 @@ class HeatMap:
     @property
     def top(self) -> float:
         """The height of what stands above the cells, a title included."""
-        return 62.0
+        longest = max((len(name) for name in self.columns if self._is_long(name)), default=0)
+        return 62.0 + WORD_WIDTH * max(longest - 2, 0)
+
+    def _is_long(self, name: str) -> bool:
+        """Whether a label would run into its neighbours, and so stands upright."""
+        return len(name) > 1 and WORD_WIDTH * len(name) > self.cell[0] + WORD_WIDTH
 
     @property
     def size(self) -> tuple[float, float]:
@@ -74,7 +80,12 @@ class HeatMap:
             ),
         ]
         for place, name in enumerate(self.columns):
-            parts.append(text(self.left + width * (place + 0.5), self.top - 8, name, _letter(name), "middle"))
+            middle = self.left + width * (place + 0.5)
+            if self._is_long(name):
+                turned = _upright(middle + 4, self.top - 6)
+                parts.append(text(middle + 4, self.top - 6, name, _letter(name), transform=turned))
+            else:
+                parts.append(text(middle, self.top - 8, name, _letter(name), "middle"))
         for place, name in enumerate(self.rows):
             parts.append(text(self.left - 6, self.top + height * (place + 0.5) + 4.5, name, _letter(name), "end"))
         parts.append(group(self._cells(), transform=f"translate({self.left:g} {self.top:g})"))

@@ -13,6 +13,8 @@ from .svg import element, group, line, picture, text
 __all__ = ["count_in_bins", "draw_histograms"]
 
 BINS = 41
+# What is larger, or no number, is left out: it could not be squared, and nothing else would be seen beside it.
+LARGEST = 1e100
 COLUMNS = 3
 WIDTH, HEIGHT = 300, 150
 LEFT, RIGHT, TOP, BOTTOM = 30, 14, 42, 38
@@ -30,8 +32,8 @@ def count_in_bins(numbers: Sequence[float], largest: float) -> list[int]:
 
 def draw_histograms(tensors: Mapping[str, Sequence[float]], deviation: float, title: str) -> Markup:
     """A histogram of each of `tensors`, and as a dashed line how they began: normal, with that deviation around 0."""
-    finite = [abs(number) for numbers in tensors.values() for number in numbers if math.isfinite(number)]
-    largest = max([*finite, 3 * deviation])
+    tensors = {name: [number for number in numbers if abs(number) < LARGEST] for name, numbers in tensors.items()}
+    largest = max([3 * deviation, *(abs(number) for numbers in tensors.values() for number in numbers)])
     parts = [text(LEFT, 20, title, "title"), *_legend(deviation)]
     for place, (name, numbers) in enumerate(tensors.items()):
         row, column = divmod(place, COLUMNS)
@@ -88,8 +90,7 @@ def _normal_share(place: int, largest: float, deviation: float) -> float:
 
 
 def _deviation(numbers: Sequence[float]) -> float:
-    finite = [number for number in numbers if math.isfinite(number)]
-    return math.sqrt(math.fsum(number * number for number in finite) / len(finite)) if finite else math.nan
+    return math.sqrt(math.fsum(number * number for number in numbers) / len(numbers)) if numbers else 0.0
 
 
 def _legend(deviation: float) -> list[Markup]:

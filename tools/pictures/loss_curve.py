@@ -19,6 +19,7 @@ LEFT, RIGHT, TOP, BOTTOM = 56, 20, 64, 48
 MOST_DOTS, MOST_POINTS = 1500, 800
 # Where the largest loss is so many times the least, equal steps would show nothing but the largest.
 LOGARITHMIC_FROM = 100.0
+LARGEST = 1e300
 
 
 def draw_loss_curve(
@@ -42,13 +43,13 @@ def draw_loss_curve(
     least, largest = min([*losses, *marks], default=0.0), max([*losses, *marks], default=1.0)
     logarithmic = least > 0 and largest > LOGARITHMIC_FROM * least
     if logarithmic:
-        low, high = least / 1.2, largest * 1.2
+        low, high = least / 1.2, min(largest, LARGEST) * 1.2
     x = Axis(min(steps, default=1), max(steps, default=1), LEFT, WIDTH - RIGHT)
     y = Axis(max(low, 0.0) if not logarithmic else low, high, HEIGHT - BOTTOM, TOP, logarithmic)
     parts = [text(LEFT, 22, title, "title"), *_axes(x, y)]
     every = -(-len(steps) // MOST_DOTS) or 1
     parts.append(element("path", class_="dots", d=_dots(x, y, steps[::every], losses[::every])))
-    keys = [("dots", "one step" if every == 1 else f"a step (each {every}th is drawn)")]
+    keys = [("dots", "one step" if every == 1 else f"a step (one of {every} is drawn)")]
     if guessing is not None:
         parts.append(line(LEFT, y.place(guessing), WIDTH - RIGHT, y.place(guessing), "dashed"))
         keys.append(("dashed", f"guessing blindly, {guessing:.2f}"))

@@ -16,6 +16,7 @@ Matrix = list[list[float]]
 
 # Each sweep of Jacobi's method about squares what is left beside the diagonal; ten usually do.
 MOST_SWEEPS = 30
+LARGEST = 1e100
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,10 @@ def principal_plane(vectors: Sequence[Sequence[float]]) -> Plane:
     """Projects `vectors`, all of one length, on the plane through their mean on which they differ most.
 
     Raises:
-        ValueError: if a number is not finite.
+        ValueError: if a number is not finite, or too large to be squared.
     """
-    if not all(math.isfinite(number) for vector in vectors for number in vector):
-        raise ValueError("a vector has a number that is not finite")
+    if not all(abs(number) < LARGEST for vector in vectors for number in vector):
+        raise ValueError("a vector has a number that is not finite, or too large to be squared")
     count = len(vectors)
     means = [math.fsum(column) / count for column in zip(*vectors, strict=True)]
     centred = [[number - mean for number, mean in zip(vector, means, strict=True)] for vector in vectors]

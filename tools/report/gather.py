@@ -84,7 +84,9 @@ def gather(record: Record, backend: Backend | None, texts: Sequence[str], count:
             try:
                 planes[name] = principal_plane(vectors)
             except ValueError:
-                missing.append(f"There is no picture of {name}: it has numbers that are not finite.")
+                missing.append(
+                    f"There is no picture of {name}: it has numbers that are not finite, or too large to be squared."
+                )
     reads = [_read(model, backend, text) for text in chosen]
     return Report(record, missing, temperature, samples[:count], reads, planes)
 

@@ -44,6 +44,7 @@ def write_page(report: Report) -> str:
         "loss": figures.loss_figure(record),
         "samples": [visible(sample) for sample in report.samples],
         "temperature": f"{report.temperature:g}",
+        "trained": bool(model and model.progress and model.step == model.progress.steps),
         "texts": texts,
         "planes": list(figures.plane_figures(model, report.planes)) if model else [],
         "weights": figures.parameter_figure(model) if model else None,
@@ -103,7 +104,8 @@ def _stopped(report: Report) -> str:
     outcome, message = record.result.get("outcome"), record.result.get("message")
     if outcome in (None, "finished"):
         return ""
-    return visible(f"{outcome}: {message}" if message else str(outcome))
+    begin = "Training came to a number that is not finite" if outcome == "diverged" else f"It was {outcome}"
+    return visible(f"{begin}: {message}" if message else f"{begin}.")
 
 
 def _settings(report: Report) -> list[Table]:
