@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 
 from markupsafe import Markup
@@ -13,7 +13,14 @@ from .svg import element, line, picture, text
 __all__ = ["draw_scatter"]
 
 WIDTH, HEIGHT = 450, 440
-LEFT, RIGHT, TOP, BOTTOM = 56, 16, 60, 46
+LEFT, RIGHT, TOP, BOTTOM = 64, 16, 60, 46
+# Of what is written beside a point; its foot is where a line of text stands.
+LETTER_WIDTH, LETTER_HEIGHT = 8.0, 9.0
+# Among more points than this, there is no free place to look for.
+MOST_PLACED = 300
+
+# Left, top, right, bottom.
+Box = tuple[float, float, float, float]
 
 
 def draw_scatter(
@@ -43,8 +50,7 @@ def draw_scatter(
     for place, (across, down) in places.items():
         kind = "special" if place == special else "point"
         parts.append(element("circle", class_=kind, cx=across, cy=down, r=3))
-    for place, (across, down) in places.items():
-        parts.append(text(across + 5, down - 4, names[place], "letter halo"))
+    parts += _labels(places, names)
     return picture(WIDTH, HEIGHT, parts, description)
 
 
@@ -84,6 +90,30 @@ def _legend(keys: tuple[str, str], joined: bool) -> list[Markup]:
         )
         parts += [mark, text(start + 14, 44, keys[1], "label")]
     return parts
+
+
+def _labels(places: Mapping[int, tuple[float, float]], names: Sequence[str]) -> list[Markup]:
+    """The name of each point beside it: where it covers nothing, if there is such a side."""
+    taken = [(across - 3, down - 3, across + 3, down + 3) for across, down in places.values()]
+    parts = []
+    for place, (across, down) in places.items():
+        width = LETTER_WIDTH * len(names[place])
+        if len(places) > MOST_PLACED:
+            parts.append(text(across + 5, down - 4, names[place], "letter halo"))
+            continue
+        boxes = [
+            (left, top, left + width, top + LETTER_HEIGHT)
+            for left in (across + 5, across - 5 - width)
+            for top in (down - 4 - LETTER_HEIGHT, down + 4, down - LETTER_HEIGHT / 2)
+        ]
+        box = next((box for box in boxes if not any(_overlap(box, other) for other in taken)), boxes[0])
+        taken.append(box)
+        parts.append(text(box[0], box[3], names[place], "letter halo"))
+    return parts
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _path(places: Sequence[tuple[float, float]]) -> str:

@@ -6,6 +6,8 @@ same report gives the same bytes.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Mapping
 from importlib.resources import files
@@ -52,11 +54,13 @@ def write_page(report: Report) -> str:
         "version": VERSION,
     }
     package = files(__package__)
-    style = theme() + package.joinpath("page.css").read_text("utf-8")
+    style = "\n" + theme() + package.joinpath("page.css").read_text("utf-8")
+    # No other style, and no script at all, has any effect, should somebody manage to put one into the page.
+    digest = "sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(package.joinpath("page.html").read_text("utf-8"))
     # The style sheets are ours, and hold no markup.
-    return template.render(parts, contents=_contents(parts), style=Markup(style)) + "\n"
+    return template.render(parts, contents=_contents(parts), style=Markup(style), digest=digest) + "\n"
 
 
 def _contents(parts: Mapping[str, Any]) -> list[dict[str, str]]:
