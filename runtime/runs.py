@@ -27,6 +27,7 @@ __all__ = [
     "FolderInUseError",
     "RunFolder",
     "keep_last_model",
+    "keep_rescued_model",
     "last_model_path",
     "newest_checkpoint",
 ]
@@ -50,6 +51,18 @@ def keep_last_model(checkpoint: Checkpoint) -> None:
     path = last_model_path()
     path.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(path, checkpoint)
+
+
+def keep_rescued_model(checkpoint: Checkpoint) -> Path:
+    """Keeps `checkpoint` although its own folder does not take it, and tells where. The last model stays what it was.
+
+    Raises:
+        OSError: if the user's data folder cannot be written either.
+    """
+    path = user_data_folder() / "rescued.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_checkpoint(path, checkpoint)
+    return path
 
 
 class FolderInUseError(OSError):

@@ -47,7 +47,7 @@ def watch_steps(total: int, done: int = 0) -> Iterator[StepShown]:
 def _terminal() -> Console | None:
     """The terminal to draw on: that of stdout, or else of stderr, if it can show a curve."""
     for stream in (sys.stdout, sys.stderr):
-        if stream.isatty():
+        if stream.isatty() and not console.is_quiet():
             from rich.console import Console
 
             terminal = Console(file=stream, highlight=False)

@@ -12,7 +12,6 @@ import click
 
 from ...data.corpus import load_corpus
 from ...data.tokenizer import Tokenizer
-from ...model.config import AdamConfig
 from ...runtime.backend import Backend
 from ...runtime.checkpoint import Checkpoint
 from ...runtime.evaluation import Evaluation, evaluate, next_token_probabilities
@@ -20,8 +19,9 @@ from ...runtime.sampling import Draw
 from ...runtime.training import windows
 from .. import console, options
 from ..backends import BACKENDS, choose_backend
+from ..completing import complete_corpus
 from ..failures import BAD_INPUT, CommandError
-from ..models import load_model
+from ..models import load_model, optimizer_of
 from ..sampling import draw_to_json, trace_lines
 from ..settings import ConfiguredCommand
 
@@ -33,6 +33,7 @@ __all__ = ["eval"]
 @click.option(
     "--data",
     metavar="FILE|NAME|-",
+    shell_complete=complete_corpus,
     help="What to predict.  [default: what was held out in training, or else the whole corpus of the training]",
 )
 @click.option("--text", "texts", multiple=True, metavar="TEXT", help="Tell of this text alone; may be repeated.")
@@ -76,7 +77,7 @@ def eval(
     documents, name = ([], "") if texts and data is None else _documents(model, data)
     for text in (*texts, *documents):
         model.tokenizer.encode(text)  # before anything is compiled
-    engine = choose_backend(backend, model.config, AdamConfig(), jobs)
+    engine = choose_backend(backend, model.config, optimizer_of(model), jobs)
     with console.compile_progress() as compiling:
         engine.prepare([], model.config.block_size, compiling)
     what = engine, model.config, model.tokenizer, model.parameters

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from ...model.config import AdamConfig
 from ...runtime.backend import Backend
 from ...runtime.checkpoint import Checkpoint
 from ...runtime.files import write_atomically
 from .. import console, options
 from ..backends import BACKENDS, choose_backend
 from ..failures import ENVIRONMENT, CommandError
+from ..models import optimizer_of
 from ..settings import ConfiguredCommand
 
 __all__ = ["report"]
@@ -93,7 +93,7 @@ def report(
 
 
 def _engine(model: Checkpoint, backend: str, jobs: int | None) -> Backend:
-    engine = choose_backend(backend, model.config, AdamConfig(), jobs)
+    engine = choose_backend(backend, model.config, optimizer_of(model), jobs)
     with console.compile_progress() as progress:
         engine.prepare([], model.config.block_size, progress)
     return engine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 __all__ = ["ExponentialMean", "horizon_of", "smooth"]
@@ -12,7 +13,7 @@ def horizon_of(steps: int) -> int:
 
     As their square root: a long run gets both a smoother curve and one that shows more of how it began.
     """
-    return max(1, round(0.8 * steps**0.5))
+    return max(1, round(0.8 * math.sqrt(steps)))
 
 
 class ExponentialMean:
