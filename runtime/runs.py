@@ -72,7 +72,7 @@ class FolderInUseError(OSError):
 class RunFolder:
     """The folder of one run: ``checkpoint.safetensors``, ``config.json``, ``log.jsonl``, and ``checkpoints``.
 
-    When the run has ended, also ``result.json``, which tells how, and ``loss.svg``.
+    When the run has ended, also ``result.json``, which tells how, and ``loss.svg``, if something drew it.
 
     Args:
         path: made if it is not there. What an earlier run left in it stays until `begin`.
@@ -116,9 +116,12 @@ class RunFolder:
             (self.path / name).unlink(missing_ok=True)
         write_atomically(self.path / CONFIG, json.dumps(config, indent=2).encode() + b"\n")
 
-    def end(self, result: Mapping[str, Any], curve: str) -> None:
-        """Writes how the run ended, and the picture of its losses, an SVG."""
+    def end(self, result: Mapping[str, Any]) -> None:
+        """Writes how the run ended."""
         write_atomically(self.path / RESULT, json.dumps(result, indent=2).encode() + b"\n")
+
+    def save_curve(self, curve: str) -> None:
+        """Writes the picture of the losses, an SVG."""
         write_atomically(self.path / CURVE, curve.encode())
 
     def save(self, checkpoint: Checkpoint) -> Path:

@@ -196,8 +196,7 @@ class Run:
             # The log may be what stopped the run.
             with suppress(OSError):
                 self._sync_logs()
-            step, size = self.training.checkpoint().step, self.training.config.vocab_size
-            write_result(self.folder, outcome, step, size, message, held_out)
+            write_result(self.folder, self.training, outcome, message, held_out)
 
     def _evaluate(self) -> Evaluation:
         training = self.training

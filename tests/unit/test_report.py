@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner, Result
 
+import microgpt
 from microgpt.runtime.checkpoint import load_checkpoint, save_checkpoint
 from microgpt.tools.cli import cli
 from microgpt.tools.report.letters import visible
@@ -263,6 +264,18 @@ def test_errors(arguments: tuple[str, ...], code: int, words: str):
     assert (result.exit_code, result.stdout) == (code, "")
     assert words in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_a_run_from_python_tells_how_it_ended():
+    sizes = {"n_embd": 4, "n_head": 2, "block_size": 6, "backend": "eager"}
+    microgpt.train(["ab", "ba"], steps=3, out="python", **sizes)
+    assert json.loads(Path("python/result.json").read_text())["outcome"] == "finished"
+    page = report("python")
+    check(page)
+    assert "What is missing" not in page
+    with pytest.raises(ArithmeticError):
+        microgpt.train(["ab", "ba"], steps=9, learning_rate=1e300, out="hot", **sizes)
+    assert "Training came to a number that is not finite: step " in report("hot")
 
 
 def test_logs_are_read_as_far_as_they_are_sound(tmp_path: Path):
