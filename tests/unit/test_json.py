@@ -22,8 +22,14 @@ MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]
 
 # By command: what to run, so that all of its fields are seen at least once. Folders a and b hold runs that differ.
 RUNS: dict[str, list[list[str]]] = {
+    "train": [
+        [*MODEL, "--data", "corpus.txt", "--steps", "2", "--samples", "1"],
+        [*MODEL, "--steps", "1", "--eval-fraction", "0.001"],
+    ],
+    "sweep": [[*MODEL, "--data", "corpus.txt", "--steps", "1", "--set", "beta1=0.8", "--out", "sweep", "--jobs", "1"]],
+    "report": [["a", "--text", "bob", "--samples", "1"]],
     "sample": [["a", "-n", "1", "--trace"]],
-    "eval": [["a", "--data", "corpus.txt", "--text", "bob"]],
+    "eval": [["a", "--data", "corpus.txt", "--text", "bob", "--trace"]],
     "compare": [["a", "b"], ["a", "a"]],
     "data list": [[]],
     "data info": [["corpus.txt"]],
@@ -91,8 +97,8 @@ def beginnings(path: str) -> Iterator[str]:
 
 def pattern(field: str) -> re.Pattern[str]:
     """Matches the paths of a field; a list of numbers or words may be told without its brackets."""
-    names = re.escape(field.removesuffix("[]")).replace(r"\*", r"[^.\[\]]+(?:\.[^.\[\]]+)*?")
-    return re.compile(rf"{names}(?:\[\])?")
+    names = re.escape(re.sub(r"(\[\])+$", "", field)).replace(r"\*", r"[^.\[\]]+(?:\.[^.\[\]]+)*?")
+    return re.compile(rf"{names}(?:\[\])*")
 
 
 @pytest.fixture(scope="module")
