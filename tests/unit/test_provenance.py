@@ -182,8 +182,6 @@ class Checker:
                     assert any(own in pane.nodes[units[0]] for own in mine), (name, number)
                 else:
                     assert mine & self.nodes_at(name, number), (name, number)
-            if numbers:
-                assert mine & set(chain.from_line(name, numbers[-1]).nodes)
         assert any(lines[file] for file in chain.files)
         if not leaf:
             self.check_model(node, lines)
@@ -306,6 +304,19 @@ def test_a_broken_chain_is_noticed():
     chain._panes["c"] = type(pane)(pane.name, pane.language, moved, pane.nodes, pane.size, {}, pane.write)
     with pytest.raises(AssertionError):
         Checker(chain).check(len(chain.graph) - 1)
+
+
+def test_lines_from_one_to_another(chain: Chain):
+    (file,) = chain.files
+    count = len(chain.pane(file).lines)
+    whole = chain.from_source(file, 1, count)
+    assert set(whole.nodes) == {node for node, op in enumerate(chain.graph.op) if op not in LEAVES}
+    assert set(whole.only(backward=True).nodes) | set(whole.only(backward=False).nodes) == set(whole.nodes)
+    assert whole.lines(file) == list(range(1, count + 1))
+    with pytest.raises(KeyError):
+        chain.from_source("other.py", 1)
+    with pytest.raises(IndexError):
+        chain.from_node("trace", len(chain.graphs["trace"]))
 
 
 def test_scopes_are_found_by_their_parts(chain: Chain):
