@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..compiler.c.emit_c import emit_c
-from ..compiler.c.emit_nest import number_text
+from ..compiler.c.emit_expression import number_text
 from ..compiler.c.prelude import PRELUDE
 from ..compiler.ir.graph import Graph
 from ..compiler.loops.compile_family import Family, compile_family

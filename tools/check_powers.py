@@ -3,9 +3,9 @@
     python -m microgpt.tools.check_powers [MILLIONS]
 
 The forms call pow() only where the exact result lies so close to a rounding boundary that pow() may round it another
-way (`c_prelude`). How close that is, is a margin, and this program looks for inputs that disprove it: random ones, of
-which those near the boundary are compared with pow(). It also tells how close a result must be for pow() to differ, as
-far as was seen.
+way (`prelude_powers`). How close that is, is a margin, and this program looks for inputs that disprove it: random ones,
+of which those near the boundary are compared with pow(). It also tells how close a result must be for pow() to differ,
+as far as was seen.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ INLINE double number(int spread)
     u.n = (bits & 0x800fffffffffffffULL) | ((unsigned long long)exponent << 52);
     return u.d;
 }
-/* Wrong results, inputs near a boundary, inputs left to pow(), and the farthest at which pow() differs. */
+/* Wrong results, inputs near a boundary, inputs left to pow(), and the farthest at which pow() differs,
+   relative to the power, in 2^-53. */
 typedef struct { long long wrong, near, unsure; double farthest; } findings;
 
 findings check_square(long long rounds, unsigned long long seed, int spread)
@@ -48,17 +49,17 @@ findings check_square(long long rounds, unsigned long long seed, int spread)
     state = seed;
     for (long long i = 0; i < rounds; i++) {
         v8 x;
-        f8 unsure;
+        n8 doubt;
         for (int k = 0; k < 8; k++) x[k] = number(spread);
-        v8 r = square8(x, &unsure);
-        v8 error = magnitude8(fused8(x, x, -r)), unit = binade8(r) * 0x1p-52;
-        v8 distance = magnitude8(error - 0.5 * unit) / unit;
+        v8 r = square8(x, &doubt);
+        v8 error = magnitude8(fused8(x, x, -r)), half = half_unit8(r);
+        v8 distance = magnitude8(error - half) / (r * 0x1p-53);
         for (int k = 0; k < 8; k++) {
-            f.unsure += is_set8(unsure, k);
-            if (!is_set8(unsure, k) && distance[k] > 0.05) continue;
+            f.unsure += doubt[k] < 0;
+            if (doubt[k] >= 0 && distance[k] > 0.05) continue;
             f.near++;
             if (pow(x[k], 2.0) == r[k]) continue;
-            f.wrong += !is_set8(unsure, k);
+            f.wrong += doubt[k] >= 0;
             if (distance[k] > f.farthest) f.farthest = distance[k];
         }
     }
@@ -71,17 +72,17 @@ findings check_root(long long rounds, unsigned long long seed, int spread)
     state = seed;
     for (long long i = 0; i < rounds; i++) {
         v8 x;
-        f8 unsure;
+        n8 doubt;
         for (int k = 0; k < 8; k++) x[k] = fabs(number(spread));
-        v8 r = root8(x, &unsure);
-        v8 error = magnitude8(fused8(-r, r, x)), unit = binade8(r) * 0x1p-52;
-        v8 distance = magnitude8(error - r * unit) / (2.0 * r * unit);
+        v8 r = root8(x, &doubt);
+        v8 error = magnitude8(fused8(-r, r, x)), half = half_unit8(r);
+        v8 distance = magnitude8(error - 2.0 * r * half) / (2.0 * r * r * 0x1p-53);
         for (int k = 0; k < 8; k++) {
-            f.unsure += is_set8(unsure, k);
-            if (!is_set8(unsure, k) && distance[k] > 0.05) continue;
+            f.unsure += doubt[k] < 0;
+            if (doubt[k] >= 0 && distance[k] > 0.05) continue;
             f.near++;
             if (pow(x[k], 0.5) == r[k]) continue;
-            f.wrong += !is_set8(unsure, k);
+            f.wrong += doubt[k] >= 0;
             if (distance[k] > f.farthest) f.farthest = distance[k];
         }
     }
@@ -94,16 +95,17 @@ findings check_quotient(long long rounds, unsigned long long seed, int spread)
     state = seed;
     for (long long i = 0; i < rounds; i++) {
         v8 x;
-        double y = fabs(number(1)), reciprocal = 1.0 / y;
+        double y = fabs(number(1));
+        divisor d = divisor_of(y);
         for (int k = 0; k < 8; k++) x[k] = number(spread);
         if (i & 1) {
             /* Next to a midpoint: (q + half a unit) * y, rounded, for a random quotient q. */
             for (int k = 0; k < 8; k++) {
-                double q = x[k], half = binade8(all8(q))[0] * 0x1p-53;
+                double q = x[k], half = half_unit8(all8(fabs(q)))[0];
                 x[k] = __builtin_fma(q, y, half * y);
             }
         }
-        v8 r = quotient8(x, y, reciprocal);
+        v8 r = quotient8(x, d);
         for (int k = 0; k < 8; k++) { f.near++; f.wrong += r[k] != x[k] / y; }
     }
     return f;
@@ -129,7 +131,7 @@ class Findings:
         spread: exponents went from minus this to this.
         tried, near, unsure, wrong: inputs; those compared with the truth; those that are left to pow() anyway; and
             those for which the vector form gave something else.
-        farthest: from a rounding boundary, in units in the last place, at which pow() was seen to differ.
+        farthest: from a rounding boundary, relative to the power and in 2^-53, at which pow() was seen to differ.
     """
 
     name: str
@@ -153,7 +155,11 @@ def check_powers(rounds: int, seed: int = 1) -> list[Findings]:
         find_toolchain().build(source, path)
         library = ctypes.CDLL(str(path))
         found = []
-        for name, spreads in (("square", (8, 40, 130, 600)), ("root", (8, 80, 260, 1000)), ("quotient", (8, 100, 600))):
+        for name, spreads in (
+            ("square", (8, 20, 48, 130, 600)),
+            ("root", (8, 40, 96, 260, 1000)),
+            ("quotient", (8, 100, 600)),
+        ):
             function = getattr(library, f"check_{name}")
             function.argtypes, function.restype = [ctypes.c_longlong, ctypes.c_ulonglong, ctypes.c_int], _Findings
             for spread in spreads:
@@ -171,7 +177,7 @@ def main() -> int:
         wrong += found.wrong
         print(
             f"{found.name:8}  exponents within {found.spread:4}: {found.tried} tried, {found.near} near a boundary, "
-            f"{found.unsure} left to pow, {found.wrong} wrong; pow differs up to {found.farthest:.5f} units away"
+            f"{found.unsure} left to pow, {found.wrong} wrong; pow differs up to {found.farthest:.5f} * 2^-53 away"
         )
     return int(wrong > 0)
 

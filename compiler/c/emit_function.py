@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..loops.compile_loops import LoopedGraph
 from .emit_c import emit_c
-from .emit_nest import number_text
+from .emit_expression import number_text
 
 __all__ = ["function_text"]
 

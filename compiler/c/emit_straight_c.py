@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
 from ..ir.ops import CONST, EQUAL, GATHER, INDEX, INPUT, OPS, SELECT
 from ..ir.text import format_node
-from .emit_nest import number_text
+from .emit_expression import number_text
 
 __all__ = ["emit_straight_c"]
 
