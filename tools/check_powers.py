@@ -16,12 +16,15 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..compiler.c.prelude import PRELUDE
+from ..compiler.c.prelude import prelude
 from ..runtime.toolchain import find_toolchain
 
 __all__ = ["Findings", "check_powers"]
 
 _PROGRAM = """
+#define JOIN_(name, width) name##width
+#define JOIN(name, width) JOIN_(name, width)
+#define VECTOR(name) JOIN(name, WIDTH)
 static unsigned long long state;
 INLINE unsigned long long next(void)
 {
@@ -48,19 +51,20 @@ findings check_square(long long rounds, unsigned long long seed, int spread)
     findings f = {0, 0, 0, 0.0};
     state = seed;
     for (long long i = 0; i < rounds; i++) {
-        v8 x;
-        n8 doubt;
-        for (int k = 0; k < 8; k++) x[k] = number(spread);
-        v8 r = square8(x, &doubt);
-        v8 error = magnitude8(fused8(x, x, -r)), half = half_unit8(r);
-        v8 distance = magnitude8(error - half) / (r * 0x1p-53);
-        for (int k = 0; k < 8; k++) {
+        VECTOR(v) x;
+        VECTOR(n) doubt;
+        for (int k = 0; k < WIDTH; k++) x[k] = number(spread);
+        VECTOR(v) r = VECTOR(square)(x, &doubt);
+        VECTOR(v) error = VECTOR(magnitude)(VECTOR(fused)(x, x, -r)), half = VECTOR(half_unit)(r);
+        VECTOR(v) distance = VECTOR(magnitude)(error - half) / (r * 0x1p-53);
+        VECTOR(n) other = VECTOR(outside)(r, LEAST, MOST); /* sizes that are left to pow() */
+        for (int k = 0; k < WIDTH; k++) {
             f.unsure += doubt[k] < 0;
             if (doubt[k] >= 0 && distance[k] > 0.05) continue;
             f.near++;
             if (pow(x[k], 2.0) == r[k]) continue;
             f.wrong += doubt[k] >= 0;
-            if (distance[k] > f.farthest) f.farthest = distance[k];
+            if (distance[k] > f.farthest && other[k] >= 0) f.farthest = distance[k];
         }
     }
     return f;
@@ -71,19 +75,20 @@ findings check_root(long long rounds, unsigned long long seed, int spread)
     findings f = {0, 0, 0, 0.0};
     state = seed;
     for (long long i = 0; i < rounds; i++) {
-        v8 x;
-        n8 doubt;
-        for (int k = 0; k < 8; k++) x[k] = fabs(number(spread));
-        v8 r = root8(x, &doubt);
-        v8 error = magnitude8(fused8(-r, r, x)), half = half_unit8(r);
-        v8 distance = magnitude8(error - 2.0 * r * half) / (2.0 * r * r * 0x1p-53);
-        for (int k = 0; k < 8; k++) {
+        VECTOR(v) x;
+        VECTOR(n) doubt;
+        for (int k = 0; k < WIDTH; k++) x[k] = fabs(number(spread));
+        VECTOR(v) r = VECTOR(root)(x, &doubt);
+        VECTOR(v) error = VECTOR(magnitude)(VECTOR(fused)(-r, r, x)), half = VECTOR(half_unit)(r);
+        VECTOR(v) distance = VECTOR(magnitude)(error - 2.0 * r * half) / (2.0 * r * r * 0x1p-53);
+        VECTOR(n) other = VECTOR(outside)(r, LEAST, MOST); /* sizes that are left to pow() */
+        for (int k = 0; k < WIDTH; k++) {
             f.unsure += doubt[k] < 0;
             if (doubt[k] >= 0 && distance[k] > 0.05) continue;
             f.near++;
             if (pow(x[k], 0.5) == r[k]) continue;
             f.wrong += doubt[k] >= 0;
-            if (distance[k] > f.farthest) f.farthest = distance[k];
+            if (distance[k] > f.farthest && other[k] >= 0) f.farthest = distance[k];
         }
     }
     return f;
@@ -94,19 +99,19 @@ findings check_quotient(long long rounds, unsigned long long seed, int spread)
     findings f = {0, 0, 0, 0.0};
     state = seed;
     for (long long i = 0; i < rounds; i++) {
-        v8 x;
+        VECTOR(v) x;
         double y = fabs(number(1));
         divisor d = divisor_of(y);
-        for (int k = 0; k < 8; k++) x[k] = number(spread);
+        for (int k = 0; k < WIDTH; k++) x[k] = number(spread);
         if (i & 1) {
             /* Next to a midpoint: (q + half a unit) * y, rounded, for a random quotient q. */
-            for (int k = 0; k < 8; k++) {
-                double q = x[k], half = half_unit8(all8(fabs(q)))[0];
+            for (int k = 0; k < WIDTH; k++) {
+                double q = x[k], half = VECTOR(half_unit)(VECTOR(all)(fabs(q)))[0];
                 x[k] = __builtin_fma(q, y, half * y);
             }
         }
-        v8 r = quotient8(x, d);
-        for (int k = 0; k < 8; k++) { f.near++; f.wrong += r[k] != x[k] / y; }
+        VECTOR(v) r = VECTOR(quotient)(x, d);
+        for (int k = 0; k < WIDTH; k++) { f.near++; f.wrong += r[k] != x[k] / y; }
     }
     return f;
 }
@@ -144,15 +149,17 @@ class Findings:
 
 
 def check_powers(rounds: int, seed: int = 1) -> list[Findings]:
-    """Tries 8 * `rounds` inputs for each function and range.
+    """Tries `rounds` vectors of inputs for each function and range.
 
     Raises:
         ToolchainError: if there is no C compiler.
     """
+    toolchain = find_toolchain()
+    width = toolchain.vector_width
     with tempfile.TemporaryDirectory(prefix="microgpt-powers-", ignore_cleanup_errors=True) as folder:
         source, path = Path(folder) / "powers.c", Path(folder) / "powers.so"
-        source.write_text(PRELUDE + _PROGRAM)
-        find_toolchain().build(source, path)
+        source.write_text(f"{prelude(width)}#define WIDTH {width}\n{_PROGRAM}")
+        toolchain.build(source, path)
         library = ctypes.CDLL(str(path))
         found = []
         for name, spreads in (
@@ -165,7 +172,7 @@ def check_powers(rounds: int, seed: int = 1) -> list[Findings]:
             for spread in spreads:
                 result = function(rounds, seed * 1_000_003 + spread, spread)
                 numbers = (result.near, result.unsure, result.wrong, result.farthest)
-                found.append(Findings(name, spread, 8 * rounds, *numbers))
+                found.append(Findings(name, spread, width * rounds, *numbers))
         return found
 
 

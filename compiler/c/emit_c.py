@@ -17,8 +17,13 @@ from .emit_nest import kernel_function
 __all__ = ["emit_c"]
 
 
-def emit_c(programs: Sequence[LoopProgram], names: Sequence[str], prefix: str = "") -> str:
-    """C for `programs`, as ``static void name(double *m, const int *ix)`` each; to stand behind `c_prelude.PRELUDE`."""
+def emit_c(programs: Sequence[LoopProgram], names: Sequence[str], vector_width: int = 8, prefix: str = "") -> str:
+    """C for `programs`, as ``static void name(double *m, const int *ix)`` each; to stand behind `prelude`.
+
+    Args:
+        vector_width: doubles in the widest vector, one of `prelude.VECTOR_WIDTHS`.
+        prefix: of the names of kernels and tables.
+    """
     instances: dict[tuple[object, ...], list[tuple[Nest, ...]]] = {}
     calls: list[list[tuple[tuple[object, ...], tuple[Nest, ...]]]] = []
     places: list[int] = []
@@ -37,9 +42,9 @@ def emit_c(programs: Sequence[LoopProgram], names: Sequence[str], prefix: str = 
         differing = tuple(place for place, column in enumerate(zip(*vectors, strict=True)) if len(set(column)) > 1)
         kernels[key] = name, differing
         if len(groups[0]) > 1:
-            texts.append(lanes_function(name, [Pattern(nest) for nest in groups[0]]))
+            texts.append(lanes_function(name, [Pattern(nest) for nest in groups[0]], vector_width))
         else:
-            texts.append(kernel_function(name, Pattern(groups[0][0], differing)))
+            texts.append(kernel_function(name, Pattern(groups[0][0], differing), vector_width))
     for program, name, called in zip(programs, names, calls, strict=True):
         lines = [f"static void {name}(double *m, const int *ix)", "{"]
         for start, size in program.zeros:

@@ -18,7 +18,6 @@ __all__ = ["group_lanes", "lanes_function"]
 
 # Lanes of a block: the elements of all arrays that a block touches stay in the first-level cache.
 _BLOCK = 512
-_WIDTH = 8
 
 
 def group_lanes(nests: Sequence[Nest]) -> Iterator[tuple[Nest, ...]]:
@@ -75,15 +74,16 @@ def _apart_or_same(reader: Nest, slot: int, writer: Nest, target: int) -> bool:
     return reader.base[slot] == start or abs(reader.base[slot] - start) >= trips
 
 
-def lanes_function(name: str, patterns: Sequence[Pattern]) -> str:
+def lanes_function(name: str, patterns: Sequence[Pattern], vector_width: int) -> str:
     """The C function, which takes memory, the index and the parameters of the pattern, if it is only one."""
-    return _Writer(patterns).write(name)
+    return _Writer(patterns, vector_width).write(name)
 
 
 class _Writer:
     """The function in the making."""
 
-    def __init__(self, patterns: Sequence[Pattern]) -> None:
+    def __init__(self, patterns: Sequence[Pattern], vector_width: int) -> None:
+        self.width = vector_width
         self.nest, self.parameters = patterns[0].nest, patterns[0].parameters
         vector = vector_loop(self.nest)
         assert vector is not None
@@ -119,7 +119,7 @@ class _Writer:
         """All passes over one block of lanes."""
         yield f"for (long start = 0; start < {self.trips}; start += {_BLOCK}) {{"
         yield f"    const long stop = start + {_BLOCK} < {self.trips} ? start + {_BLOCK} : {self.trips};"
-        yield f"    const long whole = stop - (stop - start) % {_WIDTH};"
+        yield f"    const long whole = stop - (stop - start) % {self.width};"
         yield "    long lane;"
         # What is done in one go for each lane, until powers must be settled.
         pending: list[tuple[Expressions, Recipe | None]] = []
@@ -137,10 +137,10 @@ class _Writer:
     def _lanes(self, steps: Sequence[tuple[Expressions, Recipe | None]]) -> Iterator[str]:
         """A loop that does for each lane what `steps` say: guess a power, or carry out a nest."""
         for width, head in (
-            (_WIDTH, f"(lane = start; lane < whole; lane += {_WIDTH})"),
+            (self.width, f"(lane = start; lane < whole; lane += {self.width})"),
             (1, "(; lane < stop; lane++)"),
         ):
-            if width == 1 and self.trips % _WIDTH == 0:
+            if width == 1 and self.trips % self.width == 0:
                 continue
             yield f"    for {head} {{"
             for text, power in steps:
@@ -152,7 +152,7 @@ class _Writer:
                 if width == 1:
                     yield f"        power[lane - start] = pow({value}, {number_text(power[2][1])});"
                     continue
-                yield "        n8 doubt;"
+                yield f"        n{self.width} doubt;"
                 value = value if is_vector else f"all{width}({value})"
                 yield f"        store{width}(power + lane - start, {proved_power(power)}{width}({value}, &doubt));"
                 yield f"        doubts[(lane - start) / 64] |= (bits)signs{width}(doubt) << (lane - start) % 64;"

@@ -24,10 +24,9 @@ __all__ = ["kernel_function"]
 _ACCUMULATORS = 8
 # The same without a fold: lanes do not wait for each other, and the processor overlaps them by itself.
 _PLAIN = 2
-_WIDTH = 8
 
 
-def kernel_function(name: str, pattern: Pattern) -> str:
+def kernel_function(name: str, pattern: Pattern, vector_width: int) -> str:
     """The C function, which takes memory, the index and the pattern's parameters."""
     nest = pattern.nest
     if _is_transposed_copy(nest):
@@ -36,8 +35,8 @@ def kernel_function(name: str, pattern: Pattern) -> str:
     if vector is not None and len(nest.base) + vector in pattern.parameters:
         vector = None
     if vector is not None and find_proved(nest.recipe) is not None:
-        return lanes_function(name, [pattern])
-    return _Writer(pattern, vector).write(name)
+        return lanes_function(name, [pattern], vector_width)
+    return _Writer(pattern, vector, vector_width).write(name)
 
 
 def _is_transposed_copy(nest: Nest) -> bool:
@@ -54,7 +53,8 @@ def _transposed_copy(name: str, nest: Nest) -> str:
 class _Writer:
     """The function in the making."""
 
-    def __init__(self, pattern: Pattern, vector: int | None) -> None:
+    def __init__(self, pattern: Pattern, vector: int | None, vector_width: int) -> None:
+        self.vector_width = vector_width
         self.nest, self.parameters, self.vector = pattern.nest, pattern.parameters, vector
         self.text = Expressions(pattern, vector)
         self.fold = find_fold(self.nest.recipe)
@@ -92,16 +92,16 @@ class _Writer:
             self._block([ONE], "")
             return
         trips = self.nest.trips[self.vector]
-        block = _WIDTH * (_ACCUMULATORS if self.fold else _PLAIN)
+        block = self.vector_width * (_ACCUMULATORS if self.fold else _PLAIN)
         whole = trips - trips % block
         if whole > block:
             self._open(f"for (long lane = 0; lane < {whole}; lane += {block}) {{")
-            self._block(_parts(block), "lane")
+            self._block(_parts(block, self.vector_width), "lane")
             self._close()
         else:
             whole = 0
         for start in range(whole, trips, block):
-            self._block(_parts(min(block, trips - start)), str(start) if start else "")
+            self._block(_parts(min(block, trips - start), self.vector_width), str(start) if start else "")
 
     def _block(self, parts: Sequence[Part], lane: str) -> None:
         """Computes the parts of one block of lanes, which begins at `lane`."""
@@ -185,7 +185,7 @@ class _Writer:
                     self.line(f"sum{number} = larger{part.width}(sum{number}, {text});")
 
 
-def _parts(lanes: int) -> list[Part]:
+def _parts(lanes: int, widest: int) -> list[Part]:
     """The vectors that make up so many lanes."""
-    widths = [_WIDTH] * (lanes // _WIDTH) + [width for width in (4, 2, 1) if lanes % _WIDTH & width]
+    widths = [widest] * (lanes // widest) + [width for width in (4, 2, 1) if lanes % widest & width]
     return [Part(width, sum(widths[:number])) for number, width in enumerate(widths)]

@@ -1,6 +1,6 @@
 """Emit straight C: every operation of a graph as a statement of its own, in functions of bounded size.
 
-In: a graph. Out: C to stand behind `c_prelude.PRELUDE`: ``void NAME(const double *x, const int *ix, double *v, double
+In: a graph. Out: C to stand behind `prelude`: ``void NAME(const double *x, const int *ix, double *v, double
 *out)``. It is for
 reading, and a second witness beside the loops: nothing of how they are found goes into it. Large graphs take a C
 compiler minutes.

@@ -1,8 +1,15 @@
-"""The beginning of every C file: vectors, and the operations of `ops` on them."""
+"""The beginning of every C file: vectors, and the operations of `ops` on them.
 
-from .prelude_powers import POWERS
+Vectors are the C compiler's own. A vector that the processor does not have would be taken to pieces in memory, so the
+widest is the processor's.
+"""
 
-__all__ = ["PRELUDE"]
+from .prelude_powers import powers
+
+__all__ = ["VECTOR_WIDTHS", "prelude"]
+
+# Doubles in the widest vector, as far as the generated code can use them: SSE and NEON, AVX, AVX-512.
+VECTOR_WIDTHS = (2, 4, 8)
 
 _HEAD = """\
 #include <math.h>
@@ -14,7 +21,7 @@ _HEAD = """\
 #if defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wunused-function"
 #endif
-#if defined(__AVX512F__)
+#if defined(__AVX__)
 #include <immintrin.h>
 #endif
 #if defined(__GNUC__) && !defined(__clang__)
@@ -68,34 +75,52 @@ INLINE v{w} square_root{w}(v{w} x)
 }}
 """
 
-# The same, where the compiler does not see that one instruction does it.
-_SPECIAL_8 = (
-    """\
-#if defined(__AVX512F__) && defined(__AVX512DQ__)
-INLINE v8 fused8(v8 a, v8 b, v8 c) {{ return (v8)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }}
-INLINE int signs8(n8 x) {{ return _mm512_movepi64_mask((__m512i)x); }}
-INLINE v8 square_root8(v8 x) {{ return (v8)_mm512_sqrt_pd((__m512d)x); }}
-#else
-"""
-    + _SPECIAL
-    + "#endif\n"
-)
+# The same, where the compiler does not see that one instruction does it: by width, the condition and the text.
+_INSTRUCTIONS = {
+    4: (
+        "defined(__AVX2__) && defined(__FMA__)",
+        """\
+INLINE v4 fused4(v4 a, v4 b, v4 c) { return (v4)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
+INLINE int signs4(n4 x) { return _mm256_movemask_pd((__m256d)x); }
+INLINE v4 square_root4(v4 x) { return (v4)_mm256_sqrt_pd((__m256d)x); }
+""",
+    ),
+    8: (
+        "defined(__AVX512F__) && defined(__AVX512DQ__)",
+        """\
+INLINE v8 fused8(v8 a, v8 b, v8 c) { return (v8)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
+INLINE int signs8(n8 x) { return _mm512_movepi64_mask((__m512i)x); }
+INLINE v8 square_root8(v8 x) { return (v8)_mm512_sqrt_pd((__m512d)x); }
+""",
+    ),
+}
 
 _TRANSPOSE = """
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_shufflevector)
-#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#endif
-#endif
 /* Copies a matrix of `rows` rows and `columns` columns, so that its columns are the copy's rows. */
 static __attribute__((noinline)) void transpose(
     double *to, long to_row, const double *from, long from_row, long rows, long columns)
-{
+{{
     long done = 0;
-#ifdef SHUFFLE
-    done = rows - rows % 8;
-    for (long i = 0; i < done; i += 8) {
-        for (long j = 0; j < columns - columns % 8; j += 8) {
+{tiles}    for (long i = done; i < rows; i++)
+        for (long j = 0; j < columns; j++) to[j * to_row + i] = from[i * from_row + j];
+}}
+"""
+
+# Tiles as wide and as high as a vector; in each step, pairs of vectors exchange halves.
+_TILES = {
+    4: """\
+            v4 x[4], y[4];
+            for (int k = 0; k < 4; k++) x[k] = load4(from + (i + k) * from_row + j);
+            for (int k = 0; k < 4; k += 2) {
+                y[k] = SHUFFLE(x[k], x[k + 1], 0, 4, 2, 6);
+                y[k + 1] = SHUFFLE(x[k], x[k + 1], 1, 5, 3, 7);
+            }
+            for (int k = 0; k < 2; k++) {
+                store4(to + (j + k) * to_row + i, SHUFFLE(y[k], y[k + 2], 0, 1, 4, 5));
+                store4(to + (j + k + 2) * to_row + i, SHUFFLE(y[k], y[k + 2], 2, 3, 6, 7));
+            }
+""",
+    8: """\
             v8 x[8], y[8];
             for (int k = 0; k < 8; k++) x[k] = load8(from + (i + k) * from_row + j);
             for (int k = 0; k < 8; k += 2) {
@@ -112,29 +137,52 @@ static __attribute__((noinline)) void transpose(
                 store8(to + (j + k) * to_row + i, SHUFFLE(x[k], x[k + 4], 0, 1, 4, 5, 8, 9, 12, 13));
                 store8(to + (j + k + 4) * to_row + i, SHUFFLE(x[k], x[k + 4], 2, 3, 6, 7, 10, 11, 14, 15));
             }
-        }
-        for (long j = columns - columns % 8; j < columns; j++)
-            for (int k = 0; k < 8; k++) to[j * to_row + i + k] = from[(i + k) * from_row + j];
-    }
-#endif
-    for (long i = done; i < rows; i++)
-        for (long j = 0; j < columns; j++) to[j * to_row + i] = from[i * from_row + j];
+""",
 }
+
+_SHUFFLE = """
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#endif
+#endif
 """
 
-PRELUDE = (
-    _HEAD
-    + "".join(
-        _WIDTH.format(
-            special=(_SPECIAL_8 if width == 8 else _SPECIAL).format(w=width),
-            w=width,
-            bytes=8 * width,
-            xs=", ".join(["x"] * width),
-            ys=", ".join(["y"] * width),
-            numbers=", ".join(map(str, range(width))),
-        )
-        for width in (2, 4, 8)
+_TILED = """\
+#ifdef SHUFFLE
+    done = rows - rows % {w};
+    for (long i = 0; i < done; i += {w}) {{
+        for (long j = 0; j < columns - columns % {w}; j += {w}) {{
+{tile}        }}
+        for (long j = columns - columns % {w}; j < columns; j++)
+            for (int k = 0; k < {w}; k++) to[j * to_row + i + k] = from[(i + k) * from_row + j];
+    }}
+#endif
+"""
+
+
+def prelude(vector_width: int) -> str:
+    """The text.
+
+    Args:
+        vector_width: doubles in the widest vector, one of `VECTOR_WIDTHS`.
+    """
+    vectors = "".join(_vectors(width) for width in VECTOR_WIDTHS if width <= vector_width)
+    tile = _TILES.get(vector_width)
+    tiles = _TILED.format(w=vector_width, tile=tile) if tile else ""
+    return _HEAD + vectors + powers(vector_width) + _SHUFFLE * bool(tile) + _TRANSPOSE.format(tiles=tiles)
+
+
+def _vectors(width: int) -> str:
+    special = _SPECIAL.format(w=width)
+    if width in _INSTRUCTIONS:
+        condition, text = _INSTRUCTIONS[width]
+        special = f"#if {condition}\n{text}#else\n{special}#endif\n"
+    return _WIDTH.format(
+        special=special,
+        w=width,
+        bytes=8 * width,
+        xs=", ".join(["x"] * width),
+        ys=", ".join(["y"] * width),
+        numbers=", ".join(map(str, range(width))),
     )
-    + POWERS
-    + _TRANSPOSE
-)

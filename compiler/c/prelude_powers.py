@@ -5,7 +5,7 @@ power lies so close to the middle between two doubles that the error of pow() de
 inputs that disprove the margin.
 """
 
-__all__ = ["POWERS"]
+__all__ = ["powers"]
 
 _COMMON = """
 /* How far the exact power must lie from a rounding boundary, relative to the power, for pow() to round as one correctly
@@ -75,27 +75,31 @@ INLINE v{w} quotient{w}(v{w} x, divisor y)
 
 _GUESSES = """
 /* Half of the unit in the last place of r; below a power of two the units are smaller, and these count. */
-INLINE v8 half_unit8(v8 r) { return (v8)((((n8)r - 1) & 0x7ff0000000000000LL) - (53LL << 52)); }
+INLINE v{w} half_unit{w}(v{w} r) {{ return (v{w})((((n{w})r - 1) & 0x7ff0000000000000LL) - (53LL << 52)); }}
 /* Negative where pow() may give something else than r: where the exact power is farther from r than `allowed`, both
    measured alike, or r is not of a size for which the margin holds. */
-INLINE n8 doubt8(v8 r, v8 error, v8 allowed)
-{
-    return (n8)(allowed - magnitude8(error)) | outside8(r, LEAST, MOST);
-}
+INLINE n{w} doubt{w}(v{w} r, v{w} error, v{w} allowed)
+{{
+    return (n{w})(allowed - magnitude{w}(error)) | outside{w}(r, LEAST, MOST);
+}}
 /* Guesses pow(x, 2). The error of the product is exact by one fused operation. Where r is zero, so is the power. */
-INLINE v8 square8(v8 x, n8 *doubt)
-{
-    const v8 r = x * x;
-    *doubt = doubt8(r, fused8(x, x, -r), fused8(r, all8(-MARGIN), half_unit8(r)));
+INLINE v{w} square{w}(v{w} x, n{w} *doubt)
+{{
+    const v{w} r = x * x;
+    *doubt = doubt{w}(r, fused{w}(x, x, -r), fused{w}(r, all{w}(-MARGIN), half_unit{w}(r)));
     return r;
-}
+}}
 /* Guesses pow(x, 0.5). With r = sqrt(x), the exact root is r + (x - r*r) / (2*r), up to 2^-53 units. */
-INLINE v8 root8(v8 x, n8 *doubt)
-{
-    const v8 r = square_root8(x);
-    *doubt = doubt8(r, fused8(-r, r, x), (r + r) * fused8(r, all8(-MARGIN), half_unit8(r)));
+INLINE v{w} root{w}(v{w} x, n{w} *doubt)
+{{
+    const v{w} r = square_root{w}(x);
+    *doubt = doubt{w}(r, fused{w}(-r, r, x), (r + r) * fused{w}(r, all{w}(-MARGIN), half_unit{w}(r)));
     return r;
-}
+}}
 """
 
-POWERS = _COMMON + "".join(_OF_WIDTH.format(w=width) for width in (2, 4, 8)) + _GUESSES
+
+def powers(vector_width: int) -> str:
+    """The text; quotients for all vectors, guesses of powers for the widest."""
+    quotients = "".join(_OF_WIDTH.format(w=width) for width in (2, 4, 8) if width <= vector_width)
+    return _COMMON + quotients + _GUESSES.format(w=vector_width)
