@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
-from ..ir.ops import CONST, INDEX, INPUT
+from ..ir.ops import CONST, INDEX, INPUT, UNLESS, WHERE
 from .contract import Statement
 
 __all__ = ["Labels", "plain"]
@@ -20,6 +20,9 @@ _MOST = 4
 
 # What has no place of its own: a constant stands where it was first mentioned.
 _EVERYWHERE = (CONST, INPUT, INDEX)
+
+# Their first operand is a comparison of an index.
+_FLAGGED = (WHERE, UNLESS)
 
 _Place = tuple[str, str, bool]  # line, role, backward
 
@@ -67,8 +70,9 @@ def _places_inside(graph: Graph, stored: Sequence[int]) -> dict[int, dict[int, N
             if places is None:
                 places = inside[own] = {}
             places[2 * origin + (source < 0)] = None
-        # An unstored node has one user, or is spelled out wherever it is used.
-        if A_IS_NODE[op] and not stored[a]:
+        if op in _FLAGGED:  # comparisons are spelled out wherever they are used
+            inside.setdefault(own, {})[2 * graph.origin[a] + (graph.source[a] < 0)] = None
+        elif A_IS_NODE[op] and not stored[a]:  # and so are leaves; others that are not stored have one user
             owner[a] = own
         if B_IS_NODE[op] and not stored[b]:
             owner[b] = own

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
+from ...compiler.c.prelude import VECTOR_WIDTHS
 from ...compiler.errors import CompileError
 from ...compiler.ir.graph import Graph
 from ...compiler.loops.loop_program import LoopProgram
@@ -15,7 +16,7 @@ from ...model.config import AdamConfig, GPTConfig
 from ...runtime.assembly import Assembly, assembly
 from ...runtime.c_source import ModelSource, model_source
 from ...runtime.recipe import Recipe
-from ...runtime.toolchain import find_toolchain
+from ...runtime.toolchain import ToolchainError, find_toolchain
 
 __all__ = ["CProgram", "c_program"]
 
@@ -59,9 +60,9 @@ class CProgram:
         rows: list[Sequence[int]] = [()] * len(self.source.text.splitlines())
         own = body.kernel_of[self.name]
         nests: dict[int, list[int]] = {}
-        for nest, kernel in enumerate(own):
+        for nest, (kernel, line) in enumerate(zip(own, body.call_of[self.name], strict=True)):
             nests.setdefault(kernel, []).append(nest)
-            rows[offset + body.first_call[self.name] + nest] = (nest,)
+            rows[offset + line] = (*rows[offset + line], nest)
         for kernel, members in nests.items():
             span = body.kernels[kernel]
             rows[offset + span.start : offset + span.end] = [members] * (span.end - span.start)
@@ -78,9 +79,8 @@ class CProgram:
         for name, span in body.programs.items():
             what = f"the program {name}" if name == self.name else f"another program, {name}"
             notes.update(dict.fromkeys(range(offset + span.start, offset + span.end), what))
-        first = offset + body.first_call[self.name]
-        for place, (start, _) in enumerate(self.program.zeros, first - len(self.program.zeros)):
-            notes[place] = f"zeros of {self.source.memory.region(start).words}"
+        for line, (start, _) in zip(body.zero_of[self.name], self.program.zeros, strict=True):
+            notes[offset + line] = f"zeros of {self.source.memory.region(start).words}"
         return notes
 
     @cached_property
@@ -103,11 +103,20 @@ def c_program(recipe: Recipe, graph: Graph, config: GPTConfig, optimizer: AdamCo
     Raises:
         CompileError: if the model cannot be compiled.
     """
+    width = _vector_width()
     with without_collection():
         try:
-            return CProgram(model_source(config, optimizer), recipe, graph)
+            return CProgram(model_source(config, optimizer, vector_width=width), recipe, graph)
         except CompileError:
-            return CProgram(model_source(config, optimizer, regular=False), recipe, graph)
+            return CProgram(model_source(config, optimizer, regular=False, vector_width=width), recipe, graph)
+
+
+def _vector_width() -> int:
+    """As wide as in the library that runs here; without a C compiler, which is not needed for the text, the widest."""
+    try:
+        return find_toolchain().vector_width
+    except ToolchainError:
+        return max(VECTOR_WIDTHS)
 
 
 def _one_lane(program: LoopProgram) -> LoopProgram:

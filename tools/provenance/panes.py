@@ -115,7 +115,11 @@ def straight_pane(graph: Graph) -> Pane:
     lines = list(straight_lines(graph, "run", comments=True))
     notes = {place: "frame of the file" for place, (_, node) in enumerate(lines) if node < 0}
     units = Ragged.singles(node for _, node in lines)
-    nodes = Ragged.singles(range(len(graph)))
+    # A comparison of an index is spelled out where it is used.
+    nodes = Ragged.of(
+        [*(operand for operand in graph.operands(node) if graph.op[operand] == EQUAL), node]
+        for node in range(len(graph))
+    )
     return Pane("straight", "c", units, nodes, len(graph), notes, lambda: [text for text, _ in lines])
 
 
