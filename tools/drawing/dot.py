@@ -1,0 +1,230 @@
+"""From a picture to the language of Graphviz.
+
+Direction shows in shape and line, not only in colour, so that a black-and-white print tells the same: forward boxes are
+round, backward boxes have corners and a double line, and what the backward pass reads again is dashed. The colour is
+the role. All texts are escaped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from html import escape
+
+import graphviz
+
+from .picture import Arrow, Box, Picture, printable
+from .roles import ROLES
+from .source import Links
+
+__all__ = ["to_dot"]
+
+FONT = "Helvetica,Arial,sans-serif"
+INK, QUIET, LINE = "#1f2933", "#475461", "#5b6875"
+BACKWARD = "#a3430f"
+SAVED = "#8a7bb0"
+
+_EDGES = {
+    "forward": {"color": LINE},
+    "backward": {"color": BACKWARD, "arrowhead": "onormal"},
+    "saved": {"color": SAVED, "style": "dashed", "arrowhead": "vee"},
+    "outside": {"color": LINE, "style": "dotted", "arrowhead": "vee"},
+}
+_WORDS = {
+    "forward": "forward",
+    "backward": "backward",
+    "saved": "read again by the backward pass",
+    "outside": "from or to other parts",
+}
+# Widths of the bars that show how large gradients are, in points.
+_BAR = 90
+
+
+def to_dot(picture: Picture, links: Links) -> graphviz.Digraph:
+    """The picture for `dot`; the same bytes for the same picture."""
+    drawing = graphviz.Digraph(
+        "microgpt",
+        graph_attr={
+            "rankdir": "TB", "ranksep": "0.3", "nodesep": "0.22", "pad": "0.3", "newrank": "true",
+            "outputorder": "edgesfirst", "bgcolor": "white", "labelloc": "t", "labeljust": "l", "fontname": FONT,
+            "fontcolor": INK, "label": _heading(picture), "tooltip": _tip([picture.title]),
+        },
+        node_attr={
+            "shape": "box", "margin": "0.09,0.03", "height": "0.3", "width": "0.5", "fontname": FONT, "fontsize": "12",
+            "fontcolor": INK, "color": INK,
+        },
+        edge_attr={"arrowsize": "0.6", "fontname": FONT},
+    )  # fmt: skip
+    scale = _Scale(picture)
+    for name, box in picture.boxes.items():
+        link = links.to(box.source)
+        drawing.node(
+            name,
+            _label(box, scale),
+            tooltip=_tip(_facts(box)),
+            **({"URL": _plain(link), "target": "_blank"} if link else {}),
+            **_style(box),
+        )
+    for (giver, user), arrow in picture.arrows.items():
+        _draw_arrow(drawing, picture, giver, user, arrow)
+    for first, second in _twins(picture):
+        with drawing.subgraph(graph_attr={"rank": "same"}) as row:
+            row.edge(first, second, style="invis", weight="2")
+    return drawing
+
+
+def _style(box: Box) -> dict[str, str]:
+    if box.direction == "outside":
+        return {"style": "dashed,rounded", "penwidth": "0.7", "color": LINE}
+    if box.direction == "backward":
+        return {"style": "filled", "fillcolor": ROLES[box.role], "peripheries": "2", "color": BACKWARD, "penwidth": "1"}
+    return {"style": "rounded,filled", "fillcolor": ROLES[box.role], "penwidth": "1.2"}
+
+
+def _draw_arrow(drawing: graphviz.Digraph, picture: Picture, giver: str, user: str, arrow: Arrow) -> None:
+    ends = picture.boxes[giver], picture.boxes[user]
+    values = f"{arrow.values:,} value{'s' * (arrow.values != 1)}"
+    attributes = dict(_EDGES[arrow.kind])
+    attributes["penwidth"] = f"{0.7 + 0.55 * math.log10(max(arrow.values, 1)):.2f}"
+    attributes["tooltip"] = _tip([f"{ends[0].label} → {ends[1].label}: {values}, {_WORDS[arrow.kind]}"])
+    if arrow.kind == "backward" and picture.level != "scalar":
+        # Drawn upwards, so that each backward box stands beside the forward box that it differentiates.
+        head = attributes.pop("arrowhead")
+        drawing.edge(user, giver, dir="back", arrowtail=head, **attributes)
+        return
+    if arrow.kind == "saved" and picture.level != "scalar":
+        attributes["constraint"] = "false"
+    drawing.edge(giver, user, **attributes)
+
+
+def _twins(picture: Picture) -> list[tuple[str, str]]:
+    """A forward and a backward box of the same scope, where a scope has one of each."""
+    if picture.level != "model":
+        return []
+    by_scope: dict[str, dict[str, list[str]]] = {}
+    for name, box in picture.boxes.items():
+        by_scope.setdefault(box.scope, {"forward": [], "backward": []})[box.direction].append(name)
+    pairs = []
+    for found in by_scope.values():
+        # Backward boxes come in the opposite order.
+        if len(found["forward"]) == len(found["backward"]):
+            pairs += list(zip(found["forward"], reversed(found["backward"]), strict=True))
+    return pairs
+
+
+class _Scale:
+    """How long the bar of a gradient is: by the power of ten, from the smallest of the picture to the largest."""
+
+    def __init__(self, picture: Picture) -> None:
+        sizes = [size for box in picture.boxes.values() if (size := _size(box)) > 0.0]
+        self.low, self.high = (math.log10(min(sizes)), math.log10(max(sizes))) if sizes else (0.0, 0.0)
+
+    def width(self, box: Box) -> int:
+        """Points; 0 for no bar."""
+        size = _size(box)
+        if not 0.0 < size < math.inf:
+            return 0
+        span = self.high - self.low
+        return max(2, round(_BAR * (math.log10(size) - self.low) / span)) if span > 0.0 else _BAR
+
+
+def _size(box: Box) -> float:
+    size = box.facts.get("gradient l2", box.facts.get("value l2", 0.0) if box.direction == "backward" else 0.0)
+    return size if isinstance(size, float) and math.isfinite(size) else 0.0
+
+
+def _label(box: Box, scale: _Scale) -> str:
+    name = escape(printable(box.label))
+    head = f"<b><i>∂ {name}</i></b>" if box.direction == "backward" else f"<b>{name}</b>"
+    if box.direction == "outside":
+        head = f'<font point-size="10" color="{QUIET}">{name}</font>'
+    rows = [head]
+    rows += [f'<font point-size="10">{escape(printable(line))}</font>' for line in box.formula.splitlines()]
+    small = [text for text in (box.shape, box.note) if text]
+    if small:
+        rows.append(f'<font point-size="9" color="{QUIET}">{escape(printable(" · ".join(small)))}</font>')
+    rows += [
+        f'<font point-size="9">{escape(line)}</font>' for line in str(box.facts.get("numbers", "")).splitlines() if line
+    ]
+    cells = "".join(f"<tr><td>{row}</td></tr>" for row in rows)
+    width = scale.width(box)
+    if width:
+        bar = f'<td bgcolor="{BACKWARD}" width="{width}" height="5" fixedsize="true"></td>'
+        rest = f'<td width="{_BAR - width}" height="5" fixedsize="true"></td>' if width < _BAR else ""
+        cells += (
+            '<tr><td><table border="1" color="#9aa5b1" cellborder="0" cellspacing="0" cellpadding="0" bgcolor="white">'
+            f"<tr>{bar}{rest}</tr></table></td></tr>"
+        )
+    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{cells}</table>>'
+
+
+def _facts(box: Box) -> list[str]:
+    """The lines of a tooltip."""
+    lines = [f"{box.label}, {box.direction}" if box.direction != "outside" else box.label]
+    lines += str(box.facts.get("full formula", box.formula)).splitlines()
+    if box.shape:
+        lines.append(f"shape: {box.shape}")
+    if box.operations:
+        lines.append(f"{box.operations:,} operations")
+    if box.source:
+        lines.append(f"{box.source} {box.scope}".rstrip())
+    lines += [
+        f"{name}: {f'{value:.6g}' if isinstance(value, float) else value}"
+        for name, value in box.facts.items()
+        if name not in ("numbers", "full formula")
+    ]
+    return lines
+
+
+def _tip(lines: list[str]) -> str:
+    # `dot` copies what looks like an entity into the SVG as it is, so that an ampersand must be one.
+    text = "\n".join(printable(line) for line in lines)
+    return str(graphviz.escape(text.replace("&", "&amp;"))).replace("\n", "\\n")
+
+
+def _plain(text: str) -> str:
+    return str(graphviz.escape(text))
+
+
+def _heading(picture: Picture) -> str:
+    drawn = Counter(box.role for box in picture.boxes.values() if box.direction != "outside")
+    directions = Counter(box.direction for box in picture.boxes.values())
+    kinds = Counter(arrow.kind for arrow in picture.arrows.values())
+    roles = "".join(
+        f'<td bgcolor="{color}" width="16" height="12" border="1"></td><td align="left">{role} </td>'
+        for role, color in ROLES.items()
+        if drawn[role]
+    )
+    shapes = ""
+    if directions["forward"]:
+        shapes += _sample("f", 'border="1" style="rounded" cellborder="0"')
+        shapes += '<td align="left">forward </td>'
+    if directions["backward"]:
+        shapes += _sample("<i>∂ f</i>", f'border="1" color="{BACKWARD}" cellborder="1"')
+        shapes += '<td align="left">backward, the gradient of f </td>'
+    lines = "".join(
+        f'<td><font color="{_EDGES[kind]["color"]}"><b>{sign}</b></font></td><td align="left">{_WORDS[kind]} </td>'
+        for kind, sign in (("forward", "──▶"), ("backward", "──▷"), ("saved", "╌╌&gt;"), ("outside", "···&gt;"))
+        if kinds[kind]
+    )
+    width = '<td align="left">the more values, the thicker</td>' if any(a.values > 1 for a in picture.arrows.values()) else ""
+    rows = [
+        f'<font point-size="20"><b>{escape(printable(picture.title))}</b></font>',
+        f'<font point-size="11" color="{QUIET}">{escape(printable(picture.counts))}</font>',
+        *(
+            f'<table border="0" cellborder="0" cellspacing="3" cellpadding="1"><tr>{cells}</tr></table>'
+            for cells in (roles, shapes, lines + width)
+            if cells
+        ),
+    ]
+    return (
+        '<<table border="0" cellborder="0" cellspacing="0" cellpadding="2">'
+        + "".join(f'<tr><td align="left">{row}</td></tr>' for row in rows)
+        + "</table>>"
+    )
+
+
+def _sample(text: str, style: str) -> str:
+    """A small box for the legend."""
+    size = 'width="34" height="18" fixedsize="true"'
+    return f'<td {size}><table {style} {size} cellspacing="1" cellpadding="0"><tr><td>{text}</td></tr></table></td>'
