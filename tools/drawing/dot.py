@@ -33,7 +33,7 @@ _EDGES = {
 _WORDS = {
     "forward": "forward",
     "backward": "backward",
-    "saved": "read again by the backward pass",
+    "saved": "read again, backward",
     "outside": "from or to other parts",
 }
 # Widths of the bars that show how large gradients are, in points.
@@ -47,7 +47,7 @@ def to_dot(picture: Picture, links: Links) -> graphviz.Digraph:
         graph_attr={
             "rankdir": "TB", "ranksep": "0.3", "nodesep": "0.22", "pad": "0.3", "newrank": "true",
             "outputorder": "edgesfirst", "bgcolor": "white", "labelloc": "t", "labeljust": "l", "fontname": FONT,
-            "fontcolor": INK, "label": _heading(picture), "tooltip": _tip([picture.title]),
+            "fontcolor": INK, "fontsize": "12", "label": _heading(picture), "tooltip": _tip([picture.title]),
         },
         node_attr={
             "shape": "box", "margin": "0.09,0.03", "height": "0.3", "width": "0.5", "fontname": FONT, "fontsize": "12",
@@ -74,11 +74,16 @@ def to_dot(picture: Picture, links: Links) -> graphviz.Digraph:
 
 
 def _style(box: Box) -> dict[str, str]:
+    if box.direction == "constant":
+        return {"shape": "plain"}
     if box.direction == "outside":
         return {"style": "dashed,rounded", "penwidth": "0.7", "color": LINE}
+    width = "3" if box.emphasis else "1.1"
     if box.direction == "backward":
-        return {"style": "filled", "fillcolor": ROLES[box.role], "peripheries": "2", "color": BACKWARD, "penwidth": "1"}
-    return {"style": "rounded,filled", "fillcolor": ROLES[box.role], "penwidth": "1.2"}
+        border = {"style": "filled", "peripheries": "2", "color": BACKWARD}
+    else:
+        border = {"style": "rounded,filled"}
+    return border | {"fillcolor": ROLES[box.role], "penwidth": width}
 
 
 def _draw_arrow(drawing: graphviz.Digraph, picture: Picture, giver: str, user: str, arrow: Arrow) -> None:
@@ -98,14 +103,14 @@ def _draw_arrow(drawing: graphviz.Digraph, picture: Picture, giver: str, user: s
 
 
 def _twins(picture: Picture) -> list[tuple[str, str]]:
-    """A forward and a backward box of the same scope, where a scope has one of each."""
-    if picture.level != "model":
-        return []
-    by_scope: dict[str, dict[str, list[str]]] = {}
+    """A forward box and the backward box of the same name, to stand side by side."""
+    by_label: dict[tuple[str, str], dict[str, list[str]]] = {}
     for name, box in picture.boxes.items():
-        by_scope.setdefault(box.scope, {"forward": [], "backward": []})[box.direction].append(name)
+        if box.direction in ("forward", "backward") and picture.level != "scalar":
+            found = by_label.setdefault((box.scope, box.label), {"forward": [], "backward": []})
+            found[box.direction].append(name)
     pairs = []
-    for found in by_scope.values():
+    for found in by_label.values():
         # Backward boxes come in the opposite order.
         if len(found["forward"]) == len(found["backward"]):
             pairs += list(zip(found["forward"], reversed(found["backward"]), strict=True))
@@ -136,10 +141,14 @@ def _size(box: Box) -> float:
 def _label(box: Box, scale: _Scale) -> str:
     name = escape(printable(box.label))
     head = f"<b><i>∂ {name}</i></b>" if box.direction == "backward" else f"<b>{name}</b>"
-    if box.direction == "outside":
+    if box.direction in ("outside", "constant"):
         head = f'<font point-size="10" color="{QUIET}">{name}</font>'
     rows = [head]
-    rows += [f'<font point-size="10">{escape(printable(line))}</font>' for line in box.formula.splitlines()]
+    lines = [escape(printable(line)) for line in box.formula.splitlines()]
+    end = '<br align="left"/>'
+    if lines:
+        text = lines[0] if len(lines) == 1 else end.join(lines) + end
+        rows.append(f'<font point-size="10">{text}</font>')
     small = [text for text in (box.shape, box.note) if text]
     if small:
         rows.append(f'<font point-size="9" color="{QUIET}">{escape(printable(" · ".join(small)))}</font>')
@@ -160,7 +169,7 @@ def _label(box: Box, scale: _Scale) -> str:
 
 def _facts(box: Box) -> list[str]:
     """The lines of a tooltip."""
-    lines = [f"{box.label}, {box.direction}" if box.direction != "outside" else box.label]
+    lines = [f"{box.label}, {box.direction}" if box.direction in ("forward", "backward") else box.label]
     lines += str(box.facts.get("full formula", box.formula)).splitlines()
     if box.shape:
         lines.append(f"shape: {box.shape}")
@@ -187,44 +196,49 @@ def _plain(text: str) -> str:
 
 
 def _heading(picture: Picture) -> str:
-    drawn = Counter(box.role for box in picture.boxes.values() if box.direction != "outside")
-    directions = Counter(box.direction for box in picture.boxes.values())
-    kinds = Counter(arrow.kind for arrow in picture.arrows.values())
-    roles = "".join(
-        f'<td bgcolor="{color}" width="16" height="12" border="1"></td><td align="left">{role} </td>'
-        for role, color in ROLES.items()
-        if drawn[role]
-    )
-    shapes = ""
-    if directions["forward"]:
-        shapes += _sample("f", 'border="1" style="rounded" cellborder="0"')
-        shapes += '<td align="left">forward </td>'
-    if directions["backward"]:
-        shapes += _sample("<i>∂ f</i>", f'border="1" color="{BACKWARD}" cellborder="1"')
-        shapes += '<td align="left">backward, the gradient of f </td>'
-    lines = "".join(
-        f'<td><font color="{_EDGES[kind]["color"]}"><b>{sign}</b></font></td><td align="left">{_WORDS[kind]} </td>'
-        for kind, sign in (("forward", "──▶"), ("backward", "──▷"), ("saved", "╌╌&gt;"), ("outside", "···&gt;"))
-        if kinds[kind]
-    )
-    width = '<td align="left">the more values, the thicker</td>' if any(a.values > 1 for a in picture.arrows.values()) else ""
+    """Title, counts and legend, of which only what is in the picture."""
     rows = [
         f'<font point-size="20"><b>{escape(printable(picture.title))}</b></font>',
         f'<font point-size="11" color="{QUIET}">{escape(printable(picture.counts))}</font>',
-        *(
-            f'<table border="0" cellborder="0" cellspacing="3" cellpadding="1"><tr>{cells}</tr></table>'
-            for cells in (roles, shapes, lines + width)
-            if cells
-        ),
+        _legend(picture),
     ]
-    return (
-        '<<table border="0" cellborder="0" cellspacing="0" cellpadding="2">'
-        + "".join(f'<tr><td align="left">{row}</td></tr>' for row in rows)
-        + "</table>>"
+    cells = "".join(f'<tr><td align="left">{row}</td></tr>' for row in rows if row)
+    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="2">{cells}</table>>'
+
+
+def _legend(picture: Picture) -> str:
+    drawn = Counter(box.role for box in picture.boxes.values() if box.direction in ("forward", "backward"))
+    directions = Counter(box.direction for box in picture.boxes.values())
+    kinds = Counter(arrow.kind for arrow in picture.arrows.values())
+    roles = [
+        (f'<table border="1" cellborder="0" bgcolor="{color}"><tr><td width="22" height="6"></td></tr></table>', role)
+        for role, color in ROLES.items()
+        if drawn[role]
+    ]
+    shapes = []
+    if directions["forward"]:
+        shapes.append((_sample("f", 'border="1" style="rounded" cellborder="0"'), "forward"))
+    if directions["backward"]:
+        shapes.append((_sample("<i>∂ f</i>", f'border="1" color="{BACKWARD}" cellborder="1"'), "gradient of f"))
+    if directions["outside"]:
+        shapes.append((_sample("f", 'border="1" style="dashed" cellborder="0"'), "other parts"))
+    lines = [
+        (f'<font color="{_EDGES[kind]["color"]}"><b>{sign}</b></font>', _WORDS[kind])
+        for kind, sign in (("forward", "──▶"), ("backward", "──▷"), ("saved", "╌╌&gt;"), ("outside", "····&gt;"))
+        if kinds[kind]
+    ]
+    if any(arrow.values > 1 for arrow in picture.arrows.values()):
+        lines.append(("<b>━━</b>", "thicker: more values"))
+    if any(_size(box) for box in picture.boxes.values()):
+        lines.append((f'<font color="{BACKWARD}"><b>▬▬</b></font>', "size of the gradient, by powers of ten"))
+    rows = [row[at : at + 4] for row in (roles, shapes, lines) for at in range(0, len(row), 4)]
+    cells = (
+        "".join(f'<td>{sign}</td><td align="left">{text}</td>' for sign, text in row) for row in rows
     )
+    table = "".join(f"<tr>{row}</tr>" for row in cells)
+    return f'<table border="0" cellborder="0" cellspacing="3" cellpadding="1">{table}</table>' if rows else ""
 
 
 def _sample(text: str, style: str) -> str:
     """A small box for the legend."""
-    size = 'width="34" height="18" fixedsize="true"'
-    return f'<td {size}><table {style} {size} cellspacing="1" cellpadding="0"><tr><td>{text}</td></tr></table></td>'
+    return f'<table {style} cellspacing="1" cellpadding="1"><tr><td>{text}</td></tr></table>'

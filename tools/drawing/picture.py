@@ -23,14 +23,15 @@ class Box:
     Attributes:
         label: what it is called.
         role: of `roles.ROLES`.
-        direction: ``forward``, ``backward``, or ``outside`` for what only gives context.
+        direction: ``forward``, ``backward``, or, for what only gives context, ``outside`` and ``constant``.
         formula: what is computed; lines of it where it is long.
         shape: of the results: ``7 x 16``.
         note: a few words more, on a line of their own.
         scope: of the model.
         source: where it stands in the model.
-        operations, statements: how many scalar operations, and how many results of them.
+        operations: how many scalar operations.
         results: the nodes of the graph that the box is worth, for values.
+        emphasis: whether it is drawn to be seen first.
         facts: further numbers and texts by name, for the tooltip and for data formats.
     """
 
@@ -44,6 +45,7 @@ class Box:
     source: SourceLine | None = None
     operations: int = 0
     results: tuple[int, ...] = ()
+    emphasis: bool = False
     facts: dict[str, str | int | float] = field(default_factory=dict)
 
 
@@ -79,7 +81,7 @@ class Picture:
 
 def kind_of_arrow(giver: Box, user: Box) -> str:
     """How an arrow between two boxes is drawn."""
-    if "outside" in (giver.direction, user.direction):
+    if giver.direction in ("outside", "constant") or user.direction == "outside":
         return "outside"
     if giver.direction != user.direction:
         return "saved"
