@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ...compiler.ir.graph import Graph
+from ...compiler.pipeline import without_collection
 from ...compiler.python.form_statements import form_statements
 from ...model.config import AdamConfig, GPTConfig
 from ...runtime.checkpoint import Checkpoint
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["graph"]
 
-# More boxes than these in one drawing are no picture any more, and dot takes minutes.
-MOST_BOXES = 300
-LEVELS = ("model", "op", "scalar")
+# By level: more boxes than these in one drawing are no picture any more, and dot takes minutes. Boxes of scalars are
+# small; of the others, layers that are alike are merged before there are too many.
+MOST_BOXES = {"model": 120, "op": 120, "scalar": 300}
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class _Wanted:
 @options.kind_option
 @click.option(
     "--level",
-    type=click.Choice(LEVELS),
+    type=click.Choice(tuple(MOST_BOXES)),
     help="Blocks of the model; vector operations and loops; or scalars.  [default: model; scalar with --around or "
     "--scope]",
 )
@@ -72,7 +73,7 @@ class _Wanted:
 )
 @click.option("--text", metavar="TEXT", help="The document of the values; decides the --length.")
 @click.option(
-    "--limit", type=options.POSITIVE, default=MOST_BOXES, show_default=True, metavar="N", help="Most boxes to draw."
+    "--limit", type=options.POSITIVE, metavar="N", help="Most boxes to draw.  [default: 120, or 300 for scalars]"
 )
 @click.option(
     "--timeout",
@@ -110,7 +111,7 @@ def graph(
     stage: str | None,
     values: Path | None,
     text: str | None,
-    limit: int,
+    limit: int | None,
     timeout: float,
     link_base: str | None,
     kind_of_file: str | None,
@@ -157,13 +158,15 @@ def graph(
     )
     block_size = model.config.block_size if model else shape["block_size"]
     recipe = Recipe(kind, options.program_number(kind, length, block_size), config)
+    limit = limit or MOST_BOXES[level]
     wanted = _Wanted(recipe, length, level, scope, around, radius, stage or graphs[-1], limit, model, text)
     path = output or Path(f"{_name(wanted)}.{kind_of_file}")
     try:
         links = Links(link_base, path)
     except ValueError as error:
         raise click.UsageError(f"--link-base {error}") from None
-    picture = _draw(wanted)
+    with without_collection():
+        picture = _draw(wanted)
     render(picture, path, kind_of_file, links, timeout)
     if str(path) != "-":
         click.echo(path)
@@ -306,9 +309,7 @@ def _check_scope(graph: Graph, scope: str) -> None:
     while outer and not scopes_below(graph, outer):
         outer = outer.rpartition(".")[0]
     known = ", ".join(list(scopes_below(graph, outer))[:12])
-    raise click.UsageError(
-        f"no operation is in --scope {scope!r}; {f'in {outer} ' if outer else ''}there are {known}"
-    )
+    raise click.UsageError(f"no operation is in --scope {scope!r}; {f'in {outer} ' if outer else ''}there are {known}")
 
 
 def _check_size(graph: Graph, scope: str, size: int, limit: int) -> None:

@@ -133,9 +133,7 @@ class Arrays:
     def title(self, address: int, home: str = "") -> str:
         """The name of the array that an address belongs to, as it is called in the scope `home`."""
         array, scope = self.at(address), self.scope(address)
-        if not array.block:
-            text = array.name
-        elif scope == home and array.name:
+        if not array.block or (scope == home and array.name):
             text = array.name
         else:
             text = f"{scope}.residual" if role_of(scope) == "residual" else scope or array.block
@@ -158,7 +156,7 @@ def _matrix(tensor: Tensor, start: int, backward: bool) -> Array:
 
 def _computed(graph: Graph, layout: Layout, where: Addressing) -> dict[int, Array]:
     """The arrays of the layout, named by the nodes that are in them."""
-    strides = {start: steps for start, steps in layout.arrays.values()}
+    strides = dict(layout.arrays.values())
     starts = sorted(strides)
     last: dict[int, int] = {}
     for node in where.coordinates:

@@ -36,8 +36,9 @@ _WORDS = {
     "saved": "read again, backward",
     "outside": "from or to other parts",
 }
-# Widths of the bars that show how large gradients are, in points.
-_BAR = 90
+# Letters of a bar that shows how large gradients are.
+_BAR = 18
+_DECADES = 6
 
 
 def to_dot(picture: Picture, links: Links) -> graphviz.Digraph:
@@ -45,12 +46,13 @@ def to_dot(picture: Picture, links: Links) -> graphviz.Digraph:
     drawing = graphviz.Digraph(
         "microgpt",
         graph_attr={
-            "rankdir": "TB", "ranksep": "0.3", "nodesep": "0.22", "pad": "0.3", "newrank": "true",
-            "outputorder": "edgesfirst", "bgcolor": "white", "labelloc": "t", "labeljust": "l", "fontname": FONT,
-            "fontcolor": INK, "fontsize": "12", "label": _heading(picture), "tooltip": _tip([picture.title]),
+            "rankdir": "LR" if _is_flat(picture) else "TB", "ranksep": "0.3", "nodesep": "0.22", "pad": "0.3",
+            "newrank": "true", "outputorder": "edgesfirst", "bgcolor": "white", "labelloc": "t", "labeljust": "l",
+            "fontname": FONT, "fontcolor": INK, "fontsize": "12", "label": _heading(picture),
+            "tooltip": _tip([picture.title]),
         },
         node_attr={
-            "shape": "box", "margin": "0.09,0.03", "height": "0.3", "width": "0.5", "fontname": FONT, "fontsize": "12",
+            "shape": "box", "margin": "0.11,0.03", "height": "0.3", "width": "0.5", "fontname": FONT, "fontsize": "12",
             "fontcolor": INK, "color": INK,
         },
         edge_attr={"arrowsize": "0.6", "fontname": FONT},
@@ -73,6 +75,25 @@ def to_dot(picture: Picture, links: Links) -> graphviz.Digraph:
     return drawing
 
 
+def _is_flat(picture: Picture) -> bool:
+    """Whether many boxes stand in few ranks. Drawn from the left to the right, they fit a page."""
+    if picture.level != "scalar":
+        return False
+    ranks: dict[str, int] = {}
+    waiting = Counter(user for _, user in picture.arrows)
+    users: dict[str, list[str]] = {}
+    for giver, user in picture.arrows:
+        users.setdefault(giver, []).append(user)
+    ready = [name for name in picture.boxes if not waiting[name]]
+    for name in ready:  # grows
+        for user in users.get(name, ()):
+            ranks[user] = max(ranks.get(user, 0), ranks.get(name, 0) + 1)
+            waiting[user] -= 1
+            if not waiting[user]:
+                ready.append(user)
+    return len(picture.boxes) > 4 * (max(ranks.values(), default=0) + 1)
+
+
 def _style(box: Box) -> dict[str, str]:
     if box.direction == "constant":
         return {"shape": "plain"}
@@ -92,6 +113,8 @@ def _draw_arrow(drawing: graphviz.Digraph, picture: Picture, giver: str, user: s
     attributes = dict(_EDGES[arrow.kind])
     attributes["penwidth"] = f"{0.7 + 0.55 * math.log10(max(arrow.values, 1)):.2f}"
     attributes["tooltip"] = _tip([f"{ends[0].label} → {ends[1].label}: {values}, {_WORDS[arrow.kind]}"])
+    if arrow.returns:
+        attributes["constraint"] = "false"
     if arrow.kind == "backward" and picture.level != "scalar":
         # Drawn upwards, so that each backward box stands beside the forward box that it differentiates.
         head = attributes.pop("arrowhead")
@@ -122,15 +145,17 @@ class _Scale:
 
     def __init__(self, picture: Picture) -> None:
         sizes = [size for box in picture.boxes.values() if (size := _size(box)) > 0.0]
-        self.low, self.high = (math.log10(min(sizes)), math.log10(max(sizes))) if sizes else (0.0, 0.0)
+        self.high = math.log10(max(sizes)) if sizes else 0.0
+        # What is smaller by more is nothing but what rounding has left.
+        self.low = max(math.log10(min(sizes)), self.high - _DECADES) if sizes else 0.0
 
     def width(self, box: Box) -> int:
-        """Points; 0 for no bar."""
+        """Letters; 0 for no bar."""
         size = _size(box)
         if not 0.0 < size < math.inf:
             return 0
         span = self.high - self.low
-        return max(2, round(_BAR * (math.log10(size) - self.low) / span)) if span > 0.0 else _BAR
+        return max(1, round(_BAR * (math.log10(size) - self.low) / span)) if span > 0.0 else _BAR
 
 
 def _size(box: Box) -> float:
@@ -155,15 +180,11 @@ def _label(box: Box, scale: _Scale) -> str:
     rows += [
         f'<font point-size="9">{escape(line)}</font>' for line in str(box.facts.get("numbers", "")).splitlines() if line
     ]
-    cells = "".join(f"<tr><td>{row}</td></tr>" for row in rows)
     width = scale.width(box)
     if width:
-        bar = f'<td bgcolor="{BACKWARD}" width="{width}" height="5" fixedsize="true"></td>'
-        rest = f'<td width="{_BAR - width}" height="5" fixedsize="true"></td>' if width < _BAR else ""
-        cells += (
-            '<tr><td><table border="1" color="#9aa5b1" cellborder="0" cellspacing="0" cellpadding="0" bgcolor="white">'
-            f"<tr>{bar}{rest}</tr></table></td></tr>"
-        )
+        rest = f'<font color="#d0d6dc">{(_BAR - width) * "█"}</font>' if width < _BAR else ""
+        rows.append(f'<font point-size="5"><font color="{BACKWARD}">{width * "█"}</font>{rest}</font>')
+    cells = "".join(f"<tr><td>{row}</td></tr>" for row in rows)
     return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{cells}</table>>'
 
 
@@ -211,9 +232,9 @@ def _legend(picture: Picture) -> str:
     directions = Counter(box.direction for box in picture.boxes.values())
     kinds = Counter(arrow.kind for arrow in picture.arrows.values())
     roles = [
-        (f'<table border="1" cellborder="0" bgcolor="{color}"><tr><td width="22" height="6"></td></tr></table>', role)
+        (f'<table border="1" cellborder="0" bgcolor="{color}"><tr><td></td></tr></table>', role)
         for role, color in ROLES.items()
-        if drawn[role]
+        if drawn[role] and set(drawn) != {"other"}
     ]
     shapes = []
     if directions["forward"]:
@@ -222,6 +243,8 @@ def _legend(picture: Picture) -> str:
         shapes.append((_sample("<i>∂ f</i>", f'border="1" color="{BACKWARD}" cellborder="1"'), "gradient of f"))
     if directions["outside"]:
         shapes.append((_sample("f", 'border="1" style="dashed" cellborder="0"'), "other parts"))
+    if any(_size(box) for box in picture.boxes.values()):
+        shapes.append((f'<font color="{BACKWARD}" point-size="7">████</font>', "gradient, log scale"))
     lines = [
         (f'<font color="{_EDGES[kind]["color"]}"><b>{sign}</b></font>', _WORDS[kind])
         for kind, sign in (("forward", "──▶"), ("backward", "──▷"), ("saved", "╌╌&gt;"), ("outside", "····&gt;"))
@@ -229,16 +252,14 @@ def _legend(picture: Picture) -> str:
     ]
     if any(arrow.values > 1 for arrow in picture.arrows.values()):
         lines.append(("<b>━━</b>", "thicker: more values"))
-    if any(_size(box) for box in picture.boxes.values()):
-        lines.append((f'<font color="{BACKWARD}"><b>▬▬</b></font>', "size of the gradient, by powers of ten"))
     rows = [row[at : at + 4] for row in (roles, shapes, lines) for at in range(0, len(row), 4)]
-    cells = (
-        "".join(f'<td>{sign}</td><td align="left">{text}</td>' for sign, text in row) for row in rows
-    )
+    # A table within a cell grows with the cell, so that must not grow with the title.
+    size = 'width="42" height="22" fixedsize="true"'
+    cells = ("".join(f'<td {size}>{sign}</td><td align="left">{text}</td>' for sign, text in row) for row in rows)
     table = "".join(f"<tr>{row}</tr>" for row in cells)
     return f'<table border="0" cellborder="0" cellspacing="3" cellpadding="1">{table}</table>' if rows else ""
 
 
 def _sample(text: str, style: str) -> str:
     """A small box for the legend."""
-    return f'<table {style} cellspacing="1" cellpadding="1"><tr><td>{text}</td></tr></table>'
+    return f'<table {style} cellspacing="1" cellpadding="0"><tr><td>{text}</td></tr></table>'

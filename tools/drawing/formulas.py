@@ -6,6 +6,7 @@ goes from the last term to the first. The order of terms is that of the program.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ __all__ = ["Formula", "formula_of"]
 
 _LETTERS = {"position": "ts", "layer": "ln", "head": "hg", "": "ijkmnpqr"}
 _SPARE = "uvwxyzabcdef"
+_LAYER = re.compile(r"layer\d+")
 # A sum of more kinds of terms than this is told, not written.
 _KINDS = 4
 
@@ -65,7 +67,9 @@ class _Loop:
 class _Writer:
     def __init__(self, nest: Nest, arrays: Arrays, graph: Graph) -> None:
         self.nest, self.arrays = nest, arrays
-        self.indices = [(tensor.name, tensor.start, tensor.count) for tensor in graph.indices for _ in range(tensor.count)]
+        self.indices = [
+            (tensor.name, tensor.start, tensor.count) for tensor in graph.indices for _ in range(tensor.count)
+        ]
         self.width = len(nest.base)
         self.slots = [slot for slot, _ in _slots(nest.recipe)]
         self.home = arrays.scope(nest.base[0])
@@ -161,8 +165,15 @@ class _Writer:
         if self.nest.base[slot] in self.arrays.constants:
             return number_text(self.arrays.constants[self.nest.base[slot]])
         array = self.arrays.at(self.nest.base[slot])
-        subscripts = ",".join(affine_text(part, self.taken) for part in array.shown(address, self.counts))
         title = self.arrays.title(self.nest.base[slot], self.home)
+        for loop in self.loops:
+            # A loop may go from array to array: from the matrix of one layer to that of the next.
+            step = self.nest.strides[loop.level][slot]
+            if not loop.flipped and self.arrays.at(self.nest.base[slot] + step) != array:
+                address = {name: number for name, number in address.items() if name != loop.name}
+                address[""] += step * loop.start
+                title = _LAYER.sub(f"layer[{loop.name}]", title, count=1)
+        subscripts = ",".join(affine_text(part, self.taken) for part in array.shown(address, self.counts))
         return f"{title}[{subscripts}]" if subscripts else title
 
     def _index(self, slot: int, fold: Mapping[int, Affine]) -> str:
@@ -219,7 +230,9 @@ class _Writer:
             texts.append(self._sum(op, terms, slots, count, step))
         if op == ADD:
             return Spelled(" + ".join(texts), SUM_TIGHT if len(texts) > 1 else PRODUCT_TIGHT)
-        return Spelled(texts[0], PRODUCT_TIGHT) if len(texts) == 1 else Spelled.atom(f"{OPS[op].name}({', '.join(texts)})")
+        return (
+            Spelled(texts[0], PRODUCT_TIGHT) if len(texts) == 1 else Spelled.atom(f"{OPS[op].name}({', '.join(texts)})")
+        )
 
     def _sum(self, op: int, terms: Sequence[Recipe], slots: Sequence[int], count: Affine, step: Sequence[int]) -> str:
         letter = self._letter(step, slots)

@@ -7,13 +7,13 @@ comes after it (a residual stream) has a box for each turn.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import CONST, GATHER, INDEX, INPUT, OPS
-from .picture import Arrow, Box, Picture, TooLargeError, direction_of, kind_of_arrow
-from .roles import role_of, scope_key, title_of
+from .picture import Box, Picture, TooLargeError, direction_of
+from .roles import between_layers, role_of, scope_key, title_of
 from .source import assigned_names, common_line
 
 __all__ = ["model_picture"]
@@ -41,25 +41,25 @@ def model_picture(graph: Graph, title: str, limit: int) -> Picture:
         TooLargeError: if there are more even so.
     """
     keys = _keys(graph)
+    handed = _handed(graph, keys)
     count = len(set(filter(None, keys)))
-    note = ""
+    note, alike = "", {key: key for key in keys if key}
     if count > limit:
-        keys = _without_layers(keys)
-        merged = len(set(filter(None, keys)))
+        alike = _without_layers(alike)
+        merged = len(set(alike.values()))
         if merged > limit:
             raise TooLargeError(f"{merged} blocks are too many for one picture of at most {limit}")
-        note = f"; the {count} of single layers merged"
-    blocks = _blocks(graph, keys)
+        note = f", each for all layers alike: {count} in all"
+    blocks = _blocks(graph, [key and alike[key] for key in keys])
     operations = sum(len(block.nodes) for block in blocks.values())
     names = {key: f"b{number}" for number, key in enumerate(blocks)}
-    counts = f"{operations:,} operations in {len(blocks)} blocks{note}"
-    picture = Picture(title, counts, "model")
+    picture = Picture(title, f"{operations:,} operations in {len(blocks)} blocks{note}", "model")
     for key, block in blocks.items():
         picture.boxes[names[key]] = _box(graph, key, block, operations)
-    for (giver, user), values in _handed(graph, keys).items():
-        if giver != user:
-            ends = names[giver], names[user]
-            picture.arrows[ends] = Arrow(values, kind_of_arrow(picture.boxes[ends[0]], picture.boxes[ends[1]]))
+    for (giver, user), values in handed.items():
+        ends = names[alike[giver]], names[alike[user]]
+        if ends[0] != ends[1]:
+            picture.hand(*ends, values, bool(note) and between_layers(giver[0], user[0]))
     return picture
 
 
@@ -112,14 +112,16 @@ def _turns(graph: Graph, ranks: Sequence[int]) -> list[int]:
     return latest
 
 
-def _without_layers(keys: Sequence[_Key | None]) -> list[_Key | None]:
+def _without_layers(keys: Iterable[_Key]) -> dict[_Key, _Key]:
     """The same blocks of all layers become one; a turn counts the blocks of one scope from then on."""
     turns: dict[tuple[str, bool], list[int]] = {}
-    for scope, backward, turn in sorted(set(filter(None, keys))):
-        turns.setdefault((scope, backward), []).append(turn)
-    return [
-        key and (scope_key(key[0], layers=False), key[1], turns[key[0], key[1]].index(key[2])) for key in keys
-    ]
+    merged = {}
+    for key in sorted(keys):
+        scope, backward, turn = key
+        found = turns.setdefault((scope, backward), [])
+        merged[key] = scope_key(scope, layers=False), backward, len(found)
+        found.append(turn)
+    return merged
 
 
 def _blocks(graph: Graph, keys: Sequence[_Key | None]) -> dict[_Key, _Block]:
@@ -191,11 +193,13 @@ def _box(graph: Graph, key: _Key, block: _Block, total: int) -> Box:
         operations=len(block.nodes),
         results=tuple(block.results),
     )
-    box.note = f"{len(block.nodes):,} ops, {f'{100 * share:.0f} %' if share >= 0.005 else '< 1 %'}"
+    plural = "s" * (len(block.nodes) != 1)
+    box.note = f"{len(block.nodes):,} op{plural}, {f'{100 * share:.0f} %' if share >= 0.005 else '< 1 %'}"
     if backward:
         box.formula = "gives " + _short(list(block.gives)) if block.gives else ""
     elif block.reads:
-        box.formula = "weights " + _short([_last(name) for name in block.reads])
+        weights = all(tensor.argument == "parameters" for tensor in graph.inputs if tensor.name in block.reads)
+        box.formula = ("weights " if weights else "reads ") + _short([_last(name) for name in block.reads])
     if times:
         box.facts["for"] = ", ".join(times)
     if block.reads:

@@ -20,14 +20,15 @@ from ...compiler.loops.place import Addressing, Layout, address, place
 from .arrays import Arrays
 from .formulas import Formula, formula_of
 from .model_level import LEAVES
-from .picture import Arrow, Box, Picture, TooLargeError, kind_of_arrow
-from .roles import role_of, scope_key
+from .picture import Box, Picture, TooLargeError
+from .roles import between_layers, role_of, scope_key
 from .source import common_line
 
 __all__ = ["op_picture"]
 
 # Columns of a formula in a box, and how many lines of it; the tooltip has the whole.
 _WIDTH, _LINES = 46, 3
+_LAYER = re.compile(r"layer\d+")
 
 
 @dataclass(frozen=True)
@@ -76,25 +77,24 @@ def op_picture(graph: Graph, title: str, limit: int, gradient: str | None = None
             raise ValueError(f"no operation is in {scope!r}")
         inside = set(chosen)
         context = sorted({giver for giver, user in handed if user in inside and giver not in inside})
-    total = len(chosen)
     names = {number: f"n{number}" for number in (*chosen, *context)}
-    note = ""
-    if total > limit:
+    scopes = [box.scope for box in boxes]
+    note, drawn = "", len(chosen)
+    if drawn > limit:
         names = _merged(boxes, names)
-        drawn = len(set(names.values()))
+        drawn = len({names[number] for number in chosen})
         if drawn > limit:
             raise TooLargeError(f"{drawn} vector operations are too many for one picture of at most {limit}")
-        note = f"; the {total} of single layers merged"
+        note = f", each for all layers alike: {len(chosen)} in all"
     operations = sum(boxes[number].operations for number in chosen)
-    picture = Picture(title, f"{operations:,} operations in {len(set(names[n] for n in chosen))} loops{note}", "op")
-    for number in names:
-        _put(picture, names[number], boxes[number], number in context)
+    picture = Picture(title, f"{operations:,} operations in {drawn} loops{note}", "op")
+    outside = set(context)
+    for number, name in names.items():
+        _put(picture, name, boxes[number], number in outside)
     for (giver, user), values in handed.items():
-        if giver in names and user in names and names[giver] != names[user] and user not in context:
-            ends = names[giver], names[user]
-            known = picture.arrows.get(ends)
-            kind = kind_of_arrow(picture.boxes[ends[0]], picture.boxes[ends[1]])
-            picture.arrows[ends] = Arrow(values + (known.values if known else 0), kind)
+        if giver in names and user in names and user not in outside and names[giver] != names[user]:
+            returns = bool(note) and between_layers(scopes[giver], scopes[user])
+            picture.hand(names[giver], names[user], values, returns)
     return picture
 
 
@@ -197,21 +197,25 @@ def _within(name: str, scope: str) -> bool:
 
 
 def _merged(boxes: Sequence[Box], names: dict[int, str]) -> dict[int, str]:
-    """Names under which boxes that differ in the layer alone are one."""
-    first: dict[tuple[str, str, str], str] = {}
+    """Names under which boxes that differ in the layer alone are one; the boxes are then called after all layers."""
+    first: dict[tuple[str, str, str, int], str] = {}
+    seen: Counter[tuple[str, str, str]] = Counter()
     merged = {}
     for number in names:
         box = boxes[number]
-        scope = scope_key(box.scope, layers=False)
-        label = ".".join(part for part in box.label.split(".") if not part.startswith("layer"))
-        merged[number] = first.setdefault((scope, box.direction, label), names[number])
+        # The first of its name in each layer, and so on: a layer has two residuals.
+        place = seen[box.scope, box.direction, box.label]
+        seen[box.scope, box.direction, box.label] += 1
+        box.scope = scope_key(box.scope, layers=False)
+        box.label = _LAYER.sub("layer", box.label)
+        merged[number] = first.setdefault((box.scope, box.direction, box.label, place), names[number])
     return merged
 
 
 def _put(picture: Picture, name: str, box: Box, context: bool) -> None:
     if context:
+        box.label = ("∂ " if box.direction == "backward" else "") + box.label
         box.direction, box.formula, box.note = "outside", "", ""
-        box.label = ("∂ " if box.label.startswith("∂") else "") + box.label
     known = picture.boxes.get(name)
     if known is None:
         picture.boxes[name] = box
@@ -219,4 +223,4 @@ def _put(picture: Picture, name: str, box: Box, context: bool) -> None:
     known.operations += box.operations
     known.results += box.results
     known.note = f"{known.operations:,} ops"
-    known.facts["and"] = f"{known.facts.get('and', '')}, {box.label}".lstrip(", ")
+    known.facts["loops"] = int(known.facts.get("loops", 1)) + 1

@@ -56,10 +56,12 @@ class Arrow:
     Attributes:
         values: how many different values are handed along it.
         kind: ``forward``, ``backward``, ``saved`` for what the backward pass reads of the forward pass, or ``outside``.
+        returns: whether it goes on to another layer, where layers are merged. Such arrows may close circles.
     """
 
     values: int
     kind: str
+    returns: bool = False
 
 
 @dataclass
@@ -77,6 +79,14 @@ class Picture:
     level: str
     boxes: dict[str, Box] = field(default_factory=dict)
     arrows: dict[tuple[str, str], Arrow] = field(default_factory=dict)
+
+    def hand(self, giver: str, user: str, values: int, returns: bool = False) -> None:
+        """Adds values to the arrow between two boxes."""
+        arrow = self.arrows.setdefault(
+            (giver, user), Arrow(0, kind_of_arrow(self.boxes[giver], self.boxes[user]), returns)
+        )
+        arrow.values += values
+        arrow.returns &= returns
 
 
 def kind_of_arrow(giver: Box, user: Box) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
-
-import click
 
 from ...runtime.files import write_atomically
 from ..failures import ENVIRONMENT, CommandError
@@ -24,7 +23,7 @@ TIME_LIMIT = 60.0
 
 
 def render(picture: Picture, path: Path, kind: str, links: Links, seconds: float = TIME_LIMIT) -> None:
-    """Writes `picture` to `path`, or to stdout for ``-``, in the format `kind`. Where `dot` cannot draw it, its text is kept beside `path`.
+    """Writes `picture` to `path` (``-``: to stdout) in the format `kind`. What `dot` cannot draw is kept beside it.
 
     Args:
         seconds: how long `dot` may take.
@@ -41,7 +40,7 @@ def render(picture: Picture, path: Path, kind: str, links: Links, seconds: float
         if kind != "dot":
             content = _drawn(content, Path(f"microgpt.{kind}") if str(path) == "-" else path, kind, seconds)
     if str(path) == "-":
-        click.get_binary_stream("stdout").write(content)
+        sys.stdout.buffer.write(content)
     else:
         write_atomically(path, content)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["ROLES", "role_of", "scope_key", "title_of"]
+__all__ = ["ROLES", "between_layers", "role_of", "scope_key", "title_of"]
 
 # By role, its colour. The order is that of the legend.
 ROLES = {
@@ -18,7 +18,6 @@ ROLES = {
     "mlp": "#d3efc4",
     "output": "#e4d6f7",
     "loss": "#fbd0cf",
-    "optimizer": "#e4d6f7",
     "other": "#f7f7f4",
 }
 
@@ -31,6 +30,7 @@ _SCOPES = (
     ("loss", re.compile(r"loss|mean")),
     ("residual", re.compile(r"layer\d*")),
 )
+_LAYER = re.compile(r"layer\d+")
 _NUMBERED = re.compile(r"([A-Za-z_]+?)\d+")
 
 
@@ -41,7 +41,7 @@ def role_of(scope: str) -> str:
 
 
 def scope_key(scope: str, layers: bool = True) -> str:
-    """A scope for all positions and heads alike: ``layer0.scores``. With `layers` false, for all layers: ``layer.scores``."""
+    """A scope for all positions and heads: ``layer0.scores``; for all layers, if not `layers`: ``layer.scores``."""
     parts = []
     for part in scope.split("."):
         numbered = _NUMBERED.fullmatch(part)
@@ -50,6 +50,12 @@ def scope_key(scope: str, layers: bool = True) -> str:
         elif numbered[1] == "layer":
             parts.append(part if layers else "layer")
     return ".".join(parts)
+
+
+def between_layers(giver: str, user: str) -> bool:
+    """Whether two scopes are in different layers."""
+    ends = [_LAYER.match(scope) for scope in (giver, user)]
+    return all(ends) and len({end[0] for end in ends if end}) == 2
 
 
 def title_of(scope: str) -> str:

@@ -16,7 +16,7 @@ from ...compiler.ir.ops import CONST, GATHER, INDEX, INPUT, OPS
 from ...compiler.ir.text import format_node
 from ...compiler.python.form_statements import Statements
 from .model_level import LEAVES
-from .picture import Arrow, Box, Picture, TooLargeError, direction_of, kind_of_arrow
+from .picture import Box, Picture, TooLargeError, direction_of
 from .roles import role_of
 from .source import SourceLine
 from .spelling import number_text
@@ -110,24 +110,20 @@ def scalar_picture(statements: Statements, nodes: Sequence[int], title: str, cen
     for node in nodes:
         for place, operand in enumerate(graph.operands(node)):
             if operand in inside:
-                _join(picture, f"n{operand}", f"n{node}")
+                picture.hand(f"n{operand}", f"n{node}", 1)
             elif graph.op[operand] == CONST:
                 # A constant of its own beside each user: one for all would tie the drawing into a knot.
                 name = f"c{node}_{place}"
                 picture.boxes[name] = Box(number_text(graph.constants[graph.a[operand]]), "other", "constant")
-                _join(picture, name, f"n{node}")
+                picture.hand(name, f"n{node}", 1)
             else:
                 # Drawn once for each direction: what both share would tie the two into one tangle.
                 name = f"o{operand}{'b' * graph.is_backward(node)}"
                 if name not in picture.boxes:
                     picture.boxes[name] = _outsider(graph, operand, names)
-                _join(picture, name, f"n{node}")
+                picture.hand(name, f"n{node}", 1)
     _add_users(picture, statements, names, inside)
     return picture
-
-
-def _join(picture: Picture, giver: str, user: str) -> None:
-    picture.arrows[giver, user] = Arrow(1, kind_of_arrow(picture.boxes[giver], picture.boxes[user]))
 
 
 def _operation(graph: Graph, node: int, names: Mapping[int, str], centre: bool) -> Box:
@@ -192,4 +188,4 @@ def _add_users(picture: Picture, statements: Statements, names: Mapping[int, str
         if more:
             box.facts["all"] = ", ".join(different[:40]) + (", ..." if len(different) > 40 else "")
         picture.boxes[f"u{node}"] = box
-        _join(picture, f"n{node}", f"u{node}")
+        picture.hand(f"n{node}", f"u{node}", 1)

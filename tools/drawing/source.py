@@ -79,7 +79,9 @@ class Links:
         # A link is followed with one click: it must never run anything.
         scheme = urlsplit(base).scheme if base else ""
         if len(scheme) > 1 and scheme not in ("http", "https", "file"):
-            raise ValueError(f"{base!r} is no address of a folder; begin with https://, http:// or file://, or give a path")
+            raise ValueError(
+                f"{base!r} is no address of a folder; begin with https://, http:// or file://, or give a path"
+            )
         self._base = base
         self._folder = picture.resolve().parent
         self._known: dict[str, str] = {}

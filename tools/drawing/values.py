@@ -1,8 +1,8 @@
 """Values: what the boxes of a picture are worth for one document, and how the loss depends on them.
 
-In: a graph, a trained model and a text. The graph is carried out by the interpreter, which is what it means. Gradients of
-forward values are computed by the derivatives of the table of operations, from the loss backwards; they are added up
-in the order of the graph, so that their last digits may differ from those of the backward pass.
+In: a graph, a trained model and a text. The graph is carried out by the interpreter, which is what it means. Gradients
+of forward values are computed by the derivatives of the table of operations, from the loss backwards; they are added
+up in the order of the graph, so that their last digits may differ from those of the backward pass.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _inference(model: Checkpoint, cache: list[float]) -> dict[str, Sequence[floa
 
 
 class _Calculator:
-    """Stands in for a `GraphBuilder`: the derivatives of the table then give numbers where they give nodes otherwise."""
+    """Stands in for a `GraphBuilder`: the derivatives of the table then give numbers instead of nodes."""
 
     const = staticmethod(float)
     constant_of = staticmethod(float)
@@ -99,7 +99,9 @@ def adjoints(graph: Graph, values: Sequence[float], result: int) -> list[float]:
             gradients[graph.lists[b][int(values[a])]] += gradient
         elif rule is not None:
             operands = values[a] if A_IS_NODE[op] else 0.0, values[b] if B_IS_NODE[op] else 0.0
-            for operand, local in zip((a, b), rule(calculator, cast(Any, values[node]), *cast(Any, operands)), strict=True):
+            for operand, local in zip(
+                (a, b), rule(calculator, cast(Any, values[node]), *cast(Any, operands)), strict=True
+            ):
                 if local is not None:
                     # The table's mark for a derivative of exactly one is its only whole number.
                     gradients[operand] += gradient if isinstance(local, int) else local * gradient
