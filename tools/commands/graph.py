@@ -119,7 +119,7 @@ def graph(
     data: str,
     **shape: int,
 ) -> None:
-    """Draw a program.
+    """Draw a model as the compiler sees it.
 
     At the level `model` there is a box for each scope of the model, at `op` one for
     each loop with its formula, at `scalar` one for each operation of a --scope or

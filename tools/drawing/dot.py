@@ -207,13 +207,12 @@ def _facts(box: Box) -> list[str]:
 
 
 def _tip(lines: list[str]) -> str:
-    # `dot` copies what looks like an entity into the SVG as it is, so that an ampersand must be one.
-    text = "\n".join(printable(line) for line in lines)
-    return str(graphviz.escape(text.replace("&", "&amp;"))).replace("\n", "\\n")
+    return _plain("\n".join(printable(line) for line in lines)).replace("\n", "\\n")
 
 
 def _plain(text: str) -> str:
-    return str(graphviz.escape(text))
+    # `dot` copies what looks like an entity into the SVG as it is, so that an ampersand must be one.
+    return str(graphviz.escape(text.replace("&", "&amp;")))
 
 
 def _heading(picture: Picture) -> str:
