@@ -230,7 +230,7 @@ def _name(wanted: _Wanted) -> str:
 
 
 def _draw(wanted: _Wanted) -> Picture:
-    from ..drawing.picture import TooLargeError
+    from ..drawing.picture import NothingError, TooLargeError
 
     recipe, title = wanted.recipe, _title(wanted)
     product: Graph = stages.stage_product(recipe, wanted.stage)
@@ -240,8 +240,6 @@ def _draw(wanted: _Wanted) -> Picture:
         elif wanted.level == "op":
             from ..drawing.op_level import op_picture
 
-            if wanted.scope is not None:
-                _check_scope(product, wanted.scope)
             picture = op_picture(product, title, wanted.limit, recipe.gradient, wanted.scope)
         else:
             from ..drawing.model_level import model_picture
@@ -250,6 +248,9 @@ def _draw(wanted: _Wanted) -> Picture:
     except TooLargeError as error:
         advice = "" if wanted.level == "scalar" else "; narrow it with --level op --scope NAME, or raise --limit"
         raise click.UsageError(f"{error}{advice}") from None
+    except NothingError as error:
+        option = "--around" if wanted.around is not None else "--scope"
+        raise click.UsageError(f"{option}: {error}") from None
     if wanted.model is not None and wanted.text is not None:
         from ..drawing.values import add_numbers, evaluate_document
 
@@ -278,51 +279,14 @@ def _title(wanted: _Wanted) -> str:
 
 
 def _scalars(wanted: _Wanted, product: Graph, title: str) -> Picture:
-    from ..drawing.scalar_level import find_operation, neighbourhood, nodes_of_scope, scalar_picture
+    from ..drawing.scalar_level import find_operation, neighbourhood, scalar_picture
+    from ..drawing.scopes import operations_of
 
     statements = form_statements(product)
     centre = None
     if wanted.around is not None:
-        try:
-            centre = find_operation(statements, wanted.around)
-        except ValueError as error:
-            raise click.UsageError(f"--around {wanted.around}: {error}") from None
+        centre = find_operation(statements, wanted.around)
         nodes = neighbourhood(product, centre, wanted.radius, wanted.limit)
     else:
-        scope = wanted.scope or ""
-        _check_scope(product, scope)
-        nodes = nodes_of_scope(product, scope) if scope else [n for n in range(len(product)) if product.operands(n)]
-        _check_size(product, scope, len(nodes), wanted.limit)
+        nodes = operations_of(product, wanted.scope or "", wanted.limit)
     return scalar_picture(statements, nodes, title, centre)
-
-
-def _check_scope(graph: Graph, scope: str) -> None:
-    """Refuses a scope in which there is nothing, and names some in which there is something."""
-    from ..drawing.roles import scope_key
-
-    names = {origin.scope for origin in graph.origins} | {scope_key(origin.scope) for origin in graph.origins}
-    if not scope or any(name == scope or name.startswith(f"{scope}.") for name in names):
-        return
-    from ..drawing.scalar_level import scopes_below
-
-    outer = scope
-    while outer and not scopes_below(graph, outer):
-        outer = outer.rpartition(".")[0]
-    known = ", ".join(list(scopes_below(graph, outer))[:12])
-    raise click.UsageError(f"no operation is in --scope {scope!r}; {f'in {outer} ' if outer else ''}there are {known}")
-
-
-def _check_size(graph: Graph, scope: str, size: int, limit: int) -> None:
-    """Refuses more operations than can be drawn, and says which scopes within have how many."""
-    from ..drawing.scalar_level import scopes_below
-
-    if size <= limit:
-        return
-    inner = scopes_below(graph, scope)
-    choice = ", ".join(f"{name} ({count})" for name, count in list(inner.items())[:8])
-    choice += ", ..." if len(inner) > 8 else ""
-    hint = f"within it are {choice}" if inner else "or raise --limit"
-    raise click.UsageError(
-        f"{scope or 'the program'} has {size} operations, and a drawing of over {limit} cannot be read; narrow it "
-        f"with --scope: {hint}"
-    )

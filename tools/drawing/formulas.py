@@ -14,6 +14,7 @@ from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import ADD, OPS
 from ...compiler.loops.loop_program import Nest, Recipe, parts_of
 from .arrays import Affine, Array, Arrays, affine_text
+from .slots import read_slots, slots_of
 from .spelling import PRODUCT_TIGHT, SUM_TIGHT, Spelled, number_text, spell
 
 __all__ = ["Formula", "formula_of"]
@@ -71,7 +72,7 @@ class _Writer:
             (tensor.name, tensor.start, tensor.count) for tensor in graph.indices for _ in range(tensor.count)
         ]
         self.width = len(nest.base)
-        self.slots = [slot for slot, _ in _slots(nest.recipe)]
+        self.slots = [slot for slot, _ in slots_of(nest.recipe)]
         self.home = arrays.scope(nest.base[0])
         self.taken: list[str] = []
         # How many values each variable takes, and the greatest.
@@ -222,7 +223,7 @@ class _Writer:
             return self._told(op, runs, steps)
         texts = []
         for (count_slot, terms), step in zip(runs, steps, strict=True):
-            slots = _read_slots(terms)
+            slots = read_slots(terms)
             count = self._affine(self.nest.base[count_slot], count_slot)
             if count == {"": 1} or not any(step[slot] for slot in slots):
                 texts += [self._expression(term, {}).text for term in terms]
@@ -241,7 +242,7 @@ class _Writer:
             max(number, 0) * self.highest[name] for name, number in count.items() if name
         )
         fold: dict[int, Affine] = {}
-        for slot in (slot for term in terms for slot, _ in _slots(term)):
+        for slot in (slot for term in terms for slot, _ in slots_of(term)):
             address, moved = self._affine(self.nest.base[slot], slot), step[slot]
             if descending and moved:
                 # Counted from the last repetition, the variable runs downwards.
@@ -279,7 +280,7 @@ class _Writer:
         if sum(len(terms) for _, terms in runs) > _KINDS:
             return True
         for (count, terms), step in zip(runs, steps, strict=True):
-            for slot in _read_slots(terms):
+            for slot in read_slots(terms):
                 base = self.nest.base[slot]
                 end = base + step[slot] * (self.nest.base[count] - 1)
                 if self.arrays.at(base) != self.arrays.at(end):
@@ -294,33 +295,9 @@ class _Writer:
                 for term in terms:
                     titles = [
                         self.arrays.title(self.nest.base[slot] + step[slot] * turn, self.home)
-                        for slot in _read_slots([term])
+                        for slot in read_slots([term])
                     ]
                     kinds["·".join(titles)] = kinds.get("·".join(titles), 0) + 1
         word = "Σ" if op == ADD else OPS[op].name
         shown = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
         return Spelled(f"{word} of {shown}, in turns", SUM_TIGHT)
-
-
-def _read_slots(terms: Sequence[Recipe]) -> list[int]:
-    """The slots at which terms read memory."""
-    return [slot for term in terms for slot, memory in _slots(term) if memory]
-
-
-def _slots(recipe: Recipe) -> list[tuple[int, bool]]:
-    """The slots of a recipe in its order, and whether each is an address of memory; the others are of indices."""
-    stack, slots = [recipe], []
-    while stack:
-        current = stack.pop()
-        match current:
-            case ("mem", slot):
-                slots.append((slot, True))
-            case ("row", slot, _, index):
-                slots += [(slot, True), (index, False)]
-            case ("equal" | "pick", slot, index):
-                slots += [(slot, False), (index, False)]
-            case ("const", _):
-                pass
-            case _:
-                stack += reversed(parts_of(current))
-    return slots

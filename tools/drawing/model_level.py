@@ -11,14 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ...compiler.ir.graph import Graph
-from ...compiler.ir.ops import CONST, GATHER, INDEX, INPUT, OPS
+from ...compiler.ir.ops import GATHER, INPUT, OPS
 from .picture import Box, Picture, TooLargeError, direction_of
 from .roles import between_layers, role_of, scope_key, title_of
+from .scopes import LEAVES
 from .source import assigned_names, common_line
 
 __all__ = ["model_picture"]
-
-LEAVES = (CONST, INPUT, INDEX)
 
 # A scope without numbers, a direction, and the turn.
 _Key = tuple[str, bool, int]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...compiler.ir.graph import Graph
@@ -19,9 +19,9 @@ from ...compiler.loops.loop_program import LoopProgram, Nest, points
 from ...compiler.loops.place import Addressing, Layout, address, place
 from .arrays import Arrays
 from .formulas import Formula, formula_of
-from .model_level import LEAVES
 from .picture import Box, Picture, TooLargeError
 from .roles import between_layers, role_of, scope_key
+from .scopes import LEAVES, check_scope, within
 from .source import common_line
 
 __all__ = ["op_picture"]
@@ -49,8 +49,10 @@ def op_picture(graph: Graph, title: str, limit: int, gradient: str | None = None
 
     Raises:
         TooLargeError: if there are more than `limit` boxes even so.
-        ValueError: if nothing is in `scope`.
+        NothingError: if nothing is in `scope`.
     """
+    if scope is not None:
+        check_scope(graph, scope)
     looped = _loops(graph)
     owner = _owners(graph, looped)
     members: list[list[int]] = [[] for _ in looped.program.nests]
@@ -73,8 +75,6 @@ def op_picture(graph: Graph, title: str, limit: int, gradient: str | None = None
     chosen, context = list(range(len(boxes))), list[int]()
     if scope is not None:
         chosen = [number for number, nodes in enumerate(members) if _inside(graph, nodes, scope)]
-        if not chosen:
-            raise ValueError(f"no operation is in {scope!r}")
         inside = set(chosen)
         context = sorted({giver for giver, user in handed if user in inside and giver not in inside})
     names = {number: f"n{number}" for number in (*chosen, *context)}
@@ -182,18 +182,7 @@ def _shortened(formula: str) -> str:
 
 
 def _inside(graph: Graph, nodes: Sequence[int], scope: str) -> bool:
-    return any(_within(name, scope) for name in _names(graph, nodes))
-
-
-def _names(graph: Graph, nodes: Sequence[int]) -> Iterator[str]:
-    for origin in sorted({graph.origin[node] for node in nodes}):
-        name = graph.origins[origin].scope
-        yield name
-        yield scope_key(name)
-
-
-def _within(name: str, scope: str) -> bool:
-    return name == scope or name.startswith(f"{scope}.")
+    return any(within(graph.origins[origin].scope, scope) for origin in sorted({graph.origin[node] for node in nodes}))
 
 
 def _merged(boxes: Sequence[Box], names: dict[int, str]) -> dict[int, str]:

@@ -9,7 +9,11 @@ from dataclasses import dataclass, field
 from ...compiler.ir.graph import Graph
 from .source import SourceLine
 
-__all__ = ["Arrow", "Box", "Picture", "TooLargeError", "direction_of", "kind_of_arrow", "printable"]
+__all__ = ["Arrow", "Box", "NothingError", "Picture", "TooLargeError", "direction_of", "kind_of_arrow", "printable"]
+
+
+class NothingError(ValueError):
+    """What is to be drawn does not exist. The message names what does."""
 
 
 class TooLargeError(ValueError):

@@ -15,53 +15,36 @@ from ...compiler.ir.names import value_names
 from ...compiler.ir.ops import CONST, GATHER, INDEX, INPUT, OPS
 from ...compiler.ir.text import format_node
 from ...compiler.python.form_statements import Statements
-from .model_level import LEAVES
-from .picture import Box, Picture, TooLargeError, direction_of
+from .picture import Box, NothingError, Picture, TooLargeError, direction_of
 from .roles import role_of
+from .scopes import LEAVES
 from .source import SourceLine
 from .spelling import number_text
 
-__all__ = ["find_operation", "neighbourhood", "nodes_of_scope", "scalar_picture", "scopes_below"]
+__all__ = ["find_operation", "neighbourhood", "scalar_picture"]
 
 # How an operation is drawn; others by their name.
 SYMBOLS = {"add": "+", "mul": "×", "div": "÷", "step": "> 0", "equal": "=", "pow": "^"}
-
-
-def nodes_of_scope(graph: Graph, scope: str) -> list[int]:
-    """The operations recorded in `scope` or in a scope within it, leaves left out."""
-    inside = [origin.scope == scope or origin.scope.startswith(f"{scope}.") for origin in graph.origins]
-    return [node for node in range(len(graph)) if inside[graph.origin[node]] and graph.op[node] not in LEAVES]
-
-
-def scopes_below(graph: Graph, scope: str) -> dict[str, int]:
-    """The scopes directly within `scope` (of all, for an empty one), with the operations in each; most first."""
-    prefix = f"{scope}." if scope else ""
-    counts: Counter[str] = Counter()
-    for node in range(len(graph)):
-        name = graph.origins[graph.origin[node]].scope
-        if name.startswith(prefix) and name and graph.op[node] not in LEAVES:
-            counts[prefix + name[len(prefix) :].split(".")[0]] += 1
-    return dict(counts.most_common())
 
 
 def find_operation(statements: Statements, text: str) -> int:
     """The node that ``%12``, or the name of a value, stands for.
 
     Raises:
-        ValueError: if there is none; the message names some that are near.
+        NothingError: if there is none; the message names some that are near.
     """
     graph = statements.graph
     number = text.removeprefix("%")
     if number.isascii() and number.isdecimal():
         if int(number) < len(graph):
             return int(number)
-        raise ValueError(f"there is no operation {text}; this stage has %0 to %{len(graph) - 1}")
+        raise NothingError(f"there is no operation {text}; this stage has %0 to %{len(graph) - 1}")
     nodes = {name: node for node, name in value_names(graph, statements.roots).items()}
     if text in nodes:
         return nodes[text]
     near = get_close_matches(text, nodes, 3, cutoff=0.5)
     hint = f"near it are {', '.join(near)}" if near else "`microgpt show` prints the names"
-    raise ValueError(f"no value is called {text!r}; {hint}")
+    raise NothingError(f"no value is called {text!r}; {hint}")
 
 
 def neighbourhood(graph: Graph, centre: int, radius: int, limit: int) -> list[int]:
