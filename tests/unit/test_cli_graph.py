@@ -310,7 +310,7 @@ def test_wrong_values():
     saved("abcm")
     for arguments, code, message in (
         (("--text", "xyz"), 3, "x"),
-        (("--text", "cab", "--length", "2"), 2, "--length 2, but --text 'cab' has 4"),
+        (("--text", "cab", "--length", "2"), 2, "--length 2, but --text 'cab' makes 4"),
         (("--text", "cab", "--n-embd", "8"), 2, "--n-embd 8, but the model has 4"),
         (("--text", "cab", "--kind", "optimizer"), 2, "go with --kind training and inference"),
     ):
@@ -384,3 +384,23 @@ def test_the_same_bytes_whatever_the_hashes_are():
         outputs.append(texts)
     assert outputs[0] == outputs[1] == outputs[2]
     assert all(text.startswith(b"digraph") for text in outputs[0])
+
+
+@pytest.mark.parametrize(
+    ("file", "arguments"),
+    [("length7.svg", ()), ("attention.svg", ("--level", "op", "--scope", "layer0.weights"))],
+)
+def test_pictures_of_the_docs_are_up_to_date(file: str, arguments: tuple[str, ...]):
+    """If not: docs/drawings.md and README.md have the commands that draw them."""
+    path = Path(__file__).parents[2] / "docs" / file
+    if not path.exists():
+        pytest.skip("the tests run without the docs")
+    root = ElementTree.parse(path).getroot()
+    shown = ["".join(node.itertext()) for node in root.iter("{http://www.w3.org/2000/svg}text")]
+    result = CliRunner().invoke(cli, ["graph", "--length", "7", *arguments, "-o", "now.json"])
+    assert result.exit_code == 0, result.output
+    data = json.loads(Path("now.json").read_text())
+    assert sum(node.get("class") == "node" for node in root.iter()) == len(data["nodes"])
+    assert data["graph"]["counts"] in shown
+    labels = {"∂ " * (node["direction"] == "backward") + node["label"] for node in data["nodes"]}
+    assert labels <= set(shown)

@@ -216,7 +216,7 @@ def _length_of(
             raise click.UsageError(f"{option} {shape[name]}, but the model has {getattr(model.config, name)}")
     found = document_length(model, text)
     if length is not None and (length > found or (kind == "training" and length != found)):
-        raise click.UsageError(f"--length {length}, but --text {text!r} has {found}, its end or beginning included")
+        raise click.UsageError(f"--length {length}, but --text {text!r} makes {found}, its beginning included")
     return length or found
 
 
