@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..compiler.c.emit_c import emit_c
-from ..compiler.c.emit_nest import number_text
-from ..compiler.c.prelude import PRELUDE
+from ..compiler.c.emit_expression import number_text
+from ..compiler.c.prelude import prelude
 from ..compiler.ir.graph import Graph
 from ..compiler.loops.compile_family import Family, compile_family
 from ..compiler.loops.map_lanes import map_lanes
@@ -59,7 +59,11 @@ class ModelSource:
 
 
 def model_source(
-    config: GPTConfig, optimizer: AdamConfig, regular: bool = True, tell: Callable[[str], None] = lambda what: None
+    config: GPTConfig,
+    optimizer: AdamConfig,
+    regular: bool = True,
+    tell: Callable[[str], None] = lambda what: None,
+    vector_width: int = 8,
 ) -> ModelSource:
     """Compiles a model to C.
 
@@ -67,6 +71,7 @@ def model_source(
         regular: whether programs of long sequences may continue those of short ones. Whoever uses the result then has
             to `prove` it.
         tell: is told what is being done.
+        vector_width: doubles in the widest vector of the processor that the library is for: 8, 4 or 2.
     """
     layout = Layout()
     size = config.parameter_count
@@ -111,7 +116,7 @@ def model_source(
     programs.update({name: transposer.without_copies(program) for name, program in still.items()})
     programs["adam"] = adam
     programs["copy_parameters"] = transposer.only(tuple(copies))
-    body = emit_c(list(programs.values()), list(programs))
+    body = emit_c(list(programs.values()), list(programs), vector_width)
     addresses = {
         **{name: address for name, address in arrays.items() if name != "parameter"},
         "parameters": parameters,
@@ -135,7 +140,9 @@ def model_source(
         "AT_TEMPERATURE": layout.arguments["temperature"][0],
     }
     defines = "".join(f"enum {{ {name} = {value} }};\n" for name, value in numbers.items())
-    text = "\n".join([PRELUDE, body, defines, _initialize(layout), _table(config), _DECLARATIONS, _DRIVER])
+    text = "\n".join(
+        [prelude(vector_width), body, defines, _initialize(layout), _table(config), _DECLARATIONS, _DRIVER]
+    )
     return ModelSource(text, addresses, (training, inference), layout)
 
 

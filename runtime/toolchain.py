@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -57,11 +57,14 @@ class Toolchain:
         command: how it is called.
         flags: what it is called with.
         path: of its executable.
+        vector_width: doubles in the widest vector of the processor that it compiles for, as far as generated code
+            knows how to use it.
     """
 
     command: tuple[str, ...]
     flags: tuple[str, ...]
     path: str
+    vector_width: int = 8
 
     @property
     def identity(self) -> str:
@@ -168,21 +171,24 @@ def find_toolchain() -> Toolchain:
     for where, command in candidates():
         try:
             toolchain = unprobed(command)
-            probe(toolchain)
+            width = probe(toolchain)
         except ToolchainError as error:
             problems.append(f"{where}: {error}")
         else:
-            return toolchain
+            return replace(toolchain, vector_width=width)
     raise ToolchainError(
         "\n".join(problems) or "there is no C compiler: install gcc or clang, or the wheel ziglang, or set $CC"
     )
 
 
-def probe(toolchain: Toolchain) -> None:
+def probe(toolchain: Toolchain) -> int:
     """Checks that what a compiler makes can be loaded and has Python's bits.
 
     It is loaded by a process of its own: a library that was made with ``-ffast-math`` makes its whole process treat
     tiny numbers as zero, from the moment it is loaded.
+
+    Returns:
+        how many doubles the widest vector of the processor has.
 
     Raises:
         ToolchainError: telling what is wrong.
@@ -196,6 +202,7 @@ def probe(toolchain: Toolchain) -> None:
     if result.returncode:
         said = result.stdout.strip() or f"cannot be loaded: {result.stderr.strip().rpartition(chr(10))[2]}"
         raise ToolchainError(f"what {shlex.join(toolchain.command)} makes {said}")
+    return int(result.stdout)
 
 
 def _processor() -> str:

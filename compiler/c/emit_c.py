@@ -10,45 +10,59 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..loops.loop_program import LoopProgram, Nest
-from .emit_nest import Pattern, kernel_function
+from .emit_expression import Pattern
+from .emit_lanes import group_lanes, lanes_function
+from .emit_nest import kernel_function
 
 __all__ = ["emit_c"]
 
 
-def emit_c(programs: Sequence[LoopProgram], names: Sequence[str], prefix: str = "") -> str:
-    """C for `programs`, as ``static void name(double *m, const int *ix)`` each; to stand behind `c_prelude.PRELUDE`."""
-    instances: dict[tuple[object, ...], list[Nest]] = {}
-    keys = []
+def emit_c(programs: Sequence[LoopProgram], names: Sequence[str], vector_width: int = 8, prefix: str = "") -> str:
+    """C for `programs`, as ``static void name(double *m, const int *ix)`` each; to stand behind `prelude`.
+
+    Args:
+        vector_width: doubles in the widest vector, one of `prelude.VECTOR_WIDTHS`.
+        prefix: of the names of kernels and tables.
+    """
+    instances: dict[tuple[object, ...], list[tuple[Nest, ...]]] = {}
+    calls: list[list[tuple[tuple[object, ...], tuple[Nest, ...]]]] = []
     places: list[int] = []
     for program in programs:
-        for nest in program.nests:
-            key: tuple[object, ...] = (nest.recipe, nest.row_stride, nest.steps, nest.strides)
-            if nest.recipe == ("mem", 1):
-                key = (nest,)  # copies are special, and few
-            keys.append(key)
-            instances.setdefault(key, []).append(nest)
-    patterns: dict[tuple[object, ...], tuple[str, Pattern]] = {}
-    texts = []
-    for number, (key, nests) in enumerate(instances.items()):
-        vectors = [nest.base + nest.trips for nest in nests]
-        differing = tuple(place for place, column in enumerate(zip(*vectors, strict=True)) if len(set(column)) > 1)
-        pattern = Pattern(nests[0], differing)
-        patterns[key] = (f"{prefix}kernel{number}", pattern)
-        texts.append(kernel_function(f"{prefix}kernel{number}", pattern))
-    at = iter(keys)
-    for program, name in zip(programs, names, strict=True):
-        lines = [f"static void {name}(double *m, const int *ix)", "{"]
-        for start, size in program.zeros:
-            lines.append(f"    memset(m + {start}, 0, {size} * sizeof(double));")
-        for nest in program.nests:
-            kernel, pattern = patterns[next(at)]
-            numbers = nest.base + nest.trips
-            arguments = "".join(f", {numbers[place]}" for place in pattern.parameters)
-            lines.append(f"    {kernel}(m, ix{arguments});")
-        texts.append("\n".join([*lines, "}"]) + "\n")
+        calls.append([(_key(group), group) for group in group_lanes(program.nests)])
+        for key, group in calls[-1]:
+            instances.setdefault(key, []).append(group)
         if program.places:
             assert not places or places == list(program.places)
             places = list(program.places)
+    kernels: dict[tuple[object, ...], tuple[str, tuple[int, ...]]] = {}
+    texts = []
+    for number, (key, groups) in enumerate(instances.items()):
+        name = f"{prefix}kernel{number}"
+        vectors = [group[0].base + group[0].trips for group in groups]
+        differing = tuple(place for place, column in enumerate(zip(*vectors, strict=True)) if len(set(column)) > 1)
+        kernels[key] = name, differing
+        if len(groups[0]) > 1:
+            texts.append(lanes_function(name, [Pattern(nest) for nest in groups[0]], vector_width))
+        else:
+            texts.append(kernel_function(name, Pattern(groups[0][0], differing), vector_width))
+    for program, name, called in zip(programs, names, calls, strict=True):
+        lines = [f"static void {name}(double *m, const int *ix)", "{"]
+        for start, size in program.zeros:
+            lines.append(f"    memset(m + {start}, 0, {size} * sizeof(double));")
+        for key, group in called:
+            kernel, parameters = kernels[key]
+            numbers = group[0].base + group[0].trips
+            arguments = "".join(f", {numbers[place]}" for place in parameters)
+            lines.append(f"    {kernel}(m, ix{arguments});")
+        texts.append("\n".join([*lines, "}"]) + "\n")
     table = f"static const int places[] = {{{', '.join(map(str, places))}}};\n" if places else ""
     text = "\n".join([table, *texts])
     return text.replace(" places[", f" {prefix}places[").replace("m[places[", f"m[{prefix}places[") if prefix else text
+
+
+def _key(group: tuple[Nest, ...]) -> tuple[object, ...]:
+    """Equal for nests that can be calls of one kernel."""
+    nest = group[0]
+    if len(group) > 1 or nest.recipe == ("mem", 1):
+        return group  # nests that share their lanes, and copies, are special and few
+    return (nest.recipe, nest.row_stride, nest.steps, nest.strides)
