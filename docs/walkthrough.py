@@ -18,7 +18,7 @@ from dataclasses import replace
 from difflib import unified_diff
 from pathlib import Path
 
-from microgpt.compiler.c.prelude import PRELUDE
+from microgpt.compiler.c.prelude import prelude
 from microgpt.compiler.ir.changes import count_changes
 from microgpt.compiler.ir.graph import Graph
 from microgpt.compiler.ir.ops import MUL, SELECT
@@ -40,7 +40,8 @@ LOSS = "position1.loss"
 # The form of the nest that the words of the template explain.
 NEST = "= (mul (fold add (run 1 (mul (mem 2) (mem 3)))) (mem 4))"
 
-PROCESSOR = "x86-64-v3"
+# The processor of the C and of the assembly: four doubles in a vector.
+PROCESSOR, WIDTH = "x86-64-v3", 4
 ASSEMBLY = re.compile(r"(<!-- assembly: .*? -->\n)(.*)(\n<!-- end of assembly -->)", re.DOTALL)
 MADE_BY = re.compile(r"made by `([^`]*)`")
 
@@ -49,7 +50,7 @@ class Guide:
     """The values of the template."""
 
     def __init__(self) -> None:
-        self.chain = Chain(Recipe("training", LENGTH, GPTConfig(vocab_size=27)))
+        self.chain = Chain(Recipe("training", LENGTH, GPTConfig(vocab_size=27)), vector_width=WIDTH)
         self.stages = [Stage(name, graph, 0.0, self.chain.ids[name]) for name, graph in self.chain.graphs.items()]
         _, self.op = find_operation(self.stages, f"{SCOPE}.scores")
         self.hunks = {hunk.name: hunk for hunk in follow(self.stages, 0, self.op, 2, 40)}
@@ -185,7 +186,7 @@ class Guide:
         portable = replace(toolchain, flags=(*flags, f"-march={PROCESSOR}"))
         with tempfile.TemporaryDirectory(prefix="microgpt-") as folder:
             source, listing = Path(folder) / "kernel.c", Path(folder) / "kernel.s"
-            source.write_text(PRELUDE + self.kernel.replace("static void", "void"))
+            source.write_text(prelude(WIDTH) + self.kernel.replace("static void", "void"))
             portable.assemble(source, listing)
             lines = [line for line in listing.read_text().splitlines() if not re.match(r"\t\.|\.LV?[BFE]\w*\d+:", line)]
         # The innermost loop: from its label to the jump that goes back there.

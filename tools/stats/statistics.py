@@ -19,7 +19,7 @@ __all__ = ["BYTES", "Statistics", "collect", "kinds_of", "to_json"]
 # Of a double.
 BYTES = 8
 
-# Powers that C computes by a multiplication or a square root, but for a few lanes (`compiler/c/prelude.py`).
+# Powers that C computes by a multiplication or a square root, but for a few lanes (`compiler/c/prelude_powers.py`).
 _PROVED = (2.0, 0.5)
 
 
