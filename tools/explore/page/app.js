@@ -1,0 +1,258 @@
+// Puts the page together: unpacks the data, makes the panes, and passes on what is pointed at and what is chosen.
+
+const LISTINGS = [
+  { name: "source", title: "the model", language: "python", many: "lines of the model" },
+  { name: "ir", title: "IR", language: "ir", many: "operations" },
+  { name: "python", title: "Python", language: "python", many: "lines of Python" },
+  { name: "c", title: "C", language: "c", many: "of C" },
+  { name: "assembly", title: "assembly", language: "assembly", many: "of assembly" },
+];
+
+class Explorer {
+  async start() {
+    const meta = JSON.parse(await unpackText("meta"));
+    this.meta = meta;
+    const columns = {};
+    await Promise.all(meta.columns.map(async ([name, differences]) => {
+      columns[name] = await unpackIntegers(name, differences);
+    }));
+    this.graph = new Graph(meta, restoreOperands(meta, columns));
+    await this.#nameStatements();
+    const texts = {};
+    const relations = {};
+    for (const { name } of LISTINGS.filter((each) => each.name !== "ir" && meta.listings[each.name])) {
+      texts[name] = await unpackLines(`${name}-text`);
+      const [opStart, opGroups, lineStart, lineGroups] = await Promise.all(
+        ["op-start", "op-groups", "line-start", "line-groups"].map((part) => unpackIntegers(`${name}-${part}`, true)),
+      );
+      relations[name] = new Relation(meta.listings[name].groups, opStart, opGroups, lineStart, lineGroups);
+    }
+    const blockOfTraced = await unpackIntegers("block-of-traced", true);
+    this.atlas = new Atlas(this.graph, meta.blocks, blockOfTraced, relations);
+    this.ops = new Uint8Array(this.graph.size);
+    this.pinned = null;
+    this.durations = [];
+    this.#makeListings(texts, { ...relations, ir: Relation.identity(this.graph.size) });
+    this.drawing = new Drawing(document.querySelector('[data-pane="graph"]'), this.atlas, {
+      hover: (selection) => this.hover(selection),
+      choose: (selection) => this.choose(selection),
+    });
+    this.details = new Details(document.querySelector('[data-pane="details"]'), this.atlas, {
+      choose: (selection) => this.choose(selection),
+    });
+    await this.#prepareTexts();
+    this.#frame(texts);
+    addEventListener("hashchange", () => this.#readAddress());
+    this.#readAddress();
+    document.documentElement.dataset.ready = "true";
+    performance.mark("ready");
+  }
+
+  async #nameStatements() {
+    const names = await unpackLines("statement-names");
+    const map = new Map();
+    let next = 0;
+    for (let node = 0; node < this.graph.size; node++) if (this.graph.root[node] === node) map.set(node, names[next++]);
+    this.graph.statementName = map;
+  }
+
+  #makeListings(texts, relations) {
+    this.listings = {};
+    this.relations = relations;
+    for (const { name, language } of LISTINGS) {
+      const pane = document.querySelector(`[data-pane="${name}"]`);
+      const lines = texts[name];
+      if (name !== "ir" && !lines) {
+        pane.querySelector(".lines").replaceChildren(el("p", "quiet", this.meta.missing[name] ?? "not in this page"));
+        continue;
+      }
+      const source =
+        name === "ir"
+          ? { count: this.graph.size, columns: 110, language, numbered: false, text: (node) => this.#irLine(node) }
+          : { count: lines.length, columns: Math.max(...lines.map((line) => line.length)), language, text: (line) => lines[line] };
+      if (name === "source") source.fill = (row, line) => this.#heat(row, line);
+      const select = (line) => (name === "ir" ? { op: line } : { pane: name, line: line + 1 });
+      this.listings[name] = new Listing(pane, source, relations[name], {
+        hover: (line, firmly) => this.hover(line === null ? null : select(line), firmly),
+        choose: (line) => this.choose(select(line)),
+      });
+    }
+  }
+
+  #irLine(node) {
+    const value = this.details?.values ? `${`= ${shortNumber(this.details.values.value[node])}`.padEnd(14)}` : "";
+    return `${this.graph.text(node).padEnd(36)}  ${value}${this.graph.trail(node)}`;
+  }
+
+  /** The heat of a line of the model: how many operations come from it, and what was measured. */
+  #heat(row, line) {
+    const { heat } = this.meta;
+    const count = heat.ops[line];
+    const cell = el("span", "heat", count ? grouped(count) : "");
+    if (count) {
+      const most = Math.max(...heat.ops);
+      cell.style.setProperty("--heat", Math.sqrt(count / most).toFixed(3));
+      cell.title = `${grouped(count)} operations come from this line`;
+    }
+    row.append(cell);
+    if (!heat.time) return;
+    const time = heat.time[line];
+    const timeCell = el("span", "heat time", time ? `${time.toPrecision(2)}` : "");
+    if (time) {
+      timeCell.style.setProperty("--heat", Math.sqrt(time / Math.max(...heat.time)).toFixed(3));
+      timeCell.title = heat.note;
+    }
+    row.append(timeCell);
+  }
+
+  async #prepareTexts() {
+    const { texts } = this.meta;
+    const field = document.getElementById("texts");
+    if (!texts.length) return;
+    const select = field.querySelector("select");
+    texts.forEach((text, place) => select.append(new Option(text.name, place)));
+    field.hidden = false;
+    this.inputs = await unpackDoubles("inputs");
+    this.transcendental = await unpackDoubles("transcendental");
+    select.addEventListener("change", () => this.useText(Number(select.value)));
+    this.useText(0);
+  }
+
+  /** Computes all values for one of the page's texts, and shows them. */
+  useText(place) {
+    const { texts } = this.meta;
+    const each = this.transcendental.length / texts.length;
+    const own = this.transcendental.subarray(place * each, (place + 1) * each);
+    this.details.values = new Values(this.graph, this.inputs, texts[place].indices, own);
+    this.text = place;
+    document.querySelector("#texts output").textContent = `loss ${shortNumber(this.details.values.value[this.meta.outputs[0].node])}`;
+    this.listings.ir.refresh();
+    if (this.drawing.picture) this.#light(this.pinned, null);
+  }
+
+  #frame(texts) {
+    const bar = document.querySelector(".switches");
+    paneButtons(bar, () => Object.values(this.listings).forEach((listing) => listing.render()));
+    document.querySelectorAll(".border").forEach(movableBorder);
+    themeButton(document.getElementById("theme"), () => {
+      Object.values(this.listings).forEach((listing) => listing.light(listing.lit, listing.here));
+    });
+    const help = document.getElementById("help");
+    helpDialog(help, document.getElementById("help-button"));
+    const places = LISTINGS.filter(({ name }) => this.listings[name]).map(({ name, title }) => ({
+      title,
+      count: this.listings[name].source.count,
+      text: name === "ir" ? (line) => `${this.graph.text(line)} ${this.graph.label(line)} ${this.graph.trail(line)}` : (line) => texts[name][line],
+      select: (line) => (name === "ir" ? { op: line } : { pane: name, line: line + 1 }),
+    }));
+    this.search = new Search(document.getElementById("search"), places, this.graph, { choose: (selection) => this.choose(selection) });
+    addEventListener("keydown", (event) => this.#key(event, help));
+  }
+
+  #key(event, help) {
+    const isTyping = event.target.matches?.("input, select");
+    if (event.key === "Escape") {
+      const large = document.querySelector(".pane.large");
+      if (help.open) return;
+      if (isTyping) event.target.blur();
+      else if (large) large.querySelector(".grow").click();
+      else this.choose(null);
+    } else if (isTyping || event.ctrlKey || event.metaKey || event.altKey) {
+      return;
+    } else if (event.key === "/") {
+      this.search.input.focus();
+      this.search.input.select();
+      event.preventDefault();
+    } else if (event.key === "?") {
+      help.showModal();
+    } else if (/^[1-6]$/.test(event.key)) {
+      const pane = document.querySelectorAll(".pane:not([data-pane=details])")[event.key - 1];
+      (pane.querySelector(".lines") ?? pane.querySelector(".canvas")).focus();
+    }
+  }
+
+  #readAddress() {
+    const hash = location.hash;
+    if (hash.replace(/^#/, "") === this.#address()) return;
+    this.pinned = parseSelection(hash, this.atlas);
+    const text = Number(new URLSearchParams(hash.replace(/^#/, "")).get("text") ?? this.text);
+    if (text !== this.text && this.meta.texts[text]) {
+      document.querySelector("#texts select").value = text;
+      this.useText(text);
+    }
+    this.#show(null);
+  }
+
+  #address() {
+    return formatSelection(this.pinned);
+  }
+
+  /** What is pointed at: lights everything that belongs to it, unless something is pinned. */
+  hover(selection, firmly = false) {
+    if (this.pinned && !firmly) return;
+    if (firmly) this.pinned = null;
+    const start = performance.now();
+    this.#light(selection, selection);
+    this.durations.push(performance.now() - start);
+    if (this.durations.length > 1000) this.durations.shift();
+  }
+
+  /** Pins a selection; the same again, or null, lets go. */
+  choose(selection) {
+    const same = selection && formatSelection(selection) === this.#address();
+    this.pinned = same && "pane" in selection ? null : selection;
+    const address = this.#address();
+    history.pushState(null, "", address ? `#${address}` : location.pathname + location.search);
+    this.#show(this.pinned);
+  }
+
+  #show(from) {
+    document.documentElement.classList.toggle("pinned", this.pinned !== null);
+    if (!this.pinned || !("pane" in this.pinned) || !this.drawing.picture) this.drawing.show(this.pinned);
+    this.#light(this.pinned, from);
+  }
+
+  #light(selection, from) {
+    this.atlas.mark(selection, this.ops);
+    const counts = [];
+    for (const { name, many } of LISTINGS) {
+      const listing = this.listings[name];
+      if (!listing) continue;
+      const own = selection && (selection.pane === name ? selection.line - 1 : name === "ir" && "op" in selection ? selection.op : -1);
+      const here = own === null ? -1 : own;
+      const fromHere = from && (from.pane === name || (name === "ir" && "op" in from));
+      listing.light(this.relations[name].markLines(this.ops), fromHere ? here : -1);
+      if (!fromHere && here >= 0) {
+        listing.here = here;
+        listing.reveal(here);
+        listing.render();
+      }
+      if (name !== "ir") counts.push([many, listing.litCount]);
+    }
+    this.drawing.light(this.ops);
+    this.details.show(selection, this.ops, counts.map(([many, count]) => [many, count]));
+  }
+
+  /** What is lit in a pane: line numbers counted from 1 (in the IR, operations). For tests. */
+  lit(name) {
+    const lines = this.listings[name].litLines();
+    return name === "ir" ? lines.map((line) => line - 1) : lines;
+  }
+}
+
+/** Operands come as distances from their operation, which are small and alike. */
+function restoreOperands(meta, columns) {
+  for (const [column, field] of [["a", "a"], ["b", "b"]]) {
+    const isNode = meta.ops.map((row) => row[field] === "node");
+    const numbers = columns[column];
+    for (let node = 0; node < numbers.length; node++) if (isNode[columns.op[node]]) numbers[node] = node - numbers[node];
+  }
+  const { root } = columns;
+  for (let node = 0; node < root.length; node++) root[node] = root[node] < 0 ? -1 : node + root[node];
+  return columns;
+}
+
+const explorer = new Explorer();
+window.explorer = explorer;
+// After the first paint: the empty frame is on the screen before anything is unpacked.
+requestAnimationFrame(() => setTimeout(() => explorer.start()));

@@ -1,0 +1,239 @@
+// A listing: one pane of lines, of which only those in view are in the document. It is a list box: one line is the
+// current one for the keyboard, any number of lines may be lit.
+
+const ROW_HEIGHT = 18;
+const ROWS_AROUND = 8;
+
+class Listing {
+  /**
+   * @param element the pane: a section with a `.lines` list box in it.
+   * @param source `count` lines; `text(line)` of one; `fill(row, line)` where a line has more than code; `language`.
+   * @param relation to the operations.
+   * @param on what to call: `hover(line or null)`, `choose(line)`.
+   */
+  constructor(element, source, relation, on) {
+    Object.assign(this, { element, source, relation, on });
+    this.name = element.dataset.pane;
+    this.box = element.querySelector(".lines");
+    this.sheet = document.createElement("div");
+    this.sheet.className = "sheet";
+    this.sheet.setAttribute("role", "presentation");
+    this.sheet.style.height = `${source.count * ROW_HEIGHT}px`;
+    this.sheet.style.minWidth = `calc(${source.columns ?? 100}ch + 8em)`;
+    this.box.replaceChildren(this.sheet);
+    this.ruler = element.querySelector(".ruler");
+    this.rows = new Map();
+    this.lit = new Uint8Array(source.count);
+    this.litCount = 0;
+    this.current = -1;
+    this.here = -1;
+    this.#listen();
+    new ResizeObserver(() => { this.render(); this.#drawRuler(); }).observe(this.box);
+    this.render();
+  }
+
+  #listen() {
+    this.box.addEventListener("scroll", () => this.#soon(), { passive: true });
+    this.box.addEventListener("mousemove", (event) => this.on.hover(this.#lineAt(event)));
+    this.box.addEventListener("mouseleave", () => this.on.hover(null));
+    this.box.addEventListener("click", (event) => {
+      const line = this.#lineAt(event);
+      if (line !== null) this.#goTo(line, true);
+    });
+    this.box.addEventListener("keydown", (event) => this.#key(event));
+    this.box.addEventListener("focus", () => {
+      if (this.current < 0) this.current = this.#firstInView();
+      this.render();
+    });
+    this.box.addEventListener("blur", () => this.render());
+  }
+
+  #lineAt(event) {
+    const row = event.target.closest?.(".row");
+    return row ? Number(row.dataset.line) : null;
+  }
+
+  #soon() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      this.render();
+    });
+  }
+
+  #firstInView() {
+    return Math.min(this.source.count - 1, Math.ceil(this.box.scrollTop / ROW_HEIGHT));
+  }
+
+  #key(event) {
+    const page = Math.max(1, Math.floor(this.box.clientHeight / ROW_HEIGHT) - 1);
+    const last = this.source.count - 1;
+    const moves = {
+      ArrowDown: this.current + 1, ArrowUp: this.current - 1, PageDown: this.current + page,
+      PageUp: this.current - page, Home: 0, End: last, n: this.#nextLit(1), p: this.#nextLit(-1),
+    };
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key in moves) {
+      this.#goTo(Math.max(0, Math.min(last, moves[event.key])), false);
+    } else if (event.key === "Enter" || event.key === " ") {
+      this.#goTo(Math.max(0, this.current), true);
+    } else {
+      return;
+    }
+    event.preventDefault();
+  }
+
+  /** The next lit line after the current one, around the end. */
+  #nextLit(step) {
+    const { count } = this.source;
+    for (let i = 1; i <= count; i++) {
+      const line = (((this.current + step * i) % count) + count) % count;
+      if (this.lit[line]) return line;
+    }
+    return this.current;
+  }
+
+  #goTo(line, choose) {
+    this.current = line;
+    this.reveal(line);
+    this.render();
+    if (choose) this.on.choose(line);
+    else this.on.hover(line, true);
+  }
+
+  /** Scrolls as little as shows the line with some around it. */
+  reveal(line) {
+    const margin = Math.min(3 * ROW_HEIGHT, this.box.clientHeight / 3);
+    const top = line * ROW_HEIGHT;
+    const { scrollTop, clientHeight } = this.box;
+    if (top < scrollTop + ROW_HEIGHT / 2) this.box.scrollTop = top - margin;
+    else if (top + ROW_HEIGHT > scrollTop + clientHeight) this.box.scrollTop = top + ROW_HEIGHT + margin - clientHeight;
+  }
+
+  /**
+   * Lights lines, and scrolls to the nearest lit one unless one is in view.
+   * @param lit a mark for each line.
+   * @param here the line that the light comes from; -1 if it is in another pane.
+   */
+  light(lit, here) {
+    this.lit.set(lit);
+    this.here = here;
+    this.litCount = 0;
+    for (let line = 0; line < lit.length; line++) this.litCount += lit[line];
+    if (here < 0 && this.litCount) this.#showNearest();
+    for (const [line, row] of this.rows) this.#mark(row, line);
+    this.#drawRuler();
+  }
+
+  #showNearest() {
+    const first = Math.ceil(this.box.scrollTop / ROW_HEIGHT);
+    const last = Math.floor((this.box.scrollTop + this.box.clientHeight) / ROW_HEIGHT) - 1;
+    for (let line = first; line <= last; line++) if (this.lit[line]) return;
+    const { count } = this.source;
+    for (let away = 0; away < count; away++) {
+      const above = first - away;
+      const below = last + away;
+      const found = this.lit[above] ? above : this.lit[below] ? below : -1;
+      if (found < 0) continue;
+      const target = found * ROW_HEIGHT - this.box.clientHeight / 3;
+      this.box.scrollTop = target;
+      this.render();
+      return;
+    }
+  }
+
+  #mark(row, line) {
+    row.classList.toggle("lit", this.lit[line] === 1);
+    row.classList.toggle("here", line === this.here);
+    const isCurrent = line === this.current;
+    row.classList.toggle("current", isCurrent);
+    row.setAttribute("aria-selected", this.lit[line] === 1);
+    if (isCurrent) this.box.setAttribute("aria-activedescendant", row.id);
+  }
+
+  /** Makes rows for what is in view, and drops the others. */
+  render() {
+    const { scrollTop, clientHeight } = this.box;
+    const first = Math.max(0, Math.floor(scrollTop / ROW_HEIGHT) - ROWS_AROUND);
+    const last = Math.min(this.source.count - 1, Math.ceil((scrollTop + clientHeight) / ROW_HEIGHT) + ROWS_AROUND);
+    for (const [line, row] of this.rows) {
+      if (line < first || line > last) {
+        row.remove();
+        this.rows.delete(line);
+      }
+    }
+    for (let line = first; line <= last; line++) {
+      let row = this.rows.get(line);
+      if (!row) {
+        row = this.#row(line);
+        this.rows.set(line, row);
+        this.sheet.append(row);
+      }
+      this.#mark(row, line);
+    }
+  }
+
+  #row(line) {
+    const row = document.createElement("div");
+    row.className = this.relation.isLinked(line) ? "row linked" : "row";
+    row.id = `${this.name}-${line + 1}`;
+    row.dataset.line = line;
+    row.setAttribute("role", "option");
+    row.setAttribute("aria-posinset", line + 1);
+    row.setAttribute("aria-setsize", this.source.count);
+    row.style.top = `${line * ROW_HEIGHT}px`;
+    const number = document.createElement("span");
+    number.className = "number";
+    number.textContent = this.source.numbered === false ? "" : line + 1;
+    row.append(number);
+    this.source.fill?.(row, line);
+    const code = document.createElement("span");
+    code.className = "code";
+    for (const [kind, text] of syntaxParts(this.source.language, this.source.text(line))) {
+      if (kind) {
+        const part = document.createElement("span");
+        part.className = `s-${kind}`;
+        part.textContent = text;
+        code.append(part);
+      } else {
+        code.append(text);
+      }
+    }
+    row.append(code);
+    return row;
+  }
+
+  /** Fills the rows anew, because what `fill` says has changed. */
+  refresh() {
+    for (const row of this.rows.values()) row.remove();
+    this.rows.clear();
+    this.render();
+  }
+
+  /** Ticks beside the scroll bar, where the lit lines are. */
+  #drawRuler() {
+    const height = this.box.clientHeight;
+    const scale = window.devicePixelRatio || 1;
+    if (this.ruler.height !== Math.round(height * scale)) this.ruler.height = Math.round(height * scale);
+    this.ruler.width = Math.round(6 * scale);
+    const context = this.ruler.getContext("2d");
+    context.clearRect(0, 0, this.ruler.width, this.ruler.height);
+    if (!this.litCount || this.litCount === this.source.count) return;
+    context.fillStyle = getComputedStyle(this.element).getPropertyValue("--mark-now");
+    const tick = this.ruler.height / this.source.count;
+    let drawn = -1;
+    for (let line = 0; line < this.source.count; line++) {
+      if (!this.lit[line]) continue;
+      const at = Math.floor(line * tick);
+      if (at === drawn) continue;
+      drawn = at;
+      context.fillRect(0, at, this.ruler.width, Math.max(2 * scale, tick));
+    }
+  }
+
+  /** The lit lines, counted from 1: for tests. */
+  litLines() {
+    const found = [];
+    for (let line = 0; line < this.lit.length; line++) if (this.lit[line]) found.push(line + 1);
+    return found;
+  }
+}

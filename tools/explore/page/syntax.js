@@ -1,0 +1,23 @@
+// Light colouring of code: splits a line into [class, text] pairs. Never looks beyond its line.
+
+const SYNTAX = {
+  python: /(?<comment>#.*$)|(?<string>"""|"[^"]*"|'[^']*')|(?<number>\b\d[\w.]*(?:e[+-]\d+)?\b)|(?<keyword>\b(?:def|return|for|in|if|else|with|as|from|import|class|and|or|not|lambda|None|True|False|pass|zip|range|sum|len)\b)|(?<call>\b[A-Za-z_]\w*(?=\())/g,
+  c: /(?<comment>\/\*.*?(?:\*\/|$)|\/\/.*$|^\s*\*.*$)|(?<string>"[^"]*")|(?<keyword>\b(?:static|const|void|double|int|long|for|if|else|return|typedef|enum|struct|while|unsigned|char|sizeof|v8|v4|v2|f8)\b|^\s*#\s*\w+)|(?<number>\b(?:0x[\da-f.]+(?:p[+-]?\d+)?|\d[\w.]*(?:e[+-]\d+)?)\b)|(?<call>\b[A-Za-z_]\w*(?=\())/gi,
+  assembly: /(?<comment>[#;].*$)|(?<call>^[\w.$@]+:)|(?<keyword>^\s+[a-z]\w*)|(?<number>\$?-?\b(?:0x[\da-f]+|\d+)\b)|(?<register>%[a-z]\w*)/gi,
+  ir: /(?<register>%\d+)|(?<keyword>(?<== )[a-z]+)|(?<number>-?0x[\da-f.]+p[+-]\d+)|(?<comment> {2,}\S.*$)/g,
+};
+
+/** The parts of a line of code, in order. */
+function syntaxParts(language, line) {
+  const parts = [];
+  let end = 0;
+  for (const match of line.matchAll(SYNTAX[language])) {
+    if (!match[0]) continue;
+    if (match.index > end) parts.push(["", line.slice(end, match.index)]);
+    const kind = Object.keys(match.groups).find((name) => match.groups[name] !== undefined);
+    parts.push([kind, match[0]]);
+    end = match.index + match[0].length;
+  }
+  if (end < line.length) parts.push(["", line.slice(end)]);
+  return parts;
+}
