@@ -89,7 +89,7 @@ def _compile(graph: Graph) -> dict[str, bytes]:
     }
     with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
         source, library = Path(folder) / _SOURCE, Path(folder) / _LIBRARY
-        source.write_text(text)
+        source.write_text(text, encoding="utf-8")
         find_toolchain().build(source, library)
         return {
             _SOURCE: text.encode(),

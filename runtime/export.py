@@ -51,7 +51,7 @@ def export_library(
     source = _proved(config, optimizer)
     files = {
         "microgpt.h": _header(config, optimizer, source, weights is not None),
-        "microgpt.c": f"/* Made for {config} by microgpt. Do not edit. */\n" + source.text,
+        "microgpt.c": source.text,
         "main.c": MAIN.replace("@ALPHABET@", ", ".join(map(_c_string, characters))),
         "Makefile": MAKEFILE,
     }
