@@ -31,6 +31,7 @@ COMMANDS = {
     "compile": "Compile a model ahead of time and tell what each pass does.",
     "show": "Print generated code, or what a stage of the compiler makes.",
     "graph": "Draw a model as the compiler sees it.",
+    "explore": "Make a page that shows a program in all its forms.",
     "bench": "Measure compiled programs against the eager autograd.",
     "verify": "Check that compiled programs equal the eager autograd, bit by bit.",
     "export": "Write a model as a C library that stands alone.",

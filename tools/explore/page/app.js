@@ -12,6 +12,7 @@ class Explorer {
   async start() {
     const meta = JSON.parse(await unpackText("meta"));
     this.meta = meta;
+    meta.numbers = meta.decimals.map(Number);
     const columns = {};
     await Promise.all(meta.columns.map(async ([name, differences]) => {
       columns[name] = await unpackIntegers(name, differences);
@@ -20,12 +21,10 @@ class Explorer {
     await this.#nameStatements();
     const texts = {};
     const relations = {};
-    for (const { name } of LISTINGS.filter((each) => each.name !== "ir" && meta.listings[each.name])) {
+    for (const { name } of LISTINGS.filter((each) => each.name !== "ir" && meta.listings.includes(each.name))) {
       texts[name] = await unpackLines(`${name}-text`);
-      const [opStart, opGroups, lineStart, lineGroups] = await Promise.all(
-        ["op-start", "op-groups", "line-start", "line-groups"].map((part) => unpackIntegers(`${name}-${part}`, true)),
-      );
-      relations[name] = new Relation(meta.listings[name].groups, opStart, opGroups, lineStart, lineGroups);
+      const parts = ["line-start", "line-units", "unit-start", "unit-ops"];
+      relations[name] = new Relation(...(await Promise.all(parts.map((part) => unpackIntegers(`${name}-${part}`, true)))));
     }
     const blockOfTraced = await unpackIntegers("block-of-traced", true);
     this.atlas = new Atlas(this.graph, meta.blocks, blockOfTraced, relations);

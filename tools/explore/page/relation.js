@@ -1,46 +1,47 @@
-// Which lines of a text belong to which operations. Both belong to groups (a statement, a loop nest, a line of the
-// model); an operation and a line belong to each other if they share one.
+// Which lines of a text belong to which operations. Lines belong to units (a statement, a loop nest, a line of the
+// model), and units carry out operations.
 
 class Relation {
   /**
-   * @param opStart,opGroups the groups of operation n are opGroups[opStart[n]] up to opGroups[opStart[n + 1]].
-   * @param lineStart,lineGroups likewise for lines, counted from 0.
+   * @param lineStart,lineUnits the units of line n are lineUnits[lineStart[n]] up to lineUnits[lineStart[n + 1]]; lines
+   *     count from 0.
+   * @param unitStart,unitOps likewise the operations of each unit.
    */
-  constructor(groups, opStart, opGroups, lineStart, lineGroups) {
-    Object.assign(this, { groups, opStart, opGroups, lineStart, lineGroups });
+  constructor(lineStart, lineUnits, unitStart, unitOps) {
+    Object.assign(this, { lineStart, lineUnits, unitStart, unitOps });
     this.lines = lineStart.length - 1;
-    this.litGroups = new Uint8Array(groups);
+    this.units = unitStart.length - 1;
+    this.litUnits = new Uint8Array(this.units);
     this.litLines = new Uint8Array(this.lines);
   }
 
   /** A relation of operations with lines that are numbered as they are. */
   static identity(count) {
     const start = Int32Array.from({ length: count + 1 }, (_, place) => place);
-    return new Relation(count, start, start, start, start);
+    return new Relation(start, start, start, start);
   }
 
   /** Marks in `ops` those that belong to a line; the others are unmarked. */
   markOps(line, ops) {
-    const groups = this.litGroups.fill(0);
-    for (let i = this.lineStart[line]; i < this.lineStart[line + 1]; i++) groups[this.lineGroups[i]] = 1;
-    const { opStart, opGroups } = this;
-    for (let op = 0; op < ops.length; op++) {
-      let lit = 0;
-      for (let i = opStart[op]; i < opStart[op + 1]; i++) lit |= groups[opGroups[i]];
-      ops[op] = lit;
+    ops.fill(0);
+    const { lineStart, lineUnits, unitStart, unitOps } = this;
+    for (let i = lineStart[line]; i < lineStart[line + 1]; i++) {
+      const unit = lineUnits[i];
+      for (let j = unitStart[unit]; j < unitStart[unit + 1]; j++) ops[unitOps[j]] = 1;
     }
   }
 
   /** A mark for each line: whether it belongs to one of the operations marked in `ops`. */
   markLines(ops) {
-    const groups = this.litGroups.fill(0);
-    const { opStart, opGroups, lineStart, lineGroups, litLines } = this;
-    for (let op = 0; op < ops.length; op++) {
-      if (ops[op]) for (let i = opStart[op]; i < opStart[op + 1]; i++) groups[opGroups[i]] = 1;
+    const { lineStart, lineUnits, unitStart, unitOps, litUnits, litLines } = this;
+    for (let unit = 0; unit < this.units; unit++) {
+      let lit = 0;
+      for (let j = unitStart[unit]; j < unitStart[unit + 1] && !lit; j++) lit = ops[unitOps[j]];
+      litUnits[unit] = lit;
     }
     for (let line = 0; line < this.lines; line++) {
       let lit = 0;
-      for (let i = lineStart[line]; i < lineStart[line + 1]; i++) lit |= groups[lineGroups[i]];
+      for (let i = lineStart[line]; i < lineStart[line + 1] && !lit; i++) lit = litUnits[lineUnits[i]];
       litLines[line] = lit;
     }
     return litLines;
