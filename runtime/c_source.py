@@ -36,6 +36,7 @@ class ModelSource:
         body: the part of it that was made from the programs, which begins after `body_line` lines.
         programs: what the body carries out, by the names of their functions.
         memory: what is where.
+        optimizer_addresses: of the arguments of the optimiser's graph.
         addresses: of ``parameters``, ``gradient``, ``first_moment``, ``second_moment``, ``cache``, ``probabilities``;
             and ``memory``, the size of all.
         families: what it was made from.
@@ -47,6 +48,7 @@ class ModelSource:
     body_line: int
     programs: Mapping[str, LoopProgram]
     memory: MemoryMap
+    optimizer_addresses: Mapping[str, int]
     addresses: Mapping[str, int]
     families: tuple[Family, ...]
     layout: Layout
@@ -150,7 +152,9 @@ def model_source(
     defines = "".join(f"enum {{ {name} = {value} }};\n" for name, value in numbers.items())
     head = f"/* Made for {config} by microgpt. Do not edit. */\n{PRELUDE}\n{memory_comment(memory)}"
     text = "\n".join([head + body.text, defines, _initialize(layout), _table(config), _DECLARATIONS, _DRIVER])
-    return ModelSource(text, body, head.count("\n"), programs, memory, addresses, (training, inference), layout)
+    return ModelSource(
+        text, body, head.count("\n"), programs, memory, arrays | shared, addresses, (training, inference), layout
+    )
 
 
 def _initialize(layout: Layout) -> str:

@@ -87,9 +87,7 @@ class Toolchain:
 
     def start(self, source: Path, library: Path) -> subprocess.Popen[str]:
         """Begins to compile `source`; to be given to `finish`."""
-        return subprocess.Popen(
-            self._call(source, library), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-        )
+        return self._run(*_LIBRARY, str(source), "-o", str(library), "-lm")
 
     def finish(self, process: subprocess.Popen[str]) -> None:
         """Waits for the compiler.
@@ -119,8 +117,22 @@ class Toolchain:
         """
         self.finish(self.start(source, library))
 
-    def _call(self, source: Path, library: Path) -> list[str]:
-        return [*self.command, *self.flags, *_LIBRARY, str(source), "-o", str(library), "-lm"]
+    def assemble(self, source: Path, listing: Path) -> None:
+        """Writes the assembly of what `build` would compile, with the line of the source of every instruction.
+
+        Raises:
+            ToolchainError: if the compiler fails.
+        """
+        self.finish(self._run("-fPIC", "-g1", "-S", str(source), "-o", str(listing)))
+
+    def _run(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*self.command, *self.flags, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
 
 
 def candidates() -> Iterator[tuple[str, tuple[str, ...]]]:

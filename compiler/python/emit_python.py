@@ -206,10 +206,16 @@ class _PythonModule:
             if len(run) > 1:
                 stride = run[1] - run[0]
                 place = f"memory[{run[0]}:{run[-1] + 1}{f':{stride}' if stride > 1 else ''}]"
-            if load:
-                yield from lines_for(_wrap_targets(variables, place), Purpose.LOAD, moved)
-            else:
-                yield from lines_for(_wrap_list(variables, f"{place} = "), Purpose.STORE, moved)
+            purpose = Purpose.LOAD if load else Purpose.STORE
+            texts = _wrap_targets(variables, place) if load else _wrap_list(variables, f"{place} = ")
+            yield Line(texts[0], purpose, moved)
+            at = 0
+            for text in texts[1:-1]:
+                count = text.count(",")
+                yield Line(text, purpose, moved[at : at + count])
+                at += count
+            if len(texts) > 1:
+                yield Line(texts[-1], purpose, moved)
 
     def _comment(self, block: Block, members: Sequence[int]) -> str:
         origins = (self.graph.origins[self.graph.origin[self.statements.roots[member]]] for member in members)
