@@ -18,7 +18,8 @@ def pack_bytes(data: bytes) -> str:
 
 def pack_lines(lines: Iterable[str]) -> str:
     """Lines of text; each ends with a newline, which must not be in it."""
-    return pack_bytes("".join(f"{line}\n" for line in lines).encode())
+    text = "".join(f"{line}\n" for line in lines)
+    return pack_bytes(text.encode())
 
 
 def differences(numbers: Sequence[int]) -> array[int]:

@@ -1,11 +1,11 @@
 // Puts the page together: unpacks the data, makes the panes, and passes on what is pointed at and what is chosen.
 
 const LISTINGS = [
-  { name: "source", title: "the model", language: "python", many: "lines of the model" },
-  { name: "ir", title: "IR", language: "ir", many: "operations" },
-  { name: "python", title: "Python", language: "python", many: "lines of Python" },
-  { name: "c", title: "C", language: "c", many: "of C" },
-  { name: "assembly", title: "assembly", language: "assembly", many: "of assembly" },
+  { name: "source", title: "the model", language: "python", many: "model" },
+  { name: "ir", title: "IR", language: "ir", many: "IR" },
+  { name: "python", title: "Python", language: "python", many: "Python" },
+  { name: "c", title: "C", language: "c", many: "C" },
+  { name: "assembly", title: "assembly", language: "assembly", many: "assembly" },
 ];
 
 class Explorer {
@@ -24,16 +24,18 @@ class Explorer {
     for (const { name } of LISTINGS.filter((each) => each.name !== "ir" && meta.listings.includes(each.name))) {
       texts[name] = await unpackLines(`${name}-text`);
       const parts = ["line-start", "line-units", "unit-start", "unit-ops"];
-      relations[name] = new Relation(...(await Promise.all(parts.map((part) => unpackIntegers(`${name}-${part}`, true)))));
+      const columns = await Promise.all(parts.map((part) => unpackIntegers(`${name}-${part}`, true)));
+      relations[name] = new Relation(...columns).adopt(this.graph);
     }
     const blockOfTraced = await unpackIntegers("block-of-traced", true);
     this.atlas = new Atlas(this.graph, meta.blocks, blockOfTraced, relations);
     this.ops = new Uint8Array(this.graph.size);
-    this.pinned = null;
+    this.pinned = undefined;
+    this.text = 0;
     this.durations = [];
     this.#makeListings(texts, { ...relations, ir: Relation.identity(this.graph.size) });
     this.drawing = new Drawing(document.querySelector('[data-pane="graph"]'), this.atlas, {
-      hover: (selection) => this.hover(selection),
+      hover: (selection) => this.hover(selection, true),
       choose: (selection) => this.choose(selection),
     });
     this.details = new Details(document.querySelector('[data-pane="details"]'), this.atlas, {
@@ -68,18 +70,20 @@ class Explorer {
       const source =
         name === "ir"
           ? { count: this.graph.size, columns: 110, language, numbered: false, text: (node) => this.#irLine(node) }
-          : { count: lines.length, columns: Math.max(...lines.map((line) => line.length)), language, text: (line) => lines[line] };
+          : { count: lines.length, columns: Math.max(...lines.map((line) => line.length)), language, text: (line) => lines[line], inside: linesInside(language, lines) };
       if (name === "source") source.fill = (row, line) => this.#heat(row, line);
       const select = (line) => (name === "ir" ? { op: line } : { pane: name, line: line + 1 });
       this.listings[name] = new Listing(pane, source, relations[name], {
         hover: (line, firmly) => this.hover(line === null ? null : select(line), firmly),
         choose: (line) => this.choose(select(line)),
       });
+      const first = name === "ir" ? this.graph.op.findIndex((op) => !this.graph.isLeaf[op]) : 0;
+      this.listings[name].showFirst(first);
     }
   }
 
   #irLine(node) {
-    const value = this.details?.values ? `${`= ${shortNumber(this.details.values.value[node])}`.padEnd(14)}` : "";
+    const value = this.details?.values ? `= ${shortNumber(this.details.values.value[node])}`.padEnd(16) : "";
     return `${this.graph.text(node).padEnd(36)}  ${value}${this.graph.trail(node)}`;
   }
 
@@ -113,7 +117,10 @@ class Explorer {
     field.hidden = false;
     this.inputs = await unpackDoubles("inputs");
     this.transcendental = await unpackDoubles("transcendental");
-    select.addEventListener("change", () => this.useText(Number(select.value)));
+    select.addEventListener("change", () => {
+      this.useText(Number(select.value));
+      this.#keepAddress();
+    });
     this.useText(0);
   }
 
@@ -126,7 +133,8 @@ class Explorer {
     this.text = place;
     document.querySelector("#texts output").textContent = `loss ${shortNumber(this.details.values.value[this.meta.outputs[0].node])}`;
     this.listings.ir.refresh();
-    if (this.drawing.picture) this.#light(this.pinned, null);
+    this.drawing.values = this.details.values;
+    if (this.drawing.picture) this.#show(null);
   }
 
   #frame(texts) {
@@ -172,9 +180,9 @@ class Explorer {
 
   #readAddress() {
     const hash = location.hash;
-    if (hash.replace(/^#/, "") === this.#address()) return;
+    if (this.pinned !== undefined && hash.replace(/^#/, "") === this.#address()) return;
     this.pinned = parseSelection(hash, this.atlas);
-    const text = Number(new URLSearchParams(hash.replace(/^#/, "")).get("text") ?? this.text);
+    const text = Number(new URLSearchParams(hash.replace(/^#/, "")).get("text") ?? 0);
     if (text !== this.text && this.meta.texts[text]) {
       document.querySelector("#texts select").value = text;
       this.useText(text);
@@ -183,32 +191,44 @@ class Explorer {
   }
 
   #address() {
-    return formatSelection(this.pinned);
+    const words = [formatSelection(this.pinned), this.text ? `text=${this.text}` : ""];
+    return words.filter(Boolean).join("&");
   }
 
-  /** What is pointed at: lights everything that belongs to it, unless something is pinned. */
+  #keepAddress() {
+    const address = this.#address();
+    history.pushState(null, "", address ? `#${address}` : location.pathname + location.search);
+  }
+
+  /**
+   * What is pointed at: lights everything that belongs to it; with null, what is pinned is lit again.
+   * @param firmly whether to do so although something is pinned, which lines under the pointer do not.
+   */
   hover(selection, firmly = false) {
     if (this.pinned && !firmly) return;
-    if (firmly) this.pinned = null;
     const start = performance.now();
-    this.#light(selection, selection);
+    this.#light(selection ?? this.pinned, selection);
     this.durations.push(performance.now() - start);
     if (this.durations.length > 1000) this.durations.shift();
   }
 
   /** Pins a selection; the same again, or null, lets go. */
   choose(selection) {
-    const same = selection && formatSelection(selection) === this.#address();
+    const same = selection && formatSelection(selection) === formatSelection(this.pinned);
     this.pinned = same && "pane" in selection ? null : selection;
-    const address = this.#address();
-    history.pushState(null, "", address ? `#${address}` : location.pathname + location.search);
+    this.#keepAddress();
     this.#show(this.pinned);
   }
 
   #show(from) {
     document.documentElement.classList.toggle("pinned", this.pinned !== null);
-    if (!this.pinned || !("pane" in this.pinned) || !this.drawing.picture) this.drawing.show(this.pinned);
+    const isLine = this.pinned && "pane" in this.pinned;
+    if (!isLine || !this.drawing.picture) this.drawing.show(this.pinned);
     this.#light(this.pinned, from);
+    if (isLine && !this.drawing.litNodes.length && this.drawing.picture.level !== "model") {
+      this.drawing.show(null);
+      this.drawing.light(this.ops);
+    }
   }
 
   #light(selection, from) {
@@ -229,7 +249,7 @@ class Explorer {
       if (name !== "ir") counts.push([many, listing.litCount]);
     }
     this.drawing.light(this.ops);
-    this.details.show(selection, this.ops, counts.map(([many, count]) => [many, count]));
+    this.details.show(selection, this.ops, counts);
   }
 
   /** What is lit in a pane: line numbers counted from 1 (in the IR, operations). For tests. */

@@ -55,7 +55,7 @@ class Details {
         el("span", "forward", `${grouped(count - backward)} forward`), ", ",
         el("span", "backward", `${grouped(backward)} backward`)),
       table,
-      el("p", "quiet", counts.map(([name, number]) => `${grouped(number)} ${name}`).join(" · ")),
+      el("p", "quiet", `Lines that belong to them: ${counts.map(([name, number]) => `${name} ${grouped(number)}`).join(" · ")}`),
     ];
   }
 
@@ -66,22 +66,24 @@ class Details {
     const way = graph.isBackward(node) ? "backward" : "forward";
     const facts = el("dl", "facts");
     const fact = (name, ...content) => facts.append(el("dt", "", name), el("dd", "", ...content));
-    const formula = el("p", "formula", this.#link(node), " = ", ...this.#formula(node, row));
+    const isLeaf = graph.isLeaf[graph.op[node]];
+    const formula = el("p", "formula", this.#link(node), ...(isLeaf ? [] : [" = ", ...this.#formula(node, row)]));
     const [value, gradient] = this.#numbers(node);
-    if (value !== null) fact("value", el("span", "figure", shortNumber(value)));
-    if (gradient !== null) fact("gradient", el("span", "figure", shortNumber(gradient)));
+    const worth = el("p", "worth");
+    if (value !== null) worth.append(el("span", "", "value ", el("span", "figure", shortNumber(value))));
+    if (gradient !== null) worth.append(el("span", "", "gradient ", el("span", "figure", shortNumber(gradient))));
     if (origin.line) fact("line", this.#go({ pane: "source", line: origin.line }, `${origin.file}:${origin.line}`));
-    fact("scope", origin.scope || origin.function);
-    fact("pass", el("span", way, way), graph.isLeaf[graph.op[node]] ? ", a leaf" : "");
-    const relatives = graph.family(node).filter((other) => other !== node);
-    if (relatives.length && !graph.isLeaf[graph.op[node]]) {
+    if (isLeaf) fact("kind", row.name === "const" ? "a constant" : `read from the caller: ${row.name} ${graph.a[node]}`);
+    else fact("scope", origin.scope || origin.function);
+    if (!isLeaf) fact("pass", el("span", way, way));
+    const relatives = isLeaf ? [] : graph.family(node).filter((other) => other !== node);
+    if (relatives.length) {
       const links = relatives.slice(0, 8).flatMap((other, place) => [place ? ", " : "", this.#link(other)]);
       if (relatives.length > 8) links.push(` and ${relatives.length - 8} more`);
       fact(way === "forward" ? "differentiated by" : "goes with", ...links);
     }
-    const parts = [formula, facts];
-    if (this.values && way === "forward") parts.push(...this.#why(node));
-    return parts;
+    if (!this.values) return [formula, facts];
+    return way === "forward" ? [formula, worth, ...this.#why(node), facts] : [formula, worth, facts];
   }
 
   #numbers(node) {
@@ -95,7 +97,6 @@ class Details {
     const kind = row.name;
     const operands = graph.operands(node);
     const links = operands.map((operand) => this.#link(operand));
-    if (kind === "const" || kind === "input" || kind === "index") return [graph.label(node)];
     if (kind === "gather") {
       const tensor = graph.meta.inputs.findLast((each) => each.start <= graph.meta.tables[graph.b[node]][0]);
       return [`a row of ${tensor.name} chosen by `, ...links];

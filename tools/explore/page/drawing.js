@@ -1,8 +1,10 @@
 // The graph pane: draws a picture as SVG, lights nodes, and takes clicks and keys.
 
 const SVG = "http://www.w3.org/2000/svg";
-const PADDING = 16;
+const PADDING = 12;
 const HEADING = 26;
+// Edges of more lit nodes than these would be a tangle.
+const MOST_WITH_EDGES = 4;
 
 function svgElement(name, attributes, ...children) {
   const element = document.createElementNS(SVG, name);
@@ -27,8 +29,10 @@ class Drawing {
   /** Draws the picture of a selection. */
   show(selection) {
     this.selection = selection;
+    this.pointed = -1;
     this.picture = pictureOf(this.atlas, selection);
     const { nodes } = this.picture;
+    if (this.values) for (const node of nodes) sayValue(node, this.picture.level, this.values);
     const edges = this.picture.edgeList();
     const size = placeNodes(nodes, edges);
     const width = size.width + 2 * PADDING;
@@ -40,13 +44,13 @@ class Drawing {
     svg.style.width = `max(${(width * 0.66).toFixed(0)}px, min(100%, ${width.toFixed(0)}px))`;
     const inner = svgElement("g", { transform: `translate(${PADDING} ${PADDING + HEADING})` });
     for (const span of size.spans) {
-      const heading = svgElement("text", { x: span.left + span.width / 2, y: -14, class: `heading ${span.way}` });
+      const heading = svgElement("text", { x: span.left + span.width / 2, y: span.top - 14, class: `heading ${span.way}` });
       heading.textContent = span.way;
       inner.append(heading);
     }
     this.edgeElements = edges.map((edge) => this.#edge(edge, nodes));
     this.nodeElements = nodes.map((node, number) => this.#node(node, number));
-    inner.append(...this.edgeElements.map((edge) => edge.path), ...this.nodeElements);
+    inner.append(...groupBoxes(nodes), ...this.edgeElements.map((edge) => edge.path), ...this.nodeElements);
     svg.append(inner);
     this.canvas.replaceChildren(svg);
     this.canvas.scrollTo(0, 0);
@@ -72,18 +76,31 @@ class Drawing {
     const sub = svgElement("text", { class: "sub", y: 12 });
     sub.textContent = node.sub;
     group.append(title, sub);
-    group.addEventListener("mouseenter", () => this.on.hover(node.select));
-    group.addEventListener("mouseleave", () => this.on.hover(null));
-    group.addEventListener("click", () => this.#open(number));
+    group.addEventListener("mousemove", (event) => this.#pointAt(number, event));
+    group.addEventListener("mouseleave", (event) => this.#pointAt(-1, event));
+    group.addEventListener("click", (event) => {
+      this.still = [event.clientX, event.clientY];
+      this.#open(number);
+    });
     return group;
+  }
+
+  /** Lights a node under the pointer; not one that a click has put under it, before it moves again. */
+  #pointAt(number, event) {
+    if (this.still && event.clientX === this.still[0] && event.clientY === this.still[1]) return;
+    this.still = null;
+    if (number === this.pointed) return;
+    this.pointed = number;
+    this.on.hover(number < 0 ? null : this.picture.nodes[number].select);
   }
 
   #edge(edge, nodes) {
     const [from, to] = [nodes[edge.from], nodes[edge.to]];
     const saved = from.way !== to.way;
     const path = svgElement("path", { d: edgePath(from, to), class: saved ? "edge saved" : `edge ${from.way}` });
-    // Values saved for the backward pass cross the whole picture: only those between twins always show.
-    if (saved && this.picture.level !== "op" && !(from.twin && from.twin === to.twin)) path.classList.add("quiet");
+    // What crosses the whole picture, or a grid, only shows when one of its ends is lit.
+    const isQuiet = saved ? this.picture.level !== "op" && !(from.twin && from.twin === to.twin) : from.cell || to.cell;
+    if (isQuiet) path.classList.add("quiet");
     path.style.strokeWidth = (0.9 + 0.35 * Math.log10(edge.count)).toFixed(2);
     return { ...edge, path };
   }
@@ -97,10 +114,14 @@ class Drawing {
       element.classList.toggle("lit", counts[number] > 0);
       element.setAttribute("aria-selected", counts[number] > 0);
     });
-    for (const edge of this.edgeElements) {
-      edge.path.classList.toggle("lit", counts[edge.from] > 0 || counts[edge.to] > 0);
-    }
     this.litNodes = [...counts.keys()].filter((number) => counts[number] > 0);
+    // Where everything is lit, nothing is: nodes keep their colours, and edges stay as they are.
+    const own = this.picture.nodes.filter((node) => !node.near).length;
+    this.canvas.firstChild.classList.toggle("all-lit", this.litNodes.length >= own);
+    const few = this.litNodes.length <= MOST_WITH_EDGES;
+    for (const edge of this.edgeElements) {
+      edge.path.classList.toggle("lit", few && (counts[edge.from] > 0 || counts[edge.to] > 0));
+    }
   }
 
   #open(number) {
@@ -158,6 +179,33 @@ class Drawing {
       this.crumbs.append(item);
     });
   }
+}
+
+/** Puts the value of a scalar into its node. */
+function sayValue(node, level, values) {
+  const op = node.op ?? (level === "vector" ? node.select?.op : undefined);
+  if (op === undefined) return;
+  const value = shortNumber(values.value[op]);
+  if (node.sub === "const") return;
+  node.sub = level === "vector" ? value : `${node.sub} = ${value}`;
+}
+
+/** Boxes around the nodes of the same layer and direction. */
+function groupBoxes(nodes) {
+  const groups = new Map();
+  for (const node of nodes) {
+    if (!node.group) continue;
+    const key = `${node.group} ${node.way}`;
+    const [left, top] = [node.x - node.width / 2 - 10, node.y - node.height / 2 - 8];
+    const [right, bottom] = [node.x + node.width / 2 + 10, node.y + node.height / 2 + 8];
+    const box = groups.get(key) ?? [left, top, right, bottom, node.group];
+    groups.set(key, [Math.min(box[0], left), Math.min(box[1], top), Math.max(box[2], right), Math.max(box[3], bottom), node.group]);
+  }
+  return [...groups.values()].map(([left, top, right, bottom, name]) => {
+    const label = svgElement("text", { x: left + 8, y: top + 14 });
+    label.textContent = name;
+    return svgElement("g", { class: "group" }, svgElement("rect", { x: left, y: top, width: right - left, height: bottom - top, rx: 10 }), label);
+  });
 }
 
 function edgePath(from, to) {

@@ -1,6 +1,8 @@
 // The frame around the panes: dark and light, borders that move, panes that close and grow, help.
 
 const PANES_KEY = "microgpt-explore";
+// Of a column or row, out of about a hundred.
+const LEAST_SHARE = 12;
 
 /** The button that changes between dark, light and what the system says. */
 function themeButton(button, changed) {
@@ -35,32 +37,38 @@ function recall(name) {
   }
 }
 
-/** A border between two columns or rows, moved by the pointer or by arrow keys; it sets a variable of the style sheet. */
+/**
+ * A border between two columns or rows, moved by the pointer or by arrow keys: what one wins, the other loses. Their
+ * shares are variables of the style sheet, in the unit fr.
+ */
 function movableBorder(border) {
-  const { variable, axis } = border.dataset;
-  const [least, most, start] = [border.dataset.least, border.dataset.most, border.dataset.start].map(Number);
+  const { before, after, axis } = border.dataset;
   const main = document.querySelector("main");
-  const set = (share) => {
-    const kept = Math.max(least, Math.min(most, share));
-    main.style.setProperty(variable, `${kept}fr`);
-    border.setAttribute("aria-valuenow", Math.round(kept));
-    border.share = kept;
+  const share = (name) => parseFloat(getComputedStyle(main).getPropertyValue(name));
+  const set = (wanted) => {
+    const sum = share(before) + share(after);
+    const kept = Math.max(LEAST_SHARE, Math.min(sum - LEAST_SHARE, wanted));
+    main.style.setProperty(before, `${kept}fr`);
+    main.style.setProperty(after, `${sum - kept}fr`);
+    tell();
   };
-  border.setAttribute("aria-valuemin", least);
-  border.setAttribute("aria-valuemax", most);
-  set(start);
+  const tell = () => border.setAttribute("aria-valuenow", Math.round((100 * share(before)) / (share(before) + share(after))));
+  border.setAttribute("aria-valuemin", 0);
+  border.setAttribute("aria-valuemax", 100);
+  tell();
   border.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -2, ArrowUp: -2, ArrowRight: 2, ArrowDown: 2 }[event.key];
     if (!step) return;
-    set(border.share + step);
+    set(share(before) + step);
     event.preventDefault();
   });
   border.addEventListener("pointerdown", (event) => {
-    const before = border.previousElementSibling.getBoundingClientRect();
-    const total = axis === "x" ? main.clientWidth : before.height + border.nextElementSibling.clientHeight;
-    const [begin, first] = [axis === "x" ? event.clientX : event.clientY, border.share];
+    const sides = [border.previousElementSibling, border.nextElementSibling].map((side) => side.getBoundingClientRect());
+    const pixels = sides.reduce((sum, box) => sum + (axis === "x" ? box.width : box.height), 0);
+    const each = (share(before) + share(after)) / pixels;
+    const [begin, first] = [axis === "x" ? event.clientX : event.clientY, share(before)];
     border.setPointerCapture(event.pointerId);
-    border.onpointermove = (move) => set(first + (100 * ((axis === "x" ? move.clientX : move.clientY) - begin)) / total);
+    border.onpointermove = (move) => set(first + each * ((axis === "x" ? move.clientX : move.clientY) - begin));
     border.onpointerup = () => { border.onpointermove = null; };
   });
 }
@@ -97,7 +105,6 @@ function closeEmptyColumns(main) {
     const panes = [...column.querySelectorAll(".pane")];
     const border = column.querySelector(".border");
     if (border) border.hidden = panes.some((pane) => pane.hidden);
-    main.style.setProperty(`--${column.id}-shown`, column.hidden ? 0 : 1);
   }
   for (const border of main.querySelectorAll(":scope > .border")) {
     border.hidden = border.previousElementSibling.hidden || border.nextElementSibling.hidden;

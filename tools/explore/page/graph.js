@@ -101,9 +101,9 @@ class Graph {
   /** What stands behind the operation in the listing: what it is called and where it comes from. */
   trail(node) {
     const origin = this.originOf(node);
-    const name = this.names[this.op[node]] === "input" ? `${this.inputName(this.a[node])} ` : "";
+    if (this.isLeaf[this.op[node]]) return this.label(node);
     const place = `${origin.file}:${origin.line} ${origin.scope || origin.function}`;
-    return `${name}${place}${this.isBackward(node) ? " backward" : ""}`;
+    return `${place}${this.isBackward(node) ? " backward" : ""}`;
   }
 
   /** A short name for people: that of its statement, of an input or of a constant, or its number. */

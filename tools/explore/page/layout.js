@@ -1,16 +1,16 @@
 // Places for the nodes of a picture: forward on the left, backward on the right, each in layers from above to below.
 // Where a backward node has a forward twin, it stands beside it, and the backward pass runs upwards.
 
-const NODE_HEIGHT = 36;
-const ROW_GAP = 20;
-const COLUMN_GAP = 14;
+const NODE_HEIGHT = 34;
+const ROW_GAP = 18;
+const COLUMN_GAP = 10;
 const WIDEST_ROW = 640;
-const HALF_GAP = 56;
+const HALF_GAP = 44;
 
 /** Sets `x`, `y` (centres), `width` and `height` of each node; returns the size of the whole. */
 function placeNodes(nodes, edges) {
   for (const node of nodes) {
-    node.width = Math.max(56, 18 + Math.max(7.1 * node.title.length, 6.2 * node.sub.length));
+    node.width = Math.max(56, 16 + Math.max(7.1 * node.title.length, 6.2 * node.sub.length));
     node.height = NODE_HEIGHT;
   }
   const halves = ["forward", "backward"].map((way) => nodes.filter((node) => node.way === way));
@@ -18,30 +18,29 @@ function placeNodes(nodes, edges) {
   const hasTwins = forward.some((node) => node.twin) && backward.length > 0;
   const forwardRows = rowsOf(forward, nodes, edges);
   const backwardRows = hasTwins ? twinRows(backward, forwardRows) : rowsOf(backward, nodes, edges);
-  let left = 0;
-  let height = 0;
+  // Wide grids of scopes stand below each other, all else side by side.
+  const isStacked = nodes.some((node) => node.cell);
   const spans = [];
-  if (hasTwins) {
-    const tall = forwardRows.map((row) => Math.ceil(widthOf(row) / WIDEST_ROW));
-    height = tall.length * (NODE_HEIGHT + ROW_GAP);
-  }
+  let [left, top, right, bottom] = [0, 0, 0, 0];
   for (const rows of [forwardRows, backwardRows]) {
     if (!rows.length) continue;
     const lines = hasTwins ? rows : rows.flatMap(brokenRow);
-    const width = Math.max(0, ...lines.map(widthOf));
+    const width = Math.max(...lines.map(widthOf));
     lines.forEach((line, number) => {
       let x = left + (width - widthOf(line)) / 2;
       for (const node of line) {
         node.x = x + node.width / 2;
-        node.y = number * (NODE_HEIGHT + ROW_GAP) + NODE_HEIGHT / 2;
+        node.y = top + number * (NODE_HEIGHT + ROW_GAP) + NODE_HEIGHT / 2;
         x += node.width + COLUMN_GAP;
       }
     });
-    height = Math.max(height, lines.length * (NODE_HEIGHT + ROW_GAP));
-    spans.push({ way: rows[0]?.[0]?.way ?? rows.flat()[0]?.way, left, width });
-    left += width + HALF_GAP;
+    spans.push({ way: rows.flat()[0].way, left, top, width });
+    right = Math.max(right, left + width);
+    bottom = Math.max(bottom, top + lines.length * (NODE_HEIGHT + ROW_GAP) - ROW_GAP);
+    if (isStacked) top = bottom + HALF_GAP;
+    else left = right + HALF_GAP;
   }
-  return { width: Math.max(0, left - HALF_GAP), height: Math.max(0, height - ROW_GAP), spans };
+  return { width: right, height: bottom, spans };
 }
 
 function widthOf(row) {

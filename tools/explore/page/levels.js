@@ -122,7 +122,9 @@ function modelPicture(atlas) {
     (node) => (atlas.block[node] < 0 ? null : atlas.block[node] * 2 + graph.isBackward(node)),
     (node) => {
       const block = atlas.blocks[atlas.block[node]];
-      return { title: block, twin: block, way: wayOf(graph, node), select: { block, way: wayOf(graph, node) } };
+      const [, layer, rest] = block.match(/^(layer\d+)(?:\.| (?=\())(.*)$/) ?? [];
+      const title = rest ? rest.replace(/^\((\d+)\)$/, "add ($1)") : block;
+      return { title, group: layer, twin: block, way: wayOf(graph, node), select: { block, way: wayOf(graph, node) } };
     },
   );
   connect(picture, false);
@@ -178,7 +180,7 @@ function scopePicture(atlas, { block, scope }) {
   connect(picture, true);
   for (const node of picture.nodes) {
     if (node.near) continue;
-    node.title = `${grouped(node.count)} × ${graph.meta.ops.find((row) => row.name === node.kind).symbol}`;
+    node.title = `${grouped(node.count)} ${node.kind}`;
     node.sub = `${node.line.file}:${node.line.line}`;
   }
   return picture;

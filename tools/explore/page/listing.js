@@ -7,7 +7,7 @@ const ROWS_AROUND = 8;
 class Listing {
   /**
    * @param element the pane: a section with a `.lines` list box in it.
-   * @param source `count` lines; `text(line)` of one; `fill(row, line)` where a line has more than code; `language`.
+   * @param source `count` lines; `text(line)` of one; `inside`, see linesInside; `fill(row, line)` where a line has more than code; `language`.
    * @param relation to the operations.
    * @param on what to call: `hover(line or null)`, `choose(line)`.
    */
@@ -45,7 +45,10 @@ class Listing {
       if (this.current < 0) this.current = this.#firstInView();
       this.render();
     });
-    this.box.addEventListener("blur", () => this.render());
+    this.box.addEventListener("blur", () => {
+      this.on.hover(null, true);
+      this.render();
+    });
   }
 
   #lineAt(event) {
@@ -124,18 +127,23 @@ class Listing {
     this.#drawRuler();
   }
 
+  /** Brings a lit line into view, of those that say most: a line of few units rather than a heading of many. */
   #showNearest() {
+    const { lineStart } = this.relation;
+    const { count } = this.source;
+    let fewest = Infinity;
+    for (let line = 0; line < count; line++) {
+      if (this.lit[line]) fewest = Math.min(fewest, lineStart[line + 1] - lineStart[line]);
+    }
+    const says = (line) => this.lit[line] && lineStart[line + 1] - lineStart[line] === fewest;
     const first = Math.ceil(this.box.scrollTop / ROW_HEIGHT);
     const last = Math.floor((this.box.scrollTop + this.box.clientHeight) / ROW_HEIGHT) - 1;
-    for (let line = first; line <= last; line++) if (this.lit[line]) return;
-    const { count } = this.source;
+    for (let line = first; line <= last; line++) if (says(line)) return;
     for (let away = 0; away < count; away++) {
-      const above = first - away;
-      const below = last + away;
-      const found = this.lit[above] ? above : this.lit[below] ? below : -1;
+      const found = says(first - away) ? first - away : says(last + away) ? last + away : -1;
       if (found < 0) continue;
-      const target = found * ROW_HEIGHT - this.box.clientHeight / 3;
-      this.box.scrollTop = target;
+      const before = Math.floor(this.box.clientHeight / 3 / ROW_HEIGHT);
+      this.box.scrollTop = (found - before) * ROW_HEIGHT;
       this.render();
       return;
     }
@@ -188,7 +196,9 @@ class Listing {
     this.source.fill?.(row, line);
     const code = document.createElement("span");
     code.className = "code";
-    for (const [kind, text] of syntaxParts(this.source.language, this.source.text(line))) {
+    const inside = this.source.inside?.get(line);
+    const whole = this.source.text(line);
+    for (const [kind, text] of inside ? [[inside, whole]] : syntaxParts(this.source.language, whole)) {
       if (kind) {
         const part = document.createElement("span");
         part.className = `s-${kind}`;
@@ -200,6 +210,13 @@ class Listing {
     }
     row.append(code);
     return row;
+  }
+
+  /** Scrolls to the first line that has operations. */
+  showFirst(line = 0) {
+    while (line < this.source.count - 1 && !this.relation.isLinked(line)) line++;
+    this.box.scrollTop = Math.max(0, line - 2) * ROW_HEIGHT;
+    this.render();
   }
 
   /** Fills the rows anew, because what `fill` says has changed. */
@@ -218,7 +235,7 @@ class Listing {
     const context = this.ruler.getContext("2d");
     context.clearRect(0, 0, this.ruler.width, this.ruler.height);
     if (!this.litCount || this.litCount === this.source.count) return;
-    context.fillStyle = getComputedStyle(this.element).getPropertyValue("--mark-now");
+    context.fillStyle = getComputedStyle(this.ruler).color;
     const tick = this.ruler.height / this.source.count;
     let drawn = -1;
     for (let line = 0; line < this.source.count; line++) {

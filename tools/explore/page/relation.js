@@ -13,6 +13,16 @@ class Relation {
     this.units = unitStart.length - 1;
     this.litUnits = new Uint8Array(this.units);
     this.litLines = new Uint8Array(this.lines);
+    this.orphans = [];
+  }
+
+  /** Leaves that have no unit are spelled out wherever they are used: their lines are those of their users. */
+  adopt(graph) {
+    const known = new Uint8Array(graph.size);
+    for (const op of this.unitOps) known[op] = 1;
+    for (let op = 0; op < graph.size; op++) if (!known[op] && graph.isLeaf[graph.op[op]]) this.orphans.push(op);
+    this.graph = graph;
+    return this;
   }
 
   /** A relation of operations with lines that are numbered as they are. */
@@ -33,6 +43,11 @@ class Relation {
 
   /** A mark for each line: whether it belongs to one of the operations marked in `ops`. */
   markLines(ops) {
+    const lit = this.orphans.filter((op) => ops[op]);
+    if (lit.length) {
+      ops = ops.slice();
+      for (const op of lit) for (const user of this.graph.users(op)) ops[user] = 1;
+    }
     const { lineStart, lineUnits, unitStart, unitOps, litUnits, litLines } = this;
     for (let unit = 0; unit < this.units; unit++) {
       let lit = 0;

@@ -46,7 +46,7 @@ class Atlas {
       this.vector[node] = kinds.get(kind);
       if (!graph.isLeaf[graph.op[node]]) {
         const source = graph.source[node];
-        this.block[node] = blockOfTraced[source < 0 ? ~source : source];
+        this.block[node] = blockOfTraced[source < 0 ? ~source : source] ?? -1;
       }
     }
     this.vectors = [...kinds.keys()];

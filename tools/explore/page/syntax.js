@@ -21,3 +21,25 @@ function syntaxParts(language, line) {
   if (end < line.length) parts.push(["", line.slice(end)]);
   return parts;
 }
+
+// What begins and ends texts that go over several lines, and how these are coloured.
+const BLOCKS = { python: ['"""', '"""', "string"], c: ["/*", "*/", "comment"] };
+
+/** The kind of each line that is wholly inside a long comment or string, by number. */
+function linesInside(language, lines) {
+  const inside = new Map();
+  if (!(language in BLOCKS)) return inside;
+  const [begin, end, kind] = BLOCKS[language];
+  let open = false;
+  lines.forEach((line, number) => {
+    if (open) inside.set(number, kind);
+    let at = 0;
+    for (;;) {
+      const found = line.indexOf(open ? end : begin, at);
+      if (found < 0) break;
+      at = found + (open ? end : begin).length;
+      open = !open;
+    }
+  });
+  return inside;
+}
