@@ -36,7 +36,8 @@ def test_a_click_lights_the_same_lines_as_the_chain(tab: Tab, written: Written, 
 def check_view(tab: Tab, pane: str, expected: list[int]) -> None:
     """Rows in the document are lit as they should be, and one of them is where it can be seen."""
     shown = tab.page.evaluate(
-        """pane => {
+        """async pane => {
+            for (let frames = 0; frames < 2; frames++) await new Promise(requestAnimationFrame);
             const box = document.querySelector(`[data-pane="${pane}"] .lines`);
             const frame = box.getBoundingClientRect();
             return [...box.querySelectorAll(".row")].map((row) => {

@@ -51,7 +51,7 @@ def explore(
     data: str,
     **shape: int,
 ) -> None:
-    """Make a page that shows one program in all its forms.
+    """Make a page that shows a program in all its forms.
 
     The model, the graph, its operations, the generated Python, the C and its
     assembly, side by side: point at a line, and whatever belongs to it lights up
@@ -73,6 +73,8 @@ def explore(
         raise click.UsageError("--text goes with --values: a text has values in a trained model")
     if checkpoint is not None and not texts:
         raise click.UsageError("--values needs a --text to read")
+    if not output.absolute().parent.is_dir():
+        raise CommandError(f"{output} cannot be written: there is no folder {output.parent}", ENVIRONMENT)
     model = None
     if checkpoint is None:
         config, length = options.given_config(data, shape), length or 4

@@ -130,6 +130,7 @@ def _decimal(number: float) -> str:
 def _listing(name: str, pane: Pane) -> dict[str, str]:
     return {
         f"{name}-text": pack_lines(pane.lines),
+        f"{name}-notes": pack_lines(pane.notes.get(line, "") for line in range(len(pane.lines))),
         f"{name}-line-start": pack_integers(differences(pane.units.starts)),
         f"{name}-line-units": pack_integers(differences(pane.units.values)),
         f"{name}-unit-start": pack_integers(differences(pane.nodes.starts)),

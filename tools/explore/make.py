@@ -20,6 +20,16 @@ from .values import documents, positions
 __all__ = ["make_page", "page_length"]
 
 
+VALUES = (
+    "Details tell the value of an operation and its gradient for the text that is chosen above, and which operations "
+    "the gradient comes from; each of these can be followed."
+)
+NO_VALUES = (
+    "A page that is made with --values and --text also tells what every operation is worth, and where its gradient "
+    "comes from."
+)
+
+
 def page_length(model: Checkpoint, texts: Sequence[str]) -> int:
     """The number of positions that all of `texts` have; those of longer ones are cut.
 
@@ -62,6 +72,7 @@ def make_page(
         "counts": f"{collected.operations:,} operations, {collected.backward:,} of them backward",
         "source_note": f"{file}: operations{', µs' if times else ''} per line",
         "assembly_note": "what the C compiler makes of it" if "assembly" in panes else "",
+        "values_note": VALUES if shown else NO_VALUES,
         "time_note": f"Beside it, {times.note}." if times else "",
     }
     return assemble(collected.blocks, words)

@@ -21,8 +21,10 @@ class Explorer {
     await this.#nameStatements();
     const texts = {};
     const relations = {};
+    const notes = {};
     for (const { name } of LISTINGS.filter((each) => each.name !== "ir" && meta.listings.includes(each.name))) {
       texts[name] = await unpackLines(`${name}-text`);
+      notes[name] = await unpackLines(`${name}-notes`);
       const parts = ["line-start", "line-units", "unit-start", "unit-ops"];
       const columns = await Promise.all(parts.map((part) => unpackIntegers(`${name}-${part}`, true)));
       relations[name] = new Relation(...columns).adopt(this.graph);
@@ -38,7 +40,7 @@ class Explorer {
       hover: (selection) => this.hover(selection, true),
       choose: (selection) => this.choose(selection),
     });
-    this.details = new Details(document.querySelector('[data-pane="details"]'), this.atlas, {
+    this.details = new Details(document.querySelector('[data-pane="details"]'), this.atlas, notes, {
       choose: (selection) => this.choose(selection),
     });
     await this.#prepareTexts();
@@ -71,6 +73,7 @@ class Explorer {
         name === "ir"
           ? { count: this.graph.size, columns: 110, language, numbered: false, text: (node) => this.#irLine(node) }
           : { count: lines.length, columns: Math.max(...lines.map((line) => line.length)), language, text: (line) => lines[line], inside: linesInside(language, lines) };
+      source.prefersRuns = language === "c" || language === "assembly";
       if (name === "source") source.fill = (row, line) => this.#heat(row, line);
       const select = (line) => (name === "ir" ? { op: line } : { pane: name, line: line + 1 });
       this.listings[name] = new Listing(pane, source, relations[name], {

@@ -4,13 +4,16 @@
 const MOST_ROWS = 40;
 
 class Details {
-  /** @param on what to call: `choose(selection)`. */
-  constructor(element, atlas, on) {
+  /**
+   * @param notes by pane, what each line without operations is there for.
+   * @param on what to call: `choose(selection)`.
+   */
+  constructor(element, atlas, notes, on) {
     this.body = element.querySelector(".details-body");
     this.atlas = atlas;
     this.on = on;
     this.values = null;
-    this.text = "";
+    this.notes = notes;
   }
 
   /** Tells of the operations marked in `ops`. */
@@ -28,7 +31,9 @@ class Details {
   }
 
   #empty(selection) {
-    return el("p", "quiet", selection ? "No operation of this program belongs here." : "Point at any line or node. A click keeps it.");
+    if (!selection) return el("p", "quiet", "Point at any line or node. A click keeps it.");
+    const note = this.notes[selection.pane]?.[selection.line - 1];
+    return el("p", "quiet", `No operation of this program belongs here${note ? `: ${note}` : ""}.`);
   }
 
   #many(selection, ops, count, counts) {
@@ -115,13 +120,13 @@ class Details {
     if (!rows.length) return [heading, el("p", "quiet", "This is the loss itself: its gradient is 1.")];
     const total = rows.reduce((sum, row) => sum + Math.abs(row.value), 0) || 1;
     const table = el("table", "why");
-    table.append(el("tr", "", ...["handed back by", "slope", "its gradient", "gives", "share"].map((name) => el("th", "", name))));
+    table.append(el("tr", "", ...["handed back by", "slope", "gradient", "gives", "share"].map((name) => el("th", "", name))));
     const order = rows.toSorted((one, other) => Math.abs(other.value) - Math.abs(one.value));
     for (const { user, local, upstream, value } of order.slice(0, MOST_ROWS)) {
       const share = Math.abs(value) / total;
       const bar = el("span", value < 0 ? "bar negative" : "bar");
       bar.style.width = `${(100 * share).toFixed(1)}%`;
-      const cells = [shortNumber(local), shortNumber(upstream), shortNumber(value)].map((text) => el("td", "figure", text));
+      const cells = [local, upstream, value].map((number) => el("td", "figure", shortNumber(number, 4)));
       table.append(el("tr", "", el("td", "", this.#link(user)), ...cells, el("td", "share", bar, el("span", "percent", `${Math.round(100 * share)} %`))));
     }
     const sum = el("p", "quiet", `${rows.length === 1 ? "One operation uses" : `${rows.length} operations use`} it. Its gradient is the sum of slope × gradient: ${shortNumber(values.gradient[node])}.`);

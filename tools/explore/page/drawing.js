@@ -34,7 +34,8 @@ class Drawing {
     const { nodes } = this.picture;
     if (this.values) for (const node of nodes) sayValue(node, this.picture.level, this.values);
     const edges = this.picture.edgeList();
-    const size = placeNodes(nodes, edges);
+    // What is wide stands below each other: the grid of a block's scopes, and scalars with their values.
+    const size = placeNodes(nodes, edges, ["block", "op"].includes(this.picture.level));
     const width = size.width + 2 * PADDING;
     const height = size.height + 2 * PADDING + HEADING;
     const svg = svgElement("svg", {
@@ -185,7 +186,7 @@ class Drawing {
 function sayValue(node, level, values) {
   const op = node.op ?? (level === "vector" ? node.select?.op : undefined);
   if (op === undefined) return;
-  const value = shortNumber(values.value[op]);
+  const value = shortNumber(values.value[op], 4);
   if (node.sub === "const") return;
   node.sub = level === "vector" ? value : `${node.sub} = ${value}`;
 }

@@ -119,12 +119,12 @@ class Graph {
   }
 }
 
-/** A number with at most six digits. */
-function shortNumber(value) {
+/** A number with at most six digits, or as many as said. */
+function shortNumber(value, digits = 6) {
   if (value === null || value === undefined) return "–";
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
-  const text = Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6 ? String(Number(value.toPrecision(6))) : value.toExponential(4);
+  const text = Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6 ? String(Number(value.toPrecision(digits))) : value.toExponential(digits - 2);
   return (value === 0 ? "0" : text).replace("-", "−");
 }
 

@@ -7,8 +7,11 @@ const COLUMN_GAP = 10;
 const WIDEST_ROW = 640;
 const HALF_GAP = 44;
 
-/** Sets `x`, `y` (centres), `width` and `height` of each node; returns the size of the whole. */
-function placeNodes(nodes, edges) {
+/**
+ * Sets `x`, `y` (centres), `width` and `height` of each node; returns the size of the whole.
+ * @param isStacked whether backward stands below forward instead of beside it.
+ */
+function placeNodes(nodes, edges, isStacked) {
   for (const node of nodes) {
     node.width = Math.max(56, 16 + Math.max(7.1 * node.title.length, 6.2 * node.sub.length));
     node.height = NODE_HEIGHT;
@@ -18,8 +21,6 @@ function placeNodes(nodes, edges) {
   const hasTwins = forward.some((node) => node.twin) && backward.length > 0;
   const forwardRows = rowsOf(forward, nodes, edges);
   const backwardRows = hasTwins ? twinRows(backward, forwardRows) : rowsOf(backward, nodes, edges);
-  // Wide grids of scopes stand below each other, all else side by side.
-  const isStacked = nodes.some((node) => node.cell);
   const spans = [];
   let [left, top, right, bottom] = [0, 0, 0, 0];
   for (const rows of [forwardRows, backwardRows]) {

@@ -4,6 +4,7 @@
 
 const MOST_NODES = 120;
 const MOST_NEIGHBOURS = 24;
+const MOST_RELATIVES = 12;
 
 /** The picture that shows a selection: nodes, edges, and `nodeOf`, the node of each operation or -1. */
 function pictureOf(atlas, selection) {
@@ -212,7 +213,7 @@ function vectorPicture(atlas, selection) {
   return picture;
 }
 
-/** An operation with what it is computed from, three steps back, and what uses it. */
+/** An operation with what it is computed from, three steps back, what uses it, and what differentiates it. */
 function neighbourhood(atlas, centre) {
   const picture = new Picture(atlas, "op");
   const { graph } = atlas;
@@ -236,6 +237,8 @@ function neighbourhood(atlas, centre) {
   const users = [...new Set(graph.users(centre))];
   for (const user of users.slice(0, MOST_NEIGHBOURS)) if (!distance.has(user)) distance.set(user, -1);
   picture.left += Math.max(0, users.length - MOST_NEIGHBOURS);
+  const relatives = graph.isLeaf[graph.op[centre]] ? [] : graph.family(centre);
+  for (const relative of relatives.slice(0, MOST_RELATIVES)) if (!distance.has(relative)) distance.set(relative, -1);
   // A constant stands beside each of its users: one for all would tie the drawing into a knot.
   for (const node of [...distance.keys()].sort((one, other) => one - other)) {
     const kind = graph.names[graph.op[node]];

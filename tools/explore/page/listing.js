@@ -2,7 +2,9 @@
 // current one for the keyboard, any number of lines may be lit.
 
 const ROW_HEIGHT = 18;
-const ROWS_AROUND = 8;
+const ROWS_AROUND = 3;
+// So many lit lines in a row are a piece of code.
+const LONG_RUN = 6;
 
 class Listing {
   /**
@@ -28,12 +30,28 @@ class Listing {
     this.current = -1;
     this.here = -1;
     this.#listen();
-    new ResizeObserver(() => { this.render(); this.#drawRuler(); }).observe(this.box);
+    // Asking the browser where it has scrolled to, or how high something is, makes it lay out the page at once; so both
+    // are remembered.
+    this.top = 0;
+    this.height = this.box.clientHeight;
+    new ResizeObserver(() => {
+      this.height = this.box.clientHeight;
+      this.render();
+      this.#drawRuler();
+    }).observe(this.box);
     this.render();
   }
 
   #listen() {
-    this.box.addEventListener("scroll", () => this.#soon(), { passive: true });
+    this.box.addEventListener(
+      "scroll",
+      () => {
+        if (this.scrolled) return;
+        this.top = this.box.scrollTop;
+        this.render();
+      },
+      { passive: true },
+    );
     this.box.addEventListener("mousemove", (event) => this.on.hover(this.#lineAt(event)));
     this.box.addEventListener("mouseleave", () => this.on.hover(null));
     this.box.addEventListener("click", (event) => {
@@ -56,19 +74,12 @@ class Listing {
     return row ? Number(row.dataset.line) : null;
   }
 
-  #soon() {
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = null;
-      this.render();
-    });
-  }
-
   #firstInView() {
-    return Math.min(this.source.count - 1, Math.ceil(this.box.scrollTop / ROW_HEIGHT));
+    return Math.min(this.source.count - 1, Math.ceil(this.top / ROW_HEIGHT));
   }
 
   #key(event) {
-    const page = Math.max(1, Math.floor(this.box.clientHeight / ROW_HEIGHT) - 1);
+    const page = Math.max(1, Math.floor(this.height / ROW_HEIGHT) - 1);
     const last = this.source.count - 1;
     const moves = {
       ArrowDown: this.current + 1, ArrowUp: this.current - 1, PageDown: this.current + page,
@@ -103,13 +114,29 @@ class Listing {
     else this.on.hover(line, true);
   }
 
+  #scrollTo(top) {
+    this.top = Math.max(0, Math.min(top, this.source.count * ROW_HEIGHT - this.height));
+    this.scrolled = true;
+    this.render();
+    this.#soon();
+  }
+
+  /** What makes the browser lay out the page is done once a frame, after all panes have their rows. */
+  #soon() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      if (this.scrolled) this.box.scrollTop = this.top;
+      this.scrolled = false;
+      this.#drawRuler();
+    });
+  }
+
   /** Scrolls as little as shows the line with some around it. */
   reveal(line) {
-    const margin = Math.min(3 * ROW_HEIGHT, this.box.clientHeight / 3);
+    const margin = Math.min(3 * ROW_HEIGHT, Math.floor(this.height / 3));
     const top = line * ROW_HEIGHT;
-    const { scrollTop, clientHeight } = this.box;
-    if (top < scrollTop + ROW_HEIGHT / 2) this.box.scrollTop = top - margin;
-    else if (top + ROW_HEIGHT > scrollTop + clientHeight) this.box.scrollTop = top + ROW_HEIGHT + margin - clientHeight;
+    if (top < this.top + ROW_HEIGHT / 2) this.#scrollTo(top - margin);
+    else if (top + ROW_HEIGHT > this.top + this.height) this.#scrollTo(top + ROW_HEIGHT + margin - this.height);
   }
 
   /**
@@ -124,45 +151,48 @@ class Listing {
     for (let line = 0; line < lit.length; line++) this.litCount += lit[line];
     if (here < 0 && this.litCount) this.#showNearest();
     for (const [line, row] of this.rows) this.#mark(row, line);
-    this.#drawRuler();
+    this.#soon();
   }
 
-  /** Brings a lit line into view, of those that say most: a line of few units rather than a heading of many. */
+  /**
+   * Brings a lit line into view, the nearest of those that say most: a line of few units rather than a heading of many;
+   * where the source prefers runs, a piece of code rather than a line that calls it.
+   */
   #showNearest() {
+    const { lit, source } = this;
     const { lineStart } = this.relation;
-    const { count } = this.source;
-    let fewest = Infinity;
-    for (let line = 0; line < count; line++) {
-      if (this.lit[line]) fewest = Math.min(fewest, lineStart[line + 1] - lineStart[line]);
+    const first = Math.ceil(this.top / ROW_HEIGHT);
+    const last = Math.floor((this.top + this.height) / ROW_HEIGHT) - 1;
+    let [most, nearest, least] = [-Infinity, -1, Infinity];
+    for (let line = 0, run = 0; line < lit.length; line++) {
+      if (!lit[line]) continue;
+      if (!line || !lit[line - 1]) {
+        run = 1;
+        while (run < LONG_RUN && lit[line + run]) run++;
+      }
+      const says = source.prefersRuns ? run : lineStart[line] - lineStart[line + 1];
+      const away = line < first ? first - line : line > last ? line - last : 0;
+      if (says > most || (says === most && away < least)) [most, nearest, least] = [says, line, away];
     }
-    const says = (line) => this.lit[line] && lineStart[line + 1] - lineStart[line] === fewest;
-    const first = Math.ceil(this.box.scrollTop / ROW_HEIGHT);
-    const last = Math.floor((this.box.scrollTop + this.box.clientHeight) / ROW_HEIGHT) - 1;
-    for (let line = first; line <= last; line++) if (says(line)) return;
-    for (let away = 0; away < count; away++) {
-      const found = says(first - away) ? first - away : says(last + away) ? last + away : -1;
-      if (found < 0) continue;
-      const before = Math.floor(this.box.clientHeight / 3 / ROW_HEIGHT);
-      this.box.scrollTop = (found - before) * ROW_HEIGHT;
-      this.render();
-      return;
-    }
+    if (least === 0) return;
+    this.#scrollTo((nearest - Math.floor(this.height / 3 / ROW_HEIGHT)) * ROW_HEIGHT);
   }
 
+  /** Row classes are only touched where they change: most rows stay as they are. */
   #mark(row, line) {
-    row.classList.toggle("lit", this.lit[line] === 1);
-    row.classList.toggle("here", line === this.here);
     const isCurrent = line === this.current;
-    row.classList.toggle("current", isCurrent);
+    const state = (this.lit[line] ? " lit" : "") + (line === this.here ? " here" : "") + (isCurrent ? " current" : "");
+    if (row.state === state) return;
+    row.state = state;
+    row.className = `row${this.relation.isLinked(line) ? " linked" : ""}${state}`;
     row.setAttribute("aria-selected", this.lit[line] === 1);
     if (isCurrent) this.box.setAttribute("aria-activedescendant", row.id);
   }
 
   /** Makes rows for what is in view, and drops the others. */
   render() {
-    const { scrollTop, clientHeight } = this.box;
-    const first = Math.max(0, Math.floor(scrollTop / ROW_HEIGHT) - ROWS_AROUND);
-    const last = Math.min(this.source.count - 1, Math.ceil((scrollTop + clientHeight) / ROW_HEIGHT) + ROWS_AROUND);
+    const first = Math.max(0, Math.floor(this.top / ROW_HEIGHT) - ROWS_AROUND);
+    const last = Math.min(this.source.count - 1, Math.ceil((this.top + this.height) / ROW_HEIGHT) + ROWS_AROUND);
     for (const [line, row] of this.rows) {
       if (line < first || line > last) {
         row.remove();
@@ -182,7 +212,6 @@ class Listing {
 
   #row(line) {
     const row = document.createElement("div");
-    row.className = this.relation.isLinked(line) ? "row linked" : "row";
     row.id = `${this.name}-${line + 1}`;
     row.dataset.line = line;
     row.setAttribute("role", "option");
@@ -215,8 +244,7 @@ class Listing {
   /** Scrolls to the first line that has operations. */
   showFirst(line = 0) {
     while (line < this.source.count - 1 && !this.relation.isLinked(line)) line++;
-    this.box.scrollTop = Math.max(0, line - 2) * ROW_HEIGHT;
-    this.render();
+    this.#scrollTo((line - 2) * ROW_HEIGHT);
   }
 
   /** Fills the rows anew, because what `fill` says has changed. */
@@ -228,7 +256,7 @@ class Listing {
 
   /** Ticks beside the scroll bar, where the lit lines are. */
   #drawRuler() {
-    const height = this.box.clientHeight;
+    const height = this.height;
     const scale = window.devicePixelRatio || 1;
     if (this.ruler.height !== Math.round(height * scale)) this.ruler.height = Math.round(height * scale);
     this.ruler.width = Math.round(6 * scale);
