@@ -21,12 +21,22 @@ from ..compiler.python.form_statements import Statements
 from ..compiler.python.schedule import Schedule
 from ..runtime.recipe import Recipe
 
-__all__ = ["GRAPHS", "describe", "describe_lines", "file_name", "stage_names", "stage_product"]
+__all__ = ["GRAPHS", "PANES", "all_names", "describe", "describe_lines", "file_name", "stage_names", "stage_product"]
 
 WIDTH = 116
 
 # The stages whose product is a graph.
 GRAPHS = ("trace", *(stage.__name__ for stage in GRAPH_STAGES))
+
+# What is made behind the graph, by the function that makes it, as the panes of a `Chain` are called.
+PANES = {
+    "emit_python": "python",
+    "emit_python_map": "python",
+    "form_loops": "loops",
+    "emit_c": "c",
+    "emit_straight_c": "straight",
+    "assembly": "assembly",
+}
 
 
 class _Found(Exception):  # noqa: N818 - a signal, no error
@@ -40,6 +50,13 @@ def stage_names(kind: str) -> list[str]:
     """The stages that a program of this kind goes through, in order."""
     names = [name for name in GRAPHS if name != "differentiate" or kind == "training"]
     return names + [stage.__name__ for stage in PYTHON_STAGES if kind != "optimizer"]
+
+
+def all_names(kind: str) -> list[str]:
+    """The same, and what makes the other texts of such a program."""
+    names = stage_names(kind)
+    other = "emit_python" if kind == "optimizer" else "emit_python_map"
+    return [*names, *(name for name in PANES if name not in (*names, other))]
 
 
 def stage_product(recipe: Recipe, name: str) -> Any:

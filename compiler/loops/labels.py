@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
-from ..ir.ops import CONST, INDEX, INPUT
+from ..ir.ops import CONST, INDEX, INPUT, UNLESS, WHERE
 from .contract import Statement
 
 __all__ = ["Labels", "plain"]
@@ -20,6 +20,9 @@ _MOST = 4
 
 # What has no place of its own: a constant stands where it was first mentioned.
 _EVERYWHERE = (CONST, INPUT, INDEX)
+
+# Their first operand is a comparison of an index.
+_FLAGGED = (WHERE, UNLESS)
 
 _Place = tuple[str, str, bool]  # line, role, backward
 
@@ -37,40 +40,42 @@ class Labels:
     def of(self, statements: Iterable[Statement]) -> str:
         """The label of statements that one loop carries out."""
         graph = self._graph
-        stored: dict[tuple[int, bool], None] = {}
-        inside: dict[tuple[int, bool], None] = {}
+        stored: dict[int, None] = {}
+        inside: dict[int, None] = {}
         for statement in statements:
             node = statement.target if statement.target >= 0 else statement.moved
             if graph.op[node] in _EVERYWHERE:
                 name = graph.input_name(graph.a[node]) if graph.op[node] == INPUT else "a constant"
                 return f"a copy of {plain(name)}"
-            stored[graph.origin[node], graph.source[node] < 0] = None
+            stored[2 * graph.origin[node] + (graph.source[node] < 0)] = None
             if statement.target >= 0:
                 inside.update(self._inside.get(node, {}))
-        return _format([self._place(*key) for key in stored], [self._place(*key) for key in inside])
+        return _format(map(self._place, stored), map(self._place, inside))
 
-    def _place(self, origin: int, backward: bool) -> _Place:
-        return (*self._lines[origin], backward)
+    def _place(self, key: int) -> _Place:
+        return (*self._lines[key // 2], bool(key % 2))
 
 
-def _places_inside(graph: Graph, stored: Sequence[int]) -> dict[int, dict[tuple[int, bool], None]]:
-    """For each stored node, where the nodes that are part of its statement come from."""
+def _places_inside(graph: Graph, stored: Sequence[int]) -> dict[int, dict[int, None]]:
+    """For each stored node, where the nodes that are part of its statement come from: twice the origin, plus one for
+    backward.
+    """
     owner = list(range(len(graph)))
-    inside: dict[int, dict[tuple[int, bool], None]] = {}
-    for node in range(len(graph) - 1, -1, -1):
-        op, own = graph.op[node], owner[node]
-        if op in _EVERYWHERE:
-            continue
-        if own != node:
-            key = (graph.origin[node], graph.source[node] < 0)
-            places = inside.setdefault(own, {})
-            if key not in places:
-                places[key] = None
-        # An unstored node has one user, or is spelled out wherever it is used.
-        if A_IS_NODE[op] and not stored[graph.a[node]]:
-            owner[graph.a[node]] = own
-        if B_IS_NODE[op] and not stored[graph.b[node]]:
-            owner[graph.b[node]] = own
+    inside: dict[int, dict[int, None]] = {}
+    rows = zip(*map(reversed, (graph.op, graph.a, graph.b, graph.origin, graph.source)), strict=True)
+    for node, (op, a, b, origin, source) in zip(range(len(graph) - 1, -1, -1), rows, strict=True):
+        own = owner[node]
+        if own != node and op not in _EVERYWHERE:
+            places = inside.get(own)
+            if places is None:
+                places = inside[own] = {}
+            places[2 * origin + (source < 0)] = None
+        if op in _FLAGGED:  # comparisons are spelled out wherever they are used
+            inside.setdefault(own, {})[2 * graph.origin[a] + (graph.source[a] < 0)] = None
+        elif A_IS_NODE[op] and not stored[a]:  # and so are leaves; others that are not stored have one user
+            owner[a] = own
+        if B_IS_NODE[op] and not stored[b]:
+            owner[b] = own
     return inside
 
 

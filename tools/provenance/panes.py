@@ -31,11 +31,11 @@ def source_pane(graph: Graph, file: str, module: str) -> Pane:
     for node, origin in enumerate(graph.origin):
         if graph.op[node] not in _LEAVES:  # numbers stand where they were first mentioned, which means nothing
             members[origin].append(node)
-    last = max([len(text), *(origin.line for origin in graph.origins if origin.file == file)])
+    last = max([len(text), *(place.line for place in graph.origins if place.file == file)])
     rows: list[list[int]] = [[] for _ in range(last)]
-    for number, origin in enumerate(graph.origins):
-        if origin.file == file and members[number]:
-            rows[origin.line - 1].append(number)
+    for number, place in enumerate(graph.origins):
+        if place.file == file and members[number]:
+            rows[place.line - 1].append(number)
     notes = {line: "nothing was recorded here" for line, row in enumerate(rows) if not row}
     return Pane(file, "python", Ragged.of(rows), Ragged.of(members), len(graph), notes, lambda: text or [""] * last)
 
@@ -115,7 +115,11 @@ def straight_pane(graph: Graph) -> Pane:
     lines = list(straight_lines(graph, "run", comments=True))
     notes = {place: "frame of the file" for place, (_, node) in enumerate(lines) if node < 0}
     units = Ragged.singles(node for _, node in lines)
-    nodes = Ragged.singles(range(len(graph)))
+    # A comparison of an index is spelled out where it is used.
+    nodes = Ragged.of(
+        [*(operand for operand in graph.operands(node) if graph.op[operand] == EQUAL), node]
+        for node in range(len(graph))
+    )
     return Pane("straight", "c", units, nodes, len(graph), notes, lambda: [text for text, _ in lines])
 
 
