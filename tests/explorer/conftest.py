@@ -9,7 +9,11 @@ import pytest
 from explorer.pages import Tab, Written, browser, small_model, write_page
 
 # Markup, what ends a script, line ends that only JavaScript knows, and what stands for places in the shell.
-HOSTILE = ("a</script><script>window.harm = 1</script>", '"><img src=x onerror="window.harm = 2">', "\u2028{{data}}\u2029&lt;")
+HOSTILE = (
+    "a</script><script>window.harm = 1</script>",
+    '"><img src=x onerror="window.harm = 2">',
+    "\u2028{{data}}\u2029&lt;",
+)
 
 
 @pytest.fixture(scope="session")

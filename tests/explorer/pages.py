@@ -69,7 +69,9 @@ def browser() -> Iterator[Any]:
     """A headless Chromium. Skips the test where there is none."""
     if CHROMIUM is None:
         pytest.skip("no chromium or google-chrome on this machine: the page cannot be opened")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e '.[test]'")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: pip install -e '.[test]'"
+    )
     # Chromium refuses to run as root with its sandbox.
     arguments = ["--disable-gpu", *(["--no-sandbox"] if os.getuid() == 0 else [])]
     with playwright.sync_playwright() as driver:

@@ -1,4 +1,4 @@
-"""Pointing and clicking in any pane lights what belongs to it in all others: what the chain says, computed in Python."""
+"""Pointing and clicking in any pane lights in all others what the chain, in Python, says belongs to it."""
 
 from __future__ import annotations
 
@@ -130,7 +130,9 @@ def test_back_and_forward_walk_through_selections(tab: Tab, written: Written) ->
     page.wait_for_function("node => window.explorer.lit('ir')[0] === node", arg=second)
 
 
-@pytest.mark.parametrize("hash_", ["op=99999999", "op=-1", "source=0", "block=nothing", "python=1e9", "x", "%", "op=1%00"])
+@pytest.mark.parametrize(
+    "hash_", ["op=99999999", "op=-1", "source=0", "block=nothing", "python=1e9", "x", "%", "op=1%00"]
+)
 def test_an_address_that_names_nothing_selects_nothing(tab: Tab, written: Written, hash_: str) -> None:
     tab.open(f"{written.address}#{hash_}")
     assert tab.lit("ir") == []

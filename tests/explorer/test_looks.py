@@ -36,9 +36,11 @@ CONTRASTS = """() => {
         const style = getComputedStyle(element);
         const text = parse(element.namespaceURI.endsWith("svg") ? style.fill : style.color);
         // Behind the figure of a heat cell lies its bar, at most.
-        const ground = element.matches(".heat") ? parse(style.backgroundImage.match(/rgb[^)]*\\)/)[0]) : behind(element);
+        const bar = element.matches(".heat") && style.backgroundImage.match(/rgb[^)]*\\)/);
+        const ground = bar ? parse(bar[0]) : behind(element);
         const [light, dark] = [luminance(text), luminance(ground)].sort((one, other) => other - one);
-        found.push([(light + 0.05) / (dark + 0.05), `${element.className.baseVal ?? element.className} ${element.textContent.slice(0, 30)}`]);
+        const name = element.className.baseVal ?? element.className;
+        found.push([(light + 0.05) / (dark + 0.05), `${name} ${element.textContent.slice(0, 30)}`]);
     }
     return found;
 }"""
@@ -56,7 +58,13 @@ def least_contrast(page: Any) -> float:
 def test_text_has_the_contrast_of_aa(chromium: Any, written: Written, scheme: str) -> None:
     tab = Tab(chromium, color_scheme=scheme)
     source = next(line for line in range(1, 200) if len(written.nodes("source", line)) > 20)
-    views = ["", f"source={source}", "op=600", "block=layer0.head.scores", "block=loss&scope=position1.loss&way=backward"]
+    views = [
+        "",
+        f"source={source}",
+        "op=600",
+        "block=layer0.head.scores",
+        "block=loss&scope=position1.loss&way=backward",
+    ]
     least = []
     for view in views:
         page = tab.open(f"{written.address}#{view}")
@@ -88,7 +96,9 @@ def test_reduced_motion_is_respected(chromium: Any, written: Written) -> None:
     for choice in ("no-preference", "reduce"):
         tab = Tab(chromium, reduced_motion=choice)
         page = tab.open(written.address)
-        durations.append(page.evaluate("() => getComputedStyle(document.querySelector('.node rect')).transitionDuration"))
+        durations.append(
+            page.evaluate("() => getComputedStyle(document.querySelector('.node rect')).transitionDuration")
+        )
         tab.close()
     assert durations[0] != durations[1]
     assert set(durations[1].split(", ")) == {"0s"}

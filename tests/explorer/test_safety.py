@@ -8,7 +8,9 @@ from explorer.pages import Tab, Written
 
 def test_texts_with_markup_stay_text(tab: Tab, hostile: Written) -> None:
     page = tab.open(hostile.address)
-    shown = page.evaluate("() => [...document.querySelectorAll('#texts-choice option')].map((each) => each.textContent)")
+    shown = page.evaluate(
+        "() => [...document.querySelectorAll('#texts-choice option')].map((each) => each.textContent)"
+    )
     assert shown == [f"{text} (its first 3 positions)" for text in HOSTILE]
     for place in range(len(HOSTILE)):
         page.locator("#texts-choice").select_option(str(place))
@@ -32,7 +34,8 @@ def test_scripts_that_somebody_puts_in_do_not_run(tab: Tab, written: Written) ->
             const script = document.createElement("script");
             script.textContent = "window.harm = 1";
             document.body.append(script);
-            document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='window.harm = 2'><b onclick='window.harm = 3'>x</b>");
+            const markup = "<img src=x onerror='window.harm = 2'><b onclick='window.harm = 3'>x</b>";
+            document.body.insertAdjacentHTML("beforeend", markup);
             document.querySelector("b").click();
         }"""
     )

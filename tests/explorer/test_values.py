@@ -41,9 +41,7 @@ def test_values_have_the_bits_of_the_interpreter(tab: Tab, written: Written, pla
     page = tab.open(written.address)
     page.locator("#texts-choice").select_option(str(place))
     text = written.texts[place]
-    expected = evaluate_nodes(
-        written.chain.graph, {"parameters": written.model.parameters}, indices(written, text)
-    )
+    expected = evaluate_nodes(written.chain.graph, {"parameters": written.model.parameters}, indices(written, text))
     found = [float(number) for number in page_values(page)["value"]]
     assert bits(found) == bits([float(value) for value in expected])
 

@@ -132,7 +132,18 @@ def test_two_pages_have_the_same_bytes_whatever_the_hashes_are(tmp_path: Path) -
     paths = [tmp_path / f"{seed}.html" for seed in (0, 1, 4242)]
     (tmp_path / "corpus.txt").write_text("anna\neve\n")
     for path in paths:
-        command = [sys.executable, "-m", "microgpt", "explore", "-o", str(path), "--data", "corpus.txt", "--length", "2"]
+        command = [
+            sys.executable,
+            "-m",
+            "microgpt",
+            "explore",
+            "-o",
+            str(path),
+            "--data",
+            "corpus.txt",
+            "--length",
+            "2",
+        ]
         subprocess.run([*command, *MODEL], check=True, env={**os.environ, "PYTHONHASHSEED": path.stem})
     first, *others = (path.read_bytes() for path in paths)
     assert len(first) > 50_000

@@ -15,7 +15,9 @@ __all__ = ["explore"]
 
 
 @click.command()
-@click.option("--length", type=options.POSITIVE, metavar="N", help="Positions to read.  [default: what the texts take, or 4]")
+@click.option(
+    "--length", type=options.POSITIVE, metavar="N", help="Positions to read.  [default: what the texts take, or 4]"
+)
 @click.option(
     "-o",
     "--output",

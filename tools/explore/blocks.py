@@ -1,8 +1,8 @@
 """Blocks: which part of the model each traced operation belongs to.
 
-A block is a scope without the numbers that say which of many alike: all positions and heads share one. Numbers of layers
-stay. Where the model comes back to a scope after having left it (such as to a layer's own scope, for a second addition),
-each visit is a block of its own, so that blocks can be drawn one below the other.
+A block is a scope without the numbers that say which of many alike: all positions and heads share one. Numbers of
+layers stay. Where the model comes back to a scope after having left it (such as to a layer's own scope, for a second
+addition), each visit is a block of its own, so that blocks can be drawn one below the other.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def differences(numbers: Sequence[int]) -> array[int]:
 
 
 def pack_integers(numbers: Iterable[int]) -> str:
-    """Integers of 32 bits: first the lowest byte of each, then the next, and so on, for the high ones are much alike."""
+    """Integers of 32 bits: first the lowest byte of each, then the next, and so on: the high ones are much alike."""
     column = array("i", numbers)
     if sys.byteorder == "big":
         column.byteswap()
