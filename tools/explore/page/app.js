@@ -1,11 +1,11 @@
 // Puts the page together: unpacks the data, makes the panes, and passes on what is pointed at and what is chosen.
 
 const LISTINGS = [
-  { name: "source", title: "the model", language: "python", many: "model" },
-  { name: "ir", title: "IR", language: "ir", many: "IR" },
-  { name: "python", title: "Python", language: "python", many: "Python" },
-  { name: "c", title: "C", language: "c", many: "C" },
-  { name: "assembly", title: "assembly", language: "assembly", many: "assembly" },
+  { name: "source", title: "model", language: "python" },
+  { name: "ir", title: "IR", language: "ir" },
+  { name: "python", title: "Python", language: "python" },
+  { name: "c", title: "C", language: "c" },
+  { name: "assembly", title: "assembly", language: "assembly" },
 ];
 
 class Explorer {
@@ -69,11 +69,7 @@ class Explorer {
         pane.querySelector(".lines").replaceChildren(el("p", "quiet", this.meta.missing[name] ?? "not in this page"));
         continue;
       }
-      const source =
-        name === "ir"
-          ? { count: this.graph.size, columns: 110, language, numbered: false, text: (node) => this.#irLine(node) }
-          : { count: lines.length, columns: Math.max(...lines.map((line) => line.length)), language, text: (line) => lines[line], inside: linesInside(language, lines) };
-      source.prefersRuns = language === "c" || language === "assembly";
+      const source = name === "ir" ? this.#irSource() : textSource(lines, language);
       if (name === "source") source.fill = (row, line) => this.#heat(row, line);
       const select = (line) => (name === "ir" ? { op: line } : { pane: name, line: line + 1 });
       this.listings[name] = new Listing(pane, source, relations[name], {
@@ -83,6 +79,11 @@ class Explorer {
       const first = name === "ir" ? this.graph.op.findIndex((op) => !this.graph.isLeaf[op]) : 0;
       this.listings[name].showFirst(first);
     }
+  }
+
+  #irSource() {
+    const text = (node) => this.#irLine(node);
+    return { count: this.graph.size, columns: 110, language: "ir", numbered: false, text };
   }
 
   #irLine(node) {
@@ -134,10 +135,11 @@ class Explorer {
     const own = this.transcendental.subarray(place * each, (place + 1) * each);
     this.details.values = new Values(this.graph, this.inputs, texts[place].indices, own);
     this.text = place;
-    document.querySelector("#texts output").textContent = `loss ${shortNumber(this.details.values.value[this.meta.outputs[0].node])}`;
+    const { node } = this.meta.outputs.find((output) => output.name === "loss");
+    document.querySelector("#texts output").textContent = `loss ${shortNumber(this.details.values.value[node])}`;
     this.listings.ir.refresh();
     this.drawing.values = this.details.values;
-    if (this.drawing.picture) this.#show(null);
+    if (this.drawing.picture) this.#show();
   }
 
   #frame(texts) {
@@ -145,17 +147,20 @@ class Explorer {
     paneButtons(bar, () => Object.values(this.listings).forEach((listing) => listing.render()));
     document.querySelectorAll(".border").forEach(movableBorder);
     themeButton(document.getElementById("theme"), () => {
-      Object.values(this.listings).forEach((listing) => listing.light(listing.lit, listing.here));
+      Object.values(this.listings).forEach((listing) => listing.light(listing.lit, listing.here, false));
     });
     const help = document.getElementById("help");
     helpDialog(help, document.getElementById("help-button"));
+    const words = (node) => `${this.graph.text(node)} ${this.graph.label(node)} ${this.graph.trail(node)}`;
     const places = LISTINGS.filter(({ name }) => this.listings[name]).map(({ name, title }) => ({
       title,
       count: this.listings[name].source.count,
-      text: name === "ir" ? (line) => `${this.graph.text(line)} ${this.graph.label(line)} ${this.graph.trail(line)}` : (line) => texts[name][line],
+      text: name === "ir" ? words : (line) => texts[name][line],
       select: (line) => (name === "ir" ? { op: line } : { pane: name, line: line + 1 }),
     }));
-    this.search = new Search(document.getElementById("search"), places, this.graph, { choose: (selection) => this.choose(selection) });
+    this.search = new Search(document.getElementById("search"), places, this.graph, {
+      choose: (selection) => this.choose(selection),
+    });
     addEventListener("keydown", (event) => this.#key(event, help));
   }
 
@@ -190,7 +195,7 @@ class Explorer {
       document.querySelector("#texts select").value = text;
       this.useText(text);
     }
-    this.#show(null);
+    this.#show();
   }
 
   #address() {
@@ -210,7 +215,7 @@ class Explorer {
   hover(selection, firmly = false) {
     if (this.pinned && !firmly) return;
     const start = performance.now();
-    this.#light(selection ?? this.pinned, selection);
+    this.#light(selection ?? this.pinned, selection !== null);
     this.durations.push(performance.now() - start);
     if (this.durations.length > 1000) this.durations.shift();
   }
@@ -220,36 +225,33 @@ class Explorer {
     const same = selection && formatSelection(selection) === formatSelection(this.pinned);
     this.pinned = same && "pane" in selection ? null : selection;
     this.#keepAddress();
-    this.#show(this.pinned);
+    this.#show();
   }
 
-  #show(from) {
+  #show() {
     document.documentElement.classList.toggle("pinned", this.pinned !== null);
     const isLine = this.pinned && "pane" in this.pinned;
     if (!isLine || !this.drawing.picture) this.drawing.show(this.pinned);
-    this.#light(this.pinned, from);
+    this.#light(this.pinned, false);
     if (isLine && !this.drawing.litNodes.length && this.drawing.picture.level !== "model") {
       this.drawing.show(null);
       this.drawing.light(this.ops);
     }
   }
 
-  #light(selection, from) {
+  /**
+   * Lights everything that belongs to a selection.
+   * @param isPointed whether the pointer or the keyboard is on it: then its own pane need not be scrolled.
+   */
+  #light(selection, isPointed) {
     this.atlas.mark(selection, this.ops);
     const counts = [];
-    for (const { name, many } of LISTINGS) {
+    for (const { name, title } of LISTINGS) {
       const listing = this.listings[name];
       if (!listing) continue;
-      const own = selection && (selection.pane === name ? selection.line - 1 : name === "ir" && "op" in selection ? selection.op : -1);
-      const here = own === null ? -1 : own;
-      const fromHere = from && (from.pane === name || (name === "ir" && "op" in from));
-      listing.light(this.relations[name].markLines(this.ops), fromHere ? here : -1);
-      if (!fromHere && here >= 0) {
-        listing.here = here;
-        listing.reveal(here);
-        listing.render();
-      }
-      if (name !== "ir") counts.push([many, listing.litCount]);
+      const here = lineIn(name, selection);
+      listing.light(this.relations[name].markLines(this.ops), here, !(isPointed && here >= 0));
+      if (name !== "ir") counts.push([title, listing.litCount]);
     }
     this.drawing.light(this.ops);
     this.details.show(selection, this.ops, counts);
@@ -262,12 +264,32 @@ class Explorer {
   }
 }
 
+/** The line that a selection names in a listing, counted from 0; -1 if it is of another one. */
+function lineIn(name, selection) {
+  if (selection?.pane === name) return selection.line - 1;
+  return name === "ir" && selection?.op !== undefined ? selection.op : -1;
+}
+
+/** What a listing shows of the lines of a text. */
+function textSource(lines, language) {
+  return {
+    count: lines.length,
+    columns: lines.reduce((most, line) => Math.max(most, line.length), 0),
+    language,
+    text: (line) => lines[line],
+    inside: linesInside(language, lines),
+    prefersRuns: language === "c" || language === "assembly",
+  };
+}
+
 /** Operands come as distances from their operation, which are small and alike. */
 function restoreOperands(meta, columns) {
   for (const [column, field] of [["a", "a"], ["b", "b"]]) {
     const isNode = meta.ops.map((row) => row[field] === "node");
     const numbers = columns[column];
-    for (let node = 0; node < numbers.length; node++) if (isNode[columns.op[node]]) numbers[node] = node - numbers[node];
+    for (let node = 0; node < numbers.length; node++) {
+      if (isNode[columns.op[node]]) numbers[node] = node - numbers[node];
+    }
   }
   const { root } = columns;
   for (let node = 0; node < root.length; node++) root[node] = root[node] < 0 ? -1 : node + root[node];

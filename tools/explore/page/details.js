@@ -38,15 +38,16 @@ class Details {
 
   #many(selection, ops, count, counts) {
     const { graph } = this.atlas;
-    const kinds = new Map();
+    const kinds = new Int32Array(graph.names.length);
     let backward = 0;
     for (let op = 0; op < ops.length; op++) {
       if (!ops[op]) continue;
-      backward += graph.isBackward(op);
-      kinds.set(graph.op[op], (kinds.get(graph.op[op]) ?? 0) + 1);
+      backward += graph.source[op] < 0;
+      kinds[graph.op[op]]++;
     }
-    const list = [...kinds].sort((one, other) => other[1] - one[1]);
+    const list = [...kinds.entries()].filter(([, number]) => number).sort((one, other) => other[1] - one[1]);
     const most = list[0][1];
+    const lines = counts.map(([name, number]) => `${name} ${grouped(number)}`);
     const table = el("table", "kinds");
     for (const [kind, number] of list) {
       const bar = el("span", "bar");
@@ -60,7 +61,7 @@ class Details {
         el("span", "forward", `${grouped(count - backward)} forward`), ", ",
         el("span", "backward", `${grouped(backward)} backward`)),
       table,
-      el("p", "quiet", `Lines that belong to them: ${counts.map(([name, number]) => `${name} ${grouped(number)}`).join(" · ")}`),
+      el("p", "quiet", `Lines that belong to them: ${lines.join(" · ")}`),
     ];
   }
 
@@ -78,9 +79,12 @@ class Details {
     if (value !== null) worth.append(el("span", "", "value ", el("span", "figure", shortNumber(value))));
     if (gradient !== null) worth.append(el("span", "", "gradient ", el("span", "figure", shortNumber(gradient))));
     if (origin.line) fact("line", this.#go({ pane: "source", line: origin.line }, `${origin.file}:${origin.line}`));
-    if (isLeaf) fact("kind", row.name === "const" ? "a constant" : `read from the caller: ${row.name} ${graph.a[node]}`);
-    else fact("scope", origin.scope || origin.function);
-    if (!isLeaf) fact("pass", el("span", way, way));
+    if (isLeaf) {
+      fact("kind", row.name === "const" ? "a constant" : `read from the caller: ${row.name} ${graph.a[node]}`);
+    } else {
+      fact("scope", origin.scope || origin.function);
+      fact("pass", el("span", way, way));
+    }
     const relatives = isLeaf ? [] : graph.family(node).filter((other) => other !== node);
     if (relatives.length) {
       const links = relatives.slice(0, 8).flatMap((other, place) => [place ? ", " : "", this.#link(other)]);
@@ -108,7 +112,8 @@ class Details {
     }
     if (links.length === 2 && ["add", "mul", "div"].includes(kind)) return [links[0], ` ${row.symbol} `, links[1]];
     if (kind === "equal") return [links[0], ` = ${graph.b[node]}?`];
-    return [`${kind}(`, ...links.slice(0, 12).flatMap((link, place) => [place ? ", " : "", link]), links.length > 12 ? ", …)" : ")"];
+    const shown = links.slice(0, 12).flatMap((link, place) => [place ? ", " : "", link]);
+    return [`${kind}(`, ...shown, links.length > 12 ? ", …)" : ")"];
   }
 
   /** Where the gradient comes from: each operation that uses this one hands back its own gradient times a slope. */
@@ -120,16 +125,20 @@ class Details {
     if (!rows.length) return [heading, el("p", "quiet", "This is the loss itself: its gradient is 1.")];
     const total = rows.reduce((sum, row) => sum + Math.abs(row.value), 0) || 1;
     const table = el("table", "why");
-    table.append(el("tr", "", ...["handed back by", "slope", "gradient", "gives", "share"].map((name) => el("th", "", name))));
+    const names = ["handed back by", "slope", "gradient", "gives", "share"];
+    table.append(el("tr", "", ...names.map((name) => el("th", "", name))));
     const order = rows.toSorted((one, other) => Math.abs(other.value) - Math.abs(one.value));
     for (const { user, local, upstream, value } of order.slice(0, MOST_ROWS)) {
       const share = Math.abs(value) / total;
       const bar = el("span", value < 0 ? "bar negative" : "bar");
       bar.style.width = `${(100 * share).toFixed(1)}%`;
       const cells = [local, upstream, value].map((number) => el("td", "figure", shortNumber(number, 4)));
-      table.append(el("tr", "", el("td", "", this.#link(user)), ...cells, el("td", "share", bar, el("span", "percent", `${Math.round(100 * share)} %`))));
+      const percent = el("span", "percent", `${Math.round(100 * share)} %`);
+      table.append(el("tr", "", el("td", "", this.#link(user)), ...cells, el("td", "share", bar, percent)));
     }
-    const sum = el("p", "quiet", `${rows.length === 1 ? "One operation uses" : `${rows.length} operations use`} it. Its gradient is the sum of slope × gradient: ${shortNumber(values.gradient[node])}.`);
+    const many = rows.length === 1 ? "One operation uses" : `${rows.length} operations use`;
+    const gradient = shortNumber(values.gradient[node]);
+    const sum = el("p", "quiet", `${many} it. Its gradient is the sum of slope × gradient: ${gradient}.`);
     const note = order.length > MOST_ROWS ? [el("p", "quiet", `The ${MOST_ROWS} largest are shown.`)] : [];
     return [heading, sum, table, ...note];
   }

@@ -14,13 +14,16 @@ function svgElement(name, attributes, ...children) {
 }
 
 class Drawing {
-  /** @param on what to call: `hover(selection or null)`, `choose(selection)`, `tell(node)` for a line about a node. */
+  /** @param on what to call: `hover(selection or null)`, `choose(selection)`. */
   constructor(element, atlas, on) {
     Object.assign(this, { element, atlas, on });
     this.canvas = element.querySelector(".canvas");
     this.crumbs = element.querySelector(".crumbs");
     this.note = element.querySelector(".note");
     this.current = 0;
+    this.canvas.setAttribute("role", "listbox");
+    this.canvas.setAttribute("aria-multiselectable", "true");
+    this.canvas.tabIndex = 0;
     this.canvas.addEventListener("keydown", (event) => this.#key(event));
     this.canvas.addEventListener("focus", () => this.#setCurrent(this.current));
     this.canvas.addEventListener("blur", () => this.#setCurrent(this.current));
@@ -45,7 +48,8 @@ class Drawing {
     svg.style.width = `max(${(width * 0.66).toFixed(0)}px, min(100%, ${width.toFixed(0)}px))`;
     const inner = svgElement("g", { transform: `translate(${PADDING} ${PADDING + HEADING})` });
     for (const span of size.spans) {
-      const heading = svgElement("text", { x: span.left + span.width / 2, y: span.top - 14, class: `heading ${span.way}` });
+      const middle = span.left + span.width / 2;
+      const heading = svgElement("text", { x: middle, y: span.top - 14, class: `heading ${span.way}` });
       heading.textContent = span.way;
       inner.append(heading);
     }
@@ -57,16 +61,22 @@ class Drawing {
     this.canvas.scrollTo(0, 0);
     this.current = Math.max(0, nodes.findIndex((node) => node.centre));
     this.#setCurrent(this.current);
-    if (nodes[this.current]?.centre) this.nodeElements[this.current].scrollIntoView({ block: "center", inline: "center" });
+    if (nodes[this.current]?.centre) {
+      this.nodeElements[this.current].scrollIntoView({ block: "center", inline: "center" });
+    }
     const left = this.picture.left;
     const total = nodes.filter((node) => !node.near).length;
-    this.note.textContent = left ? `${total} shown, ${grouped(left)} more are left out` : "";
+    const hint = this.picture.level === "model" ? "a click opens a block" : "";
+    this.note.textContent = left ? `${total} shown, ${grouped(left)} more are left out` : hint;
     this.#showCrumbs();
   }
 
   #node(node, number) {
     const group = svgElement("g", {
-      id: `node-${number}`, role: "option", "aria-selected": "false", "aria-label": `${node.title}, ${node.sub} ${node.way}`,
+      id: `node-${number}`,
+      role: "option",
+      "aria-selected": "false",
+      "aria-label": `${node.title}, ${node.sub} ${node.way}`,
       class: ["node", node.way, node.near ? "near" : "", node.centre ? "centre" : ""].join(" ").trim(),
       transform: `translate(${node.x.toFixed(1)} ${node.y.toFixed(1)})`,
     });
@@ -200,12 +210,17 @@ function groupBoxes(nodes) {
     const [left, top] = [node.x - node.width / 2 - 10, node.y - node.height / 2 - 8];
     const [right, bottom] = [node.x + node.width / 2 + 10, node.y + node.height / 2 + 8];
     const box = groups.get(key) ?? [left, top, right, bottom, node.group];
-    groups.set(key, [Math.min(box[0], left), Math.min(box[1], top), Math.max(box[2], right), Math.max(box[3], bottom), node.group]);
+    box[0] = Math.min(box[0], left);
+    box[1] = Math.min(box[1], top);
+    box[2] = Math.max(box[2], right);
+    box[3] = Math.max(box[3], bottom);
+    groups.set(key, box);
   }
   return [...groups.values()].map(([left, top, right, bottom, name]) => {
     const label = svgElement("text", { x: left + 8, y: top + 14 });
     label.textContent = name;
-    return svgElement("g", { class: "group" }, svgElement("rect", { x: left, y: top, width: right - left, height: bottom - top, rx: 10 }), label);
+    const box = svgElement("rect", { x: left, y: top, width: right - left, height: bottom - top, rx: 10 });
+    return svgElement("g", { class: "group" }, box, label);
   });
 }
 
@@ -217,7 +232,10 @@ function edgePath(from, to) {
   const down = from.y < to.y ? 1 : -1;
   const [x1, y1, x2, y2] = [from.x, from.y + (down * from.height) / 2, to.x, to.y - (down * to.height) / 2];
   const bend = Math.max(12, Math.abs(y2 - y1) / 2) * down;
-  return `M${x1.toFixed(1)} ${y1.toFixed(1)} C${x1.toFixed(1)} ${(y1 + bend).toFixed(1)} ${x2.toFixed(1)} ${(y2 - bend).toFixed(1)} ${x2.toFixed(1)} ${y2.toFixed(1)}`;
+  const [start, first, second, end] = [[x1, y1], [x1, y1 + bend], [x2, y2 - bend], [x2, y2]].map(
+    ([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`,
+  );
+  return `M${start} C${first} ${second} ${end}`;
 }
 
 /** What a click on a node selects: levels with a single node are passed over. */
@@ -243,7 +261,9 @@ function crumbsOf(atlas, selection) {
   const { block, scope, way, vector } = isOp ? atlas.around(selection.op) : selection;
   if (block !== undefined) trail.push({ title: block, select: way ? { block, way } : { block } });
   if (scope !== undefined) trail.push({ title: scope, select: way ? { block, scope, way } : { block, scope } });
-  if (vector !== undefined) trail.push({ title: vector.replace(/(\d+)\.(.*)/, "$2, line $1"), select: { block, scope, way, vector } });
+  if (vector !== undefined) {
+    trail.push({ title: vector.replace(/(\d+)\.(.*)/, "$2, line $1"), select: { block, scope, way, vector } });
+  }
   if (isOp) trail.push({ title: atlas.graph.label(selection.op), select: selection });
   return trail;
 }

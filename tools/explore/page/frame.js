@@ -52,7 +52,12 @@ function movableBorder(border) {
     main.style.setProperty(after, `${sum - kept}fr`);
     tell();
   };
-  const tell = () => border.setAttribute("aria-valuenow", Math.round((100 * share(before)) / (share(before) + share(after))));
+  const tell = () => {
+    border.setAttribute("aria-valuenow", Math.round((100 * share(before)) / (share(before) + share(after))));
+  };
+  border.setAttribute("role", "separator");
+  border.setAttribute("aria-orientation", axis === "x" ? "vertical" : "horizontal");
+  border.tabIndex = 0;
   border.setAttribute("aria-valuemin", 0);
   border.setAttribute("aria-valuemax", 100);
   tell();
@@ -63,7 +68,8 @@ function movableBorder(border) {
     event.preventDefault();
   });
   border.addEventListener("pointerdown", (event) => {
-    const sides = [border.previousElementSibling, border.nextElementSibling].map((side) => side.getBoundingClientRect());
+    const neighbours = [border.previousElementSibling, border.nextElementSibling];
+    const sides = neighbours.map((side) => side.getBoundingClientRect());
     const pixels = sides.reduce((sum, box) => sum + (axis === "x" ? box.width : box.height), 0);
     const each = (share(before) + share(after)) / pixels;
     const [begin, first] = [axis === "x" ? event.clientX : event.clientY, share(before)];
@@ -90,7 +96,11 @@ function paneButtons(bar, changed) {
       changed();
     });
     bar.append(button);
-    const grow = pane.querySelector(".grow");
+    const grow = el("button", "grow", "⤢");
+    grow.type = "button";
+    grow.setAttribute("aria-label", `enlarge: ${title}`);
+    grow.setAttribute("aria-pressed", "false");
+    pane.querySelector("header").append(grow);
     grow.addEventListener("click", () => {
       const isLarge = pane.classList.toggle("large");
       grow.setAttribute("aria-pressed", String(isLarge));

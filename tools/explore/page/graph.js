@@ -49,7 +49,9 @@ class Graph {
     for (let node = 0; node < this.size; node++) start[node + 1] += start[node];
     const fill = start.slice(0, this.size);
     const list = new Int32Array(start[this.size]);
-    for (let node = 0; node < this.size; node++) for (const operand of this.operands(node)) list[fill[operand]++] = node;
+    for (let node = 0; node < this.size; node++) {
+      for (const operand of this.operands(node)) list[fill[operand]++] = node;
+    }
     this.userStart = start;
     this.userList = list;
   }
@@ -124,8 +126,10 @@ function shortNumber(value, digits = 6) {
   if (value === null || value === undefined) return "–";
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
-  const text = Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6 ? String(Number(value.toPrecision(digits))) : value.toExponential(digits - 2);
-  return (value === 0 ? "0" : text).replace("-", "−");
+  if (value === 0) return "0";
+  const isOrdinary = Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6;
+  const text = isOrdinary ? String(Number(value.toPrecision(digits))) : value.toExponential(digits - 2);
+  return text.replace("-", "−");
 }
 
 /** A whole number with separators. */

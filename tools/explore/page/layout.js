@@ -35,11 +35,16 @@ function placeNodes(nodes, edges, isStacked) {
         x += node.width + COLUMN_GAP;
       }
     });
-    spans.push({ way: rows.flat()[0].way, left, top, width });
+    spans.push({ way: rows.flat()[0].way, left, top, width, nodes: rows.flat() });
     right = Math.max(right, left + width);
     bottom = Math.max(bottom, top + lines.length * (NODE_HEIGHT + ROW_GAP) - ROW_GAP);
     if (isStacked) top = bottom + HALF_GAP;
     else left = right + HALF_GAP;
+  }
+  for (const span of isStacked ? spans : []) {
+    const shift = (right - span.width) / 2;
+    span.left += shift;
+    for (const node of span.nodes) node.x += shift;
   }
   return { width: right, height: bottom, spans };
 }

@@ -72,7 +72,9 @@ function connect(picture, neighbours) {
     for (const operand of graph.operands(node)) {
       if (own[node] >= 0 && own[operand] >= 0) picture.edge(own[operand], own[node]);
       else if (own[node] >= 0 && neighbours) picture.edge(neighbour(picture, operand, wayOf(graph, node)), own[node]);
-      else if (own[operand] >= 0 && neighbours) picture.edge(own[operand], neighbour(picture, node, wayOf(graph, node)));
+      else if (own[operand] >= 0 && neighbours) {
+        picture.edge(own[operand], neighbour(picture, node, wayOf(graph, node)));
+      }
     }
     if (neighbours && own[node] >= 0 && graph.names[graph.op[node]] === "gather") {
       const tensor = graph.meta.inputs.findLast((each) => each.start <= graph.meta.tables[graph.b[node]][0]);
@@ -152,7 +154,8 @@ function blockPicture(atlas, { block }) {
     if (node.near) continue;
     node.sub = `${grouped(node.count)} ops`;
     // What all have in common is said by the block's name already.
-    node.title = node.title.split(".").filter((part) => /\d$/.test(part) && !shared.includes(part)).join(" ") || node.title;
+    const numbers = node.title.split(".").filter((part) => /\d$/.test(part) && !shared.includes(part));
+    node.title = numbers.join(" ") || node.title;
   }
   return picture;
 }

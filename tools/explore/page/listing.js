@@ -9,7 +9,8 @@ const LONG_RUN = 6;
 class Listing {
   /**
    * @param element the pane: a section with a `.lines` list box in it.
-   * @param source `count` lines; `text(line)` of one; `inside`, see linesInside; `fill(row, line)` where a line has more than code; `language`.
+   * @param source `count` lines, `text(line)` of one, their `language`; `columns`, how wide they are; `inside`, see
+   *     linesInside; `fill(row, line)`, where a line has more than code; `numbered`, `prefersRuns`.
    * @param relation to the operations.
    * @param on what to call: `hover(line or null)`, `choose(line)`.
    */
@@ -23,12 +24,18 @@ class Listing {
     this.sheet.style.height = `${source.count * ROW_HEIGHT}px`;
     this.sheet.style.minWidth = `calc(${source.columns ?? 100}ch + 8em)`;
     this.box.replaceChildren(this.sheet);
-    this.ruler = element.querySelector(".ruler");
+    this.ruler = el("canvas", "ruler");
+    this.ruler.setAttribute("aria-hidden", "true");
+    this.box.after(this.ruler);
+    this.box.setAttribute("role", "listbox");
+    this.box.setAttribute("aria-multiselectable", "true");
+    this.box.tabIndex = 0;
     this.rows = new Map();
     this.lit = new Uint8Array(source.count);
     this.litCount = 0;
     this.current = -1;
     this.here = -1;
+    this.pointed = null;
     this.#listen();
     // Asking the browser where it has scrolled to, or how high something is, makes it lay out the page at once; so both
     // are remembered.
@@ -52,8 +59,8 @@ class Listing {
       },
       { passive: true },
     );
-    this.box.addEventListener("mousemove", (event) => this.on.hover(this.#lineAt(event)));
-    this.box.addEventListener("mouseleave", () => this.on.hover(null));
+    this.box.addEventListener("mousemove", (event) => this.#pointAt(this.#lineAt(event)));
+    this.box.addEventListener("mouseleave", () => this.#pointAt(null));
     this.box.addEventListener("click", (event) => {
       const line = this.#lineAt(event);
       if (line !== null) this.#goTo(line, true);
@@ -67,6 +74,12 @@ class Listing {
       this.on.hover(null, true);
       this.render();
     });
+  }
+
+  #pointAt(line) {
+    if (line === this.pointed) return;
+    this.pointed = line;
+    this.on.hover(line);
   }
 
   #lineAt(event) {
@@ -136,20 +149,24 @@ class Listing {
     const margin = Math.min(3 * ROW_HEIGHT, Math.floor(this.height / 3));
     const top = line * ROW_HEIGHT;
     if (top < this.top + ROW_HEIGHT / 2) this.#scrollTo(top - margin);
-    else if (top + ROW_HEIGHT > this.top + this.height) this.#scrollTo(top + ROW_HEIGHT + margin - this.height);
+    else if (top + ROW_HEIGHT > this.top + this.height) {
+      this.#scrollTo(Math.ceil((top + ROW_HEIGHT + margin - this.height) / ROW_HEIGHT) * ROW_HEIGHT);
+    }
   }
 
   /**
-   * Lights lines, and scrolls to the nearest lit one unless one is in view.
+   * Lights lines.
    * @param lit a mark for each line.
    * @param here the line that the light comes from; -1 if it is in another pane.
+   * @param scroll whether to bring that line, or else a lit one, into view.
    */
-  light(lit, here) {
+  light(lit, here, scroll) {
     this.lit.set(lit);
     this.here = here;
     this.litCount = 0;
     for (let line = 0; line < lit.length; line++) this.litCount += lit[line];
-    if (here < 0 && this.litCount) this.#showNearest();
+    if (scroll && here >= 0) this.reveal(here);
+    else if (scroll && this.litCount) this.#showNearest();
     for (const [line, row] of this.rows) this.#mark(row, line);
     this.#soon();
   }

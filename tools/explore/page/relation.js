@@ -28,7 +28,9 @@ class Relation {
   /** A relation of operations with lines that are numbered as they are. */
   static identity(count) {
     const start = Int32Array.from({ length: count + 1 }, (_, place) => place);
-    return new Relation(start, start, start, start);
+    const relation = new Relation(start, start, start, start);
+    relation.isIdentity = true;
+    return relation;
   }
 
   /** Marks in `ops` those that belong to a line; the others are unmarked. */
@@ -43,6 +45,7 @@ class Relation {
 
   /** A mark for each line: whether it belongs to one of the operations marked in `ops`. */
   markLines(ops) {
+    if (this.isIdentity) return ops;
     const lit = this.orphans.filter((op) => ops[op]);
     if (lit.length) {
       ops = ops.slice();

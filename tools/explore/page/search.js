@@ -49,7 +49,8 @@ class Search {
     const found = [];
     for (const place of this.places) {
       for (let line = 0; line < place.count && found.length < MOST_FOUND; line++) {
-        if (place.text(line).toLowerCase().includes(wanted)) found.push({ title: place.title, select: place.select(line) });
+        if (!place.text(line).toLowerCase().includes(wanted)) continue;
+        found.push({ title: place.title, select: place.select(line) });
       }
     }
     return found;

@@ -1,10 +1,43 @@
 // Light colouring of code: splits a line into [class, text] pairs. Never looks beyond its line.
 
+/** One expression of several alternatives, tried in order; the name of the group that matches is the kind. */
+function alternatives(flags, ...parts) {
+  return new RegExp(parts.map((part) => part.source).join("|"), flags);
+}
+
 const SYNTAX = {
-  python: /(?<comment>#.*$)|(?<string>"""|"[^"]*"|'[^']*')|(?<number>\b\d[\w.]*(?:e[+-]\d+)?\b)|(?<keyword>\b(?:def|return|for|in|if|else|with|as|from|import|class|and|or|not|lambda|None|True|False|pass|zip|range|sum|len)\b)|(?<call>\b[A-Za-z_]\w*(?=\())/g,
-  c: /(?<comment>\/\*.*?(?:\*\/|$)|\/\/.*$|^\s*\*.*$)|(?<string>"[^"]*")|(?<keyword>\b(?:static|const|void|double|int|long|for|if|else|return|typedef|enum|struct|while|unsigned|char|sizeof|v8|v4|v2|f8)\b|^\s*#\s*\w+)|(?<number>\b(?:0x[\da-f.]+(?:p[+-]?\d+)?|\d[\w.]*(?:e[+-]\d+)?)\b)|(?<call>\b[A-Za-z_]\w*(?=\())/gi,
-  assembly: /(?<comment>[#;].*$)|(?<call>^[\w.$@]+:)|(?<keyword>^\s+[a-z]\w*)|(?<number>\$?-?\b(?:0x[\da-f]+|\d+)\b)|(?<register>%[a-z]\w*)/gi,
-  ir: /(?<register>%\d+)|(?<keyword>(?<== )[a-z]+)|(?<number>-?0x[\da-f.]+p[+-]\d+)|(?<comment> {2,}\S.*$)/g,
+  python: alternatives(
+    "g",
+    /(?<comment>#.*$)/,
+    /(?<string>"""|"[^"]*"|'[^']*')/,
+    /(?<number>\b\d[\w.]*(?:e[+-]\d+)?\b)/,
+    /(?<keyword>\b(?:def|return|for|in|if|else|with|as|from|import|class|and|or|not|lambda|None|True|False|pass)\b)/,
+    /(?<call>\b[A-Za-z_]\w*(?=\())/,
+  ),
+  c: alternatives(
+    "gi",
+    /(?<comment>\/\*.*?(?:\*\/|$)|\/\/.*$)/,
+    /(?<string>"[^"]*")/,
+    /(?<keyword>\b(?:static|const|void|double|int|long|for|if|else|return|typedef|enum|struct|while|unsigned|char)\b)/,
+    /(?<directive>^\s*#\s*\w+)/,
+    /(?<number>\b(?:0x[\da-f.]+(?:p[+-]?\d+)?|\d[\w.]*(?:e[+-]\d+)?)\b)/,
+    /(?<call>\b[A-Za-z_]\w*(?=\())/,
+  ),
+  assembly: alternatives(
+    "gi",
+    /(?<comment>[#;].*$)/,
+    /(?<call>^[\w.$@]+:)/,
+    /(?<keyword>^\s+[a-z]\w*)/,
+    /(?<number>\$?-?\b(?:0x[\da-f]+|\d+)\b)/,
+    /(?<register>%[a-z]\w*)/,
+  ),
+  ir: alternatives(
+    "g",
+    /(?<register>%\d+)/,
+    /(?<keyword>(?<== )[a-z]+)/,
+    /(?<number>-?0x[\da-f.]+p[+-]\d+)/,
+    /(?<comment> {2,}\S.*$)/,
+  ),
 };
 
 /** The parts of a line of code, in order. */
