@@ -142,7 +142,7 @@ def _make(
 ) -> dict[str, bytes]:
     start = time.perf_counter()
     with without_collection():
-        source = model_source(config, optimizer, regular, tell)
+        source = model_source(config, optimizer, regular, tell, toolchain.vector_width)
     made = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
         path, library = Path(folder) / _SOURCE, Path(folder) / _LIBRARY

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..compiler.c.emit_c import CText, emit_c, memory_comment
-from ..compiler.c.emit_nest import number_text
-from ..compiler.c.prelude import PRELUDE
+from ..compiler.c.emit_expression import number_text
+from ..compiler.c.prelude import prelude
 from ..compiler.ir.graph import Graph
 from ..compiler.loops.compile_family import Family, compile_family
 from ..compiler.loops.loop_program import LoopProgram
@@ -70,7 +70,11 @@ class ModelSource:
 
 
 def model_source(
-    config: GPTConfig, optimizer: AdamConfig, regular: bool = True, tell: Callable[[str], None] = lambda what: None
+    config: GPTConfig,
+    optimizer: AdamConfig,
+    regular: bool = True,
+    tell: Callable[[str], None] = lambda what: None,
+    vector_width: int = 8,
 ) -> ModelSource:
     """Compiles a model to C.
 
@@ -78,6 +82,7 @@ def model_source(
         regular: whether programs of long sequences may continue those of short ones. Whoever uses the result then has
             to `prove` it.
         tell: is told what is being done.
+        vector_width: doubles in the widest vector of the processor that the library is for: 8, 4 or 2.
     """
     layout = Layout()
     size = config.parameter_count
@@ -126,7 +131,9 @@ def model_source(
     further.update((f"{matrix.name}, transposed", at) for matrix, at in transposer.copies.items())
     like_parameters = ("parameters", "gradient", "first_moment", "second_moment")
     memory = memory_map(layout, dict.fromkeys(like_parameters, graphs.parameter_tensors(config)), further)
-    body = emit_c(list(programs.values()), list(programs), words=lambda address: memory.region(address).words)
+    body = emit_c(
+        list(programs.values()), list(programs), vector_width, words=lambda address: memory.region(address).words
+    )
     addresses = {
         **{name: address for name, address in arrays.items() if name != "parameter"},
         "parameters": parameters,
@@ -150,7 +157,7 @@ def model_source(
         "AT_TEMPERATURE": layout.arguments["temperature"][0],
     }
     defines = "".join(f"enum {{ {name} = {value} }};\n" for name, value in numbers.items())
-    head = f"/* Made for {config} by microgpt. Do not edit. */\n{PRELUDE}\n{memory_comment(memory)}"
+    head = f"/* Made for {config} by microgpt. Do not edit. */\n{prelude(vector_width)}\n{memory_comment(memory)}"
     text = "\n".join([head + body.text, defines, _initialize(layout), _table(config), _DECLARATIONS, _DRIVER])
     return ModelSource(
         text, body, head.count("\n"), programs, memory, arrays | shared, addresses, (training, inference), layout

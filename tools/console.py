@@ -42,7 +42,7 @@ def print_json(schema: str, data: Mapping[str, Any]) -> None:
         data: plain objects; a number that is not finite is an error, since JSON has none.
     """
     head = {"schema": f"microgpt.{schema}", "version": JSON_VERSION}
-    click.echo(json.dumps(head | data, indent=1, allow_nan=False))
+    click.echo(json.dumps({**head, **data}, indent=1, allow_nan=False))
 
 
 def printable(text: str) -> str:

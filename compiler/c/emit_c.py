@@ -8,12 +8,15 @@ call writes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from ..loops.loop_program import LoopProgram, Nest
 from ..loops.memory_map import MemoryMap
-from .emit_nest import Pattern, kernel_function
+from .emit_expression import Pattern
+from .emit_lanes import group_lanes, lanes_function
+from .emit_nest import kernel_function
 
 __all__ = ["CText", "Span", "emit_c", "memory_comment"]
 
@@ -21,6 +24,7 @@ __all__ = ["CText", "Span", "emit_c", "memory_comment"]
 _MOST = 6
 
 _Key = tuple[object, ...]
+_Group = tuple[Nest, ...]
 
 
 @dataclass(frozen=True)
@@ -41,23 +45,25 @@ class CText:
         kernels: the functions of nests.
         programs: the functions of programs, by name.
         kernel_of: by name of a program, for each of its nests the number of its kernel.
-        first_call: by name of a program, the line that calls the kernel of its first nest; the others follow. The lines
-            before it, one for each of ``LoopProgram.zeros``, set memory to zero.
+        call_of: by name of a program, for each of its nests the line that calls its kernel.
+        first_zero: by name of a program, the first of the lines that set memory to zero, one for each of
+            ``LoopProgram.zeros``.
     """
 
     text: str
     kernels: tuple[Span, ...]
     programs: Mapping[str, Span]
     kernel_of: Mapping[str, tuple[int, ...]]
-    first_call: Mapping[str, int]
+    call_of: Mapping[str, tuple[int, ...]]
+    first_zero: Mapping[str, int]
 
     def nests_at(self, program: str, line: int) -> Sequence[int]:
         """The nests of a program that a line of the text belongs to."""
-        first, own = self.first_call[program], self.kernel_of[program]
-        if first <= line < first + len(own):
-            return (line - first,)
+        called = [nest for nest, call in enumerate(self.call_of[program]) if call == line]
+        if called:
+            return called
         kernel = next((number for number, span in enumerate(self.kernels) if span.start <= line < span.end), -1)
-        return [nest for nest, number in enumerate(own) if number == kernel]
+        return [nest for nest, number in enumerate(self.kernel_of[program]) if number == kernel]
 
 
 class _Text:
@@ -76,50 +82,59 @@ class _Text:
 def emit_c(
     programs: Sequence[LoopProgram],
     names: Sequence[str],
+    vector_width: int = 8,
     prefix: str = "",
     words: Callable[[int], str] = lambda address: "",
 ) -> CText:
-    """C for `programs`, as ``static void name(double *m, const int *ix)`` each; to stand behind `c_prelude.PRELUDE`.
+    """C for `programs`, as ``static void name(double *m, const int *ix)`` each; to stand behind `prelude`.
 
     Args:
+        vector_width: doubles in the widest vector, one of `prelude.VECTOR_WIDTHS`.
+        prefix: of the names of kernels and tables.
         words: says what stands at an address.
     """
-    instances: dict[_Key, list[Nest]] = {}
-    keys = [[_key(nest) for nest in program.nests] for program in programs]
-    for program, own in zip(programs, keys, strict=True):
-        for key, nest in zip(own, program.nests, strict=True):
-            instances.setdefault(key, []).append(nest)
+    instances: dict[_Key, list[_Group]] = {}
+    called = [[(_key(group), group) for group in group_lanes(program.nests)] for program in programs]
+    for key, group in chain.from_iterable(called):
+        instances.setdefault(key, []).append(group)
     places = next((program.places for program in programs if program.places), ())
     assert all(program.places in ((), places) for program in programs)
     text = _Text(f"static const int {prefix}places[] = {{{', '.join(map(str, places))}}};" if places else "")
     numbers: dict[_Key, int] = {}
-    patterns: list[Pattern] = []
+    parameters: list[tuple[int, ...]] = []
     kernels: list[Span] = []
-    for number, (key, nests) in enumerate(instances.items()):
-        vectors = [nest.base + nest.trips for nest in nests]
-        differing = tuple(place for place, column in enumerate(zip(*vectors, strict=True)) if len(set(column)) > 1)
+    for number, (key, groups) in enumerate(instances.items()):
+        vectors = [_numbers(group) for group in groups]
         numbers[key] = number
-        patterns.append(Pattern(nests[0], differing))
+        parameters.append(
+            tuple(place for place, column in enumerate(zip(*vectors, strict=True)) if len(set(column)) > 1)
+        )
         name = f"{prefix}kernel{number}"
-        function = kernel_function(name, patterns[number]).rstrip("\n")
+        patterns = [Pattern(nest, parameters[number]) for nest in groups[0]]
+        function = (kernel_function if len(patterns) == 1 else lanes_function)(name, patterns, vector_width)
         if prefix:
             function = function.replace("m[places[", f"m[{prefix}places[")
-        kernels.append(text.add(name, _comment(nests) + function))
+        labels = chain.from_iterable((nest.label for nest in group) for group in groups)
+        kernels.append(text.add(name, _comment(labels) + function.rstrip("\n")))
     spans: dict[str, Span] = {}
-    first_call: dict[str, int] = {}
-    for program, name, own in zip(programs, names, keys, strict=True):
+    kernel_of: dict[str, tuple[int, ...]] = {}
+    call_of: dict[str, tuple[int, ...]] = {}
+    first_zero: dict[str, int] = {}
+    for program, name, calls in zip(programs, names, called, strict=True):
         lines = [f"static void {name}(double *m, const int *ix)", "{"]
+        zeros = len(lines)
         for start, size in program.zeros:
             lines.append(f"    memset(m + {start}, 0, {size} * sizeof(double));{_remark(words(start))}")
-        calls = len(lines)
-        for key, nest in zip(own, program.nests, strict=True):
-            parameters = patterns[numbers[key]].parameters
-            arguments = "".join(f", {(nest.base + nest.trips)[place]}" for place in parameters)
-            lines.append(f"    {kernels[numbers[key]].name}(m, ix{arguments});{_remark(words(nest.base[0]))}")
+        first = len(lines)
+        for key, group in calls:
+            arguments = "".join(f", {_numbers(group)[place]}" for place in parameters[numbers[key]])
+            written = ", ".join(dict.fromkeys(words(nest.base[0]) for nest in group))
+            lines.append(f"    {kernels[numbers[key]].name}(m, ix{arguments});{_remark(written)}")
         spans[name] = text.add(name, "\n".join([*lines, "}"]))
-        first_call[name] = spans[name].start + calls
-    kernel_of = {name: tuple(numbers[key] for key in own) for name, own in zip(names, keys, strict=True)}
-    return CText("\n".join(text.lines) + "\n", tuple(kernels), spans, kernel_of, first_call)
+        first_zero[name] = spans[name].start + zeros
+        kernel_of[name] = tuple(numbers[key] for key, group in calls for _ in group)
+        call_of[name] = tuple(line for line, (_, group) in enumerate(calls, spans[name].start + first) for _ in group)
+    return CText("\n".join(text.lines) + "\n", tuple(kernels), spans, kernel_of, call_of, first_zero)
 
 
 def memory_comment(memory: MemoryMap) -> str:
@@ -128,17 +143,23 @@ def memory_comment(memory: MemoryMap) -> str:
     return f"/* The memory m: address, size, what stands there, and where in it.\n{lines} */\n"
 
 
-def _key(nest: Nest) -> _Key:
-    if nest.recipe == ("mem", 1):
-        return (nest,)  # copies are special, and few
+def _key(group: _Group) -> _Key:
+    """Equal for nests that can be calls of one kernel."""
+    nest = group[0]
+    if len(group) > 1 or nest.recipe == ("mem", 1):
+        return group  # nests that share their lanes, and copies, are special and few
     return (nest.recipe, nest.row_stride, nest.steps, nest.strides)
 
 
-def _comment(nests: Sequence[Nest]) -> str:
-    labels = list(dict.fromkeys(nest.label for nest in nests if nest.label))
-    if len(labels) > _MOST:
-        labels[_MOST:] = [f"and {len(labels) - _MOST} more"]
-    return f"/* {f'{chr(10)}   '.join(labels)} */\n" if labels else ""
+def _numbers(group: _Group) -> tuple[int, ...]:
+    return group[0].base + group[0].trips
+
+
+def _comment(labels: Iterable[str]) -> str:
+    told = list(dict.fromkeys(label for label in labels if label))
+    if len(told) > _MOST:
+        told[_MOST:] = [f"and {len(told) - _MOST} more"]
+    return f"/* {f'{chr(10)}   '.join(told)} */\n" if told else ""
 
 
 def _remark(words: str) -> str:

@@ -1,6 +1,6 @@
 """Emit straight C: every operation of a graph as a statement of its own, in functions of bounded size.
 
-In: a graph. Out: C to stand behind `c_prelude.PRELUDE`: ``void NAME(const double *x, const int *ix, double *v, double
+In: a graph. Out: C to stand behind `prelude`: ``void NAME(const double *x, const int *ix, double *v, double
 *out)``. It is for
 reading, and a second witness beside the loops: nothing of how they are found goes into it. Large graphs take a C
 compiler minutes.
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
 from ..ir.ops import CONST, EQUAL, GATHER, INDEX, INPUT, OPS, SELECT
 from ..ir.text import format_node
-from .emit_nest import number_text
+from .emit_expression import number_text
 
 __all__ = ["emit_straight_c", "straight_lines"]
 

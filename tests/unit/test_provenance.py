@@ -95,17 +95,17 @@ def test_every_nest_is_labelled_and_every_call_says_what_it_writes(chain: Chain)
     source = chain.c_program.source
     lines = source.text.splitlines()
     for name, program in source.programs.items():
-        first = source.body_line + source.body.first_call[name]
         for place, nest in enumerate(program.nests):
             assert nest.label
             kernel = source.body.kernels[source.body.kernel_of[name][place]]
-            call = lines[first + place]
+            call = lines[source.body_line + source.body.call_of[name][place]]
             assert re.match(rf"    {kernel.name}\(m, ix.*\); /\* .+ \*/", call)
             assert source.memory.region(nest.base[0]).words in call
             above = lines[source.body_line + kernel.start]
             assert above.startswith("/* ")
-        for place in range(first - len(program.zeros), first):
-            assert re.match(r"    memset\(m \+ .*\); /\* .+ \*/", lines[place])
+        first = source.body_line + source.body.first_zero[name]
+        for line in lines[first : first + len(program.zeros)]:
+            assert re.match(r"    memset\(m \+ .*\); /\* .+ \*/", line)
 
 
 def test_functions_of_the_c_are_where_they_are_said_to_be(chain: Chain):
@@ -182,8 +182,6 @@ class Checker:
                     assert any(own in pane.nodes[units[0]] for own in mine), (name, number)
                 else:
                     assert mine & self.nodes_at(name, number), (name, number)
-            if numbers:
-                assert mine & set(chain.from_line(name, numbers[-1]).nodes)
         assert any(lines[file] for file in chain.files)
         if not leaf:
             self.check_model(node, lines)
@@ -306,6 +304,19 @@ def test_a_broken_chain_is_noticed():
     chain._panes["c"] = type(pane)(pane.name, pane.language, moved, pane.nodes, pane.size, {}, pane.write)
     with pytest.raises(AssertionError):
         Checker(chain).check(len(chain.graph) - 1)
+
+
+def test_lines_from_one_to_another(chain: Chain):
+    (file,) = chain.files
+    count = len(chain.pane(file).lines)
+    whole = chain.from_source(file, 1, count)
+    assert set(whole.nodes) == {node for node, op in enumerate(chain.graph.op) if op not in LEAVES}
+    assert set(whole.only(backward=True).nodes) | set(whole.only(backward=False).nodes) == set(whole.nodes)
+    assert whole.lines(file) == list(range(1, count + 1))
+    with pytest.raises(KeyError):
+        chain.from_source("other.py", 1)
+    with pytest.raises(IndexError):
+        chain.from_node("trace", len(chain.graphs["trace"]))
 
 
 def test_scopes_are_found_by_their_parts(chain: Chain):

@@ -45,15 +45,18 @@ def ask(
 def _either(chain: Chain, selections: Iterable[Selection]) -> Selection:
     nodes: set[int] = set()
     seeds: dict[tuple[str, int], None] = {}
+    origins: frozenset[int] = frozenset()
     for selection in selections:
         nodes.update(selection.nodes)
         seeds.update(dict.fromkeys(selection.seeds))
-    return Selection(chain, tuple(sorted(nodes)), tuple(seeds))
+        origins |= selection.origins or frozenset()
+    return Selection(chain, tuple(sorted(nodes)), tuple(seeds), origins or None)
 
 
 def _both(one: Selection, two: Selection) -> Selection:
     other = set(two.nodes)
-    return Selection(one.chain, tuple(node for node in one.nodes if node in other))
+    origins = None if one.origins is None or two.origins is None else one.origins & two.origins
+    return Selection(one.chain, tuple(node for node in one.nodes if node in other), (), origins)
 
 
 def _line(chain: Chain, text: str) -> Selection:

@@ -15,7 +15,7 @@ from ...model.config import AdamConfig, GPTConfig
 from ...runtime.assembly import Assembly, assembly
 from ...runtime.c_source import ModelSource, model_source
 from ...runtime.recipe import Recipe
-from ...runtime.toolchain import find_toolchain
+from ...runtime.toolchain import find_toolchain, vector_width_here
 
 __all__ = ["CProgram", "c_program"]
 
@@ -61,7 +61,8 @@ class CProgram:
         nests: dict[int, list[int]] = {}
         for nest, kernel in enumerate(own):
             nests.setdefault(kernel, []).append(nest)
-            rows[offset + body.first_call[self.name] + nest] = (nest,)
+            line = offset + body.call_of[self.name][nest]
+            rows[line] = (*rows[line], nest)
         for kernel, members in nests.items():
             span = body.kernels[kernel]
             rows[offset + span.start : offset + span.end] = [members] * (span.end - span.start)
@@ -78,8 +79,7 @@ class CProgram:
         for name, span in body.programs.items():
             what = f"the program {name}" if name == self.name else f"another program, {name}"
             notes.update(dict.fromkeys(range(offset + span.start, offset + span.end), what))
-        first = offset + body.first_call[self.name]
-        for place, (start, _) in enumerate(self.program.zeros, first - len(self.program.zeros)):
+        for place, (start, _) in enumerate(self.program.zeros, offset + body.first_zero[self.name]):
             notes[place] = f"zeros of {self.source.memory.region(start).words}"
         return notes
 
@@ -103,11 +103,12 @@ def c_program(recipe: Recipe, graph: Graph, config: GPTConfig, optimizer: AdamCo
     Raises:
         CompileError: if the model cannot be compiled.
     """
+    width = vector_width_here()
     with without_collection():
         try:
-            return CProgram(model_source(config, optimizer), recipe, graph)
+            return CProgram(model_source(config, optimizer, vector_width=width), recipe, graph)
         except CompileError:
-            return CProgram(model_source(config, optimizer, regular=False), recipe, graph)
+            return CProgram(model_source(config, optimizer, regular=False, vector_width=width), recipe, graph)
 
 
 def _one_lane(program: LoopProgram) -> LoopProgram:

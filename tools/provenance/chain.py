@@ -187,6 +187,13 @@ class Chain:
                 waiting += further
         return sorted({line + 1 for unit in units for line in lines_of[unit]})
 
+    def lines_from(self, stage: str, origins: frozenset[int]) -> list[int]:
+        """The lines of the operations of a stage's graph that come from these origins, counted from 1, ascending."""
+        graph = self.graphs[stage]
+        first = panes.first_node_line(graph) + 1
+        rows = zip(graph.op, graph.origin, strict=True)
+        return [first + node for node, (op, own) in enumerate(rows) if own in origins and op not in EVERYWHERE]
+
     def note(self, pane: str, line: int) -> str:
         """What a line is there for that carries out nothing; empty for others."""
         return self.pane(pane).notes.get(line - 1, "")
@@ -205,7 +212,14 @@ class Chain:
         """
         if file not in self.files:
             raise KeyError(file)
-        return self.from_line(file, first, last)
+        last = last or first
+        origins = frozenset(
+            number
+            for number, origin in enumerate(self.graph.origins)
+            if origin.file == file and first <= origin.line <= last
+        )
+        chosen = self.from_line(file, first, last)
+        return Selection(self, chosen.nodes, chosen.seeds, origins)
 
     def from_scope(self, pattern: str) -> Selection:
         """What was recorded in scopes that have all parts of the pattern, in any order.
@@ -214,11 +228,14 @@ class Chain:
             pattern: ``layer0.head2``; ``*`` and ``?`` stand for letters within a part.
         """
         wanted = [re.compile(translate(part)) for part in pattern.split(".")]
-        chosen = [
-            all(any(part.match(name) for name in origin.scope.split(".")) for part in wanted)
-            for origin in self.graph.origins
-        ]
-        return self.from_nodes(node for node, origin in enumerate(self.graph.origin) if chosen[origin])
+        origins = frozenset(
+            number
+            for number, origin in enumerate(self.graph.origins)
+            if all(any(part.match(name) for name in origin.scope.split(".")) for part in wanted)
+        )
+        rows = zip(self.graph.op, self.graph.origin, strict=True)
+        nodes = tuple(node for node, (op, own) in enumerate(rows) if own in origins and op not in EVERYWHERE)
+        return Selection(self, nodes, (), origins)
 
     def from_node(self, stage: str, node: int) -> Selection:
         """An operation of a stage's graph.

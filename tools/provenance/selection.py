@@ -21,15 +21,21 @@ class Selection:
         nodes: of its final graph, ascending.
         seeds: lines that were asked about by their numbers, by pane: they belong to the selection even where no
             operation of the final graph does, because it was not needed in the end.
+        origins: places of ``graph.origins``, if it is these that have been asked about: the graphs of all stages know
+            them, also for operations that a later stage has removed.
     """
 
     chain: Chain
     nodes: tuple[int, ...]
     seeds: tuple[tuple[str, int], ...] = ()
+    origins: frozenset[int] | None = None
 
     def lines(self, pane: str) -> list[int]:
         """The lines of a pane that belong to the selection, counted from 1, ascending."""
-        lines = self.chain.lines_of(pane, self.nodes)
+        if self.origins is not None and pane in self.chain.graphs:
+            lines = self.chain.lines_from(pane, self.origins)
+        else:
+            lines = self.chain.lines_of(pane, self.nodes)
         return sorted({*lines, *(line for name, line in self.seeds if name == pane)})
 
     def everywhere(self, panes: Iterable[str]) -> dict[str, list[int]]:
