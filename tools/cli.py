@@ -36,6 +36,7 @@ COMMANDS = {
     "passes": "Tell what each pass of the compiler does to a program.",
     "stats": "Tell what a program is made of, and how fast it could be.",
     "graph": "Draw a model as the compiler sees it.",
+    "explore": "Make a page that shows a program in all its forms.",
     "bench": "Measure compiled programs against the eager autograd.",
     "verify": "Check that compiled programs equal the eager autograd, bit by bit.",
     "export": "Write a model as a C library that stands alone.",

@@ -26,8 +26,8 @@ def toolchain() -> Toolchain:
 
 
 @pytest.fixture(scope="module")
-def source(toolchain: Toolchain) -> ModelSource:
-    return model_source(CONFIG, AdamConfig(), vector_width=toolchain.vector_width)
+def source() -> ModelSource:
+    return model_source(CONFIG, AdamConfig())
 
 
 @pytest.fixture(scope="module")
@@ -65,13 +65,13 @@ def test_every_instruction_of_a_kernel_comes_from_its_lines(source: ModelSource,
 
 def test_what_is_inlined_is_told_from_what_it_is_inlined_in(source: ModelSource, listing: Assembly) -> None:
     helpers = [place for place, line in enumerate(listing.c_line) if 0 < line <= source.body_line]
-    inlined = {span.name for span in (*source.body.kernels, *source.body.programs.values())}
-    found = 0
-    for place in helpers:
-        if listing.functions[listing.function[place]].partition(".")[0] in inlined:
-            assert listing.owner[place] > source.body_line, listing.lines[place]
-            found += 1
-    assert found > 10
+    own = [
+        listing.owner[place]
+        for place in helpers
+        if not listing.functions[listing.function[place]].startswith(("transpose", "list_doubts"))
+    ]
+    assert own
+    assert all(line > source.body_line for line in own)
 
 
 def test_nothing_is_left_for_a_debugger(listing: Assembly) -> None:
