@@ -21,12 +21,15 @@ from pathlib import Path
 from microgpt.compiler.c.prelude import prelude
 from microgpt.compiler.ir.changes import count_changes
 from microgpt.compiler.ir.graph import Graph
+from microgpt.compiler.ir.interpret import evaluate_nodes
 from microgpt.compiler.ir.ops import MUL, SELECT
 from microgpt.compiler.ir.text import format_node
 from microgpt.compiler.pipeline import Stage
-from microgpt.model.config import GPTConfig
+from microgpt.data.corpus import load_corpus
+from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.recipe import Recipe
 from microgpt.runtime.toolchain import Toolchain, ToolchainError, find_toolchain
+from microgpt.runtime.training import Training
 from microgpt.tools.passes.collect import operations_by_kind
 from microgpt.tools.passes.follow import Hunk, find_operation, follow
 from microgpt.tools.provenance.chain import Chain
@@ -34,7 +37,8 @@ from microgpt.tools.provenance.chain import Chain
 HERE = Path(__file__).parent
 TEMPLATE, PAGE = HERE / "walkthrough.template", HERE / "walkthrough.md"
 
-LENGTH = 2
+# The document has one letter; its end is to be predicted too.
+LETTER, LENGTH = "a", 2
 SCOPE = "position1.layer0.head0"
 LOSS = "position1.loss"
 # The form of the nest that the words of the template explain.
@@ -62,8 +66,11 @@ class Guide:
 
     def values(self) -> dict[str, str]:
         """All of them, by name, but for the assembly."""
-        return {"length": str(LENGTH), "op": str(self.op), "final": str(self.final),
-                **self._counts(), **self._graphs(), **self._python(), **self._loops(), **self._c()}  # fmt: skip
+        parts = (self._counts(), self._graphs(), self._numbers(), self._python(), self._loops(), self._c())
+        values = {"length": str(LENGTH), "op": str(self.op), "final": str(self.final)}
+        for part in parts:
+            values |= part
+        return values
 
     def _counts(self) -> dict[str, str]:
         sizes = {name: len(graph) for name, graph in self.chain.graphs.items()}
@@ -123,6 +130,20 @@ class Guide:
             "simplify": "\n".join(simplify[at[0] - 1 : at[-1] + 2]),
             "merge": lines_of(self._hunk("merge_equal_nodes", f"{SCOPE}.weights", MUL, 1, 20)),
         }
+
+    def _numbers(self) -> dict[str, str]:
+        """What the operation, its operands and its gradients are worth when training begins."""
+        graph, training = self.chain.graph, Training(load_corpus("names"), 42, 1000, AdamConfig())
+        tokens = training.tokenizer.encode(LETTER)
+        arguments, indices = {"parameters": training.state.parameters}, {"tokens": tokens[:-1], "targets": tokens[1:]}
+        worth = evaluate_nodes(graph, arguments, indices)
+        query, key = graph.operands(self.final)
+        (gradient,) = set(graph.operands(self.backward[0])) & set(graph.operands(self.backward[1]))
+        for_query = next(node for node in self.backward if key in graph.operands(node))
+        for_key = next(node for node in self.backward if query in graph.operands(node))
+        nodes = {"query": query, "key": key, "product": self.final, "gradient": gradient, "for_query": for_query,
+                 "for_key": for_key}  # fmt: skip
+        return {"letter": LETTER, **{f"{name}_value": f"{worth[node]:.4g}" for name, node in nodes.items()}}
 
     def _hunk(self, name: str, scope: str, op: int, radius: int, limit: int) -> Hunk:
         """What a pass did around the first operation of a kind in a scope that it does not keep."""
