@@ -339,7 +339,8 @@ def test_training_on_a_terminal_shows_a_curve():
 
 
 def test_no_curve_where_it_cannot_be_shown():
-    shown = _on_a_terminal("train", *SIZES, "--steps", 3, "--samples", 0, TERM="dumb")
-    assert "┤" not in shown
-    assert "\x1b" not in shown
-    assert shown.count("step ") == 3
+    command = ("train", *SIZES, "--steps", 3, "--samples", 0)
+    for shown in (_on_a_terminal(*command, TERM="dumb"), _on_a_terminal(*command, "-q")):
+        assert "┤" not in shown
+        assert "\x1b" not in shown
+        assert shown.count("step ") == 3

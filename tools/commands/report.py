@@ -89,7 +89,7 @@ def report(
     for sentence in found.missing:
         console.say(sentence)
     if not as_json:
-        click.echo(path)
+        click.echo(console.printable(str(path)))
 
 
 def _engine(model: Checkpoint, backend: str, jobs: int | None) -> Backend:
