@@ -45,6 +45,7 @@ class Explorer {
     });
     await this.#prepareTexts();
     this.#frame(texts);
+    Object.values(this.listings).forEach((listing) => listing.measure());
     addEventListener("hashchange", () => this.#readAddress());
     this.#readAddress();
     document.documentElement.dataset.ready = "true";
@@ -70,7 +71,7 @@ class Explorer {
         continue;
       }
       const source = name === "ir" ? this.#irSource() : textSource(lines, language);
-      if (name === "source") source.fill = (row, line) => this.#heat(row, line);
+      if (name === "source") source.fill = heatCells(this.meta.heat);
       const select = (line) => (name === "ir" ? { op: line } : { pane: name, line: line + 1 });
       this.listings[name] = new Listing(pane, source, relations[name], {
         hover: (line, firmly) => this.hover(line === null ? null : select(line), firmly),
@@ -89,27 +90,6 @@ class Explorer {
   #irLine(node) {
     const value = this.details?.values ? `= ${shortNumber(this.details.values.value[node])}`.padEnd(16) : "";
     return `${this.graph.text(node).padEnd(36)}  ${value}${this.graph.trail(node)}`;
-  }
-
-  /** The heat of a line of the model: how many operations come from it, and what was measured. */
-  #heat(row, line) {
-    const { heat } = this.meta;
-    const count = heat.ops[line];
-    const cell = el("span", "heat", count ? grouped(count) : "");
-    if (count) {
-      const most = Math.max(...heat.ops);
-      cell.style.setProperty("--heat", Math.sqrt(count / most).toFixed(3));
-      cell.title = `${grouped(count)} operations come from this line`;
-    }
-    row.append(cell);
-    if (!heat.time) return;
-    const time = heat.time[line];
-    const timeCell = el("span", "heat time", time ? `${time.toPrecision(2)}` : "");
-    if (time) {
-      timeCell.style.setProperty("--heat", Math.sqrt(time / Math.max(...heat.time)).toFixed(3));
-      timeCell.title = heat.note;
-    }
-    row.append(timeCell);
   }
 
   async #prepareTexts() {
@@ -144,7 +124,7 @@ class Explorer {
 
   #frame(texts) {
     const bar = document.querySelector(".switches");
-    paneButtons(bar, () => Object.values(this.listings).forEach((listing) => listing.render()));
+    paneButtons(bar, () => Object.values(this.listings).forEach((listing) => listing.measure()));
     document.querySelectorAll(".border").forEach(movableBorder);
     themeButton(document.getElementById("theme"), () => {
       Object.values(this.listings).forEach((listing) => listing.light(listing.lit, listing.here, false));

@@ -129,7 +129,7 @@ function shortNumber(value, digits = 6) {
   if (value === 0) return "0";
   const isOrdinary = Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6;
   const text = isOrdinary ? String(Number(value.toPrecision(digits))) : value.toExponential(digits - 2);
-  return text.replace("-", "−");
+  return text.replace(/\.?0+e/, "e").replace("-", "−");
 }
 
 /** A whole number with separators. */

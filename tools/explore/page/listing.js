@@ -24,9 +24,7 @@ class Listing {
     this.sheet.style.height = `${source.count * ROW_HEIGHT}px`;
     this.sheet.style.minWidth = `calc(${source.columns ?? 100}ch + 8em)`;
     this.box.replaceChildren(this.sheet);
-    this.ruler = el("canvas", "ruler");
-    this.ruler.setAttribute("aria-hidden", "true");
-    this.box.after(this.ruler);
+    this.ruler = new Ruler(this.box);
     this.box.setAttribute("role", "listbox");
     this.box.setAttribute("aria-multiselectable", "true");
     this.box.tabIndex = 0;
@@ -41,12 +39,15 @@ class Listing {
     // are remembered.
     this.top = 0;
     this.height = this.box.clientHeight;
-    new ResizeObserver(() => {
-      this.height = this.box.clientHeight;
-      this.render();
-      this.#drawRuler();
-    }).observe(this.box);
+    new ResizeObserver(() => this.measure()).observe(this.box);
     this.render();
+  }
+
+  /** Fits what is shown to the size of the pane. */
+  measure() {
+    this.height = this.box.clientHeight;
+    this.render();
+    this.ruler.draw(this.lit, this.litCount, this.height);
   }
 
   #listen() {
@@ -140,7 +141,7 @@ class Listing {
       this.frame = null;
       if (this.scrolled) this.box.scrollTop = this.top;
       this.scrolled = false;
-      this.#drawRuler();
+      this.ruler.draw(this.lit, this.litCount, this.height);
     });
   }
 
@@ -269,27 +270,6 @@ class Listing {
     for (const row of this.rows.values()) row.remove();
     this.rows.clear();
     this.render();
-  }
-
-  /** Ticks beside the scroll bar, where the lit lines are. */
-  #drawRuler() {
-    const height = this.height;
-    const scale = window.devicePixelRatio || 1;
-    if (this.ruler.height !== Math.round(height * scale)) this.ruler.height = Math.round(height * scale);
-    this.ruler.width = Math.round(6 * scale);
-    const context = this.ruler.getContext("2d");
-    context.clearRect(0, 0, this.ruler.width, this.ruler.height);
-    if (!this.litCount || this.litCount === this.source.count) return;
-    context.fillStyle = getComputedStyle(this.ruler).color;
-    const tick = this.ruler.height / this.source.count;
-    let drawn = -1;
-    for (let line = 0; line < this.source.count; line++) {
-      if (!this.lit[line]) continue;
-      const at = Math.floor(line * tick);
-      if (at === drawn) continue;
-      drawn = at;
-      context.fillRect(0, at, this.ruler.width, Math.max(2 * scale, tick));
-    }
   }
 
   /** The lit lines, counted from 1: for tests. */
