@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 from microgpt.compiler.ir.graph import Graph
 from microgpt.compiler.ir.interpret import interpret
 from microgpt.data.tokenizer import Tokenizer
+from microgpt.model import gpt
 from microgpt.model.config import GPTConfig
 from microgpt.runtime.checkpoint import Checkpoint, save_checkpoint
 from microgpt.runtime.recipe import Recipe
@@ -81,6 +82,9 @@ def test_model_level_has_a_box_for_each_scope_and_no_circle():
     assert nx.is_directed_acyclic_graph(graph)
     assert (data["schema"], data["version"], data["graph"]["level"]) == ("microgpt.graph", 1, "model")
     names = {box["label"]: name for name, box in boxes.items() if box["direction"] == "forward"}
+    # A box leads to where the model enters its scope, not to the helper that computes it.
+    line = int(str(boxes[names["layer0 · query"]]["source"]).removeprefix("gpt.py:"))
+    assert Path(gpt.__file__).read_text().splitlines()[line - 1].strip() == 'with ops.scope("query"):'
     # Every position's query, 4 numbers, is handed on to the scores.
     assert graph.edges[names["layer0 · query"], names["layer0 · scores"]] == {"values": 12, "kind": "forward"}
 

@@ -22,7 +22,7 @@ from .formulas import Formula, formula_of
 from .picture import Box, Picture, TooLargeError
 from .roles import between_layers, role_of, scope_key
 from .scopes import LEAVES, check_scope, within
-from .source import common_line
+from .source import SourceLine, common_line, scope_lines
 
 __all__ = ["op_picture"]
 
@@ -37,6 +37,7 @@ class _Looped:
     layout: Layout
     where: Addressing
     stored: bytearray
+    entered: dict[str, SourceLine]
 
 
 def op_picture(graph: Graph, title: str, limit: int, gradient: str | None = None, scope: str | None = None) -> Picture:
@@ -102,7 +103,7 @@ def _loops(graph: Graph) -> _Looped:
     layout, stored = Layout(), stored_nodes(graph)
     place(layout, "graph", {0: (graph, stored)})
     where = address(layout, "graph", graph, stored)
-    return _Looped(form_loops(graph, stored, layout, where), layout, where, stored)
+    return _Looped(form_loops(graph, stored, layout, where), layout, where, stored, scope_lines(graph))
 
 
 def _owners(graph: Graph, looped: _Looped) -> list[int]:
@@ -168,6 +169,9 @@ def _box(
         results=results,
     )
     box.facts["full formula"] = str(formula)
+    entered = looped.entered.get(scope.rpartition(".")[2].rstrip("0123456789"))
+    if entered is not None and entered != box.source:
+        box.facts["scope entered in"] = str(entered)
     if formula.ranges:
         box.facts["for"] = ", ".join(formula.ranges)
     return box
