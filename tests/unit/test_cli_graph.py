@@ -310,6 +310,27 @@ def test_values_and_gradients_are_those_of_the_program():
     assert 0 < box["value_min"] < box["value_max"] < 1
 
 
+def test_long_texts_are_cut_and_leaves_have_names():
+    saved("abcm")
+    boxes = run_values("--text", "abcabc", "--around", "p1_embed_0", "--radius", 1)
+    assert "'abcabc', of which the model reads 4" in json.loads(Path("values.json").read_text())["graph"]["counts"]
+    labels = {str(box["label"]) for box in boxes.values()} | {str(box.get("note")) for box in boxes.values()}
+    assert {"wte[tokens[1],0]", "wpe[1,0]"} <= labels
+
+
+def test_numbers_that_are_not_finite():
+    model = saved("abcm")
+    huge = [1e308 * math.copysign(1, value) for value in model.parameters]
+    save_checkpoint("model.safetensors", Checkpoint(model.config, model.tokenizer, 42, 0, huge))
+    boxes = run_values("--text", "abc", "--level", "op")
+    assert any(box.get("values_not_finite", 0) > 0 for box in boxes.values())
+    scalars = run_values("--text", "abc", "--scope", "position0.embed", "--limit", 900)
+    assert "inf" in {box.get("value") for box in scalars.values()}
+    for suffix in ("dot", "graphml"):
+        arguments = ["--values", "model.safetensors", "--text", "abc", "--level", "op", "-o", f"x.{suffix}"]
+        assert CliRunner().invoke(cli, ["graph", *arguments]).exit_code == 0
+
+
 def test_wrong_values():
     saved("abcm")
     for arguments, code, message in (
