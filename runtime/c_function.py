@@ -91,7 +91,7 @@ def _compile(graph: Graph, toolchain: Toolchain) -> dict[str, bytes]:
     }
     with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
         source, library = Path(folder) / _SOURCE, Path(folder) / _LIBRARY
-        source.write_text(text)
+        source.write_text(text, encoding="utf-8")
         toolchain.build(source, library)
         return {
             _SOURCE: text.encode(),

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from .probe import SOURCE
 
-__all__ = ["Toolchain", "ToolchainError", "ToolchainWarning", "find_toolchain"]
+__all__ = ["Toolchain", "ToolchainError", "ToolchainWarning", "find_toolchain", "vector_width_here"]
 
 # No contraction to fused multiply-adds, no formulas in place of libm's functions. What is allowed beyond the standard
 # changes no result: nobody reads errno or the floating-point flags. GCC 12's choice of induction variables (ivopts) can
@@ -90,9 +90,7 @@ class Toolchain:
 
     def start(self, source: Path, library: Path) -> subprocess.Popen[str]:
         """Begins to compile `source`; to be given to `finish`."""
-        return subprocess.Popen(
-            self._call(source, library), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-        )
+        return self._run(*_LIBRARY, str(source), "-o", str(library), "-lm")
 
     def finish(self, process: subprocess.Popen[str]) -> None:
         """Waits for the compiler.
@@ -122,8 +120,22 @@ class Toolchain:
         """
         self.finish(self.start(source, library))
 
-    def _call(self, source: Path, library: Path) -> list[str]:
-        return [*self.command, *self.flags, *_LIBRARY, str(source), "-o", str(library), "-lm"]
+    def assemble(self, source: Path, listing: Path) -> None:
+        """Writes the assembly of what `build` would compile, with the line of the source of every instruction.
+
+        Raises:
+            ToolchainError: if the compiler fails.
+        """
+        self.finish(self._run("-fPIC", "-g1", "-S", str(source), "-o", str(listing)))
+
+    def _run(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*self.command, *self.flags, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
 
 
 def candidates() -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -179,6 +191,14 @@ def find_toolchain() -> Toolchain:
     raise ToolchainError(
         "\n".join(problems) or "there is no C compiler: install gcc or clang, or the wheel ziglang, or set $CC"
     )
+
+
+def vector_width_here() -> int:
+    """Doubles in the widest vector of this processor; where no compiler can tell, what the widest known ones have."""
+    try:
+        return find_toolchain().vector_width
+    except ToolchainError:
+        return Toolchain.vector_width
 
 
 def probe(toolchain: Toolchain) -> int:
