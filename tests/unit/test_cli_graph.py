@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from microgpt.compiler.ir.graph import Graph
 from microgpt.compiler.ir.interpret import interpret
+from microgpt.compiler.ir.ops import EQUAL
 from microgpt.data.tokenizer import Tokenizer
 from microgpt.model import gpt
 from microgpt.model.config import GPTConfig
@@ -63,7 +64,7 @@ def test_every_operation_is_in_one_box(level: str, kind: str, number: int):
     equals = 0
     if level == "op":  # comparing an index is no operation of a nest: it is read where it is used
         graph: Graph = stages.stage_product(Recipe(kind, number, CONFIG), "remove_dead_nodes")
-        equals = sum(len(graph.operands(node)) > 0 and graph.op[node] == 13 for node in range(len(graph)))
+        equals = sum(len(graph.operands(node)) > 0 and graph.op[node] == EQUAL for node in range(len(graph)))
     total = sum(int(str(box.get("operations", 0))) for box in boxes.values())
     assert live_operations(kind, number) - equals <= total <= live_operations(kind, number)
 

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...compiler.ir.graph import Graph
+from ...compiler.ir.ops import EQUAL, GATHER
+from ...compiler.ir.rewrite import count_uses
 from ...compiler.loops.contract import stored_nodes
 from ...compiler.loops.form_loops import form_loops
 from ...compiler.loops.loop_program import LoopProgram, Nest, points
@@ -107,19 +109,22 @@ def _loops(graph: Graph) -> _Looped:
 
 
 def _owners(graph: Graph, looped: _Looped) -> list[int]:
-    """Of each node, the nest that computes it; -1 for leaves."""
+    """Of each node, the nest that computes it; -1 for leaves, and for what several nests read or compare anew."""
     nest_at: dict[int, int] = {}
     for number, nest in enumerate(looped.program.nests):
         if not nest.adds:
             for slots in points(nest):
                 nest_at.setdefault(slots[0], number)
     owner = [-1] * len(graph)
+    uses = count_uses(graph)
     for node in range(len(graph) - 1, -1, -1):
         if looped.stored[node]:
             owner[node] = nest_at.get(looped.where.nodes[node], -1)
         if owner[node] >= 0:
             for operand in graph.operands(node):
-                if not looped.stored[operand] and graph.op[operand] not in LEAVES:
+                op = graph.op[operand]
+                alone = op not in (EQUAL, GATHER) or uses[operand] == 1
+                if alone and not looped.stored[operand] and op not in LEAVES:
                     owner[operand] = owner[node]
     return owner
 
