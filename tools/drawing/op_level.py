@@ -29,7 +29,7 @@ from .source import SourceLine, common_line, scope_lines
 __all__ = ["op_picture"]
 
 # Columns of a formula in a box, and how many lines of it; the tooltip has the whole.
-_WIDTH, _LINES = 46, 3
+_WIDTH, _LINES = 46, 4
 _LAYER = re.compile(r"layer\d+")
 
 
