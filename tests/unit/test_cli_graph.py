@@ -17,7 +17,9 @@ from click.testing import CliRunner, Result
 
 from microgpt.compiler.ir.graph import Graph
 from microgpt.compiler.ir.interpret import interpret
+from microgpt.compiler.ir.ops import EQUAL
 from microgpt.data.tokenizer import Tokenizer
+from microgpt.model import gpt
 from microgpt.model.config import GPTConfig
 from microgpt.runtime.checkpoint import Checkpoint, save_checkpoint
 from microgpt.runtime.recipe import Recipe
@@ -62,7 +64,7 @@ def test_every_operation_is_in_one_box(level: str, kind: str, number: int):
     equals = 0
     if level == "op":  # comparing an index is no operation of a nest: it is read where it is used
         graph: Graph = stages.stage_product(Recipe(kind, number, CONFIG), "remove_dead_nodes")
-        equals = sum(len(graph.operands(node)) > 0 and graph.op[node] == 13 for node in range(len(graph)))
+        equals = sum(len(graph.operands(node)) > 0 and graph.op[node] == EQUAL for node in range(len(graph)))
     total = sum(int(str(box.get("operations", 0))) for box in boxes.values())
     assert live_operations(kind, number) - equals <= total <= live_operations(kind, number)
 
@@ -81,6 +83,9 @@ def test_model_level_has_a_box_for_each_scope_and_no_circle():
     assert nx.is_directed_acyclic_graph(graph)
     assert (data["schema"], data["version"], data["graph"]["level"]) == ("microgpt.graph", 1, "model")
     names = {box["label"]: name for name, box in boxes.items() if box["direction"] == "forward"}
+    # A box leads to where the model enters its scope, not to the helper that computes it.
+    line = int(str(boxes[names["layer0 · query"]]["source"]).removeprefix("gpt.py:"))
+    assert Path(gpt.__file__).read_text().splitlines()[line - 1].strip() == 'with ops.scope("query"):'
     # Every position's query, 4 numbers, is handed on to the scores.
     assert graph.edges[names["layer0 · query"], names["layer0 · scores"]] == {"values": 12, "kind": "forward"}
 
@@ -304,6 +309,27 @@ def test_values_and_gradients_are_those_of_the_program():
     probabilities = run_values("--text", "cab", "--kind", "inference", "--level", "op")
     box = next(box for box in probabilities.values() if box["label"] == "probabilities")
     assert 0 < box["value_min"] < box["value_max"] < 1
+
+
+def test_long_texts_are_cut_and_leaves_have_names():
+    saved("abcm")
+    boxes = run_values("--text", "abcabc", "--around", "p1_embed_0", "--radius", 1)
+    assert "'abcabc', of which the model reads 4" in json.loads(Path("values.json").read_text())["graph"]["counts"]
+    labels = {str(box["label"]) for box in boxes.values()} | {str(box.get("note")) for box in boxes.values()}
+    assert {"wte[tokens[1],0]", "wpe[1,0]"} <= labels
+
+
+def test_numbers_that_are_not_finite():
+    model = saved("abcm")
+    huge = [1e308 * math.copysign(1, value) for value in model.parameters]
+    save_checkpoint("model.safetensors", Checkpoint(model.config, model.tokenizer, 42, 0, huge))
+    boxes = run_values("--text", "abc", "--level", "op")
+    assert any(box.get("values_not_finite", 0) > 0 for box in boxes.values())
+    scalars = run_values("--text", "abc", "--scope", "position0.embed", "--limit", 900)
+    assert "inf" in {box.get("value") for box in scalars.values()}
+    for suffix in ("dot", "graphml"):
+        arguments = ["--values", "model.safetensors", "--text", "abc", "--level", "op", "-o", f"x.{suffix}"]
+        assert CliRunner().invoke(cli, ["graph", *arguments]).exit_code == 0
 
 
 def test_wrong_values():

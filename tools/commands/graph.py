@@ -256,7 +256,10 @@ def _draw(wanted: _Wanted) -> Picture:
 
         numbers = evaluate_document(recipe, product, wanted.model, wanted.text)
         add_numbers(picture, product, numbers)
-        picture.counts += f"; values (=) and gradients (∂) for the text {wanted.text!r}"
+        cut = (
+            f", of which the model reads {wanted.length}" if len(wanted.text) >= wanted.model.config.block_size else ""
+        )
+        picture.counts += f"; values (=) and gradients (∂) for the text {wanted.text!r}{cut}"
         if recipe.kind == "training":
             picture.counts += f", whose loss is {numbers.values[product.output('loss').nodes[0]]:.4f}"
     return picture

@@ -251,7 +251,7 @@ def _legend(picture: Picture) -> str:
     ]
     if any(arrow.values > 1 for arrow in picture.arrows.values()):
         lines.append(("<b>━━</b>", "thicker: more values"))
-    rows = [row[at : at + 4] for row in (roles, shapes, lines) for at in range(0, len(row), 4)]
+    rows = [row[at : at + 5] for row in (roles, shapes, lines) for at in range(0, len(row), 5)]
     # A table within a cell grows with the cell, so that must not grow with the title.
     size = 'width="42" height="22" fixedsize="true"'
     cells = ("".join(f'<td {size}>{sign}</td><td align="left">{text}</td>' for sign, text in row) for row in rows)

@@ -74,6 +74,8 @@ class _Writer:
         self.width = len(nest.base)
         self.slots = [slot for slot, _ in slots_of(nest.recipe)]
         self.home = arrays.scope(nest.base[0])
+        # Letters that the model's own inputs have.
+        self.reserved = {tensor.name for tensor in graph.inputs} | {index.name for index in graph.indices}
         self.taken: list[str] = []
         # How many values each variable takes, and the greatest.
         self.counts: dict[str, int] = {}
@@ -111,7 +113,8 @@ class _Writer:
                         letters += _LETTERS.get(named, named[:1])
                     elif part:
                         known += self.arrays.letters.get((array.start, place), "")
-        found = next(letter for letter in letters + known + _LETTERS[""] + _SPARE if letter not in self.taken)
+        free = (letter for letter in letters + known + _LETTERS[""] + _SPARE if letter not in self.reserved)
+        found = next(letter for letter in free if letter not in self.taken)
         self.taken.append(found)
         return found
 

@@ -7,7 +7,7 @@ comes after it (a residual stream) has a box for each turn.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...compiler.ir.graph import Graph
@@ -15,7 +15,7 @@ from ...compiler.ir.ops import GATHER, INPUT, OPS
 from .picture import Box, Picture, TooLargeError, direction_of
 from .roles import between_layers, role_of, scope_key, title_of
 from .scopes import LEAVES
-from .source import assigned_names, common_line
+from .source import SourceLine, assigned_names, common_line, scope_lines
 
 __all__ = ["model_picture"]
 
@@ -53,8 +53,9 @@ def model_picture(graph: Graph, title: str, limit: int) -> Picture:
     operations = sum(len(block.nodes) for block in blocks.values())
     names = {key: f"b{number}" for number, key in enumerate(blocks)}
     picture = Picture(title, f"{operations:,} operations in {len(blocks)} blocks{note}", "model")
+    entered = scope_lines(graph)
     for key, block in blocks.items():
-        picture.boxes[names[key]] = _box(graph, key, block, operations)
+        picture.boxes[names[key]] = _box(graph, key, block, operations, entered)
     for (giver, user), values in handed.items():
         ends = names[alike[giver]], names[alike[user]]
         if ends[0] != ends[1]:
@@ -170,7 +171,7 @@ def _handed(graph: Graph, keys: Sequence[_Key | None]) -> dict[tuple[_Key, _Key]
     return counts
 
 
-def _box(graph: Graph, key: _Key, block: _Block, total: int) -> Box:
+def _box(graph: Graph, key: _Key, block: _Block, total: int, entered: Mapping[str, SourceLine]) -> Box:
     scope, backward, _ = key
     origins = sorted({graph.origin[node] for node in block.nodes})
     numbers: dict[str, set[str]] = {}
@@ -188,7 +189,7 @@ def _box(graph: Graph, key: _Key, block: _Block, total: int) -> Box:
         direction_of(graph, block.nodes[0]),
         shape=f"{len(block.results):,} value{'s' * (len(block.results) != 1)}",
         scope=scope,
-        source=common_line(graph, block.nodes),
+        source=entered.get(scope.rpartition(".")[2].rstrip("0123456789")) or common_line(graph, block.nodes),
         operations=len(block.nodes),
         results=tuple(block.results),
     )
@@ -207,7 +208,8 @@ def _box(graph: Graph, key: _Key, block: _Block, total: int) -> Box:
         box.facts["gives"] = ", ".join(block.gives)
     kinds = Counter(graph.op[node] for node in block.nodes)
     box.facts["of these"] = ", ".join(f"{count:,} {OPS[op].name}" for op, count in kinds.most_common())
-    box.facts["lines"] = ", ".join(str(line) for line in sorted({graph.origins[origin].line for origin in origins}))
+    lines = sorted({(graph.origins[origin].file, graph.origins[origin].line) for origin in origins})
+    box.facts["computed in"] = ", ".join(f"{file}:{line}" for file, line in lines)
     return box
 
 

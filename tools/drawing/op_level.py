@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...compiler.ir.graph import Graph
+from ...compiler.ir.ops import EQUAL, GATHER
+from ...compiler.ir.rewrite import count_uses
 from ...compiler.loops.contract import stored_nodes
 from ...compiler.loops.form_loops import form_loops
 from ...compiler.loops.loop_program import LoopProgram, Nest, points
@@ -22,12 +24,12 @@ from .formulas import Formula, formula_of
 from .picture import Box, Picture, TooLargeError
 from .roles import between_layers, role_of, scope_key
 from .scopes import LEAVES, check_scope, within
-from .source import common_line
+from .source import SourceLine, common_line, scope_lines
 
 __all__ = ["op_picture"]
 
 # Columns of a formula in a box, and how many lines of it; the tooltip has the whole.
-_WIDTH, _LINES = 46, 3
+_WIDTH, _LINES = 46, 4
 _LAYER = re.compile(r"layer\d+")
 
 
@@ -37,6 +39,7 @@ class _Looped:
     layout: Layout
     where: Addressing
     stored: bytearray
+    entered: dict[str, SourceLine]
 
 
 def op_picture(graph: Graph, title: str, limit: int, gradient: str | None = None, scope: str | None = None) -> Picture:
@@ -102,23 +105,26 @@ def _loops(graph: Graph) -> _Looped:
     layout, stored = Layout(), stored_nodes(graph)
     place(layout, "graph", {0: (graph, stored)})
     where = address(layout, "graph", graph, stored)
-    return _Looped(form_loops(graph, stored, layout, where), layout, where, stored)
+    return _Looped(form_loops(graph, stored, layout, where), layout, where, stored, scope_lines(graph))
 
 
 def _owners(graph: Graph, looped: _Looped) -> list[int]:
-    """Of each node, the nest that computes it; -1 for leaves."""
+    """Of each node, the nest that computes it; -1 for leaves, and for what several nests read or compare anew."""
     nest_at: dict[int, int] = {}
     for number, nest in enumerate(looped.program.nests):
         if not nest.adds:
             for slots in points(nest):
                 nest_at.setdefault(slots[0], number)
     owner = [-1] * len(graph)
+    uses = count_uses(graph)
     for node in range(len(graph) - 1, -1, -1):
         if looped.stored[node]:
             owner[node] = nest_at.get(looped.where.nodes[node], -1)
         if owner[node] >= 0:
             for operand in graph.operands(node):
-                if not looped.stored[operand] and graph.op[operand] not in LEAVES:
+                op = graph.op[operand]
+                alone = op not in (EQUAL, GATHER) or uses[operand] == 1
+                if alone and not looped.stored[operand] and op not in LEAVES:
                     owner[operand] = owner[node]
     return owner
 
@@ -168,6 +174,9 @@ def _box(
         results=results,
     )
     box.facts["full formula"] = str(formula)
+    entered = looped.entered.get(scope.rpartition(".")[2].rstrip("0123456789"))
+    if entered is not None and entered != box.source:
+        box.facts["scope entered in"] = str(entered)
     if formula.ranges:
         box.facts["for"] = ", ".join(formula.ranges)
     return box

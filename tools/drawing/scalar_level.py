@@ -6,6 +6,7 @@ its number.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -22,6 +23,9 @@ from .source import SourceLine
 from .spelling import number_text
 
 __all__ = ["find_operation", "neighbourhood", "scalar_picture"]
+
+_READ = (*LEAVES, GATHER)
+_ROW = re.compile(r"\[\d+")
 
 # How an operation is drawn; others by their name.
 SYMBOLS = {"add": "+", "mul": "×", "div": "÷", "step": "> 0", "equal": "=", "pow": "^"}
@@ -97,7 +101,7 @@ def scalar_picture(statements: Statements, nodes: Sequence[int], title: str, cen
             elif graph.op[operand] == CONST:
                 # A constant of its own beside each user: one for all would tie the drawing into a knot.
                 name = f"c{node}_{place}"
-                picture.boxes[name] = Box(number_text(graph.constants[graph.a[operand]]), "other", "constant")
+                picture.boxes[name] = Box(_read(graph, operand), "other", "constant")
                 picture.hand(name, f"n{node}", 1)
             else:
                 # Drawn once for each direction: what both share would tie the two into one tangle.
@@ -116,7 +120,7 @@ def _operation(graph: Graph, node: int, names: Mapping[int, str], centre: bool) 
         SYMBOLS.get(kind, kind),
         role_of(origin.scope),
         direction_of(graph, node),
-        note=names.get(node, f"%{node}"),
+        note=_read(graph, node) if graph.op[node] in _READ else names.get(node, f"%{node}"),
         scope=origin.scope,
         source=SourceLine(origin.module, origin.file, origin.line),
         operations=1,
@@ -135,18 +139,27 @@ def _outsider(graph: Graph, node: int, names: Mapping[int, str]) -> Box:
     """What is taken from elsewhere: inputs by their names, other values by theirs, or by scope and number."""
     origin, op = graph.origins[graph.origin[node]], graph.op[node]
     label = names.get(node, f"%{node} of {origin.scope or origin.function}")
-    if op == INPUT:
-        label = graph.input_name(graph.a[node])
-    elif op == INDEX:
-        tensor = next(tensor for tensor in reversed(graph.indices) if tensor.start <= graph.a[node])
-        label = f"{tensor.name}[{graph.a[node] - tensor.start}]" if tensor.count > 1 else tensor.name
-    elif op == GATHER:
-        table = graph.tables[graph.b[node]]
-        label = f"{graph.input_name(table.base)}, row chosen by an index"
+    if op in _READ:
+        label = _read(graph, node)
     source = None if op in LEAVES else SourceLine(origin.module, origin.file, origin.line)
     box = Box(label, role_of(origin.scope), "outside", scope=origin.scope, source=source, results=(node,))
     box.facts["operation"] = " ".join(format_node(graph, node).partition(";")[0].split())
     return box
+
+
+def _read(graph: Graph, node: int) -> str:
+    """What is read and not computed: the name of an input or an index, or a constant."""
+    op, number = graph.op[node], graph.a[node]
+    if op == GATHER:
+        # The row is the index's: wte[tokens[0],3].
+        return _ROW.sub(f"[{_read(graph, number)}", graph.input_name(graph.tables[graph.b[node]].base), count=1)
+    if op == INPUT:
+        return graph.input_name(number)
+    if op == CONST:
+        return number_text(graph.constants[number])
+    assert op == INDEX
+    tensor = next(tensor for tensor in reversed(graph.indices) if tensor.start <= number)
+    return f"{tensor.name}[{number - tensor.start}]" if tensor.count > 1 else tensor.name
 
 
 def _add_users(picture: Picture, statements: Statements, names: Mapping[int, str], inside: set[int]) -> None:

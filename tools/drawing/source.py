@@ -5,15 +5,16 @@ from __future__ import annotations
 import ast
 import os
 import sys
+import tokenize
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from ...compiler.ir.graph import Graph, Origin
 
-__all__ = ["Links", "SourceLine", "assigned_names", "common_line"]
+__all__ = ["Links", "SourceLine", "assigned_names", "common_line", "scope_lines"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,22 @@ def common_line(graph: Graph, nodes: Iterable[int]) -> SourceLine | None:
     return SourceLine(*min(lines, key=lambda line: (-lines[line], line)))
 
 
+def scope_lines(graph: Graph) -> dict[str, SourceLine]:
+    """By the name of a scope, without numbers, where the model enters it: the line of ``with ops.scope("query"):``."""
+    lines: dict[str, SourceLine] = {}
+    for module, file in dict.fromkeys((origin.module, origin.file) for origin in graph.origins):
+        for part in _walk(module):
+            if not isinstance(part, ast.With):
+                continue
+            for call in (item.context_expr for item in part.items):
+                if not isinstance(call, ast.Call) or not call.args or not isinstance(call.args[0], ast.Constant):
+                    continue
+                name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+                if name == "scope":
+                    lines.setdefault(str(call.args[0].value), SourceLine(module, file, part.lineno))
+    return lines
+
+
 def assigned_names(origins: Iterable[Origin]) -> dict[tuple[str, int], str]:
     """By module and line, the variable that the model assigns there: ``mean_square``. Names of one letter say nothing.
 
@@ -47,15 +64,20 @@ def assigned_names(origins: Iterable[Origin]) -> dict[tuple[str, int], str]:
     """
     names: dict[tuple[str, int], str] = {}
     for module in dict.fromkeys(origin.module for origin in origins):
-        path = _path(module)
-        if path is None:
-            continue
-        for part in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for part in _walk(module):
             if isinstance(part, ast.Assign) and len(part.targets) == 1 and isinstance(part.targets[0], ast.Name):
                 name = part.targets[0].id
                 if len(name) > 1:
                     names.update(((module, line), name) for line in range(part.lineno, (part.end_lineno or 0) + 1))
     return names
+
+
+def _walk(module: str) -> Iterator[ast.AST]:
+    """The syntax of a module's source; nothing, if that is not at hand."""
+    path = _path(module)
+    if path is not None:
+        with tokenize.open(path) as file:
+            yield from ast.walk(ast.parse(file.read()))
 
 
 def _path(module: str) -> Path | None:

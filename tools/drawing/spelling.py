@@ -10,7 +10,7 @@ from ...compiler.ir.ops import ADD, DIV, MUL, OPS, POW, STEP, UNLESS, WHERE
 __all__ = ["PRODUCT_TIGHT", "SUM_TIGHT", "Spelled", "number_text", "spell"]
 
 # How tightly a text binds.
-SUM_TIGHT, PRODUCT_TIGHT, ATOM_TIGHT = range(3)
+SUM_TIGHT, PRODUCT_TIGHT, POWER_TIGHT, ATOM_TIGHT = range(4)
 
 
 class Spelled(NamedTuple):
@@ -40,15 +40,17 @@ def spell(op: int, operands: Sequence[Spelled]) -> Spelled:
     if op == ADD:
         if second.text.startswith("−") and second.tightness >= PRODUCT_TIGHT:
             return Spelled(f"{first.within(SUM_TIGHT)} − {second.text[1:]}", SUM_TIGHT)
-        return Spelled(f"{first.within(SUM_TIGHT)} + {second.within(SUM_TIGHT)}", SUM_TIGHT)
+        return Spelled(f"{first.within(SUM_TIGHT)} + {second.within(PRODUCT_TIGHT)}", SUM_TIGHT)
     if op == MUL:
         return _product(first, second)
     if op == DIV:
-        return Spelled(f"{first.within(PRODUCT_TIGHT)}/{second.within(ATOM_TIGHT)}", PRODUCT_TIGHT)
+        return Spelled(f"{first.within(PRODUCT_TIGHT)}/{second.within(POWER_TIGHT)}", PRODUCT_TIGHT)
     if op == POW:
         base = first.within(ATOM_TIGHT)
-        known = {"−1": f"1/{base}", "0.5": f"√{base}", "−0.5": f"1/√{base}", "2": f"{base}²", "−2": f"1/{base}²"}
-        return Spelled(known.get(second.text, f"{base}^{second.text}"), PRODUCT_TIGHT)
+        inverse = {"−1": f"1/{base}", "−0.5": f"1/√{base}", "−2": f"1/{base}²"}.get(second.text)
+        if inverse:
+            return Spelled(inverse, PRODUCT_TIGHT)
+        return Spelled({"0.5": f"√{base}", "2": f"{base}²"}.get(second.text, f"{base}^{second.text}"), POWER_TIGHT)
     if op == STEP:
         return Spelled.atom(f"[{first.text} > 0]")
     if op in (WHERE, UNLESS):
@@ -62,9 +64,10 @@ def _product(first: Spelled, second: Spelled) -> Spelled:
         if one.text == "−1":
             return Spelled(f"−{other.within(PRODUCT_TIGHT)}", PRODUCT_TIGHT)
     if first == second:
-        return Spelled(f"{first.within(ATOM_TIGHT)}²", PRODUCT_TIGHT)
-    left, right = first.within(PRODUCT_TIGHT), second.within(PRODUCT_TIGHT)
+        return Spelled(f"{first.within(ATOM_TIGHT)}²", POWER_TIGHT)
+    # What stands without brackets is worked out from the left: a·(b·c) has other bits than a·b·c.
+    left, right = first.within(PRODUCT_TIGHT), second.within(POWER_TIGHT)
     # Σ reaches as far as it can: what follows a sum must not become part of it.
     if left.startswith(("Σ", "max_")):
         left = f"({left})"
-    return Spelled(f"{left}·({right})" if right.startswith(("Σ", "max_", "−")) else f"{left}·{right}", PRODUCT_TIGHT)
+    return Spelled(f"{left}·({right})" if right.startswith("−") else f"{left}·{right}", PRODUCT_TIGHT)

@@ -137,13 +137,13 @@ def add_numbers(picture: Picture, graph: Graph, numbers: Numbers) -> None:
 
 def _summarise(facts: dict[str, Any], name: str, sample: Sequence[float], direction: str) -> str:
     finite = [value for value in sample if math.isfinite(value)]
+    bad = len(sample) - len(finite)
+    if bad:
+        facts[f"{name}s not finite"] = bad
     if not finite:
         return f"{name}s: none finite"
     low, high, norm = min(finite), max(finite), _norm(finite)
     facts[f"{name} min"], facts[f"{name} max"], facts[f"{name} l2"] = low, high, norm
-    bad = len(sample) - len(finite)
-    if bad:
-        facts[f"{name}s not finite"] = bad
     word = "∂" if name == "gradient" or direction == "backward" else "="
     ends = _short(low) if low == high else f"{_short(low)} … {_short(high)}"
     return f"{word} {ends}, l2 {_short(norm)}" + (f", {bad} not finite" if bad else "")
