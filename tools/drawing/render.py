@@ -9,7 +9,6 @@ from pathlib import Path
 from ...runtime.files import write_atomically
 from ..failures import ENVIRONMENT, CommandError
 from .dot import to_dot
-from .export import to_graphml, to_json
 from .picture import Picture
 from .source import Links
 
@@ -31,10 +30,10 @@ def render(picture: Picture, path: Path, kind: str, links: Links, seconds: float
     Raises:
         CommandError: if there is no `dot`, or it fails, or takes too long.
     """
-    if kind == "json":
-        content = to_json(picture, links)
-    elif kind == "graphml":
-        content = to_graphml(picture, links)
+    if kind in ("json", "graphml"):
+        from .export import to_graphml, to_json  # with networkx, which takes a while to import
+
+        content = (to_json if kind == "json" else to_graphml)(picture, links)
     else:
         content = to_dot(picture, links).source.encode()
         if kind != "dot":
