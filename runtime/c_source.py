@@ -58,6 +58,25 @@ class ModelSource:
         """Of the functions that the library exports."""
         return _DECLARATIONS
 
+    def prove_all(self, proved: Callable[[], None]) -> int:
+        """Checks every program of a model against its graph: unrolled, the loops must be the graph.
+
+        Args:
+            proved: is called after each program.
+
+        Returns:
+            how many operations the graphs have.
+
+        Raises:
+            CompileError: naming the program and the operation, if one is not what it should be.
+        """
+        operations = 0
+        for family in self.families:
+            for number in family.programs:
+                operations += len(family.prove(self.layout, number))
+                proved()
+        return operations
+
     def prove(self) -> None:
         """Checks the last program of each family, which was not made from a graph, against its graph.
 

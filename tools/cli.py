@@ -16,8 +16,9 @@ from typing import Any
 
 import click
 
-from . import failures, signals
+from . import console, failures, signals
 from .failures import CommandError, StoppedError
+from .verbosity import with_verbosity
 
 __all__ = ["COMMANDS", "cli", "main"]
 
@@ -26,6 +27,8 @@ COMMANDS = {
     "train": "Train a model and invent names with it.",
     "sample": "Invent names with a trained model.",
     "eval": "Tell how well a trained model predicts a corpus, or given texts.",
+    "report": "Write a page about a run: how it went, and what its model does.",
+    "sweep": "Train with many options, side by side, and tell which are best.",
     "compare": "Tell whether two runs are the same, and where they part.",
     "data": "List, describe and fetch corpora.",
     "compile": "Compile a model ahead of time and tell what each pass does.",
@@ -36,6 +39,7 @@ COMMANDS = {
     "verify": "Check that compiled programs equal the eager autograd, bit by bit.",
     "export": "Write a model as a C library that stands alone.",
     "doctor": "Tell what this machine has that microgpt can use.",
+    "completion": "Print a script that lets a shell complete commands, options and values.",
 }
 
 
@@ -52,7 +56,7 @@ class Commands(click.Group):
             return None
         command = getattr(import_module(f".commands.{cmd_name}", __package__), cmd_name)
         assert isinstance(command, click.Command)
-        return command
+        return with_verbosity(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -71,6 +75,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         # Here rather than in main(), where click has its own ideas of an interrupt and of a closed pipe.
+        console.set_verbosity(console.NORMAL)
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -104,7 +109,7 @@ class Commands(click.Group):
             traceback.print_exception(error)
         kind = "" if code in (failures.INTERRUPTED, failures.TERMINATED) else "error: "
         with contextlib.suppress(OSError):
-            click.echo(f"microgpt: {kind}{message}", err=True)
+            click.echo(f"microgpt: {kind}{console.escaped(message)}", err=True)
         return code
 
 

@@ -14,7 +14,25 @@ from typing import Any, TextIO
 
 import click
 
-__all__ = ["Lines", "compile_progress", "print_json", "print_table", "printable", "say", "step_progress", "warn"]
+__all__ = [
+    "NORMAL",
+    "QUIET",
+    "VERBOSE",
+    "Lines",
+    "compile_progress",
+    "detail",
+    "escaped",
+    "is_quiet",
+    "print_json",
+    "print_table",
+    "printable",
+    "run_progress",
+    "say",
+    "set_verbosity",
+    "shows_progress",
+    "step_progress",
+    "warn",
+]
 
 # Seconds. Nobody sees more, and a flush at each step would cost more than a compiled step does.
 FLUSH_INTERVAL = 0.05
@@ -23,15 +41,50 @@ FLUSH_INTERVAL = 0.05
 JSON_VERSION = 1
 
 
+QUIET, NORMAL, VERBOSE = -1, 0, 1
+
+
+class _Verbosity:
+    """How much is said on stderr, in all of this process."""
+
+    level = NORMAL
+
+
+def set_verbosity(level: int) -> None:
+    """Says nothing but warnings and errors from now on (`QUIET`), or also details (`VERBOSE`)."""
+    _Verbosity.level = level
+
+
+def is_quiet() -> bool:
+    """Whether nothing but results, warnings and errors is to be written."""
+    return _Verbosity.level <= QUIET
+
+
+def shows_progress() -> bool:
+    """Whether there is somebody to show progress to: stderr is a terminal, and not to be quiet."""
+    return not is_quiet() and sys.stderr.isatty()
+
+
 def say(message: str) -> None:
-    """A line on stderr."""
-    with contextlib.suppress(OSError):
-        click.echo(f"microgpt: {message}", err=True)
+    """A line on stderr, unless we are to be quiet."""
+    if _Verbosity.level > QUIET:
+        _write(message)
+
+
+def detail(message: str) -> None:
+    """A line on stderr for those who want to know more."""
+    if _Verbosity.level >= VERBOSE:
+        _write(message)
 
 
 def warn(message: str) -> None:
     """A warning on stderr."""
-    say(f"warning: {message}")
+    _write(f"warning: {message}")
+
+
+def _write(message: str) -> None:
+    with contextlib.suppress(OSError):
+        click.echo(f"microgpt: {escaped(message)}", err=True)
 
 
 def print_json(schema: str, data: Mapping[str, Any]) -> None:
@@ -47,7 +100,12 @@ def print_json(schema: str, data: Mapping[str, Any]) -> None:
 
 def printable(text: str) -> str:
     """`text` for stdout: on a terminal, characters that would control it are shown as escapes."""
-    if text.isprintable() or not sys.stdout.isatty():
+    return escaped(text) if sys.stdout.isatty() else text
+
+
+def escaped(text: str) -> str:
+    """`text` in one line, in which nothing controls a terminal: files and their names may hold anything."""
+    if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
@@ -81,7 +139,7 @@ def compile_progress(what: str = "program") -> Iterator[Callable[[int, int], Non
 
         def report(done: int, total: int) -> None:
             many = f"{total} {what}{'s' * (total != 1)}"
-            if sys.stderr.isatty():
+            if shows_progress():
                 if not bar:
                     bar.append(stack.enter_context(_progress_bar()))
                     bar[0].add_task(f"compiling {many}", total=total)
@@ -98,25 +156,46 @@ def compile_progress(what: str = "program") -> Iterator[Callable[[int, int], Non
 @contextlib.contextmanager
 def step_progress(total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
     """Gives what is to be called after each of `total` steps, with a few words. A bar, if nothing else shows steps."""
-    if sys.stdout.isatty() or not sys.stderr.isatty():
+    if sys.stdout.isatty() or not shows_progress():
         yield lambda words: None
         return
-    with _progress_bar() as bar:
+    with _progress_bar("steps") as bar:
         task = bar.add_task("training", total=total, completed=done)
         yield lambda words: bar.update(task, advance=1, description=words)
 
 
-def _progress_bar() -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+@contextlib.contextmanager
+def run_progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """Gives what is to be called after each of `total` things; shown on a terminal only."""
+    if not shows_progress():
+        yield lambda: None
+        return
+    with _progress_bar() as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.update(task, advance=1)
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+
+def _progress_bar(rate: str = "") -> Any:
+    """A bar with the time that is left; with `rate`, also how many of that a second."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class RateColumn(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed:,.0f} {rate}/s" if speed and speed >= 10 else f"{speed:.1f} {rate}/s" if speed else "")
+
+    columns = [TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn()]
+    columns += [RateColumn()] if rate else []
+    columns += [TimeRemainingColumn(compact=True, elapsed_when_finished=True), TextColumn("left")]
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table of numbers on stdout. Headings are broken at ``_``, at spaces, and in the middle of long words."""
     broken = [_break(heading) for heading in headings]
+    rows = [[escaped(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         from rich import box
         from rich.console import Console

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..model.config import AdamConfig
 from ..runtime.checkpoint import Checkpoint, load_checkpoint
 from ..runtime.runs import CHECKPOINT, CHECKPOINTS, last_model_path, newest_checkpoint
 from . import console
 from .failures import BAD_INPUT, CommandError
 
-__all__ = ["load_model"]
+__all__ = ["load_model", "optimizer_of"]
 
 
 def load_model(path: Path | None) -> Checkpoint:
@@ -28,3 +29,8 @@ def load_model(path: Path | None) -> Checkpoint:
     elif path.is_dir() and (path / CHECKPOINT).is_file():
         path = path / CHECKPOINT
     return load_checkpoint(path)
+
+
+def optimizer_of(model: Checkpoint) -> AdamConfig:
+    """What the model was trained with: sampling does not use it, but a C library holds all three."""
+    return model.progress.optimizer if model.progress else AdamConfig()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from .completing import complete_corpus
+
 if TYPE_CHECKING:
     from ..model.config import GPTConfig
 
@@ -30,6 +32,7 @@ __all__ = [
     "seed_option",
     "share",
     "temperature_option",
+    "training_options",
 ]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -93,6 +96,7 @@ temperature_option = click.option(
 data_option = click.option(
     "--data",
     metavar="FILE|NAME|-",
+    shell_complete=complete_corpus,
     default="names",
     show_default=True,
     help="A text file in UTF-8, one document a line; - for standard input; or a corpus of `microgpt data list`.",
@@ -126,6 +130,63 @@ def model_options(command: Decorated) -> Decorated:
     )
     for name, default, text in sizes:
         option = click.option(name, type=POSITIVE, default=default, show_default=True, metavar="N", help=text)
+        command = option(command)
+    return command
+
+
+# What decides the bits of a run, together with the sizes of the model, in the order of --help.
+_TRAINING = (
+    data_option,
+    click.option("--steps", type=POSITIVE, default=1000, show_default=True, metavar="N", help="One document each."),
+    seed_option,
+    model_options,
+    click.option(
+        "--learning-rate",
+        type=positive_number,
+        default=0.01,
+        show_default=True,
+        metavar="NUMBER",
+        help="Of Adam, at the first step; it falls to zero.",
+    ),
+    click.option(
+        "--beta1",
+        type=fraction,
+        default=0.85,
+        show_default=True,
+        metavar="NUMBER",
+        help="Of Adam: how much of the mean gradient a step keeps.",
+    ),
+    click.option(
+        "--beta2",
+        type=fraction,
+        default=0.99,
+        show_default=True,
+        metavar="NUMBER",
+        help="Of Adam: how much of the mean squared gradient a step keeps.",
+    ),
+    click.option(
+        "--epsilon",
+        type=positive_number,
+        default=1e-8,
+        show_default=True,
+        metavar="NUMBER",
+        help="Of Adam: added to what it divides by.",
+    ),
+    click.option(
+        "--eval-fraction",
+        type=fraction,
+        default=0.0,
+        show_default=True,
+        metavar="NUMBER",
+        help="Hold out this share of the documents, and tell their loss at the end.",
+    ),
+    click.option("--pack", is_flag=True, help="Split documents longer than --block-size instead of cutting them."),
+)
+
+
+def training_options(command: Decorated) -> Decorated:
+    """What decides the bits of a run; `tools.new_training` makes a `Training` of it."""
+    for option in reversed(_TRAINING):
         command = option(command)
     return command
 

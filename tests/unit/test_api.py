@@ -72,7 +72,7 @@ def test_wrong_use(tmp_path: Path):
         microgpt.train(steps=5, learning_rate=1e300, **SHAPE)
 
 
-SLOW = {"train_names"}  # compiles programs for every length
+SLOW = {"export_c", "train_names"}  # they compile programs for every length
 
 
 @pytest.mark.parametrize(

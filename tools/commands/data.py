@@ -13,6 +13,7 @@ import click
 from ...data.catalog import CATALOG, NamedCorpus, cached_content, fetch, keep_file
 from ...data.corpus import Corpus, load_corpus
 from .. import console
+from ..completing import complete_corpus
 
 __all__ = ["data"]
 
@@ -72,7 +73,7 @@ def _entry(corpus: NamedCorpus) -> dict[str, Any]:
 
 
 @data.command()
-@click.argument("corpus", metavar="FILE|NAME|-")
+@click.argument("corpus", metavar="FILE|NAME|-", shell_complete=complete_corpus)
 @click.option(
     "--block-size", type=click.IntRange(min=1), default=16, show_default=True, metavar="N", help="To compare."
 )

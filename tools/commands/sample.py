@@ -9,12 +9,12 @@ from random import Random
 
 import click
 
-from ...model.config import AdamConfig, GPTConfig
+from ...model.config import GPTConfig
 from ...runtime.sampling import SamplingOptions, sample_document
 from .. import console, options
 from ..backends import BACKENDS, choose_backend
 from ..failures import BAD_INPUT, CommandError
-from ..models import load_model
+from ..models import load_model, optimizer_of
 from ..sampling import print_samples, sample_to_json
 from ..settings import ConfiguredCommand
 
@@ -80,7 +80,7 @@ def sample(
     _check_lengths(model.config, prefix, min_length)
     tokens = model.tokenizer.encode(prefix)[1:-1]
     drawing = SamplingOptions(temperature, top_k, top_p, min_length, greedy)
-    engine = choose_backend(backend, model.config, AdamConfig(), jobs)
+    engine = choose_backend(backend, model.config, optimizer_of(model), jobs)
     with console.compile_progress() as progress:
         engine.prepare([], model.config.block_size, progress)
     what = engine, model.config, model.tokenizer, model.parameters, Random(seed), drawing

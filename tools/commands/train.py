@@ -8,13 +8,13 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from ...data.corpus import load_corpus
-from ...model.config import AdamConfig
 from ...runtime.sampling import SamplingOptions
 from ...runtime.training import ResumeError, Training
 from .. import console, options
 from ..backends import BACKENDS, choose_backend
+from ..completing import complete_file
 from ..failures import BAD_INPUT, CommandError
+from ..new_training import SHAPE, new_training
 from ..resume import Resumption, find_run, refuse_unfinished
 from ..sampling import print_samples
 from ..settings import ConfiguredCommand
@@ -22,30 +22,9 @@ from ..train_run import Run, open_outputs
 
 __all__ = ["train"]
 
-SHAPE = ("n_layer", "n_embd", "n_head", "block_size")
-
 
 @click.command(cls=ConfiguredCommand)
-@options.data_option
-@click.option("--steps", type=options.POSITIVE, default=1000, show_default=True, metavar="N", help="One document each.")
-@options.seed_option
-@options.model_options
-@click.option(
-    "--learning-rate",
-    type=options.positive_number,
-    default=0.01,
-    show_default=True,
-    help="At the first step; it falls to zero.",
-)
-@click.option(
-    "--eval-fraction",
-    type=options.fraction,
-    default=0.0,
-    show_default=True,
-    metavar="NUMBER",
-    help="Hold out this share of the documents, and tell their loss at the end.",
-)
-@click.option("--pack", is_flag=True, help="Split documents longer than --block-size instead of cutting them.")
+@options.training_options
 @options.backend_option(*BACKENDS)
 @click.option(
     "--samples", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="To invent at the end."
@@ -64,6 +43,7 @@ SHAPE = ("n_layer", "n_embd", "n_head", "block_size")
     is_flag=False,
     flag_value="",
     metavar="[DIR|CHECKPOINT]",
+    shell_complete=complete_file,
     help="Go on with an earlier run, bit for bit. Alone: with the one in --out, if there is one.",
 )
 @click.option("--overwrite", is_flag=True, help="Begin anew where --out holds a run that could be resumed.")
@@ -98,7 +78,9 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, **sett
     out, samples = settings["out"], settings["samples"]
     if settings["save_every"] and not out:
         raise click.UsageError("--save-every needs an --out folder for the checkpoints")
-    training = _training(settings)
+    options.check_shape({name: settings[name] for name in SHAPE})
+    training = new_training(settings)
+    console.detail(f"corpus {training.corpus.name}: sha256 {training.corpus.sha256}")
     if resumption and resumption.checkpoint:
         _restore(training, resumption)
     engine = choose_backend(settings["backend"], training.config, training.optimizer, settings["jobs"])
@@ -113,27 +95,13 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, **sett
         run.prepare(training.config.block_size if samples or training.held_out else 0)
         run.take_steps()
         run.keep()
-        run.evaluate()
+        run.end()
     if samples:
         print("\n--- inference (new, hallucinated names) ---")
         drawing = SamplingOptions(settings["temperature"])
         print_samples(
             samples, engine, training.config, training.tokenizer, training.state.parameters, training.rng, drawing
         )
-
-
-def _training(settings: dict[str, Any]) -> Training:
-    shape = {name: settings[name] for name in SHAPE}
-    options.check_shape(shape)
-    return Training(
-        load_corpus(settings["data"]),
-        settings["seed"],
-        settings["steps"],
-        AdamConfig(learning_rate=settings["learning_rate"]),
-        settings["eval_fraction"],
-        settings["pack"],
-        **shape,
-    )
 
 
 def _adopt(context: click.Context, settings: dict[str, Any], resumption: Resumption) -> None:
