@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -116,3 +117,46 @@ class Tab:
 
     def close(self) -> None:
         self.context.close()
+
+
+def sample(written: Written, pane: str, count: int) -> list[int]:
+    """Some lines of a pane that belong to operations."""
+    size = len(written.chain.graph) if pane == "ir" else len(written.chain.pane(PANES[pane]).lines)
+    order = list(range(pane != "ir", size))
+    Random(pane).shuffle(order)
+    return sorted(islice((line for line in order if written.nodes(pane, line)), count))
+
+
+def check_clicks(tab: Tab, written: Written, pane: str, count: int) -> None:
+    """Clicks on some lines of a pane, and compares what is lit in all panes with what the chain says."""
+    tab.open(written.address)
+    for line in sample(written, pane, count):
+        tab.row(pane, line).click(position={"x": 30, "y": 9})
+        nodes = written.nodes(pane, line)
+        assert tab.lit("ir") == sorted(nodes)
+        for other in PANES:
+            expected = written.lines(other, nodes)
+            assert tab.lit(other) == expected, f"{pane} {line} in {other}"
+            check_view(tab, other, expected)
+
+
+def check_view(tab: Tab, pane: str, expected: list[int]) -> None:
+    """Rows in the document are lit as they should be, and one of them is where it can be seen."""
+    shown = tab.page.evaluate(
+        """async pane => {
+            for (let frames = 0; frames < 2; frames++) await new Promise(requestAnimationFrame);
+            const box = document.querySelector(`[data-pane="${pane}"] .lines`);
+            const frame = box.getBoundingClientRect();
+            return [...box.querySelectorAll(".row")].map((row) => {
+                const place = row.getBoundingClientRect();
+                return [Number(row.dataset.line), row.classList.contains("lit"), row.getAttribute("aria-selected"),
+                    place.top >= frame.top - 1 && place.bottom <= frame.bottom + 1];
+            });
+        }""",
+        pane,
+    )
+    wanted = {line - (pane != "ir") for line in expected}
+    for line, is_lit, selected, _ in shown:
+        assert is_lit == (line in wanted)
+        assert selected == ("true" if is_lit else "false")
+    assert not wanted or any(is_lit and in_view for _, is_lit, _, in_view in shown), f"nothing lit in view in {pane}"

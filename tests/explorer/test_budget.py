@@ -1,4 +1,4 @@
-"""The page of the default model at length 4: how large it is, and how soon it is there. Only sizes are asserted."""
+"""The page of the default model at length 4: its links, its size, and how soon it is there. No time is asserted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from explorer.pages import Tab, Written, write_page
+from explorer.pages import PANES, Tab, Written, check_clicks, write_page
 
 from microgpt.data.tokenizer import Tokenizer
 from microgpt.model.config import GPTConfig
@@ -82,3 +82,8 @@ def test_every_level_stays_legible(tab: Tab, default: Written) -> None:
     )
     assert set(most) == {"model", "block", "scope", "vector", "op"}
     assert max(most.values()) <= MOST_NODES, most
+
+
+@pytest.mark.parametrize("pane", PANES)
+def test_a_click_lights_the_same_lines_as_the_chain(tab: Tab, default: Written, pane: str) -> None:
+    check_clicks(tab, default, pane, 4)

@@ -2,62 +2,22 @@
 
 from __future__ import annotations
 
-from random import Random
-
 import pytest
-from explorer.pages import PANES, Tab, Written
+from explorer.pages import PANES, Tab, Written, check_clicks, sample
 
 from microgpt.compiler.ir.ops import CONST, INDEX, INPUT
+from microgpt.compiler.ir.text import format_node
 from microgpt.tools.explore.blocks import blocks
-
-SAMPLES = 6
-
-
-def sample(written: Written, pane: str) -> list[int]:
-    """Some lines of a pane that belong to operations."""
-    size = len(written.chain.graph) if pane == "ir" else len(written.chain.pane(PANES[pane]).lines)
-    every = [line for line in range(pane != "ir", size) if written.nodes(pane, line)]
-    return sorted(Random(pane).sample(every, min(SAMPLES, len(every))))
 
 
 @pytest.mark.parametrize("pane", PANES)
 def test_a_click_lights_the_same_lines_as_the_chain(tab: Tab, written: Written, pane: str) -> None:
-    tab.open(written.address)
-    for line in sample(written, pane):
-        tab.row(pane, line).click(position={"x": 30, "y": 9})
-        nodes = written.nodes(pane, line)
-        assert tab.lit("ir") == sorted(nodes)
-        for other in PANES:
-            expected = written.lines(other, nodes)
-            assert tab.lit(other) == expected, f"{pane} {line} in {other}"
-            check_view(tab, other, expected)
-
-
-def check_view(tab: Tab, pane: str, expected: list[int]) -> None:
-    """Rows in the document are lit as they should be, and one of them is where it can be seen."""
-    shown = tab.page.evaluate(
-        """async pane => {
-            for (let frames = 0; frames < 2; frames++) await new Promise(requestAnimationFrame);
-            const box = document.querySelector(`[data-pane="${pane}"] .lines`);
-            const frame = box.getBoundingClientRect();
-            return [...box.querySelectorAll(".row")].map((row) => {
-                const place = row.getBoundingClientRect();
-                return [Number(row.dataset.line), row.classList.contains("lit"), row.getAttribute("aria-selected"),
-                    place.top >= frame.top - 1 && place.bottom <= frame.bottom + 1];
-            });
-        }""",
-        pane,
-    )
-    wanted = {line - (pane != "ir") for line in expected}
-    for line, is_lit, selected, _ in shown:
-        assert is_lit == (line in wanted)
-        assert selected == ("true" if is_lit else "false")
-    assert not wanted or any(is_lit and in_view for _, is_lit, _, in_view in shown), f"nothing lit in view in {pane}"
+    check_clicks(tab, written, pane, 6)
 
 
 def test_pointing_lights_and_leaving_darkens(tab: Tab, written: Written) -> None:
     page = tab.open(written.address)
-    (line, *_) = sample(written, "python")
+    (line, *_) = sample(written, "python", 6)
     tab.row("python", line).hover(position={"x": 30, "y": 9})
     nodes = written.nodes("python", line)
     assert tab.lit("c") == written.lines("c", nodes)
@@ -68,7 +28,7 @@ def test_pointing_lights_and_leaving_darkens(tab: Tab, written: Written) -> None
 
 def test_what_is_pinned_stays_when_pointing_elsewhere(tab: Tab, written: Written) -> None:
     tab.open(written.address)
-    line, other, *_ = sample(written, "python")
+    line, other, *_ = sample(written, "python", 6)
     tab.row("python", line).click(position={"x": 30, "y": 9})
     tab.row("python", other).hover(position={"x": 30, "y": 9})
     assert tab.lit("python") == written.lines("python", written.nodes("python", line))
@@ -91,6 +51,45 @@ def test_a_click_on_a_block_lights_its_operations_and_opens_it(tab: Tab, written
     assert page.locator(".crumbs [aria-current]").text_content() == "layer0.head.scores"
 
 
+@pytest.mark.parametrize("pane", PANES)
+def test_a_line_lights_the_blocks_of_its_operations(tab: Tab, written: Written, pane: str) -> None:
+    page = tab.open(written.address)
+    names, block_of_traced = blocks(written.chain.graphs["trace"])
+    graph = written.chain.graph
+    for line in sample(written, pane, 6):
+        tab.row(pane, line).hover(position={"x": 30, "y": 9})
+        expected = {
+            (names[block_of_traced[max(graph.source[node], ~graph.source[node])]], graph.is_backward(node))
+            for node in written.nodes(pane, line)
+            if graph.op[node] not in (CONST, INPUT, INDEX)
+        }
+        lit = page.evaluate(
+            """() => {
+                const { drawing } = window.explorer;
+                return drawing.litNodes.map((number) => drawing.picture.nodes[number].select);
+            }"""
+        )
+        assert {(select["block"], select["way"] == "backward") for select in lit} == expected
+        assert page.locator(".node.lit").count() == len(expected)
+
+
+def test_the_ir_is_the_text_form_of_the_graph(tab: Tab, written: Written) -> None:
+    page = tab.open(written.address)
+    graph = written.chain.graph
+    shown = page.evaluate("() => Array.from({ length: explorer.graph.size }, (_, node) => explorer.graph.text(node))")
+    assert shown == [format_node(graph, node).partition(";")[0].rstrip() for node in range(len(graph))]
+
+
+def test_names_are_those_of_the_generated_python(tab: Tab, written: Written) -> None:
+    page = tab.open(written.address)
+    names = page.evaluate("() => [...explorer.graph.statementName].filter(([, name]) => name)")
+    assert [node for node, _ in names] == list(written.chain.statements.roots)
+    for node, name in names[::50]:
+        lines = [written.chain.pane("python").lines[line - 1] for line in written.lines("python", [node])]
+        # A result that goes straight into an output needs no name.
+        assert any(name in line for line in lines) or any("gradient[" in line or "loss[" in line for line in lines)
+
+
 def test_levels_lead_from_the_model_to_a_scalar_and_back(tab: Tab, written: Written) -> None:
     page = tab.open(written.address)
     for text in ("mlp_up", "position2", "mul", "p2_l0_mlp_up"):
@@ -109,7 +108,7 @@ def test_levels_lead_from_the_model_to_a_scalar_and_back(tab: Tab, written: Writ
 def test_the_address_keeps_the_selection(tab: Tab, written: Written) -> None:
     page = tab.open(written.address)
     for pane in PANES:
-        line = sample(written, pane)[-1]
+        line = sample(written, pane, 6)[-1]
         tab.row(pane, line).click(position={"x": 30, "y": 9})
         address = page.url
         assert address.endswith(f"#{'op' if pane == 'ir' else pane}={line}")
@@ -121,7 +120,7 @@ def test_the_address_keeps_the_selection(tab: Tab, written: Written) -> None:
 
 def test_back_and_forward_walk_through_selections(tab: Tab, written: Written) -> None:
     page = tab.open(written.address)
-    first, second, *_ = sample(written, "ir")
+    first, second, *_ = sample(written, "ir", 6)
     for node in (first, second):
         tab.row("ir", node).click(position={"x": 30, "y": 9})
     page.go_back()

@@ -1,9 +1,18 @@
-"""Nothing in a corpus can become markup or a script, and the page asks nobody for anything."""
+"""Nothing in a corpus can become markup or a script; the page asks nobody for anything, and does with less."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
 from explorer.conftest import HOSTILE
-from explorer.pages import Tab, Written
+from explorer.pages import Tab, Written, small_model
+
+from microgpt.runtime.recipe import Recipe
+from microgpt.runtime.toolchain import ToolchainError
+from microgpt.tools.explore.make import make_page
+from microgpt.tools.provenance import c_program
 
 
 def test_texts_with_markup_stay_text(tab: Tab, hostile: Written) -> None:
@@ -56,3 +65,24 @@ def test_the_page_is_one_file(tab: Tab, written: Written) -> None:
     page = tab.open(written.address)
     assert page.evaluate("() => performance.getEntriesByType('resource').length") == 0
     assert [url for url in tab.requests if not url.startswith("about:")] == [written.address]
+
+
+def test_without_a_c_compiler_the_page_has_no_assembly_and_says_so(
+    tab: Tab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_compiler() -> NoReturn:
+        raise ToolchainError("there is no C compiler")
+
+    monkeypatch.setattr(c_program, "find_toolchain", no_compiler)
+    said: list[str] = []
+    model = small_model()
+    path = tmp_path / "page.html"
+    path.write_text(make_page(Recipe("training", 2, model.config), warn=said.append), encoding="utf-8")
+    assert said == ["the page has no assembly: there is no C compiler"]
+    page = tab.open(path.as_uri())
+    assert "no C compiler" in page.locator("[data-pane=assembly] .lines").text_content()
+    tab.row("c", tab.page.evaluate("() => explorer.listings.c.source.count") - 1).click(position={"x": 30, "y": 9})
+    for key in "123456":
+        page.keyboard.press(key)
+    page.locator("#theme").click()
+    assert page.locator("#texts").is_hidden()
