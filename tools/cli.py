@@ -6,6 +6,7 @@ A command's module is imported when the command runs and not before: `microgpt -
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import traceback
@@ -145,7 +146,8 @@ def _explain(error: BaseException) -> tuple[str, int]:
         case MemoryError():
             return "out of memory; a smaller model or a shorter --block-size needs less", failures.ENVIRONMENT
         case OSError():
-            place = f"{error.filename}: " if error.filename else ""
+            # What has no name is nearly always where the output goes.
+            place = f"{error.filename}: " if error.filename else "output: " if error.errno == errno.ENOSPC else ""
             return f"{place}{error.strerror or error}", failures.ENVIRONMENT
         case _:
             hint = "this is a mistake in microgpt; `microgpt --debug COMMAND ...` shows where"
@@ -208,8 +210,20 @@ def cli(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
+def _open_standard_streams() -> None:
+    """Opens to nowhere what was closed by who started us; else the next file that is opened would be our output."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: SIM115
+
+
 def main() -> None:
-    """The entry point of the console script."""
+    """What the entry point of the console script calls."""
+    _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         # A letter that the terminal's encoding lacks is shown as an escape; it must not end the run.
         if stream is not None and hasattr(stream, "reconfigure"):
