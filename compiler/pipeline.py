@@ -56,11 +56,13 @@ class Stage:
         name: of its function; ``trace`` for the graph that the pipeline began with.
         product: a `Graph`, `Statements`, `Schedule`, `Layout`, or the text of a program.
         seconds: how long it took.
+        ids: of a stage from graph to graph, see `Rewritten`: where each node of the graph before has gone.
     """
 
     name: str
     product: Any
     seconds: float
+    ids: Sequence[int] = ()
 
 
 Observer = Callable[[Stage], None]
@@ -89,14 +91,10 @@ def compile_graph(
         if stage is differentiate and gradient is None:
             continue
         further = (gradient,) if stage is differentiate else ()
-        graph = _timed(stage.__name__, partial(_graph_of, stage, graph, *further), observe)
+        graph = _timed(stage.__name__, partial(stage, graph, *further), observe).graph
         if check:
             verify(graph)
     return graph
-
-
-def _graph_of(stage: Callable[..., Rewritten], *arguments: Any) -> Graph:
-    return stage(*arguments).graph
 
 
 def compile_python(graph: Graph, observe: Observer | None = None, heading: Sequence[str] = ()) -> str:
@@ -117,8 +115,11 @@ def _timed(name: str, run: Callable[[], T], observe: Observer | None) -> T:
     start = time.perf_counter()
     with without_collection():
         product = run()
-    if observe:
-        observe(Stage(name, product, time.perf_counter() - start))
+    seconds = time.perf_counter() - start
+    if observe and isinstance(product, Rewritten):
+        observe(Stage(name, product.graph, seconds, product.ids))
+    elif observe:
+        observe(Stage(name, product, seconds))
     return product
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ..compiler.c.emit_function import function_text
-from ..compiler.c.prelude import PRELUDE
+from ..compiler.c.prelude import prelude
 from ..compiler.ir.graph import Graph
 from ..compiler.loops.compile_loops import compile_loops
 from ..compiler.loops.coverage import coverage
 from .cache import Cache
 from .program import program_key
-from .toolchain import find_toolchain
+from .toolchain import Toolchain, find_toolchain
 
 __all__ = ["CFunction"]
 
@@ -41,7 +41,7 @@ class CFunction:
         with cache.lock(key):
             files = cache.load(key)
             if files is None:
-                files = _compile(graph)
+                files = _compile(graph, toolchain)
                 cache.store(key, files)
         folder = cache.entry(key)
         self.path = folder / _SOURCE
@@ -74,10 +74,12 @@ class CFunction:
         return [memory[start : start + size] for start, size in self.report["outputs"].values()]
 
 
-def _compile(graph: Graph) -> dict[str, bytes]:
+def _compile(graph: Graph, toolchain: Toolchain) -> dict[str, bytes]:
     looped = compile_loops(graph)
     looped.prove()
-    text = f"/* Made from {graph.name} by microgpt. Do not edit. */\n{PRELUDE}{function_text(looped, 'run')}"
+    width = toolchain.vector_width
+    body = prelude(width) + function_text(looped, "run", width)
+    text = f"/* Made from {graph.name} by microgpt. Do not edit. */\n{body}"
     layout = looped.layout
     report = {
         "coverage": coverage(looped.program),
@@ -89,8 +91,8 @@ def _compile(graph: Graph) -> dict[str, bytes]:
     }
     with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
         source, library = Path(folder) / _SOURCE, Path(folder) / _LIBRARY
-        source.write_text(text)
-        find_toolchain().build(source, library)
+        source.write_text(text, encoding="utf-8")
+        toolchain.build(source, library)
         return {
             _SOURCE: text.encode(),
             _LIBRARY: library.read_bytes(),

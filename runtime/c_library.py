@@ -142,12 +142,11 @@ def _make(
 ) -> dict[str, bytes]:
     start = time.perf_counter()
     with without_collection():
-        source = model_source(config, optimizer, regular, tell)
+        source = model_source(config, optimizer, regular, tell, toolchain.vector_width)
     made = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
         path, library = Path(folder) / _SOURCE, Path(folder) / _LIBRARY
-        text = f"/* Made for {config} by microgpt. Do not edit. */\n" + source.text
-        path.write_text(text)
+        path.write_text(source.text, encoding="utf-8")
         tell("the C compiler")
         process = toolchain.start(path, library)
         try:
@@ -172,12 +171,12 @@ def _make(
         report = {
             "programs": programs,
             "seconds": {"loops": made - start, "proof": proved - made, "cc": time.perf_counter() - made},
-            "bytes": len(text),
+            "bytes": len(source.text),
             "peak_memory": peak_memory(),
             "command": list(toolchain.command),
         }
         return {
-            _SOURCE: text.encode(),
+            _SOURCE: source.text.encode(),
             _LIBRARY: library.read_bytes(),
             _REPORT: json.dumps(report, indent=1).encode() + b"\n",
         }

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ..compiler.c.emit_c import emit_c
-from ..compiler.c.emit_nest import number_text
-from ..compiler.c.prelude import PRELUDE
+from ..compiler.c.emit_c import CText, emit_c, memory_comment
+from ..compiler.c.emit_expression import number_text
+from ..compiler.c.prelude import prelude
 from ..compiler.ir.graph import Graph
 from ..compiler.loops.compile_family import Family, compile_family
+from ..compiler.loops.loop_program import LoopProgram
 from ..compiler.loops.map_lanes import map_lanes
+from ..compiler.loops.memory_map import MemoryMap, memory_map
 from ..compiler.loops.place import Layout
 from ..compiler.loops.transpose import Transposer
 from ..compiler.pipeline import compile_graph
@@ -31,6 +33,10 @@ class ModelSource:
 
     Attributes:
         text: of the C file.
+        body: the part of it that was made from the programs, which begins after `body_line` lines.
+        programs: what the body carries out, by the names of their functions.
+        memory: what is where.
+        optimizer_addresses: of the arguments of the optimiser's graph.
         addresses: of ``parameters``, ``gradient``, ``first_moment``, ``second_moment``, ``cache``, ``probabilities``;
             and ``memory``, the size of all.
         families: what it was made from.
@@ -38,6 +44,11 @@ class ModelSource:
     """
 
     text: str
+    body: CText
+    body_line: int
+    programs: Mapping[str, LoopProgram]
+    memory: MemoryMap
+    optimizer_addresses: Mapping[str, int]
     addresses: Mapping[str, int]
     families: tuple[Family, ...]
     layout: Layout
@@ -46,6 +57,26 @@ class ModelSource:
     def declarations(self) -> str:
         """Of the functions that the library exports."""
         return _DECLARATIONS
+
+    def prove_all(self, tell: Callable[[int, int], None]) -> int:
+        """Checks every program of a model against its graph: unrolled, the loops must be the graph.
+
+        Args:
+            tell: is told how many programs of how many are done.
+
+        Returns:
+            how many operations the graphs have.
+
+        Raises:
+            CompileError: naming the program and the operation, if one is not what it should be.
+        """
+        todo = [(family, number) for family in self.families for number in family.programs]
+        operations = 0
+        for done, (family, number) in enumerate(todo):
+            tell(done, len(todo))
+            operations += len(family.prove(self.layout, number))
+        tell(len(todo), len(todo))
+        return operations
 
     def prove(self) -> None:
         """Checks the last program of each family, which was not made from a graph, against its graph.
@@ -59,7 +90,11 @@ class ModelSource:
 
 
 def model_source(
-    config: GPTConfig, optimizer: AdamConfig, regular: bool = True, tell: Callable[[str], None] = lambda what: None
+    config: GPTConfig,
+    optimizer: AdamConfig,
+    regular: bool = True,
+    tell: Callable[[str], None] = lambda what: None,
+    vector_width: int = 8,
 ) -> ModelSource:
     """Compiles a model to C.
 
@@ -67,6 +102,7 @@ def model_source(
         regular: whether programs of long sequences may continue those of short ones. Whoever uses the result then has
             to `prove` it.
         tell: is told what is being done.
+        vector_width: doubles in the widest vector of the processor that the library is for: 8, 4 or 2.
     """
     layout = Layout()
     size = config.parameter_count
@@ -111,7 +147,13 @@ def model_source(
     programs.update({name: transposer.without_copies(program) for name, program in still.items()})
     programs["adam"] = adam
     programs["copy_parameters"] = transposer.only(tuple(copies))
-    body = emit_c(list(programs.values()), list(programs))
+    further = {name: arrays[name] for name in ("first_moment", "second_moment")} | {"step constants": constants}
+    further.update((f"{matrix.name}, transposed", at) for matrix, at in transposer.copies.items())
+    like_parameters = ("parameters", "gradient", "first_moment", "second_moment")
+    memory = memory_map(layout, dict.fromkeys(like_parameters, graphs.parameter_tensors(config)), further)
+    body = emit_c(
+        list(programs.values()), list(programs), vector_width, words=lambda address: memory.region(address).words
+    )
     addresses = {
         **{name: address for name, address in arrays.items() if name != "parameter"},
         "parameters": parameters,
@@ -135,8 +177,11 @@ def model_source(
         "AT_TEMPERATURE": layout.arguments["temperature"][0],
     }
     defines = "".join(f"enum {{ {name} = {value} }};\n" for name, value in numbers.items())
-    text = "\n".join([PRELUDE, body, defines, _initialize(layout), _table(config), _DECLARATIONS, _DRIVER])
-    return ModelSource(text, addresses, (training, inference), layout)
+    head = f"/* Made for {config} by microgpt. Do not edit. */\n{prelude(vector_width)}\n{memory_comment(memory)}"
+    text = "\n".join([head + body.text, defines, _initialize(layout), _table(config), _DECLARATIONS, _DRIVER])
+    return ModelSource(
+        text, body, head.count("\n"), programs, memory, arrays | shared, addresses, (training, inference), layout
+    )
 
 
 def _initialize(layout: Layout) -> str:

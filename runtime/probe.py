@@ -1,7 +1,8 @@
 """Probe: a small C library, and the checks that it has the bits that Python computes. Run as a script on the compiled
 library.
 
-It imports nothing of ours, so that it starts quickly. What is wrong is printed, and the status is then 1.
+It imports nothing of ours, so that it starts quickly. What is wrong is printed, and the status is then 1; else,
+how many doubles the widest vector of the processor has.
 """
 
 from __future__ import annotations
@@ -27,6 +28,16 @@ double probe_muladd(double a, double b, double c) { return a * b + c; }
 double probe_sum(double a, double b, double c) { return (a + b) + c; }
 double probe_quotient(double a, double b) { return a / b; }
 double probe_half(double x) { return x * 0.5; }
+int probe_vector_width(void)
+{
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+    return 8;
+#elif defined(__AVX__)
+    return 4;
+#else
+    return 2;
+#endif
+}
 """
 
 # By function: how many operands, and what Python computes of them.
@@ -63,7 +74,7 @@ def problem(library: ctypes.CDLL) -> str:
 
 
 if __name__ == "__main__":
-    wrong = problem(ctypes.CDLL(sys.argv[1]))
-    if wrong:
-        print(wrong)
+    library = ctypes.CDLL(sys.argv[1])
+    wrong = problem(library)
+    print(wrong or library.probe_vector_width())
     sys.exit(bool(wrong))

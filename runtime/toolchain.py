@@ -17,13 +17,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from .probe import SOURCE
 
-__all__ = ["Toolchain", "ToolchainError", "ToolchainWarning", "find_toolchain"]
+__all__ = ["Toolchain", "ToolchainError", "ToolchainWarning", "find_toolchain", "vector_width_here"]
 
 # No contraction to fused multiply-adds, no formulas in place of libm's functions. What is allowed beyond the standard
 # changes no result: nobody reads errno or the floating-point flags. GCC 12's choice of induction variables (ivopts) can
@@ -57,11 +57,14 @@ class Toolchain:
         command: how it is called.
         flags: what it is called with.
         path: of its executable.
+        vector_width: doubles in the widest vector of the processor that it compiles for, as far as generated code
+            knows how to use it.
     """
 
     command: tuple[str, ...]
     flags: tuple[str, ...]
     path: str
+    vector_width: int = 8
 
     @property
     def identity(self) -> str:
@@ -87,9 +90,7 @@ class Toolchain:
 
     def start(self, source: Path, library: Path) -> subprocess.Popen[str]:
         """Begins to compile `source`; to be given to `finish`."""
-        return subprocess.Popen(
-            self._call(source, library), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-        )
+        return self._run(*_LIBRARY, str(source), "-o", str(library), "-lm")
 
     def finish(self, process: subprocess.Popen[str]) -> None:
         """Waits for the compiler.
@@ -122,8 +123,22 @@ class Toolchain:
         """
         self.finish(self.start(source, library))
 
-    def _call(self, source: Path, library: Path) -> list[str]:
-        return [*self.command, *self.flags, *_LIBRARY, str(source), "-o", str(library), "-lm"]
+    def assemble(self, source: Path, listing: Path) -> None:
+        """Writes the assembly of what `build` would compile, with the line of the source of every instruction.
+
+        Raises:
+            ToolchainError: if the compiler fails.
+        """
+        self.finish(self._run("-fPIC", "-g1", "-S", str(source), "-o", str(listing)))
+
+    def _run(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*self.command, *self.flags, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
 
 
 def candidates() -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -171,21 +186,32 @@ def find_toolchain() -> Toolchain:
     for where, command in candidates():
         try:
             toolchain = unprobed(command)
-            probe(toolchain)
+            width = probe(toolchain)
         except ToolchainError as error:
             problems.append(f"{where}: {error}")
         else:
-            return toolchain
+            return replace(toolchain, vector_width=width)
     raise ToolchainError(
         "\n".join(problems) or "there is no C compiler: install gcc or clang, or the wheel ziglang, or set $CC"
     )
 
 
-def probe(toolchain: Toolchain) -> None:
+def vector_width_here() -> int:
+    """Doubles in the widest vector of this processor; where no compiler can tell, what the widest known ones have."""
+    try:
+        return find_toolchain().vector_width
+    except ToolchainError:
+        return Toolchain.vector_width
+
+
+def probe(toolchain: Toolchain) -> int:
     """Checks that what a compiler makes can be loaded and has Python's bits.
 
     It is loaded by a process of its own: a library that was made with ``-ffast-math`` makes its whole process treat
     tiny numbers as zero, from the moment it is loaded.
+
+    Returns:
+        how many doubles the widest vector of the processor has.
 
     Raises:
         ToolchainError: telling what is wrong.
@@ -199,6 +225,7 @@ def probe(toolchain: Toolchain) -> None:
     if result.returncode:
         said = result.stdout.strip() or f"cannot be loaded: {result.stderr.strip().rpartition(chr(10))[2]}"
         raise ToolchainError(f"what {shlex.join(toolchain.command)} makes {said}")
+    return int(result.stdout)
 
 
 def _processor() -> str:

@@ -3,9 +3,9 @@
     python -m microgpt.tools.check_powers [MILLIONS]
 
 The forms call pow() only where the exact result lies so close to a rounding boundary that pow() may round it another
-way (`c_prelude`). How close that is, is a margin, and this program looks for inputs that disprove it: random ones, of
-which those near the boundary are compared with pow(). It also tells how close a result must be for pow() to differ, as
-far as was seen.
+way (`prelude_powers`). How close that is, is a margin, and this program looks for inputs that disprove it: random ones,
+of which those near the boundary are compared with pow(). It also tells how close a result must be for pow() to differ,
+as far as was seen.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..compiler.c.prelude import PRELUDE
+from ..compiler.c.prelude import prelude
 from ..runtime.toolchain import find_toolchain
 
 __all__ = ["Findings", "check_powers"]
 
 _PROGRAM = """
+#define JOIN_(name, width) name##width
+#define JOIN(name, width) JOIN_(name, width)
+#define VECTOR(name) JOIN(name, WIDTH)
 static unsigned long long state;
 INLINE unsigned long long next(void)
 {
@@ -39,7 +42,8 @@ INLINE double number(int spread)
     u.n = (bits & 0x800fffffffffffffULL) | ((unsigned long long)exponent << 52);
     return u.d;
 }
-/* Wrong results, inputs near a boundary, inputs left to pow(), and the farthest at which pow() differs. */
+/* Wrong results, inputs near a boundary, inputs left to pow(), and the farthest at which pow() differs,
+   relative to the power, in 2^-53. */
 typedef struct { long long wrong, near, unsure; double farthest; } findings;
 
 findings check_square(long long rounds, unsigned long long seed, int spread)
@@ -47,19 +51,20 @@ findings check_square(long long rounds, unsigned long long seed, int spread)
     findings f = {0, 0, 0, 0.0};
     state = seed;
     for (long long i = 0; i < rounds; i++) {
-        v8 x;
-        f8 unsure;
-        for (int k = 0; k < 8; k++) x[k] = number(spread);
-        v8 r = square8(x, &unsure);
-        v8 error = magnitude8(fused8(x, x, -r)), unit = binade8(r) * 0x1p-52;
-        v8 distance = magnitude8(error - 0.5 * unit) / unit;
-        for (int k = 0; k < 8; k++) {
-            f.unsure += is_set8(unsure, k);
-            if (!is_set8(unsure, k) && distance[k] > 0.05) continue;
+        VECTOR(v) x;
+        VECTOR(n) doubt;
+        for (int k = 0; k < WIDTH; k++) x[k] = number(spread);
+        VECTOR(v) r = VECTOR(square)(x, &doubt);
+        VECTOR(v) error = VECTOR(magnitude)(VECTOR(fused)(x, x, -r)), half = VECTOR(half_unit)(r);
+        VECTOR(v) distance = VECTOR(magnitude)(error - half) / (r * 0x1p-53);
+        VECTOR(n) other = VECTOR(outside)(r, LEAST, MOST); /* sizes that are left to pow() */
+        for (int k = 0; k < WIDTH; k++) {
+            f.unsure += doubt[k] < 0;
+            if (doubt[k] >= 0 && distance[k] > 0.05) continue;
             f.near++;
             if (pow(x[k], 2.0) == r[k]) continue;
-            f.wrong += !is_set8(unsure, k);
-            if (distance[k] > f.farthest) f.farthest = distance[k];
+            f.wrong += doubt[k] >= 0;
+            if (distance[k] > f.farthest && other[k] >= 0) f.farthest = distance[k];
         }
     }
     return f;
@@ -70,19 +75,20 @@ findings check_root(long long rounds, unsigned long long seed, int spread)
     findings f = {0, 0, 0, 0.0};
     state = seed;
     for (long long i = 0; i < rounds; i++) {
-        v8 x;
-        f8 unsure;
-        for (int k = 0; k < 8; k++) x[k] = fabs(number(spread));
-        v8 r = root8(x, &unsure);
-        v8 error = magnitude8(fused8(-r, r, x)), unit = binade8(r) * 0x1p-52;
-        v8 distance = magnitude8(error - r * unit) / (2.0 * r * unit);
-        for (int k = 0; k < 8; k++) {
-            f.unsure += is_set8(unsure, k);
-            if (!is_set8(unsure, k) && distance[k] > 0.05) continue;
+        VECTOR(v) x;
+        VECTOR(n) doubt;
+        for (int k = 0; k < WIDTH; k++) x[k] = fabs(number(spread));
+        VECTOR(v) r = VECTOR(root)(x, &doubt);
+        VECTOR(v) error = VECTOR(magnitude)(VECTOR(fused)(-r, r, x)), half = VECTOR(half_unit)(r);
+        VECTOR(v) distance = VECTOR(magnitude)(error - 2.0 * r * half) / (2.0 * r * r * 0x1p-53);
+        VECTOR(n) other = VECTOR(outside)(r, LEAST, MOST); /* sizes that are left to pow() */
+        for (int k = 0; k < WIDTH; k++) {
+            f.unsure += doubt[k] < 0;
+            if (doubt[k] >= 0 && distance[k] > 0.05) continue;
             f.near++;
             if (pow(x[k], 0.5) == r[k]) continue;
-            f.wrong += !is_set8(unsure, k);
-            if (distance[k] > f.farthest) f.farthest = distance[k];
+            f.wrong += doubt[k] >= 0;
+            if (distance[k] > f.farthest && other[k] >= 0) f.farthest = distance[k];
         }
     }
     return f;
@@ -93,18 +99,19 @@ findings check_quotient(long long rounds, unsigned long long seed, int spread)
     findings f = {0, 0, 0, 0.0};
     state = seed;
     for (long long i = 0; i < rounds; i++) {
-        v8 x;
-        double y = fabs(number(1)), reciprocal = 1.0 / y;
-        for (int k = 0; k < 8; k++) x[k] = number(spread);
+        VECTOR(v) x;
+        double y = fabs(number(1));
+        divisor d = divisor_of(y);
+        for (int k = 0; k < WIDTH; k++) x[k] = number(spread);
         if (i & 1) {
             /* Next to a midpoint: (q + half a unit) * y, rounded, for a random quotient q. */
-            for (int k = 0; k < 8; k++) {
-                double q = x[k], half = binade8(all8(q))[0] * 0x1p-53;
+            for (int k = 0; k < WIDTH; k++) {
+                double q = x[k], half = VECTOR(half_unit)(VECTOR(all)(fabs(q)))[0];
                 x[k] = __builtin_fma(q, y, half * y);
             }
         }
-        v8 r = quotient8(x, y, reciprocal);
-        for (int k = 0; k < 8; k++) { f.near++; f.wrong += r[k] != x[k] / y; }
+        VECTOR(v) r = VECTOR(quotient)(x, d);
+        for (int k = 0; k < WIDTH; k++) { f.near++; f.wrong += r[k] != x[k] / y; }
     }
     return f;
 }
@@ -129,7 +136,7 @@ class Findings:
         spread: exponents went from minus this to this.
         tried, near, unsure, wrong: inputs; those compared with the truth; those that are left to pow() anyway; and
             those for which the vector form gave something else.
-        farthest: from a rounding boundary, in units in the last place, at which pow() was seen to differ.
+        farthest: from a rounding boundary, relative to the power and in 2^-53, at which pow() was seen to differ.
     """
 
     name: str
@@ -142,24 +149,30 @@ class Findings:
 
 
 def check_powers(rounds: int, seed: int = 1) -> list[Findings]:
-    """Tries 8 * `rounds` inputs for each function and range.
+    """Tries `rounds` vectors of inputs for each function and range.
 
     Raises:
         ToolchainError: if there is no C compiler.
     """
+    toolchain = find_toolchain()
+    width = toolchain.vector_width
     with tempfile.TemporaryDirectory(prefix="microgpt-powers-", ignore_cleanup_errors=True) as folder:
         source, path = Path(folder) / "powers.c", Path(folder) / "powers.so"
-        source.write_text(PRELUDE + _PROGRAM)
-        find_toolchain().build(source, path)
+        source.write_text(f"{prelude(width)}#define WIDTH {width}\n{_PROGRAM}")
+        toolchain.build(source, path)
         library = ctypes.CDLL(str(path))
         found = []
-        for name, spreads in (("square", (8, 40, 130, 600)), ("root", (8, 80, 260, 1000)), ("quotient", (8, 100, 600))):
+        for name, spreads in (
+            ("square", (8, 20, 48, 130, 600)),
+            ("root", (8, 40, 96, 260, 1000)),
+            ("quotient", (8, 100, 600)),
+        ):
             function = getattr(library, f"check_{name}")
             function.argtypes, function.restype = [ctypes.c_longlong, ctypes.c_ulonglong, ctypes.c_int], _Findings
             for spread in spreads:
                 result = function(rounds, seed * 1_000_003 + spread, spread)
                 numbers = (result.near, result.unsure, result.wrong, result.farthest)
-                found.append(Findings(name, spread, 8 * rounds, *numbers))
+                found.append(Findings(name, spread, width * rounds, *numbers))
         return found
 
 
@@ -171,7 +184,7 @@ def main() -> int:
         wrong += found.wrong
         print(
             f"{found.name:8}  exponents within {found.spread:4}: {found.tried} tried, {found.near} near a boundary, "
-            f"{found.unsure} left to pow, {found.wrong} wrong; pow differs up to {found.farthest:.5f} units away"
+            f"{found.unsure} left to pow, {found.wrong} wrong; pow differs up to {found.farthest:.5f} * 2^-53 away"
         )
     return int(wrong > 0)
 

@@ -41,6 +41,14 @@ COMMANDS = {
     "completion": "Print a script that lets a shell complete commands, options and values.",
 }
 
+# Those that concern every command. Many options have one of their own, such as MICROGPT_STEPS.
+VARIABLES = {
+    "MICROGPT_CACHE_DIR": "where compiled programs are kept; else your cache folder",
+    "MICROGPT_DATA_DIR": "where the last trained model and corpora are; else your data folder",
+    "CC": "the C compiler to use before all others",
+    "NO_COLOR": "if set, nothing is coloured on a terminal",
+}
+
 
 class Commands(click.Group):
     """The group of all commands."""
@@ -69,6 +77,8 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+        with formatter.section("Environment"):
+            formatter.write_dl(list(VARIABLES.items()))
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(code), meaning) for code, meaning in failures.EXIT_CODES.items()])
 
@@ -195,9 +205,8 @@ def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) 
 def cli(ctx: click.Context) -> None:
     """A compiler for scalar autograd: trains a GPT written in plain scalars, fast, to the same bits.
 
-    Results go to stdout, everything else to stderr. Compiled programs are kept
-    in your cache folder (or in MICROGPT_CACHE_DIR), the last trained model in
-    your data folder (or in MICROGPT_DATA_DIR).
+    Results go to stdout, everything else to stderr: less of it with -q after the
+    command, more with -v. `microgpt COMMAND --help` tells of a command.
 
     \b
     Examples:

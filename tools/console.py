@@ -20,12 +20,12 @@ __all__ = [
     "VERBOSE",
     "Lines",
     "compile_progress",
+    "count_progress",
     "detail",
     "escaped",
     "print_json",
     "print_table",
     "printable",
-    "run_progress",
     "say",
     "set_verbosity",
     "shows_progress",
@@ -148,6 +148,17 @@ def compile_progress(what: str = "program") -> Iterator[Callable[[int, int], Non
 
 
 @contextlib.contextmanager
+def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Gives what is to be told how many of how many are done. A bar on a terminal, nothing elsewhere."""
+    if not shows_progress():
+        yield lambda done, total: None
+        return
+    with _progress_bar() as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextlib.contextmanager
 def step_progress(total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
     """Gives what is to be called after each of `total` steps, with a few words. A bar, if nothing else shows steps."""
     if sys.stdout.isatty() or not shows_progress():
@@ -156,17 +167,6 @@ def step_progress(total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
     with _progress_bar("steps") as bar:
         task = bar.add_task("training", total=total, completed=done)
         yield lambda words: bar.update(task, advance=1, description=words)
-
-
-@contextlib.contextmanager
-def run_progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """Gives what is to be called after each of `total` things; shown on a terminal only."""
-    if not shows_progress():
-        yield lambda: None
-        return
-    with _progress_bar() as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda: bar.update(task, advance=1)
 
 
 def _progress_bar(rate: str = "") -> Any:

@@ -21,12 +21,22 @@ from ..compiler.python.form_statements import Statements
 from ..compiler.python.schedule import Schedule
 from ..runtime.recipe import Recipe
 
-__all__ = ["GRAPHS", "describe", "file_name", "stage_names", "stage_product"]
+__all__ = ["GRAPHS", "PANES", "all_names", "describe", "describe_lines", "file_name", "stage_names", "stage_product"]
 
 WIDTH = 116
 
 # The stages whose product is a graph.
 GRAPHS = ("trace", *(stage.__name__ for stage in GRAPH_STAGES))
+
+# What is made behind the graph, by the function that makes it, as the panes of a `Chain` are called.
+PANES = {
+    "emit_python": "python",
+    "emit_python_map": "python",
+    "form_loops": "loops",
+    "emit_c": "c",
+    "emit_straight_c": "straight",
+    "assembly": "assembly",
+}
 
 
 class _Found(Exception):  # noqa: N818 - a signal, no error
@@ -40,6 +50,13 @@ def stage_names(kind: str) -> list[str]:
     """The stages that a program of this kind goes through, in order."""
     names = [name for name in GRAPHS if name != "differentiate" or kind == "training"]
     return names + [stage.__name__ for stage in PYTHON_STAGES if kind != "optimizer"]
+
+
+def all_names(kind: str) -> list[str]:
+    """The same, and what makes the other texts of such a program."""
+    names = stage_names(kind)
+    other = "emit_python" if kind == "optimizer" else "emit_python_map"
+    return [*names, *(name for name in PANES if name not in (*names, other))]
 
 
 def stage_product(recipe: Recipe, name: str) -> Any:
@@ -74,64 +91,88 @@ def describe(product: Any) -> str:
         return format_graph(product)
     if isinstance(product, str):
         return product
+    return "\n".join(text for text, _ in describe_lines(product)) + "\n"
+
+
+# A line, and the nodes (roots of statements) that it speaks of.
+Described = tuple[str, Sequence[int]]
+
+
+def describe_lines(product: Any) -> Iterator[Described]:
+    """The lines of that text for `Statements`, a `Schedule` or a `Layout`."""
     if isinstance(product, Statements):
-        lines = _statements(product)
-    elif isinstance(product, Schedule):
-        lines = _schedule(product)
-    else:
-        assert isinstance(product, Layout)
-        lines = _layout(product)
-    return "\n".join(lines) + "\n"
+        return _statements(product)
+    if isinstance(product, Schedule):
+        return _schedule(product)
+    assert isinstance(product, Layout)
+    return _layout(product)
 
 
-def _statements(statements: Statements) -> Iterator[str]:
+def _statements(statements: Statements) -> Iterator[Described]:
     graph, names = statements.graph, value_names(statements.graph, statements.roots)
-    yield f"statements {graph.name}: {len(graph)} operations in {len(statements.roots)} statements"
-    yield "A line each: name, last operation, how many operations, where it is from, the statements it uses."
-    yield ""
+    yield f"statements {graph.name}: {len(graph)} operations in {len(statements.roots)} statements", ()
+    yield "A line each: name, last operation, how many operations, where it is from, the statements it uses.", ()
+    yield "", ()
     for statement, root in enumerate(statements.roots):
         count = len(statements.bodies[statement])
         head = f"{names[root]} = %{root} {OPS[graph.op[root]].name}, {count} operation{'s' * (count != 1)}"
-        yield f"{head:<56} ; {graph.origins[graph.origin[root]]}"
-        yield from _wrapped("<- ", (names[node] for node in statements.operands[statement]))
+        yield f"{head:<56} ; {graph.origins[graph.origin[root]]}", (root,)
+        for text in _wrapped("<- ", (names[node] for node in statements.operands[statement])):
+            yield text, (root,)
 
 
-def _schedule(schedule: Schedule) -> Iterator[str]:
+def _schedule(schedule: Schedule) -> Iterator[Described]:
     statements = schedule.statements
     names = value_names(statements.graph, statements.roots)
     numbers = {id(schedule.coarse.nodes[number]["block"]): number for number in schedule.coarse}
     edges = schedule.coarse.number_of_edges()
-    yield f"schedule {statements.graph.name}: {len(schedule.blocks)} blocks, {edges} edges between them"
-    yield "A block each: its statements in the order in which they run. Behind <- stand the blocks that it waits for."
+    yield f"schedule {statements.graph.name}: {len(schedule.blocks)} blocks, {edges} edges between them", ()
+    yield (
+        "A block each: its statements in the order in which they run. Behind <- stand the blocks that it waits for.",
+        (),
+    )
     for block, order in zip(schedule.blocks, schedule.order, strict=True):
         number = numbers[id(block)]
-        yield ""
+        roots = [statements.roots[statement] for statement in order]
+        yield "", ()
         counts = f"{len(order)} statements, {block.operations} operations"
-        yield f"block {number}: {_title(block)}; level {block.level}, {counts}"
+        yield f"block {number}: {_title(block)}; level {block.level}, {counts}", roots
         givers = sorted(schedule.coarse.pred[number].items())
-        yield from _wrapped("<- ", (f"block {giver} ({edge['values']} values)" for giver, edge in givers), ", ")
-        yield from _wrapped("", (names[statements.roots[statement]] for statement in order))
+        for text in _wrapped("<- ", (f"block {giver} ({edge['values']} values)" for giver, edge in givers), ", "):
+            yield text, roots
+        yield from _wrapped_nodes("", roots, [names[root] for root in roots])
 
 
-def _layout(layout: Layout) -> Iterator[str]:
+def _layout(layout: Layout) -> Iterator[Described]:
     statements = layout.schedule.statements
     names, slots = value_names(statements.graph, statements.roots), layout.slots
-    yield f"layout {statements.graph.name}: {len(layout.functions)} functions, {layout.memory} slots of memory"
-    yield f"{len(slots)} of {len(statements.roots)} values pass between functions; the others are local variables."
+    yield f"layout {statements.graph.name}: {len(layout.functions)} functions, {layout.memory} slots of memory", ()
+    yield f"{len(slots)} of {len(statements.roots)} values pass between functions; the others are local variables.", ()
     for number, function in enumerate(layout.functions):
-        yield ""
-        yield f"function {number}: {sum(len(members) for _, members in function.parts)} statements"
+        roots = [statements.roots[statement] for _, members in function.parts for statement in members]
+        yield "", ()
+        yield f"function {number}: {len(roots)} statements", roots
         for block, members in function.parts:
-            yield f"    {_title(block)}: {len(members)} statements"
+            own = [statements.roots[statement] for statement in members]
+            yield f"    {_title(block)}: {len(members)} statements", own
         yield from _slots("loads", function.loads, names, slots)
         yield from _slots("stores", function.stores, names, slots)
-    yield ""
-    yield "finish"
+    yield "", ()
+    yield "finish", layout.final_loads
     yield from _slots("loads", layout.final_loads, names, slots)
 
 
-def _slots(what: str, nodes: Sequence[int], names: dict[int, str], slots: dict[int, int]) -> Iterator[str]:
-    yield from _wrapped(f"{what} {len(nodes)}: ", (f"{names[node]}@{slots[node]}" for node in nodes))
+def _slots(what: str, nodes: Sequence[int], names: dict[int, str], slots: dict[int, int]) -> Iterator[Described]:
+    return _wrapped_nodes(f"{what} {len(nodes)}: ", nodes, [f"{names[node]}@{slots[node]}" for node in nodes])
+
+
+def _wrapped_nodes(label: str, nodes: Sequence[int], words: Sequence[str]) -> Iterator[Described]:
+    """Wrapped words, a word for each of `nodes`."""
+    at = 0
+    for place, text in enumerate(_wrapped(label, words)):
+        count = len(text.split()) - (len(label.split()) if place == 0 else 0)
+        yield text, nodes[at : at + count]
+        at += count
 
 
 def _title(block: Block) -> str:

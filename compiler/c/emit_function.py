@@ -6,20 +6,28 @@ In: a `LoopedGraph`. Out: the text of two functions.
 from __future__ import annotations
 
 from ..loops.compile_loops import LoopedGraph
-from .emit_c import emit_c
-from .emit_nest import number_text
+from ..loops.memory_map import memory_map
+from .emit_c import emit_c, memory_comment
+from .emit_expression import number_text
 
 __all__ = ["function_text"]
 
 
-def function_text(looped: LoopedGraph, name: str) -> str:
-    """C for the graph, to stand behind `c_prelude.PRELUDE`: two functions, one of which prepares a memory for the
+def function_text(looped: LoopedGraph, name: str, vector_width: int = 8) -> str:
+    """C for the graph, to stand behind `prelude`: two functions, one of which prepares a memory for the
     other.
 
     ``void NAME_begin(double *m)`` writes the constants; ``void NAME(double *m, const int *ix)`` computes.
     """
+    graph = looped.graph
+    tensors = {
+        argument: [tensor for tensor in graph.inputs if tensor.argument == argument] for argument in graph.arguments()
+    }
+    memory = memory_map(looped.layout, tensors, {})
     lines = [f"    m[{at}] = {number_text(text)};" for at, text in sorted(looped.layout.constants.items())]
     begin = "\n".join([f"void {name}_begin(double *m)", "{", "    (void)m;", *lines, "}", ""])
-    body = emit_c([looped.program], [f"{name}_program"], prefix=f"{name}_")
+    words = lambda address: memory.region(address).words  # noqa: E731
+    body = emit_c([looped.program], [f"{name}_program"], vector_width, f"{name}_", words)
     entry = f"void {name}(double *m, const int *ix) {{ {name}_program(m, ix); }}\n"
-    return f"void {name}_begin(double *m);\nvoid {name}(double *m, const int *ix);\n{body}\n{begin}\n{entry}"
+    declarations = f"void {name}_begin(double *m);\nvoid {name}(double *m, const int *ix);\n"
+    return f"{declarations}{memory_comment(memory)}{body.text}\n{begin}\n{entry}"

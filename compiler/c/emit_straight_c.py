@@ -1,6 +1,6 @@
 """Emit straight C: every operation of a graph as a statement of its own, in functions of bounded size.
 
-In: a graph. Out: C to stand behind `c_prelude.PRELUDE`: ``void NAME(const double *x, const int *ix, double *v, double
+In: a graph. Out: C to stand behind `prelude`: ``void NAME(const double *x, const int *ix, double *v, double
 *out)``. It is for
 reading, and a second witness beside the loops: nothing of how they are found goes into it. Large graphs take a C
 compiler minutes.
@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
 from ..ir.ops import CONST, EQUAL, GATHER, INDEX, INPUT, OPS, SELECT
 from ..ir.text import format_node
-from .emit_nest import number_text
+from .emit_expression import number_text
 
-__all__ = ["emit_straight_c"]
+__all__ = ["emit_straight_c", "straight_lines"]
 
 # Statements in a function. C compilers need time that grows faster than this.
 _SIZE = 500
@@ -29,19 +29,32 @@ def emit_straight_c(graph: Graph, name: str, comments: bool = False) -> str:
             the outputs, one after the other.
         comments: whether each statement says where it comes from.
     """
+    return "\n".join(text for text, _ in straight_lines(graph, name, comments)) + "\n"
+
+
+def straight_lines(graph: Graph, name: str, comments: bool = False) -> Iterator[tuple[str, int]]:
+    """The lines of that text, each with the node that it computes or puts into an output; -1 for none."""
     lines = list(_statements(graph, comments))
     parts = [lines[start : start + _SIZE] for start in range(0, len(lines), _SIZE)]
     arguments = "const double *x, const int *ix, double *v"
-    texts = []
-    for number, part in enumerate(parts):
-        unused = "    (void)x, (void)ix, (void)v;"
-        texts.append("\n".join([f"static void {name}_{number}({arguments})", "{", unused, *part, "}", ""]))
-    calls = [f"    {name}_{number}(x, ix, v);" for number in range(len(parts))]
     head = f"void {name}({arguments}, double *out)"
-    return "\n".join([f"{head};", *texts, head, "{", *calls, *_results(graph), "}", ""])
+    yield f"{head};", -1
+    for number, part in enumerate(parts):
+        yield f"static void {name}_{number}({arguments})", -1
+        yield "{", -1
+        yield "    (void)x, (void)ix, (void)v;", -1
+        yield from part
+        yield "}", -1
+        yield "", -1
+    yield head, -1
+    yield "{", -1
+    for number in range(len(parts)):
+        yield f"    {name}_{number}(x, ix, v);", -1
+    yield from _results(graph)
+    yield "}", -1
 
 
-def _statements(graph: Graph, comments: bool) -> Iterator[str]:
+def _statements(graph: Graph, comments: bool) -> Iterator[tuple[str, int]]:
     # What a select chooses from is read from `v`, also inputs and constants.
     chosen = {value for values in graph.lists for value in values}
     for node, (op, a, b) in enumerate(zip(graph.op, graph.a, graph.b, strict=True)):
@@ -60,7 +73,7 @@ def _statements(graph: Graph, comments: bool) -> Iterator[str]:
                 "b": _operand(graph, b) if B_IS_NODE[op] else "",
             }
             text = OPS[op].c.format(**operands)
-        yield f"    v[{node}] = {text};" + (f" /* {format_node(graph, node)} */" if comments else "")
+        yield f"    v[{node}] = {text};" + (f" /* {format_node(graph, node)} */" if comments else ""), node
 
 
 def _operand(graph: Graph, node: int) -> str:
@@ -76,13 +89,13 @@ def _operand(graph: Graph, node: int) -> str:
     return f"v[{node}]"
 
 
-def _results(graph: Graph) -> Iterator[str]:
+def _results(graph: Graph) -> Iterator[tuple[str, int]]:
     start = 0
     for output in graph.outputs:
         for offset, node in enumerate(output.nodes):
-            yield f"    out[{start + offset}] = {_operand(graph, node) if node >= 0 else '0.0'};"
+            yield f"    out[{start + offset}] = {_operand(graph, node) if node >= 0 else '0.0'};", node
         for scatter in output.scatters:
             table = scatter.table
             place = f"{start + table.base} + {table.stride} * {_operand(graph, scatter.index)}"
-            yield f"    out[{place}] += {_operand(graph, scatter.node)};"
+            yield f"    out[{place}] += {_operand(graph, scatter.node)};", scatter.node
         start += len(output.nodes)

@@ -1,6 +1,15 @@
-"""The beginning of every C file: vectors, and the operations of `ops` on them."""
+"""The beginning of every C file: vectors, and the operations of `ops` on them.
 
-__all__ = ["PRELUDE"]
+Vectors are the C compiler's own. A vector that the processor does not have would be taken to pieces in memory, so the
+widest is the processor's.
+"""
+
+from .prelude_powers import powers
+
+__all__ = ["VECTOR_WIDTHS", "prelude"]
+
+# Doubles in the widest vector, as far as the generated code can use them: SSE and NEON, AVX, AVX-512.
+VECTOR_WIDTHS = (2, 4, 8)
 
 _HEAD = """\
 #include <math.h>
@@ -12,7 +21,7 @@ _HEAD = """\
 #if defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wunused-function"
 #endif
-#if defined(__AVX512F__)
+#if defined(__AVX__)
 #include <immintrin.h>
 #endif
 #if defined(__GNUC__) && !defined(__clang__)
@@ -25,13 +34,6 @@ _HEAD = """\
 INLINE double rectify1(double x) { return x > 0.0 ? x : 0.0; }
 INLINE double positive1(double x) { return x > 0.0 ? 1.0 : 0.0; }
 INLINE double larger1(double a, double b) { return b > a ? b : a; }
-
-/* How far from a rounding boundary, in units in the last place, an exact power must lie for pow() to round it as one
-   correctly rounded operation does. glibc (e_pow.c) states its error before the final rounding: 0.011 for the
-   exponential, plus that of the logarithm, 1.5 * 2^-68 * 2^53 * |ln(result)|, without FMA; with FMA both are less.
-   In a billion inputs near boundaries pow() was seen to differ up to 0.0089 units away. */
-#define MARGIN_NEAR 0.0125 /* for results from 2^-46 to 2^46 */
-#define MARGIN 0.02 /* for results from 2^-270 to 2^270; beyond, pow() is called */
 """
 
 _WIDTH = """
@@ -49,35 +51,7 @@ INLINE v{w} rectify{w}(v{w} x) {{ return keep{w}(x > 0.0, x); }}
 INLINE v{w} positive{w}(v{w} x) {{ return keep{w}(x > 0.0, all{w}(1.0)); }}
 INLINE v{w} larger{w}(v{w} a, v{w} b) {{ n{w} flag = b > a; return (v{w})((flag & (n{w})b) | (~flag & (n{w})a)); }}
 INLINE v{w} magnitude{w}(v{w} x) {{ return (v{w})((n{w})x & 0x7fffffffffffffffLL); }}
-{special}/* Whether a power of two stands in x, or nothing. */
-INLINE n{w} lone_bit{w}(v{w} x) {{ return ((n{w})x & 0xfffffffffffffLL) == 0; }}
-INLINE v{w} binade{w}(v{w} x) {{ return (v{w})((n{w})x & 0x7ff0000000000000LL); }}
-{flags}/* Guesses pow(x, 2), and tells the lanes in which pow() might give another number. The product's rounding error
-   is exact by one fused operation; only near half a unit does pow() have a say. */
-INLINE v{w} square{w}(v{w} x, f{w} *unsure)
-{{
-    v{w} r = x * x, error = magnitude{w}(fused{w}(x, x, -r)), unit = binade{w}(r) * 0x1p-52;
-    *unsure = unsure{w}(r, 0.5 * unit - error, unit, error, x);
-    return r;
-}}
-/* Likewise pow(x, 0.5). With r = sqrt(x), the exact root is r + (x - r*r) / (2*r), up to 2^-53 units. */
-INLINE v{w} root{w}(v{w} x, f{w} *unsure)
-{{
-    v{w} r = square_root{w}(x), error = magnitude{w}(fused{w}(-r, r, x)), unit = binade{w}(r) * 0x1p-52;
-    *unsure = unsure{w}(r, r * unit - error, 2.0 * r * unit, error, x);
-    return r;
-}}
-/* x / y by the reciprocal of y, corrected twice (Markstein, 1990); only where nothing can overflow or lose bits. */
-INLINE v{w} quotient{w}(v{w} x, double y, double reciprocal)
-{{
-    v{w} size = magnitude{w}(x), ys = all{w}(y), r = all{w}(reciprocal);
-    n{w} plain = (size < 1e300) & ((size > 1e-200) | (x == 0.0));
-    if (__builtin_expect(!(y > 1e-50 && y < 1e50) || any{w}(~plain), 0)) return x / y;
-    v{w} q = x * r;
-    q = fused{w}(fused{w}(-q, ys, x), r, q);
-    return fused{w}(fused{w}(-q, ys, x), r, q);
-}}
-"""
+{special}"""
 
 _SPECIAL = """\
 INLINE v{w} fused{w}(v{w} a, v{w} b, v{w} c)
@@ -86,11 +60,12 @@ INLINE v{w} fused{w}(v{w} a, v{w} b, v{w} c)
     for (int i = 0; i < {w}; i++) r[i] = __builtin_fma(a[i], b[i], c[i]);
     return r;
 }}
-INLINE int any{w}(n{w} flag)
+/* The sign bits of all lanes, the first lane's lowest. */
+INLINE int signs{w}(n{w} x)
 {{
-    long long r = 0;
-    for (int i = 0; i < {w}; i++) r |= flag[i];
-    return r != 0;
+    int r = 0;
+    for (int i = 0; i < {w}; i++) r |= (x[i] < 0) << i;
+    return r;
 }}
 INLINE v{w} square_root{w}(v{w} x)
 {{
@@ -100,86 +75,52 @@ INLINE v{w} square_root{w}(v{w} x)
 }}
 """
 
-# The same, where the compiler does not see that one instruction does it.
-_SPECIAL_8 = (
-    """\
-#if defined(__AVX512F__) && defined(__AVX512DQ__)
-INLINE v8 fused8(v8 a, v8 b, v8 c) {{ return (v8)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }}
-INLINE int any8(n8 flag) {{ return _mm512_movepi64_mask((__m512i)flag) != 0; }}
-INLINE v8 square_root8(v8 x) {{ return (v8)_mm512_sqrt_pd((__m512d)x); }}
-#else
-"""
-    + _SPECIAL
-    + "#endif\n"
-)
-
-_FLAGS = """\
-typedef n{w} f{w};
-/* Appends the lanes where the flag is set, counted from `lane`. The list must have room for all. */
-INLINE int note{w}(long long *noted, int count, long long lane, f{w} flag)
-{{
-    for (int i = 0; i < {w}; i++) {{ noted[count] = lane + i; count += flag[i] != 0; }}
-    return count;
-}}
-INLINE int is_set{w}(f{w} flag, int i) {{ return flag[i] != 0; }}
-/* Where pow() might give something else than r: `distance` is how far the exact power lies from a rounding boundary,
-   `error` how far from r. Next to a power of two the units on both sides differ: there only exact results are sure. */
-INLINE f{w} unsure{w}(v{w} r, v{w} distance, v{w} unit, v{w} error, v{w} x)
-{{
-    n{w} near = (r >= 0x1p-46) & (r <= 0x1p46), usual = (r >= 0x1p-270) & (r <= 0x1p270);
-    v{w} margin = (v{w})((near & (n{w})all{w}(MARGIN_NEAR)) | (~near & (n{w})all{w}(MARGIN)));
-    n{w} sure = usual & (distance >= margin * unit) & ~lone_bit{w}(r);
-    return ~(sure | ((error == 0.0) & (usual | (x == 0.0))));
-}}
-"""
-
-# The same with AVX-512's masks.
-_FLAGS_8 = (
-    """\
-#if defined(__AVX512F__) && defined(__AVX512DQ__)
-typedef __mmask8 f8;
-INLINE int note8(long long *noted, int count, long long lane, f8 flag)
-{{
-    n8 lanes = lane + (n8){{0, 1, 2, 3, 4, 5, 6, 7}};
-    _mm512_storeu_si512(noted + count, _mm512_maskz_compress_epi64(flag, (__m512i)lanes));
-    return count + __builtin_popcount(flag);
-}}
-INLINE int is_set8(f8 flag, int i) {{ return flag >> i & 1; }}
-INLINE f8 at_least8(f8 flag, v8 a, v8 b)
-{{
-    return _mm512_mask_cmp_pd_mask(flag, (__m512d)a, (__m512d)b, _CMP_GE_OQ);
-}}
-INLINE f8 is_zero8(v8 x) {{ return _mm512_cmp_pd_mask((__m512d)x, _mm512_setzero_pd(), _CMP_EQ_OQ); }}
-INLINE f8 unsure8(v8 r, v8 distance, v8 unit, v8 error, v8 x)
-{{
-    f8 usual = at_least8(at_least8(0xff, r, all8(0x1p-270)), all8(0x1p270), r);
-    f8 near = at_least8(at_least8(0xff, r, all8(0x1p-46)), all8(0x1p46), r);
-    v8 margin = (v8)_mm512_mask_blend_pd(near, (__m512d)all8(MARGIN), (__m512d)all8(MARGIN_NEAR));
-    f8 sure = at_least8(usual, distance, margin * unit);
-    sure &= _mm512_test_epi64_mask((__m512i)r, _mm512_set1_epi64(0xfffffffffffffLL));
-    return (f8)~(sure | (is_zero8(error) & (usual | is_zero8(x))));
-}}
-#else
-"""
-    + _FLAGS
-    + "#endif\n"
-)
+# The same, where the compiler does not see that one instruction does it: by width, the condition and the text.
+_INSTRUCTIONS = {
+    4: (
+        "defined(__AVX2__) && defined(__FMA__)",
+        """\
+INLINE v4 fused4(v4 a, v4 b, v4 c) { return (v4)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
+INLINE int signs4(n4 x) { return _mm256_movemask_pd((__m256d)x); }
+INLINE v4 square_root4(v4 x) { return (v4)_mm256_sqrt_pd((__m256d)x); }
+""",
+    ),
+    8: (
+        "defined(__AVX512F__) && defined(__AVX512DQ__)",
+        """\
+INLINE v8 fused8(v8 a, v8 b, v8 c) { return (v8)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
+INLINE int signs8(n8 x) { return _mm512_movepi64_mask((__m512i)x); }
+INLINE v8 square_root8(v8 x) { return (v8)_mm512_sqrt_pd((__m512d)x); }
+""",
+    ),
+}
 
 _TRANSPOSE = """
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_shufflevector)
-#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#endif
-#endif
 /* Copies a matrix of `rows` rows and `columns` columns, so that its columns are the copy's rows. */
 static __attribute__((noinline)) void transpose(
     double *to, long to_row, const double *from, long from_row, long rows, long columns)
-{
+{{
     long done = 0;
-#ifdef SHUFFLE
-    done = rows - rows % 8;
-    for (long i = 0; i < done; i += 8) {
-        for (long j = 0; j < columns - columns % 8; j += 8) {
+{tiles}    for (long i = done; i < rows; i++)
+        for (long j = 0; j < columns; j++) to[j * to_row + i] = from[i * from_row + j];
+}}
+"""
+
+# Tiles as wide and as high as a vector; in each step, pairs of vectors exchange halves.
+_TILES = {
+    4: """\
+            v4 x[4], y[4];
+            for (int k = 0; k < 4; k++) x[k] = load4(from + (i + k) * from_row + j);
+            for (int k = 0; k < 4; k += 2) {
+                y[k] = SHUFFLE(x[k], x[k + 1], 0, 4, 2, 6);
+                y[k + 1] = SHUFFLE(x[k], x[k + 1], 1, 5, 3, 7);
+            }
+            for (int k = 0; k < 2; k++) {
+                store4(to + (j + k) * to_row + i, SHUFFLE(y[k], y[k + 2], 0, 1, 4, 5));
+                store4(to + (j + k + 2) * to_row + i, SHUFFLE(y[k], y[k + 2], 2, 3, 6, 7));
+            }
+""",
+    8: """\
             v8 x[8], y[8];
             for (int k = 0; k < 8; k++) x[k] = load8(from + (i + k) * from_row + j);
             for (int k = 0; k < 8; k += 2) {
@@ -188,37 +129,60 @@ static __attribute__((noinline)) void transpose(
             }
             for (int k = 0; k < 8; k += 4) {
                 for (int l = k; l < k + 2; l++) {
-                    x[l] = SHUFFLE(y[l], y[l + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-                    x[l + 2] = SHUFFLE(y[l], y[l + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+                    x[l] = SHUFFLE(y[l], y[l + 2], 0, 1, 4, 5, 8, 9, 12, 13);
+                    x[l + 2] = SHUFFLE(y[l], y[l + 2], 2, 3, 6, 7, 10, 11, 14, 15);
                 }
             }
             for (int k = 0; k < 4; k++) {
-                store8(to + (j + k) * to_row + i, SHUFFLE(x[k], x[k + 4], 0, 1, 2, 3, 8, 9, 10, 11));
-                store8(to + (j + k + 4) * to_row + i, SHUFFLE(x[k], x[k + 4], 4, 5, 6, 7, 12, 13, 14, 15));
+                store8(to + (j + k) * to_row + i, SHUFFLE(x[k], x[k + 4], 0, 1, 4, 5, 8, 9, 12, 13));
+                store8(to + (j + k + 4) * to_row + i, SHUFFLE(x[k], x[k + 4], 2, 3, 6, 7, 10, 11, 14, 15));
             }
-        }
-        for (long j = columns - columns % 8; j < columns; j++)
-            for (int k = 0; k < 8; k++) to[j * to_row + i + k] = from[(i + k) * from_row + j];
-    }
-#endif
-    for (long i = done; i < rows; i++)
-        for (long j = 0; j < columns; j++) to[j * to_row + i] = from[i * from_row + j];
+""",
 }
+
+_SHUFFLE = """
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#endif
+#endif
 """
 
-PRELUDE = (
-    _HEAD
-    + "".join(
-        _WIDTH.format(
-            flags=(_FLAGS_8 if width == 8 else _FLAGS).format(w=width),
-            special=(_SPECIAL_8 if width == 8 else _SPECIAL).format(w=width),
-            w=width,
-            bytes=8 * width,
-            xs=", ".join(["x"] * width),
-            ys=", ".join(["y"] * width),
-            numbers=", ".join(map(str, range(width))),
-        )
-        for width in (2, 4, 8)
+_TILED = """\
+#ifdef SHUFFLE
+    done = rows - rows % {w};
+    for (long i = 0; i < done; i += {w}) {{
+        for (long j = 0; j < columns - columns % {w}; j += {w}) {{
+{tile}        }}
+        for (long j = columns - columns % {w}; j < columns; j++)
+            for (int k = 0; k < {w}; k++) to[j * to_row + i + k] = from[(i + k) * from_row + j];
+    }}
+#endif
+"""
+
+
+def prelude(vector_width: int) -> str:
+    """The text.
+
+    Args:
+        vector_width: doubles in the widest vector, one of `VECTOR_WIDTHS`.
+    """
+    vectors = "".join(_vectors(width) for width in VECTOR_WIDTHS if width <= vector_width)
+    tile = _TILES.get(vector_width)
+    tiles = _TILED.format(w=vector_width, tile=tile) if tile else ""
+    return _HEAD + vectors + powers(vector_width) + _SHUFFLE * bool(tile) + _TRANSPOSE.format(tiles=tiles)
+
+
+def _vectors(width: int) -> str:
+    special = _SPECIAL.format(w=width)
+    if width in _INSTRUCTIONS:
+        condition, text = _INSTRUCTIONS[width]
+        special = f"#if {condition}\n{text}#else\n{special}#endif\n"
+    return _WIDTH.format(
+        special=special,
+        w=width,
+        bytes=8 * width,
+        xs=", ".join(["x"] * width),
+        ys=", ".join(["y"] * width),
+        numbers=", ".join(map(str, range(width))),
     )
-    + _TRANSPOSE
-)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ __all__ = [
     "Table",
     "Tensor",
 ]
+
+_NUMBER = re.compile(r"\d+(?=\.|$)")
 
 # By operation: whether the integers `a` and `b` of a node are operands.
 A_IS_NODE = tuple(row.a is Field.NODE for row in OPS)
@@ -129,6 +132,11 @@ class Origin:
     file: str
     line: int
     function: str
+
+    @property
+    def role(self) -> str:
+        """The scope without its numbers: ``position.layer.head.scores``."""
+        return _NUMBER.sub("", self.scope)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} {self.scope or self.function}"

@@ -15,7 +15,7 @@ from .continue_loops import continue_loops
 from .contract import stored_nodes
 from .form_loops import form_loops
 from .loop_program import LoopProgram
-from .place import Layout, NotRegularError, address, place
+from .place import Addressing, Layout, NotRegularError, address, place
 from .run_loops import prove_loops
 
 __all__ = ["Family", "compile_family"]
@@ -50,10 +50,12 @@ class Family:
             CompileError: if it is not.
         """
         graph = self.build(number)
-        # The proof follows values through memory by itself: it need only be told where arguments and results are.
-        where = address(layout, self.name, graph, bytearray(len(graph)), self.pinned(number))
-        prove_loops(self.programs[number], graph, layout, where)
+        prove_loops(self.programs[number], graph, layout, self.interface(layout, number, graph))
         return graph
+
+    def interface(self, layout: Layout, number: int, graph: Graph) -> Addressing:
+        """Where the graph of `number` has its arguments and results; nothing is said of what is between them."""
+        return address(layout, self.name, graph, bytearray(len(graph)), self.pinned(number))
 
 
 def compile_family(

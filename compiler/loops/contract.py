@@ -39,6 +39,7 @@ class Statement:
         steps: per run of a fold, the steps of its slots; None for a run that is not repeated.
         row_stride: see `Nest`.
         chosen: addresses of which an index chooses what is read.
+        moved: of a copy or a scatter, the node whose value it is.
     """
 
     target: int
@@ -47,6 +48,7 @@ class Statement:
     steps: tuple[tuple[int, ...] | None, ...]
     row_stride: int | None = None
     chosen: tuple[int, ...] = ()
+    moved: int = -1
 
 
 def stored_nodes(graph: Graph) -> bytearray:
@@ -145,13 +147,15 @@ class Contractor:
     def copy(self, node: int, target: int) -> Statement:
         """Copies a value into an output."""
         slots = [target]
-        return self._finish(-1, self._operand(node, slots, [], 3), slots, [])
+        statement = self._finish(-1, self._operand(node, slots, [], 3), slots, [])
+        statement.moved = node
+        return statement
 
     def scatter(self, node: int, index: int, base: int, stride: int) -> Statement:
         """Adds a value to a row of an output."""
         slots = [base, self.graph.a[index]]
         statement = self._finish(-1, self._operand(node, slots, [], 3), slots, [])
-        statement.row_stride = stride
+        statement.row_stride, statement.moved = stride, node
         return statement
 
     def _finish(

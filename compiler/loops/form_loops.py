@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from ..ir.graph import Graph
 from .contract import Contractor, Statement, shift
+from .labels import Labels
 from .loop_program import LoopProgram, Nest, Recipe, parts_of, recipe_runs
 from .order_groups import order_groups
 from .place import Addressing, Layout
@@ -39,14 +40,16 @@ def form_loops(graph: Graph, stored: bytearray, layout: Layout, where: Addressin
             elif addresses[node] != start + offset:
                 copies.append(contractor.copy(node, start + offset))
     groups = _group(layout, statements + copies)
+    labels = Labels(graph, stored)
     nests: list[Nest] = []
     for part in order_groups(groups, layout.size):
         places_ = [coordinates.get(statement.target, (statement.slots[0],)) for statement in part]
         # Targets in one part are either all pinned or all in one array, unless an array was pinned in part.
         for size in sorted({len(place) for place in places_}):
             chosen = [at for at, place in enumerate(places_) if len(place) == size]
-            nests += reroll([part[at] for at in chosen], [places_[at] for at in chosen])
-    nests += _scatters(graph, contractor, where)
+            members = [part[at] for at in chosen]
+            nests += reroll(members, [places_[at] for at in chosen], label=labels.of(members))
+    nests += _scatters(graph, contractor, where, labels)
     return LoopProgram(graph.name, tuple(nests), tuple(places), tuple(zeros))
 
 
@@ -116,7 +119,7 @@ def memory_slots(recipe: Recipe) -> list[int]:
     return [slot for part in parts_of(recipe) for slot in memory_slots(part)]
 
 
-def _scatters(graph: Graph, contractor: Contractor, where: Addressing) -> list[Nest]:
+def _scatters(graph: Graph, contractor: Contractor, where: Addressing, labels: Labels) -> list[Nest]:
     nests: list[Nest] = []
     for output in graph.outputs:
         start = where.outputs[output.name]
@@ -132,6 +135,6 @@ def _scatters(graph: Graph, contractor: Contractor, where: Addressing) -> list[N
                 found[at].row_stride,
             ):
                 end += 1
-            nests += reroll(found[at:end], [()] * (end - at), ordered=True)
+            nests += reroll(found[at:end], [()] * (end - at), ordered=True, label=labels.of(found[at:end]))
             at = end
     return nests

@@ -43,6 +43,7 @@ class Nest:
         strides: per loop, innermost first, what one step adds to each slot and, behind these, to the trips of the loops
             inside it.
         trips: per loop, innermost first, how often at the first point.
+        label: for people, the lines of the model that it carries out: ``gpt.py:155 position.head.scores, forward``.
     """
 
     recipe: Recipe
@@ -51,6 +52,7 @@ class Nest:
     base: tuple[int, ...]
     strides: tuple[tuple[int, ...], ...]
     trips: tuple[int, ...]
+    label: str = ""
 
     @property
     def adds(self) -> bool:

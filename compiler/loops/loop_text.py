@@ -3,20 +3,22 @@
     program gpt_loss_length7
     zero 4272 + 432
     places 3 17 20
-    nest 9440 16 1120 9184 = (fold add (run 1 (mul (mem 2) (mem 3))))
+    nest 9440 16 1120 9184 = (fold add (run 1 (mul (mem 2) (mem 3)))) ; gpt.py:136 position.layer.query, forward
         step 0 0 1 1
         for 16 by 1 0 16 0
         for 7 by 16 0 0 16 0
 
 A nest's line has its slots at the first point (slot 0 is the target) and its recipe; ``step`` says what a repetition of
 a fold's run adds to the slots; ``for`` is a loop, innermost first, with its trips and what a turn adds to the slots and
-to the trips of the loops before it. ``nest 4704 3 = scatter 16 ...`` adds to a row that an index chooses.
+to the trips of the loops before it. ``nest 4704 3 = scatter 16 ...`` adds to a row that an index chooses. Behind ``;``
+stands what the nest carries out, for people.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ..errors import CompileError
 from ..ir.ops import OPS, OPS_BY_NAME
@@ -49,7 +51,8 @@ def _lines(program: LoopProgram) -> Iterator[str]:
         yield f"places {_numbers(program.places)}"
     for nest in program.nests:
         scatter = "" if nest.row_stride is None else f"scatter {nest.row_stride} "
-        yield f"nest {_numbers(nest.base)} = {scatter}{format_recipe(nest.recipe)}"
+        label = f" ; {nest.label}" if nest.label else ""
+        yield f"nest {_numbers(nest.base)} = {scatter}{format_recipe(nest.recipe)}{label}"
         for step in nest.steps:
             yield f"    step {_numbers(step)}"
         for trips, stride in zip(nest.trips, nest.strides, strict=True):
@@ -96,22 +99,21 @@ def _parse_numbers(text: str) -> tuple[int, ...]:
 
 
 def _parse_nest(text: str) -> Nest:
+    text, _, label = text.partition(" ; ")
     base, _, recipe = text.partition(" = ")
     row_stride = None
     if recipe.startswith("scatter "):
         _, stride, recipe = recipe.split(" ", 2)
         row_stride = int(stride)
-    return Nest(_parse_recipe(recipe), row_stride, (), _parse_numbers(base), (), ())
+    return Nest(_parse_recipe(recipe), row_stride, (), _parse_numbers(base), (), (), label)
 
 
 def _extended(nest: Nest, word: str, rest: str) -> Nest:
     if word == "step":
-        return Nest(
-            nest.recipe, nest.row_stride, (*nest.steps, _parse_numbers(rest)), nest.base, nest.strides, nest.trips
-        )
+        return replace(nest, steps=(*nest.steps, _parse_numbers(rest)))
     trips, _, stride = rest.partition(" by ")
     strides = (*nest.strides, _parse_numbers(stride))
-    return Nest(nest.recipe, nest.row_stride, nest.steps, nest.base, strides, (*nest.trips, int(trips)))
+    return replace(nest, strides=strides, trips=(*nest.trips, int(trips)))
 
 
 def _parse_recipe(text: str) -> Recipe:

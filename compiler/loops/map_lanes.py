@@ -13,6 +13,7 @@ from ..errors import CompileError
 from ..ir.graph import Graph
 from ..ir.ops import CONST, INPUT
 from .contract import Contractor, stored_nodes
+from .labels import Labels
 from .loop_program import LoopProgram, Nest
 from .order_groups import reads
 from .place import Layout
@@ -52,6 +53,7 @@ def map_lanes(
     for output in graph.outputs:
         address[output.nodes[0]] = results[output.name]
     contractor = Contractor(graph, stored, address, [], [])
+    labels = Labels(graph, stored)
     moving = {*arrays.values(), *results.values()}
     nests: list[Nest] = []
     written: dict[int, int] = {}
@@ -70,6 +72,7 @@ def map_lanes(
                 statement.slots,
                 (tuple(int(slot in moving) for slot in statement.slots),),
                 (lanes,),
+                labels.of([statement]),
             )
         )
         _check_replaced(graph, node, read, address, written)

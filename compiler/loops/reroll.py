@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from .contract import Statement
@@ -24,13 +25,17 @@ _Item = tuple[tuple[int, ...], _Form, tuple[int, ...]]
 
 
 def reroll(
-    statements: Sequence[Statement], coordinates: Sequence[tuple[int, ...]], ordered: bool = False
+    statements: Sequence[Statement],
+    coordinates: Sequence[tuple[int, ...]],
+    ordered: bool = False,
+    label: str = "",
 ) -> list[Nest]:
     """Nests for `statements`, which have the same recipe.
 
     Args:
         coordinates: of each; loops run along one coordinate after the other, the last one innermost.
         ordered: whether the order of the statements must be kept.
+        label: of the nests.
     """
     nests: list[Nest] = []
     by_steps: dict[tuple[tuple[int, ...], ...], list[int]] = {}
@@ -44,7 +49,7 @@ def reroll(
         if not ordered:
             pairs.sort()
         nests += _nests(statements[members[0]], steps, pairs, ordered)
-    return nests
+    return [replace(nest, label=label) for nest in nests]
 
 
 def _choose_steps(

@@ -7,7 +7,7 @@ belongs, the loops, unrolled, are the graph, operation for operation, whatever t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..errors import CompileError
@@ -16,10 +16,10 @@ from ..ir.ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MUL, OPS, POW, SEL
 from .loop_program import LoopProgram, Nest, Recipe, points
 from .place import Addressing, Layout
 
-__all__ = ["interpret_loops", "prove_loops"]
+__all__ = ["NodeDomain", "carry_out", "interpret_loops", "prove_loops"]
 
 
-class _Domain(Protocol):
+class Domain(Protocol):
     """What memory holds and what operations do to it."""
 
     memory: list[Any]
@@ -33,17 +33,24 @@ class _Domain(Protocol):
     def add_to_row(self, base: int, stride: int, index: int, value: Any) -> None: ...
 
 
-def _run(program: LoopProgram, domain: _Domain) -> None:
+def _run(program: LoopProgram, domain: Domain) -> None:
     for nest in program.nests:
-        for slots in points(nest):
-            value = _evaluate(nest, nest.recipe, slots, domain)
-            if nest.row_stride is None:
-                domain.memory[slots[0]] = value
-            else:
-                domain.add_to_row(slots[0], nest.row_stride, slots[1], value)
+        for _ in carry_out(nest, domain):
+            pass
 
 
-def _evaluate(nest: Nest, recipe: Recipe, slots: Sequence[int], domain: _Domain) -> Any:
+def carry_out(nest: Nest, domain: Domain) -> Iterator[Any]:
+    """Carries out a nest, point by point; yields what each point has stored or added."""
+    for slots in points(nest):
+        value = _evaluate(nest, nest.recipe, slots, domain)
+        if nest.row_stride is None:
+            domain.memory[slots[0]] = value
+        else:
+            domain.add_to_row(slots[0], nest.row_stride, slots[1], value)
+        yield value
+
+
+def _evaluate(nest: Nest, recipe: Recipe, slots: Sequence[int], domain: Domain) -> Any:
     kind = recipe[0]
     if kind == "mem":
         return domain.memory[slots[recipe[1]]]
@@ -60,7 +67,7 @@ def _evaluate(nest: Nest, recipe: Recipe, slots: Sequence[int], domain: _Domain)
     return domain.apply(kind, [_evaluate(nest, part, slots, domain) for part in recipe[1:]])
 
 
-def _fold(nest: Nest, recipe: Recipe, slots: Sequence[int], domain: _Domain) -> Any:
+def _fold(nest: Nest, recipe: Recipe, slots: Sequence[int], domain: Domain) -> Any:
     # There is one fold in a recipe, so its runs are those of `steps`, in order.
     total = None
     for (count, terms), step in zip(recipe[2], nest.steps, strict=True):
@@ -135,8 +142,16 @@ def interpret_loops(
     return {name: memory[start : start + size] for name, (start, size) in layout.outputs.items()}
 
 
-class _Nodes:
-    """Memory holds node numbers; -1 where nothing has been assigned."""
+class NodeDomain:
+    """Memory holds node numbers; -1 where nothing has been assigned, `ZERO` where a zero has.
+
+    Args:
+        graph: whose nodes they are.
+        program: that is to be carried out.
+        inputs: of each input number, its address.
+    """
+
+    ZERO = -2
 
     def __init__(self, graph: Graph, program: LoopProgram, layout: Layout, inputs: Sequence[int]) -> None:
         self.graph = graph
@@ -168,6 +183,8 @@ class _Nodes:
 
         for address, text in layout.constants.items():
             self.memory[address] = self.known.get(text, -1)
+        for start, count in program.zeros:
+            self.memory[start : start + count] = [self.ZERO] * count
 
     def _node(self, key: object) -> int:
         node = self.known.get(key)
@@ -238,19 +255,16 @@ def prove_loops(program: LoopProgram, graph: Graph, layout: Layout, where: Addre
     Raises:
         CompileError: naming the first operation or result that differs.
     """
-    domain = _Nodes(graph, program, layout, where.inputs)
+    domain = NodeDomain(graph, program, layout, where.inputs)
     for node, code in enumerate(graph.op):
         if code == POW and graph.op[graph.b[node]] != CONST:
             raise CompileError("the exponent is not a constant")
-    zero = -2
-    for start, size in program.zeros:
-        domain.memory[start : start + size] = [zero] * size
     _run(program, domain)
     for output in graph.outputs:
         start = where.outputs[output.name]
         for offset, node in enumerate(output.nodes):
             held = domain.memory[start + offset]
-            if held != (node if node >= 0 else zero):
+            if held != (node if node >= 0 else domain.ZERO):
                 raise CompileError(
                     f"{output.name}[{offset}] of {graph.name} is %{held} instead of %{node} after the loops"
                 )

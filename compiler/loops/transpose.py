@@ -24,6 +24,7 @@ _LANES = 8
 
 @dataclass(frozen=True)
 class _Matrix:
+    name: str
     address: int
     rows: int
     columns: int
@@ -36,7 +37,9 @@ class Transposer:
         self.layout = layout
         first = {tensor.argument: tensor.start for tensor in reversed(tensors)}
         self.matrices = [
-            _Matrix(layout.arguments[tensor.argument][0] + tensor.start - first[tensor.argument], *tensor.shape)
+            _Matrix(
+                tensor.name, layout.arguments[tensor.argument][0] + tensor.start - first[tensor.argument], *tensor.shape
+            )
             for tensor in tensors
             if len(tensor.shape) == 2
         ]
@@ -120,7 +123,8 @@ class Transposer:
 
     def _copy(self, matrix: _Matrix) -> Nest:
         strides = ((1, matrix.columns), (_padded(matrix.rows), 1, 0))
-        return Nest(("mem", 1), None, (), (self.copies[matrix], matrix.address), strides, (matrix.rows, matrix.columns))
+        base, trips = (self.copies[matrix], matrix.address), (matrix.rows, matrix.columns)
+        return Nest(("mem", 1), None, (), base, strides, trips, f"{matrix.name}, transposed")
 
 
 def _padded(size: int) -> int:

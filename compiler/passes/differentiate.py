@@ -96,7 +96,7 @@ class _Backward:
     def run(self) -> Graph:
         graph, build = self.graph, self.build
         if self.differentiable[self.result]:
-            build.mark(graph.origin[self.result], ~self.result)
+            build.mark(graph.origin[self.result], ~graph.source[self.result])
             self._hand(self.result, build.const(1.0))
         for place in reversed(self.walk.places):
             if place >= 0:

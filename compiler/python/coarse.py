@@ -7,7 +7,6 @@ the queries of all positions, say. Operands have lower levels, so no grouping wi
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -21,8 +20,6 @@ __all__ = ["Block", "CoarseGraph", "coarse_graph", "ordered_blocks", "statement_
 
 # Nodes are the numbers of blocks; see `coarse_graph`.
 CoarseGraph: TypeAlias = "nx.DiGraph[int]"
-
-_NUMBER = re.compile(r"\d+(?=\.|$)")
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ def coarse_graph(statements: Statements) -> CoarseGraph:
     """Nodes are numbers, with the attribute ``block``; an edge's ``values`` counts the values handed along it."""
     graph = statements.graph
     levels = statement_levels(statements)
-    roles = [_NUMBER.sub("", origin.scope) for origin in graph.origins]
+    roles = [origin.role for origin in graph.origins]
     members: dict[tuple[int, bool, str], list[int]] = {}
     for statement, root in enumerate(statements.roots):
         key = (levels[statement], graph.source[root] < 0, roles[graph.origin[root]])

@@ -17,8 +17,9 @@ from .allocate import Function, Layout
 from .coarse import Block
 from .expressions import Expressions, runs
 from .form_statements import LEAVES
+from .line import Line, Purpose, lines_for
 
-__all__ = ["EMITTER_VERSION", "emit_python"]
+__all__ = ["EMITTER_VERSION", "emit_python", "python_lines"]
 
 # Part of every cache key: raise it whenever the same graph would be written differently.
 EMITTER_VERSION = 1
@@ -45,7 +46,14 @@ def emit_python(layout: Layout, heading: Sequence[str] = ()) -> str:
         layout: of the scheduled graph.
         heading: lines of the module's docstring that say how it was made.
     """
-    return "\n".join(_PythonModule(layout).lines(heading)) + "\n"
+    return "\n".join(line.text for line in python_lines(layout, heading)) + "\n"
+
+
+def python_lines(layout: Layout, heading: Sequence[str] = ()) -> Iterator[Line]:
+    """The lines of that text, each with what it is there for."""
+    for line in _PythonModule(layout).lines(heading):
+        parts = line.text.split("\n")
+        yield from lines_for(parts, line.purpose, line.nodes) if len(parts) > 1 else (line,)
 
 
 class _PythonModule:
@@ -82,43 +90,43 @@ class _PythonModule:
     def _expressions(self) -> Expressions:
         return Expressions(self.statements, self.names, variables=self.arguments)
 
-    def lines(self, heading: Sequence[str]) -> Iterator[str]:
+    def lines(self, heading: Sequence[str]) -> Iterator[Line]:
         graph, functions = self.graph, self.layout.functions
         title = graph.name.replace("\\", "\\\\").replace('"', '\\"')
-        yield f'"""{title}: {len(graph)} operations in {len(self.statements.roots)} statements.'
-        yield ""
-        yield from heading
-        yield '"""'
-        yield _PRELUDE
+        yield Line(f'"""{title}: {len(graph)} operations in {len(self.statements.roots)} statements.')
+        yield Line("")
+        yield from map(Line, heading)
+        yield Line('"""')
+        yield Line(_PRELUDE)
         for name, function in zip(self.function_names, functions, strict=True):
             yield from self._function(name, self._body(function))
         yield from self._function("finish", self._finish())
-        yield ""
-        yield f"def run({', '.join(self.arguments.values())}):"
-        yield f"    memory = [0.0] * {self.layout.memory}"
+        yield Line("")
+        yield Line(f"def run({', '.join(self.arguments.values())}):")
+        yield Line(f"    memory = [0.0] * {self.layout.memory}")
         for output in graph.outputs:
-            yield f"    {self.outputs[output.name]} = [0.0] * {len(output.nodes)}"
+            yield Line(f"    {self.outputs[output.name]} = [0.0] * {len(output.nodes)}")
         for name in (*self.function_names, "finish"):
-            yield f"    {name}({self.parameters})"
-        yield f"    return {', '.join(self.outputs.values())}"
+            yield Line(f"    {name}({self.parameters})")
+        yield Line(f"    return {', '.join(self.outputs.values())}")
 
-    def _function(self, name: str, body: Iterator[str]) -> Iterator[str]:
-        yield ""
-        yield f"def {name}({self.parameters}):"
+    def _function(self, name: str, body: Iterator[Line]) -> Iterator[Line]:
+        yield Line("")
+        yield Line(f"def {name}({self.parameters}):")
         empty = True
         for line in body:
             empty = False
-            yield f"    {line}"
+            yield line.indented("    ")
         if empty:
-            yield "    pass"
-        yield ""
+            yield Line("    pass")
+        yield Line("")
 
-    def _body(self, function: Function) -> Iterator[str]:
+    def _body(self, function: Function) -> Iterator[Line]:
         expressions = self._expressions()
         roots = self.statements.roots
-        body: list[str] = []
+        body: list[Line] = []
         for block, members in function.parts:
-            body.append(self._comment(block, members))
+            body.append(Line(self._comment(block, members), Purpose.COMMENT, [roots[member] for member in members]))
             for output, group in groupby(members, key=lambda member: self._only_output(roots[member])):
                 if output is not None:
                     body += self._assign_elements(output, list(group), expressions)
@@ -127,33 +135,34 @@ class _PythonModule:
                 for place, member in enumerate(run):
                     if place % READ_AHEAD == 0:
                         expressions.load_inputs(run[place : place + READ_AHEAD])
-                    name = self.names[roots[member]]
+                    root = roots[member]
+                    name = self.names[root]
                     text = expressions.text(member)
                     body += expressions.take_loads()
-                    body += _assignment(name, text)
-                    body += (
-                        f"{output}[{element}] = {name}" for output, element in self.elements.get(roots[member], ())
-                    )
+                    body += lines_for(_assignment(name, text), Purpose.COMPUTE, (root,))
+                    for output, element in self.elements.get(root, ()):
+                        body.append(Line(f"{output}[{element}] = {name}", Purpose.RESULT, (root,)))
         yield from expressions.index_loads()
         yield from self._transfer(function.loads, load=True)
         yield from body
         yield from self._transfer(function.stores, load=False)
 
-    def _finish(self) -> Iterator[str]:
+    def _finish(self) -> Iterator[Line]:
         """Results that are read straight from the caller, and what is added to elements chosen by an index."""
         expressions = self._expressions()
-        body: list[str] = []
+        body: list[Line] = []
         for node, elements in self.elements.items():
             if self.graph.op[node] in LEAVES:
                 value = expressions.leaf(node)
                 body += expressions.take_loads()
-                body += (f"{name}[{element}] = {value}" for name, element in elements)
+                body += (Line(f"{name}[{at}] = {value}", Purpose.RESULT, (node,)) for name, at in elements)
         for output in self.graph.outputs:
             for scatter in output.scatters:
                 value = self.names.get(scatter.node) or expressions.leaf(scatter.node)
                 place = f"{scatter.table.base} + {scatter.table.stride} * {expressions.leaf(scatter.index)}"
                 body += expressions.take_loads()
-                body.append(f"{self.outputs[output.name]}[{place}] += {value}")
+                text = f"{self.outputs[output.name]}[{place}] += {value}"
+                body.append(Line(text, Purpose.SCATTER, (scatter.node, scatter.index)))
         yield from expressions.index_loads()
         yield from self._transfer(self.layout.final_loads, load=True)
         yield from body
@@ -163,9 +172,10 @@ class _PythonModule:
         elements = self.elements.get(node, ())
         return elements[0][0] if len(elements) == 1 and node not in self.used else None
 
-    def _assign_elements(self, output: str, members: list[int], expressions: Expressions) -> Iterator[str]:
+    def _assign_elements(self, output: str, members: list[int], expressions: Expressions) -> Iterator[Line]:
         """Assigns elements in a row as one slice."""
-        by_element = {self.elements[self.statements.roots[member]][0][1]: member for member in members}
+        roots = self.statements.roots
+        by_element = {self.elements[roots[member]][0][1]: member for member in members}
         numbers = list(by_element)
         start = 0
         while start < len(numbers):
@@ -176,25 +186,36 @@ class _PythonModule:
             expressions.load_inputs(row)
             texts = [expressions.text(member) for member in row]
             yield from expressions.take_loads()
+            nodes = [roots[member] for member in row]
             if len(texts) == 1:
-                yield from _assignment(f"{output}[{numbers[start]}]", texts[0])
+                yield from lines_for(_assignment(f"{output}[{numbers[start]}]", texts[0]), Purpose.COMPUTE, nodes)
             else:
-                yield f"{output}[{numbers[start]}:{numbers[end - 1] + 1}] = ("
-                for text in texts:
-                    yield from _wrap(f"{text},", "    ")
-                yield ")"
+                yield Line(f"{output}[{numbers[start]}:{numbers[end - 1] + 1}] = (", Purpose.COMPUTE, nodes)
+                for node, text in zip(nodes, texts, strict=True):
+                    yield from lines_for(_wrap(f"{text},", "    "), Purpose.COMPUTE, (node,))
+                yield Line(")", Purpose.COMPUTE, nodes)
             start = end
 
-    def _transfer(self, nodes: Sequence[int], load: bool) -> Iterator[str]:
+    def _transfer(self, nodes: Sequence[int], load: bool) -> Iterator[Line]:
         """Moves values between memory and variables, slots in a row by one slice."""
         node_at = {self.layout.slots[node]: node for node in nodes}
         for run in runs(sorted(node_at)):
-            variables = ", ".join(self.names[node_at[slot]] for slot in run)
+            moved = [node_at[slot] for slot in run]
+            variables = ", ".join(self.names[node] for node in moved)
             place = f"memory[{run[0]}]"
             if len(run) > 1:
                 stride = run[1] - run[0]
                 place = f"memory[{run[0]}:{run[-1] + 1}{f':{stride}' if stride > 1 else ''}]"
-            yield from _wrap_list(variables, f"{place} = ") if not load else _wrap_targets(variables, place)
+            purpose = Purpose.LOAD if load else Purpose.STORE
+            texts = _wrap_targets(variables, place) if load else _wrap_list(variables, f"{place} = ")
+            yield Line(texts[0], purpose, moved)
+            at = 0
+            for text in texts[1:-1]:
+                count = text.count(",")
+                yield Line(text, purpose, moved[at : at + count])
+                at += count
+            if len(texts) > 1:
+                yield Line(texts[-1], purpose, moved)
 
     def _comment(self, block: Block, members: Sequence[int]) -> str:
         origins = (self.graph.origins[self.graph.origin[self.statements.roots[member]]] for member in members)

@@ -15,6 +15,7 @@ from ..ir.graph import A_IS_NODE, B_IS_NODE
 from ..ir.names import unused
 from ..ir.ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MAX, MUL, OPS, SELECT, UNLESS, WHERE, Field
 from .form_statements import Statements
+from .line import Line, Purpose
 
 __all__ = ["Expressions", "runs"]
 
@@ -61,19 +62,20 @@ class Expressions:
         # The variables that hold inputs, by input number; and those that hold nodes, be they statements or inputs.
         self._window: dict[int, str] = dict(inputs or {})
         self._variables = dict(names)
-        self._loads: list[str] = []
-        self._indices: dict[int, str] = {}
+        self._loads: list[Line] = []
+        self._indices: dict[int, tuple[str, int]] = {}  # variable and node
 
-    def take_loads(self) -> list[str]:
+    def take_loads(self) -> list[Line]:
         """The assignments that must stand before what has been written since the last call."""
         loads, self._loads = self._loads, []
         return loads
 
-    def index_loads(self) -> Iterator[str]:
+    def index_loads(self) -> Iterator[Line]:
         """The assignments of the index variables used so far; they stand at the head of the function."""
-        for number, name in sorted(self._indices.items()):
+        for number, (name, node) in sorted(self._indices.items()):
             place = self._index_tensor(number)
-            yield f"{name} = {self._index_arguments[place]}[{number - self.graph.indices[place].start}]"
+            text = f"{name} = {self._index_arguments[place]}[{number - self.graph.indices[place].start}]"
+            yield Line(text, Purpose.READ, (node,))
 
     def text(self, statement: int) -> str:
         """The expression of a statement, whose inputs have been loaded."""
@@ -129,7 +131,7 @@ class Expressions:
         if op == CONST:
             return repr(graph.constants[a]), _ATOM
         if op == INDEX:
-            return self._indices.get(a) or self._name_index(a), _ATOM
+            return (self._indices.get(a) or self._name_index(a, node))[0], _ATOM
         if op == EQUAL:
             return f"{self._leaf(a)[0]} == {b}", _CHOICE
         assert op == GATHER
@@ -138,15 +140,16 @@ class Expressions:
         offset = f"{table.base - start} + " if table.base > start else ""
         return f"{name}[{offset}{table.stride} * {self._leaf(a)[0]}]", _ATOM
 
-    def _name_index(self, number: int) -> str:
+    def _name_index(self, number: int, node: int) -> tuple[str, int]:
         """Gives an index a variable: ``tokens3``, unless that is how values and inputs are called."""
         place = self._index_tensor(number)
         name = f"{self._index_arguments[place]}{number - self.graph.indices[place].start}"
         if _LIKE_A_VALUE.fullmatch(name):
             name += "_i"
-        self._indices[number] = name = unused(name, self._taken)
+        name = unused(name, self._taken)
         self._taken.add(name)
-        return name
+        self._indices[number] = name, node
+        return self._indices[number]
 
     def load_inputs(self, statements: Sequence[int]) -> None:
         """Reads what several statements will need, in as few slices as possible."""
@@ -165,24 +168,26 @@ class Expressions:
             self._load(needed)
 
     def _load(self, nodes: Sequence[int]) -> None:
-        window, column_a = self._window, self.graph.a
-        new = sorted({column_a[node] for node in nodes} - window.keys())
+        window, node_of = self._window, {self.graph.a[node]: node for node in nodes}
+        new = sorted(node_of.keys() - window.keys())
         if len(window) + len(new) > WINDOW:
             window.clear()
             self._variables = dict(self.names)
-            new = sorted({column_a[node] for node in nodes})
+            new = sorted(node_of)
         for place, number in enumerate(new, len(window)):
             window[number] = unused(f"{self._argument(number)[1][0]}{place}", self._taken)
-        self._variables.update((node, window[column_a[node]]) for node in nodes)
+        self._variables.update((node, window[self.graph.a[node]]) for node in nodes)
         for (start, name), numbers in groupby(new, key=self._argument):
             for run in runs(list(numbers), longest=ROW):
                 names = ", ".join(window[number] for number in run)
                 if len(run) == 1:
-                    self._loads.append(f"{names} = {name}[{run[0] - start}]")
+                    place_ = str(run[0] - start)
                 else:
                     stride = run[1] - run[0]
                     step = f":{stride}" if stride > 1 else ""
-                    self._loads.append(f"{names} = {name}[{run[0] - start}:{run[-1] - start + 1}{step}]")
+                    place_ = f"{run[0] - start}:{run[-1] - start + 1}{step}"
+                read = tuple(node_of[number] for number in run)
+                self._loads.append(Line(f"{names} = {name}[{place_}]", Purpose.READ, read))
 
     def _argument(self, number: int) -> tuple[int, str]:
         """The first input and the name of the argument that holds input `number`."""

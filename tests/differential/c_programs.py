@@ -9,7 +9,7 @@ from pathlib import Path
 
 from microgpt.compiler.c.emit_function import function_text
 from microgpt.compiler.c.emit_straight_c import emit_straight_c
-from microgpt.compiler.c.prelude import PRELUDE
+from microgpt.compiler.c.prelude import prelude
 from microgpt.compiler.ir.graph import Graph
 from microgpt.compiler.loops.compile_loops import LoopedGraph
 from microgpt.runtime.toolchain import Toolchain
@@ -29,9 +29,12 @@ class CPrograms:
     def __init__(self, toolchain: Toolchain, folder: Path, looped: Mapping[str, LoopedGraph]) -> None:
         self.looped = looped
         source, library = folder / "programs.c", folder / "programs.so"
-        texts = [PRELUDE]
+        texts = [prelude(toolchain.vector_width)]
         for name, program in looped.items():
-            texts += [function_text(program, name), emit_straight_c(program.graph, f"straight_{name}")]
+            texts += [
+                function_text(program, name, toolchain.vector_width),
+                emit_straight_c(program.graph, f"straight_{name}"),
+            ]
         source.write_text("\n".join(texts))
         toolchain.build(source, library)
         self.library = ctypes.CDLL(str(library))

@@ -6,7 +6,8 @@ A tenth of the programs that the other executions are compared on: starting C co
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
+from dataclasses import replace
+from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from differential.c_programs import CPrograms
 from differential.executions import run_eagerly, same
 from differential.programs import Program, random_program
 
+from microgpt.compiler.c.prelude import VECTOR_WIDTHS
 from microgpt.compiler.errors import CompileError
 from microgpt.compiler.loops.compile_loops import LoopedGraph, compile_loops
 from microgpt.compiler.loops.run_loops import interpret_loops
@@ -21,7 +23,7 @@ from microgpt.compiler.loops.verify_loops import verify_loops
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.runtime.toolchain import Toolchain, ToolchainError, find_toolchain
 
-TOGETHER = 40
+TOGETHER = 30
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,7 @@ def assert_same(what: str, expected: Mapping[str, Sequence[float]], found: Mappi
 def test_c_agrees(toolchain: Toolchain, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     first = int(request.config.getoption("--seed"))
     seeds = iter(range(first, first + max(1, int(request.config.getoption("--programs")) // 10)))
+    widths = cycle(VECTOR_WIDTHS)
     while group := list(islice(seeds, TOGETHER)):
         programs: dict[str, Program] = {}
         looped: dict[str, LoopedGraph] = {}
@@ -55,7 +58,7 @@ def test_c_agrees(toolchain: Toolchain, tmp_path: Path, request: pytest.FixtureR
             programs[f"p{seed}"], looped[f"p{seed}"] = program, compile_loops(graph)
         folder = tmp_path / str(group[0])
         folder.mkdir()
-        compiled = CPrograms(toolchain, folder, looped)
+        compiled = CPrograms(replace(toolchain, vector_width=next(widths)), folder, looped)
         for name, program in programs.items():
             expected = run_eagerly(program)
             index = [number for numbers in program.indices.values() for number in numbers]

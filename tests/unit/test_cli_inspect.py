@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from microgpt.compiler.ir.text import format_graph, parse
 from microgpt.compiler.ir.verify import verify
+from microgpt.compiler.loops.loop_text import format_program, parse_program
 from microgpt.model.config import GPTConfig
 from microgpt.runtime.recipe import Recipe
 from microgpt.tools import stages
@@ -22,6 +24,7 @@ from microgpt.tools.options import parse_lengths
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]
 CONFIG = GPTConfig(27, 1, 4, 2, 4)
 
+needs_c = pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler")
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="the program dot is not installed")
 
 
@@ -95,6 +98,24 @@ def test_compile_dumps_every_stage(kind: str, tmp_path: Path):
             assert max(map(len, text.splitlines())) < 250
 
 
+@needs_c
+def test_compile_dumps_and_proves_loops(tmp_path: Path):
+    result = run("compile", "--backend", "c", "--dump", tmp_path / "loops", "--verify")
+    assert result.exit_code == 0, result.stderr
+    assert re.search(r"8 programs of loops, unrolled, are their graphs: [\d,]{5,} operations", result.stderr)
+    names = {path.name for path in (tmp_path / "loops").iterdir()}
+    assert {"length1.txt", "length4.txt", "position0.txt", "adam.txt", "model.c"} <= names
+    text = (tmp_path / "loops" / "length4.txt").read_text()
+    assert format_program(parse_program(text)) == text
+
+
+@pytest.mark.parametrize("option", ["--backend=python", "--length=1", "--check"])
+def test_only_loops_are_proved(option: str):
+    result = run("compile", "--verify", option)
+    assert result.exit_code == 2
+    assert "--verify is for the loops of the C library" in result.stderr
+
+
 def test_dump_of_several(tmp_path: Path):
     assert run("compile", "--length", "1,2", "--dump", tmp_path / "d").exit_code == 0
     assert sorted(path.name for path in (tmp_path / "d").iterdir()) == ["training1", "training2"]
@@ -134,7 +155,7 @@ def test_show():
 
 
 def test_show_stages():
-    assert run("show", "--stage", "list", "--kind", "inference").stdout.split() == stages.stage_names("inference")
+    assert run("show", "--stage", "list", "--kind", "inference").stdout.split() == stages.all_names("inference")
     graph = parse(run("show", "--length", 3, "--kind", "inference", "--stage", "trace").stdout)
     assert graph == Recipe("inference", 2, CONFIG).trace()
     assert run("show", "--length", 1, "--kind", "inference", "--stage", "differentiate").exit_code == 2
@@ -280,6 +301,91 @@ def test_show_straight_c():
     text = run("show", "--backend", "c", "--emit", "straight", "--length", 1).stdout
     assert "pow(" in text
     assert "gpt.py:" in text
+
+
+def test_show_a_line_of_the_model():
+    chosen = run("show", "--length", 3, "--line", "gpt.py:129").stdout.splitlines()
+    whole = run("show", "--length", 3).stdout.splitlines()
+    assert chosen
+    assert [line for line in whole if line in chosen] == chosen
+    assert any("_scores_" in line for line in chosen)
+    trace = run("show", "--length", 3, "--stage", "trace", "--line", "gpt.py:129").stdout.splitlines()
+    operations = [line for line in trace if line.startswith("%")]
+    assert operations
+    assert all(" gpt.py:129 " in line for line in operations)
+    both = run("show", "--length", 3, "--stage", "trace", "--line", "gpt.py:120-130", "--scope", "position2.head1")
+    assert all(re.search(r" position2\.\S*head1", line) for line in both.stdout.splitlines() if " 129 " in line)
+
+
+def test_show_an_operation_in_every_text():
+    names = stages.all_names("training")
+    for name in names if shutil.which("cc") else names[:-1]:
+        result = run("show", "--length", 3, "--stage", name, "--scope", "layer0.head1.position2.scores", "--limit", 3)
+        assert result.exit_code == 0, result.output
+        assert result.stdout.splitlines(), name
+    operation = run("show", "--length", 3, "--stage", "simplify", "--op", "%700").stdout
+    assert re.search(r"^%700 = ", operation, re.MULTILINE)
+
+
+def test_show_numbers_lines_and_limits_them():
+    result = run("show", "--length", 2, "--grep", "p[01]_l0_h1_sc", "--number", "--limit", 2)
+    lines = run("show", "--length", 2).stdout.splitlines()
+    for line in result.stdout.splitlines():
+        number, _, text = line.strip().partition("  ")
+        assert lines[int(number) - 1].strip() == text.strip()
+    assert "more lines" in result.stderr
+
+
+def test_show_interleaved():
+    asked = ("show", "--length", 3, "--line", "gpt.py:129", "--interleave", "--limit", 2)
+    panes = ("--stage", "remove_dead_nodes", "--stage", "loops", "--stage", "python", "--stage", "c")
+    text = run(*asked, *panes).stdout
+    assert text.startswith("gpt.py:129 forward, ")
+    places = [text.index(f"\n  {name}\n") for name in panes[1::2]]
+    assert places == sorted(places)
+    assert " more\n" in text
+    data = json.loads(run(*asked, *panes, "--json").stdout)
+    assert (data["schema"], data["version"]) == ("microgpt.show", 1)
+    (group,) = (group for group in data["groups"] if group["direction"] == "forward")
+    assert (group["file"], group["line"]) == ("gpt.py", 129)
+    assert "scores = " in group["text"]
+    assert [pane["pane"] for pane in group["panes"]] == list(panes[1::2])
+    assert all(pane["total"] >= len(pane["lines"]) > 0 for pane in group["panes"])
+
+
+def test_show_as_json():
+    data = json.loads(run("show", "--length", 2, "--line", "gpt.py:129", "--json").stdout)
+    lines = run("show", "--length", 2).stdout.splitlines()
+    assert data["operations"] > 0
+    assert data["total"] == len(data["lines"])
+    assert all(lines[entry["line"] - 1] == entry["text"] for entry in data["lines"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--line", "gpt.py"), "write for example gpt.py:148"),
+        (("--line", "other.py:3"), "this program comes from gpt.py, not other.py"),
+        (("--line", "gpt.py:9999"), "gpt.py has lines 1 to "),
+        (("--line", "gpt.py:9-3"), "gpt.py has lines 1 to "),
+        (("--scope", "nowhere"), "there is no such scope"),
+        (("--op", "seven"), "write for example %123"),
+        (("--op", "%99999999"), "remove_dead_nodes has operations %0 to %"),
+        (("--grep", "("), "is not a regular expression"),
+        (("--stage", "trace", "--stage", "simplify"), "several stages at a time are for --interleave"),
+    ],
+)
+def test_show_usage_errors(arguments: tuple[str, ...], message: str):
+    result = run("show", "--length", 1, *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_show_where_nothing_was_recorded():
+    result = run("show", "--length", 1, "--line", "gpt.py:1")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "no operation that is needed in the end comes from there" in result.stderr
 
 
 def test_export(tmp_path: Path):

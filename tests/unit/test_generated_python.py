@@ -63,7 +63,7 @@ def test_text_of_an_expression_computes_its_tree(seed: int, size: int) -> None:
         expressions.load_inputs([statement])
         text = expressions.text(statement)
         for line in expressions.take_loads():
-            exec(line, variables)
+            exec(line.text, variables)
         variables[names[root]] = found = eval(text, variables)
         assert found == values[root] or (found != found and values[root] != values[root]), text
 

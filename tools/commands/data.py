@@ -75,7 +75,12 @@ def _entry(corpus: NamedCorpus) -> dict[str, Any]:
 @data.command()
 @click.argument("corpus", metavar="FILE|NAME|-", shell_complete=complete_corpus)
 @click.option(
-    "--block-size", type=click.IntRange(min=1), default=16, show_default=True, metavar="N", help="To compare."
+    "--block-size",
+    type=click.IntRange(min=1),
+    default=16,
+    show_default=True,
+    metavar="N",
+    help="Count what it cuts.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(corpus: str, block_size: int, as_json: bool) -> None:

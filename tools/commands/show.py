@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
+import re
 from collections.abc import Sequence
-from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,18 +12,39 @@ from ...model.config import AdamConfig, GPTConfig
 from ...runtime.recipe import Recipe
 from .. import console, options, stages
 from ..backends import check_backend, open_cache, open_library
+from ..code import print_code, print_heading
+
+if TYPE_CHECKING:
+    from ..provenance.chain import Chain
+    from ..provenance.interleave import Group
+    from ..provenance.selection import Selection
 
 __all__ = ["show"]
 
-# Lines that are coloured at a time: the first ones appear at once, also of a program of a hundred thousand.
-CHUNK = 200
+# Lines of each text that stand below a line of the model.
+_BELOW = 6
+_INTERLEAVED = ("remove_dead_nodes", "loops", "python", "c", "assembly")
+_LANGUAGES = {"python": "python", "c": "c", "straight": "c", "assembly": "assembly", "loops": "loops"}
 
 
 @click.command()
 @click.option("--length", type=options.POSITIVE, metavar="N", help="How many characters the program reads.")
 @options.kind_option
-@click.option("--stage", metavar="NAME", help="What this stage makes, instead of the program; `list` names the stages.")
-@click.option("--grep", "wanted", metavar="TEXT", help="Only lines that contain TEXT.")
+@click.option("--stage", "wanted", multiple=True, metavar="NAME", help="What this stage makes; `list` names them all.")
+@click.option("--line", "lines", multiple=True, metavar="FILE:N", help="Only what comes from these lines of the model.")
+@click.option(
+    "--scope", "scopes", multiple=True, metavar="NAMES", help="Only what comes from this scope; * is anything."
+)
+@click.option(
+    "--op", "operations", multiple=True, metavar="%N", help="Only what belongs to this operation of the stage."
+)
+@click.option("--grep", "pattern", metavar="PATTERN", help="Only lines that this regular expression is found in.")
+@click.option("--interleave", is_flag=True, help="Below each line of the model, what has become of it.")
+@click.option(
+    "--limit", type=options.POSITIVE, metavar="N", help=f"At most so many lines.  [with --interleave: {_BELOW} of each]"
+)
+@click.option("-n", "--number", is_flag=True, help="Number the lines.")
+@click.option("--json", "as_json", is_flag=True, help="Lines with their numbers, and counts, as JSON.")
 @options.data_option
 @options.model_options
 @options.backend_option("python", "c")
@@ -39,8 +59,15 @@ CHUNK = 200
 def show(
     length: int | None,
     kind: str,
-    stage: str | None,
-    wanted: str | None,
+    wanted: tuple[str, ...],
+    lines: tuple[str, ...],
+    scopes: tuple[str, ...],
+    operations: tuple[str, ...],
+    pattern: str | None,
+    interleave: bool,
+    limit: int | None,
+    number: bool,
+    as_json: bool,
     data: str,
     backend: str,
     emit: str,
@@ -49,43 +76,116 @@ def show(
 ) -> None:
     """Print generated code, or what a stage of the compiler makes.
 
-    Coloured on a terminal, plain text in a pipe.
+    Coloured on a terminal, plain text in a pipe. With --line, --scope or --op only the lines that belong to it; several
+    of one kind add up, different kinds narrow down.
 
     \b
     Examples:
       microgpt show --length 7 | less
       microgpt show --length 7 --stage trace | head
-      microgpt show --length 1 --grep p0_l0_h2_scores
-      microgpt show --kind optimizer
+      microgpt show --length 7 --stage list
+      microgpt show --length 7 --line gpt.py:129 --stage loops
+      microgpt show --length 4 --scope layer0.head2.position3.scores
+      microgpt show --length 4 --op %17611 --interleave
+      microgpt show --length 4 --line gpt.py:129 --interleave --limit 3
+      microgpt show --length 1 --grep 'p0_l0_h[23]_scores'
+      microgpt show --kind optimizer --stage assembly
       microgpt show --backend c | less
       microgpt show --backend c --emit straight --length 2
-      microgpt show --length 7 --stage list
     """
-    if backend == "c" and emit == "loops" and stage is None:
-        check_backend(backend)
-        _print(_matching(_c_library(options.given_config(data, shape)), wanted), "c")
+    names = stages.all_names(kind)
+    if "list" in wanted:
+        _list(names, kind, as_json)
         return
-    names = stages.stage_names(kind)
-    if stage == "list":
-        click.echo("\n".join(names))
+    panes = [_pane(name, names, kind) for name in wanted]
+    if not panes and not interleave:
+        panes = ["python" if backend == "python" else "c" if emit == "loops" else "straight"]
+    if len(panes) > 1 and not interleave:
+        raise click.UsageError("several stages at a time are for --interleave")
+    expression = _compiled(pattern)
+    selecting = bool(lines or scopes or operations or interleave)
+    alone = panes[0] in ("c", "assembly") if panes and not selecting else False
+    config = options.given_config(data, shape)
+    program = 0 if alone else options.program_number(kind, length, shape["block_size"])
+    recipe = Recipe(kind, program, AdamConfig() if kind == "optimizer" else config)
+    if not selecting:
+        text = _text(panes[0], recipe, config, jobs)
+        chosen = [(place, line) for place, line in enumerate(text, 1) if expression is None or expression.search(line)]
+        _print(chosen, panes[0], limit, number, as_json, pattern)
         return
-    if stage is not None and stage not in names:
-        raise click.UsageError(f"--kind {kind} has no stage {stage!r}; the stages are {', '.join(names)}")
-    number = options.program_number(kind, length, shape["block_size"])
-    config: GPTConfig | AdamConfig = AdamConfig() if kind == "optimizer" else options.given_config(data, shape)
-    recipe = Recipe(kind, number, config)
-    if backend == "c" and stage is None:
-        from ...compiler.c.emit_straight_c import emit_straight_c
+    from ..provenance.ask import ask
+    from ..provenance.chain import Chain
 
-        text, language = emit_straight_c(stages.stage_product(recipe, "remove_dead_nodes"), "run", comments=True), "c"
-    elif stage is None or stage == names[-1] == "emit_python":
+    chain = Chain(recipe, config)
+    stage = next((pane for pane in panes if pane in chain.graphs), "remove_dead_nodes")
+    found = ask(chain, lines, scopes, operations, stage)
+    if interleave:
+        selection = found or chain.from_nodes(range(len(chain.graph)))
+        _interleave(selection, panes or _available(_INTERLEAVED), limit or _BELOW, expression, as_json)
+        return
+    assert found is not None
+    _print_selection(chain, found, panes[0], limit, number, as_json, expression)
+
+
+def _list(names: Sequence[str], kind: str, as_json: bool) -> None:
+    if as_json:
+        console.print_json("show", {"kind": kind, "stages": list(names)})
+    else:
+        click.echo("\n".join(names))
+
+
+def _pane(name: str, names: Sequence[str], kind: str) -> str:
+    """The pane of a stage, which people may also call by what it holds: ``python`` for ``emit_python``."""
+    if name not in names and name not in stages.PANES.values():
+        raise click.UsageError(f"--kind {kind} has no stage {name!r}; the stages are {', '.join(names)}")
+    return stages.PANES.get(name, name)
+
+
+def _compiled(pattern: str | None) -> re.Pattern[str] | None:
+    try:
+        return None if pattern is None else re.compile(pattern)
+    except re.error as error:
+        raise click.UsageError(f"--grep {pattern} is not a regular expression: {error}") from None
+
+
+def _available(panes: Sequence[str]) -> list[str]:
+    """Without the assembly where nothing can make it."""
+    from ...runtime.toolchain import ToolchainError, find_toolchain
+
+    try:
+        find_toolchain()
+    except ToolchainError:
+        console.warn("there is no assembly, for want of a C compiler; `microgpt doctor` tells more")
+        return [pane for pane in panes if pane != "assembly"]
+    return list(panes)
+
+
+def _text(pane: str, recipe: Recipe, config: GPTConfig, jobs: int | None) -> Sequence[str]:
+    """A whole text."""
+    if pane == "c":
+        check_backend("c")
+        return _c_library(config).splitlines()
+    if pane == "assembly":
+        from ...runtime.assembly import assembly
+        from ...runtime.toolchain import find_toolchain
+
+        check_backend("c")
+        return assembly(find_toolchain(), _c_library(config)).lines
+    if pane == "python":
         library = open_library(jobs)
         with console.compile_progress() as progress:
             library.prepare([recipe], progress)
-        text, language = library.get(recipe).path.read_text("utf-8"), "python"
-    else:
-        text, language = stages.describe(stages.stage_product(recipe, stage)), "graph"
-    _print(_matching(text, wanted), language)
+        return library.get(recipe).path.read_text("utf-8").splitlines()
+    if pane == "straight":
+        from ...compiler.c.emit_straight_c import emit_straight_c
+
+        graph = stages.stage_product(recipe, "remove_dead_nodes")
+        return emit_straight_c(graph, "run", comments=True).splitlines()
+    if pane == "loops":
+        from ..provenance.chain import Chain
+
+        return Chain(recipe, config).pane(pane).lines
+    return stages.describe(stages.stage_product(recipe, pane)).splitlines()
 
 
 def _c_library(config: GPTConfig) -> str:
@@ -98,52 +198,98 @@ def _c_library(config: GPTConfig) -> str:
     return backend.library.path.read_text("utf-8")
 
 
-def _matching(text: str, wanted: str | None) -> list[str]:
-    lines = text.splitlines()
-    if wanted is None:
-        return lines
-    lines = [line for line in lines if wanted in line]
-    if not lines:
-        console.say(f"no line contains {wanted!r}")
-    return lines
+def _print_selection(
+    chain: Chain,
+    selection: Selection,
+    pane: str,
+    limit: int | None,
+    number: bool,
+    as_json: bool,
+    expression: re.Pattern[str] | None,
+) -> None:
+    if pane == "assembly":
+        check_backend("c")
+    text = chain.pane(pane).lines
+    chosen = [(place, text[place - 1]) for place in selection.lines(pane)]
+    if not chosen:
+        console.say("no operation that is needed in the end comes from there")
+    chosen = [entry for entry in chosen if expression is None or expression.search(entry[1])]
+    pattern = expression.pattern if expression else None
+    _print(chosen, pane, limit, number, as_json, pattern, len(selection.nodes))
 
 
-def _print(lines: Sequence[str], language: str) -> None:
-    if not sys.stdout.isatty():
-        sys.stdout.write("".join(line + "\n" for line in lines))
+def _print(
+    chosen: Sequence[tuple[int, str]],
+    pane: str,
+    limit: int | None,
+    number: bool,
+    as_json: bool,
+    pattern: str | None,
+    operations: int | None = None,
+) -> None:
+    total = len(chosen)
+    shown = chosen[:limit]
+    if as_json:
+        listed = [{"line": place, "text": text} for place, text in shown]
+        data: dict[str, Any] = {"pane": pane, "total": total, "lines": listed}
+        if operations is not None:
+            data["operations"] = operations
+        console.print_json("show", data)
         return
-    from rich.console import Console
+    if not chosen and pattern is not None:
+        console.say(f"no line contains {pattern!r}")
+    width = len(str(shown[-1][0])) if shown else 0
+    lines = [f"{place:>{width}}  {text}" if number else text for place, text in shown]
+    print_code(lines, _LANGUAGES.get(pane, "graph"))
+    if total > len(shown):
+        console.say(f"{total - len(shown)} more lines")
 
-    terminal, highlight = Console(), _highlighter(language)
-    remaining = iter(lines)
-    while chunk := list(islice(remaining, CHUNK)):
-        # soft_wrap: a line of code is a line, however the terminal breaks it.
-        terminal.print(highlight("\n".join(chunk)), soft_wrap=True, end="\n")
+
+def _interleave(
+    selection: Selection, panes: Sequence[str], limit: int, expression: re.Pattern[str] | None, as_json: bool
+) -> None:
+    from ..provenance.interleave import interleave
+
+    groups = interleave(selection, panes, limit, expression)
+    if as_json:
+        console.print_json("show", {"operations": len(selection.nodes), "groups": [_group(group) for group in groups]})
+        return
+    empty = True
+    for group in groups:
+        if not empty:
+            click.echo()
+        empty = False
+        _print_group(group)
+    if empty:
+        console.say("no operation that is needed in the end comes from there")
 
 
-def _highlighter(language: str) -> Any:
-    if language in ("python", "c"):
-        from rich.syntax import Syntax
+def _group(group: Group) -> dict[str, Any]:
+    return {
+        "file": group.file,
+        "line": group.line,
+        "text": group.text,
+        "direction": "backward" if group.backward else "forward",
+        "operations": group.operations,
+        "panes": [
+            {
+                "pane": excerpt.pane,
+                "total": excerpt.total,
+                "lines": [{"line": place, "text": text} for place, text in excerpt.lines],
+            }
+            for excerpt in group.excerpts
+        ],
+    }
 
-        syntax = Syntax("", language, theme="ansi_dark")
 
-        def highlight(text: str) -> Any:
-            coloured = syntax.highlight(text)
-            coloured.rstrip()
-            return coloured
-
-        return highlight
-    from rich.highlighter import RegexHighlighter
-    from rich.text import Text
-
-    class GraphHighlighter(RegexHighlighter):
-        highlights = [  # noqa: RUF012
-            r"(?P<dim>;.*)$",
-            r"(?P<cyan>%\d+)",
-            r"(?P<green>0x[\d.a-f]+p[+-]\d+)",
-            r"= (?P<bold>[a-z]+)(?= )",
-            r"(?m)^(?P<magenta>(graph|input|index|origin|output|scatter|block|function|schedule|layout|statements|finish)\b)",
-        ]
-
-    highlighter = GraphHighlighter()
-    return lambda text: highlighter(Text(text))
+def _print_group(group: Group) -> None:
+    direction = "backward" if group.backward else "forward"
+    many = f"{group.operations} operation{'s' * (group.operations != 1)}"
+    print_heading(f"{group.file}:{group.line} {direction}, {many}")
+    print_code([f"    {group.text}"], "python")
+    for excerpt in group.excerpts:
+        print_heading(f"  {excerpt.pane}", "bold cyan")
+        width = max((len(str(place)) for place, _ in excerpt.lines), default=0)
+        print_code([f"    {place:>{width}}  {text}" for place, text in excerpt.lines], excerpt.language)
+        if excerpt.total > len(excerpt.lines):
+            print_heading(f"    {'':>{width}}  ... {excerpt.total - len(excerpt.lines)} more", "dim")

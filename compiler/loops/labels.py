@@ -1,0 +1,103 @@
+"""Labels: which lines of the model a nest carries out, in words.
+
+In: a graph, and which of its nodes are stored. Out: for statements that run together, a label such as ``gpt.py:155
+position.layer.head.scores, forward``. It names the lines that the stored values come from, then those of what is
+computed on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
+from ..ir.ops import CONST, INDEX, INPUT, UNLESS, WHERE
+from .contract import Statement
+
+__all__ = ["Labels", "plain"]
+
+# More places than this are not told one by one.
+_MOST = 4
+
+# What has no place of its own: a constant stands where it was first mentioned.
+_EVERYWHERE = (CONST, INPUT, INDEX)
+
+# Their first operand is a comparison of an index.
+_FLAGGED = (WHERE, UNLESS)
+
+_Place = tuple[str, str, bool]  # line, role, backward
+
+
+class Labels:
+    """Labels for the statements of one graph."""
+
+    def __init__(self, graph: Graph, stored: Sequence[int]) -> None:
+        self._graph = graph
+        self._lines = [
+            (plain(f"{origin.file}:{origin.line}"), plain(origin.role or origin.function)) for origin in graph.origins
+        ]
+        self._inside = _places_inside(graph, stored)
+
+    def of(self, statements: Iterable[Statement]) -> str:
+        """The label of statements that one loop carries out."""
+        graph = self._graph
+        stored: dict[int, None] = {}
+        inside: dict[int, None] = {}
+        for statement in statements:
+            node = statement.target if statement.target >= 0 else statement.moved
+            if graph.op[node] in _EVERYWHERE:
+                name = graph.input_name(graph.a[node]) if graph.op[node] == INPUT else "a constant"
+                return f"a copy of {plain(name)}"
+            stored[2 * graph.origin[node] + (graph.source[node] < 0)] = None
+            if statement.target >= 0:
+                inside.update(self._inside.get(node, {}))
+        return _format(map(self._place, stored), map(self._place, inside))
+
+    def _place(self, key: int) -> _Place:
+        return (*self._lines[key // 2], bool(key % 2))
+
+
+def _places_inside(graph: Graph, stored: Sequence[int]) -> dict[int, dict[int, None]]:
+    """For each stored node, where the nodes that are part of its statement come from: twice the origin, plus one for
+    backward.
+    """
+    owner = list(range(len(graph)))
+    inside: dict[int, dict[int, None]] = {}
+    rows = zip(*map(reversed, (graph.op, graph.a, graph.b, graph.origin, graph.source)), strict=True)
+    for node, (op, a, b, origin, source) in zip(range(len(graph) - 1, -1, -1), rows, strict=True):
+        own = owner[node]
+        if own != node and op not in _EVERYWHERE:
+            places = inside.get(own)
+            if places is None:
+                places = inside[own] = {}
+            places[2 * origin + (source < 0)] = None
+        if op in _FLAGGED:  # comparisons are spelled out wherever they are used
+            inside.setdefault(own, {})[2 * graph.origin[a] + (graph.source[a] < 0)] = None
+        elif A_IS_NODE[op] and not stored[a]:  # and so are leaves; others that are not stored have one user
+            owner[a] = own
+        if B_IS_NODE[op] and not stored[b]:
+            owner[b] = own
+    return inside
+
+
+def _format(stored: Iterable[_Place], inside: Iterable[_Place]) -> str:
+    first = list(dict.fromkeys(stored))
+    further = [place for place in dict.fromkeys(inside) if place not in first]
+    return "; with ".join(filter(None, (_join(sorted(first)), _join(sorted(further)))))
+
+
+def _join(places: Sequence[_Place]) -> str:
+    """One piece for each role and direction."""
+    lines: dict[tuple[str, bool], list[str]] = {}
+    for line, role, backward in places:
+        lines.setdefault((role, backward), []).append(line)
+    pieces = [
+        f"{' '.join(dict.fromkeys(own))} {role}, {'backward' if backward else 'forward'}"
+        for (role, backward), own in lines.items()
+    ]
+    return "; ".join(pieces[:_MOST]) + ("; ..." if len(pieces) > _MOST else "")
+
+
+def plain(text: str) -> str:
+    """Text that can stand in a comment: the name of a file can be anything."""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return shown.replace("*/", "* /").replace("/*", "/ *").replace(";", ",")

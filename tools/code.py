@@ -1,0 +1,76 @@
+"""Code on the terminal: coloured by language; plain lines in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+__all__ = ["print_code", "print_heading"]
+
+# Lines that are coloured at a time: the first ones appear at once, also of a program of a hundred thousand.
+CHUNK = 200
+
+_LEXERS = {"python": "python", "c": "c", "assembly": "gas"}
+
+
+def print_code(lines: Sequence[str], language: str) -> None:
+    """Prints code.
+
+    Args:
+        language: ``python``, ``c``, ``assembly``, ``graph`` or ``loops``.
+    """
+    if not sys.stdout.isatty():
+        sys.stdout.write("".join(line + "\n" for line in lines))
+        return
+    from rich.console import Console
+
+    terminal, highlight = Console(), _highlighter(language)
+    remaining = iter(lines)
+    while chunk := list(islice(remaining, CHUNK)):
+        # soft_wrap: a line of code is a line, however the terminal breaks it.
+        terminal.print(highlight("\n".join(chunk)), soft_wrap=True, end="\n")
+
+
+def print_heading(text: str, style: str = "bold") -> None:
+    """Prints a line that is no code.
+
+    Args:
+        style: on a terminal, as rich calls it.
+    """
+    if not sys.stdout.isatty():
+        sys.stdout.write(text + "\n")
+        return
+    from rich.console import Console
+
+    Console().print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def _highlighter(language: str) -> Any:
+    if language in _LEXERS:
+        from rich.syntax import Syntax
+
+        syntax = Syntax("", _LEXERS[language], theme="ansi_dark")
+
+        def highlight(text: str) -> Any:
+            coloured = syntax.highlight(text)
+            coloured.rstrip()
+            return coloured
+
+        return highlight
+    from rich.highlighter import RegexHighlighter
+    from rich.text import Text
+
+    class GraphHighlighter(RegexHighlighter):
+        highlights = [  # noqa: RUF012
+            r"(?P<dim>;.*)$",
+            r"(?P<cyan>%\d+)",
+            r"(?P<green>0x[\d.a-f]+p[+-]\d+)",
+            r"= (?P<bold>[a-z]+)(?= )",
+            r"(?m)^ *(?P<magenta>(graph|input|index|origin|output|scatter|block|function|schedule|layout|statements"
+            r"|finish|program|zero|places|nest|step|for)\b)",
+        ]
+
+    highlighter = GraphHighlighter()
+    return lambda text: highlighter(Text(text))

@@ -1,0 +1,93 @@
+"""What people ask a chain for on a command line: ``gpt.py:148``, a scope, ``%123``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+import click
+
+from .chain import Chain
+from .selection import Selection
+
+__all__ = ["ask"]
+
+_LINE = re.compile(r"(?P<file>.+):(?P<first>\d+)(?:-(?P<last>\d+))?", re.ASCII)
+_OPERATION = re.compile(r"%?(\d+)", re.ASCII)
+
+
+def ask(
+    chain: Chain, lines: Sequence[str] = (), scopes: Sequence[str] = (), operations: Sequence[str] = (), stage: str = ""
+) -> Selection | None:
+    """What belongs to one of the lines, and to one of the scopes, and to one of the operations; None if none is given.
+
+    Args:
+        lines: of the model: ``gpt.py:148`` or ``gpt.py:148-150``.
+        scopes: see `Chain.from_scope`.
+        operations: ``%123``, numbers of nodes of `stage`.
+
+    Raises:
+        click.UsageError: for what cannot be read, or is not there.
+    """
+    questions: tuple[tuple[Sequence[str], Callable[[str], Selection]], ...] = (
+        (lines, lambda text: _line(chain, text)),
+        (scopes, lambda text: _scope(chain, text)),
+        (operations, lambda text: _operation(chain, stage, text)),
+    )
+    found: Selection | None = None
+    for texts, answer in questions:
+        if texts:
+            selection = _either(chain, map(answer, texts))
+            found = selection if found is None else _both(found, selection)
+    return found
+
+
+def _either(chain: Chain, selections: Iterable[Selection]) -> Selection:
+    nodes: set[int] = set()
+    seeds: dict[tuple[str, int], None] = {}
+    origins: frozenset[int] = frozenset()
+    for selection in selections:
+        nodes.update(selection.nodes)
+        seeds.update(dict.fromkeys(selection.seeds))
+        origins |= selection.origins or frozenset()
+    return Selection(chain, tuple(sorted(nodes)), tuple(seeds), origins or None)
+
+
+def _both(one: Selection, two: Selection) -> Selection:
+    other = set(two.nodes)
+    origins = None if one.origins is None or two.origins is None else one.origins & two.origins
+    return Selection(one.chain, tuple(node for node in one.nodes if node in other), (), origins)
+
+
+def _line(chain: Chain, text: str) -> Selection:
+    match = _LINE.fullmatch(text)
+    if match is None:
+        raise click.UsageError(
+            f"--line {text} is not a line of the model; write for example gpt.py:148 or gpt.py:148-150"
+        )
+    if match["file"] not in chain.files:
+        raise click.UsageError(f"--line {text}: this program comes from {', '.join(chain.files)}, not {match['file']}")
+    first, last = int(match["first"]), int(match["last"] or match["first"])
+    count = len(chain.pane(match["file"]).units)
+    if not 1 <= first <= last <= count:
+        raise click.UsageError(f"--line {text}: {match['file']} has lines 1 to {count}")
+    return chain.from_source(match["file"], first, last)
+
+
+def _scope(chain: Chain, text: str) -> Selection:
+    selection = chain.from_scope(text)
+    if not selection.nodes:
+        roles = sorted({origin.role for origin in chain.graph.origins if origin.role})
+        known = ", ".join(roles[:8]) + (", ..." if len(roles) > 8 else "")
+        raise click.UsageError(f"--scope {text}: there is no such scope; without their numbers they are {known}")
+    return selection
+
+
+def _operation(chain: Chain, stage: str, text: str) -> Selection:
+    match = _OPERATION.fullmatch(text)
+    if match is None:
+        raise click.UsageError(f"--op {text} is not an operation; write for example %123")
+    size = len(chain.graphs[stage])
+    if int(match[1]) >= size:
+        raise click.UsageError(f"--op {text}: {stage} has operations %0 to %{size - 1}")
+    return chain.from_node(stage, int(match[1]))

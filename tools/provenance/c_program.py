@@ -1,0 +1,116 @@
+"""The C of one program of a model: the library that it is part of, and which nests of it carry out which nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+
+from ...compiler.errors import CompileError
+from ...compiler.ir.graph import Graph
+from ...compiler.loops.loop_program import LoopProgram
+from ...compiler.loops.unroll import Unrolled, unroll
+from ...compiler.pipeline import without_collection
+from ...model.config import AdamConfig, GPTConfig
+from ...runtime.assembly import Assembly, assembly
+from ...runtime.c_source import ModelSource, model_source
+from ...runtime.recipe import Recipe
+from ...runtime.toolchain import find_toolchain, vector_width_here
+
+__all__ = ["CProgram", "c_program"]
+
+_NAMES = {"training": "length{}", "inference": "position{}", "optimizer": "adam"}
+
+
+class CProgram:
+    """One program of a C library.
+
+    Attributes:
+        source: the library.
+        name: of the program's function.
+        program: its nests.
+        unrolled: what they carry out.
+    """
+
+    def __init__(self, source: ModelSource, recipe: Recipe, graph: Graph) -> None:
+        self.source = source
+        self.name = _NAMES[recipe.kind].format(recipe.number)
+        self.program = source.programs[self.name]
+        self.unrolled = self._unroll(recipe, graph)
+
+    def _unroll(self, recipe: Recipe, graph: Graph) -> Unrolled:
+        source = self.source
+        if recipe.kind == "optimizer":
+            inputs = [source.optimizer_addresses[tensor.name] for tensor in graph.inputs]
+            return unroll(_one_lane(self.program), graph, source.layout, inputs)
+        family = source.families[0 if recipe.kind == "training" else 1]
+        where = family.interface(source.layout, recipe.number, graph)
+        before = source.programs["copy_parameters"] if recipe.kind == "inference" else None
+        return unroll(self.program, graph, source.layout, where.inputs, before)
+
+    @property
+    def first_own_line(self) -> int:
+        """The first line of the C, counted from 0, that was made from the model."""
+        return self.source.body_line
+
+    def nests_of_lines(self) -> list[Sequence[int]]:
+        """For each line of the C its nests."""
+        body, offset = self.source.body, self.source.body_line
+        rows: list[Sequence[int]] = [()] * len(self.source.text.splitlines())
+        own = body.kernel_of[self.name]
+        nests: dict[int, list[int]] = {}
+        for nest, kernel in enumerate(own):
+            nests.setdefault(kernel, []).append(nest)
+            line = offset + body.call_of[self.name][nest]
+            rows[line] = (*rows[line], nest)
+        for kernel, members in nests.items():
+            span = body.kernels[kernel]
+            rows[offset + span.start : offset + span.end] = [members] * (span.end - span.start)
+        return rows
+
+    def notes(self) -> dict[int, str]:
+        """For lines of no nest of this program, what they are there for."""
+        body, offset = self.source.body, self.source.body_line
+        notes = dict.fromkeys(range(offset), "what every library begins with")
+        end = len(self.source.text.splitlines())
+        notes.update(dict.fromkeys(range(offset, end), "the library's own functions and tables"))
+        for span in body.kernels:
+            notes.update(dict.fromkeys(range(offset + span.start, offset + span.end), "a kernel of other programs"))
+        for name, span in body.programs.items():
+            what = f"the program {name}" if name == self.name else f"another program, {name}"
+            notes.update(dict.fromkeys(range(offset + span.start, offset + span.end), what))
+        for place, (start, _) in enumerate(self.program.zeros, offset + body.first_zero[self.name]):
+            notes[place] = f"zeros of {self.source.memory.region(start).words}"
+        return notes
+
+    @cached_property
+    def assembly(self) -> Assembly:
+        """What the C compiler makes of the library.
+
+        Raises:
+            ToolchainError: if there is no C compiler, or it fails.
+        """
+        return assembly(find_toolchain(), self.source.text, self.first_own_line + 1)
+
+
+def c_program(recipe: Recipe, graph: Graph, config: GPTConfig, optimizer: AdamConfig) -> CProgram:
+    """Makes the library of a model and finds a program in it.
+
+    Args:
+        recipe: of the program.
+        graph: its final graph.
+
+    Raises:
+        CompileError: if the model cannot be compiled.
+    """
+    width = vector_width_here()
+    with without_collection():
+        try:
+            return CProgram(model_source(config, optimizer, vector_width=width), recipe, graph)
+        except CompileError:
+            return CProgram(model_source(config, optimizer, regular=False, vector_width=width), recipe, graph)
+
+
+def _one_lane(program: LoopProgram) -> LoopProgram:
+    """The optimiser's program for a single parameter."""
+    return replace(program, nests=tuple(replace(nest, trips=(1,)) for nest in program.nests))

@@ -1,0 +1,254 @@
+"""The chain: from a line of any text of a program to what belongs to it in all others.
+
+Give it a recipe, and ask::
+
+    chain = Chain(Recipe("training", 4, config))
+    chain.pane_names                                    # 'gpt.py', 'trace', ..., 'python', 'loops', 'c', 'assembly'
+    chain.pane("python").lines                          # the text
+    chosen = chain.from_line("python", 120)             # a Selection; lines count from 1, as in an editor
+    chosen.nodes                                        # operations of the final graph, `chain.graph`
+    chosen.lines("c")                                   # the lines of the C that carry these out
+    chain.from_source("gpt.py", 148)
+    chain.from_scope("layer0.head2.position3.scores")   # parts in any order, each may have * and ?
+    chain.from_node("trace", 17)                        # an operation of a stage's graph
+
+Everything meets in the final graph: a pane knows which of its nodes each line carries out (see `Pane` for the
+columns), and a line of another pane belongs to it if it carries out one of them. What is spelled out wherever it is
+used (numbers, inputs, indices) has no line of its own; its lines are those of its users. Panes are made when they are
+first asked for: those of Python take some seconds at length 16, and so does the library in C; ``assembly`` needs a C
+compiler.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from fnmatch import translate
+from functools import cached_property
+
+from ...compiler.ir.graph import Graph
+from ...compiler.ir.ops import CONST, INDEX, INPUT
+from ...compiler.pipeline import PYTHON_STAGES, Stage, compile_graph, without_collection
+from ...compiler.python.allocate import Layout
+from ...compiler.python.form_statements import Statements, form_statements
+from ...compiler.python.schedule import Schedule
+from ...model.config import AdamConfig, GPTConfig
+from ...runtime.recipe import Recipe
+from . import panes
+from .c_program import CProgram, c_program
+from .pane import Pane
+from .ragged import Ragged
+from .selection import Selection
+from .source_files import source_files
+from .stage_nodes import final_nodes
+
+__all__ = ["Chain"]
+
+# Spelled out wherever they are used.
+EVERYWHERE = (CONST, INPUT, INDEX)
+
+
+class Chain:
+    """One program of a model, and every text that it has on the way from the model to the processor.
+
+    Args:
+        recipe: which program.
+        config: the model's shape, which the C library is made for; only needed for a recipe of the optimiser.
+        optimizer: its constants.
+
+    Attributes:
+        recipe: which program.
+        graphs: of every stage that makes one, by name and in order, from ``trace`` to ``remove_dead_nodes``.
+        graph: the last of them. ``graph.source`` has the traced operation that each node comes from, ``~n`` for what
+            `differentiate` added for it; ``graph.origins[graph.origin[node]]`` the model's line and scope.
+        ids: by stage, where each node of the graph before has gone.
+
+    Raises:
+        CompileError: if the program cannot be compiled.
+    """
+
+    def __init__(self, recipe: Recipe, config: GPTConfig | None = None, optimizer: AdamConfig | None = None) -> None:
+        self.recipe = recipe
+        own = recipe.config
+        self._config = own if isinstance(own, GPTConfig) else config
+        self._optimizer = own if isinstance(own, AdamConfig) else optimizer or AdamConfig()
+        self.graphs: dict[str, Graph] = {}
+        self.ids: dict[str, Sequence[int]] = {}
+
+        def keep(stage: Stage) -> None:
+            self.graphs[stage.name], self.ids[stage.name] = stage.product, stage.ids
+
+        self.graph = compile_graph(recipe.trace, recipe.gradient, keep)
+        self._panes: dict[str, Pane] = {}
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """The model's files, each with its module."""
+        return source_files(self.graphs["trace"])
+
+    @cached_property
+    def pane_names(self) -> tuple[str, ...]:
+        """All panes: the model's files, the stages by the names of their functions, and the generated code."""
+        python = [stage.__name__ for stage in PYTHON_STAGES[:-1]] if self.recipe.kind != "optimizer" else []
+        return (*self.files, *self.graphs, *python, "python", "loops", "c", "straight", "assembly")
+
+    def pane(self, name: str) -> Pane:
+        """A pane; made if it is not there yet.
+
+        Raises:
+            KeyError: if there is none of that name.
+            ToolchainError: for ``assembly``, if there is no C compiler, or it fails.
+        """
+        if name not in self._panes:
+            with without_collection():
+                self._panes[name] = self._make(name)
+        return self._panes[name]
+
+    def _make(self, name: str) -> Pane:
+        if name in self.files:
+            return panes.source_pane(self.graph, name, self.files[name])
+        if name in self.graphs:
+            return panes.graph_pane(name, self.graphs[name], self._final_nodes[name], len(self.graph))
+        if name in ("form_statements", "schedule", "allocate"):
+            product = {"form_statements": self.statements, "schedule": self.schedule, "allocate": self.layout}[name]
+            return panes.python_stage_pane(name, product, self.statements)
+        if name == "python":
+            return panes.python_pane(self.recipe, self.statements, self._layout_or_none)
+        if name == "straight":
+            return panes.straight_pane(self.graph)
+        if name == "loops":
+            return panes.loops_pane(self.graph, self.c_program)
+        if name == "c":
+            return panes.c_pane(self.graph, self.c_program)
+        if name == "assembly":
+            return panes.assembly_pane(self.graph, self.c_program)
+        raise KeyError(name)
+
+    @cached_property
+    def _final_nodes(self) -> dict[str, Ragged]:
+        return final_nodes(self.graphs, self.ids)
+
+    @cached_property
+    def statements(self) -> Statements:
+        """The statements of the Python."""
+        return form_statements(self.graph)
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """Their order."""
+        from ...compiler.python.schedule import schedule
+
+        return schedule(self.statements)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Functions and memory slots of the Python."""
+        from ...compiler.python.allocate import allocate
+
+        return allocate(self.schedule)
+
+    @property
+    def _layout_or_none(self) -> Layout | None:
+        return None if self.recipe.kind == "optimizer" else self.layout
+
+    @cached_property
+    def c_program(self) -> CProgram:
+        """The program in the library of C."""
+        if self._config is None:
+            raise ValueError("the optimiser's loops need the shape of the model")
+        return c_program(self.recipe, self.graph, self._config, self._optimizer)
+
+    @cached_property
+    def users(self) -> Ragged:
+        """For each node of the final graph, the nodes that it is an operand of."""
+        graph = self.graph
+        return Ragged.of(graph.operands(node) for node in range(len(graph))).inverse(len(graph))
+
+    def nodes_at(self, pane: str, line: int) -> list[int]:
+        """The nodes of the final graph that a line carries out, ascending. Lines count from 1."""
+        shown = self.pane(pane)
+        if not 0 < line <= len(shown.units):
+            return []
+        return sorted({node for unit in shown.units[line - 1] for node in shown.nodes[unit]})
+
+    def lines_of(self, pane: str, nodes: Iterable[int]) -> list[int]:
+        """The lines of a pane that carry out any of these nodes of the final graph, counted from 1, ascending."""
+        shown = self.pane(pane)
+        lines_of = shown.lines_of_unit
+        units: set[int] = set()
+        waiting, asked = list(nodes), set[int]()
+        while waiting:
+            node = waiting.pop()
+            own = [unit for unit in shown.units_of_node[node] if lines_of[unit]]
+            units.update(own)
+            if not own and self.graph.op[node] in EVERYWHERE:
+                further = [user for user in self.users[node] if user not in asked]
+                asked.update(further)
+                waiting += further
+        return sorted({line + 1 for unit in units for line in lines_of[unit]})
+
+    def lines_from(self, stage: str, origins: frozenset[int]) -> list[int]:
+        """The lines of the operations of a stage's graph that come from these origins, counted from 1, ascending."""
+        graph = self.graphs[stage]
+        first = panes.first_node_line(graph) + 1
+        rows = zip(graph.op, graph.origin, strict=True)
+        return [first + node for node, (op, own) in enumerate(rows) if own in origins and op not in EVERYWHERE]
+
+    def note(self, pane: str, line: int) -> str:
+        """What a line is there for that carries out nothing; empty for others."""
+        return self.pane(pane).notes.get(line - 1, "")
+
+    def from_line(self, pane: str, first: int, last: int | None = None) -> Selection:
+        """What a line, or the lines from one to another, carry out. Lines count from 1."""
+        lines = range(first, (last or first) + 1)
+        nodes = {node for line in lines for node in self.nodes_at(pane, line)}
+        return Selection(self, tuple(sorted(nodes)), tuple((pane, line) for line in lines))
+
+    def from_source(self, file: str, first: int, last: int | None = None) -> Selection:
+        """What comes from a line of the model, or from the lines between two.
+
+        Raises:
+            KeyError: if no operation comes from a file of that name.
+        """
+        if file not in self.files:
+            raise KeyError(file)
+        last = last or first
+        origins = frozenset(
+            number
+            for number, origin in enumerate(self.graph.origins)
+            if origin.file == file and first <= origin.line <= last
+        )
+        chosen = self.from_line(file, first, last)
+        return Selection(self, chosen.nodes, chosen.seeds, origins)
+
+    def from_scope(self, pattern: str) -> Selection:
+        """What was recorded in scopes that have all parts of the pattern, in any order.
+
+        Args:
+            pattern: ``layer0.head2``; ``*`` and ``?`` stand for letters within a part.
+        """
+        wanted = [re.compile(translate(part)) for part in pattern.split(".")]
+        origins = frozenset(
+            number
+            for number, origin in enumerate(self.graph.origins)
+            if all(any(part.match(name) for name in origin.scope.split(".")) for part in wanted)
+        )
+        rows = zip(self.graph.op, self.graph.origin, strict=True)
+        nodes = tuple(node for node, (op, own) in enumerate(rows) if own in origins and op not in EVERYWHERE)
+        return Selection(self, nodes, (), origins)
+
+    def from_node(self, stage: str, node: int) -> Selection:
+        """An operation of a stage's graph.
+
+        Raises:
+            KeyError: if the stage makes no graph.
+            IndexError: if it has no such node.
+        """
+        if not 0 <= node < len(self.graphs[stage]):
+            raise IndexError(node)
+        line = panes.first_node_line(self.graphs[stage]) + node + 1
+        return Selection(self, tuple(self._final_nodes[stage][node]), ((stage, line),))
+
+    def from_nodes(self, nodes: Iterable[int]) -> Selection:
+        """Nodes of the final graph."""
+        return Selection(self, tuple(sorted(set(nodes))))
