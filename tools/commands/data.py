@@ -139,7 +139,8 @@ def fetch_corpus(name: str, source: str | None) -> None:
         path: Path = keep_file(corpus, source)
     else:
         had = cached_content(corpus) is not None
-        path = fetch(corpus, source)
+        with console.count_progress(f"fetching {name}") as progress:
+            path = fetch(corpus, source, progress)
         if had:
             console.say(f"{name} is here already")
     click.echo(path)
