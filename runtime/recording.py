@@ -9,16 +9,18 @@ import platform
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from .backend import Backend
+from .evaluation import Evaluation
 from .runs import RunFolder
 from .step_log import StepLog
-from .training import Step, Training
+from .training import NotFiniteError, Step, Training
 from .version import VERSION
 
-__all__ = ["describe_run", "recorded_steps"]
+__all__ = ["describe_result", "describe_run", "recorded_steps"]
 
 
 def describe_run(training: Training, backend: Backend, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,6 +36,22 @@ def describe_run(training: Training, backend: Backend, options: Mapping[str, Any
         "versions": {"microgpt": VERSION, "python": platform.python_version(), "system": platform.platform()},
         "options": {name: str(value) if isinstance(value, Path) else value for name, value in options.items()},
     }
+
+
+def describe_result(outcome: str, step: int, message: str = "", held_out: Evaluation | None = None) -> dict[str, Any]:
+    """How a run ended, as plain data.
+
+    Args:
+        outcome: ``finished``, ``diverged`` or ``interrupted``.
+        step: how many were taken, all told.
+        message: why it ended early.
+        held_out: how well the model predicts what it was not trained on.
+    """
+    # JSON has no infinity.
+    numbers = (
+        {name: number if isfinite(number) else None for name, number in asdict(held_out).items()} if held_out else None
+    )
+    return {"outcome": outcome, "step": step, "message": message, "held_out": numbers}
 
 
 def recorded_steps(
@@ -63,11 +81,16 @@ def recorded_steps(
         log = stack.enter_context(StepLog(folder.log_path))
         folder.begin(describe_run(training, backend, options), training.state.step)
         log.begin(training.state.step)
-        for step in training.run(backend, save_every):
-            log.write(step)
-            if save_every and step.number == training.state.step and step.number % save_every == 0:
-                log.sync()
-                folder.save_step(training.checkpoint(), keep)
-            yield step
+        try:
+            for step in training.run(backend, save_every):
+                log.write(step)
+                if save_every and step.number == training.state.step and step.number % save_every == 0:
+                    log.sync()
+                    folder.save_step(training.checkpoint(), keep)
+                yield step
+        except NotFiniteError as error:
+            folder.end(describe_result("diverged", training.checkpoint().step, str(error)))
+            raise
         log.sync()
         folder.save(training.checkpoint())
+        folder.end(describe_result("finished", training.state.step))

@@ -21,7 +21,9 @@ __all__ = [
     "CHECKPOINT",
     "CHECKPOINTS",
     "CONFIG",
+    "CURVE",
     "LOG",
+    "RESULT",
     "FolderInUseError",
     "RunFolder",
     "keep_last_model",
@@ -31,6 +33,8 @@ __all__ = [
 ]
 
 CHECKPOINT, CHECKPOINTS, CONFIG, LOG = "checkpoint.safetensors", "checkpoints", "config.json", "log.jsonl"
+# What there is only when a run has ended.
+RESULT, CURVE = "result.json", "loss.svg"
 
 
 def last_model_path() -> Path:
@@ -67,6 +71,8 @@ class FolderInUseError(OSError):
 
 class RunFolder:
     """The folder of one run: ``checkpoint.safetensors``, ``config.json``, ``log.jsonl``, and ``checkpoints``.
+
+    When the run has ended, also ``result.json``, which tells how, and ``loss.svg``, if something drew it.
 
     Args:
         path: made if it is not there. What an earlier run left in it stays until `begin`.
@@ -106,7 +112,17 @@ class RunFolder:
         final = self.path / CHECKPOINT
         if final.exists() and not (step and _has_step(final, step)):
             final.unlink()
+        for name in (RESULT, CURVE):
+            (self.path / name).unlink(missing_ok=True)
         write_atomically(self.path / CONFIG, json.dumps(config, indent=2).encode() + b"\n")
+
+    def end(self, result: Mapping[str, Any]) -> None:
+        """Writes how the run ended."""
+        write_atomically(self.path / RESULT, json.dumps(result, indent=2).encode() + b"\n")
+
+    def save_curve(self, curve: str) -> None:
+        """Writes the picture of the losses, an SVG."""
+        write_atomically(self.path / CURVE, curve.encode())
 
     def save(self, checkpoint: Checkpoint) -> Path:
         """Writes the model, whole or not at all, and tells where."""

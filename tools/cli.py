@@ -28,6 +28,7 @@ COMMANDS = {
     "train": "Train a model and invent names with it.",
     "sample": "Invent names with a trained model.",
     "eval": "Tell how well a trained model predicts a corpus, or given texts.",
+    "report": "Write a page about a run: how it went, and what its model does.",
     "sweep": "Train with many options, side by side, and tell which are best.",
     "compare": "Tell whether two runs are the same, and where they part.",
     "data": "List, describe and fetch corpora.",

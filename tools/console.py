@@ -23,6 +23,7 @@ __all__ = [
     "count_progress",
     "detail",
     "escaped",
+    "is_quiet",
     "print_json",
     "print_table",
     "printable",
@@ -54,9 +55,14 @@ def set_verbosity(level: int) -> None:
     _Verbosity.level = level
 
 
+def is_quiet() -> bool:
+    """Whether nothing but results, warnings and errors is to be written."""
+    return _Verbosity.level <= QUIET
+
+
 def shows_progress() -> bool:
     """Whether there is somebody to show progress to: stderr is a terminal, and not to be quiet."""
-    return _Verbosity.level > QUIET and sys.stderr.isatty()
+    return not is_quiet() and sys.stderr.isatty()
 
 
 def say(message: str) -> None:

@@ -29,7 +29,7 @@ __all__ = ["ConfiguredCommand"]
 FILE = "microgpt.toml"
 LARGEST_FILE = 1 << 20
 # The commands that can be configured, and options that make sense only on the command line.
-COMMANDS = ("train", "sample", "eval", "sweep")
+COMMANDS = ("train", "sample", "eval", "report", "sweep")
 COMMAND_LINE_ONLY = {
     *("help", "config", "print_config", "quiet", "verbose"),
     *("resume", "overwrite", "texts", "as_json", "trace", "grid"),

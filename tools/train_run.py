@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..runtime.backend import Backend
-from ..runtime.evaluation import evaluate
+from ..runtime.evaluation import Evaluation, evaluate
 from ..runtime.recording import describe_run
 from ..runtime.runs import RunFolder, keep_last_model, keep_rescued_model
 from ..runtime.step_log import StepLog
@@ -18,7 +17,9 @@ from ..runtime.training import NotFiniteError, Step, Training
 from . import console
 from .backends import describe_programs
 from .failures import DIVERGED, ENVIRONMENT, CommandError, StoppedError
+from .run_result import write_result
 from .signals import deferred_signals
+from .watch import watch_steps
 
 __all__ = ["Run", "describe_step", "open_outputs"]
 
@@ -86,10 +87,14 @@ class Run:
         try:
             self._take_steps()
         except NotFiniteError as error:
-            raise CommandError(self._diverged(error), DIVERGED) from None
+            message = self._diverged(error)
+            self._end("diverged", message)
+            raise CommandError(message, DIVERGED) from None
         except KeyboardInterrupt as signal:
             done = f"after {training.checkpoint().step} of {training.steps} steps"
-            raise StoppedError(f"{done}; the model is {self._save_early()}", signal) from None
+            saved = self._save_early()
+            self._end("interrupted", f"stopped by a signal {done}")
+            raise StoppedError(f"{done}; the model is {saved}", signal) from None
         except BrokenPipeError:
             self._save_early()
             raise
@@ -107,22 +112,19 @@ class Run:
             console.say(f"trained {steps} in {seconds:.1f} s ({per_step}) with the {self.backend.name} backend")
 
     def _take_steps(self) -> None:
-        training, lines = self.training, console.Lines(sys.stdout)
+        training = self.training
         with (
-            console.step_progress(training.steps, training.state.step) as progress,
+            watch_steps(training.steps, training.state.step) as show,
             deferred_signals() as raise_noted,
         ):
             for step in training.run(self.backend, self.save_every):
                 for log in self.logs:
                     log.write(step)
-                text = describe_step(step, training.steps)
-                lines.write(text)
-                progress(text)
+                show(step.number, step.loss, describe_step(step, training.steps))
                 # Between two slices of the backend, state and log tell the same.
                 if step.number == training.state.step:
                     self._save_step()
                     raise_noted()
-        lines.flush()
         self._sync_logs()
 
     def _save_step(self) -> None:
@@ -184,11 +186,20 @@ class Run:
             place = f"{error.filename}: " if error.filename else ""
             console.warn(f"the model could not be kept for `microgpt sample` ({place}{error.strerror})")
 
-    def evaluate(self) -> None:
-        """Tells the loss of what was held out."""
+    def end(self) -> None:
+        """Tells the loss of what was held out, and records that the run has come to its end."""
+        held_out = self._evaluate() if self.training.held_out else None
+        self._end("finished", held_out=held_out)
+
+    def _end(self, outcome: str, message: str = "", held_out: Evaluation | None = None) -> None:
+        if self.folder:
+            # The log may be what stopped the run.
+            with suppress(OSError):
+                self._sync_logs()
+            write_result(self.folder, self.training, outcome, message, held_out)
+
+    def _evaluate(self) -> Evaluation:
         training = self.training
-        if not training.held_out:
-            return
         with console.step_progress(len(training.held_out)) as progress:
             what = self.backend, training.config, training.tokenizer, training.state.parameters, training.held_out
             result = evaluate(*what, training.pack, progress)
@@ -196,6 +207,7 @@ class Run:
             f"held out: {result.documents} documents, loss {result.document_loss:.4f}, "
             f"{result.bits_per_character:.4f} bits per character"
         )
+        return result
 
 
 def describe_step(step: Step, steps: int) -> str:

@@ -64,7 +64,7 @@ def test_help_of_commands(name: str):
 
 
 def test_starts_without_what_it_does_not_need():
-    heavy = {"networkx", "graphviz", "rich", "safetensors", "microgpt.compiler.ir.graph"}
+    heavy = {"networkx", "graphviz", "rich", "safetensors", "jinja2", "markupsafe", "microgpt.compiler.ir.graph"}
     assert not imported_by("--version") & heavy
     assert not imported_by("--help") & heavy
 

@@ -82,7 +82,9 @@ def test_writes_a_run(tmp_path: Path):
         train("--backend", "python", "--steps", 3, "--samples", 1, "--out", out, "--log", log, "--seed", 7).exit_code
         == 0
     )
-    assert sorted(path.name for path in out.iterdir()) == ["checkpoint.safetensors", "config.json", "log.jsonl"]
+    written = ["checkpoint.safetensors", "config.json", "log.jsonl", "loss.svg", "result.json"]
+    assert sorted(path.name for path in out.iterdir()) == written
+    assert json.loads((out / "result.json").read_text())["outcome"] == "finished"
     training = Training(load_corpus("names"), 7, 3, AdamConfig(), **SHAPE)
     steps = list(training.run(EagerBackend(training.config, training.optimizer)))
     lines = [json.loads(line) for line in log.read_text().splitlines()]

@@ -105,7 +105,7 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, **sett
         run.prepare(training.config.block_size if samples or training.held_out else 0)
         run.take_steps()
         run.keep()
-        run.evaluate()
+        run.end()
     if samples:
         print("\n--- inference (new, hallucinated names) ---")
         drawing = SamplingOptions(settings["temperature"])
