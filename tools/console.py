@@ -170,13 +170,13 @@ def step_progress(total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
     if sys.stdout.isatty() or not shows_progress():
         yield lambda words: None
         return
-    with _progress_bar("steps") as bar:
+    with _progress_bar(rate=True) as bar:
         task = bar.add_task("training", total=total, completed=done)
         yield lambda words: bar.update(task, advance=1, description=words)
 
 
-def _progress_bar(rate: str = "") -> Any:
-    """A bar with the time that is left; with `rate`, also how many of that a second."""
+def _progress_bar(rate: bool = False) -> Any:
+    """A bar with the time that is left; with `rate`, also how many a second."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
     from rich.text import Text
@@ -184,11 +184,11 @@ def _progress_bar(rate: str = "") -> Any:
     class RateColumn(ProgressColumn):
         def render(self, task: Any) -> Text:
             speed = task.finished_speed or task.speed
-            return Text(f"{speed:,.0f} {rate}/s" if speed and speed >= 10 else f"{speed:.1f} {rate}/s" if speed else "")
+            return Text(f"{speed:,.{0 if speed >= 10 else 1}f} a second" if speed else "")
 
     columns = [TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn()]
     columns += [RateColumn()] if rate else []
-    columns += [TimeRemainingColumn(compact=True, elapsed_when_finished=True), TextColumn("left")]
+    columns += [TimeRemainingColumn(compact=True), TextColumn("left")]
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
