@@ -58,11 +58,11 @@ class ModelSource:
         """Of the functions that the library exports."""
         return _DECLARATIONS
 
-    def prove_all(self, proved: Callable[[], None]) -> int:
+    def prove_all(self, tell: Callable[[int, int], None]) -> int:
         """Checks every program of a model against its graph: unrolled, the loops must be the graph.
 
         Args:
-            proved: is called after each program.
+            tell: is told how many programs of how many are proved.
 
         Returns:
             how many operations the graphs have.
@@ -70,11 +70,11 @@ class ModelSource:
         Raises:
             CompileError: naming the program and the operation, if one is not what it should be.
         """
+        todo = [(family, number) for family in self.families for number in family.programs]
         operations = 0
-        for family in self.families:
-            for number in family.programs:
-                operations += len(family.prove(self.layout, number))
-                proved()
+        for done, (family, number) in enumerate(todo, 1):
+            operations += len(family.prove(self.layout, number))
+            tell(done, len(todo))
         return operations
 
     def prove(self) -> None:

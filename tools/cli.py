@@ -6,6 +6,7 @@ A command's module is imported when the command runs and not before: `microgpt -
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import traceback
@@ -44,6 +45,14 @@ COMMANDS = {
     "completion": "Print a script that lets a shell complete commands, options and values.",
 }
 
+# Those that concern every command. Many options have one of their own, such as MICROGPT_STEPS.
+VARIABLES = {
+    "MICROGPT_CACHE_DIR": "where compiled programs are kept; else your cache folder",
+    "MICROGPT_DATA_DIR": "where the last trained model and corpora are; else your data folder",
+    "CC": "the C compiler to use before all others",
+    "NO_COLOR": "if set, nothing is coloured on a terminal",
+}
+
 
 class Commands(click.Group):
     """The group of all commands."""
@@ -72,6 +81,8 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+        with formatter.section("Environment"):
+            formatter.write_dl(list(VARIABLES.items()))
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(code), meaning) for code, meaning in failures.EXIT_CODES.items()])
 
@@ -149,7 +160,8 @@ def _explain(error: BaseException) -> tuple[str, int]:
         case MemoryError():
             return "out of memory; a smaller model or a shorter --block-size needs less", failures.ENVIRONMENT
         case OSError():
-            place = f"{error.filename}: " if error.filename else ""
+            # What has no name is nearly always where the output goes.
+            place = f"{error.filename}: " if error.filename else "output: " if error.errno == errno.ENOSPC else ""
             return f"{place}{error.strerror or error}", failures.ENVIRONMENT
         case _:
             hint = "this is a mistake in microgpt; `microgpt --debug COMMAND ...` shows where"
@@ -197,9 +209,8 @@ def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) 
 def cli(ctx: click.Context) -> None:
     """A compiler for scalar autograd: trains a GPT written in plain scalars, fast, to the same bits.
 
-    Results go to stdout, everything else to stderr. Compiled programs are kept
-    in your cache folder (or in MICROGPT_CACHE_DIR), the last trained model in
-    your data folder (or in MICROGPT_DATA_DIR).
+    Results go to stdout, everything else to stderr: less of it with -q after the
+    command, more with -v. `microgpt COMMAND --help` tells of a command.
 
     \b
     Examples:
@@ -212,8 +223,20 @@ def cli(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
+def _open_standard_streams() -> None:
+    """Opens to nowhere what was closed by who started us; else the next file that is opened would be our output."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: SIM115
+
+
 def main() -> None:
-    """The entry point of the console script."""
+    """What the entry point of the console script calls."""
+    _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         # A letter that the terminal's encoding lacks is shown as an escape; it must not end the run.
         if stream is not None and hasattr(stream, "reconfigure"):

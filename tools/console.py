@@ -22,13 +22,13 @@ __all__ = [
     "Lines",
     "bar",
     "compile_progress",
+    "count_progress",
     "detail",
     "escaped",
     "is_quiet",
     "print_json",
     "print_table",
     "printable",
-    "run_progress",
     "say",
     "set_verbosity",
     "shows_progress",
@@ -171,29 +171,29 @@ def compile_progress(what: str = "program") -> Iterator[Callable[[int, int], Non
 
 
 @contextlib.contextmanager
+def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Gives what is to be told how many of how many are done. A bar on a terminal, nothing elsewhere."""
+    if not shows_progress():
+        yield lambda done, total: None
+        return
+    with _progress_bar() as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextlib.contextmanager
 def step_progress(total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
     """Gives what is to be called after each of `total` steps, with a few words. A bar, if nothing else shows steps."""
     if sys.stdout.isatty() or not shows_progress():
         yield lambda words: None
         return
-    with _progress_bar("steps") as bar:
+    with _progress_bar(rate=True) as bar:
         task = bar.add_task("training", total=total, completed=done)
         yield lambda words: bar.update(task, advance=1, description=words)
 
 
-@contextlib.contextmanager
-def run_progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """Gives what is to be called after each of `total` things; shown on a terminal only."""
-    if not shows_progress():
-        yield lambda: None
-        return
-    with _progress_bar() as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda: bar.update(task, advance=1)
-
-
-def _progress_bar(rate: str = "") -> Any:
-    """A bar with the time that is left; with `rate`, also how many of that a second."""
+def _progress_bar(rate: bool = False) -> Any:
+    """A bar with the time that is left; with `rate`, also how many a second."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
     from rich.text import Text
@@ -201,11 +201,11 @@ def _progress_bar(rate: str = "") -> Any:
     class RateColumn(ProgressColumn):
         def render(self, task: Any) -> Text:
             speed = task.finished_speed or task.speed
-            return Text(f"{speed:,.0f} {rate}/s" if speed and speed >= 10 else f"{speed:.1f} {rate}/s" if speed else "")
+            return Text(f"{speed:,.{0 if speed >= 10 else 1}f} a second" if speed else "")
 
     columns = [TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn()]
     columns += [RateColumn()] if rate else []
-    columns += [TimeRemainingColumn(compact=True, elapsed_when_finished=True), TextColumn("left")]
+    columns += [TimeRemainingColumn(compact=True), TextColumn("left")]
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 

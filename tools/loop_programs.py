@@ -38,7 +38,7 @@ def prove_programs(config: GPTConfig) -> None:
     """
     source = _source(config)
     count = sum(len(family.programs) for family in source.families)
-    with console.run_progress("proving programs of loops", count) as progress, without_collection():
+    with console.count_progress("proving programs of loops") as progress, without_collection():
         operations = source.prove_all(progress)
     console.say(f"{count} programs of loops, unrolled, are their graphs: {operations:,} operations")
 

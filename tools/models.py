@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..model.config import AdamConfig
 from ..runtime.checkpoint import Checkpoint, load_checkpoint
-from ..runtime.runs import CHECKPOINT, CHECKPOINTS, last_model_path, newest_checkpoint
+from ..runtime.runs import CHECKPOINT, CHECKPOINTS, CONFIG, last_model_path, newest_checkpoint
 from . import console
 from .failures import BAD_INPUT, CommandError
 
@@ -28,6 +28,8 @@ def load_model(path: Path | None) -> Checkpoint:
             return found[1]
     elif path.is_dir() and (path / CHECKPOINT).is_file():
         path = path / CHECKPOINT
+    elif (path / CONFIG).is_file():
+        raise CommandError(f"{path} is a run that has saved no checkpoint; train with --save-every", BAD_INPUT)
     return load_checkpoint(path)
 
 

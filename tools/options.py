@@ -92,7 +92,7 @@ def share(text: str) -> float:
 
 
 seed_option = click.option(
-    "--seed", type=click.IntRange(min=0), default=42, show_default=True, metavar="N", help="Of all that is random."
+    "--seed", type=click.IntRange(min=0), default=42, show_default=True, metavar="N", help="Begins all that is random."
 )
 temperature_option = click.option(
     "--temperature",
@@ -100,7 +100,7 @@ temperature_option = click.option(
     metavar="NUMBER",
     default=0.5,
     show_default=True,
-    help="Below 1, the likely becomes likelier.",
+    help="How freely to choose: below 1, the likely becomes likelier.",
 )
 data_option = click.option(
     "--data",
@@ -153,7 +153,14 @@ def model_options(command: Decorated) -> Decorated:
 # What decides the bits of a run, together with the sizes of the model, in the order of --help.
 _TRAINING = (
     data_option,
-    click.option("--steps", type=POSITIVE, default=1000, show_default=True, metavar="N", help="One document each."),
+    click.option(
+        "--steps",
+        type=POSITIVE,
+        default=1000,
+        show_default=True,
+        metavar="N",
+        help="How many; one document each.",
+    ),
     seed_option,
     model_options,
     click.option(

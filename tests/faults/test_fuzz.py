@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -14,6 +15,7 @@ from microgpt.model.config import AdamConfig
 from microgpt.runtime.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from microgpt.runtime.training import Training
 from microgpt.tools.cli import cli
+from microgpt.tools.console import escaped
 
 Tries = Callable[[str], Iterator[random.Random]]
 
@@ -145,20 +147,46 @@ def test_command_lines(tmp_path: Path, tries: Tries, monkeypatch: pytest.MonkeyP
     options = ["--steps", "--seed", "--n-embd", "--n-head", "--block-size", "--learning-rate", "--samples", "--data"]
     options += ["--out", "--log", "--resume", "--save-every", "--keep", "--eval-fraction", "--pack", "--overwrite"]
     options += ["--config", "--top-k", "--top-p", "--temperature", "--prefix", "--trace", "--json", "--text", "-n"]
+    options += ["--set", "--seeds", "--beta1", "--beta2", "--epsilon", "-q", "-v", "--jobs", "--backend"]
     values = ["0", "1", "-1", "2", "1e999", "nan", "", " ", "x", "\0", "ü", "corpus.txt", "checkpoint", ".", "9" * 5000]
     runner = CliRunner()
     for rng in tries("command line"):
-        command = [rng.choice(("train", "sample", "eval", "compare", "data"))]
+        command = [rng.choice(("train", "sample", "eval", "sweep", "compare", "data"))]
         for _ in range(rng.randrange(6)):
             command.append(rng.choice(options))
             command += rng.sample(values, rng.choice((0, 1, 1, 1, 2)))
-        if command[0] in ("train", "sample", "eval"):
+        if command[0] in ("train", "sample", "eval", "sweep"):
             command.insert(1, "--print-config")
         result = runner.invoke(cli, command)
         assert result.exit_code in (0, 1, 2, 3, 5), (command, result.output)
         if result.exit_code > 1:
-            lines = [line for line in result.stderr.splitlines() if "warning" not in line]
-            assert len(lines) == 1, (command, result.stderr)
+            # Besides it, there may be warnings and what -v tells.
+            assert result.stderr.count("microgpt: error: ") == 1, (command, result.stderr)
+            assert all(line.startswith("microgpt: ") for line in result.stderr.splitlines()), (command, result.stderr)
+
+
+def test_grids(tmp_path: Path, tries: Tries, monkeypatch: pytest.MonkeyPatch):
+    """What a sweep would do; nothing is carried out."""
+    from microgpt.tools.commands.sweep import sweep
+    from microgpt.tools.sweeping.grid import jobs_of, parse_axes
+
+    monkeypatch.chdir(tmp_path)
+    Path("corpus.txt").write_text("ab\nba\n")
+    sound = (b"learning_rate=0.003,0.01", b"n_embd=8,16", b"seed=1,2", b"pack=true,false", b"data=corpus.txt")
+    sweep_to = ["--out", "sweep", "--data", "corpus.txt"]
+    for rng in tries("grid"):
+        context = sweep.make_context("sweep", list(sweep_to))
+        texts = [mutated(rng.choice(sound), rng).decode("utf-8", "replace") for _ in range(rng.randrange(4))]
+        try:
+            with context:
+                axes = parse_axes(context, texts, rng.choice((None, None, 3)))
+                jobs = jobs_of(axes, context.params, "auto", None, 3)
+            assert len({job.name for job in jobs}) == len(jobs)
+            assert all("/" not in job.name and "\0" not in job.name and len(job.name) < 200 for job in jobs)
+        except (click.UsageError, CorpusError) as error:
+            # What users have typed is quoted; the command line prints it in one line.
+            message = error.format_message() if isinstance(error, click.UsageError) else str(error)
+            assert escaped(message).isprintable()
 
 
 def test_configurations(tmp_path: Path, tries: Tries, monkeypatch: pytest.MonkeyPatch):

@@ -74,7 +74,12 @@ def _entry(corpus: NamedCorpus) -> dict[str, Any]:
 @data.command()
 @click.argument("corpus", metavar="FILE|NAME|-", shell_complete=complete_corpus)
 @click.option(
-    "--block-size", type=click.IntRange(min=1), default=16, show_default=True, metavar="N", help="To compare."
+    "--block-size",
+    type=click.IntRange(min=1),
+    default=16,
+    show_default=True,
+    metavar="N",
+    help="Count what it cuts.",
 )
 @options.json_option
 def info(corpus: str, block_size: int, as_json: bool) -> None:
@@ -135,7 +140,8 @@ def fetch_corpus(name: str, source: str | None) -> None:
         path: Path = keep_file(corpus, source)
     else:
         had = cached_content(corpus) is not None
-        path = fetch(corpus, source)
+        with console.count_progress(f"fetching {name}") as progress:
+            path = fetch(corpus, source, progress)
         if had:
             console.say(f"{name} is here already")
     click.echo(path)

@@ -48,7 +48,12 @@ RUNS, RESULTS, PLOT = "runs", "results.json", "sweep.svg"
 @options.backend_option(*BACKENDS)
 @click.option("--save-every", type=options.POSITIVE, metavar="N", help="Checkpoint each run after every N steps.")
 @click.option(
-    "--keep", type=options.POSITIVE, default=3, show_default=True, metavar="N", help="Keep the last N of these."
+    "--keep",
+    type=options.POSITIVE,
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="How many of these to keep.",
 )
 @click.pass_context
 def sweep(
@@ -83,7 +88,7 @@ def sweep(
       microgpt sweep --set beta1=0.8,0.9 --set beta2=0.95,0.99 \\
         --eval-fraction 0.1 --steps 5000 --save-every 500 --out betas
       microgpt sweep --set n_layer=1,2 --cluster tcp://head:8786 --out deep
-      microgpt train --resume "sweep/runs/learning_rate=0.01"
+      microgpt sample sweep/runs/learning_rate=0.01
     """
     axes = parse_axes(context, grid, seeds)
     planned = jobs_of(axes, settings, backend, save_every, keep)
@@ -144,12 +149,14 @@ def _run(
     try:
         with (
             open_executor(min(workers, len(jobs)), cluster) as executor,
-            console.run_progress("sweeping", len(jobs)) as progress,
+            console.count_progress("sweeping") as progress,
         ):
+            before = len(results)
+            progress(0, len(jobs))
 
             def note(result: Result) -> None:
                 results[result.name] = result
-                progress()
+                progress(len(results) - before, len(jobs))
                 told = f"loss {result.loss:.4f}" if result.loss is not None else result.message
                 console.detail(f"{result.name}: {result.outcome} in {result.seconds:.1f} s, {told}")
 

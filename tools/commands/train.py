@@ -29,7 +29,12 @@ __all__ = ["train"]
 @options.training_options
 @options.backend_option(*BACKENDS)
 @click.option(
-    "--samples", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="To invent at the end."
+    "--samples",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="How many to invent at the end.",
 )
 @options.temperature_option
 @click.option("--log", type=options.PATH, metavar="FILE", help="Write a JSON line for each step.")
@@ -38,7 +43,12 @@ __all__ = ["train"]
     "--save-every", type=options.POSITIVE, metavar="N", help="Also write a checkpoint to --out after every N steps."
 )
 @click.option(
-    "--keep", type=options.POSITIVE, default=3, show_default=True, metavar="N", help="Keep the last N of these."
+    "--keep",
+    type=options.POSITIVE,
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="How many of these to keep.",
 )
 @click.option(
     "--resume",
