@@ -1,5 +1,6 @@
 """`compile`, `show`, `graph` and `bench`: the commands that look inside."""
 
+import io
 import json
 import os
 import re
@@ -13,7 +14,7 @@ from microgpt.compiler.ir.text import format_graph, parse
 from microgpt.compiler.ir.verify import verify
 from microgpt.model.config import GPTConfig
 from microgpt.runtime.recipe import Recipe
-from microgpt.tools import stages
+from microgpt.tools import code, stages
 from microgpt.tools.cli import cli
 from microgpt.tools.drawing import render
 from microgpt.tools.drawing.draw_blocks import draw_blocks, merge_alike
@@ -314,6 +315,23 @@ def test_show_numbers_lines_and_limits_them():
         number, _, text = line.strip().partition("  ")
         assert lines[int(number) - 1].strip() == text.strip()
     assert "more lines" in result.stderr
+
+
+@pytest.mark.parametrize("language", ["python", "c", "assembly", "graph", "loops"])
+def test_show_colours_every_line_as_it_is(language: str, monkeypatch: pytest.MonkeyPatch):
+    lines = ["", "a = [1]", "", "  # b ; c", "\tret", "", ""] * 50
+    screen = io.StringIO()
+    screen.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr("sys.stdout", screen)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    code.print_code(lines, language, range(1, len(lines) + 1), "  ")
+    plain = re.sub(r"\x1b\[[\d;]*m", "", screen.getvalue()).splitlines()
+    assert len(plain) == len(lines)
+    expected = [f"  {place:>3}  {line.expandtabs()}" for place, line in enumerate(lines, 1)]
+    assert [line.split() for line in plain] == [line.split() for line in expected]
+    assert "\x1b[" in screen.getvalue()
 
 
 def test_show_interleaved():
