@@ -93,3 +93,26 @@ def test_the_chain_leads_to_the_assembly(toolchain: Toolchain) -> None:
 def test_a_compiler_that_fails_says_so(toolchain: Toolchain) -> None:
     with pytest.raises(ToolchainError, match="the C compiler failed"):
         assembly(toolchain, "this is no C")
+
+
+def test_listings_of_other_systems_are_read() -> None:
+    listing = (
+        "\t.section\t__TEXT,__text,regular,pure_instructions\n"
+        '\t.file\t1 "/folder" "model.c"\n'
+        "_run:                                   ## @run\n"
+        "Lfunc_begin0:\n"
+        "\t.loc\t1 7 0\n"
+        "\t.cfi_startproc\n"
+        "\tpushq\t%rbp\n"
+        "Ltmp0:\n"
+        "\t.loc\t1 9 5 prologue_end\n"
+        "LBB0_1:\n"
+        "\tjmp\tLBB0_1\n"
+        "\t.section\t__DWARF,__debug_abbrev,regular,debug\n"
+        "Lsection_abbrev:\n"
+        "\t.byte\t1\n"
+    )
+    found = read_listing(listing, "model.c")
+    assert found.functions == ("_run",)
+    assert [line.split()[0] for line in found.lines] == [".section", "_run:", "pushq", "LBB0_1:", "jmp"]
+    assert list(found.owner) == [0, 7, 7, 9, 9]
