@@ -58,6 +58,26 @@ class ModelSource:
         """Of the functions that the library exports."""
         return _DECLARATIONS
 
+    def prove_all(self, tell: Callable[[int, int], None]) -> int:
+        """Checks every program of a model against its graph: unrolled, the loops must be the graph.
+
+        Args:
+            tell: is told how many programs of how many are done.
+
+        Returns:
+            how many operations the graphs have.
+
+        Raises:
+            CompileError: naming the program and the operation, if one is not what it should be.
+        """
+        todo = [(family, number) for family in self.families for number in family.programs]
+        operations = 0
+        for done, (family, number) in enumerate(todo):
+            tell(done, len(todo))
+            operations += len(family.prove(self.layout, number))
+        tell(len(todo), len(todo))
+        return operations
+
     def prove(self) -> None:
         """Checks the last program of each family, which was not made from a graph, against its graph.
 

@@ -17,6 +17,7 @@ from ..model.config import AdamConfig, GPTConfig
 from .c_source import ModelSource, model_source
 from .export_main import MAIN, MAKEFILE
 from .files import write_atomically
+from .toolchain import vector_width_here
 
 __all__ = ["export_library"]
 
@@ -65,12 +66,13 @@ def export_library(
 
 
 def _proved(config: GPTConfig, optimizer: AdamConfig) -> ModelSource:
+    width = vector_width_here()
     with without_collection():
         try:
-            source = model_source(config, optimizer)
+            source = model_source(config, optimizer, vector_width=width)
             source.prove()
         except CompileError:
-            source = model_source(config, optimizer, regular=False)
+            source = model_source(config, optimizer, regular=False, vector_width=width)
         return source
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from .probe import SOURCE
 
-__all__ = ["Toolchain", "ToolchainError", "ToolchainWarning", "find_toolchain"]
+__all__ = ["Toolchain", "ToolchainError", "ToolchainWarning", "find_toolchain", "vector_width_here"]
 
 # No contraction to fused multiply-adds, no formulas in place of libm's functions. What is allowed beyond the standard
 # changes no result: nobody reads errno or the floating-point flags. GCC 12's choice of induction variables (ivopts) can
@@ -191,6 +191,14 @@ def find_toolchain() -> Toolchain:
     raise ToolchainError(
         "\n".join(problems) or "there is no C compiler: install gcc or clang, or the wheel ziglang, or set $CC"
     )
+
+
+def vector_width_here() -> int:
+    """Doubles in the widest vector of this processor; where no compiler can tell, what the widest known ones have."""
+    try:
+        return find_toolchain().vector_width
+    except ToolchainError:
+        return Toolchain.vector_width
 
 
 def probe(toolchain: Toolchain) -> int:

@@ -14,7 +14,17 @@ from typing import Any, TextIO
 
 import click
 
-__all__ = ["Lines", "compile_progress", "print_json", "print_table", "printable", "say", "step_progress", "warn"]
+__all__ = [
+    "Lines",
+    "compile_progress",
+    "count_progress",
+    "print_json",
+    "print_table",
+    "printable",
+    "say",
+    "step_progress",
+    "warn",
+]
 
 # Seconds. Nobody sees more, and a flush at each step would cost more than a compiled step does.
 FLUSH_INTERVAL = 0.05
@@ -93,6 +103,17 @@ def compile_progress(what: str = "program") -> Iterator[Callable[[int, int], Non
                 say(f"compiled {many} in {time.monotonic() - start:.1f} s")
 
         yield report
+
+
+@contextlib.contextmanager
+def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Gives what is to be told how many of how many are done. A bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    with _progress_bar() as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @contextlib.contextmanager

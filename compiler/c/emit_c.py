@@ -8,8 +8,9 @@ call writes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from ..loops.loop_program import LoopProgram, Nest
 from ..loops.memory_map import MemoryMap
@@ -43,10 +44,10 @@ class CText:
         text: for a file; ends with a newline.
         kernels: the functions of nests.
         programs: the functions of programs, by name.
-        kernel_of: by name of a program, for each of its nests the number of its kernel; nests that share their lanes
-            have one in common.
-        call_of: by name of a program, for each of its nests the line that calls that kernel.
-        zero_of: by name of a program, for each of ``LoopProgram.zeros`` its line.
+        kernel_of: by name of a program, for each of its nests the number of its kernel.
+        call_of: by name of a program, for each of its nests the line that calls its kernel.
+        first_zero: by name of a program, the first of the lines that set memory to zero, one for each of
+            ``LoopProgram.zeros``.
     """
 
     text: str
@@ -54,7 +55,15 @@ class CText:
     programs: Mapping[str, Span]
     kernel_of: Mapping[str, tuple[int, ...]]
     call_of: Mapping[str, tuple[int, ...]]
-    zero_of: Mapping[str, range]
+    first_zero: Mapping[str, int]
+
+    def nests_at(self, program: str, line: int) -> Sequence[int]:
+        """The nests of a program that a line of the text belongs to."""
+        called = [nest for nest, call in enumerate(self.call_of[program]) if call == line]
+        if called:
+            return called
+        kernel = next((number for number, span in enumerate(self.kernels) if span.start <= line < span.end), -1)
+        return [nest for nest, number in enumerate(self.kernel_of[program]) if number == kernel]
 
 
 class _Text:
@@ -85,47 +94,47 @@ def emit_c(
         words: says what stands at an address.
     """
     instances: dict[_Key, list[_Group]] = {}
-    calls = [[(_key(group), group) for group in group_lanes(program.nests)] for program in programs]
-    for called in calls:
-        for key, group in called:
-            instances.setdefault(key, []).append(group)
+    called = [[(_key(group), group) for group in group_lanes(program.nests)] for program in programs]
+    for key, group in chain.from_iterable(called):
+        instances.setdefault(key, []).append(group)
     places = next((program.places for program in programs if program.places), ())
     assert all(program.places in ((), places) for program in programs)
     text = _Text(f"static const int {prefix}places[] = {{{', '.join(map(str, places))}}};" if places else "")
-    numbers = {key: number for number, key in enumerate(instances)}
+    numbers: dict[_Key, int] = {}
     parameters: list[tuple[int, ...]] = []
     kernels: list[Span] = []
-    for number, groups in enumerate(instances.values()):
+    for number, (key, groups) in enumerate(instances.items()):
+        vectors = [_numbers(group) for group in groups]
+        numbers[key] = number
+        parameters.append(
+            tuple(place for place, column in enumerate(zip(*vectors, strict=True)) if len(set(column)) > 1)
+        )
         name = f"{prefix}kernel{number}"
-        vectors = [group[0].base + group[0].trips for group in groups]
-        differing = tuple(place for place, column in enumerate(zip(*vectors, strict=True)) if len(set(column)) > 1)
-        parameters.append(differing)
-        if len(groups[0]) > 1:
-            function = lanes_function(name, [Pattern(nest) for nest in groups[0]], vector_width)
-        else:
-            function = kernel_function(name, Pattern(groups[0][0], differing), vector_width)
-        function = function.rstrip("\n").replace("m[places[", f"m[{prefix}places[")
-        kernels.append(text.add(name, _comment(groups) + function))
+        patterns = [Pattern(nest, parameters[number]) for nest in groups[0]]
+        function = (kernel_function if len(patterns) == 1 else lanes_function)(name, patterns, vector_width)
+        if prefix:
+            function = function.replace("m[places[", f"m[{prefix}places[")
+        labels = chain.from_iterable((nest.label for nest in group) for group in groups)
+        kernels.append(text.add(name, _comment(labels) + function.rstrip("\n")))
     spans: dict[str, Span] = {}
     kernel_of: dict[str, tuple[int, ...]] = {}
     call_of: dict[str, tuple[int, ...]] = {}
-    zero_of: dict[str, range] = {}
-    for program, name, called in zip(programs, names, calls, strict=True):
+    first_zero: dict[str, int] = {}
+    for program, name, calls in zip(programs, names, called, strict=True):
         lines = [f"static void {name}(double *m, const int *ix)", "{"]
+        zeros = len(lines)
         for start, size in program.zeros:
-            lines.append(f"    memset(m + {start}, 0, {size} * sizeof(double));{_remark([words(start)])}")
-        called_at: list[int] = []
-        for key, group in called:
-            called_at += [len(lines)] * len(group)
-            number, nest = numbers[key], group[0]
-            arguments = "".join(f", {(nest.base + nest.trips)[place]}" for place in parameters[number])
-            written = _remark([words(nest.base[0]) for nest in group])
-            lines.append(f"    {kernels[number].name}(m, ix{arguments});{written}")
-        span = spans[name] = text.add(name, "\n".join([*lines, "}"]))
-        kernel_of[name] = tuple(numbers[key] for key, group in called for _ in group)
-        call_of[name] = tuple(span.start + line for line in called_at)
-        zero_of[name] = range(span.start + 2, span.start + 2 + len(program.zeros))
-    return CText("\n".join(text.lines) + "\n", tuple(kernels), spans, kernel_of, call_of, zero_of)
+            lines.append(f"    memset(m + {start}, 0, {size} * sizeof(double));{_remark(words(start))}")
+        first = len(lines)
+        for key, group in calls:
+            arguments = "".join(f", {_numbers(group)[place]}" for place in parameters[numbers[key]])
+            written = ", ".join(dict.fromkeys(words(nest.base[0]) for nest in group))
+            lines.append(f"    {kernels[numbers[key]].name}(m, ix{arguments});{_remark(written)}")
+        spans[name] = text.add(name, "\n".join([*lines, "}"]))
+        first_zero[name] = spans[name].start + zeros
+        kernel_of[name] = tuple(numbers[key] for key, group in calls for _ in group)
+        call_of[name] = tuple(line for line, (_, group) in enumerate(calls, spans[name].start + first) for _ in group)
+    return CText("\n".join(text.lines) + "\n", tuple(kernels), spans, kernel_of, call_of, first_zero)
 
 
 def memory_comment(memory: MemoryMap) -> str:
@@ -142,13 +151,16 @@ def _key(group: _Group) -> _Key:
     return (nest.recipe, nest.row_stride, nest.steps, nest.strides)
 
 
-def _comment(groups: Sequence[_Group]) -> str:
-    labels = list(dict.fromkeys(nest.label for group in groups for nest in group if nest.label))
-    if len(labels) > _MOST:
-        labels[_MOST:] = [f"and {len(labels) - _MOST} more"]
-    return f"/* {f'{chr(10)}   '.join(labels)} */\n" if labels else ""
+def _numbers(group: _Group) -> tuple[int, ...]:
+    return group[0].base + group[0].trips
 
 
-def _remark(words: Sequence[str]) -> str:
-    told = ", ".join(filter(None, words))
-    return f" /* {told} */" if told else ""
+def _comment(labels: Iterable[str]) -> str:
+    told = list(dict.fromkeys(label for label in labels if label))
+    if len(told) > _MOST:
+        told[_MOST:] = [f"and {len(told) - _MOST} more"]
+    return f"/* {f'{chr(10)}   '.join(told)} */\n" if told else ""
+
+
+def _remark(words: str) -> str:
+    return f" /* {words} */" if words else ""

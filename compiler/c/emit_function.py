@@ -26,9 +26,8 @@ def function_text(looped: LoopedGraph, name: str, vector_width: int = 8) -> str:
     memory = memory_map(looped.layout, tensors, {})
     lines = [f"    m[{at}] = {number_text(text)};" for at, text in sorted(looped.layout.constants.items())]
     begin = "\n".join([f"void {name}_begin(double *m)", "{", "    (void)m;", *lines, "}", ""])
-    body = emit_c(
-        [looped.program], [f"{name}_program"], vector_width, f"{name}_", lambda address: memory.region(address).words
-    )
+    words = lambda address: memory.region(address).words  # noqa: E731
+    body = emit_c([looped.program], [f"{name}_program"], vector_width, f"{name}_", words)
     entry = f"void {name}(double *m, const int *ix) {{ {name}_program(m, ix); }}\n"
     declarations = f"void {name}_begin(double *m);\nvoid {name}(double *m, const int *ix);\n"
     return f"{declarations}{memory_comment(memory)}{body.text}\n{begin}\n{entry}"

@@ -26,8 +26,9 @@ _ACCUMULATORS = 8
 _PLAIN = 2
 
 
-def kernel_function(name: str, pattern: Pattern, vector_width: int) -> str:
-    """The C function, which takes memory, the index and the pattern's parameters."""
+def kernel_function(name: str, patterns: Sequence[Pattern], vector_width: int) -> str:
+    """The C function of the one pattern, which takes memory, the index and the pattern's parameters."""
+    (pattern,) = patterns
     nest = pattern.nest
     if _is_transposed_copy(nest):
         return _transposed_copy(name, nest)
@@ -35,7 +36,7 @@ def kernel_function(name: str, pattern: Pattern, vector_width: int) -> str:
     if vector is not None and len(nest.base) + vector in pattern.parameters:
         vector = None
     if vector is not None and find_proved(nest.recipe) is not None:
-        return lanes_function(name, [pattern], vector_width)
+        return lanes_function(name, patterns, vector_width)
     return _Writer(pattern, vector, vector_width).write(name)
 
 

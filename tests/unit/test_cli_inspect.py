@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from microgpt.compiler.ir.text import format_graph, parse
 from microgpt.compiler.ir.verify import verify
+from microgpt.compiler.loops.loop_text import format_program, parse_program
 from microgpt.model.config import GPTConfig
 from microgpt.runtime.recipe import Recipe
 from microgpt.tools import stages
@@ -22,6 +24,7 @@ from microgpt.tools.options import parse_lengths
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]
 CONFIG = GPTConfig(27, 1, 4, 2, 4)
 
+needs_c = pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler")
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="the program dot is not installed")
 
 
@@ -93,6 +96,24 @@ def test_compile_dumps_every_stage(kind: str, tmp_path: Path):
             compile(text, path, "exec")
         else:
             assert max(map(len, text.splitlines())) < 250
+
+
+@needs_c
+def test_compile_dumps_and_proves_loops(tmp_path: Path):
+    result = run("compile", "--backend", "c", "--dump", tmp_path / "loops", "--verify")
+    assert result.exit_code == 0, result.stderr
+    assert re.search(r"8 programs of loops, unrolled, are their graphs: [\d,]{5,} operations", result.stderr)
+    names = {path.name for path in (tmp_path / "loops").iterdir()}
+    assert {"length1.txt", "length4.txt", "position0.txt", "adam.txt", "model.c"} <= names
+    text = (tmp_path / "loops" / "length4.txt").read_text()
+    assert format_program(parse_program(text)) == text
+
+
+@pytest.mark.parametrize("option", ["--backend=python", "--length=1", "--check"])
+def test_only_loops_are_proved(option: str):
+    result = run("compile", "--verify", option)
+    assert result.exit_code == 2
+    assert "--verify is for the loops of the C library" in result.stderr
 
 
 def test_dump_of_several(tmp_path: Path):

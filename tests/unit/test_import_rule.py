@@ -1,6 +1,7 @@
 """Who may import whom: read from the import statements of every file, also those inside functions."""
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -105,6 +106,12 @@ def stage_offences(source: str, module: str) -> list[str]:
 
 
 FILES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def test_every_package_is_installed():
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]
+    found = {f"{FACE}.{module_of(path)}" for path in FILES if path.name == "__init__.py" and path.parent.name != FACE}
+    assert sorted(packages) == sorted({FACE, *found})
 
 
 def test_every_folder_is_there():

@@ -18,6 +18,7 @@ from ...runtime.recipe import Recipe
 from .. import console, options, stages
 from ..backends import COMPILED, check_backend, open_cache, open_library
 from ..failures import ENVIRONMENT, CommandError
+from ..loop_programs import dump_programs, prove_programs
 
 __all__ = ["compile"]
 
@@ -37,6 +38,7 @@ __all__ = ["compile"]
 @options.backend_option(*COMPILED)
 @click.option("--dump", type=click.Path(path_type=Path), metavar="DIR", help="Write what every stage makes, as text.")
 @click.option("--check", is_flag=True, help="Verify the graph after every stage.")
+@click.option("--verify", is_flag=True, help="With C: unroll the loops of all programs and compare with the graphs.")
 @options.jobs_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def compile(
@@ -47,6 +49,7 @@ def compile(
     backend: str,
     dump: Path | None,
     check: bool,
+    verify: bool,
     jobs: int | None,
     as_json: bool,
     **shape: int,
@@ -57,22 +60,33 @@ def compile(
     scalar operations ended in loops. In Python, every length of document has a
     program of its own; the table tells how many operations there are after each
     stage, how many statements the program has, and how long compiling took.
-    With --dump or --check, these are compiled again even if they are cached.
+    With --dump, --check or --verify, these are compiled again even if they are
+    cached.
 
     \b
     Examples:
       microgpt compile                    what `train` needs on this machine
       microgpt compile --length 1 7 16    programs in Python
       microgpt compile --length 3 --dump stages --check
+      microgpt compile --backend c --dump loops --verify
       microgpt compile --n-layer 2 --n-embd 32 --json
     """
-    of_python = bool(lengths or more or dump or check or kind != "training")
+    of_python = bool(lengths or more or check or kind != "training" or (dump and backend != "c"))
     if backend == "c" and of_python:
-        raise click.UsageError("the C library serves all lengths; --length, --kind, --dump and --check are for Python")
+        raise click.UsageError("the C library serves all lengths; --length, --kind and --check are for Python")
+    if verify and (of_python or backend == "python"):
+        raise click.UsageError("--verify is for the loops of the C library; --check is for programs in Python")
     config = options.given_config(data, shape)
     if not (of_python and backend == "auto") and check_backend(backend) == "c":
         _compile_c(config, as_json)
+        if dump:
+            _make_folder(dump)
+            dump_programs(config, dump)
+        if verify:
+            prove_programs(config)
         return
+    if verify:
+        raise CommandError("--verify needs the C backend", ENVIRONMENT)
     recipes = _recipes(kind, [*lengths, *more], config)
     if dump:
         _make_folder(dump)

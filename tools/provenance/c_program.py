@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from ...compiler.c.prelude import VECTOR_WIDTHS
 from ...compiler.errors import CompileError
 from ...compiler.ir.graph import Graph
 from ...compiler.loops.loop_program import LoopProgram
@@ -16,7 +15,7 @@ from ...model.config import AdamConfig, GPTConfig
 from ...runtime.assembly import Assembly, assembly
 from ...runtime.c_source import ModelSource, model_source
 from ...runtime.recipe import Recipe
-from ...runtime.toolchain import ToolchainError, find_toolchain
+from ...runtime.toolchain import find_toolchain, vector_width_here
 
 __all__ = ["CProgram", "c_program"]
 
@@ -60,9 +59,10 @@ class CProgram:
         rows: list[Sequence[int]] = [()] * len(self.source.text.splitlines())
         own = body.kernel_of[self.name]
         nests: dict[int, list[int]] = {}
-        for nest, (kernel, line) in enumerate(zip(own, body.call_of[self.name], strict=True)):
+        for nest, kernel in enumerate(own):
             nests.setdefault(kernel, []).append(nest)
-            rows[offset + line] = (*rows[offset + line], nest)
+            line = offset + body.call_of[self.name][nest]
+            rows[line] = (*rows[line], nest)
         for kernel, members in nests.items():
             span = body.kernels[kernel]
             rows[offset + span.start : offset + span.end] = [members] * (span.end - span.start)
@@ -79,8 +79,8 @@ class CProgram:
         for name, span in body.programs.items():
             what = f"the program {name}" if name == self.name else f"another program, {name}"
             notes.update(dict.fromkeys(range(offset + span.start, offset + span.end), what))
-        for line, (start, _) in zip(body.zero_of[self.name], self.program.zeros, strict=True):
-            notes[offset + line] = f"zeros of {self.source.memory.region(start).words}"
+        for place, (start, _) in enumerate(self.program.zeros, offset + body.first_zero[self.name]):
+            notes[place] = f"zeros of {self.source.memory.region(start).words}"
         return notes
 
     @cached_property
@@ -103,20 +103,12 @@ def c_program(recipe: Recipe, graph: Graph, config: GPTConfig, optimizer: AdamCo
     Raises:
         CompileError: if the model cannot be compiled.
     """
-    width = _vector_width()
+    width = vector_width_here()
     with without_collection():
         try:
             return CProgram(model_source(config, optimizer, vector_width=width), recipe, graph)
         except CompileError:
             return CProgram(model_source(config, optimizer, regular=False, vector_width=width), recipe, graph)
-
-
-def _vector_width() -> int:
-    """As wide as in the library that runs here; without a C compiler, which is not needed for the text, the widest."""
-    try:
-        return find_toolchain().vector_width
-    except ToolchainError:
-        return max(VECTOR_WIDTHS)
 
 
 def _one_lane(program: LoopProgram) -> LoopProgram:
