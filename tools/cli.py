@@ -33,6 +33,8 @@ COMMANDS = {
     "data": "List, describe and fetch corpora.",
     "compile": "Compile a model ahead of time and tell what each pass does.",
     "show": "Print generated code, or what a stage of the compiler makes.",
+    "passes": "Tell what each pass of the compiler does to a program.",
+    "stats": "Tell what a program is made of, and how fast it could be.",
     "graph": "Draw a model as the compiler sees it.",
     "explore": "Make a page that shows a program in all its forms.",
     "bench": "Measure compiled programs against the eager autograd.",
