@@ -47,6 +47,10 @@ POSITIVE = click.IntRange(min=1)
 
 # The program that is looked at if no other is asked for: names have 6 letters on average, and what begins them.
 USUAL_LENGTH = 7
+# Some gigabytes as lists of Python's numbers; programs of scalars end long before.
+MOST_PARAMETERS = 10_000_000
+# How far from a number of heads others are looked for.
+DISTANCE = 1000
 
 
 class _Path(click.Path):
@@ -215,16 +219,30 @@ def training_options(command: Decorated) -> Decorated:
 
 
 def check_shape(shape: dict[str, int]) -> None:
-    """Raises a `click.UsageError` unless the heads divide the width."""
+    """Raises a `click.UsageError` unless the heads divide the width and the model is one that can be had."""
     width, heads = shape["n_embd"], shape["n_head"]
+    context = click.get_current_context(silent=True)
     if width % heads:
-        divisors = [number for number in range(1, width + 1) if width % number == 0]
-        nearest = sorted(sorted(divisors, key=lambda number: abs(number - heads))[:3])
-        choice = " or ".join(map(str, nearest))
+        choice = " or ".join(map(str, _divisors_near(width, heads)))
         raise click.UsageError(
             f"--n-head {heads} does not divide --n-embd {width}; heads take equal shares, so try --n-head {choice}",
-            click.get_current_context(silent=True),
+            context,
         )
+    # But for the embeddings of the tokens, since no corpus has been read.
+    parameters = 12 * shape["n_layer"] * width**2 + shape["block_size"] * width
+    if parameters > MOST_PARAMETERS:
+        raise click.UsageError(
+            f"a model of these sizes has {parameters:,} parameters, and each is a scalar of its own; "
+            f"{MOST_PARAMETERS:,} are the most",
+            context,
+        )
+
+
+def _divisors_near(width: int, heads: int) -> list[int]:
+    """Up to three divisors of `width`, ascending. Not all are looked for: a slip of the finger may make it huge."""
+    window = range(max(1, heads - DISTANCE), min(width, heads + DISTANCE) + 1)
+    divisors = {1, width} | {number for number in window if width % number == 0}
+    return sorted(sorted(divisors, key=lambda number: (abs(number - heads), number))[:3])
 
 
 def given_config(data: str, shape: dict[str, int]) -> GPTConfig:

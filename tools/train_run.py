@@ -181,7 +181,12 @@ class Run:
         return f"{cause or error}{kept}; train with a lower --learning-rate"
 
     def keep(self) -> None:
-        """Saves the trained model."""
+        """Saves the trained model, also if a signal comes meanwhile."""
+        with deferred_signals() as raise_noted:
+            self._keep()
+            raise_noted()
+
+    def _keep(self) -> None:
         checkpoint = self.training.checkpoint()
         if self.folder:
             try:

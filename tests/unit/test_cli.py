@@ -87,6 +87,8 @@ def test_starts_without_what_it_does_not_need():
             ("train", "--n-embd", "1"),
             "--n-head 4 does not divide --n-embd 1; heads take equal shares, so try --n-head 1 (",
         ),
+        (("train", "--n-embd", "99999999999999", "--n-head", "7"), "so try --n-head 3 or 9 or 11 ("),
+        (("train", "--n-layer", "99999999999999"), "has 307,199,999,999,997,184 parameters, and each is a scalar"),
         (("train", "--learning-rate", "nan"), "nan is not a finite number above zero"),
         (("train", "--learning-rate", "inf"), "inf is not a finite number above zero"),
         (("train", "--learning-rate", "fast"), "'fast' is not a number"),

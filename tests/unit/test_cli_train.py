@@ -292,3 +292,26 @@ def test_a_full_disk_is_an_error():
     result = train("--steps", 1, "--samples", 0, "--log", "/dev/full")
     assert result.exit_code == 5
     assert "No space left" in result.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_model_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals):
+    """Whoever has trained for hours keeps the model."""
+    from microgpt.runtime.runs import RunFolder
+    from microgpt.tools.signals import handle_termination
+
+    save = RunFolder.save
+
+    def interrupted(self: RunFolder, checkpoint: object) -> Path:
+        os.kill(os.getpid(), number)
+        return save(self, checkpoint)
+
+    monkeypatch.setattr(RunFolder, "save", interrupted)
+    before = signal.getsignal(signal.SIGTERM)
+    handle_termination()
+    try:
+        result = train("--backend", "eager", "--steps", 3, "--samples", 0, "--out", tmp_path / "out")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert result.exit_code == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+    assert load_checkpoint(tmp_path / "out" / "checkpoint.safetensors").step == 3

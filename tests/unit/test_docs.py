@@ -56,20 +56,24 @@ def test_words_that_are_not_true_any_more_end_the_script(walkthrough: ModuleType
         walkthrough.expect(False, "loops are endless")
 
 
-def commands(name: str) -> list[str]:
-    """The commands that a page names, in code and in examples."""
-    text = (ROOT / name).read_text("utf-8")
-    return re.findall(r"(?:`|^\$ )microgpt ([a-z][^`\n|>]*)", text, re.MULTILINE)
-
-
 @pytest.mark.parametrize("name", PAGES)
 def test_commands_in_docs_are_there(name: str):
-    found = commands(name)
-    assert found or name == "docs/exactness.md"
-    for words in (command.split() for command in found):
+    text = (ROOT / name).read_text("utf-8")
+    examples = re.findall(r"^\$ microgpt ([a-z][^\n|>]*)", text, re.MULTILINE)
+    mentions = re.findall(r"`microgpt ([a-z][^`\n|>]*)", text)
+    for words in (command.split() for command in (*examples, *mentions)):
         with click.Context(cli) as context:
             command = cli.get_command(context, words[0])
             assert command is not None, f"{name} names microgpt {words[0]}; there are {', '.join(COMMANDS)}"
+            if isinstance(command, click.Group) and len(words) > 1:
+                command = command.get_command(context, words[1])
+                assert command is not None, f"{name} names microgpt {words[0]} {words[1]}"
+            known = {option for parameter in command.params for option in parameter.opts}
+            assert {word for word in words if word.startswith("--")} <= known | {"--help"}
+    for words in (command.split() for command in examples):
+        with click.Context(cli) as context:
+            command = cli.get_command(context, words[0])
+            assert command is not None
             # Reads the options and their values, and runs nothing.
             arguments = [word.strip("'") for word in words[1:]]
             command.make_context(words[0], arguments, parent=context).close()
