@@ -81,6 +81,8 @@ def load_corpus(source: str | os.PathLike[str]) -> Corpus:
     name = os.fspath(source)
     try:
         content = _content(source)
+    except CorpusError:
+        raise
     except FileNotFoundError:
         raise CorpusError(f"{name}: no such file; give the path of a text file, or `{SHIPPED}`") from None
     except IsADirectoryError:

@@ -1,6 +1,20 @@
-"""``python -m microgpt``: the command line."""
+"""The command line: ``microgpt`` and ``python -m microgpt``."""
 
-from .tools.cli import main
+import signal
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    # As long as the command line is not there to answer, Ctrl-C ends us without a word instead of with a traceback.
+    answers = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if answers:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from .tools.cli import main
+
+    if answers:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    main()
+
 
 if __name__ == "__main__":
     main()

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Generator, Iterable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -21,12 +21,13 @@ from .model.config import AdamConfig, GPTConfig
 from .runtime.backend import Backend
 from .runtime.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from .runtime.evaluation import Evaluation, evaluate
-from .runtime.runs import CHECKPOINT, RunFolder, newest_checkpoint
+from .runtime.recording import recorded_steps
+from .runtime.runs import CHECKPOINT, newest_checkpoint
 from .runtime.sampling import SamplingOptions, sample_texts
-from .runtime.step_log import StepLog
 from .runtime.training import Step, Training
 from .tools import console
 from .tools.backends import choose_backend
+from .tools.models import optimizer_of
 
 __all__ = ["Model", "load", "train"]
 
@@ -129,6 +130,25 @@ class Model:
         """Writes a checkpoint, whole or not at all, from which `load` and ``microgpt sample`` read."""
         save_checkpoint(path, self.checkpoint)
 
+    def export(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Writes the model as a C library that stands alone, as ``microgpt export --checkpoint`` does.
+
+        Args:
+            folder: made if it is not there.
+
+        Returns:
+            the files: the library, its header, the weights, an example and a Makefile.
+
+        Raises:
+            OSError: if the folder cannot be written.
+        """
+        from .runtime.export import export_library
+
+        characters = self.checkpoint.tokenizer.characters
+        return export_library(
+            Path(folder), self.config, optimizer_of(self.checkpoint), characters, self.checkpoint.parameters
+        )
+
 
 def load(path: str | os.PathLike[str], *, backend: str = "auto") -> Model:
     """The model in a checkpoint, or in the folder of a run.
@@ -139,7 +159,7 @@ def load(path: str | os.PathLike[str], *, backend: str = "auto") -> Model:
     place = Path(path)
     found = newest_checkpoint(place, console.warn) if place.is_dir() else None
     checkpoint = found[1] if found else load_checkpoint(place / CHECKPOINT if place.is_dir() else place)
-    return Model(checkpoint, choose_backend(backend, checkpoint.config, AdamConfig()))
+    return Model(checkpoint, choose_backend(backend, checkpoint.config, optimizer_of(checkpoint)))
 
 
 def train(
@@ -148,6 +168,9 @@ def train(
     steps: int = 1000,
     seed: int = 42,
     learning_rate: float = 0.01,
+    beta1: float = 0.85,
+    beta2: float = 0.99,
+    epsilon: float = 1e-8,
     n_layer: int = 1,
     n_embd: int = 16,
     n_head: int = 4,
@@ -168,6 +191,7 @@ def train(
         steps: how many to take, one document each.
         seed: of all that is random.
         learning_rate: at the first step; it falls to zero.
+        beta1, beta2, epsilon: the other constants of Adam.
         n_layer, n_embd, n_head, block_size: the sizes of the model.
         eval_fraction: the share of the documents that is held out.
         pack: whether documents that are too long are split into windows; otherwise they are cut.
@@ -188,7 +212,7 @@ def train(
     if not 0.0 <= eval_fraction < 1.0:
         raise ValueError(f"eval_fraction must be from 0 to less than 1, not {eval_fraction!r}")
     shape = {"n_layer": n_layer, "n_embd": n_embd, "n_head": n_head, "block_size": block_size}
-    optimizer = AdamConfig(learning_rate=learning_rate)
+    optimizer = AdamConfig(learning_rate, beta1, beta2, epsilon)
     training = Training(_corpus(data), seed, steps, optimizer, eval_fraction, pack, **shape)
     if resume and out is not None and (found := newest_checkpoint(Path(out), console.warn)):
         training.restore(found[1])
@@ -196,35 +220,16 @@ def train(
     if training.state.step < steps:
         engine.prepare(training.lengths(), 0, lambda done, total: None)
     taken = []
+    settings = {"data": training.corpus.name, "save_every": save_every, "keep": keep}
+    steps_left = (
+        training.run(engine) if out is None else recorded_steps(training, engine, Path(out), save_every, keep, settings)
+    )
     # Closed whatever happens, so that the folder and its log are free again.
-    with closing(_recorded(training, engine, out, save_every, keep)) as recorded:
-        for step in recorded:
+    with closing(steps_left):
+        for step in steps_left:
             taken.append(step)
             on_step(step)
     return Model(training.checkpoint(), engine, taken)
-
-
-def _recorded(
-    training: Training, backend: Backend, out: str | os.PathLike[str] | None, save_every: int | None, keep: int
-) -> Generator[Step, None, None]:
-    """The steps, each recorded in the folder before it is handed out."""
-    if out is None:
-        yield from training.run(backend)
-        return
-    with ExitStack() as stack:
-        folder = RunFolder(Path(out))
-        stack.callback(folder.close)
-        log = stack.enter_context(StepLog(folder.log_path))
-        options = {"data": training.corpus.name, "save_every": save_every, "keep": keep}
-        folder.begin({"options": options}, training.state.step)
-        log.begin(training.state.step)
-        for step in training.run(backend, save_every):
-            log.write(step)
-            if save_every and step.number == training.state.step and step.number % save_every == 0:
-                log.sync()
-                folder.save_step(training.checkpoint(), keep)
-            yield step
-        folder.save(training.checkpoint())
 
 
 def _corpus(data: str | os.PathLike[str] | Iterable[str]) -> Corpus:

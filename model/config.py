@@ -64,7 +64,7 @@ class AdamConfig:
     """The constants of Adam (Kingma and Ba, 2015) with a learning rate that falls linearly to zero.
 
     Raises:
-        ValueError: if `learning_rate` is not positive and finite.
+        ValueError: if `learning_rate` or `epsilon` is not positive and finite, or a beta is not from 0 to less than 1.
     """
 
     learning_rate: float = 0.01
@@ -73,5 +73,9 @@ class AdamConfig:
     epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.learning_rate < float("inf"):
-            raise ValueError(f"learning_rate must be a positive number, not {self.learning_rate!r}")
+        for name in ("learning_rate", "epsilon"):
+            if not 0.0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be a positive number, not {getattr(self, name)!r}")
+        for name in ("beta1", "beta2"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ValueError(f"{name} must be from 0 to less than 1, not {getattr(self, name)!r}")

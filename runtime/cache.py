@@ -79,6 +79,8 @@ class Cache:
         """The files of the entry `key`, by name; None if there is no such entry, or it was broken and is now gone."""
         entry = self.entry(key)
         if not os.path.isdir(entry):  # unlike Path.is_dir, False where we may not even look
+            if os.path.lexists(entry):  # not ours, and in the way
+                self._discard(entry)
             return None
         try:
             files = _verified(entry)
@@ -211,9 +213,18 @@ def _verified(entry: Path) -> dict[str, bytes] | None:
     digests = manifest.get("files") if isinstance(manifest, dict) else None
     if _fault(entry) or not isinstance(digests, dict) or not all(map(_PLAIN_NAME.fullmatch, digests)):
         return None
+    # A link, or what another user owns, could be something else when it is loaded than when it is read here.
+    if not all(_is_own_file(entry / name) for name in (MANIFEST, *digests)):
+        return None
     files = {name: (entry / name).read_bytes() for name in digests}
     sound = all(hashlib.sha256(content).hexdigest() == digests[name] for name, content in files.items())
     return files if sound else None
+
+
+def _is_own_file(path: Path) -> bool:
+    """Whether `path` is a file of the user's. Who may write to it does not matter: the folder lets nobody else in."""
+    status = path.lstat()
+    return stat.S_ISREG(status.st_mode) and (not hasattr(os, "getuid") or status.st_uid == os.getuid())
 
 
 def _remove(folder: Path, process: int) -> None:

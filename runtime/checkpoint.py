@@ -165,7 +165,9 @@ def _decode(file: BinaryIO) -> Checkpoint:
     except KeyError as error:
         raise CheckpointError(f"has no {error} in its metadata; restore it from a copy or train again") from None
     except (ValueError, TypeError, RecursionError) as error:
-        raise CheckpointError(f"has broken metadata ({error}); restore it from a copy or train again") from None
+        raise CheckpointError(
+            f"has broken metadata ({_in_one_line(error)}); restore it from a copy or train again"
+        ) from None
     resumable = "run" in metadata
     parts = [b"".join(_take(tensors, config, prefix)) for prefix in ("", *(MOMENTS if resumable else ()))]
     if tensors:
@@ -179,7 +181,7 @@ def _decode(file: BinaryIO) -> Checkpoint:
         version = metadata.get("tool_version", "")
         return Checkpoint(config, tokenizer, seed, step, parameters, version, extra, progress)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise CheckpointError(f"contradicts itself ({error}); train again") from None
+        raise CheckpointError(f"contradicts itself ({_in_one_line(error)}); train again") from None
 
 
 def _metadata(file: BinaryIO) -> dict[str, str]:
@@ -214,6 +216,11 @@ def _take(tensors: dict[str, Any], config: GPTConfig, prefix: str) -> Iterator[b
         if found != f"F64 {[rows, columns]}":
             raise CheckpointError(f"has {name!r} as {found} instead of F64 {[rows, columns]}; give another checkpoint")
         yield tensor["data"]
+
+
+def _in_one_line(error: Exception) -> str:
+    """What an error says. It may quote the file, where anything can stand."""
+    return " ".join(str(error).split())
 
 
 def _digest(metadata: Mapping[str, str], numbers: bytes) -> str:

@@ -6,15 +6,15 @@ A document's loss is the very number that training would print for it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ..data.tokenizer import Tokenizer
 from ..model.config import GPTConfig
-from .backend import Backend, split_document
+from .backend import Backend, Document, split_document
 from .training import windows
 
-__all__ = ["Evaluation", "evaluate", "mean_loss", "token_losses"]
+__all__ = ["Evaluation", "evaluate", "mean_loss", "next_token_probabilities", "token_losses"]
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,22 @@ def token_losses(
     tokens = tokenizer.encode(text)
     found = []
     for read, targets in windows(config, tokens) if whole else [split_document(config, tokens)]:
-        cache: list[float] = []
         losses = []
-        for position, (token, target) in enumerate(zip(read, targets, strict=True)):
-            # At temperature 1 these are the probabilities of training, to the bit: x/1 is x.
-            probability = backend.next_token(parameters, 1.0, token, position, cache)[target]
+        for probabilities, target in zip(
+            next_token_probabilities(backend, parameters, (read, targets)), targets, strict=True
+        ):
+            probability = probabilities[target]
             losses.append(-math.log(probability) if probability > 0.0 else math.inf if probability == 0.0 else math.nan)
         found.append(losses)
     return found
+
+
+def next_token_probabilities(backend: Backend, parameters: list[float], document: Document) -> Iterator[list[float]]:
+    """At each position of a document, the probability of each token as the next one."""
+    cache: list[float] = []
+    for position, token in enumerate(document[0]):
+        # At temperature 1 these are the probabilities of training, to the bit: x/1 is x.
+        yield backend.next_token(parameters, 1.0, token, position, cache)
 
 
 def mean_loss(losses: list[float]) -> float:

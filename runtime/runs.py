@@ -21,15 +21,20 @@ __all__ = [
     "CHECKPOINT",
     "CHECKPOINTS",
     "CONFIG",
+    "CURVE",
     "LOG",
+    "RESULT",
     "FolderInUseError",
     "RunFolder",
     "keep_last_model",
+    "keep_rescued_model",
     "last_model_path",
     "newest_checkpoint",
 ]
 
 CHECKPOINT, CHECKPOINTS, CONFIG, LOG = "checkpoint.safetensors", "checkpoints", "config.json", "log.jsonl"
+# What there is only when a run has ended.
+RESULT, CURVE = "result.json", "loss.svg"
 
 
 def last_model_path() -> Path:
@@ -48,12 +53,26 @@ def keep_last_model(checkpoint: Checkpoint) -> None:
     save_checkpoint(path, checkpoint)
 
 
+def keep_rescued_model(checkpoint: Checkpoint) -> Path:
+    """Keeps `checkpoint` although its own folder does not take it, and tells where. The last model stays what it was.
+
+    Raises:
+        OSError: if the user's data folder cannot be written either.
+    """
+    path = user_data_folder() / "rescued.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_checkpoint(path, checkpoint)
+    return path
+
+
 class FolderInUseError(OSError):
     """Another process is training into the folder."""
 
 
 class RunFolder:
     """The folder of one run: ``checkpoint.safetensors``, ``config.json``, ``log.jsonl``, and ``checkpoints``.
+
+    When the run has ended, also ``result.json``, which tells how, and ``loss.svg``, if something drew it.
 
     Args:
         path: made if it is not there. What an earlier run left in it stays until `begin`.
@@ -93,7 +112,17 @@ class RunFolder:
         final = self.path / CHECKPOINT
         if final.exists() and not (step and _has_step(final, step)):
             final.unlink()
+        for name in (RESULT, CURVE):
+            (self.path / name).unlink(missing_ok=True)
         write_atomically(self.path / CONFIG, json.dumps(config, indent=2).encode() + b"\n")
+
+    def end(self, result: Mapping[str, Any]) -> None:
+        """Writes how the run ended."""
+        write_atomically(self.path / RESULT, json.dumps(result, indent=2).encode() + b"\n")
+
+    def save_curve(self, curve: str) -> None:
+        """Writes the picture of the losses, an SVG."""
+        write_atomically(self.path / CURVE, curve.encode())
 
     def save(self, checkpoint: Checkpoint) -> Path:
         """Writes the model, whole or not at all, and tells where."""

@@ -107,10 +107,13 @@ class Toolchain:
         if process.returncode:
             assert isinstance(process.args, list)
             said = "\n".join(output.strip().splitlines()[-20:])
-            raise ToolchainError(
-                f"the C compiler failed with status {process.returncode}:\n  "
-                f"{shlex.join(map(str, process.args))}\n{said}"
+            status = process.returncode
+            how = (
+                f"failed with status {status}"
+                if status > 0
+                else f"was ended by signal {-status}, perhaps for want of memory"
             )
+            raise ToolchainError(f"the C compiler {how}:\n  {shlex.join(map(str, process.args))}\n{said}")
 
     def build(self, source: Path, library: Path) -> None:
         """Compiles `source` to a library that can be loaded.

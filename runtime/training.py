@@ -5,7 +5,7 @@ The stream of random numbers is the reference's: shuffle the documents, draw the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from math import isfinite
@@ -123,7 +123,7 @@ class Training:
         """The lengths that occur, ascending."""
         return sorted({len(tokens) for tokens, _ in self._documents})
 
-    def run(self, backend: Backend, stop_every: int | None = None) -> Iterator[Step]:
+    def run(self, backend: Backend, stop_every: int | None = None) -> Generator[Step, None, None]:
         """Takes the steps that are left. `state` is up to date whenever one has been handed out, but for its slice.
 
         Args:
@@ -134,7 +134,7 @@ class Training:
         """
         return self._run(backend, backend.slice, stop_every)
 
-    def _run(self, backend: Backend, most: int, stop_every: int | None) -> Iterator[Step]:
+    def _run(self, backend: Backend, most: int, stop_every: int | None) -> Generator[Step, None, None]:
         while self.state.step < self.steps:
             first = self.state.step
             count = min(most, self.steps - first)

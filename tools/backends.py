@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from ..model.config import AdamConfig, GPTConfig
 from ..runtime.backend import Backend, EagerBackend, PythonBackend
 from ..runtime.cache import Cache
@@ -9,7 +11,7 @@ from ..runtime.library import Library
 from . import console
 from .failures import ENVIRONMENT, CommandError
 
-__all__ = ["BACKENDS", "COMPILED", "check_backend", "choose_backend", "open_cache", "open_library"]
+__all__ = ["BACKENDS", "COMPILED", "check_backend", "choose_backend", "describe_programs", "open_cache", "open_library"]
 
 # The first of each is the default.
 BACKENDS = ("auto", "c", "python", "eager")
@@ -62,3 +64,14 @@ def choose_backend(name: str, config: GPTConfig, optimizer: AdamConfig, jobs: in
     if name == "eager":
         return EagerBackend(config, optimizer)
     return PythonBackend(config, optimizer, open_library(jobs))
+
+
+def describe_programs(backend: Backend) -> str:
+    """Where the programs of a backend that has been prepared are, and how they were made."""
+    library = getattr(backend, "library", None)
+    if library is None:
+        return f"the {backend.name} backend has no programs"
+    if isinstance(library, Library):
+        return f"programs in {library.cache.folder}"
+    seconds = ", ".join(f"{stage} {time:.1f} s" for stage, time in library.report["seconds"].items())
+    return f"program {library.path} (by {shlex.join(library.report['command'])}; {seconds})"

@@ -6,6 +6,7 @@ A command's module is imported when the command runs and not before: `microgpt -
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import traceback
@@ -16,8 +17,9 @@ from typing import Any
 
 import click
 
-from . import failures, signals
+from . import console, failures, signals
 from .failures import CommandError, StoppedError
+from .verbosity import with_verbosity
 
 __all__ = ["COMMANDS", "cli", "main"]
 
@@ -26,15 +28,29 @@ COMMANDS = {
     "train": "Train a model and invent names with it.",
     "sample": "Invent names with a trained model.",
     "eval": "Tell how well a trained model predicts a corpus, or given texts.",
+    "report": "Write a page about a run: how it went, and what its model does.",
+    "sweep": "Train with many options, side by side, and tell which are best.",
     "compare": "Tell whether two runs are the same, and where they part.",
     "data": "List, describe and fetch corpora.",
     "compile": "Compile a model ahead of time and tell what each pass does.",
     "show": "Print generated code, or what a stage of the compiler makes.",
+    "passes": "Tell what each pass of the compiler does to a program.",
+    "stats": "Tell what a program is made of, and how fast it could be.",
     "graph": "Draw a model as the compiler sees it.",
+    "explore": "Make a page that shows a program in all its forms.",
     "bench": "Measure compiled programs against the eager autograd.",
     "verify": "Check that compiled programs equal the eager autograd, bit by bit.",
     "export": "Write a model as a C library that stands alone.",
     "doctor": "Tell what this machine has that microgpt can use.",
+    "completion": "Print a script that lets a shell complete commands, options and values.",
+}
+
+# Those that concern every command. Many options have one of their own, such as MICROGPT_STEPS.
+VARIABLES = {
+    "MICROGPT_CACHE_DIR": "where compiled programs are kept; else your cache folder",
+    "MICROGPT_DATA_DIR": "where the last trained model and corpora are; else your data folder",
+    "CC": "the C compiler to use before all others",
+    "NO_COLOR": "if set, nothing is coloured on a terminal",
 }
 
 
@@ -51,7 +67,7 @@ class Commands(click.Group):
             return None
         command = getattr(import_module(f".commands.{cmd_name}", __package__), cmd_name)
         assert isinstance(command, click.Command)
-        return command
+        return with_verbosity(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -65,11 +81,14 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+        with formatter.section("Environment"):
+            formatter.write_dl(list(VARIABLES.items()))
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(code), meaning) for code, meaning in failures.EXIT_CODES.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
         # Here rather than in main(), where click has its own ideas of an interrupt and of a closed pipe.
+        console.set_verbosity(console.NORMAL)
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -103,7 +122,7 @@ class Commands(click.Group):
             traceback.print_exception(error)
         kind = "" if code in (failures.INTERRUPTED, failures.TERMINATED) else "error: "
         with contextlib.suppress(OSError):
-            click.echo(f"microgpt: {kind}{message}", err=True)
+            click.echo(f"microgpt: {kind}{console.escaped(message)}", err=True)
         return code
 
 
@@ -141,7 +160,8 @@ def _explain(error: BaseException) -> tuple[str, int]:
         case MemoryError():
             return "out of memory; a smaller model or a shorter --block-size needs less", failures.ENVIRONMENT
         case OSError():
-            place = f"{error.filename}: " if error.filename else ""
+            # What has no name is nearly always where the output goes.
+            place = f"{error.filename}: " if error.filename else "output: " if error.errno == errno.ENOSPC else ""
             return f"{place}{error.strerror or error}", failures.ENVIRONMENT
         case _:
             hint = "this is a mistake in microgpt; `microgpt --debug COMMAND ...` shows where"
@@ -189,9 +209,8 @@ def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) 
 def cli(ctx: click.Context) -> None:
     """A compiler for scalar autograd: trains a GPT written in plain scalars, fast, to the same bits.
 
-    Results go to stdout, everything else to stderr. Compiled programs are kept
-    in your cache folder (or in MICROGPT_CACHE_DIR), the last trained model in
-    your data folder (or in MICROGPT_DATA_DIR).
+    Results go to stdout, everything else to stderr: less of it with -q after the
+    command, more with -v. `microgpt COMMAND --help` tells of a command.
 
     \b
     Examples:
@@ -204,8 +223,20 @@ def cli(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
+def _open_standard_streams() -> None:
+    """Opens to nowhere what was closed by who started us; else the next file that is opened would be our output."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: SIM115
+
+
 def main() -> None:
-    """The entry point of the console script."""
+    """What the entry point of the console script calls."""
+    _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         # A letter that the terminal's encoding lacks is shown as an escape; it must not end the run.
         if stream is not None and hasattr(stream, "reconfigure"):

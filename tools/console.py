@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,14 +16,24 @@ from typing import Any, TextIO
 import click
 
 __all__ = [
+    "NORMAL",
+    "QUIET",
+    "VERBOSE",
     "Lines",
+    "bar",
     "compile_progress",
     "count_progress",
+    "detail",
+    "escaped",
+    "is_quiet",
     "print_json",
     "print_table",
     "printable",
     "say",
+    "set_verbosity",
+    "shows_progress",
     "step_progress",
+    "styled",
     "warn",
 ]
 
@@ -33,15 +44,50 @@ FLUSH_INTERVAL = 0.05
 JSON_VERSION = 1
 
 
+QUIET, NORMAL, VERBOSE = -1, 0, 1
+
+
+class _Verbosity:
+    """How much is said on stderr, in all of this process."""
+
+    level = NORMAL
+
+
+def set_verbosity(level: int) -> None:
+    """Says nothing but warnings and errors from now on (`QUIET`), or also details (`VERBOSE`)."""
+    _Verbosity.level = level
+
+
+def is_quiet() -> bool:
+    """Whether nothing but results, warnings and errors is to be written."""
+    return _Verbosity.level <= QUIET
+
+
+def shows_progress() -> bool:
+    """Whether there is somebody to show progress to: stderr is a terminal, and not to be quiet."""
+    return not is_quiet() and sys.stderr.isatty()
+
+
 def say(message: str) -> None:
-    """A line on stderr."""
-    with contextlib.suppress(OSError):
-        click.echo(f"microgpt: {message}", err=True)
+    """A line on stderr, unless we are to be quiet."""
+    if _Verbosity.level > QUIET:
+        _write(message)
+
+
+def detail(message: str) -> None:
+    """A line on stderr for those who want to know more."""
+    if _Verbosity.level >= VERBOSE:
+        _write(message)
 
 
 def warn(message: str) -> None:
     """A warning on stderr."""
-    say(f"warning: {message}")
+    _write(f"warning: {message}")
+
+
+def _write(message: str) -> None:
+    with contextlib.suppress(OSError):
+        click.echo(f"microgpt: {escaped(message)}", err=True)
 
 
 def print_json(schema: str, data: Mapping[str, Any]) -> None:
@@ -57,9 +103,28 @@ def print_json(schema: str, data: Mapping[str, Any]) -> None:
 
 def printable(text: str) -> str:
     """`text` for stdout: on a terminal, characters that would control it are shown as escapes."""
-    if text.isprintable() or not sys.stdout.isatty():
+    return escaped(text) if sys.stdout.isatty() else text
+
+
+def escaped(text: str) -> str:
+    """`text` in one line, in which nothing controls a terminal: files and their names may hold anything."""
+    if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def styled(text: str, colour: str | None = None, bold: bool = False) -> str:
+    """`text` in a colour, where stdout is a terminal and nobody has set NO_COLOR."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return click.style(text, fg=colour, bold=bold or None)
+
+
+def bar(share: float, width: int) -> str:
+    """A bar for a share of 1, at most `width` columns long; what is not nothing has a column at least."""
+    length = min(width, max(round(share * width), int(share > 0)))
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    return ("█" if encoding == "utf8" else "#") * length
 
 
 class Lines:
@@ -91,7 +156,7 @@ def compile_progress(what: str = "program") -> Iterator[Callable[[int, int], Non
 
         def report(done: int, total: int) -> None:
             many = f"{total} {what}{'s' * (total != 1)}"
-            if sys.stderr.isatty():
+            if shows_progress():
                 if not bar:
                     bar.append(stack.enter_context(_progress_bar()))
                     bar[0].add_task(f"compiling {many}", total=total)
@@ -108,7 +173,7 @@ def compile_progress(what: str = "program") -> Iterator[Callable[[int, int], Non
 @contextlib.contextmanager
 def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """Gives what is to be told how many of how many are done. A bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
+    if not shows_progress():
         yield lambda done, total: None
         return
     with _progress_bar() as bar:
@@ -119,25 +184,43 @@ def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
 @contextlib.contextmanager
 def step_progress(total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
     """Gives what is to be called after each of `total` steps, with a few words. A bar, if nothing else shows steps."""
-    if sys.stdout.isatty() or not sys.stderr.isatty():
+    if sys.stdout.isatty() or not shows_progress():
         yield lambda words: None
         return
-    with _progress_bar() as bar:
+    with _progress_bar(rate=True) as bar:
         task = bar.add_task("training", total=total, completed=done)
         yield lambda words: bar.update(task, advance=1, description=words)
 
 
-def _progress_bar() -> Any:
+def _progress_bar(rate: bool = False) -> Any:
+    """A bar with the time that is left; with `rate`, also how many a second."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    class RateColumn(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed:,.{0 if speed >= 10 else 1}f} a second" if speed else "")
+
+    columns = [TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn()]
+    columns += [RateColumn()] if rate else []
+    columns += [TimeRemainingColumn(compact=True), TextColumn("left")]
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table of numbers on stdout. Headings are broken at ``_``, at spaces, and in the middle of long words."""
-    broken = [_break(heading) for heading in headings]
+def print_table(
+    title: str | None, headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 0, bars: bool = False
+) -> None:
+    """A table of numbers on stdout. Headings are broken at ``_``, at spaces, and in the middle of long words.
+
+    Args:
+        left: how many columns, of the first, hold words: they begin where their heading begins.
+        bars: whether the last column holds bars, which begin there too.
+    """
+    broken = [[heading] if place < left else _break(heading) for place, heading in enumerate(headings)]
+    words = {*range(left), *([len(headings) - 1] if bars else [])}
+    rows = [[escaped(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         from rich import box
         from rich.console import Console
@@ -148,11 +231,12 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
             box=box.SIMPLE_HEAD,
             title_justify="left",
             title_style="bold",
-            padding=(0, 1, 0, 0),
-            pad_edge=False,
+            padding=0,
+            show_edge=False,
         )
-        for parts in broken:
-            table.add_column("\n".join(parts), justify="right", no_wrap=True, vertical="bottom")
+        for place, parts in enumerate(broken):
+            justify: Any = "left" if place in words else "right"
+            table.add_column("\n".join(parts), justify=justify, no_wrap=True, vertical="bottom")
         for row in rows:
             table.add_row(*row)
         Console().print(table)
@@ -160,9 +244,14 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
     height = max(map(len, broken))
     heads = [[""] * (height - len(parts)) + parts for parts in broken]
     widths = [max(map(len, (*head, *(row[place] for row in rows)))) for place, head in enumerate(heads)]
-    click.echo(title)
+    if title is not None:
+        click.echo(title)
     for line in (*zip(*heads, strict=True), ["-" * width for width in widths], *rows):
-        click.echo(" ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        cells = [
+            cell.ljust(width) if place in words else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        click.echo(" ".join(cells).rstrip())
 
 
 def _break(heading: str) -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..model.config import AdamConfig
 from ..runtime.checkpoint import Checkpoint, load_checkpoint
-from ..runtime.runs import CHECKPOINT, CHECKPOINTS, last_model_path, newest_checkpoint
+from ..runtime.runs import CHECKPOINT, CHECKPOINTS, CONFIG, last_model_path, newest_checkpoint
 from . import console
 from .failures import BAD_INPUT, CommandError
 
-__all__ = ["load_model"]
+__all__ = ["load_model", "optimizer_of"]
 
 
 def load_model(path: Path | None) -> Checkpoint:
@@ -27,4 +28,11 @@ def load_model(path: Path | None) -> Checkpoint:
             return found[1]
     elif path.is_dir() and (path / CHECKPOINT).is_file():
         path = path / CHECKPOINT
+    elif (path / CONFIG).is_file():
+        raise CommandError(f"{path} is a run that has saved no checkpoint; train with --save-every", BAD_INPUT)
     return load_checkpoint(path)
+
+
+def optimizer_of(model: Checkpoint) -> AdamConfig:
+    """What the model was trained with: sampling does not use it, but a C library holds all three."""
+    return model.progress.optimizer if model.progress else AdamConfig()

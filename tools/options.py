@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from .completing import complete_corpus
+
 if TYPE_CHECKING:
     from ..model.config import GPTConfig
+    from ..runtime.recipe import Recipe
 
 __all__ = [
     "PATH",
@@ -21,20 +24,29 @@ __all__ = [
     "data_option",
     "fraction",
     "given_config",
+    "given_recipe",
     "jobs_option",
+    "json_option",
     "kind_option",
+    "length_of",
+    "length_option",
     "model_options",
     "parse_lengths",
     "positive_number",
     "program_number",
+    "program_title",
     "seed_option",
     "share",
     "temperature_option",
+    "training_options",
 ]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 POSITIVE = click.IntRange(min=1)
+
+# The program that is looked at if no other is asked for: names have 6 letters on average, and what begins them.
+USUAL_LENGTH = 7
 
 
 class _Path(click.Path):
@@ -80,7 +92,7 @@ def share(text: str) -> float:
 
 
 seed_option = click.option(
-    "--seed", type=click.IntRange(min=0), default=42, show_default=True, metavar="N", help="Of all that is random."
+    "--seed", type=click.IntRange(min=0), default=42, show_default=True, metavar="N", help="Begins all that is random."
 )
 temperature_option = click.option(
     "--temperature",
@@ -88,14 +100,22 @@ temperature_option = click.option(
     metavar="NUMBER",
     default=0.5,
     show_default=True,
-    help="Below 1, the likely becomes likelier.",
+    help="How freely to choose: below 1, the likely becomes likelier.",
 )
 data_option = click.option(
     "--data",
     metavar="FILE|NAME|-",
+    shell_complete=complete_corpus,
     default="names",
     show_default=True,
     help="A text file in UTF-8, one document a line; - for standard input; or a corpus of `microgpt data list`.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON; docs/json.md tells what is in it.")
+length_option = click.option(
+    "--length",
+    type=POSITIVE,
+    metavar="N",
+    help=f"How many characters the program reads.  [default: {USUAL_LENGTH}]",
 )
 jobs_option = click.option(
     "--jobs", type=POSITIVE, metavar="N", help="Compile this many programs at a time.  [default: one a processor]"
@@ -126,6 +146,70 @@ def model_options(command: Decorated) -> Decorated:
     )
     for name, default, text in sizes:
         option = click.option(name, type=POSITIVE, default=default, show_default=True, metavar="N", help=text)
+        command = option(command)
+    return command
+
+
+# What decides the bits of a run, together with the sizes of the model, in the order of --help.
+_TRAINING = (
+    data_option,
+    click.option(
+        "--steps",
+        type=POSITIVE,
+        default=1000,
+        show_default=True,
+        metavar="N",
+        help="How many; one document each.",
+    ),
+    seed_option,
+    model_options,
+    click.option(
+        "--learning-rate",
+        type=positive_number,
+        default=0.01,
+        show_default=True,
+        metavar="NUMBER",
+        help="Of Adam, at the first step; it falls to zero.",
+    ),
+    click.option(
+        "--beta1",
+        type=fraction,
+        default=0.85,
+        show_default=True,
+        metavar="NUMBER",
+        help="Of Adam: how much of the mean gradient a step keeps.",
+    ),
+    click.option(
+        "--beta2",
+        type=fraction,
+        default=0.99,
+        show_default=True,
+        metavar="NUMBER",
+        help="Of Adam: how much of the mean squared gradient a step keeps.",
+    ),
+    click.option(
+        "--epsilon",
+        type=positive_number,
+        default=1e-8,
+        show_default=True,
+        metavar="NUMBER",
+        help="Of Adam: added to what it divides by.",
+    ),
+    click.option(
+        "--eval-fraction",
+        type=fraction,
+        default=0.0,
+        show_default=True,
+        metavar="NUMBER",
+        help="Hold out this share of the documents, and tell their loss at the end.",
+    ),
+    click.option("--pack", is_flag=True, help="Split documents longer than --block-size instead of cutting them."),
+)
+
+
+def training_options(command: Decorated) -> Decorated:
+    """What decides the bits of a run; `tools.new_training` makes a `Training` of it."""
+    for option in reversed(_TRAINING):
         command = option(command)
     return command
 
@@ -164,6 +248,31 @@ def program_number(kind: str, length: int | None, block_size: int) -> int:
     if length > block_size:
         raise click.UsageError(f"--length {length} is more than --block-size {block_size}")
     return length if kind == "training" else length - 1
+
+
+def given_recipe(kind: str, length: int | None, data: str, shape: dict[str, int]) -> Recipe:
+    """The program that is asked for; of the usual length, or the longest one there is, if none is given."""
+    from ..model.config import AdamConfig
+    from ..runtime.recipe import Recipe
+
+    if kind == "optimizer":
+        return Recipe(kind, program_number(kind, length, shape["block_size"]), AdamConfig())
+    number = program_number(kind, length or min(USUAL_LENGTH, shape["block_size"]), shape["block_size"])
+    return Recipe(kind, number, given_config(data, shape))
+
+
+def length_of(recipe: Recipe) -> int | None:
+    """How many characters a program reads; None for the optimiser."""
+    return {"training": recipe.number, "inference": recipe.number + 1}.get(recipe.kind)
+
+
+def program_title(recipe: Recipe) -> str:
+    """What a program computes, for a heading."""
+    length = length_of(recipe)
+    if length is None:
+        return "Adam, for one parameter"
+    characters = f"{length} character{'s' * (length != 1)}"
+    return f"Loss and gradient of {characters}" if recipe.kind == "training" else f"What follows {characters}"
 
 
 def parse_lengths(texts: Sequence[str], block_size: int) -> list[int]:

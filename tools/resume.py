@@ -79,7 +79,7 @@ def _options_of(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
         "data": progress.corpus,
         "seed": checkpoint.seed,
         "steps": progress.steps,
-        "learning_rate": progress.optimizer.learning_rate,
+        **asdict(progress.optimizer),
         "eval_fraction": progress.eval_fraction,
         "pack": progress.pack,
     }

@@ -1,9 +1,10 @@
-"""Printing samples, as `train` does at its end and `sample` does on demand."""
+"""Printing samples, as `train` does at its end and `sample` does on demand; and how likely each token was."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from math import isfinite
 from random import Random
 from typing import Any
 
@@ -13,7 +14,7 @@ from ..runtime.backend import Backend
 from ..runtime.sampling import Draw, Sample, SamplingError, SamplingOptions, sample_document, sample_texts
 from . import console
 
-__all__ = ["print_samples", "sample_to_json"]
+__all__ = ["draw_to_json", "print_samples", "sample_to_json", "trace_lines"]
 
 # How many of the likeliest tokens a line of a trace shows.
 SHOWN = 5
@@ -43,7 +44,7 @@ def print_samples(
             for number in range(1, count + 1):
                 drawn = sample_document(*what, tokens)
                 lines.write(f"sample {number:2d}: {console.printable(drawn.text)}")
-                for line in _trace(drawn, tokenizer):
+                for line in trace_lines(drawn.draws, tokenizer):
                     lines.write(line)
         else:
             for number, text in enumerate(sample_texts(*what, count, tokens), 1):
@@ -54,9 +55,9 @@ def print_samples(
     lines.flush()
 
 
-def _trace(drawn: Sample, tokenizer: Tokenizer) -> Iterator[str]:
+def trace_lines(draws: Iterable[Draw], tokenizer: Tokenizer) -> Iterator[str]:
     """A line for each token: its position, its probability, and the likeliest; in brackets what is not in the draw."""
-    for draw in drawn.draws:
+    for draw in draws:
         chosen = f"{_name(tokenizer, draw.token)} {draw.probabilities[draw.token]:.4f}"
         order = sorted(range(len(draw.weights)), key=lambda token: (-draw.probabilities[token], token))
         yield f"  {draw.position:3d}  {chosen:<11} of {'  '.join(_shown(draw, tokenizer, t) for t in order[:SHOWN])}"
@@ -78,15 +79,18 @@ def sample_to_json(drawn: Sample, tokenizer: Tokenizer, trace: bool) -> dict[str
     """A sample as plain data. The end of a document is the token ``null``."""
     if not trace:
         return {"text": drawn.text}
-    characters = [*tokenizer.characters, None]
     draws = [
-        {
-            "position": draw.position,
-            "token": characters[draw.token],
-            "probability": draw.probabilities[draw.token],
-            "probabilities": draw.probabilities,
-            "in_draw": [weight > 0 for weight in draw.weights],
-        }
-        for draw in drawn.draws
+        {**draw_to_json(draw, tokenizer), "in_draw": [weight > 0 for weight in draw.weights]} for draw in drawn.draws
     ]
     return {"text": drawn.text, "draws": draws}
+
+
+def draw_to_json(draw: Draw, tokenizer: Tokenizer) -> dict[str, Any]:
+    """A token, and how likely each was, as plain data. The end of a document is ``null``, and so is a NaN."""
+    probabilities = [probability if isfinite(probability) else None for probability in draw.probabilities]
+    return {
+        "position": draw.position,
+        "token": [*tokenizer.characters, None][draw.token],
+        "probability": probabilities[draw.token],
+        "probabilities": probabilities,
+    }

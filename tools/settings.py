@@ -21,6 +21,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from . import console
 from .failures import BAD_INPUT, CommandError
 
 __all__ = ["ConfiguredCommand"]
@@ -28,8 +29,11 @@ __all__ = ["ConfiguredCommand"]
 FILE = "microgpt.toml"
 LARGEST_FILE = 1 << 20
 # The commands that can be configured, and options that make sense only on the command line.
-COMMANDS = ("train", "sample", "eval")
-COMMAND_LINE_ONLY = {"help", "config", "print_config", "resume", "overwrite", "texts", "as_json", "trace"}
+COMMANDS = ("train", "sample", "eval", "report", "sweep")
+COMMAND_LINE_ONLY = {
+    *("help", "config", "print_config", "quiet", "verbose"),
+    *("resume", "overwrite", "texts", "as_json", "trace", "grid"),
+}
 
 _SOURCE = f"{__name__}.file"
 _PRINT = f"{__name__}.print"
@@ -135,6 +139,7 @@ def _read(ctx: click.Context, parameter: click.Parameter, value: str | None) -> 
     if value is None and not path.is_file():
         return
     ctx.meta[_SOURCE] = str(path)
+    console.detail(f"options from {path}")
     ctx.default_map = _checked(ctx.command, path, _parse(path))
 
 

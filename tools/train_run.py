@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import platform
-import sys
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import asdict
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 from ..runtime.backend import Backend
-from ..runtime.evaluation import evaluate
-from ..runtime.runs import RunFolder, keep_last_model
+from ..runtime.evaluation import Evaluation, evaluate
+from ..runtime.recording import describe_run
+from ..runtime.runs import RunFolder, keep_last_model, keep_rescued_model
 from ..runtime.step_log import StepLog
 from ..runtime.training import NotFiniteError, Step, Training
-from ..runtime.version import VERSION
 from . import console
+from .backends import describe_programs
 from .failures import DIVERGED, ENVIRONMENT, CommandError, StoppedError
+from .run_result import write_result
 from .signals import deferred_signals
+from .watch import watch_steps
 
 __all__ = ["Run", "describe_step", "open_outputs"]
 
@@ -50,6 +50,11 @@ class Run:
         folder, logs: where it is recorded.
         save_every, keep: after how many steps a checkpoint is written to the folder, and how many stay; None for never.
         options: of the command, by name.
+        shown: whether each step is shown on stdout.
+
+    Attributes:
+        losses: of the steps that this process has taken, in nats.
+        held_out: how well the model predicts what was held out, in the end; None if nothing was.
     """
 
     def __init__(
@@ -61,10 +66,14 @@ class Run:
         save_every: int | None,
         keep: int,
         options: Mapping[str, Any],
+        shown: bool = True,
     ) -> None:
         self.training, self.backend, self.folder, self.logs = training, backend, folder, logs
         self.save_every, self.keep_count, self.options = save_every, keep, options
         self.last_saved: Path | None = None
+        self.shown = shown
+        self.losses: list[float] = []
+        self.held_out: Evaluation | None = None
 
     def prepare(self, positions: int) -> None:
         """Makes the programs."""
@@ -75,21 +84,26 @@ class Run:
                 self.backend.prepare(lengths, positions, progress)
         except KeyboardInterrupt as signal:
             raise StoppedError("before the first step; nothing has been trained", signal) from None
+        console.detail(describe_programs(self.backend))
 
     def take_steps(self) -> None:
         """Trains and records every step. If that ends early, what was trained is saved, given a folder for it."""
         training, start, first = self.training, time.monotonic(), self.training.state.step
         if self.folder:
-            self.folder.begin(self._description(), first)
+            self.folder.begin(describe_run(training, self.backend, self.options), first)
         for log in self.logs:
             log.begin(first)
         try:
             self._take_steps()
         except NotFiniteError as error:
-            raise CommandError(self._diverged(error), DIVERGED) from None
+            message = self._diverged(error)
+            self._end("diverged", message)
+            raise CommandError(message, DIVERGED) from None
         except KeyboardInterrupt as signal:
             done = f"after {training.checkpoint().step} of {training.steps} steps"
-            raise StoppedError(f"{done}; the model is {self._save_early()}", signal) from None
+            saved = self._save_early()
+            self._end("interrupted", f"stopped by a signal {done}")
+            raise StoppedError(f"{done}; the model is {saved}", signal) from None
         except BrokenPipeError:
             self._save_early()
             raise
@@ -107,42 +121,55 @@ class Run:
             console.say(f"trained {steps} in {seconds:.1f} s ({per_step}) with the {self.backend.name} backend")
 
     def _take_steps(self) -> None:
-        training, lines = self.training, console.Lines(sys.stdout)
+        training = self.training
         with (
-            console.step_progress(training.steps, training.state.step) as progress,
+            watch_steps(training.steps, training.state.step, self.shown) as show,
             deferred_signals() as raise_noted,
         ):
             for step in training.run(self.backend, self.save_every):
                 for log in self.logs:
                     log.write(step)
-                text = describe_step(step, training.steps)
-                lines.write(text)
-                progress(text)
+                self.losses.append(step.loss)
+                show(step.number, step.loss, describe_step(step, training.steps))
                 # Between two slices of the backend, state and log tell the same.
                 if step.number == training.state.step:
                     self._save_step()
                     raise_noted()
-        lines.flush()
+        self._sync_logs()
 
     def _save_step(self) -> None:
         if not self.folder or not self.save_every or self.training.state.step % self.save_every:
             return
-        # The log first: a checkpoint that can be resumed has all of its steps there.
-        for log in self.logs:
-            log.sync()
+        self._sync_logs()
         try:
             self.last_saved = self.folder.save_step(self.training.checkpoint(), self.keep_count)
+            console.detail(f"saved {self.last_saved}")
         except OSError as error:
             # What was saved before is still there, and the disk may have room again by the next time.
             step = self.training.state.step
             console.warn(f"no checkpoint of step {step} ({error.strerror}); training goes on")
 
+    def _sync_logs(self) -> None:
+        """To be done before a checkpoint is written: one that can be resumed has all of its steps in the log."""
+        for log in self.logs:
+            log.sync()
+
     def _save_early(self) -> str:
         if not self.folder:
             return "not saved, for want of --out"
+        # What stopped the run may be the log itself.
+        with suppress(OSError):
+            self._sync_logs()
         try:
             return f"saved as {self.folder.save(self.training.checkpoint())}"
         except OSError as error:
+            return self._rescue(error)
+
+    def _rescue(self, error: OSError) -> str:
+        """Saves the model where the user keeps data, since its folder does not take it."""
+        try:
+            return f"saved as {keep_rescued_model(self.training.checkpoint())} instead ({error.strerror})"
+        except OSError:
             kept = f"; the last checkpoint is {self.last_saved}" if self.last_saved else ""
             return f"not saved ({error.strerror}){kept}"
 
@@ -157,18 +184,32 @@ class Run:
         """Saves the trained model."""
         checkpoint = self.training.checkpoint()
         if self.folder:
-            console.say(f"saved {self.folder.save(checkpoint)}")
+            try:
+                console.say(f"saved {self.folder.save(checkpoint)}")
+            except OSError as error:
+                raise CommandError(
+                    f"--out {self.folder.path} has no place for the model; it is {self._rescue(error)}", ENVIRONMENT
+                ) from None
         try:
             keep_last_model(checkpoint)
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
             console.warn(f"the model could not be kept for `microgpt sample` ({place}{error.strerror})")
 
-    def evaluate(self) -> None:
-        """Tells the loss of what was held out."""
+    def end(self) -> None:
+        """Tells the loss of what was held out, and records that the run has come to its end."""
+        self.held_out = self._evaluate() if self.training.held_out else None
+        self._end("finished", held_out=self.held_out)
+
+    def _end(self, outcome: str, message: str = "", held_out: Evaluation | None = None) -> None:
+        if self.folder:
+            # The log may be what stopped the run.
+            with suppress(OSError):
+                self._sync_logs()
+            write_result(self.folder, self.training, outcome, message, held_out)
+
+    def _evaluate(self) -> Evaluation:
         training = self.training
-        if not training.held_out:
-            return
         with console.step_progress(len(training.held_out)) as progress:
             what = self.backend, training.config, training.tokenizer, training.state.parameters, training.held_out
             result = evaluate(*what, training.pack, progress)
@@ -176,19 +217,7 @@ class Run:
             f"held out: {result.documents} documents, loss {result.document_loss:.4f}, "
             f"{result.bits_per_character:.4f} bits per character"
         )
-
-    def _description(self) -> dict[str, Any]:
-        training, corpus = self.training, self.training.corpus
-        return {
-            "model": asdict(training.config),
-            "optimizer": asdict(training.optimizer),
-            "steps": training.steps,
-            "seed": training.seed,
-            "data": {"name": corpus.name, "documents": len(corpus.documents), "sha256": corpus.sha256},
-            "backend": self.backend.name,
-            "versions": {"microgpt": VERSION, "python": platform.python_version(), "system": platform.platform()},
-            "options": {name: str(value) if isinstance(value, Path) else value for name, value in self.options.items()},
-        }
+        return result
 
 
 def describe_step(step: Step, steps: int) -> str:

@@ -1,9 +1,12 @@
-"""Broken inputs of every kind, made at random: each is used or refused in one line, without a traceback."""
+"""Broken inputs of every kind, made at random: each is used or refused in one line, without a traceback, soon, and in
+little memory."""
 
 import random
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -12,15 +15,36 @@ from microgpt.model.config import AdamConfig
 from microgpt.runtime.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from microgpt.runtime.training import Training
 from microgpt.tools.cli import cli
+from microgpt.tools.console import escaped
 
-Tries = Callable[[str], "list[random.Random]"]
+Tries = Callable[[str], Iterator[random.Random]]
+
+# Seconds for one try, which takes milliseconds; and mebibytes that all of a kind may add to the largest size that the
+# process has had.
+PATIENCE = 60
+LARGEST_GROWTH = 200
 
 
 @pytest.fixture
-def tries(request: pytest.FixtureRequest) -> Tries:
-    """Random streams, one for each try."""
-    count = request.config.getoption("--fuzz")
-    return lambda kind: [random.Random(f"{kind} {number}") for number in range(count)]
+def tries(request: pytest.FixtureRequest) -> Iterator[Tries]:
+    """Random streams, one for each try; --seed is the number of the first. Fails at a try that hangs or that swells."""
+    resource = pytest.importorskip("resource")
+    count, first = request.config.getoption("--fuzz"), int(request.config.getoption("--seed"))
+
+    def hang(signum: int, frame: object) -> None:
+        raise AssertionError("a try hangs")
+
+    def streams(kind: str) -> Iterator[random.Random]:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for number in range(first, first + count):
+            signal.alarm(PATIENCE)
+            yield random.Random(f"{kind} {number}")
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < LARGEST_GROWTH * 1024
+
+    earlier = signal.signal(signal.SIGALRM, hang)
+    yield streams
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, earlier)
 
 
 # What stands for something in the formats that are read.
@@ -43,9 +67,7 @@ def mutated(content: bytes, rng: random.Random) -> bytes:
             case 2:
                 changed[place:place] = rng.randbytes(rng.randrange(1, 20))
             case 3:
-                changed[place : place + 1] = rng.choice(
-                    (b'"', b"[", b"]", b"{", b"\\", b"-", b"9" * 30, b"null", b"1e999")
-                )
+                changed[place : place + 1] = rng.choice(PIECES)
             case 4:
                 other = rng.randrange(len(changed) + 1)
                 changed[place : place + 8] = changed[other : other + rng.randrange(12)]
@@ -125,20 +147,46 @@ def test_command_lines(tmp_path: Path, tries: Tries, monkeypatch: pytest.MonkeyP
     options = ["--steps", "--seed", "--n-embd", "--n-head", "--block-size", "--learning-rate", "--samples", "--data"]
     options += ["--out", "--log", "--resume", "--save-every", "--keep", "--eval-fraction", "--pack", "--overwrite"]
     options += ["--config", "--top-k", "--top-p", "--temperature", "--prefix", "--trace", "--json", "--text", "-n"]
+    options += ["--set", "--seeds", "--beta1", "--beta2", "--epsilon", "-q", "-v", "--jobs", "--backend"]
     values = ["0", "1", "-1", "2", "1e999", "nan", "", " ", "x", "\0", "ü", "corpus.txt", "checkpoint", ".", "9" * 5000]
     runner = CliRunner()
     for rng in tries("command line"):
-        command = [rng.choice(("train", "sample", "eval", "compare", "data"))]
+        command = [rng.choice(("train", "sample", "eval", "sweep", "compare", "data"))]
         for _ in range(rng.randrange(6)):
             command.append(rng.choice(options))
             command += rng.sample(values, rng.choice((0, 1, 1, 1, 2)))
-        if command[0] in ("train", "sample", "eval"):
+        if command[0] in ("train", "sample", "eval", "sweep"):
             command.insert(1, "--print-config")
         result = runner.invoke(cli, command)
         assert result.exit_code in (0, 1, 2, 3, 5), (command, result.output)
         if result.exit_code > 1:
-            lines = [line for line in result.stderr.splitlines() if "warning" not in line]
-            assert len(lines) == 1, (command, result.stderr)
+            # Besides it, there may be warnings and what -v tells.
+            assert result.stderr.count("microgpt: error: ") == 1, (command, result.stderr)
+            assert all(line.startswith("microgpt: ") for line in result.stderr.splitlines()), (command, result.stderr)
+
+
+def test_grids(tmp_path: Path, tries: Tries, monkeypatch: pytest.MonkeyPatch):
+    """What a sweep would do; nothing is carried out."""
+    from microgpt.tools.commands.sweep import sweep
+    from microgpt.tools.sweeping.grid import jobs_of, parse_axes
+
+    monkeypatch.chdir(tmp_path)
+    Path("corpus.txt").write_text("ab\nba\n")
+    sound = (b"learning_rate=0.003,0.01", b"n_embd=8,16", b"seed=1,2", b"pack=true,false", b"data=corpus.txt")
+    sweep_to = ["--out", "sweep", "--data", "corpus.txt"]
+    for rng in tries("grid"):
+        context = sweep.make_context("sweep", list(sweep_to))
+        texts = [mutated(rng.choice(sound), rng).decode("utf-8", "replace") for _ in range(rng.randrange(4))]
+        try:
+            with context:
+                axes = parse_axes(context, texts, rng.choice((None, None, 3)))
+                jobs = jobs_of(axes, context.params, "auto", None, 3)
+            assert len({job.name for job in jobs}) == len(jobs)
+            assert all("/" not in job.name and "\0" not in job.name and len(job.name) < 200 for job in jobs)
+        except (click.UsageError, CorpusError) as error:
+            # What users have typed is quoted; the command line prints it in one line.
+            message = error.format_message() if isinstance(error, click.UsageError) else str(error)
+            assert escaped(message).isprintable()
 
 
 def test_configurations(tmp_path: Path, tries: Tries, monkeypatch: pytest.MonkeyPatch):

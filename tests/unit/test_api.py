@@ -1,5 +1,6 @@
 """The library: the same results as the command line, and the examples."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,8 @@ from microgpt.runtime.checkpoint import CheckpointError, load_checkpoint
 from microgpt.runtime.training import NotFiniteError, ResumeError
 from microgpt.tools.cli import cli
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
 SHAPE = {"n_embd": 4, "n_head": 2, "block_size": 4}
 
 
@@ -72,7 +74,7 @@ def test_wrong_use(tmp_path: Path):
         microgpt.train(steps=5, learning_rate=1e300, **SHAPE)
 
 
-SLOW = {"train_names"}  # compiles programs for every length
+SLOW = {"export_c", "train_names"}  # they compile programs for every length
 
 
 @pytest.mark.parametrize(
@@ -86,3 +88,20 @@ def test_examples(path: Path, tmp_path: Path):
     result = subprocess.run([sys.executable, path], check=False, cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert result.stdout
+
+
+def blocks() -> list[object]:
+    """The Python of the documents, by file and number."""
+    return [
+        pytest.param(text, id=f"{path.name}-{number}", marks=[pytest.mark.slow] if "train" in text else [])
+        for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+        for number, text in enumerate(re.findall(r"^```python\n(.*?)^```", path.read_text("utf-8"), re.S | re.M), 1)
+    ]
+
+
+@pytest.mark.parametrize("text", blocks())
+def test_what_the_documents_show(text: str, tmp_path: Path):
+    path = tmp_path / "shown.py"
+    path.write_text(text, encoding="utf-8")
+    result = subprocess.run([sys.executable, path], check=False, cwd=tmp_path, capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")

@@ -26,8 +26,8 @@ def toolchain() -> Toolchain:
 
 
 @pytest.fixture(scope="module")
-def source(toolchain: Toolchain) -> ModelSource:
-    return model_source(CONFIG, AdamConfig(), vector_width=toolchain.vector_width)
+def source() -> ModelSource:
+    return model_source(CONFIG, AdamConfig())
 
 
 @pytest.fixture(scope="module")

@@ -125,6 +125,30 @@ def test_an_entry_that_others_can_write_is_dropped(cache: Cache):
     assert cache.entries() == []
 
 
+def test_a_file_that_could_change_after_it_was_read_is_dropped(cache: Cache, tmp_path: Path):
+    """Even if it is now what was stored."""
+    file = cache.store("key", FILES) / "program.py"
+    elsewhere = tmp_path / "elsewhere"
+    file.rename(elsewhere)
+    file.symlink_to(elsewhere)
+    assert cache.load("key") is None
+    assert elsewhere.read_bytes() == FILES["program.py"]
+    file = cache.store("key", FILES) / "program.py"
+    if hasattr(os, "getuid") and os.getuid() == 0:
+        os.chown(file, 65534, -1)
+        assert cache.load("key") is None
+    assert_tidy(cache)
+
+
+def test_what_stands_in_the_way_of_an_entry_is_removed(cache: Cache, tmp_path: Path):
+    (cache.folder / "file").write_text("in the way")
+    (cache.folder / "link").symlink_to(tmp_path / "nowhere")
+    for key in ("file", "link"):
+        assert cache.load(key) is None
+        cache.store(key, FILES)
+        assert cache.load(key) == FILES
+
+
 # Folders that cannot be used: one warning, and the run goes on in a temporary folder.
 
 

@@ -75,6 +75,17 @@ def test_without_samples():
     assert result.stdout.splitlines() == reference(1, 0)[:4]
 
 
+def test_prints_json(tmp_path: Path):
+    out = tmp_path / "run"
+    report = json.loads(train("--steps", 4, "--samples", 3, "--out", out, "--json").stdout)
+    losses = [json.loads(line)["loss"] for line in (out / "log.jsonl").read_text().splitlines()]
+    assert report["losses"] == losses
+    assert (report["steps"], report["first_step"], report["folder"]) == (4, 1, str(out))
+    lines = [f"sample {number:2d}: {text}" for number, text in enumerate(report["samples"], 1)]
+    assert lines == train("--steps", 4, "--samples", 3).stdout.splitlines()[-3:]
+    assert "as_json" not in (out / "config.json").read_text()
+
+
 def test_writes_a_run(tmp_path: Path):
     out, log = tmp_path / "runs" / "one", tmp_path / "log.jsonl"
     log.write_text("of an earlier run\n")
@@ -82,7 +93,9 @@ def test_writes_a_run(tmp_path: Path):
         train("--backend", "python", "--steps", 3, "--samples", 1, "--out", out, "--log", log, "--seed", 7).exit_code
         == 0
     )
-    assert sorted(path.name for path in out.iterdir()) == ["checkpoint.safetensors", "config.json", "log.jsonl"]
+    written = ["checkpoint.safetensors", "config.json", "log.jsonl", "loss.svg", "result.json"]
+    assert sorted(path.name for path in out.iterdir()) == written
+    assert json.loads((out / "result.json").read_text())["outcome"] == "finished"
     training = Training(load_corpus("names"), 7, 3, AdamConfig(), **SHAPE)
     steps = list(training.run(EagerBackend(training.config, training.optimizer)))
     lines = [json.loads(line) for line in log.read_text().splitlines()]

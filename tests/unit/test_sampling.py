@@ -152,6 +152,24 @@ def test_trace():
     assert f"of {letter} {probability}" in lines[1] or "(end" in lines[1]
 
 
+def test_what_is_likely_at_each_position_of_a_text():
+    train()
+    lines = run("eval", "--text", "annab", "--trace", "--jobs", 1).stdout.splitlines()
+    assert [line.split()[:2] for line in lines[1:]] == [[*pair] for pair in ("0a", "1n", "2n", "3a", "0b")] + [
+        ["1", "end"]
+    ]
+    report = json.loads(run("eval", "--text", "annab", "--trace", "--json", "--jobs", 1).stdout)
+    (text,) = report["texts"]
+    draws = [draw for window in text["windows"] for draw in window]
+    assert [draw["token"] for draw in draws] == [*"annab", None]
+    for draw in draws:
+        assert draw["probability"] == draw["probabilities"][report["characters"].index(draw["token"])]
+    assert text["loss"] == pytest.approx(-sum(math.log(draw["probability"]) for draw in draws) / 6, rel=1e-14)
+    result = run("eval", "--trace")
+    assert result.exit_code == 2
+    assert "--trace tells of given texts; name one with --text" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ...data.corpus import load_corpus
-from ...model.config import AdamConfig
+from ...data.tokenizer import Tokenizer
+from ...runtime.backend import Backend
 from ...runtime.checkpoint import Checkpoint
-from ...runtime.evaluation import Evaluation, evaluate
+from ...runtime.evaluation import Evaluation, evaluate, next_token_probabilities
+from ...runtime.sampling import Draw
+from ...runtime.training import windows
 from .. import console, options
 from ..backends import BACKENDS, choose_backend
+from ..completing import complete_corpus
 from ..failures import BAD_INPUT, CommandError
-from ..models import load_model
+from ..models import load_model, optimizer_of
+from ..sampling import draw_to_json, trace_lines
 from ..settings import ConfiguredCommand
 
 __all__ = ["eval"]
@@ -27,18 +32,23 @@ __all__ = ["eval"]
 @click.option(
     "--data",
     metavar="FILE|NAME|-",
+    shell_complete=complete_corpus,
     help="What to predict.  [default: what was held out in training, or else the whole corpus of the training]",
 )
 @click.option("--text", "texts", multiple=True, metavar="TEXT", help="Tell of this text alone; may be repeated.")
+@click.option(
+    "--trace", is_flag=True, help="For each --text, also print how likely each character was, and which were likeliest."
+)
 @click.option("--limit", type=options.POSITIVE, metavar="N", help="Only the first N documents.")
 @click.option("--pack", is_flag=True, help="Split documents that are too long instead of cutting them.")
 @options.backend_option(*BACKENDS)
 @options.jobs_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@options.json_option
 def eval(
     checkpoint: Path | None,
     data: str | None,
     texts: tuple[str, ...],
+    trace: bool,
     limit: int | None,
     pack: bool,
     backend: str,
@@ -56,18 +66,23 @@ def eval(
       microgpt eval
       microgpt eval runs/wide --data names --limit 1000
       microgpt eval --text emma --text xqzt
+      microgpt eval --text emma --trace
       microgpt eval runs/wide --json
     """
+    if trace and not texts:
+        raise click.UsageError("--trace tells of given texts; name one with --text", click.get_current_context())
     model = load_model(checkpoint)
     pack = pack or bool(model.progress and model.progress.pack)
     documents, name = ([], "") if texts and data is None else _documents(model, data)
     for text in (*texts, *documents):
         model.tokenizer.encode(text)  # before anything is compiled
-    engine = choose_backend(backend, model.config, AdamConfig(), jobs)
+    engine = choose_backend(backend, model.config, optimizer_of(model), jobs)
     with console.compile_progress() as compiling:
         engine.prepare([], model.config.block_size, compiling)
     what = engine, model.config, model.tokenizer, model.parameters
-    results: list[tuple[str, Evaluation]] = [(text, evaluate(*what, [text], True)) for text in texts]
+    results = [
+        _Predicted(text, evaluate(*what, [text], True), _draws(engine, model, text) if trace else []) for text in texts
+    ]
     corpus = None
     if documents:
         chosen = documents[:limit]
@@ -77,15 +92,37 @@ def eval(
         report = {
             "step": model.step,
             **({"data": name, **_as_json(corpus)} if corpus else {}),
-            "texts": [{"text": text, **_as_json(result)} for text, result in results],
+            **({"characters": [*model.tokenizer.characters, None]} if trace else {}),
+            "texts": [_text_as_json(result, model.tokenizer) for result in results],
         }
-        click.echo(json.dumps(report, indent=1, allow_nan=False))
+        console.print_json("eval", report)
         return
-    for text, result in results:
-        shown = console.printable(text)
+    for predicted in results:
+        shown, result = console.printable(predicted.text), predicted.result
         click.echo(f"perplexity {result.perplexity:10.4f}  loss {result.loss:.4f}  text {shown}")
+        for draws in predicted.windows:
+            for line in trace_lines(draws, model.tokenizer):
+                click.echo(line)
     if corpus:
         _print(name, corpus)
+
+
+@dataclass(frozen=True)
+class _Predicted:
+    """A text, how well it was predicted, and, by window and position, what was thought likely."""
+
+    text: str
+    result: Evaluation
+    windows: list[list[Draw]]
+
+
+def _draws(backend: Backend, model: Checkpoint, text: str) -> list[list[Draw]]:
+    found = []
+    for read, targets in windows(model.config, model.tokenizer.encode(text)):
+        distributions = next_token_probabilities(backend, model.parameters, (read, targets))
+        places = enumerate(zip(targets, distributions, strict=True))
+        found.append([Draw(position, token, likely, likely) for position, (token, likely) in places])
+    return found
 
 
 def _documents(model: Checkpoint, data: str | None) -> tuple[list[str], str]:
@@ -102,6 +139,15 @@ def _documents(model: Checkpoint, data: str | None) -> tuple[list[str], str]:
         )
     held_out = corpus.split(progress.eval_fraction, model.seed)[1].documents
     return list(held_out or corpus.documents), f"held out of {corpus.name}" if held_out else corpus.name
+
+
+def _text_as_json(predicted: _Predicted, tokenizer: Tokenizer) -> dict[str, Any]:
+    windows = [[draw_to_json(draw, tokenizer) for draw in draws] for draws in predicted.windows]
+    return {
+        "text": predicted.text,
+        **_as_json(predicted.result),
+        **({"windows": windows} if windows else {}),
+    }
 
 
 def _as_json(result: Evaluation) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import click
 from ...model.config import AdamConfig, GPTConfig
 from .. import console, options
 from ..failures import ENVIRONMENT, CommandError
-from ..models import load_model
+from ..models import load_model, optimizer_of
 
 __all__ = ["export"]
 
@@ -44,12 +44,14 @@ def export(folder: Path, checkpoint: Path | None, data: str, **shape: int) -> No
     if checkpoint is not None:
         model = load_model(checkpoint)
         config, characters, weights = model.config, model.tokenizer.characters, model.parameters
+        optimizer = optimizer_of(model)
     else:
         options.check_shape(shape)
         tokenizer = Tokenizer.of(load_corpus(data).documents)
         config, characters, weights = GPTConfig(vocab_size=tokenizer.vocab_size, **shape), tokenizer.characters, None
+        optimizer = AdamConfig()
     try:
-        files = export_library(folder, config, AdamConfig(), characters, weights)
+        files = export_library(folder, config, optimizer, characters, weights)
     except OSError as error:
         raise CommandError(f"{folder} cannot be written: {error.strerror}", ENVIRONMENT) from None
     console.say(f"wrote {', '.join(file.name for file in files)}")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
 
 import click
 
-from ...model.config import AdamConfig, GPTConfig
+from ...model.config import GPTConfig
 from ...runtime.sampling import SamplingOptions, sample_document
 from .. import console, options
 from ..backends import BACKENDS, choose_backend
 from ..failures import BAD_INPUT, CommandError
-from ..models import load_model
+from ..models import load_model, optimizer_of
 from ..sampling import print_samples, sample_to_json
 from ..settings import ConfiguredCommand
 
@@ -43,7 +42,7 @@ __all__ = ["load_model", "sample"]
 @options.seed_option
 @click.option("--prefix", default="", metavar="TEXT", help="What each begins with.")
 @click.option("--trace", is_flag=True, help="Also print how likely each token was, and which were likeliest.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON; with --trace, every probability.")
+@options.json_option
 @options.backend_option(*BACKENDS)
 @options.jobs_option
 def sample(
@@ -80,7 +79,7 @@ def sample(
     _check_lengths(model.config, prefix, min_length)
     tokens = model.tokenizer.encode(prefix)[1:-1]
     drawing = SamplingOptions(temperature, top_k, top_p, min_length, greedy)
-    engine = choose_backend(backend, model.config, AdamConfig(), jobs)
+    engine = choose_backend(backend, model.config, optimizer_of(model), jobs)
     with console.compile_progress() as progress:
         engine.prepare([], model.config.block_size, progress)
     what = engine, model.config, model.tokenizer, model.parameters, Random(seed), drawing
@@ -88,7 +87,7 @@ def sample(
         drawn = [sample_to_json(sample_document(*what, tokens), model.tokenizer, trace) for _ in range(number)]
         characters = {"characters": [*model.tokenizer.characters, None]} if trace else {}
         settings = {**asdict(drawing), "seed": seed, "prefix": prefix}
-        click.echo(json.dumps({"options": settings, **characters, "samples": drawn}, allow_nan=False))
+        console.print_json("sample", {"options": settings, **characters, "samples": drawn})
     else:
         print_samples(number, *what, prefix, trace)
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import asdict
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from ...data.corpus import load_corpus
-from ...model.config import AdamConfig
-from ...runtime.sampling import SamplingOptions
+from ...runtime.recording import describe_result
+from ...runtime.sampling import SamplingOptions, sample_texts
 from ...runtime.training import ResumeError, Training
 from .. import console, options
 from ..backends import BACKENDS, choose_backend
+from ..completing import complete_file
 from ..failures import BAD_INPUT, CommandError
+from ..new_training import SHAPE, new_training
 from ..resume import Resumption, find_run, refuse_unfinished
 from ..sampling import print_samples
 from ..settings import ConfiguredCommand
@@ -22,33 +24,17 @@ from ..train_run import Run, open_outputs
 
 __all__ = ["train"]
 
-SHAPE = ("n_layer", "n_embd", "n_head", "block_size")
-
 
 @click.command(cls=ConfiguredCommand)
-@options.data_option
-@click.option("--steps", type=options.POSITIVE, default=1000, show_default=True, metavar="N", help="One document each.")
-@options.seed_option
-@options.model_options
-@click.option(
-    "--learning-rate",
-    type=options.positive_number,
-    default=0.01,
-    show_default=True,
-    help="At the first step; it falls to zero.",
-)
-@click.option(
-    "--eval-fraction",
-    type=options.fraction,
-    default=0.0,
-    show_default=True,
-    metavar="NUMBER",
-    help="Hold out this share of the documents, and tell their loss at the end.",
-)
-@click.option("--pack", is_flag=True, help="Split documents longer than --block-size instead of cutting them.")
+@options.training_options
 @options.backend_option(*BACKENDS)
 @click.option(
-    "--samples", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="To invent at the end."
+    "--samples",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="How many to invent at the end.",
 )
 @options.temperature_option
 @click.option("--log", type=options.PATH, metavar="FILE", help="Write a JSON line for each step.")
@@ -57,19 +43,26 @@ SHAPE = ("n_layer", "n_embd", "n_head", "block_size")
     "--save-every", type=options.POSITIVE, metavar="N", help="Also write a checkpoint to --out after every N steps."
 )
 @click.option(
-    "--keep", type=options.POSITIVE, default=3, show_default=True, metavar="N", help="Keep the last N of these."
+    "--keep",
+    type=options.POSITIVE,
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="How many of these to keep.",
 )
 @click.option(
     "--resume",
     is_flag=False,
     flag_value="",
     metavar="[DIR|CHECKPOINT]",
+    shell_complete=complete_file,
     help="Go on with an earlier run, bit for bit. Alone: with the one in --out, if there is one.",
 )
 @click.option("--overwrite", is_flag=True, help="Begin anew where --out holds a run that could be resumed.")
 @options.jobs_option
+@options.json_option
 @click.pass_context
-def train(context: click.Context, /, resume: str | None, overwrite: bool, **settings: Any) -> None:
+def train(context: click.Context, /, resume: str | None, overwrite: bool, as_json: bool, **settings: Any) -> None:
     """Train a model and invent names with it.
 
     The model is also kept in your data folder, where `microgpt sample` finds
@@ -90,6 +83,7 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, **sett
       microgpt train --print-config > microgpt.toml
       microgpt train --backend eager --steps 20    the slow, plain autograd
       microgpt train --log loss.jsonl | tail -20   nothing but the samples
+      microgpt train --json | jq '.losses[-1]'
     """
     resumption = None
     if resume is not None:
@@ -98,7 +92,9 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, **sett
     out, samples = settings["out"], settings["samples"]
     if settings["save_every"] and not out:
         raise click.UsageError("--save-every needs an --out folder for the checkpoints")
-    training = _training(settings)
+    options.check_shape({name: settings[name] for name in SHAPE})
+    training = new_training(settings)
+    console.detail(f"corpus {training.corpus.name}: sha256 {training.corpus.sha256}")
     if resumption and resumption.checkpoint:
         _restore(training, resumption)
     engine = choose_backend(settings["backend"], training.config, training.optimizer, settings["jobs"])
@@ -106,34 +102,40 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, **sett
         folder, logs = open_outputs(out, settings["log"], stack)
         if out and resumption is None and not overwrite:
             refuse_unfinished(out)
-        run = Run(training, engine, folder, logs, settings["save_every"], settings["keep"], settings)
-        print(f"num docs: {len(training.corpus.documents)}")
-        print(f"vocab size: {training.config.vocab_size}")
-        print(f"num params: {training.config.parameter_count}", flush=True)
+        run = Run(training, engine, folder, logs, settings["save_every"], settings["keep"], settings, not as_json)
+        if not as_json:
+            print(f"num docs: {len(training.corpus.documents)}")
+            print(f"vocab size: {training.config.vocab_size}")
+            print(f"num params: {training.config.parameter_count}", flush=True)
         run.prepare(training.config.block_size if samples or training.held_out else 0)
         run.take_steps()
         run.keep()
-        run.evaluate()
-    if samples:
+        run.end()
+    what = engine, training.config, training.tokenizer, training.state.parameters, training.rng
+    drawing = SamplingOptions(settings["temperature"])
+    if as_json:
+        texts = list(sample_texts(*what, drawing, samples))
+        console.print_json("train", _as_json(run, settings) | {"samples": texts})
+    elif samples:
         print("\n--- inference (new, hallucinated names) ---")
-        drawing = SamplingOptions(settings["temperature"])
-        print_samples(
-            samples, engine, training.config, training.tokenizer, training.state.parameters, training.rng, drawing
-        )
+        print_samples(samples, *what, drawing)
 
 
-def _training(settings: dict[str, Any]) -> Training:
-    shape = {name: settings[name] for name in SHAPE}
-    options.check_shape(shape)
-    return Training(
-        load_corpus(settings["data"]),
-        settings["seed"],
-        settings["steps"],
-        AdamConfig(learning_rate=settings["learning_rate"]),
-        settings["eval_fraction"],
-        settings["pack"],
-        **shape,
-    )
+def _as_json(run: Run, settings: dict[str, Any]) -> dict[str, Any]:
+    """What came of a run, but for its samples."""
+    training = run.training
+    result = describe_result("finished", training.state.step, held_out=run.held_out)
+    return {
+        "documents": len(training.corpus.documents),
+        "model": asdict(training.config),
+        "parameters": training.config.parameter_count,
+        "backend": run.backend.name,
+        "folder": str(settings["out"]) if settings["out"] else None,
+        "steps": training.steps,
+        "first_step": training.state.step - len(run.losses) + 1,
+        "losses": run.losses,
+        "held_out": result["held_out"],
+    }
 
 
 def _adopt(context: click.Context, settings: dict[str, Any], resumption: Resumption) -> None:

@@ -117,17 +117,20 @@ class CProgram:
         return assembly(find_toolchain(), self.source.text, self.first_own_line + 1)
 
 
-def c_program(recipe: Recipe, graph: Graph, config: GPTConfig, optimizer: AdamConfig) -> CProgram:
+def c_program(
+    recipe: Recipe, graph: Graph, config: GPTConfig, optimizer: AdamConfig, vector_width: int | None = None
+) -> CProgram:
     """Makes the library of a model and finds a program in it.
 
     Args:
         recipe: of the program.
         graph: its final graph.
+        vector_width: of the processor that the C is for, in doubles; by default, of this one.
 
     Raises:
         CompileError: if the model cannot be compiled.
     """
-    width = vector_width_here()
+    width = vector_width or vector_width_here()
     with without_collection():
         try:
             return CProgram(model_source(config, optimizer, vector_width=width), recipe, graph)

@@ -56,6 +56,7 @@ class Chain:
         recipe: which program.
         config: the model's shape, which the C library is made for; only needed for a recipe of the optimiser.
         optimizer: its constants.
+        vector_width: of the processor that the C is for, in doubles; by default, of this one.
 
     Attributes:
         recipe: which program.
@@ -68,8 +69,15 @@ class Chain:
         CompileError: if the program cannot be compiled.
     """
 
-    def __init__(self, recipe: Recipe, config: GPTConfig | None = None, optimizer: AdamConfig | None = None) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        config: GPTConfig | None = None,
+        optimizer: AdamConfig | None = None,
+        vector_width: int | None = None,
+    ) -> None:
         self.recipe = recipe
+        self._vector_width = vector_width
         own = recipe.config
         self._config = own if isinstance(own, GPTConfig) else config
         self._optimizer = own if isinstance(own, AdamConfig) else optimizer or AdamConfig()
@@ -157,7 +165,7 @@ class Chain:
         """The program in the library of C."""
         if self._config is None:
             raise ValueError("the optimiser's loops need the shape of the model")
-        return c_program(self.recipe, self.graph, self._config, self._optimizer)
+        return c_program(self.recipe, self.graph, self._config, self._optimizer, self._vector_width)
 
     @cached_property
     def users(self) -> Ragged:

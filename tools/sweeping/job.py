@@ -1,0 +1,217 @@
+"""One run of a sweep, in whatever process: from a `Job` to a `Result`, and a folder as ``microgpt train --out`` writes.
+
+What comes out does not depend on where or in which order runs are carried out: it has the bits of that command.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from multiprocessing import parent_process
+from pathlib import Path
+from typing import Any
+
+from ...compiler.errors import CompileError
+from ...data.corpus import CorpusError
+from ...runtime.divergence import find_cause
+from ...runtime.evaluation import evaluate
+from ...runtime.files import write_atomically
+from ...runtime.recording import recorded_steps
+from ...runtime.runs import newest_checkpoint
+from ...runtime.toolchain import ToolchainError
+from ...runtime.training import NotFiniteError, ResumeError, Training
+from ..backends import choose_backend
+from ..failures import CommandError
+from ..new_training import new_training
+from ..signals import handle_termination
+from .grid import Job
+
+__all__ = ["RESULT", "Result", "make_programs", "read_result", "run_job", "start_worker", "stored_identity"]
+
+RESULT = "sweep.json"
+# Over how many steps at the end the loss is averaged: that of a single document tells little.
+LAST_STEPS = 100
+# Names are short: there is little to gain from threads in a program, and the cores have runs of their own.
+COMPILE_JOBS = 1
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a run.
+
+    Attributes:
+        name, varied: those of the job.
+        outcome: ``finished``; ``diverged`` if it came to a number that is not finite; ``failed`` if it could not be
+            carried out, and may be tried again.
+        loss: the mean of the last steps, in nats; None unless it finished.
+        held_out: the loss of what was held out, document by document; None if nothing was.
+        bits_per_character: of the same.
+        message: what went wrong.
+        seconds: that it took.
+    """
+
+    name: str
+    varied: Mapping[str, Any]
+    outcome: str
+    loss: float | None = None
+    held_out: float | None = None
+    bits_per_character: float | None = None
+    message: str = ""
+    seconds: float = 0.0
+
+
+def start_worker() -> None:
+    """To be called first in a process that carries out runs for another one: it lives no longer than that one."""
+    # Ctrl-C reaches all processes of a terminal; what it means here, the other one says.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    parent = parent_process()
+
+    def follow() -> None:
+        assert parent is not None
+        parent.join()
+        os._exit(1)
+
+    if parent is not None:
+        threading.Thread(target=follow, daemon=True).start()
+
+
+def make_programs(job: Job) -> str:
+    """Makes the programs of a run, so that others like it find them. Returns what went wrong, if anything."""
+    with _stoppable():
+        try:
+            training = new_training(job.settings)
+            backend = choose_backend(job.backend, training.config, training.optimizer, COMPILE_JOBS)
+            _prepare(training, backend)
+        except _EXPECTED as error:
+            return _words(error)
+    return ""
+
+
+def run_job(job: Job, folder: Path, overwrite: bool) -> Result:
+    """Carries out a run, or what is left of it, and keeps its result.
+
+    Args:
+        folder: of the sweep; the run gets one of its own in it.
+        overwrite: begin anew, whatever is there.
+    """
+    start = time.monotonic()
+    place = folder / job.name
+    with _stoppable():
+        try:
+            result = _run(job, place, overwrite, start)
+            if result.outcome != "failed":
+                _write_result(place, job, result)
+        except _EXPECTED as error:
+            return Result(job.name, job.varied, "failed", message=_words(error), seconds=time.monotonic() - start)
+    return result
+
+
+# What can go wrong with one run and is no reason to give up the others.
+_EXPECTED = (OSError, CorpusError, CompileError, ToolchainError, CommandError, ResumeError, MemoryError)
+
+
+def _run(job: Job, place: Path, overwrite: bool, start: float) -> Result:
+    # Only a run that is done has one.
+    (place / RESULT).unlink(missing_ok=True)
+    training = new_training(job.settings)
+    if training.corpus.sha256 != job.corpus_sha256:
+        raise CorpusError(f"{training.corpus.name} has changed since the sweep began")
+    found = None if overwrite else newest_checkpoint(place, lambda message: None)
+    if found:
+        training.restore(found[1])
+    backend = choose_backend(job.backend, training.config, training.optimizer, COMPILE_JOBS)
+    _prepare(training, backend)
+    options = {**job.settings, "backend": job.backend, "save_every": job.save_every, "keep": job.keep}
+    steps = recorded_steps(training, backend, place, job.save_every, job.keep, options)
+    try:
+        with closing(steps):
+            for _ in steps:
+                pass
+    except NotFiniteError as error:
+        message = str(find_cause(training, error) or error)
+        return Result(job.name, job.varied, "diverged", message=message, seconds=time.monotonic() - start)
+    held_out = bits = None
+    if training.held_out:
+        what = backend, training.config, training.tokenizer, training.state.parameters, training.held_out
+        evaluation = evaluate(*what, training.pack)
+        held_out, bits = evaluation.document_loss, evaluation.bits_per_character
+        if not math.isfinite(held_out) or not math.isfinite(bits):
+            message = "the loss of what was held out is not finite"
+            return Result(job.name, job.varied, "diverged", message=message, seconds=time.monotonic() - start)
+    loss = _last_loss(place)
+    return Result(job.name, job.varied, "finished", loss, held_out, bits, seconds=time.monotonic() - start)
+
+
+def _prepare(training: Training, backend: Any) -> None:
+    lengths = training.lengths() if training.state.step < training.steps else []
+    backend.prepare(lengths, training.config.block_size if training.held_out else 0, lambda done, total: None)
+
+
+def _last_loss(place: Path) -> float:
+    """The mean loss of the last steps, from the log: some of them may have been taken before an interruption."""
+    lines = (place / "log.jsonl").read_bytes().splitlines()[-LAST_STEPS:]
+    losses = [json.loads(line)["loss"] for line in lines]
+    return math.fsum(losses) / len(losses)
+
+
+def _write_result(place: Path, job: Job, result: Result) -> None:
+    text = json.dumps({"identity": job.identity, "result": asdict(result)}, indent=1, allow_nan=False)
+    write_atomically(place / RESULT, text.encode() + b"\n")
+
+
+def read_result(folder: Path, job: Job) -> Result | None:
+    """The result of a run that is done; None if there is none that can be read, or it is of another run."""
+    found = _stored(folder / job.name)
+    if found is None or found["identity"] != job.identity:
+        return None
+    try:
+        result = Result(**{**found["result"], "name": job.name, "varied": job.varied})
+    except TypeError:
+        return None
+    if result.outcome == "finished" and not isinstance(result.loss, float):
+        return None
+    return result
+
+
+def stored_identity(folder: Path, job: Job) -> Mapping[str, Any] | None:
+    """What decided the bits of the run that has the folder of `job`, if one is done there."""
+    found = _stored(folder / job.name)
+    return found and found["identity"]
+
+
+def _stored(place: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads((place / RESULT).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    is_result = isinstance(found, dict) and all(isinstance(found.get(part), dict) for part in ("identity", "result"))
+    return found if is_result else None
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Within, SIGTERM ends the run and cleans up behind it; a worker that has nothing to do just ends."""
+    if threading.current_thread() is not threading.main_thread():  # as in the workers of dask
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    handle_termination()
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
