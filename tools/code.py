@@ -32,10 +32,12 @@ def print_code(lines: Sequence[str], language: str, numbers: Sequence[int] = (),
 
     terminal, highlight = Console(), _highlighter(language)
     for start in range(0, len(lines), CHUNK):
-        coloured = highlight("\n".join(lines[start : start + CHUNK])).split("\n", allow_blank=True)
-        for head, line in zip(heads[start : start + CHUNK], coloured, strict=True):
-            # soft_wrap: a line of code is a line, however the terminal breaks it.
-            terminal.print(Text.assemble((head, "dim"), line), soft_wrap=True)
+        coloured = highlight("\n".join(lines[start : start + CHUNK]))
+        if numbers or indent:
+            own = zip(heads[start : start + CHUNK], coloured.split("\n", allow_blank=True), strict=True)
+            coloured = Text("\n").join(Text.assemble((head, "dim"), line) for head, line in own)
+        # soft_wrap: a line of code is a line, however the terminal breaks it.
+        terminal.print(coloured, soft_wrap=True)
 
 
 def print_heading(text: str, style: str = "bold") -> None:

@@ -11,6 +11,7 @@ Give it a recipe, and ask::
     chain.from_source("gpt.py", 148)
     chain.from_scope("layer0.head2.position3.scores")   # parts in any order, each may have * and ?
     chain.from_node("trace", 17)                        # an operation of a stage's graph
+    chain.c_program.turn(chosen.nodes[0])               # its nest, and in which turn of each loop it is computed
 
 Everything meets in the final graph: a pane knows which of its nodes each line carries out (see `Pane` for the
 columns), and a line of another pane belongs to it if it carries out one of them. What is spelled out wherever it is
