@@ -30,6 +30,7 @@ __all__ = [
     "kind_option",
     "length_of",
     "length_option",
+    "lengths_option",
     "model_options",
     "parse_lengths",
     "positive_number",
@@ -131,6 +132,22 @@ kind_option = click.option(
     show_default=True,
     help="Loss and gradient; one step of sampling; or Adam.",
 )
+
+
+def lengths_option(default: str) -> Callable[[Decorated], Decorated]:
+    """``--length 1,7 16``, as the parameters `lengths` and `more`; for `parse_lengths`.
+
+    Args:
+        default: in words.
+    """
+    option = click.option(
+        "--length",
+        "lengths",
+        metavar="N ...|all",
+        multiple=True,
+        help=f"How many characters: 7, or 1,7,16, or 3-5.  [default: {default}]",
+    )
+    return lambda command: option(click.argument("more", nargs=-1, metavar="")(command))
 
 
 def backend_option(*names: str) -> Callable[[Decorated], Decorated]:

@@ -73,14 +73,7 @@ class Run:
 
 
 @click.command()
-@click.option(
-    "--length",
-    "lengths",
-    metavar="N ...|all",
-    multiple=True,
-    help="How many characters: 7, or 1,7,16, or 3-5.  [default: 1, 7 and 16]",
-)
-@click.argument("more", nargs=-1, metavar="")
+@options.lengths_option("1, 7 and 16")
 @click.option(
     "--seconds",
     type=options.positive_number,

@@ -23,14 +23,7 @@ __all__ = ["compile"]
 
 
 @click.command()
-@click.option(
-    "--length",
-    "lengths",
-    metavar="N ...|all",
-    multiple=True,
-    help="How many characters: 7, or 1,7,16, or 3-5.  [default: all]",
-)
-@click.argument("more", nargs=-1, metavar="")
+@options.lengths_option("all")
 @options.kind_option
 @options.data_option
 @options.model_options
