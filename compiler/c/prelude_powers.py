@@ -45,9 +45,9 @@ static int list_doubts(const bits *doubts, long words, int *list)
     return count;
 }
 
-/* A number that vectors are divided by: its reciprocal, rounded, and what the rounding lost; and which dividends are safe
-   with it, by their size, as bits: zero, and all from `least` to `most`, with which nothing overflows and no remainder
-   loses bits. For a divisor that is itself too large, too small or not positive, no dividend is, not even zero. */
+/* A number that vectors are divided by: its reciprocal, rounded, and what the rounding lost. And which dividends are
+   safe with it, by their sizes as bits: zero, and those from `least` to `most`, with which nothing overflows and no
+   remainder loses bits. With a divisor that is itself too large, too small or not positive, none is, not even zero. */
 #define NONE (-2LL)
 typedef struct { double number, reciprocal, rest; long long least, most; } divisor;
 

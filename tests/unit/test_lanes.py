@@ -156,8 +156,7 @@ def test_random_lanes_are_as_if_one_nest_ran_after_the_other(toolchain: Toolchai
     memories = [[random_number(random) for _ in range(SIZE)] for _ in programs]
     layout = Layout({"m": (0, SIZE)}, {"m": (0, SIZE)}, region=[0] * SIZE)
     expected = [
-        interpret_loops(program, layout, {"m": memory})["m"]
-        for program, memory in zip(programs, memories, strict=True)
+        interpret_loops(program, layout, {"m": memory})["m"] for program, memory in zip(programs, memories, strict=True)
     ]
     names = [program.name for program in programs]
     entries = "".join(f"void run_{name}(double *m) {{ {name}(m, 0); }}\n" for name in names)
