@@ -17,9 +17,6 @@ from .failures import BAD_INPUT, CommandError
 
 __all__ = ["Resumption", "find_run", "refuse_unfinished"]
 
-# What a run goes on with unless the command says otherwise. All else that decides the bits is in the checkpoint.
-KEPT_OPTIONS = ("data", "save_every", "keep", "samples", "temperature", "log")
-
 
 @dataclass(frozen=True)
 class Resumption:
