@@ -106,12 +106,11 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, **sett
         run.take_steps()
         run.keep()
         run.end()
-    if samples:
-        print("\n--- inference (new, hallucinated names) ---")
-        drawing = SamplingOptions(settings["temperature"])
-        print_samples(
-            samples, engine, training.config, training.tokenizer, training.state.parameters, training.rng, drawing
-        )
+        if samples:
+            print("\n--- inference (new, hallucinated names) ---")
+            drawing = SamplingOptions(settings["temperature"])
+            what = engine, training.config, training.tokenizer, training.state.parameters, training.rng, drawing
+            run.keep_samples(print_samples(samples, *what))
 
 
 def _adopt(context: click.Context, settings: dict[str, Any], resumption: Resumption) -> None:
