@@ -15,7 +15,7 @@ folder imports what stands before it, and nothing else; python and loops do not 
         form_statements     operations with one use become part of their consumer's expression
         schedule            blocks of like statements, in a topological order
         allocate            functions of bounded size; memory slots by live ranges
-        emit_python         the text of a module
+        emit_python         the text of a module; each line knows which operations it is there for
     loops/                  graph to loops
         place               addresses: what people would call an array is evenly spaced
         contract            chains of additions become folds
@@ -23,8 +23,11 @@ folder imports what stands before it, and nothing else; python and loops do not 
         reroll              statements at evenly spaced addresses become loop nests
         continue_loops      longer sequences continue shorter ones
         run_loops           the meaning of loops, and the proof: unrolled again, they are the graph
+        unroll              which operations of the graph each nest carries out, point by point
+        labels              which lines of the model a nest carries out, in words
         transpose           matrices that loops walk along, not across
+        memory_map          what stands where in memory, in the words of the model
     c/                      loops to C
         emit_nest           a nest becomes a kernel
-        emit_c              programs become calls of the kernels that they share
+        emit_c              programs become calls of the kernels that they share; which lines carry out which nests
 """

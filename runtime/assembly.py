@@ -18,10 +18,12 @@ __all__ = ["Assembly", "assembly", "read_listing"]
 
 _LOCATION = re.compile(r"\t\.loc\s+(\d+) (\d+)")
 _FILE = re.compile(r'\t\.file\s+(\d+) (?:"[^"]*" )?"([^"]*)"')
-_FUNCTION = re.compile(r"([A-Za-z_][\w.$]*):")
-# For a debugger, or for unwinding the stack.
+# On macOS, labels that are no functions begin with an L, and not with a dot before it.
+_FUNCTION = re.compile(r"(?!L(?:BB|tmp|func|loh|CPI|JTI)\w*\d)([A-Za-z_][\w.$]*):")
+# For a debugger, or for unwinding the stack. (`.LBB7` is a debugger's in GCC, `.LBB0_7` a place to jump to in Clang.)
 _DROPPED = re.compile(
-    r"\t\.(loc|cfi_|file|ident|addrsig|size|type|p2align)|\.L(BB|BE|BI|FB|FE|VL|text|etext|func_)\w*:"
+    r"\t\.(?:loc|cfi_|file|ident|addrsig|size|type|p2align)"
+    r"|\.?L(?:BB\d+|(?:BE|BI|FB|FE|VL|tmp|text|etext|func_begin|func_end)\w*):"
 )
 _SECTION = re.compile(r"\t\.(?:section\t(\S+?)[,\s]|section\t(\S+)$|(text|data|bss)\b)")
 
@@ -74,8 +76,8 @@ def read_listing(listing: str, source: str, first_own: int = 1) -> Assembly:
     for line in listing.splitlines():
         if match := _SECTION.match(line):
             section = match[1] or match[2] or f".{match[3]}"
-            debug = section.startswith((".debug", ".note", ".eh_frame"))
-            code = section.startswith(".text")
+            debug = section.startswith((".debug", ".note", ".eh_frame", "__DWARF"))
+            code = section.startswith((".text", "__TEXT"))
             current, own, number = 0, 0, -1
         elif match := _LOCATION.match(line):
             current = int(match[2]) if match[1] in own_files else 0

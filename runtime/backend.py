@@ -6,6 +6,7 @@ uses.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -77,7 +78,27 @@ class Backend(Protocol):
         """The probability of each token after `token`; `cache`, empty at first, grows by what this position adds."""
 
 
-class PythonBackend:
+class _StepByStep(ABC):
+    """What has a gradient first, and then an update."""
+
+    @abstractmethod
+    def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
+        """The loss of one document and its derivative in each parameter."""
+
+    @abstractmethod
+    def update(self, state: State, gradient: list[float], num_steps: int) -> None:
+        """Takes a step with a gradient that is known."""
+
+    def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
+        losses = []
+        for document in documents:
+            loss, gradient = self.loss_and_gradient(state.parameters, document)
+            self.update(state, gradient, num_steps)
+            losses.append(loss)
+        return losses
+
+
+class PythonBackend(_StepByStep):
     """Runs generated Python."""
 
     name = "python"
@@ -94,7 +115,6 @@ class PythonBackend:
         self.library.prepare([*recipes, self._update] if lengths else recipes, progress)
 
     def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
-        """The loss of one document and its derivative in each parameter."""
         tokens, targets = document
         (loss,), gradient = self.library.get(Recipe("training", len(tokens), self.config)).run(
             parameters, tokens, targets
@@ -102,20 +122,11 @@ class PythonBackend:
         return loss, gradient
 
     def update(self, state: State, gradient: list[float], num_steps: int) -> None:
-        """Takes a step with a gradient that is known."""
         constants = adam.step_constants(self.optimizer, state.step, num_steps)
         self.library.get(self._update).run(
             state.parameters, gradient, state.first_moment, state.second_moment, *constants
         )
         state.step += 1
-
-    def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
-        losses = []
-        for document in documents:
-            loss, gradient = self.loss_and_gradient(state.parameters, document)
-            self.update(state, gradient, num_steps)
-            losses.append(loss)
-        return losses
 
     def next_token(
         self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]
@@ -126,7 +137,7 @@ class PythonBackend:
         return list(probabilities)
 
 
-class EagerBackend:
+class EagerBackend(_StepByStep):
     """Runs the model on the eager autograd: slow, and what all others must equal."""
 
     name = "eager"
@@ -139,28 +150,18 @@ class EagerBackend:
         pass
 
     def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
-        """The loss of one document and its derivative in each parameter."""
         scalars = [Value(parameter) for parameter in parameters]
         loss = gpt.loss(self.config, functions, gpt.weights_of(self.config, scalars), *document)
         loss.backward()
         return loss.data, [scalar.grad for scalar in scalars]
 
     def update(self, state: State, gradient: list[float], num_steps: int) -> None:
-        """Takes a step with a gradient that is known."""
         constants = adam.step_constants(self.optimizer, state.step, num_steps)
         lanes = zip(state.parameters, gradient, state.first_moment, state.second_moment, strict=True)
         results = [adam.update(self.optimizer, *lane, *constants) for lane in lanes]
         columns = (list(column) for column in zip(*results, strict=True))
         state.parameters, state.first_moment, state.second_moment = columns
         state.step += 1
-
-    def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
-        losses = []
-        for document in documents:
-            loss, gradient = self.loss_and_gradient(state.parameters, document)
-            self.update(state, gradient, num_steps)
-            losses.append(loss)
-        return losses
 
     def next_token(
         self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]

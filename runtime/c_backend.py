@@ -95,6 +95,12 @@ class CBackend:
             loss = functions.microgpt_loss(self._memory, len(tokens), numbers)
         return float(loss)
 
+    def repeat_next(self, position: int, times: int) -> None:
+        """Computes `times` times what follows one token at `position`, whatever stands before it; for measuring."""
+        functions = self.library.functions
+        for _ in range(times):
+            functions.microgpt_next(self._memory, position, 0, 1.0)
+
     def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
         """Trains `state` on one document a step."""
         functions = self.library.functions

@@ -62,7 +62,7 @@ class ModelSource:
         """Checks every program of a model against its graph: unrolled, the loops must be the graph.
 
         Args:
-            tell: is told how many programs of how many are done.
+            tell: is told how many programs of how many are proved.
 
         Returns:
             how many operations the graphs have.
@@ -72,10 +72,9 @@ class ModelSource:
         """
         todo = [(family, number) for family in self.families for number in family.programs]
         operations = 0
-        for done, (family, number) in enumerate(todo):
-            tell(done, len(todo))
+        for done, (family, number) in enumerate(todo, 1):
             operations += len(family.prove(self.layout, number))
-        tell(len(todo), len(todo))
+            tell(done, len(todo))
         return operations
 
     def prove(self) -> None:

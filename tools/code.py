@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from itertools import islice
 from typing import Any
 
 __all__ = ["print_code", "print_heading"]
@@ -15,22 +14,30 @@ CHUNK = 200
 _LEXERS = {"python": "python", "c": "c", "assembly": "gas"}
 
 
-def print_code(lines: Sequence[str], language: str) -> None:
+def print_code(lines: Sequence[str], language: str, numbers: Sequence[int] = (), indent: str = "") -> None:
     """Prints code.
 
     Args:
         language: ``python``, ``c``, ``assembly``, ``graph`` or ``loops``.
+        numbers: of the lines, to stand before them; none by default.
+        indent: stands before everything.
     """
+    width = max((len(str(number)) for number in numbers), default=0)
+    heads = [f"{indent}{number:>{width}}  " for number in numbers] or [indent] * len(lines)
     if not sys.stdout.isatty():
-        sys.stdout.write("".join(line + "\n" for line in lines))
+        sys.stdout.write("".join(f"{head}{line}\n" for head, line in zip(heads, lines, strict=True)))
         return
     from rich.console import Console
+    from rich.text import Text
 
     terminal, highlight = Console(), _highlighter(language)
-    remaining = iter(lines)
-    while chunk := list(islice(remaining, CHUNK)):
+    for start in range(0, len(lines), CHUNK):
+        coloured = highlight("\n".join(lines[start : start + CHUNK]))
+        if numbers or indent:
+            own = zip(heads[start : start + CHUNK], coloured.split("\n", allow_blank=True), strict=True)
+            coloured = Text("\n").join(Text.assemble((head, "dim"), line) for head, line in own)
         # soft_wrap: a line of code is a line, however the terminal breaks it.
-        terminal.print(highlight("\n".join(chunk)), soft_wrap=True, end="\n")
+        terminal.print(coloured, soft_wrap=True)
 
 
 def print_heading(text: str, style: str = "bold") -> None:
@@ -54,8 +61,8 @@ def _highlighter(language: str) -> Any:
         syntax = Syntax("", _LEXERS[language], theme="ansi_dark")
 
         def highlight(text: str) -> Any:
-            coloured = syntax.highlight(text)
-            coloured.rstrip()
+            coloured = syntax.highlight(text + "\n")
+            coloured.right_crop(1)
             return coloured
 
         return highlight
@@ -64,7 +71,7 @@ def _highlighter(language: str) -> Any:
 
     class GraphHighlighter(RegexHighlighter):
         highlights = [  # noqa: RUF012
-            r"(?P<dim>;.*)$",
+            r"(?m)(?P<dim>;.*)$",
             r"(?P<cyan>%\d+)",
             r"(?P<green>0x[\d.a-f]+p[+-]\d+)",
             r"= (?P<bold>[a-z]+)(?= )",

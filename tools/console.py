@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ __all__ = [
     "QUIET",
     "VERBOSE",
     "Lines",
+    "bar",
     "compile_progress",
     "count_progress",
     "detail",
@@ -31,6 +33,7 @@ __all__ = [
     "set_verbosity",
     "shows_progress",
     "step_progress",
+    "styled",
     "warn",
 ]
 
@@ -108,6 +111,20 @@ def escaped(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def styled(text: str, colour: str | None = None, bold: bool = False) -> str:
+    """`text` in a colour, where stdout is a terminal and nobody has set NO_COLOR."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return click.style(text, fg=colour, bold=bold or None)
+
+
+def bar(share: float, width: int) -> str:
+    """A bar for a share of 1, at most `width` columns long; what is not nothing has a column at least."""
+    length = min(width, max(round(share * width), int(share > 0)))
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    return ("█" if encoding == "utf8" else "#") * length
 
 
 class Lines:
@@ -192,9 +209,17 @@ def _progress_bar(rate: bool = False) -> Any:
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table of numbers on stdout. Headings are broken at ``_``, at spaces, and in the middle of long words."""
-    broken = [_break(heading) for heading in headings]
+def print_table(
+    title: str | None, headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 0, bars: bool = False
+) -> None:
+    """A table of numbers on stdout. Headings are broken at ``_``, at spaces, and in the middle of long words.
+
+    Args:
+        left: how many columns, of the first, hold words: they begin where their heading begins.
+        bars: whether the last column holds bars, which begin there too.
+    """
+    broken = [[heading] if place < left else _break(heading) for place, heading in enumerate(headings)]
+    words = {*range(left), *([len(headings) - 1] if bars else [])}
     rows = [[escaped(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         from rich import box
@@ -206,11 +231,12 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
             box=box.SIMPLE_HEAD,
             title_justify="left",
             title_style="bold",
-            padding=(0, 1, 0, 0),
-            pad_edge=False,
+            padding=0,
+            show_edge=False,
         )
-        for parts in broken:
-            table.add_column("\n".join(parts), justify="right", no_wrap=True, vertical="bottom")
+        for place, parts in enumerate(broken):
+            justify: Any = "left" if place in words else "right"
+            table.add_column("\n".join(parts), justify=justify, no_wrap=True, vertical="bottom")
         for row in rows:
             table.add_row(*row)
         Console().print(table)
@@ -218,9 +244,14 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
     height = max(map(len, broken))
     heads = [[""] * (height - len(parts)) + parts for parts in broken]
     widths = [max(map(len, (*head, *(row[place] for row in rows)))) for place, head in enumerate(heads)]
-    click.echo(title)
+    if title is not None:
+        click.echo(title)
     for line in (*zip(*heads, strict=True), ["-" * width for width in widths], *rows):
-        click.echo(" ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        cells = [
+            cell.ljust(width) if place in words else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        click.echo(" ".join(cells).rstrip())
 
 
 def _break(heading: str) -> list[str]:

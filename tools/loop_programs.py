@@ -37,9 +37,9 @@ def prove_programs(config: GPTConfig) -> None:
         CompileError: naming the program and the operation, if one is not what it should be.
     """
     source = _source(config)
+    count = sum(len(family.programs) for family in source.families)
     with console.count_progress("proving programs of loops") as progress, without_collection():
         operations = source.prove_all(progress)
-    count = sum(len(family.programs) for family in source.families)
     console.say(f"{count} programs of loops, unrolled, are their graphs: {operations:,} operations")
 
 

@@ -14,6 +14,7 @@ from .completing import complete_corpus
 
 if TYPE_CHECKING:
     from ..model.config import GPTConfig
+    from ..runtime.recipe import Recipe
 
 __all__ = [
     "PATH",
@@ -23,12 +24,18 @@ __all__ = [
     "data_option",
     "fraction",
     "given_config",
+    "given_recipe",
     "jobs_option",
+    "json_option",
     "kind_option",
+    "length_of",
+    "length_option",
+    "lengths_option",
     "model_options",
     "parse_lengths",
     "positive_number",
     "program_number",
+    "program_title",
     "seed_option",
     "share",
     "temperature_option",
@@ -39,6 +46,8 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 POSITIVE = click.IntRange(min=1)
 
+# The program that is looked at if no other is asked for: names have 6 letters on average, and what begins them.
+USUAL_LENGTH = 7
 # Some gigabytes as lists of Python's numbers; programs of scalars end long before.
 MOST_PARAMETERS = 10_000_000
 # How far from a number of heads others are looked for.
@@ -106,6 +115,13 @@ data_option = click.option(
     show_default=True,
     help="A text file in UTF-8, one document a line; - for standard input; or a corpus of `microgpt data list`.",
 )
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON; docs/json.md tells what is in it.")
+length_option = click.option(
+    "--length",
+    type=POSITIVE,
+    metavar="N",
+    help=f"How many characters the program reads.  [default: {USUAL_LENGTH}]",
+)
 jobs_option = click.option(
     "--jobs", type=POSITIVE, metavar="N", help="Compile this many programs at a time.  [default: one a processor]"
 )
@@ -116,6 +132,22 @@ kind_option = click.option(
     show_default=True,
     help="Loss and gradient; one step of sampling; or Adam.",
 )
+
+
+def lengths_option(default: str) -> Callable[[Decorated], Decorated]:
+    """``--length 1,7 16``, as the parameters `lengths` and `more`; for `parse_lengths`.
+
+    Args:
+        default: in words.
+    """
+    option = click.option(
+        "--length",
+        "lengths",
+        metavar="N ...|all",
+        multiple=True,
+        help=f"How many characters: 7, or 1,7,16, or 3-5.  [default: {default}]",
+    )
+    return lambda command: option(click.argument("more", nargs=-1, metavar="")(command))
 
 
 def backend_option(*names: str) -> Callable[[Decorated], Decorated]:
@@ -251,6 +283,31 @@ def program_number(kind: str, length: int | None, block_size: int) -> int:
     if length > block_size:
         raise click.UsageError(f"--length {length} is more than --block-size {block_size}")
     return length if kind == "training" else length - 1
+
+
+def given_recipe(kind: str, length: int | None, data: str, shape: dict[str, int]) -> Recipe:
+    """The program that is asked for; of the usual length, or the longest one there is, if none is given."""
+    from ..model.config import AdamConfig
+    from ..runtime.recipe import Recipe
+
+    if kind == "optimizer":
+        return Recipe(kind, program_number(kind, length, shape["block_size"]), AdamConfig())
+    number = program_number(kind, length or min(USUAL_LENGTH, shape["block_size"]), shape["block_size"])
+    return Recipe(kind, number, given_config(data, shape))
+
+
+def length_of(recipe: Recipe) -> int | None:
+    """How many characters a program reads; None for the optimiser."""
+    return {"training": recipe.number, "inference": recipe.number + 1}.get(recipe.kind)
+
+
+def program_title(recipe: Recipe) -> str:
+    """What a program computes, for a heading."""
+    length = length_of(recipe)
+    if length is None:
+        return "Adam, for one parameter"
+    characters = f"{length} character{'s' * (length != 1)}"
+    return f"Loss and gradient of {characters}" if recipe.kind == "training" else f"What follows {characters}"
 
 
 def parse_lengths(texts: Sequence[str], block_size: int) -> list[int]:

@@ -50,6 +50,11 @@ class Run:
         folder, logs: where it is recorded.
         save_every, keep: after how many steps a checkpoint is written to the folder, and how many stay; None for never.
         options: of the command, by name.
+        shown: whether each step is shown on stdout.
+
+    Attributes:
+        losses: of the steps that this process has taken, in nats.
+        held_out: how well the model predicts what was held out, in the end; None if nothing was.
     """
 
     def __init__(
@@ -61,10 +66,14 @@ class Run:
         save_every: int | None,
         keep: int,
         options: Mapping[str, Any],
+        shown: bool = True,
     ) -> None:
         self.training, self.backend, self.folder, self.logs = training, backend, folder, logs
         self.save_every, self.keep_count, self.options = save_every, keep, options
         self.last_saved: Path | None = None
+        self.shown = shown
+        self.losses: list[float] = []
+        self.held_out: Evaluation | None = None
 
     def prepare(self, positions: int) -> None:
         """Makes the programs."""
@@ -114,12 +123,13 @@ class Run:
     def _take_steps(self) -> None:
         training = self.training
         with (
-            watch_steps(training.steps, training.state.step) as show,
+            watch_steps(training.steps, training.state.step, self.shown) as show,
             deferred_signals() as raise_noted,
         ):
             for step in training.run(self.backend, self.save_every):
                 for log in self.logs:
                     log.write(step)
+                self.losses.append(step.loss)
                 show(step.number, step.loss, describe_step(step, training.steps))
                 # Between two slices of the backend, state and log tell the same.
                 if step.number == training.state.step:
@@ -193,8 +203,8 @@ class Run:
 
     def end(self) -> None:
         """Tells the loss of what was held out, and records that the run has come to its end."""
-        held_out = self._evaluate() if self.training.held_out else None
-        self._end("finished", held_out=held_out)
+        self.held_out = self._evaluate() if self.training.held_out else None
+        self._end("finished", held_out=self.held_out)
 
     def keep_samples(self, texts: Sequence[str]) -> None:
         """Writes what was invented at the end to the folder."""

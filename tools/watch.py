@@ -28,8 +28,16 @@ StepShown = Callable[[int, float, str], None]
 
 
 @contextlib.contextmanager
-def watch_steps(total: int, done: int = 0) -> Iterator[StepShown]:
-    """Gives what is to be called after each of `total` steps, `done` of which were taken before."""
+def watch_steps(total: int, done: int = 0, shown: bool = True) -> Iterator[StepShown]:
+    """Gives what is to be called after each of `total` steps, `done` of which were taken before.
+
+    Args:
+        shown: whether stdout is for that; else there is no more than a bar on stderr.
+    """
+    if not shown:
+        with console.step_progress(total, done) as progress:
+            yield lambda number, loss, line: progress(line)
+        return
     terminal = _terminal()
     if terminal is None:
         lines = console.Lines(sys.stdout)

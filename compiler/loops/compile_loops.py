@@ -5,7 +5,9 @@ In: a clean graph. Out: a `LoopedGraph`. For graphs that share a memory see `com
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ..ir.graph import Graph
 from .contract import stored_nodes
@@ -42,11 +44,19 @@ class LoopedGraph:
         prove_loops(self.program, self.graph, self.layout, self.where)
 
 
-def compile_loops(graph: Graph) -> LoopedGraph:
-    """Finds the loops of a graph without equal or dead nodes."""
+def compile_loops(graph: Graph, tell: Callable[[str, Any], None] = lambda name, product: None) -> LoopedGraph:
+    """Finds the loops of a graph without equal or dead nodes.
+
+    Args:
+        tell: is told the name of each stage as it ends, and what it made: a `Layout`, statements, parts of groups,
+            nests, a `LoopProgram`.
+    """
     layout = Layout()
     stored = stored_nodes(graph)
     place(layout, "graph", {0: (graph, stored)})
     where = address(layout, "graph", graph, stored)
-    program = form_loops(graph, stored, layout, where)
-    return LoopedGraph(graph, Transposer(layout, graph.inputs).transpose(program), layout, where)
+    tell("place", layout)
+    program = form_loops(graph, stored, layout, where, tell)
+    program = Transposer(layout, graph.inputs).transpose(program)
+    tell("transpose", program)
+    return LoopedGraph(graph, program, layout, where)

@@ -8,7 +8,8 @@ the largest that is ready first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..ir.graph import Graph
 from .contract import Contractor, Statement, shift
@@ -23,8 +24,14 @@ __all__ = ["form_loops"]
 _Key = tuple[object, ...]
 
 
-def form_loops(graph: Graph, stored: bytearray, layout: Layout, where: Addressing) -> LoopProgram:
-    """The program of a graph whose values are at the addresses `where`."""
+def form_loops(
+    graph: Graph,
+    stored: bytearray,
+    layout: Layout,
+    where: Addressing,
+    tell: Callable[[str, Any], None] = lambda name, product: None,
+) -> LoopProgram:
+    """The program of a graph whose values are at the addresses `where`. For `tell` see `compile_loops`."""
     addresses, coordinates = where.nodes, where.coordinates
     places: list[int] = []
     contractor = Contractor(graph, stored, addresses, where.inputs, places)
@@ -40,9 +47,12 @@ def form_loops(graph: Graph, stored: bytearray, layout: Layout, where: Addressin
             elif addresses[node] != start + offset:
                 copies.append(contractor.copy(node, start + offset))
     groups = _group(layout, statements + copies)
+    tell("contract", statements + copies)
+    parts = order_groups(groups, layout.size)
+    tell("order_groups", parts)
     labels = Labels(graph, stored)
     nests: list[Nest] = []
-    for part in order_groups(groups, layout.size):
+    for part in parts:
         places_ = [coordinates.get(statement.target, (statement.slots[0],)) for statement in part]
         # Targets in one part are either all pinned or all in one array, unless an array was pinned in part.
         for size in sorted({len(place) for place in places_}):
@@ -50,6 +60,7 @@ def form_loops(graph: Graph, stored: bytearray, layout: Layout, where: Addressin
             members = [part[at] for at in chosen]
             nests += reroll(members, [places_[at] for at in chosen], label=labels.of(members))
     nests += _scatters(graph, contractor, where, labels)
+    tell("reroll", nests)
     return LoopProgram(graph.name, tuple(nests), tuple(places), tuple(zeros))
 
 

@@ -49,33 +49,37 @@ class Labels:
                 return f"a copy of {plain(name)}"
             stored[2 * graph.origin[node] + (graph.source[node] < 0)] = None
             if statement.target >= 0:
-                inside.update(self._inside.get(node, {}))
+                inside.update(dict.fromkeys(self._inside.get(node, ())))
         return _format(map(self._place, stored), map(self._place, inside))
 
     def _place(self, key: int) -> _Place:
         return (*self._lines[key // 2], bool(key % 2))
 
 
-def _places_inside(graph: Graph, stored: Sequence[int]) -> dict[int, dict[int, None]]:
+def _places_inside(graph: Graph, stored: Sequence[int]) -> dict[int, list[int]]:
     """For each stored node, where the nodes that are part of its statement come from: twice the origin, plus one for
     backward.
     """
     owner = list(range(len(graph)))
-    inside: dict[int, dict[int, None]] = {}
-    rows = zip(*map(reversed, (graph.op, graph.a, graph.b, graph.origin, graph.source)), strict=True)
-    for node, (op, a, b, origin, source) in zip(range(len(graph) - 1, -1, -1), rows, strict=True):
+    size = 2 * len(graph.origins)
+    found: set[int] = set()  # owner and place as one number: this scan meets every node of the graph
+    add, origins, sources = found.add, graph.origin, graph.source
+    rows = zip(
+        range(len(graph) - 1, -1, -1), *map(reversed, (graph.op, graph.a, graph.b, origins, sources)), strict=True
+    )
+    for node, op, a, b, origin, source in rows:
         own = owner[node]
         if own != node and op not in _EVERYWHERE:
-            places = inside.get(own)
-            if places is None:
-                places = inside[own] = {}
-            places[2 * origin + (source < 0)] = None
+            add(own * size + 2 * origin + (source < 0))
         if op in _FLAGGED:  # comparisons are spelled out wherever they are used
-            inside.setdefault(own, {})[2 * graph.origin[a] + (graph.source[a] < 0)] = None
+            add(own * size + 2 * origins[a] + (sources[a] < 0))
         elif A_IS_NODE[op] and not stored[a]:  # and so are leaves; others that are not stored have one user
             owner[a] = own
         if B_IS_NODE[op] and not stored[b]:
             owner[b] = own
+    inside: dict[int, list[int]] = {}
+    for number in sorted(found):
+        inside.setdefault(number // size, []).append(number % size)
     return inside
 
 

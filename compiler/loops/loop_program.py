@@ -22,10 +22,10 @@ RECIPE, with k and l the numbers of slots:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-__all__ = ["Interface", "LoopProgram", "Nest", "Recipe", "parts_of", "points", "recipe_runs"]
+__all__ = ["Interface", "LoopProgram", "Nest", "Recipe", "parts_of", "points", "recipe_runs", "turns"]
 
 Recipe = tuple[Any, ...]
 
@@ -108,6 +108,16 @@ def points(nest: Nest) -> Iterator[tuple[int, ...]]:
                 following[place] += step
             stack.append((level, tuple(following), count + 1))
             stack.append((level - 1, current, 0))
+
+
+def turns(nest: Nest) -> Iterator[tuple[int, ...]]:
+    """In the same order, in which turn each loop is, innermost loop first."""
+    width, depth = len(nest.base), len(nest.trips)
+    # A slot more for each loop, which counts.
+    counts = [tuple(int(other == level) for other in range(depth)) for level in range(depth)]
+    strides = (stride[:width] + count + stride[width:] for stride, count in zip(nest.strides, counts, strict=True))
+    counting = replace(nest, base=nest.base + (0,) * depth, strides=tuple(strides))
+    return (slots[width:] for slots in points(counting))
 
 
 def parts_of(recipe: Recipe) -> list[Recipe]:

@@ -51,9 +51,7 @@ def emit_python(layout: Layout, heading: Sequence[str] = ()) -> str:
 
 def python_lines(layout: Layout, heading: Sequence[str] = ()) -> Iterator[Line]:
     """The lines of that text, each with what it is there for."""
-    for line in _PythonModule(layout).lines(heading):
-        parts = line.text.split("\n")
-        yield from lines_for(parts, line.purpose, line.nodes) if len(parts) > 1 else (line,)
+    return _PythonModule(layout).lines(heading)
 
 
 class _PythonModule:
@@ -93,11 +91,12 @@ class _PythonModule:
     def lines(self, heading: Sequence[str]) -> Iterator[Line]:
         graph, functions = self.graph, self.layout.functions
         title = graph.name.replace("\\", "\\\\").replace('"', '\\"')
-        yield Line(f'"""{title}: {len(graph)} operations in {len(self.statements.roots)} statements.')
+        head = f'"""{title}: {len(graph)} operations in {len(self.statements.roots)} statements.'
+        yield from map(Line, head.split("\n"))
         yield Line("")
-        yield from map(Line, heading)
+        yield from (Line(part) for line in heading for part in line.split("\n"))
         yield Line('"""')
-        yield Line(_PRELUDE)
+        yield from map(Line, _PRELUDE.split("\n"))
         for name, function in zip(self.function_names, functions, strict=True):
             yield from self._function(name, self._body(function))
         yield from self._function("finish", self._finish())
@@ -113,11 +112,9 @@ class _PythonModule:
     def _function(self, name: str, body: Iterator[Line]) -> Iterator[Line]:
         yield Line("")
         yield Line(f"def {name}({self.parameters}):")
-        empty = True
-        for line in body:
-            empty = False
-            yield line.indented("    ")
-        if empty:
+        lines = list(body)
+        yield from [Line("    " + text, purpose, nodes) for text, purpose, nodes in lines]
+        if not lines:
             yield Line("    pass")
         yield Line("")
 

@@ -43,7 +43,7 @@ def python_map_lines(statements: Statements, mapped: Sequence[str], heading: Seq
     arguments = list(graph.arguments())
     yield Line(f'"""{graph.name}: {len(graph)} operations, for each of many lanes.')
     yield Line("")
-    yield from map(Line, heading)
+    yield from (Line(part) for line in heading for part in line.split("\n"))
     yield Line('"""')
     yield from map(Line, _PRELUDE.split("\n"))
     for name, raising in (("update", True), ("update_carefully", False)):

@@ -6,7 +6,7 @@ out without reading Python.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -44,6 +44,6 @@ class Line(NamedTuple):
         return Line(by + self.text, self.purpose, self.nodes)
 
 
-def lines_for(texts: Iterable[str], purpose: Purpose, nodes: Sequence[int]) -> Iterator[Line]:
+def lines_for(texts: Iterable[str], purpose: Purpose, nodes: Sequence[int]) -> list[Line]:
     """The lines of one piece of code that had to be broken."""
-    return (Line(text, purpose, nodes) for text in texts)
+    return [Line(text, purpose, nodes) for text in texts]

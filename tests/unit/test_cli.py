@@ -108,7 +108,7 @@ def test_starts_without_what_it_does_not_need():
             "has no stage 'no'; the stages are trace, hoist_selects, differentiate",
         ),
         (("graph", "--length", "1", "-o", "x.gif"), "-o x.gif should end in .svg, .png, .pdf, .dot"),
-        (("graph", "--length", "1", "--stage", "trace"), "--stage goes with --scope"),
+        (("graph", "--length", "1", "--stage", "trace"), "--stage goes with --level scalar"),
         (("bench", "--seconds", "-1"), "-1 is not a finite number above zero"),
     ],
 )

@@ -75,6 +75,17 @@ def test_without_samples():
     assert result.stdout.splitlines() == reference(1, 0)[:4]
 
 
+def test_prints_json(tmp_path: Path):
+    out = tmp_path / "run"
+    report = json.loads(train("--steps", 4, "--samples", 3, "--out", out, "--json").stdout)
+    losses = [json.loads(line)["loss"] for line in (out / "log.jsonl").read_text().splitlines()]
+    assert report["losses"] == losses
+    assert (report["steps"], report["first_step"], report["folder"]) == (4, 1, str(out))
+    lines = [f"sample {number:2d}: {text}" for number, text in enumerate(report["samples"], 1)]
+    assert lines == train("--steps", 4, "--samples", 3).stdout.splitlines()[-3:]
+    assert "as_json" not in (out / "config.json").read_text()
+
+
 def test_writes_a_run(tmp_path: Path):
     out, log = tmp_path / "runs" / "one", tmp_path / "log.jsonl"
     log.write_text("of an earlier run\n")

@@ -1,6 +1,7 @@
 """`verify`: says that all is equal, and when it is not, finds the first operation that differs."""
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -90,6 +91,18 @@ def test_a_wrong_statement(monkeypatch: pytest.MonkeyPatch):
     assert found["where"].startswith("step 1, a document of 4 positions: ")
     assert found["stage"] == "emit_python"
     assert re.match(r"p0_l0_key_1: %\d+ = add .*gpt\.py:\d+ position0\.layer0\.key$", found["operation"])
+
+
+def test_a_difference_as_json(monkeypatch: pytest.MonkeyPatch):
+    equal = verify("--steps", 2, "--json")
+    assert equal.exit_code == 0
+    assert json.loads(equal.stdout)["difference"] is None
+    break_programs(monkeypatch, "optimizer", lambda source: source.replace("0.85", "0.8500001"))
+    result, lines = verify("--steps", 2, "--json"), verify("--steps", 2).stdout.splitlines()
+    report = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert report["difference"] == lines
+    assert 0 < report["compared"] < json.loads(equal.stdout)["compared"]
 
 
 def test_a_wrong_gradient(monkeypatch: pytest.MonkeyPatch):

@@ -212,7 +212,7 @@ def test_commands(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     assert result.exit_code == 0, result.stderr
     assert Path(result.stdout.strip()) == cached_path(home.corpus)
     assert "is here already" in run("data", "fetch", "makemore").stderr
-    entries = {entry["name"]: entry for entry in json.loads(run("data", "list", "--json").stdout)}
+    entries = {entry["name"]: entry for entry in json.loads(run("data", "list", "--json").stdout)["corpora"]}
     assert (entries["names"]["state"], entries["test"]["state"]) == ("shipped", "fetched")
     assert load_corpus("makemore").documents[0] == "name0"
     assert run("data", "fetch", "names").exit_code == 2

@@ -16,7 +16,7 @@ from microgpt.compiler.loops.compile_family import Family, compile_family
 from microgpt.compiler.loops.compile_loops import compile_loops
 from microgpt.compiler.loops.contract import find_runs, stored_nodes
 from microgpt.compiler.loops.coverage import coverage
-from microgpt.compiler.loops.loop_program import Nest, points
+from microgpt.compiler.loops.loop_program import Nest, points, turns
 from microgpt.compiler.loops.loop_text import format_program, parse_program
 from microgpt.compiler.loops.order_groups import strong_components
 from microgpt.compiler.loops.place import Layout
@@ -49,6 +49,11 @@ def training_family(layout: Layout) -> Family:
 def test_points_of_a_triangle():
     nest = Nest(("mem", 1), None, (), (0, 10), ((1, 1), (4, 0, 1)), (1, 3))
     assert list(points(nest)) == [(0, 10), (4, 10), (5, 11), (8, 10), (9, 11), (10, 12)]
+
+
+def test_turns_of_a_triangle():
+    nest = Nest(("mem", 1), None, (), (0, 10), ((1, 1), (4, 0, 1)), (1, 3))
+    assert list(turns(nest)) == [(0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2)]
 
 
 def test_a_matrix_times_a_vector_is_one_nest():

@@ -15,7 +15,9 @@ from microgpt.compiler.ir.graph import Tensor
 from microgpt.compiler.ir.names import value_names
 from microgpt.compiler.ir.ops import CONST, EQUAL, GATHER, INDEX, INPUT
 from microgpt.compiler.loops.compile_loops import compile_loops
+from microgpt.compiler.loops.contract import stored_nodes
 from microgpt.compiler.loops.loop_text import format_program, parse_program
+from microgpt.compiler.loops.place import address
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.trace import trace
 from microgpt.model.config import AdamConfig, GPTConfig
@@ -138,6 +140,29 @@ def test_labels_name_the_lines_that_the_nests_carry_out(chain: Chain):
                 part and f"{origin.file}:{origin.line}" in part[1].split() and part.groups()[1:] == (role, direction)
                 for part in told
             ), (nest.label, str(origin))
+
+
+def test_turns_of_loops_lead_to_where_values_are_stored(chain: Chain):
+    graph, program = chain.graph, chain.c_program
+    if chain.recipe.kind == "optimizer":
+        assert program.turn(len(graph) - 1) == (len(program.program.nests) - 1, (0,))
+        return
+    source = program.source
+    family = source.families[chain.recipe.kind == "inference"]
+    stored = stored_nodes(graph)
+    where = address(source.layout, family.name, graph, stored, family.pinned(chain.recipe.number))
+    found = 0
+    for node in Random(2).sample(range(len(graph)), 300):
+        turn = program.turn(node)
+        assert (turn is None) == (graph.op[node] in (INPUT, INDEX)) or graph.op[node] == CONST
+        # Nodes of this graph that have been placed are where the loops put them.
+        if turn is not None and stored[node] and where.nodes[node] >= 0:
+            number, counts = turn
+            nest = program.program.nests[number]
+            at = nest.base[0] + sum(stride[0] * count for stride, count in zip(nest.strides, counts, strict=True))
+            assert at == where.nodes[node]
+            found += 1
+    assert found > 20
 
 
 def test_the_memory_map_covers_the_memory(chain: Chain):

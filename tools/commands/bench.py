@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
+from typing import Any
 
 import click
 
@@ -73,14 +73,7 @@ class Run:
 
 
 @click.command()
-@click.option(
-    "--length",
-    "lengths",
-    metavar="N ...|all",
-    multiple=True,
-    help="How many characters: 7, or 1,7,16, or 3-5.  [default: 1, 7 and 16]",
-)
-@click.argument("more", nargs=-1, metavar="")
+@options.lengths_option("1, 7 and 16")
 @click.option(
     "--seconds",
     type=options.positive_number,
@@ -94,7 +87,7 @@ class Run:
 @options.model_options
 @options.backend_option(*COMPILED)
 @click.option("--against", metavar="NAME,...", help="Compare a whole run with `numpy`, `jax`, or both.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table; seconds.")
+@options.json_option
 def bench(
     lengths: tuple[str, ...],
     more: tuple[str, ...],
@@ -140,9 +133,9 @@ def bench(
         others = run_rivals(rivals, _work(compiled, training), progress=console.say)
     if as_json:
         rows = [asdict(timing) for timing in timings]
-        result = {"model": asdict(config), "backend": name, "unit": "seconds", "lengths": rows}
-        result |= {"run": asdict(run)} if run else {}
-        click.echo(json.dumps(result | {"rivals": [asdict(other) for other in others]}, indent=1))
+        result: dict[str, Any] = {"model": asdict(config), "backend": name, "unit": "seconds", "lengths": rows}
+        result["run"] = asdict(run) if run else None
+        console.print_json("bench", {**result, "rivals": [asdict(other) for other in others]})
     else:
         _print(name, timings, run)
         if others:

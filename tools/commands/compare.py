@@ -41,7 +41,7 @@ class _Recorded:
 @click.command()
 @click.argument("a", type=options.PATH)
 @click.argument("b", type=options.PATH)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.json_option
 @click.pass_context
 def compare(context: click.Context, /, a: Path, b: Path, as_json: bool) -> None:
     """Tell whether two runs are the same, and where they part.
@@ -59,7 +59,7 @@ def compare(context: click.Context, /, a: Path, b: Path, as_json: bool) -> None:
     runs = _read(a), _read(b)
     report = _report(*runs)
     if as_json:
-        click.echo(json.dumps(report, indent=1))
+        console.print_json("compare", report)
     else:
         _print(report, a, b)
     context.exit(0 if report["equal"] else DIFFERENCE)

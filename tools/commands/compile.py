@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,14 +23,7 @@ __all__ = ["compile"]
 
 
 @click.command()
-@click.option(
-    "--length",
-    "lengths",
-    metavar="N ...|all",
-    multiple=True,
-    help="How many characters: 7, or 1,7,16, or 3-5.  [default: all]",
-)
-@click.argument("more", nargs=-1, metavar="")
+@options.lengths_option("all")
 @options.kind_option
 @options.data_option
 @options.model_options
@@ -40,7 +32,7 @@ __all__ = ["compile"]
 @click.option("--check", is_flag=True, help="Verify the graph after every stage.")
 @click.option("--verify", is_flag=True, help="With C: unroll the loops of all programs and compare with the graphs.")
 @options.jobs_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@options.json_option
 def compile(
     lengths: tuple[str, ...],
     more: tuple[str, ...],
@@ -99,7 +91,7 @@ def compile(
         programs = [library.get(recipe) for recipe in recipes]
     if as_json:
         rows = [_as_json(recipe, program) for recipe, program in zip(recipes, programs, strict=True)]
-        click.echo(json.dumps(rows, indent=1))
+        console.print_json("compile", {"backend": "python", "library": None, "programs": rows})
     else:
         _print(kind, recipes, programs)
 
@@ -112,7 +104,8 @@ def _compile_c(config: GPTConfig, as_json: bool) -> None:
         backend.prepare((), 0, progress)
     report, path = backend.library.report, backend.library.path
     if as_json:
-        click.echo(json.dumps({"backend": "c", "file": str(path), **report}, indent=1))
+        library = {"file": str(path), **report}
+        console.print_json("compile", {"backend": "c", "library": library, "programs": []})
         return
     rows = [
         [f"{kind} {program['number']}", f"{program['operations']:,}", f"{program['in_loops']:,}",

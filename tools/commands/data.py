@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections import Counter
 from pathlib import Path
@@ -12,7 +11,7 @@ import click
 
 from ...data.catalog import CATALOG, NamedCorpus, cached_content, fetch, keep_file
 from ...data.corpus import Corpus, load_corpus
-from .. import console
+from .. import console, options
 from ..completing import complete_corpus
 
 __all__ = ["data"]
@@ -43,7 +42,7 @@ def data(context: click.Context, /) -> None:
 
 
 @data.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.json_option
 def list_corpora(as_json: bool) -> None:
     """List the corpora that have a name.
 
@@ -53,7 +52,7 @@ def list_corpora(as_json: bool) -> None:
     """
     rows = [_entry(corpus) for corpus in CATALOG.values()]
     if as_json:
-        click.echo(json.dumps(rows, indent=1))
+        console.print_json("data.list", {"corpora": rows})
         return
     for row in rows:
         click.echo(f"{row['name']:<10} {row['state']:<12} {row['bytes']:>9,} bytes  {row['description']}")
@@ -82,7 +81,7 @@ def _entry(corpus: NamedCorpus) -> dict[str, Any]:
     metavar="N",
     help="Count what it cuts.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.json_option
 def info(corpus: str, block_size: int, as_json: bool) -> None:
     """Tell what is in a corpus.
 
@@ -93,10 +92,11 @@ def info(corpus: str, block_size: int, as_json: bool) -> None:
     """
     report = _describe(load_corpus(corpus), block_size)
     if as_json:
-        click.echo(json.dumps(report, indent=1))
+        console.print_json("data.info", report)
         return
     letters = "".join(report["alphabet"])
     report["alphabet"] = letters[:SHOWN] + ("..." if len(letters) > SHOWN else "")
+    report[f"cut_at_block_size_{report.pop('block_size')}"] = report.pop("cut")
     for name, value in report.items():
         text = f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
         click.echo(f"{name.replace('_', ' ')}: {console.printable(text)}")
@@ -116,7 +116,8 @@ def _describe(corpus: Corpus, block_size: int) -> dict[str, Any]:
         "shortest": min(lengths),
         "median": statistics.median(lengths),
         "longest": max(lengths),
-        f"cut_at_block_size_{block_size}": sum(length + 1 > block_size for length in lengths),
+        "block_size": block_size,
+        "cut": sum(length + 1 > block_size for length in lengths),
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import shlex
 import shutil
@@ -12,13 +11,14 @@ from typing import Any
 import click
 
 from ...runtime.version import VERSION
+from .. import console, options
 from ..backends import open_cache
 
 __all__ = ["doctor"]
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@options.json_option
 def doctor(as_json: bool) -> None:
     """Tell what this machine has that microgpt can use.
 
@@ -41,7 +41,7 @@ def doctor(as_json: bool) -> None:
         "compilers": _compilers(),
     }
     if as_json:
-        click.echo(json.dumps(report, indent=1))
+        console.print_json("doctor", report)
         return
     for name in ("microgpt", "python", "system"):
         click.echo(f"{name:<10}{report[name]}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +43,7 @@ __all__ = ["eval"]
 @click.option("--pack", is_flag=True, help="Split documents that are too long instead of cutting them.")
 @options.backend_option(*BACKENDS)
 @options.jobs_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@options.json_option
 def eval(
     checkpoint: Path | None,
     data: str | None,
@@ -96,7 +95,7 @@ def eval(
             **({"characters": [*model.tokenizer.characters, None]} if trace else {}),
             "texts": [_text_as_json(result, model.tokenizer) for result in results],
         }
-        click.echo(json.dumps(report, indent=1, allow_nan=False))
+        console.print_json("eval", report)
         return
     for predicted in results:
         shown, result = console.printable(predicted.text), predicted.result

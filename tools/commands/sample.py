@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
@@ -43,7 +42,7 @@ __all__ = ["load_model", "sample"]
 @options.seed_option
 @click.option("--prefix", default="", metavar="TEXT", help="What each begins with.")
 @click.option("--trace", is_flag=True, help="Also print how likely each token was, and which were likeliest.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON; with --trace, every probability.")
+@options.json_option
 @options.backend_option(*BACKENDS)
 @options.jobs_option
 def sample(
@@ -88,7 +87,7 @@ def sample(
         drawn = [sample_to_json(sample_document(*what, tokens), model.tokenizer, trace) for _ in range(number)]
         characters = {"characters": [*model.tokenizer.characters, None]} if trace else {}
         settings = {**asdict(drawing), "seed": seed, "prefix": prefix}
-        click.echo(json.dumps({"options": settings, **characters, "samples": drawn}, allow_nan=False))
+        console.print_json("sample", {"options": settings, **characters, "samples": drawn})
     else:
         print_samples(number, *what, prefix, trace)
 

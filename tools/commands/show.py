@@ -238,9 +238,8 @@ def _print(
         return
     if not chosen and pattern is not None:
         console.say(f"no line contains {pattern!r}")
-    width = len(str(shown[-1][0])) if shown else 0
-    lines = [f"{place:>{width}}  {text}" if number else text for place, text in shown]
-    print_code(lines, _LANGUAGES.get(pane, "graph"))
+    numbers = [place for place, _ in shown] if number else []
+    print_code([text for _, text in shown], _LANGUAGES.get(pane, "graph"), numbers)
     if total > len(shown):
         console.say(f"{total - len(shown)} more lines")
 
@@ -286,10 +285,10 @@ def _print_group(group: Group) -> None:
     direction = "backward" if group.backward else "forward"
     many = f"{group.operations} operation{'s' * (group.operations != 1)}"
     print_heading(f"{group.file}:{group.line} {direction}, {many}")
-    print_code([f"    {group.text}"], "python")
+    print_code([group.text], "python", indent="    ")
     for excerpt in group.excerpts:
         print_heading(f"  {excerpt.pane}", "bold cyan")
-        width = max((len(str(place)) for place, _ in excerpt.lines), default=0)
-        print_code([f"    {place:>{width}}  {text}" for place, text in excerpt.lines], excerpt.language)
+        numbers = [place for place, _ in excerpt.lines]
+        print_code([text for _, text in excerpt.lines], excerpt.language, numbers, "    ")
         if excerpt.total > len(excerpt.lines):
-            print_heading(f"    {'':>{width}}  ... {excerpt.total - len(excerpt.lines)} more", "dim")
+            print_heading(f"    ... {excerpt.total - len(excerpt.lines):,} more", "dim")

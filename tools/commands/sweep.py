@@ -43,7 +43,7 @@ RUNS, RESULTS, PLOT = "runs", "results.json", "sweep.svg"
 )
 @click.option("--cluster", metavar="ADDRESS", help="Let a dask cluster do it, whose scheduler is here.")
 @click.option("--overwrite", is_flag=True, help="Begin anew where --out holds results.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@options.json_option
 @options.training_options
 @options.backend_option(*BACKENDS)
 @click.option("--save-every", type=options.POSITIVE, metavar="N", help="Checkpoint each run after every N steps.")

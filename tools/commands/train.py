@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import asdict
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from ...runtime.sampling import SamplingOptions
+from ...runtime.recording import describe_result
+from ...runtime.sampling import SamplingOptions, sample_texts
 from ...runtime.training import ResumeError, Training
 from .. import console, options
 from ..backends import BACKENDS, choose_backend
@@ -58,8 +60,9 @@ __all__ = ["train"]
 )
 @click.option("--overwrite", is_flag=True, help="Begin anew where --out holds a run that could be resumed.")
 @options.jobs_option
+@options.json_option
 @click.pass_context
-def train(context: click.Context, /, resume: str | None, overwrite: bool, **settings: Any) -> None:
+def train(context: click.Context, /, resume: str | None, overwrite: bool, as_json: bool, **settings: Any) -> None:
     """Train a model and invent names with it.
 
     The model is also kept in your data folder, where `microgpt sample` finds
@@ -80,6 +83,7 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, **sett
       microgpt train --print-config > microgpt.toml
       microgpt train --backend eager --steps 20    the slow, plain autograd
       microgpt train --log loss.jsonl | tail -20   nothing but the samples
+      microgpt train --json | jq '.losses[-1]'
     """
     resumption = None
     if resume is not None:
@@ -98,19 +102,43 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, **sett
         folder, logs = open_outputs(out, settings["log"], stack)
         if out and resumption is None and not overwrite:
             refuse_unfinished(out)
-        run = Run(training, engine, folder, logs, settings["save_every"], settings["keep"], settings)
-        print(f"num docs: {len(training.corpus.documents)}")
-        print(f"vocab size: {training.config.vocab_size}")
-        print(f"num params: {training.config.parameter_count}", flush=True)
+        run = Run(training, engine, folder, logs, settings["save_every"], settings["keep"], settings, not as_json)
+        if not as_json:
+            print(f"num docs: {len(training.corpus.documents)}")
+            print(f"vocab size: {training.config.vocab_size}")
+            print(f"num params: {training.config.parameter_count}", flush=True)
         run.prepare(training.config.block_size if samples or training.held_out else 0)
         run.take_steps()
         run.keep()
         run.end()
-        if samples:
+        what = engine, training.config, training.tokenizer, training.state.parameters, training.rng
+        drawing = SamplingOptions(settings["temperature"])
+        texts = []
+        if as_json:
+            texts = list(sample_texts(*what, drawing, samples))
+            console.print_json("train", _as_json(run, settings) | {"samples": texts})
+        elif samples:
             print("\n--- inference (new, hallucinated names) ---")
-            drawing = SamplingOptions(settings["temperature"])
-            what = engine, training.config, training.tokenizer, training.state.parameters, training.rng, drawing
-            run.keep_samples(print_samples(samples, *what))
+            texts = print_samples(samples, *what, drawing)
+        if texts:
+            run.keep_samples(texts)
+
+
+def _as_json(run: Run, settings: dict[str, Any]) -> dict[str, Any]:
+    """What came of a run, but for its samples."""
+    training = run.training
+    result = describe_result("finished", training.state.step, held_out=run.held_out)
+    return {
+        "documents": len(training.corpus.documents),
+        "model": asdict(training.config),
+        "parameters": training.config.parameter_count,
+        "backend": run.backend.name,
+        "folder": str(settings["out"]) if settings["out"] else None,
+        "steps": training.steps,
+        "first_step": training.state.step - len(run.losses) + 1,
+        "losses": run.losses,
+        "held_out": result["held_out"],
+    }
 
 
 def _adopt(context: click.Context, settings: dict[str, Any], resumption: Resumption) -> None:

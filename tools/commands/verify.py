@@ -34,7 +34,10 @@ TEMPERATURE = 0.5
 @options.model_options
 @options.backend_option(*COMPILED)
 @options.jobs_option
-def verify(steps: int, samples: int, data: str, seed: int, backend: str, jobs: int | None, **shape: int) -> None:
+@options.json_option
+def verify(
+    steps: int, samples: int, data: str, seed: int, backend: str, jobs: int | None, as_json: bool, **shape: int
+) -> None:
     """Check that compiled programs equal the eager autograd, bit by bit.
 
     Trains both side by side and compares each loss, gradient and parameter, then
@@ -55,6 +58,7 @@ def verify(steps: int, samples: int, data: str, seed: int, backend: str, jobs: i
     )
     with console.compile_progress() as progress:
         engine.prepare(training.lengths(), training.config.block_size if samples else 0, progress)
+    report = {"backend": engine.name, "steps": steps, "samples": samples}
     try:
         with console.step_progress(steps) as progressed:
             for step in training.run(checker):
@@ -63,7 +67,13 @@ def verify(steps: int, samples: int, data: str, seed: int, backend: str, jobs: i
             checker.where = f"sample {number}"
             sample(checker, training.config, training.tokenizer, training.state.parameters, training.rng, TEMPERATURE)
     except UnequalError as difference:
-        click.echo("\n".join(difference.lines))
+        if as_json:
+            console.print_json("verify", {**report, "compared": checker.compared, "difference": difference.lines})
+        else:
+            click.echo("\n".join(difference.lines))
         click.get_current_context().exit(DIFFERENCE)
+    if as_json:
+        console.print_json("verify", {**report, "compared": checker.compared, "difference": None})
+        return
     equal = f"{checker.compared:,} numbers of the {engine.name} backend, all equal to the eager autograd's, bit by bit"
     click.echo(f"{steps} steps and {samples} samples: {equal}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import islice, pairwise
 
 from ...compiler.errors import CompileError
 from ...compiler.ir.graph import Graph
-from ...compiler.loops.loop_program import LoopProgram
+from ...compiler.loops.loop_program import LoopProgram, turns
 from ...compiler.loops.unroll import Unrolled, unroll
 from ...compiler.pipeline import without_collection
 from ...model.config import AdamConfig, GPTConfig
@@ -47,6 +49,28 @@ class CProgram:
         where = family.interface(source.layout, recipe.number, graph)
         before = source.programs["copy_parameters"] if recipe.kind == "inference" else None
         return unroll(self.program, graph, source.layout, where.inputs, before)
+
+    @cached_property
+    def _row_of(self) -> dict[int, int]:
+        """For each node that is computed, the row of `unrolled` in which it is; of several, the first."""
+        rows: dict[int, int] = {}
+        for row, (start, end) in enumerate(pairwise(self.unrolled.first_node)):
+            for node in self.unrolled.nodes[start:end]:
+                rows.setdefault(node, row)
+        return rows
+
+    def turn(self, node: int) -> tuple[int, tuple[int, ...]] | None:
+        """In which nest, and in which turn of each of its loops, innermost first, a node of the graph is computed.
+
+        None for what is only read. In the C, the loops count in ``i0``, ``i1`` and so on, but for the one whose turns
+        are lanes of vectors.
+        """
+        row = self._row_of.get(node)
+        if row is None:
+            return None
+        nest = bisect_right(self.unrolled.first_point, row) - 1
+        point = row - self.unrolled.first_point[nest]
+        return nest, next(islice(turns(self.program.nests[nest]), point, None))
 
     @property
     def first_own_line(self) -> int:
@@ -93,17 +117,20 @@ class CProgram:
         return assembly(find_toolchain(), self.source.text, self.first_own_line + 1)
 
 
-def c_program(recipe: Recipe, graph: Graph, config: GPTConfig, optimizer: AdamConfig) -> CProgram:
+def c_program(
+    recipe: Recipe, graph: Graph, config: GPTConfig, optimizer: AdamConfig, vector_width: int | None = None
+) -> CProgram:
     """Makes the library of a model and finds a program in it.
 
     Args:
         recipe: of the program.
         graph: its final graph.
+        vector_width: of the processor that the C is for, in doubles; by default, of this one.
 
     Raises:
         CompileError: if the model cannot be compiled.
     """
-    width = vector_width_here()
+    width = vector_width or vector_width_here()
     with without_collection():
         try:
             return CProgram(model_source(config, optimizer, vector_width=width), recipe, graph)

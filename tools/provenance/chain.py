@@ -11,6 +11,7 @@ Give it a recipe, and ask::
     chain.from_source("gpt.py", 148)
     chain.from_scope("layer0.head2.position3.scores")   # parts in any order, each may have * and ?
     chain.from_node("trace", 17)                        # an operation of a stage's graph
+    chain.c_program.turn(chosen.nodes[0])               # its nest, and in which turn of each loop it is computed
 
 Everything meets in the final graph: a pane knows which of its nodes each line carries out (see `Pane` for the
 columns), and a line of another pane belongs to it if it carries out one of them. What is spelled out wherever it is
@@ -55,6 +56,7 @@ class Chain:
         recipe: which program.
         config: the model's shape, which the C library is made for; only needed for a recipe of the optimiser.
         optimizer: its constants.
+        vector_width: of the processor that the C is for, in doubles; by default, of this one.
 
     Attributes:
         recipe: which program.
@@ -67,8 +69,15 @@ class Chain:
         CompileError: if the program cannot be compiled.
     """
 
-    def __init__(self, recipe: Recipe, config: GPTConfig | None = None, optimizer: AdamConfig | None = None) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        config: GPTConfig | None = None,
+        optimizer: AdamConfig | None = None,
+        vector_width: int | None = None,
+    ) -> None:
         self.recipe = recipe
+        self._vector_width = vector_width
         own = recipe.config
         self._config = own if isinstance(own, GPTConfig) else config
         self._optimizer = own if isinstance(own, AdamConfig) else optimizer or AdamConfig()
@@ -156,7 +165,7 @@ class Chain:
         """The program in the library of C."""
         if self._config is None:
             raise ValueError("the optimiser's loops need the shape of the model")
-        return c_program(self.recipe, self.graph, self._config, self._optimizer)
+        return c_program(self.recipe, self.graph, self._config, self._optimizer, self._vector_width)
 
     @cached_property
     def users(self) -> Ragged:

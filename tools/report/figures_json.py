@@ -12,7 +12,7 @@ __all__ = ["as_json"]
 
 
 def as_json(report: Report) -> dict[str, Any]:
-    """All that a page shows. docs/report.md describes it."""
+    """All that a page shows. docs/json.md describes it."""
     record, model = report.record, report.record.model
     horizon = horizon_of(len(record.losses))
     data = {

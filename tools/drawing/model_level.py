@@ -1,0 +1,222 @@
+"""The level of the model: a box for each scope and direction, all positions and heads in one.
+
+In: a graph of scalar operations. Out: a `Picture` whose arrows make no circle. A scope that is entered again from what
+comes after it (a residual stream) has a box for each turn.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ...compiler.ir.graph import Graph
+from ...compiler.ir.ops import GATHER, INPUT, OPS
+from .picture import Box, Picture, TooLargeError, direction_of
+from .roles import between_layers, role_of, scope_key, title_of
+from .scopes import LEAVES
+from .source import SourceLine, assigned_names, common_line, scope_lines
+
+__all__ = ["model_picture"]
+
+# A scope without numbers, a direction, and the turn.
+_Key = tuple[str, bool, int]
+
+
+@dataclass
+class _Block:
+    nodes: list[int] = field(default_factory=list)
+    # What others read, and results.
+    results: list[int] = field(default_factory=list)
+    # Names of tensors, in the order of their first use.
+    reads: dict[str, None] = field(default_factory=dict)
+    gives: dict[str, None] = field(default_factory=dict)
+
+
+def model_picture(graph: Graph, title: str, limit: int) -> Picture:
+    """The blocks of a graph. Where there would be more than `limit`, those that differ in the layer alone are merged.
+
+    Raises:
+        TooLargeError: if there are more even so.
+    """
+    keys = _keys(graph)
+    handed = _handed(graph, keys)
+    count = len(set(filter(None, keys)))
+    note, alike = "", {key: key for key in keys if key}
+    if count > limit:
+        alike = _without_layers(alike)
+        merged = len(set(alike.values()))
+        if merged > limit:
+            raise TooLargeError(f"{merged} blocks are too many for one picture of at most {limit}")
+        note = f", each for all layers alike: {count} in all"
+    blocks = _blocks(graph, [key and alike[key] for key in keys])
+    operations = sum(len(block.nodes) for block in blocks.values())
+    names = {key: f"b{number}" for number, key in enumerate(blocks)}
+    picture = Picture(title, f"{operations:,} operations in {len(blocks)} blocks{note}", "model")
+    entered = scope_lines(graph)
+    for key, block in blocks.items():
+        picture.boxes[names[key]] = _box(graph, key, block, operations, entered)
+    for (giver, user), values in handed.items():
+        ends = names[alike[giver]], names[alike[user]]
+        if ends[0] != ends[1]:
+            picture.hand(*ends, values, bool(note) and between_layers(giver[0], user[0]))
+    return picture
+
+
+def _keys(graph: Graph) -> list[_Key | None]:
+    """Of each node, its block; None for constants, inputs and indices."""
+    assigned = assigned_names(graph.origins)
+    scopes = [
+        scope_key(origin.scope) or assigned.get((origin.module, origin.line), origin.function)
+        for origin in graph.origins
+    ]
+    ranks: list[int] = []
+    order: dict[tuple[str, bool], int] = {}
+    for node, (op, origin) in enumerate(zip(graph.op, graph.origin, strict=True)):
+        key = (scopes[origin], graph.is_backward(node))
+        ranks.append(-1 if op in LEAVES else order.setdefault(key, len(order)))
+    scopes_in_order = list(order)
+    return [
+        None if rank < 0 else (*scopes_in_order[rank], turn)
+        for rank, turn in zip(ranks, _turns(graph, ranks), strict=True)
+    ]
+
+
+def _turns(graph: Graph, ranks: Sequence[int]) -> list[int]:
+    """How often the way to a node goes back to a scope of lower rank. Along every arrow between two blocks the turn
+    grows, or else the rank does; so there are no circles.
+
+    A node takes the latest turn that its users allow, to be in one block with them.
+    """
+    earliest = [0] * len(graph)
+    for node, rank in enumerate(ranks):
+        if rank >= 0:
+            for operand in graph.operands(node):
+                turn = earliest[operand] + (ranks[operand] > rank)
+                if turn > earliest[node]:
+                    earliest[node] = turn
+    last = max(earliest, default=0)
+    latest = [last] * len(graph)
+    used = bytearray(len(graph))
+    for root in graph.roots():
+        latest[root], used[root] = earliest[root], 1
+    for node in range(len(graph) - 1, -1, -1):
+        rank = ranks[node]
+        if not used[node]:
+            latest[node] = earliest[node]
+        for operand in graph.operands(node):
+            used[operand] = 1
+            turn = latest[node] - (ranks[operand] > rank)
+            if turn < latest[operand]:
+                latest[operand] = turn
+    return latest
+
+
+def _without_layers(keys: Iterable[_Key]) -> dict[_Key, _Key]:
+    """The same blocks of all layers become one; a turn counts the blocks of one scope from then on."""
+    turns: dict[tuple[str, bool], list[int]] = {}
+    merged = {}
+    for key in sorted(keys):
+        scope, backward, turn = key
+        found = turns.setdefault((scope, backward), [])
+        merged[key] = scope_key(scope, layers=False), backward, len(found)
+        found.append(turn)
+    return merged
+
+
+def _blocks(graph: Graph, keys: Sequence[_Key | None]) -> dict[_Key, _Block]:
+    blocks: dict[_Key, _Block] = {}
+    tensors = [tensor.name for tensor in graph.inputs for _ in range(tensor.size)]
+    outside = bytearray(len(graph))
+    for node, key in enumerate(keys):
+        if key is None:
+            continue
+        block = blocks.setdefault(key, _Block())
+        block.nodes.append(node)
+        if graph.op[node] == GATHER:
+            block.reads[tensors[graph.tables[graph.b[node]].base]] = None
+        for operand in graph.operands(node):
+            if graph.op[operand] == INPUT:
+                block.reads[tensors[graph.a[operand]]] = None
+            elif keys[operand] != key:
+                outside[operand] = 1
+    first = {tensor.argument: tensor.start for tensor in reversed(graph.inputs)}
+    for output in graph.outputs:
+        # A gradient has an element for each parameter.
+        named = tensors[first["parameters"] :] if output.name == "gradient" and "parameters" in first else None
+        where = [(node, element) for element, node in enumerate(output.nodes)]
+        where += [(scatter.node, scatter.table.base) for scatter in output.scatters]
+        for node, element in where:
+            key = keys[node] if node >= 0 else None
+            if key is not None:
+                outside[node] = 1
+                blocks[key].gives[f"∂{named[element]}" if named else output.name] = None
+    for block in blocks.values():
+        block.results = [node for node in block.nodes if outside[node]]
+    return blocks
+
+
+def _handed(graph: Graph, keys: Sequence[_Key | None]) -> dict[tuple[_Key, _Key], int]:
+    """How many different values go from one block to another."""
+    seen: set[tuple[int, _Key]] = set()
+    counts: dict[tuple[_Key, _Key], int] = {}
+    for node, key in enumerate(keys):
+        if key is None:
+            continue
+        for operand in graph.operands(node):
+            giver = keys[operand]
+            if giver is not None and giver != key and (operand, key) not in seen:
+                seen.add((operand, key))
+                counts[giver, key] = counts.get((giver, key), 0) + 1
+    return counts
+
+
+def _box(graph: Graph, key: _Key, block: _Block, total: int, entered: Mapping[str, SourceLine]) -> Box:
+    scope, backward, _ = key
+    origins = sorted({graph.origin[node] for node in block.nodes})
+    numbers: dict[str, set[str]] = {}
+    for origin in origins:
+        for part in graph.origins[origin].scope.split("."):
+            name = part.rstrip("0123456789")
+            if name != part:
+                numbers.setdefault(name, set()).add(part)
+    times = [f"{len(found)} {name}s" for name, found in numbers.items() if len(found) > 1]
+    shapes = {tensor.name: " × ".join(map(str, tensor.shape)) for tensor in graph.inputs}
+    share = len(block.nodes) / total
+    box = Box(
+        title_of(scope),
+        role_of(scope),
+        direction_of(graph, block.nodes[0]),
+        shape=f"{len(block.results):,} value{'s' * (len(block.results) != 1)}",
+        scope=scope,
+        source=entered.get(scope.rpartition(".")[2].rstrip("0123456789")) or common_line(graph, block.nodes),
+        operations=len(block.nodes),
+        results=tuple(block.results),
+    )
+    plural = "s" * (len(block.nodes) != 1)
+    box.note = f"{len(block.nodes):,} op{plural}, {f'{100 * share:.0f} %' if share >= 0.005 else '< 1 %'}"
+    if backward:
+        box.formula = "gives " + _short(list(block.gives)) if block.gives else ""
+    elif block.reads:
+        weights = all(tensor.argument == "parameters" for tensor in graph.inputs if tensor.name in block.reads)
+        box.formula = ("weights " if weights else "reads ") + _short([_last(name) for name in block.reads])
+    if times:
+        box.facts["for"] = ", ".join(times)
+    if block.reads:
+        box.facts["reads"] = ", ".join(f"{name} ({shapes[name] or 'one number'})" for name in block.reads)
+    if block.gives:
+        box.facts["gives"] = ", ".join(block.gives)
+    kinds = Counter(graph.op[node] for node in block.nodes)
+    box.facts["of these"] = ", ".join(f"{count:,} {OPS[op].name}" for op, count in kinds.most_common())
+    lines = sorted({(graph.origins[origin].file, graph.origins[origin].line) for origin in origins})
+    box.facts["computed in"] = ", ".join(f"{file}:{line}" for file, line in lines)
+    return box
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _short(names: list[str]) -> str:
+    names = list(dict.fromkeys(("∂" if name.startswith("∂") else "") + _last(name.lstrip("∂")) for name in names))
+    return ", ".join(names if len(names) < 4 else [*names[:2], f"and {len(names) - 2} more"])

@@ -1,0 +1,158 @@
+"""Values: what the boxes of a picture are worth for one document, and how the loss depends on them.
+
+In: a graph, a trained model and a text. The graph is carried out by the interpreter, which is what it means. Gradients
+of forward values are computed by the derivatives of the table of operations, from the loss backwards; they are added
+up in the order of the graph, so that their last digits may differ from those of the backward pass.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from ...compiler import arithmetic
+from ...compiler.ir.graph import A_IS_NODE, B_IS_NODE, Graph
+from ...compiler.ir.interpret import evaluate_nodes, interpret
+from ...compiler.ir.ops import INDEX, OPS, SELECT
+from ...model.config import GPTConfig
+from ...runtime.backend import split_document
+from ...runtime.checkpoint import Checkpoint
+from ...runtime.recipe import Recipe
+from .picture import Picture
+
+__all__ = ["Numbers", "add_numbers", "adjoints", "document_length", "evaluate_document"]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """By node, its value, and for forward nodes of a loss the gradient of the loss in it."""
+
+    values: list[float]
+    gradients: list[float] | None
+
+
+def document_length(model: Checkpoint, text: str) -> int:
+    """How many positions of `text` the model reads at once.
+
+    Raises:
+        UnknownCharacterError: if a character is not in the alphabet.
+    """
+    return len(split_document(model.config, model.tokenizer.encode(text))[0])
+
+
+def evaluate_document(recipe: Recipe, graph: Graph, model: Checkpoint, text: str) -> Numbers:
+    """Carries out a training or inference graph of `recipe` on a text. Inference is at temperature 1."""
+    tokens, targets = split_document(model.config, model.tokenizer.encode(text))
+    if recipe.kind == "training":
+        arguments = {"parameters": model.parameters}
+        values = evaluate_nodes(graph, arguments, {"tokens": tokens, "targets": targets})
+        return Numbers(values, adjoints(graph, values, graph.output("loss").nodes[0]))
+    assert isinstance(recipe.config, GPTConfig)
+    cache: list[float] = []
+    for position in range(recipe.number):
+        before = Recipe("inference", position, recipe.config).trace()
+        cache += interpret(before, _inference(model, cache), {"token": [tokens[position]]})["entry"]
+    values = evaluate_nodes(graph, _inference(model, cache), {"token": [tokens[recipe.number]]})
+    return Numbers(values, None)
+
+
+def _inference(model: Checkpoint, cache: list[float]) -> dict[str, Sequence[float]]:
+    return {"parameters": model.parameters, "temperature": [1.0], "cache": cache}
+
+
+class _Calculator:
+    """Stands in for a `GraphBuilder`: the derivatives of the table then give numbers instead of nodes."""
+
+    const = staticmethod(float)
+    constant_of = staticmethod(float)
+    div = staticmethod(arithmetic.divide)
+    pow = staticmethod(arithmetic.power)
+    step = staticmethod(arithmetic.step)
+
+    @staticmethod
+    def mul(a: float, b: float) -> float:
+        return a * b
+
+    @staticmethod
+    def where(flag: float, value: float) -> float:
+        return value if flag else 0.0
+
+    @staticmethod
+    def unless(flag: float, value: float) -> float:
+        return 0.0 if flag else value
+
+
+def adjoints(graph: Graph, values: Sequence[float], result: int) -> list[float]:
+    """The derivative of the node `result` in every node that it is computed from; 0 for others."""
+    calculator = cast(Any, _Calculator())
+    gradients = [0.0] * len(graph)
+    gradients[result] = 1.0
+    for node in range(result, -1, -1):
+        gradient = gradients[node]
+        if gradient == 0.0:
+            continue
+        op, a, b = graph.op[node], graph.a[node], graph.b[node]
+        rule = OPS[op].derivative
+        if op == SELECT:
+            gradients[graph.lists[b][int(values[a])]] += gradient
+        elif rule is not None:
+            operands = values[a] if A_IS_NODE[op] else 0.0, values[b] if B_IS_NODE[op] else 0.0
+            for operand, local in zip(
+                (a, b), rule(calculator, cast(Any, values[node]), *cast(Any, operands)), strict=True
+            ):
+                if local is not None:
+                    # The table's mark for a derivative of exactly one is its only whole number.
+                    gradients[operand] += gradient if isinstance(local, int) else local * gradient
+    return gradients
+
+
+def add_numbers(picture: Picture, graph: Graph, numbers: Numbers) -> None:
+    """Writes into each box what it is worth: numbers at the level of scalars, else ranges and norms."""
+    for box in picture.boxes.values():
+        if not box.results or (box.direction == "outside" and picture.level != "scalar"):
+            continue
+        forward = [node for node in box.results if not graph.is_backward(node)]
+        gradients = [numbers.gradients[node] for node in forward] if numbers.gradients else []
+        values = [float(numbers.values[node]) for node in box.results if graph.op[node] != INDEX]
+        lines = []
+        if picture.level == "scalar":
+            if values:
+                box.facts["value"] = values[0]
+                lines.append(f"= {_short(values[0])}")
+            else:
+                box.facts["index"] = index = int(numbers.values[box.results[0]])
+                lines.append(f"= {index}")
+            if gradients and values:
+                box.facts["gradient"] = gradients[0]
+                lines.append(f"∂ {_short(gradients[0])}")
+            lines = ["  ".join(lines)]
+        else:
+            for name, sample in (("value", values), ("gradient", gradients)):
+                if sample:
+                    lines.append(_summarise(box.facts, name, sample, box.direction))
+        box.facts["numbers"] = "\n".join(lines)
+
+
+def _summarise(facts: dict[str, Any], name: str, sample: Sequence[float], direction: str) -> str:
+    finite = [value for value in sample if math.isfinite(value)]
+    bad = len(sample) - len(finite)
+    if bad:
+        facts[f"{name}s not finite"] = bad
+    if not finite:
+        return f"{name}s: none finite"
+    low, high, norm = min(finite), max(finite), _norm(finite)
+    facts[f"{name} min"], facts[f"{name} max"], facts[f"{name} l2"] = low, high, norm
+    word = "∂" if name == "gradient" or direction == "backward" else "="
+    ends = _short(low) if low == high else f"{_short(low)} … {_short(high)}"
+    return f"{word} {ends}, l2 {_short(norm)}" + (f", {bad} not finite" if bad else "")
+
+
+def _norm(values: Iterable[float]) -> float:
+    # hypot: no overflow, and nothing lost to the order of the sum.
+    return math.hypot(*values)
+
+
+def _short(value: float) -> str:
+    return f"{value:.4g}".replace("-", "−")

@@ -1,0 +1,113 @@
+"""Measure: how long each loop nest of a program takes, on this machine.
+
+In: the program's C. A C compiler makes a library that calls every nest many times between two looks at the clock; the
+least of several rounds counts, for whatever disturbs a run makes it longer. The time of a nest is shared out evenly
+among the operations that it carries out.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import tempfile
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...runtime.c_source import ModelSource
+from ...runtime.toolchain import find_toolchain
+from ..provenance.chain import EVERYWHERE, Chain
+
+__all__ = ["Times", "measure"]
+
+ROUNDS = 7
+CALLS = 200
+
+_TIMER = """
+#include <time.h>
+
+static double now(void)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    return at.tv_sec + 1e-9 * at.tv_nsec;
+}
+
+EXPORT void microgpt_time_calls(double *m, const int *ix, int rounds, int calls, double *seconds);
+EXPORT void microgpt_time_calls(double *m, const int *ix, int rounds, int calls, double *seconds)
+{
+    double start, each;
+    for (int round = 0; round < rounds; round++) {
+%s
+    }
+}
+"""
+_CALL = """\
+        start = now();
+        for (int call = 0; call < calls; call++) %s
+        each = (now() - start) / calls;
+        if (round == 0 || each < seconds[%d]) seconds[%d] = each;"""
+
+
+@dataclass(frozen=True)
+class Times:
+    """What was measured.
+
+    Attributes:
+        of_calls: of each call of a kernel, in seconds, in the order of the program.
+        of_nodes: for each node of the graph its share of them, in seconds.
+        note: for people: what was measured, and how.
+    """
+
+    of_calls: Sequence[float]
+    of_nodes: Sequence[float]
+    note: str
+
+
+def measure(chain: Chain, inputs: Sequence[float], indices: Sequence[int]) -> Times:
+    """Runs every kernel call of the program of `chain` with these parameters, tokens and targets.
+
+    Raises:
+        ToolchainError: if there is no C compiler, or it fails.
+    """
+    program = chain.c_program
+    # Nests that share their lanes are carried out by one call.
+    nests_of: dict[int, list[int]] = {}
+    for nest, line in enumerate(program.source.body.call_of[program.name]):
+        nests_of.setdefault(line, []).append(nest)
+    of_calls = _run(program.source, list(nests_of), inputs, indices)
+    of_nodes = array("d", bytes(8 * len(chain.graph)))
+    for nests, seconds in zip(nests_of.values(), of_calls, strict=True):
+        carried = (node for nest in nests for node in program.unrolled.nodes_of(nest))
+        nodes = [node for node in carried if chain.graph.op[node] not in EVERYWHERE]
+        for node in nodes:
+            of_nodes[node] += seconds / len(nodes)
+    total, copies = 1e6 * sum(of_calls), 1e6 * (sum(of_calls) - sum(of_nodes))
+    note = (
+        f"microseconds a step, measured: every loop nest of the C was called {CALLS} times in a row, the fastest of "
+        f"{ROUNDS} rounds counts, and its time is shared evenly among its operations; {total:.1f} in all, of which "
+        f"{copies:.1f} only copy matrices and belong to no line"
+    )
+    return Times(of_calls, of_nodes, note)
+
+
+def _run(source: ModelSource, calls: Sequence[int], inputs: Sequence[float], indices: Sequence[int]) -> list[float]:
+    """Seconds of each call, given by its line of the body."""
+    lines = source.body.text.splitlines()
+    timed = "\n".join(_CALL % (lines[line].strip(), place, place) for place, line in enumerate(calls))
+    seconds = (ctypes.c_double * len(calls))()
+    index = (ctypes.c_int * len(indices))(*indices)
+    with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
+        path, built = Path(folder) / "timed.c", Path(folder) / "timed.so"
+        path.write_text(source.text + _TIMER % timed, encoding="utf-8")
+        find_toolchain().build(path, built)
+        library = ctypes.CDLL(str(built))
+    raw = (ctypes.c_double * (source.addresses["memory"] + 8))()
+    start = -(ctypes.addressof(raw) % -64)  # from an address that 64 divides
+    memory = ctypes.cast(ctypes.addressof(raw) + start, ctypes.POINTER(ctypes.c_double))
+    library.microgpt_initialize(memory)
+    at = source.addresses["parameters"]
+    for number, value in enumerate(inputs):
+        memory[at + number] = value
+    library.microgpt_time_calls(memory, index, ROUNDS, CALLS, seconds)
+    return list(seconds)

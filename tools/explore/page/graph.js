@@ -1,0 +1,138 @@
+// The graph of operations: the columns of compiler/ir/graph.py, and what follows from them.
+
+class Graph {
+  /**
+   * @param meta what the page knows of the graph: `ops`, `origins`, `constants`, `lists`, `tables`, `inputs`, ...
+   * @param columns `op`, `a`, `b`, `origin`, `source`, `root`: an integer for each operation.
+   */
+  constructor(meta, columns) {
+    Object.assign(this, columns);
+    this.meta = meta;
+    this.size = columns.op.length;
+    this.names = meta.ops.map((row) => row.name);
+    this.aIsNode = meta.ops.map((row) => row.a === "node");
+    this.bIsNode = meta.ops.map((row) => row.b === "node");
+    this.select = this.names.indexOf("select");
+    const leaves = ["const", "input", "index"];
+    this.isLeaf = this.names.map((name) => leaves.includes(name));
+  }
+
+  /** The operations that `node` is computed from, in order. */
+  operands(node) {
+    const op = this.op[node];
+    if (op === this.select) return [this.a[node], ...this.meta.lists[this.b[node]]];
+    const found = [];
+    if (this.aIsNode[op]) found.push(this.a[node]);
+    if (this.bIsNode[op]) found.push(this.b[node]);
+    return found;
+  }
+
+  /** Whether differentiation added the operation. */
+  isBackward(node) {
+    return this.source[node] < 0;
+  }
+
+  originOf(node) {
+    return this.meta.origins[this.origin[node]];
+  }
+
+  /** What uses `node`, ascending. */
+  users(node) {
+    this.#findUsers();
+    return this.userList.subarray(this.userStart[node], this.userStart[node + 1]);
+  }
+
+  #findUsers() {
+    if (this.userStart) return;
+    const start = new Int32Array(this.size + 1);
+    for (let node = 0; node < this.size; node++) for (const operand of this.operands(node)) start[operand + 1]++;
+    for (let node = 0; node < this.size; node++) start[node + 1] += start[node];
+    const fill = start.slice(0, this.size);
+    const list = new Int32Array(start[this.size]);
+    for (let node = 0; node < this.size; node++) {
+      for (const operand of this.operands(node)) list[fill[operand]++] = node;
+    }
+    this.userStart = start;
+    this.userList = list;
+  }
+
+  /** The operations that came from the same operation of the trace: itself, if forward, and what differentiates it. */
+  family(node) {
+    if (!this.bySource) {
+      this.bySource = new Map();
+      for (let other = 0; other < this.size; other++) {
+        const traced = this.source[other] < 0 ? ~this.source[other] : this.source[other];
+        if (!this.bySource.has(traced)) this.bySource.set(traced, []);
+        this.bySource.get(traced).push(other);
+      }
+    }
+    const source = this.source[node];
+    return this.bySource.get(source < 0 ? ~source : source);
+  }
+
+  /** The name of an input: `layer0.attn_wq[2,5]`. */
+  inputName(number) {
+    const tensor = this.meta.inputs.findLast((each) => each.start <= number);
+    let offset = number - tensor.start;
+    const subscripts = [];
+    for (const extent of tensor.shape.toReversed()) {
+      subscripts.unshift(offset % extent);
+      offset = Math.floor(offset / extent);
+    }
+    return subscripts.length ? `${tensor.name}[${subscripts.join(",")}]` : tensor.name;
+  }
+
+  /** An operation as the text form of graphs has it: `%17 = mul %3, %9`. */
+  text(node) {
+    const row = this.meta.ops[this.op[node]];
+    const fields = [this.#field(row.a, this.a[node]), this.#field(row.b, this.b[node])];
+    return `%${node} = ${row.name} ${fields.filter((field) => field !== "").join(", ")}`;
+  }
+
+  #field(kind, number) {
+    if (kind === "node") return `%${number}`;
+    if (kind === "constant") return this.meta.constants[number];
+    if (kind === "list") return `(${this.meta.lists[number].map((node) => `%${node}`).join(", ")})`;
+    if (kind === "table") {
+      const [base, stride, count] = this.meta.tables[number];
+      return `[${base} + ${stride} * i, i < ${count}]`;
+    }
+    return kind === "-" ? "" : String(number);
+  }
+
+  /** What stands behind the operation in the listing: what it is called and where it comes from. */
+  trail(node) {
+    const origin = this.originOf(node);
+    if (this.isLeaf[this.op[node]]) return this.label(node);
+    const place = `${origin.file}:${origin.line} ${origin.scope || origin.function}`;
+    return `${place}${this.isBackward(node) ? " backward" : ""}`;
+  }
+
+  /** A short name for people: that of its statement, of an input or of a constant, or its number. */
+  label(node) {
+    const kind = this.names[this.op[node]];
+    if (kind === "input") return this.inputName(this.a[node]);
+    if (kind === "const") return shortNumber(this.meta.numbers[this.a[node]]);
+    if (kind === "index") {
+      const tensor = this.meta.indices.findLast((each) => each.start <= this.a[node]);
+      return `${tensor.name}[${this.a[node] - tensor.start}]`;
+    }
+    return this.statementName.get(node) ?? `%${node}`;
+  }
+}
+
+/** A number with at most six digits, or as many as said. */
+function shortNumber(value, digits = 6) {
+  if (value === null || value === undefined) return "–";
+  if (Number.isNaN(value)) return "NaN";
+  if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
+  if (value === 0) return "0";
+  const isOrdinary = Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6;
+  const text = isOrdinary ? String(Number(value.toPrecision(digits))) : value.toExponential(digits - 2);
+  return text.replace(/\.?0+e/, "e").replace("-", "−");
+}
+
+/** A whole number with separators. */
+function grouped(count) {
+  return count.toLocaleString("en-US");
+}

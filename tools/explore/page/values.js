@@ -1,0 +1,120 @@
+// What every operation is worth for one text, and its gradient. The page carries the graph out by itself: additions,
+// multiplications and divisions are the same in every language, and what the C library's exp, log and pow gave is in
+// the data, so that values have the bits of the compiled program.
+
+class Values {
+  /**
+   * @param inputs what the graph reads, by number.
+   * @param indices the whole numbers it reads.
+   * @param transcendental the values of exp, log and pow, in the order of the graph.
+   */
+  constructor(graph, inputs, indices, transcendental) {
+    this.graph = graph;
+    this.value = evaluate(graph, inputs, indices, transcendental);
+    this.gradient = new Float64Array(graph.size);
+    this.reached = new Uint8Array(graph.size);
+    this.inputGradient = new Float64Array(inputs.length);
+    this.#differentiate();
+  }
+
+  /** Reverse mode over the forward operations. The walk adds up what `contributions` tells one by one. */
+  #differentiate() {
+    const { graph, gradient, reached } = this;
+    const loss = graph.meta.outputs.find((output) => output.name === "loss")?.node ?? -1;
+    if (loss < 0) return;
+    gradient[loss] = 1;
+    reached[loss] = 1;
+    for (let node = loss; node >= 0; node--) {
+      if (!reached[node] || graph.isBackward(node)) continue;
+      const kind = graph.names[graph.op[node]];
+      if (kind === "input") this.inputGradient[graph.a[node]] += gradient[node];
+      if (kind === "gather") this.inputGradient[this.gathered(node)] += gradient[node];
+      for (const operand of new Set(graph.operands(node))) {
+        const local = this.local(node, operand);
+        if (local === null) continue;
+        gradient[operand] += local * gradient[node];
+        reached[operand] = 1;
+      }
+    }
+  }
+
+  /** The number of the input that a gather has chosen. */
+  gathered(node) {
+    const [base, stride] = this.graph.meta.tables[this.graph.b[node]];
+    return base + stride * this.value[this.graph.a[node]];
+  }
+
+  /** The derivative of `node` in `operand`; null where no gradient flows. */
+  local(node, operand) {
+    const { graph, value } = this;
+    const kind = graph.names[graph.op[node]];
+    if (kind === "select") {
+      const chosen = graph.meta.lists[graph.b[node]][value[graph.a[node]]];
+      return operand === chosen ? 1 : null;
+    }
+    const a = graph.a[node];
+    const b = graph.b[node];
+    const sides = [];
+    if (graph.aIsNode[graph.op[node]] && operand === a) sides.push(this.#side(kind, node, a, b, 0));
+    if (graph.bIsNode[graph.op[node]] && operand === b) sides.push(this.#side(kind, node, a, b, 1));
+    const known = sides.filter((side) => side !== null);
+    return known.length ? known.reduce((sum, side) => sum + side) : null;
+  }
+
+  #side(kind, node, a, b, side) {
+    const { value } = this;
+    switch (kind) {
+      case "add": return 1;
+      case "mul": return value[side ? a : b];
+      case "div": return side ? -(value[node] / value[b]) : 1 / value[b];
+      case "pow": return side ? null : value[b] * Math.pow(value[a], value[b] - 1);
+      case "log": return 1 / value[a];
+      case "exp": return value[node];
+      case "relu": return value[a] > 0 ? 1 : 0;
+      case "where": return side ? (value[a] ? 1 : 0) : null;
+      case "unless": return side ? (value[a] ? 0 : 1) : null;
+      default: return null;
+    }
+  }
+
+  /** Where the gradient of a forward operation comes from: a row for each operation that uses it. */
+  contributions(node) {
+    const { graph, gradient, reached } = this;
+    const rows = [];
+    for (const user of new Set(graph.users(node))) {
+      if (graph.isBackward(user) || !reached[user]) continue;
+      const local = this.local(user, node);
+      if (local !== null) rows.push({ user, local, upstream: gradient[user], value: local * gradient[user] });
+    }
+    return rows;
+  }
+}
+
+/** The value of every operation. */
+function evaluate(graph, inputs, indices, transcendental) {
+  const { op, a, b, meta, names } = graph;
+  const value = new Float64Array(graph.size);
+  let next = 0;
+  for (let node = 0; node < graph.size; node++) {
+    const x = a[node];
+    const y = b[node];
+    switch (names[op[node]]) {
+      case "const": value[node] = meta.numbers[x]; break;
+      case "input": value[node] = inputs[x]; break;
+      case "index": value[node] = indices[x]; break;
+      case "gather": value[node] = inputs[meta.tables[y][0] + meta.tables[y][1] * value[x]]; break;
+      case "add": value[node] = value[x] + value[y]; break;
+      case "mul": value[node] = value[x] * value[y]; break;
+      case "div": value[node] = value[x] / value[y]; break;
+      case "pow": case "log": case "exp": value[node] = transcendental[next++]; break;
+      case "relu": value[node] = value[x] > 0 ? value[x] : 0; break;
+      case "step": value[node] = value[x] > 0 ? 1 : 0; break;
+      case "max": value[node] = value[y] > value[x] ? value[y] : value[x]; break;
+      case "equal": value[node] = value[x] === y ? 1 : 0; break;
+      case "where": value[node] = value[x] ? value[y] : 0; break;
+      case "unless": value[node] = value[x] ? 0 : value[y]; break;
+      case "select": value[node] = value[meta.lists[y][value[x]]]; break;
+    }
+  }
+  return value;
+}

@@ -1,0 +1,102 @@
+"""Where a program stands under the roofs of a machine.
+
+The roofline model (Williams, Waterman, Patterson: Roofline, Communications of the ACM 52(4), 2009): a program of F
+operations that moves B bytes takes at least ``max(F / peak, B / bandwidth)``; so it reaches at most ``min(peak,
+F/B * bandwidth)`` operations a second. Here B is taken twice, after the cache-aware model (Ilic, Pratas, Sousa, 2014):
+what passes between the loops and the first cache, and what must come from where the program's data live. Two bounds are
+added that the model leaves out, and that matter for scalar programs: functions of the C library, which are called one
+after the other, and the critical path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...compiler.ir.count_operations import LEAVES
+from ...compiler.ir.critical_path import critical_path
+from ...compiler.ir.ops import OPS
+from ...runtime.roofs import Roofs
+from .statistics import BYTES, Statistics
+from .subject import Subject
+
+__all__ = ["Bound", "Standing", "stand"]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Something that takes time.
+
+    Attributes:
+        name: what.
+        amount, unit: how much of it.
+        rate: how much the machine does a second.
+        seconds: what it takes at least: amount by rate.
+        roof: whether it is one of the roofs of the roofline model.
+    """
+
+    name: str
+    amount: float
+    unit: str
+    rate: float
+    seconds: float
+    roof: bool
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A program on a machine.
+
+    Attributes:
+        bounds: what takes time.
+        seconds: what the program takes.
+        flops: operations that round, a second.
+    """
+
+    bounds: tuple[Bound, ...]
+    seconds: float
+    flops: float
+
+    @property
+    def roof(self) -> Bound:
+        """The lowest roof: the one that would take longest."""
+        return max((bound for bound in self.bounds if bound.roof), key=lambda bound: bound.seconds)
+
+    @property
+    def attained(self) -> float:
+        """The share of the lowest roof that is attained: the time it allows, by the time it takes."""
+        return self.roof.seconds / self.seconds
+
+    @property
+    def tightest(self) -> Bound:
+        """The bound, roof or not, that would take longest."""
+        return max(self.bounds, key=lambda bound: bound.seconds)
+
+
+def stand(subject: Subject, statistics: Statistics, roofs: Roofs, seconds: float) -> Standing:
+    """Compares a program that takes `seconds` with what the machine can do."""
+    traffic, lanes = statistics.traffic, subject.lanes
+    flop = statistics.flops.all * lanes
+    # Where its data live: what is touched at all must fit.
+    home = roofs.level_of(BYTES * traffic.touched)
+    first = roofs.levels[0]
+    choice = roofs.latencies["max"]
+    costs = [0.0 if code in LEAVES else roofs.latencies.get(row.name, choice) for code, row in enumerate(OPS)]
+    path = critical_path(subject.graph, costs)
+    count = sum(statistics.calls.values()) * lanes
+    calls = sum(roofs.calls[name] * number * lanes for name, number in statistics.calls.items())
+    bounds = [
+        _bound("arithmetic", flop, "flop", roofs.flops),
+        _bound("loops and L1 cache", BYTES * traffic.nest_accesses, "B", first.bandwidth),
+    ]
+    if home is not first:
+        where = f"{home.name} cache" if home.size else home.name
+        bounds.append(_bound(f"data from {where}", BYTES * (traffic.reads + traffic.writes), "B", home.bandwidth))
+    if count:
+        bounds.append(Bound("calls of libm", count, "calls", count / calls, calls, roof=False))
+    waits = path.cost
+    bounds.append(Bound("critical path", len(path.nodes), "ops", len(path.nodes) / waits, waits, roof=False))
+    return Standing(tuple(bounds), seconds, flop / seconds)
+
+
+def _bound(name: str, amount: float, unit: str, rate: float) -> Bound:
+    return Bound(name, amount, unit, rate, amount / rate, roof=True)

@@ -1,0 +1,133 @@
+"""Counts everything about a program that can be counted without running it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ...compiler.ir.count_operations import LEAVES, Count, by_kind, by_scope, flops, function_calls
+from ...compiler.ir.critical_path import CriticalPath, critical_path
+from ...compiler.ir.graph import Graph
+from ...compiler.ir.liveness import Liveness, measure_liveness
+from ...compiler.ir.ops import CONST, OPS, POW
+from ...compiler.loops.traffic import Traffic, measure_traffic
+from .subject import Subject
+
+__all__ = ["BYTES", "Statistics", "collect", "kinds_of", "to_json"]
+
+# Of a double.
+BYTES = 8
+
+# Powers that C computes by a multiplication or a square root, but for a few lanes (`compiler/c/prelude_powers.py`).
+_PROVED = (2.0, 0.5)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Of one program.
+
+    Attributes:
+        kinds: operations by kind, also those that only read.
+        scopes: operations that compute something, by where they stand in the model, numbers left out.
+        flops, functions: operations that round; those of them that are functions of the C library.
+        calls: by name, which of these C calls: not squares and roots, which it computes by cheaper means.
+        liveness, path: see `compiler/ir`.
+        traffic: of the loops that run in C.
+    """
+
+    kinds: dict[str, Count]
+    scopes: dict[str, Count]
+    flops: Count
+    functions: Count
+    calls: dict[str, int]
+    liveness: Liveness
+    path: CriticalPath
+    traffic: Traffic
+
+    @property
+    def operations(self) -> int:
+        """That compute something."""
+        return sum(count.all for count in self.scopes.values())
+
+    @property
+    def parallelism(self) -> float:
+        """How many operations could run at a time on average: work by span (Brent, 1974)."""
+        return self.operations / len(self.path.nodes) if self.path.nodes else 0.0
+
+
+def collect(subject: Subject) -> Statistics:
+    """Counts, by single scans of the graph and of its loops; all for one turn of the graph, but for the traffic."""
+    graph = subject.graph
+    return Statistics(
+        by_kind(graph),
+        by_scope(graph),
+        flops(graph),
+        function_calls(graph),
+        _calls(graph),
+        measure_liveness(graph),
+        critical_path(graph),
+        measure_traffic(subject.loops, subject.memory),
+    )
+
+
+def _calls(graph: Graph) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for op, b in zip(graph.op, graph.b, strict=True):
+        name = OPS[op].name
+        if name not in ("pow", "log", "exp"):
+            continue
+        if op == POW and graph.op[b] == CONST and graph.constants[graph.a[b]] in _PROVED:
+            continue
+        counts[name] += 1
+    return dict(sorted(counts.items()))
+
+
+def kinds_of(graph: Graph, path: CriticalPath) -> dict[str, int]:
+    """How many operations of each kind a path has."""
+    counts = Counter(graph.op[node] for node in path.nodes)
+    return {OPS[code].name: counts[code] for code in sorted(counts) if code not in LEAVES}
+
+
+def to_json(subject: Subject, statistics: Statistics) -> dict[str, Any]:
+    """As plain data; docs/json.md tells the fields."""
+    graph, path, traffic, lanes = subject.graph, statistics.path, statistics.traffic, subject.lanes
+    bounds = [(1 << place, (2 << place) - 1) for place in range(len(statistics.liveness.histogram))]
+    backward = sum(graph.is_backward(node) for node in path.nodes)
+    return {
+        "lanes": lanes,
+        "operations": {
+            "all": statistics.operations,
+            "by_kind": {name: asdict(count) for name, count in statistics.kinds.items()},
+            "by_scope": {name: asdict(count) for name, count in statistics.scopes.items()},
+        },
+        "flops": {**asdict(statistics.flops), "functions": statistics.functions.all, "calls": statistics.calls},
+        "live": {
+            "values": statistics.liveness.values,
+            "peak": statistics.liveness.peak,
+            "peak_operation": statistics.liveness.peak_node,
+            "mean_range": statistics.liveness.mean,
+            "ranges": [
+                {"from": low, "to": high, "values": count}
+                for (low, high), count in zip(bounds, statistics.liveness.histogram, strict=True)
+            ],
+        },
+        "critical_path": {
+            "operations": len(path.nodes),
+            "forward": len(path.nodes) - backward,
+            "backward": backward,
+            "by_kind": kinds_of(graph, path),
+            "parallelism": statistics.parallelism * lanes,
+        },
+        "memory": {**asdict(traffic), "bytes_per_double": BYTES},
+        "intensity": {
+            "loads_and_stores": intensity(statistics.flops.all * lanes, traffic.accesses),
+            "nests": intensity(statistics.flops.all * lanes, traffic.nest_accesses),
+            "once": intensity(statistics.flops.all * lanes, traffic.reads + traffic.writes),
+        },
+    }
+
+
+def intensity(flop: int, doubles: int) -> float:
+    """Flops for each byte moved: arithmetic, or operational, intensity (Williams, Waterman, Patterson, 2009)."""
+    return flop / (BYTES * doubles) if doubles else 0.0
