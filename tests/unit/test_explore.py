@@ -189,7 +189,6 @@ def test_times_stand_beside_the_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--text", "emma"], 2, "--text goes with --values"),
         (["--values", "nowhere"], 2, "needs a --text"),
         (["--values", "nowhere", "--text", "emma"], 3, "nowhere"),
         (["--length", "5", *MODEL], 2, "more than --block-size"),

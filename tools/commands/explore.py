@@ -32,14 +32,15 @@ __all__ = ["explore"]
     "checkpoint",
     type=options.PATH,
     metavar="CHECKPOINT",
-    help="Show what every operation is worth in this trained model; a file, or the folder of a run.",
+    help="Show what every operation is worth in this trained model: a file, or the folder of a run.  [default with "
+    "--text: the last model trained here]",
 )
 @click.option(
     "--text",
     "texts",
     multiple=True,
     metavar="TEXT",
-    help="With --values: the text to read; repeat it to switch between several in the page.",
+    help="The text that the model reads; repeat it to switch between several in the page.",
 )
 @click.option("--time", "timed", is_flag=True, help="Measure every loop of the C; then no two pages are the same.")
 @options.data_option
@@ -65,20 +66,19 @@ def explore(
     Examples:
       microgpt explore
       microgpt explore --length 7 -o seven.html
+      microgpt explore --text emma
       microgpt explore --values runs/wide --text emma --text anna
       microgpt explore --time
     """
     from ..explore.make import make_page, page_length
     from ..models import load_model
 
-    if texts and checkpoint is None:
-        raise click.UsageError("--text goes with --values: a text has values in a trained model")
     if checkpoint is not None and not texts:
         raise click.UsageError("--values needs a --text to read")
     if not output.absolute().parent.is_dir():
         raise CommandError(f"{output} cannot be written: there is no folder {output.parent}", ENVIRONMENT)
     model = None
-    if checkpoint is None:
+    if not texts:
         config, length = options.given_config(data, shape), length or 4
     else:
         model = load_model(checkpoint)
