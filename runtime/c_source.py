@@ -16,15 +16,19 @@ from ..compiler.c.prelude import prelude
 from ..compiler.ir.graph import Graph
 from ..compiler.loops.compile_family import Family, compile_family
 from ..compiler.loops.loop_program import LoopProgram
-from ..compiler.loops.map_lanes import map_lanes
+from ..compiler.loops.map_lanes import map_lanes, one_lane
 from ..compiler.loops.memory_map import MemoryMap, memory_map
 from ..compiler.loops.place import Layout
+from ..compiler.loops.run_loops import prove_loops
 from ..compiler.loops.transpose import Transposer
 from ..compiler.pipeline import compile_graph
 from ..model.config import AdamConfig, GPTConfig
 from . import graphs
 
-__all__ = ["ModelSource", "model_source"]
+__all__ = ["PROGRAM_NAMES", "ModelSource", "model_source"]
+
+# The functions in C of what is compiled, by kind; with the number of its length or position.
+PROGRAM_NAMES = {"training": "length{}", "inference": "position{}", "optimizer": "adam"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class ModelSource:
         body: the part of it that was made from the programs, which begins after `body_line` lines.
         programs: what the body carries out, by the names of their functions.
         memory: what is where.
-        optimizer_addresses: of the arguments of the optimiser's graph.
+        optimizer_graph: of one parameter.
+        optimizer_addresses: of its arguments, for the first parameter; results take their place.
         addresses: of ``parameters``, ``gradient``, ``first_moment``, ``second_moment``, ``cache``, ``probabilities``;
             and ``memory``, the size of all.
         families: what it was made from.
@@ -48,6 +53,7 @@ class ModelSource:
     body_line: int
     programs: Mapping[str, LoopProgram]
     memory: MemoryMap
+    optimizer_graph: Graph
     optimizer_addresses: Mapping[str, int]
     addresses: Mapping[str, int]
     families: tuple[Family, ...]
@@ -71,21 +77,36 @@ class ModelSource:
             CompileError: naming the program and the operation, if one is not what it should be.
         """
         todo = [(family, number) for family in self.families for number in family.programs]
-        operations = 0
+        operations = self._prove_optimizer()
         for done, (family, number) in enumerate(todo, 1):
-            operations += len(family.prove(self.layout, number))
+            operations += self._prove(family, number)
             tell(done, len(todo))
         return operations
 
     def prove(self) -> None:
-        """Checks the last program of each family, which was not made from a graph, against its graph.
+        """Checks the optimiser, and the last program of each family, which was not made from a graph.
 
         Raises:
             CompileError: if one is not what it should be.
         """
         for family in self.families:
             if family.continued:
-                family.prove(self.layout, family.continued[-1])
+                self._prove(family, family.continued[-1])
+        self._prove_optimizer()
+
+    def _prove(self, family: Family, number: int) -> int:
+        """Proves the program that runs, transposed copies and all."""
+        program = self.programs[PROGRAM_NAMES[family.name].format(number)]
+        before = self.programs["copy_parameters"] if family.name == "inference" else None
+        return len(family.prove(self.layout, number, program, before))
+
+    def _prove_optimizer(self) -> int:
+        """Proves one lane; the others differ in where they begin alone."""
+        graph = self.optimizer_graph
+        inputs = [self.optimizer_addresses[tensor.name] for tensor in graph.inputs]
+        outputs = {output.name: self.optimizer_addresses[output.name] for output in graph.outputs}
+        prove_loops(one_lane(self.programs["adam"]), graph, self.layout, inputs, outputs)
+        return len(graph)
 
 
 def model_source(
@@ -139,9 +160,15 @@ def model_source(
     update = compile_graph(lambda: graphs.optimizer_graph(optimizer))
     adam = map_lanes(update, size, arrays, shared, results, layout)
     transposer = Transposer(layout, tuple(graphs.parameter_tensors(config)))
-    programs = {f"length{number}": transposer.transpose(program) for number, program in training.programs.items()}
+    programs = {
+        PROGRAM_NAMES["training"].format(number): transposer.transpose(program)
+        for number, program in training.programs.items()
+    }
     # While documents are drawn the parameters stay as they are, so their copies are made once.
-    still = {f"position{number}": transposer.transpose(program) for number, program in inference.programs.items()}
+    still = {
+        PROGRAM_NAMES["inference"].format(number): transposer.transpose(program)
+        for number, program in inference.programs.items()
+    }
     copies = dict.fromkeys(nest for program in still.values() for nest in transposer.copies_of(program))
     programs.update({name: transposer.without_copies(program) for name, program in still.items()})
     programs["adam"] = adam
@@ -179,7 +206,16 @@ def model_source(
     head = f"/* Made for {config} by microgpt. Do not edit. */\n{prelude(vector_width)}\n{memory_comment(memory)}"
     text = "\n".join([head + body.text, defines, _initialize(layout), _table(config), _DECLARATIONS, _DRIVER])
     return ModelSource(
-        text, body, head.count("\n"), programs, memory, arrays | shared, addresses, (training, inference), layout
+        text,
+        body,
+        head.count("\n"),
+        programs,
+        memory,
+        update,
+        arrays | shared,
+        addresses,
+        (training, inference),
+        layout,
     )
 
 

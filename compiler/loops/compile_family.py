@@ -43,14 +43,21 @@ class Family:
     pinned: Callable[[int], Mapping[str, int]]
     continued: tuple[int, ...]
 
-    def prove(self, layout: Layout, number: int) -> Graph:
+    def prove(
+        self, layout: Layout, number: int, program: LoopProgram | None = None, before: LoopProgram | None = None
+    ) -> Graph:
         """Checks that the program of `number` is its graph, operation for operation; returns the graph.
+
+        Args:
+            program: what became of the family's program since it was made.
+            before: a program that has run before that one.
 
         Raises:
             CompileError: if it is not.
         """
         graph = self.build(number)
-        prove_loops(self.programs[number], graph, layout, self.interface(layout, number, graph))
+        where = self.interface(layout, number, graph)
+        prove_loops(program or self.programs[number], graph, layout, where.inputs, where.outputs, before)
         return graph
 
     def interface(self, layout: Layout, number: int, graph: Graph) -> Addressing:

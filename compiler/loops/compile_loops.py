@@ -41,7 +41,7 @@ class LoopedGraph:
         Raises:
             CompileError: if they are not.
         """
-        prove_loops(self.program, self.graph, self.layout, self.where)
+        prove_loops(self.program, self.graph, self.layout, self.where.inputs, self.where.outputs)
 
 
 def compile_loops(graph: Graph, tell: Callable[[str, Any], None] = lambda name, product: None) -> LoopedGraph:

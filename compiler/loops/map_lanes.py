@@ -8,6 +8,7 @@ computed after, and then read instead of, what it replaces is needed.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ..errors import CompileError
 from ..ir.graph import Graph
@@ -18,7 +19,7 @@ from .loop_program import LoopProgram, Nest
 from .order_groups import reads
 from .place import Layout
 
-__all__ = ["map_lanes"]
+__all__ = ["map_lanes", "one_lane"]
 
 
 def map_lanes(
@@ -78,6 +79,11 @@ def map_lanes(
         _check_replaced(graph, node, read, address, written)
         written[address[node]] = node
     return LoopProgram(graph.name, tuple(nests), (), ())
+
+
+def one_lane(program: LoopProgram) -> LoopProgram:
+    """What a program that `map_lanes` made does for the first element."""
+    return replace(program, nests=tuple(replace(nest, trips=(1,)) for nest in program.nests))
 
 
 def _check_replaced(graph: Graph, node: int, read: set[int], address: list[int], written: dict[int, int]) -> None:

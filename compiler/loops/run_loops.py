@@ -14,7 +14,7 @@ from ..errors import CompileError
 from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
 from ..ir.ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MUL, OPS, POW, SELECT
 from .loop_program import LoopProgram, Nest, Recipe, points
-from .place import Addressing, Layout
+from .place import Layout
 
 __all__ = ["NodeDomain", "carry_out", "interpret_loops", "prove_loops"]
 
@@ -249,19 +249,33 @@ class NodeDomain:
         self.scatters.append((base, stride, index, value))
 
 
-def prove_loops(program: LoopProgram, graph: Graph, layout: Layout, where: Addressing) -> None:
+def prove_loops(
+    program: LoopProgram,
+    graph: Graph,
+    layout: Layout,
+    inputs: Sequence[int],
+    outputs: Mapping[str, int],
+    before: LoopProgram | None = None,
+) -> None:
     """Checks that the loops, unrolled, are the graph. The graph must have no equal nodes (see `merge_equal_nodes`).
+
+    Args:
+        inputs: of each input number, its address.
+        outputs: by name, where the results are to be found.
+        before: a program that has run before, such as one that makes copies of arguments.
 
     Raises:
         CompileError: naming the first operation or result that differs.
     """
-    domain = NodeDomain(graph, program, layout, where.inputs)
+    domain = NodeDomain(graph, program, layout, inputs)
     for node, code in enumerate(graph.op):
         if code == POW and graph.op[graph.b[node]] != CONST:
             raise CompileError("the exponent is not a constant")
+    if before is not None:
+        _run(before, domain)
     _run(program, domain)
     for output in graph.outputs:
-        start = where.outputs[output.name]
+        start = outputs[output.name]
         for offset, node in enumerate(output.nodes):
             held = domain.memory[start + offset]
             if held != (node if node >= 0 else domain.ZERO):

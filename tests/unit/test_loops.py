@@ -25,8 +25,9 @@ from microgpt.compiler.loops.transpose import Transposer
 from microgpt.compiler.loops.verify_loops import verify_loops
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.trace import trace
-from microgpt.model.config import GPTConfig
+from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime import graphs
+from microgpt.runtime.c_source import model_source
 
 CONFIG = GPTConfig(vocab_size=7, n_layer=1, n_embd=8, n_head=2, block_size=9)
 
@@ -178,3 +179,17 @@ def test_every_result_is_stored():
     stored = stored_nodes(graph)
     assert all(stored[node] for node in graph.outputs[0].nodes)
     assert sum(stored) == 3
+
+
+@pytest.mark.parametrize("name", ["adam", "length9", "position8"])
+def test_what_became_of_the_programs_is_proved(name: str):
+    """Copies of matrices, and the optimiser's lanes, come after the loops that belong to a graph."""
+    source = model_source(CONFIG, AdamConfig())
+    source.prove()
+    program = source.programs[name]
+    place = next(place for place, nest in enumerate(program.nests) if nest.recipe[0] == MUL or name == "adam")
+    nest = program.nests[place]
+    wrong = replace(nest, base=(*nest.base[:1], nest.base[1] + 1, *nest.base[2:]))
+    nests = (*program.nests[:place], wrong, *program.nests[place + 1 :])
+    with pytest.raises(CompileError, match="the loops"):
+        replace(source, programs={**source.programs, name: replace(program, nests=nests)}).prove()

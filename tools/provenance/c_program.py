@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from itertools import islice, pairwise
 
 from ...compiler.errors import CompileError
 from ...compiler.ir.graph import Graph
-from ...compiler.loops.loop_program import LoopProgram, turns
+from ...compiler.loops.loop_program import turns
+from ...compiler.loops.map_lanes import one_lane
 from ...compiler.loops.unroll import Unrolled, unroll
 from ...compiler.pipeline import without_collection
 from ...model.config import AdamConfig, GPTConfig
 from ...runtime.assembly import Assembly, assembly
-from ...runtime.c_source import ModelSource, model_source
+from ...runtime.c_source import PROGRAM_NAMES, ModelSource, model_source
 from ...runtime.recipe import Recipe
 from ...runtime.toolchain import find_toolchain, vector_width_here
 
 __all__ = ["CProgram", "c_program"]
-
-_NAMES = {"training": "length{}", "inference": "position{}", "optimizer": "adam"}
 
 
 class CProgram:
@@ -36,7 +34,7 @@ class CProgram:
 
     def __init__(self, source: ModelSource, recipe: Recipe, graph: Graph) -> None:
         self.source = source
-        self.name = _NAMES[recipe.kind].format(recipe.number)
+        self.name = PROGRAM_NAMES[recipe.kind].format(recipe.number)
         self.program = source.programs[self.name]
         self.unrolled = self._unroll(recipe, graph)
 
@@ -44,7 +42,7 @@ class CProgram:
         source = self.source
         if recipe.kind == "optimizer":
             inputs = [source.optimizer_addresses[tensor.name] for tensor in graph.inputs]
-            return unroll(_one_lane(self.program), graph, source.layout, inputs)
+            return unroll(one_lane(self.program), graph, source.layout, inputs)
         family = source.families[0 if recipe.kind == "training" else 1]
         where = family.interface(source.layout, recipe.number, graph)
         before = source.programs["copy_parameters"] if recipe.kind == "inference" else None
@@ -136,8 +134,3 @@ def c_program(
             return CProgram(model_source(config, optimizer, vector_width=width), recipe, graph)
         except CompileError:
             return CProgram(model_source(config, optimizer, regular=False, vector_width=width), recipe, graph)
-
-
-def _one_lane(program: LoopProgram) -> LoopProgram:
-    """The optimiser's program for a single parameter."""
-    return replace(program, nests=tuple(replace(nest, trips=(1,)) for nest in program.nests))
