@@ -14,8 +14,8 @@ from microgpt.compiler.loops.loop_text import format_program, parse_program
 from microgpt.model.config import GPTConfig
 from microgpt.runtime.recipe import Recipe
 from microgpt.tools import stages
+from microgpt.tools.chosen_program import parse_lengths
 from microgpt.tools.cli import cli
-from microgpt.tools.options import parse_lengths
 
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]
 CONFIG = GPTConfig(27, 1, 4, 2, 4)

@@ -16,6 +16,7 @@ from ...runtime.program import Program
 from ...runtime.recipe import Recipe
 from .. import console, options, stages
 from ..backends import COMPILED, check_backend, open_cache, open_library
+from ..chosen_program import given_config, parse_lengths, program_number
 from ..failures import ENVIRONMENT, CommandError
 from ..loop_programs import dump_programs, prove_programs
 
@@ -28,7 +29,7 @@ __all__ = ["compile"]
 @options.data_option
 @options.model_options
 @options.backend_option(*COMPILED)
-@click.option("--dump", type=click.Path(path_type=Path), metavar="DIR", help="Write what every stage makes, as text.")
+@click.option("--dump", type=options.PATH, metavar="DIR", help="Write what every stage makes, as text.")
 @click.option("--check", is_flag=True, help="Verify the graph after every stage.")
 @click.option("--verify", is_flag=True, help="With C: unroll the loops of all programs and compare with the graphs.")
 @options.jobs_option
@@ -68,7 +69,7 @@ def compile(
         raise click.UsageError("the C library serves all lengths; --length, --kind and --check are for Python")
     if verify and (of_python or backend == "python"):
         raise click.UsageError("--verify is for the loops of the C library; --check is for programs in Python")
-    config = options.given_config(data, shape)
+    config = given_config(data, shape)
     if not (of_python and backend == "auto") and check_backend(backend) == "c":
         _compile_c(config, as_json)
         if dump:
@@ -122,9 +123,9 @@ def _compile_c(config: GPTConfig, as_json: bool) -> None:
 
 def _recipes(kind: str, texts: Sequence[str], config: GPTConfig) -> list[Recipe]:
     if kind == "optimizer":
-        return [Recipe(kind, options.program_number(kind, None if not texts else 1, 1), AdamConfig())]
-    lengths = options.parse_lengths(texts or ["all"], config.block_size)
-    return [Recipe(kind, options.program_number(kind, length, config.block_size), config) for length in lengths]
+        return [Recipe(kind, program_number(kind, None if not texts else 1, 1), AdamConfig())]
+    lengths = parse_lengths(texts or ["all"], config.block_size)
+    return [Recipe(kind, program_number(kind, length, config.block_size), config) for length in lengths]
 
 
 def _compile_watched(library: Library, recipes: Sequence[Recipe], dump: Path | None, check: bool) -> list[Program]:

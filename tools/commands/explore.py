@@ -9,6 +9,7 @@ import click
 from ...runtime.files import write_atomically
 from ...runtime.recipe import Recipe
 from .. import console, options
+from ..chosen_program import given_config, program_number
 from ..failures import BAD_INPUT, ENVIRONMENT, CommandError
 
 __all__ = ["explore"]
@@ -79,14 +80,14 @@ def explore(
         raise CommandError(f"{output} cannot be written: there is no folder {output.parent}", ENVIRONMENT)
     model = None
     if not texts:
-        config, length = options.given_config(data, shape), length or 4
+        config, length = given_config(data, shape), length or 4
     else:
         model = load_model(checkpoint)
         config, shortest = model.config, page_length(model, texts)
         if length is not None and length > shortest:
             raise click.UsageError(f"--length {length}, but a --text takes only {shortest} positions, its end included")
         length = length or shortest
-    options.program_number("training", length, config.block_size)
+    program_number("training", length, config.block_size)
     try:
         page = make_page(Recipe("training", length, config), model, texts, timed, console.warn)
     except ValueError as error:

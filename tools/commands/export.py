@@ -8,6 +8,7 @@ import click
 
 from ...model.config import AdamConfig, GPTConfig
 from .. import console, options
+from ..chosen_program import check_shape
 from ..failures import ENVIRONMENT, CommandError
 from ..models import load_model, optimizer_of
 
@@ -15,10 +16,10 @@ __all__ = ["export"]
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("folder", type=options.PATH, metavar="DIR")
 @click.option(
     "--checkpoint",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     metavar="FILE",
     help="Put in the weights of this model; its shape and alphabet are used.",
 )
@@ -46,7 +47,7 @@ def export(folder: Path, checkpoint: Path | None, data: str, **shape: int) -> No
         config, characters, weights = model.config, model.tokenizer.characters, model.parameters
         optimizer = optimizer_of(model)
     else:
-        options.check_shape(shape)
+        check_shape(shape)
         tokenizer = Tokenizer.of(load_corpus(data).documents)
         config, characters, weights = GPTConfig(vocab_size=tokenizer.vocab_size, **shape), tokenizer.characters, None
         optimizer = AdamConfig()

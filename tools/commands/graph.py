@@ -16,6 +16,7 @@ from ...model.config import AdamConfig, GPTConfig
 from ...runtime.checkpoint import Checkpoint
 from ...runtime.recipe import Recipe
 from .. import options, stages
+from ..chosen_program import given_config, program_number
 from ..models import load_model
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class _Wanted:
 @click.option("--around", metavar="OP", help="The scalars around one: %1234, or the name of a value.")
 @click.option(
     "--radius",
-    type=click.IntRange(min=0),
+    type=options.NOT_NEGATIVE,
     default=2,
     show_default=True,
     metavar="N",
@@ -154,10 +155,10 @@ def graph(
         model = load_model(values)
         length = _length_of(context, model, text, kind, length, shape)
     config: GPTConfig | AdamConfig = (
-        AdamConfig() if kind == "optimizer" else model.config if model else options.given_config(data, shape)
+        AdamConfig() if kind == "optimizer" else model.config if model else given_config(data, shape)
     )
     block_size = model.config.block_size if model else shape["block_size"]
-    recipe = Recipe(kind, options.program_number(kind, length, block_size), config)
+    recipe = Recipe(kind, program_number(kind, length, block_size), config)
     limit = limit or MOST_BOXES[level]
     wanted = _Wanted(recipe, length, level, scope, around, radius, stage or graphs[-1], limit, model, text)
     path = output or Path(f"{_name(wanted)}.{kind_of_file}")

@@ -17,7 +17,7 @@ from ..models import load_model, optimizer_of
 from ..sampling import print_samples, sample_to_json
 from ..settings import ConfiguredCommand
 
-__all__ = ["load_model", "sample"]
+__all__ = ["sample"]
 
 
 @click.command(cls=ConfiguredCommand)
@@ -36,7 +36,7 @@ __all__ = ["load_model", "sample"]
     help="Choose among the likeliest tokens that together have this probability.",
 )
 @click.option(
-    "--min-length", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Characters, at least."
+    "--min-length", type=options.NOT_NEGATIVE, default=0, show_default=True, metavar="N", help="Characters, at least."
 )
 @click.option("--greedy", is_flag=True, help="Always take the likeliest token; nothing is random then.")
 @options.seed_option

@@ -12,6 +12,7 @@ from ...model.config import AdamConfig, GPTConfig
 from ...runtime.recipe import Recipe
 from .. import console, options, stages
 from ..backends import check_backend, open_cache, open_library
+from ..chosen_program import given_config, program_number
 from ..code import print_code, print_heading
 
 if TYPE_CHECKING:
@@ -105,8 +106,8 @@ def show(
     expression = _compiled(pattern)
     selecting = bool(lines or scopes or operations or interleave)
     alone = panes[0] in ("c", "assembly") if panes and not selecting else False
-    config = options.given_config(data, shape)
-    program = 0 if alone else options.program_number(kind, length, shape["block_size"])
+    config = given_config(data, shape)
+    program = 0 if alone else program_number(kind, length, shape["block_size"])
     recipe = Recipe(kind, program, AdamConfig() if kind == "optimizer" else config)
     if not selecting:
         text = _text(panes[0], recipe, config, jobs)
