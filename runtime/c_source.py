@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ..compiler.c.emit_c import CText, emit_c, memory_comment
 from ..compiler.c.emit_expression import number_text
 from ..compiler.c.prelude import prelude
+from ..compiler.errors import CompileError
 from ..compiler.ir.graph import Graph
 from ..compiler.loops.compile_family import Family, compile_family
 from ..compiler.loops.loop_program import LoopProgram
@@ -20,11 +21,12 @@ from ..compiler.loops.map_lanes import map_lanes
 from ..compiler.loops.memory_map import MemoryMap, memory_map
 from ..compiler.loops.place import Layout
 from ..compiler.loops.transpose import Transposer
-from ..compiler.pipeline import compile_graph
+from ..compiler.pipeline import compile_graph, without_collection
 from ..model.config import AdamConfig, GPTConfig
 from . import graphs
+from .toolchain import vector_width_here
 
-__all__ = ["ModelSource", "model_source"]
+__all__ = ["ModelSource", "model_source", "proved_source"]
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,22 @@ def model_source(
     return ModelSource(
         text, body, head.count("\n"), programs, memory, arrays | shared, addresses, (training, inference), layout
     )
+
+
+def proved_source(config: GPTConfig, optimizer: AdamConfig) -> ModelSource:
+    """Compiles a model to C for this processor, and proves it.
+
+    Raises:
+        CompileError: if the model cannot be compiled.
+    """
+    width = vector_width_here()
+    with without_collection():
+        try:
+            source = model_source(config, optimizer, vector_width=width)
+            source.prove()
+        except CompileError:
+            source = model_source(config, optimizer, regular=False, vector_width=width)
+        return source
 
 
 def _initialize(layout: Layout) -> str:
