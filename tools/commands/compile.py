@@ -15,7 +15,7 @@ from ...runtime.library import Library
 from ...runtime.program import Program
 from ...runtime.recipe import Recipe
 from .. import console, options, stages
-from ..backends import COMPILED, check_backend, open_cache, open_library
+from ..backends import COMPILED, check_backend, compiled_c, open_library
 from ..chosen_program import given_config, parse_lengths, program_number
 from ..failures import ENVIRONMENT, CommandError
 from ..loop_programs import dump_programs, prove_programs
@@ -98,12 +98,8 @@ def compile(
 
 
 def _compile_c(config: GPTConfig, as_json: bool) -> None:
-    from ...runtime.c_backend import CBackend
-
-    backend = CBackend(config, AdamConfig(), open_cache())
-    with console.compile_progress("library") as progress:
-        backend.prepare((), 0, progress)
-    report, path = backend.library.report, backend.library.path
+    made = compiled_c(config).library
+    report, path = made.report, made.path
     if as_json:
         library = {"file": str(path), **report}
         console.print_json("compile", {"backend": "c", "library": library, "programs": []})

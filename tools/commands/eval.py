@@ -17,10 +17,10 @@ from ...runtime.evaluation import Evaluation, evaluate, next_token_probabilities
 from ...runtime.sampling import Draw
 from ...runtime.training import windows
 from .. import console, options
-from ..backends import BACKENDS, choose_backend
+from ..backends import BACKENDS, backend_of
 from ..completing import complete_corpus
 from ..failures import BAD_INPUT, CommandError
-from ..models import load_model, optimizer_of
+from ..models import load_model
 from ..sampling import draw_to_json, trace_lines
 from ..settings import ConfiguredCommand
 
@@ -76,9 +76,7 @@ def eval(
     documents, name = ([], "") if texts and data is None else _documents(model, data)
     for text in (*texts, *documents):
         model.tokenizer.encode(text)  # before anything is compiled
-    engine = choose_backend(backend, model.config, optimizer_of(model), jobs)
-    with console.compile_progress() as compiling:
-        engine.prepare([], model.config.block_size, compiling)
+    engine = backend_of(model, backend, jobs)
     what = engine, model.config, model.tokenizer, model.parameters
     results = [
         _Predicted(text, evaluate(*what, [text], True), _draws(engine, model, text) if trace else []) for text in texts

@@ -6,13 +6,10 @@ from pathlib import Path
 
 import click
 
-from ...runtime.backend import Backend
-from ...runtime.checkpoint import Checkpoint
 from ...runtime.files import write_atomically
 from .. import console, options
-from ..backends import BACKENDS, choose_backend
+from ..backends import BACKENDS, backend_of
 from ..failures import ENVIRONMENT, CommandError
-from ..models import optimizer_of
 from ..settings import ConfiguredCommand
 
 __all__ = ["report"]
@@ -71,7 +68,7 @@ def report(
     if record.model:
         for text in texts:
             record.model.tokenizer.encode(text)  # before anything is compiled
-    engine = _engine(record.model, backend, jobs) if record.model else None
+    engine = backend_of(record.model, backend, jobs) if record.model else None
     found = gather(record, engine, texts, samples)
     if as_json:
         from ..report.figures_json import as_json as figures
@@ -90,10 +87,3 @@ def report(
         console.say(sentence)
     if not as_json:
         click.echo(console.printable(str(path)))
-
-
-def _engine(model: Checkpoint, backend: str, jobs: int | None) -> Backend:
-    engine = choose_backend(backend, model.config, optimizer_of(model), jobs)
-    with console.compile_progress() as progress:
-        engine.prepare([], model.config.block_size, progress)
-    return engine

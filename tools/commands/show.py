@@ -11,7 +11,7 @@ import click
 from ...model.config import AdamConfig, GPTConfig
 from ...runtime.recipe import Recipe
 from .. import console, options, stages
-from ..backends import check_backend, open_cache, open_library
+from ..backends import check_backend, compiled_c, open_library
 from ..chosen_program import given_config, program_number
 from ..code import print_code, print_heading
 
@@ -190,13 +190,7 @@ def _text(pane: str, recipe: Recipe, config: GPTConfig, jobs: int | None) -> Seq
 
 
 def _c_library(config: GPTConfig) -> str:
-    """The C source of a model's library, compiled if need be."""
-    from ...runtime.c_backend import CBackend
-
-    backend = CBackend(config, AdamConfig(), open_cache())
-    with console.compile_progress("library") as progress:
-        backend.prepare((), 0, progress)
-    return backend.library.path.read_text("utf-8")
+    return compiled_c(config).library.path.read_text("utf-8")
 
 
 def _print_selection(

@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
-from ...model.config import AdamConfig
 from ...runtime.roofs import Machine, Roofs
 from ...runtime.toolchain import ToolchainError, find_toolchain
 from .. import console, options
-from ..backends import open_cache
+from ..backends import compiled_c
 from ..chosen_program import given_config, given_recipe, length_of, program_title
 from ..stats.roofline import Standing, stand
 from ..stats.statistics import Statistics, collect, to_json
@@ -63,17 +62,15 @@ def stats(length: int | None, kind: str, machine: bool, data: str, as_json: bool
 
 
 def _on_this_machine(subject: Subject, statistics: Statistics) -> tuple[Roofs | None, Standing | None]:
-    from ...runtime.c_backend import CBackend
-
     try:
         find_toolchain()
     except ToolchainError as error:
         problem = str(error).replace("\n", "; ")
-        console.warn(f"this machine is not measured, for want of a C compiler ({problem})")
+        console.warn(
+            f"this machine is not measured, for want of a C compiler ({problem}); `microgpt doctor` tells more"
+        )
         return None, None
-    backend = CBackend(subject.config, AdamConfig(), open_cache())
-    with console.compile_progress("library") as progress:
-        backend.prepare((), 0, progress)
+    backend = compiled_c(subject.config)
     console.say("measuring this machine")
     machine = Machine()
     runs = []
