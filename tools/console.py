@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import sys
 import time
@@ -35,6 +36,8 @@ __all__ = [
     "step_progress",
     "styled",
     "warn",
+    "with_schema",
+    "without_infinities",
 ]
 
 # Seconds. Nobody sees more, and a flush at each step would cost more than a compiled step does.
@@ -42,7 +45,6 @@ FLUSH_INTERVAL = 0.05
 
 # Of all schemas of --json; raised when a field changes its meaning or goes away. New fields do not raise it.
 JSON_VERSION = 1
-
 
 QUIET, NORMAL, VERBOSE = -1, 0, 1
 
@@ -97,8 +99,24 @@ def print_json(schema: str, data: Mapping[str, Any]) -> None:
         schema: the name of the command, or of what the command tells.
         data: plain objects; a number that is not finite is an error, since JSON has none.
     """
-    head = {"schema": f"microgpt.{schema}", "version": JSON_VERSION}
-    click.echo(json.dumps({**head, **data}, indent=1, allow_nan=False))
+    click.echo(json.dumps(with_schema(schema, data), indent=1, allow_nan=False))
+
+
+def with_schema(schema: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """`data`, and before it what it is and of which version."""
+    return {"schema": f"microgpt.{schema}", "version": JSON_VERSION, **data}
+
+
+def without_infinities(data: Any) -> Any:
+    """A copy of plain data with None for every number that JSON does not have."""
+    match data:
+        case float():
+            return data if math.isfinite(data) else None
+        case dict():
+            return {name: without_infinities(value) for name, value in data.items()}
+        case list() | tuple():
+            return [without_infinities(value) for value in data]
+    return data
 
 
 def printable(text: str) -> str:
@@ -107,7 +125,9 @@ def printable(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """`text` in one line, in which nothing controls a terminal: files and their names may hold anything."""
+    """`text` in one line, with escapes for what cannot be seen, controls a terminal or the direction of writing, or has
+    no place in XML: files and their names may hold anything.
+    """
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -155,9 +154,7 @@ def _as_json(result: Evaluation) -> dict[str, Any]:
         "bits_per_character": result.bits_per_character,
         "perplexity": result.perplexity,
     }
-    # JSON has no infinity.
-    finite = {name: number if math.isfinite(number) else None for name, number in numbers.items()}
-    return {"documents": result.documents, "tokens": result.tokens, **finite}
+    return {"documents": result.documents, "tokens": result.tokens, **console.without_infinities(numbers)}
 
 
 def _print(name: str, result: Evaluation) -> None:

@@ -13,7 +13,8 @@ from html import escape
 
 import graphviz
 
-from .picture import Arrow, Box, Picture, printable
+from ..console import escaped
+from .picture import Arrow, Box, Picture
 from .roles import ROLES
 from .source import Links
 
@@ -164,19 +165,19 @@ def _size(box: Box) -> float:
 
 
 def _label(box: Box, scale: _Scale) -> str:
-    name = escape(printable(box.label))
+    name = escape(escaped(box.label))
     head = f"<b><i>∂ {name}</i></b>" if box.direction == "backward" else f"<b>{name}</b>"
     if box.direction in ("outside", "constant"):
         head = f'<font point-size="10" color="{QUIET}">{name}</font>'
     rows = [head]
-    lines = [escape(printable(line)) for line in box.formula.splitlines()]
+    lines = [escape(escaped(line)) for line in box.formula.splitlines()]
     end = '<br align="left"/>'
     if lines:
         text = lines[0] if len(lines) == 1 else end.join(lines) + end
         rows.append(f'<font point-size="10">{text}</font>')
     small = [text for text in (box.shape, box.note) if text]
     if small:
-        rows.append(f'<font point-size="9" color="{QUIET}">{escape(printable(" · ".join(small)))}</font>')
+        rows.append(f'<font point-size="9" color="{QUIET}">{escape(escaped(" · ".join(small)))}</font>')
     rows += [
         f'<font point-size="9">{escape(line)}</font>' for line in str(box.facts.get("numbers", "")).splitlines() if line
     ]
@@ -207,7 +208,7 @@ def _facts(box: Box) -> list[str]:
 
 
 def _tip(lines: list[str]) -> str:
-    return _plain("\n".join(printable(line) for line in lines)).replace("\n", "\\n")
+    return _plain("\n".join(escaped(line) for line in lines)).replace("\n", "\\n")
 
 
 def _plain(text: str) -> str:
@@ -218,8 +219,8 @@ def _plain(text: str) -> str:
 def _heading(picture: Picture) -> str:
     """Title, counts and legend, of which only what is in the picture."""
     rows = [
-        f'<font point-size="20"><b>{escape(printable(picture.title))}</b></font>',
-        f'<font point-size="11" color="{QUIET}">{escape(printable(picture.counts))}</font>',
+        f'<font point-size="20"><b>{escape(escaped(picture.title))}</b></font>',
+        f'<font point-size="11" color="{QUIET}">{escape(escaped(picture.counts))}</font>',
         _legend(picture),
     ]
     cells = "".join(f'<tr><td align="left">{row}</td></tr>' for row in rows if row)

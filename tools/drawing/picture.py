@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ...compiler.ir.graph import Graph
 from .source import SourceLine
 
-__all__ = ["Arrow", "Box", "NothingError", "Picture", "TooLargeError", "direction_of", "kind_of_arrow", "printable"]
+__all__ = ["Arrow", "Box", "NothingError", "Picture", "TooLargeError", "direction_of", "kind_of_arrow"]
 
 
 class NothingError(ValueError):
@@ -100,13 +100,6 @@ def kind_of_arrow(giver: Box, user: Box) -> str:
     if giver.direction != user.direction:
         return "saved"
     return giver.direction
-
-
-def printable(text: str) -> str:
-    """`text` on one line: characters that cannot be seen are shown as escapes. No format then has trouble with them."""
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def direction_of(graph: Graph, node: int) -> str:

@@ -17,11 +17,11 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from ...runtime.version import VERSION
+from ..console import escaped
 from ..pictures.smoothing import horizon_of, smooth
 from ..pictures.svg import theme
 from . import figures
 from .gather import Report, guessing_loss
-from .letters import visible
 
 __all__ = ["write_page"]
 
@@ -38,13 +38,13 @@ def write_page(report: Report) -> str:
     record, model = report.record, report.record.model
     texts = list(figures.text_figures(report))
     parts: dict[str, Any] = {
-        "title": visible(record.name),
+        "title": escaped(record.name),
         "summary": _summary(report),
         "numbers": _numbers(report),
         "stopped": _stopped(report),
-        "missing": [visible(sentence) for sentence in report.missing],
+        "missing": [escaped(sentence) for sentence in report.missing],
         "loss": figures.loss_figure(record),
-        "samples": [visible(sample) for sample in report.samples],
+        "samples": [escaped(sample) for sample in report.samples],
         "temperature": f"{report.temperature:g}",
         "trained": bool(model and model.progress and model.step == model.progress.steps),
         "texts": texts,
@@ -81,7 +81,7 @@ def _summary(report: Report) -> str:
     record, model = report.record, report.record.model
     data = record.config.get("data")
     name = data.get("name") if isinstance(data, dict) else model.progress.corpus if model and model.progress else None
-    corpus = f" on {visible(str(name))}" if name else ""
+    corpus = f" on {escaped(str(name))}" if name else ""
     done = max(record.steps[-1] if record.steps else 0, model.step if model else 0)
     planned = record.planned_steps
     steps = f"{done:,} of {planned:,} steps" if planned and planned != done else f"{done:,} step{'s' * (done != 1)}"
@@ -109,7 +109,7 @@ def _stopped(report: Report) -> str:
     if outcome in (None, "finished"):
         return ""
     begin = "Training came to a number that is not finite" if outcome == "diverged" else f"It was {outcome}"
-    return visible(f"{begin}: {message}" if message else f"{begin}.")
+    return escaped(f"{begin}: {message}" if message else f"{begin}.")
 
 
 def _settings(report: Report) -> list[Table]:
@@ -143,7 +143,7 @@ def _settings(report: Report) -> list[Table]:
 
 def _table(title: str, values: Mapping[str, Any]) -> Table:
     rows = [
-        (visible(str(name).replace("_", " ")), visible(value if isinstance(value, str) else json.dumps(value)))
+        (escaped(str(name).replace("_", " ")), escaped(value if isinstance(value, str) else json.dumps(value)))
         for name, value in values.items()
         if value is not None
     ]
