@@ -178,9 +178,7 @@ def _label(box: Box, scale: _Scale) -> str:
     small = [text for text in (box.shape, box.note) if text]
     if small:
         rows.append(f'<font point-size="9" color="{QUIET}">{escape(escaped(" · ".join(small)))}</font>')
-    rows += [
-        f'<font point-size="9">{escape(line)}</font>' for line in str(box.facts.get("numbers", "")).splitlines() if line
-    ]
+    rows += [f'<font point-size="9">{escape(line)}</font>' for line in box.numbers.splitlines() if line]
     width = scale.width(box)
     if width:
         rest = f'<font color="#d0d6dc">{(_BAR - width) * "█"}</font>' if width < _BAR else ""
@@ -192,18 +190,14 @@ def _label(box: Box, scale: _Scale) -> str:
 def _facts(box: Box) -> list[str]:
     """The lines of a tooltip."""
     lines = [f"{box.label}, {box.direction}" if box.direction in ("forward", "backward") else box.label]
-    lines += str(box.facts.get("full formula", box.formula)).splitlines()
+    lines += (box.full_formula or box.formula).splitlines()
     if box.shape:
         lines.append(f"shape: {box.shape}")
     if box.operations:
         lines.append(f"{box.operations:,} operations")
     if box.source:
         lines.append(f"{box.source} {box.scope}".rstrip())
-    lines += [
-        f"{name}: {f'{value:.6g}' if isinstance(value, float) else value}"
-        for name, value in box.facts.items()
-        if name not in ("numbers", "full formula")
-    ]
+    lines += [f"{name}: {f'{value:.6g}' if isinstance(value, float) else value}" for name, value in box.facts.items()]
     return lines
 
 

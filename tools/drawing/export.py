@@ -40,19 +40,18 @@ def to_graphml(picture: Picture, links: Links) -> bytes:
 
 
 def _attributes(box: Box, links: Links) -> dict[str, Any]:
-    facts = {name: value for name, value in box.facts.items() if name not in ("numbers", "full formula")}
     everything: dict[str, Any] = {
         "label": box.label,
         "role": box.role,
         "direction": box.direction,
-        "formula": str(box.facts.get("full formula", box.formula)),
+        "formula": box.full_formula or box.formula,
         "shape": box.shape,
         "note": box.note,
         "scope": box.scope,
         "source": str(box.source or ""),
         "link": links.to(box.source),
         "operations": box.operations,
-        **{name.replace(" ", "_"): value for name, value in facts.items()},
+        **{name.replace(" ", "_"): value for name, value in box.facts.items()},
     }
     kept: dict[str, Any] = {}
     for name, value in everything.items():

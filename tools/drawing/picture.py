@@ -28,7 +28,9 @@ class Box:
         label: what it is called.
         role: of `roles.ROLES`.
         direction: ``forward``, ``backward``, or, for what only gives context, ``outside`` and ``constant``.
-        formula: what is computed; lines of it where it is long.
+        formula: what is computed; the first lines of it where it is long.
+        full_formula: all of it, where `formula` may not be.
+        numbers: what the box is worth, and its gradient, in lines.
         shape: of the results: ``7 x 16``.
         note: a few words more, on a line of their own.
         scope: of the model.
@@ -43,6 +45,8 @@ class Box:
     role: str
     direction: str
     formula: str = ""
+    full_formula: str = ""
+    numbers: str = ""
     shape: str = ""
     note: str = ""
     scope: str = ""

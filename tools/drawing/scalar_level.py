@@ -13,18 +13,17 @@ from difflib import get_close_matches
 
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.names import value_names
-from ...compiler.ir.ops import CONST, GATHER, INDEX, INPUT, OPS
+from ...compiler.ir.ops import CONST, GATHER, GIVEN, INDEX, INPUT, OPS
 from ...compiler.ir.text import format_node
 from ...compiler.python.form_statements import Statements
 from .picture import Box, NothingError, Picture, TooLargeError, direction_of
 from .roles import role_of
-from .scopes import LEAVES
 from .source import SourceLine
 from .spelling import number_text
 
 __all__ = ["find_operation", "neighbourhood", "scalar_picture"]
 
-_READ = (*LEAVES, GATHER)
+_READ = (*GIVEN, GATHER)
 _ROW = re.compile(r"\[\d+")
 
 # How an operation is drawn; others by their name.
@@ -65,7 +64,7 @@ def neighbourhood(graph: Graph, centre: int, radius: int, limit: int) -> list[in
     for _ in range(radius):
         following = []
         for node in edge:
-            if graph.op[node] in LEAVES and node != centre:
+            if graph.op[node] in GIVEN and node != centre:
                 continue
             for other in (*graph.operands(node), *users.get(node, ())):
                 if other not in found:
@@ -77,7 +76,7 @@ def neighbourhood(graph: Graph, centre: int, radius: int, limit: int) -> list[in
             fits = len(sizes) - 1
             advice = f"--radius {fits} has {sizes[fits - 1]}" if fits else "no radius fits; raise --limit"
             raise TooLargeError(f"within {len(sizes)} steps of %{centre} are {len(found):,} operations; {advice}")
-    return sorted(node for node in found if graph.op[node] not in LEAVES or node == centre)
+    return sorted(node for node in found if graph.op[node] not in GIVEN or node == centre)
 
 
 def scalar_picture(statements: Statements, nodes: Sequence[int], title: str, centre: int | None = None) -> Picture:
@@ -141,7 +140,7 @@ def _outsider(graph: Graph, node: int, names: Mapping[int, str]) -> Box:
     label = names.get(node, f"%{node} of {origin.scope or origin.function}")
     if op in _READ:
         label = _read(graph, node)
-    source = None if op in LEAVES else SourceLine(origin.module, origin.file, origin.line)
+    source = None if op in GIVEN else SourceLine(origin.module, origin.file, origin.line)
     box = Box(label, role_of(origin.scope), "outside", scope=origin.scope, source=source, results=(node,))
     box.facts["operation"] = " ".join(format_node(graph, node).partition(";")[0].split())
     return box

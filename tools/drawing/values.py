@@ -132,7 +132,7 @@ def add_numbers(picture: Picture, graph: Graph, numbers: Numbers) -> None:
             for name, sample in (("value", values), ("gradient", gradients)):
                 if sample:
                     lines.append(_summarise(box.facts, name, sample, box.direction))
-        box.facts["numbers"] = "\n".join(lines)
+        box.numbers = "\n".join(lines)
 
 
 def _summarise(facts: dict[str, Any], name: str, sample: Sequence[float], direction: str) -> str:

@@ -66,11 +66,6 @@ class Standing:
         """The share of the lowest roof that is attained: the time it allows, by the time it takes."""
         return self.roof.seconds / self.seconds
 
-    @property
-    def tightest(self) -> Bound:
-        """The bound, roof or not, that would take longest."""
-        return max(self.bounds, key=lambda bound: bound.seconds)
-
 
 def stand(subject: Subject, statistics: Statistics, roofs: Roofs, seconds: float) -> Standing:
     """Compares a program that takes `seconds` with what the machine can do."""
