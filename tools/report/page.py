@@ -6,8 +6,6 @@ same report gives the same bytes.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping
 from importlib.resources import files
@@ -18,6 +16,7 @@ from markupsafe import Markup
 
 from ...runtime.version import VERSION
 from ..console import escaped
+from ..content_policy import content_policy
 from ..pictures.smoothing import horizon_of, smooth
 from ..pictures.svg import theme
 from . import figures
@@ -55,12 +54,11 @@ def write_page(report: Report) -> str:
     }
     package = files(__package__)
     style = "\n" + theme() + package.joinpath("page.css").read_text("utf-8")
-    # No other style, and no script at all, has any effect, should somebody manage to put one into the page.
-    digest = "sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = Markup(content_policy(style))
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(package.joinpath("page.html").read_text("utf-8"))
-    # The style sheets are ours, and hold no markup.
-    return template.render(parts, contents=_contents(parts), style=Markup(style), digest=digest) + "\n"
+    # Style sheets and policy are ours, and hold no markup.
+    return template.render(parts, contents=_contents(parts), style=Markup(style), policy=policy) + "\n"
 
 
 def _contents(parts: Mapping[str, Any]) -> list[dict[str, str]]:
