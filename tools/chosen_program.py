@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from ..model.config import GPTConfig
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "USUAL_LENGTH",
     "check_shape",
+    "check_shape_of",
     "given_config",
     "given_recipe",
     "length_of",
@@ -51,6 +53,15 @@ def check_shape(shape: dict[str, int]) -> None:
         )
 
 
+def check_shape_of(context: click.Context, config: GPTConfig, shape: dict[str, int]) -> None:
+    """Raises a `click.UsageError` if the command line asks for sizes that a trained model does not have."""
+    for name, size in shape.items():
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if given and size != getattr(config, name):
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{option} {size}, but the model has {getattr(config, name)}; leave out {option}")
+
+
 def _divisors_near(width: int, heads: int) -> list[int]:
     """Up to three divisors of `width`, ascending. Not all are looked for: a slip of the finger may make it huge."""
     window = range(max(1, heads - DISTANCE), min(width, heads + DISTANCE) + 1)
@@ -69,27 +80,29 @@ def given_config(data: str, shape: dict[str, int]) -> GPTConfig:
 
 
 def program_number(kind: str, length: int | None, block_size: int) -> int:
-    """The number of a program in its `Recipe`. Sampling with `length` characters in view is position ``length - 1``."""
+    """The number of a program in its `Recipe`. Sampling with `length` characters in view is position ``length - 1``.
+
+    Args:
+        length: as asked for; None for the usual one, or the longest one there is, and for the optimiser.
+    """
     if kind == "optimizer":
         if length is not None:
             raise click.UsageError("--kind optimizer has one program for all lengths; leave out --length")
         return 0
     if length is None:
-        raise click.UsageError(f"--kind {kind} needs a --length, from 1 to {block_size}")
+        length = min(USUAL_LENGTH, block_size)
     if length > block_size:
         raise click.UsageError(f"--length {length} is more than --block-size {block_size}")
     return length if kind == "training" else length - 1
 
 
 def given_recipe(kind: str, length: int | None, data: str, shape: dict[str, int]) -> Recipe:
-    """The program that is asked for; of the usual length, or the longest one there is, if none is given."""
+    """The program that is asked for."""
     from ..model.config import AdamConfig
     from ..runtime.recipe import Recipe
 
-    if kind == "optimizer":
-        return Recipe(kind, program_number(kind, length, shape["block_size"]), AdamConfig())
-    number = program_number(kind, length or min(USUAL_LENGTH, shape["block_size"]), shape["block_size"])
-    return Recipe(kind, number, given_config(data, shape))
+    number = program_number(kind, length, shape["block_size"])
+    return Recipe(kind, number, AdamConfig() if kind == "optimizer" else given_config(data, shape))
 
 
 def length_of(recipe: Recipe) -> int | None:

@@ -29,6 +29,7 @@ __all__ = [
     "share",
     "temperature_option",
     "training_options",
+    "values_option",
 ]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -85,6 +86,21 @@ def lengths_option(default: str) -> Callable[[Decorated], Decorated]:
         help=f"How many characters: 7, or 1,7,16, or 3-5.  [default: {default}]",
     )
     return lambda command: option(click.argument("more", nargs=-1, metavar="")(command))
+
+
+def values_option(words: str) -> Callable[[Decorated], Decorated]:
+    """``--values CHECKPOINT``, as the parameter `checkpoint`; it goes with --text.
+
+    Args:
+        words: what is made of the values.
+    """
+    return click.option(
+        "--values",
+        "checkpoint",
+        type=PATH,
+        metavar="CHECKPOINT",
+        help=f"{words}: a file, or the folder of a run.  [default with --text: the last model trained here]",
+    )
 
 
 def backend_option(*names: str) -> Callable[[Decorated], Decorated]:

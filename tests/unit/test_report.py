@@ -253,7 +253,7 @@ def test_wild_weights_are_reported(number: float):
         (("nowhere",), 3, "nowhere: no such file"),
         (("empty",), 3, "empty is not the folder of a run"),
         (("run", "--text", "Emma"), 3, "no token for 'E' in 'Emma'; did you mean 'emma'?"),
-        (("run", "-o", "no/where.html"), 5, "-o no/where.html cannot be written: No such file or directory"),
+        (("run", "-o", "no/where.html"), 5, "-o no/where.html cannot be written: there is no folder no"),
     ],
 )
 def test_errors(arguments: tuple[str, ...], code: int, words: str):

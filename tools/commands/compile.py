@@ -16,7 +16,7 @@ from ...runtime.program import Program
 from ...runtime.recipe import Recipe
 from .. import console, options, stages
 from ..backends import COMPILED, check_backend, compiled_c, open_library
-from ..chosen_program import given_config, parse_lengths, program_number
+from ..chosen_program import given_config, length_of, parse_lengths, program_number, program_title
 from ..failures import ENVIRONMENT, CommandError
 from ..loop_programs import dump_programs, prove_programs
 
@@ -139,7 +139,7 @@ def _compile_watched(library: Library, recipes: Sequence[Recipe], dump: Path | N
                 write_atomically(folder / stages.file_name(number, stage), stages.describe(stage.product).encode())
             console.say(f"wrote {len(made)} stages to {folder}")
         if check:
-            console.say(f"{recipe.kind} {_length(recipe)}: every stage keeps the rules")
+            console.say(f"{program_title(recipe)}: every stage keeps the rules")
     return programs
 
 
@@ -150,12 +150,8 @@ def _make_folder(path: Path) -> None:
         raise CommandError(f"--dump {path} cannot be written: {error.strerror}", ENVIRONMENT) from None
 
 
-def _length(recipe: Recipe) -> int:
-    return recipe.number + (recipe.kind == "inference")
-
-
 def _as_json(recipe: Recipe, program: Program) -> dict[str, Any]:
-    return {"kind": recipe.kind, "length": _length(recipe), "file": str(program.path), **program.report}
+    return {"kind": recipe.kind, "length": length_of(recipe), "file": str(program.path), **program.report}
 
 
 def _print(kind: str, recipes: Sequence[Recipe], programs: Sequence[Program]) -> None:
@@ -166,7 +162,7 @@ def _print(kind: str, recipes: Sequence[Recipe], programs: Sequence[Program]) ->
         report = program.report
         seconds = sum(report["seconds"].values())
         counts = [*(report["operations"][name] for name in passes), report.get("statements", "-")]
-        rows.append([str(_length(recipe) or "any"), *map(str, counts), f"{seconds:.2f}"])
+        rows.append([str(length_of(recipe) or "any"), *map(str, counts), f"{seconds:.2f}"])
     console.print_table(f"{kind}: operations after each stage", headings, rows)
     folder = programs[0].path.parent.parent
     click.echo(f"\nprograms, in {folder}:")

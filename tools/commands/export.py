@@ -8,7 +8,7 @@ import click
 
 from ...model.config import AdamConfig, GPTConfig
 from .. import console, options
-from ..chosen_program import check_shape
+from ..chosen_program import check_shape, check_shape_of
 from ..failures import ENVIRONMENT, CommandError
 from ..models import load_model, optimizer_of
 
@@ -20,12 +20,13 @@ __all__ = ["export"]
 @click.option(
     "--checkpoint",
     type=options.PATH,
-    metavar="FILE",
-    help="Put in the weights of this model; its shape and alphabet are used.",
+    metavar="CHECKPOINT",
+    help="Put in the weights of this trained model: a file, or the folder of a run. Its shape and alphabet are used.",
 )
 @options.data_option
 @options.model_options
-def export(folder: Path, checkpoint: Path | None, data: str, **shape: int) -> None:
+@click.pass_context
+def export(context: click.Context, /, folder: Path, checkpoint: Path | None, data: str, **shape: int) -> None:
     """Write a model as a C library that stands alone.
 
     DIR gets microgpt.c and microgpt.h, main.c (an example that trains and
@@ -44,6 +45,7 @@ def export(folder: Path, checkpoint: Path | None, data: str, **shape: int) -> No
 
     if checkpoint is not None:
         model = load_model(checkpoint)
+        check_shape_of(context, model.config, shape)
         config, characters, weights = model.config, model.tokenizer.characters, model.parameters
         optimizer = optimizer_of(model)
     else:

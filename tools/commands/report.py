@@ -6,10 +6,9 @@ from pathlib import Path
 
 import click
 
-from ...runtime.files import write_atomically
 from .. import console, options
 from ..backends import BACKENDS, backend_of
-from ..failures import ENVIRONMENT, CommandError
+from ..output_file import check_output, write_output
 from ..settings import ConfiguredCommand
 
 __all__ = ["report"]
@@ -65,6 +64,8 @@ def report(
     from ..report.record import read_record
 
     record = read_record(run)
+    path = output or (run / "report.html" if run and run.is_dir() else Path("report.html"))
+    check_output(path)
     if record.model:
         for text in texts:
             record.model.tokenizer.encode(text)  # before anything is compiled
@@ -78,11 +79,7 @@ def report(
             return
     from ..report.page import write_page
 
-    path = output or (run / "report.html" if run and run.is_dir() else Path("report.html"))
-    try:
-        write_atomically(path, write_page(found).encode())
-    except OSError as error:
-        raise CommandError(f"-o {path} cannot be written: {error.strerror}", ENVIRONMENT) from None
+    write_output(path, write_page(found))
     for sentence in found.missing:
         console.say(sentence)
     if not as_json:

@@ -29,7 +29,7 @@ _LANGUAGES = {"python": "python", "c": "c", "straight": "c", "assembly": "assemb
 
 
 @click.command()
-@click.option("--length", type=options.POSITIVE, metavar="N", help="How many characters the program reads.")
+@options.length_option
 @options.kind_option
 @click.option("--stage", "wanted", multiple=True, metavar="NAME", help="What this stage makes; `list` names them all.")
 @click.option("--line", "lines", multiple=True, metavar="FILE:N", help="Only what comes from these lines of the model.")
@@ -45,7 +45,7 @@ _LANGUAGES = {"python": "python", "c": "c", "straight": "c", "assembly": "assemb
     "--limit", type=options.POSITIVE, metavar="N", help=f"At most so many lines.  [with --interleave: {_BELOW} of each]"
 )
 @click.option("-n", "--number", is_flag=True, help="Number the lines.")
-@click.option("--json", "as_json", is_flag=True, help="Lines with their numbers, and counts, as JSON.")
+@options.json_option
 @options.data_option
 @options.model_options
 @options.backend_option("python", "c")

@@ -29,8 +29,6 @@ class Box:
         role: of `roles.ROLES`.
         direction: ``forward``, ``backward``, or, for what only gives context, ``outside`` and ``constant``.
         formula: what is computed; the first lines of it where it is long.
-        full_formula: all of it, where `formula` may not be.
-        numbers: what the box is worth, and its gradient, in lines.
         shape: of the results: ``7 x 16``.
         note: a few words more, on a line of their own.
         scope: of the model.
@@ -38,6 +36,8 @@ class Box:
         operations: how many scalar operations.
         results: the nodes of the graph that the box is worth, for values.
         emphasis: whether it is drawn to be seen first.
+        full_formula: all of the formula, where `formula` may not be.
+        numbers: what the box is worth, and its gradient, in lines.
         facts: further numbers and texts by name, for the tooltip and for data formats.
     """
 
@@ -45,8 +45,6 @@ class Box:
     role: str
     direction: str
     formula: str = ""
-    full_formula: str = ""
-    numbers: str = ""
     shape: str = ""
     note: str = ""
     scope: str = ""
@@ -54,6 +52,8 @@ class Box:
     operations: int = 0
     results: tuple[int, ...] = ()
     emphasis: bool = False
+    full_formula: str = ""
+    numbers: str = ""
     facts: dict[str, str | int | float] = field(default_factory=dict)
 
 

@@ -22,7 +22,7 @@ from ...runtime.checkpoint import Checkpoint
 from ...runtime.recipe import Recipe
 from .picture import Picture
 
-__all__ = ["Numbers", "add_numbers", "adjoints", "document_length", "evaluate_document"]
+__all__ = ["Numbers", "add_numbers", "adjoints", "evaluate_document"]
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,6 @@ class Numbers:
 
     values: list[float]
     gradients: list[float] | None
-
-
-def document_length(model: Checkpoint, text: str) -> int:
-    """How many positions of `text` the model reads at once.
-
-    Raises:
-        UnknownCharacterError: if a character is not in the alphabet.
-    """
-    return len(split_document(model.config, model.tokenizer.encode(text))[0])
 
 
 def evaluate_document(recipe: Recipe, graph: Graph, model: Checkpoint, text: str) -> Numbers:
