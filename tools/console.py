@@ -172,15 +172,15 @@ def compile_progress(what: str = "program") -> Iterator[Callable[[int, int], Non
     """Gives what a backend tells of its compiling: how many programs of how many. Silent if nothing is compiled."""
     start = time.monotonic()
     with contextlib.ExitStack() as stack:
-        bar: list[Any] = []
+        shown: list[Any] = []
 
         def report(done: int, total: int) -> None:
             many = f"{total} {what}{'s' * (total != 1)}"
             if shows_progress():
-                if not bar:
-                    bar.append(stack.enter_context(_progress_bar()))
-                    bar[0].add_task(f"compiling {many}", total=total)
-                bar[0].update(bar[0].task_ids[0], completed=done)
+                if not shown:
+                    shown.append(stack.enter_context(_progress_bar()))
+                    shown[0].add_task(f"compiling {many}", total=total)
+                shown[0].update(shown[0].task_ids[0], completed=done)
             elif done == 0:
                 say(f"compiling {many}; later runs will find {'them' if total > 1 else 'it'} in the cache")
             if done == total:
@@ -196,9 +196,9 @@ def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
     if not shows_progress():
         yield lambda done, total: None
         return
-    with _progress_bar() as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    with _progress_bar() as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 @contextlib.contextmanager
@@ -207,9 +207,9 @@ def step_progress(total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
     if sys.stdout.isatty() or not shows_progress():
         yield lambda words: None
         return
-    with _progress_bar(rate=True) as bar:
-        task = bar.add_task("training", total=total, completed=done)
-        yield lambda words: bar.update(task, advance=1, description=words)
+    with _progress_bar(rate=True) as progress:
+        task = progress.add_task("training", total=total, completed=done)
+        yield lambda words: progress.update(task, advance=1, description=words)
 
 
 def _progress_bar(rate: bool = False) -> Any:

@@ -20,6 +20,7 @@ __all__ = [
     "fraction",
     "jobs_option",
     "json_option",
+    "keep_option",
     "kind_option",
     "length_option",
     "lengths_option",
@@ -62,6 +63,9 @@ length_option = click.option(
 )
 jobs_option = click.option(
     "--jobs", type=POSITIVE, metavar="N", help="Compile this many programs at a time.  [default: one a processor]"
+)
+keep_option = click.option(
+    "--keep", type=POSITIVE, default=3, show_default=True, metavar="N", help="How many of these to keep."
 )
 kind_option = click.option(
     "--kind",

@@ -23,7 +23,7 @@ from ...runtime.library import Library
 from ...runtime.training import Training
 from .. import console, options
 from ..backends import COMPILED, check_backend
-from ..chosen_program import check_shape, parse_lengths
+from ..chosen_program import USUAL_LENGTH, check_shape, parse_lengths
 from ..rivals.run import RivalResult, Work, check_rivals, run_rivals
 
 __all__ = ["bench"]
@@ -144,7 +144,7 @@ def bench(
 
 
 def _default_lengths(block_size: int) -> list[int]:
-    return sorted({1, min(7, block_size), block_size})
+    return sorted({1, min(USUAL_LENGTH, block_size), block_size})
 
 
 def _make_backend(name: str, config: GPTConfig, cache: Cache) -> Backend:

@@ -43,14 +43,7 @@ __all__ = ["train"]
 @click.option(
     "--save-every", type=options.POSITIVE, metavar="N", help="Also write a checkpoint to --out after every N steps."
 )
-@click.option(
-    "--keep",
-    type=options.POSITIVE,
-    default=3,
-    show_default=True,
-    metavar="N",
-    help="How many of these to keep.",
-)
+@options.keep_option
 @click.option(
     "--resume",
     is_flag=False,

@@ -126,8 +126,7 @@ def _operation(graph: Graph, node: int, names: Mapping[int, str], centre: bool) 
         results=(node,),
         emphasis=centre,
     )
-    # Without the trail behind ``;``, which the other lines of the tooltip tell in words.
-    box.facts["operation"] = " ".join(format_node(graph, node).partition(";")[0].split())
+    box.facts["operation"] = _text_form(graph, node)
     box.facts["function"] = origin.function
     if graph.is_backward(node):
         box.facts["differentiates"] = f"%{~graph.source[node]} of the trace"
@@ -142,8 +141,13 @@ def _outsider(graph: Graph, node: int, names: Mapping[int, str]) -> Box:
         label = _read(graph, node)
     source = None if op in GIVEN else SourceLine(origin.module, origin.file, origin.line)
     box = Box(label, role_of(origin.scope), "outside", scope=origin.scope, source=source, results=(node,))
-    box.facts["operation"] = " ".join(format_node(graph, node).partition(";")[0].split())
+    box.facts["operation"] = _text_form(graph, node)
     return box
+
+
+def _text_form(graph: Graph, node: int) -> str:
+    """Without the trail behind ``;``, which the other lines of the tooltip tell in words."""
+    return " ".join(format_node(graph, node).partition(";")[0].split())
 
 
 def _read(graph: Graph, node: int) -> str:
