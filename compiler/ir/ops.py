@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ADD", "CONST", "DIV", "EQUAL", "EXP", "GATHER", "GIVEN", "INDEX", "INPUT", "LOG", "MAX", "MUL", "ONE", "OPS",
-    "OPS_BY_NAME", "POW", "RELU", "SELECT", "STEP", "UNLESS", "WHERE", "Field", "Op", "Type",
+    "OPS_BY_NAME", "POW", "READ", "RELU", "SELECT", "STEP", "UNLESS", "WHERE", "Field", "Op", "Type",
 ]  # fmt: skip
 
 
@@ -143,4 +143,6 @@ OPS_BY_NAME = {row.name: code for code, row in enumerate(OPS)}
 )
 
 # What a graph is given, not what it computes: it has no place of its own in a program.
-GIVEN = (CONST, INPUT, INDEX)
+GIVEN = frozenset((CONST, INPUT, INDEX))
+# What is read, not computed.
+READ = GIVEN | {GATHER}
