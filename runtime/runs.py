@@ -9,7 +9,7 @@ import errno
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ __all__ = [
     "CURVE",
     "LOG",
     "RESULT",
+    "SAMPLES",
     "FolderInUseError",
     "RunFolder",
     "keep_last_model",
@@ -34,7 +35,7 @@ __all__ = [
 
 CHECKPOINT, CHECKPOINTS, CONFIG, LOG = "checkpoint.safetensors", "checkpoints", "config.json", "log.jsonl"
 # What there is only when a run has ended.
-RESULT, CURVE = "result.json", "loss.svg"
+RESULT, CURVE, SAMPLES = "result.json", "loss.svg", "samples.txt"
 
 
 def last_model_path() -> Path:
@@ -112,7 +113,7 @@ class RunFolder:
         final = self.path / CHECKPOINT
         if final.exists() and not (step and _has_step(final, step)):
             final.unlink()
-        for name in (RESULT, CURVE):
+        for name in (RESULT, CURVE, SAMPLES):
             (self.path / name).unlink(missing_ok=True)
         write_atomically(self.path / CONFIG, json.dumps(config, indent=2).encode() + b"\n")
 
@@ -123,6 +124,11 @@ class RunFolder:
     def save_curve(self, curve: str) -> None:
         """Writes the picture of the losses, an SVG."""
         write_atomically(self.path / CURVE, curve.encode())
+
+    def save_samples(self, texts: Sequence[str]) -> None:
+        """Writes what the model invented at the end, one document a line."""
+        content = "".join(f"{text}\n" for text in texts)
+        write_atomically(self.path / SAMPLES, content.encode("utf-8", "surrogatepass"))
 
     def save(self, checkpoint: Checkpoint) -> Path:
         """Writes the model, whole or not at all, and tells where."""

@@ -100,7 +100,7 @@ findings check_quotient(long long rounds, unsigned long long seed, int spread)
     state = seed;
     for (long long i = 0; i < rounds; i++) {
         VECTOR(v) x;
-        double y = fabs(number(1));
+        double y = number(i & 2 ? 1 : spread);
         divisor d = divisor_of(y);
         for (int k = 0; k < WIDTH; k++) x[k] = number(spread);
         if (i & 1) {

@@ -246,20 +246,17 @@ def print_table(
         from rich.console import Console
         from rich.table import Table
 
-        table = Table(
-            title=title,
-            box=box.SIMPLE_HEAD,
-            title_justify="left",
-            title_style="bold",
-            padding=0,
-            show_edge=False,
-        )
+        table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
         for place, parts in enumerate(broken):
             justify: Any = "left" if place in words else "right"
             table.add_column("\n".join(parts), justify=justify, no_wrap=True, vertical="bottom")
         for row in rows:
             table.add_row(*row)
-        Console().print(table)
+        terminal = Console()
+        if title is not None:
+            # Not the table's own title, which is broken into lines as narrow as the table.
+            terminal.print(title, style="bold", markup=False, highlight=False)
+        terminal.print(table)
         return
     height = max(map(len, broken))
     heads = [[""] * (height - len(parts)) + parts for parts in broken]

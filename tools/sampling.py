@@ -29,8 +29,11 @@ def print_samples(
     options: SamplingOptions,
     prefix: str = "",
     trace: bool = False,
-) -> None:
+) -> list[str]:
     """Draws `count` documents and prints each on a line; with `trace`, and how each of its tokens was chosen.
+
+    Returns:
+        the documents.
 
     Raises:
         SamplingError: if nothing can be drawn.
@@ -38,20 +41,24 @@ def print_samples(
     tokens = tokenizer.encode(prefix)[1:-1]
     what = backend, config, tokenizer, parameters, rng, options
     lines = console.Lines(sys.stdout)
+    texts = []
     try:
         if trace:
             for number in range(1, count + 1):
                 drawn = sample_document(*what, tokens)
+                texts.append(drawn.text)
                 lines.write(f"sample {number:2d}: {console.printable(drawn.text)}")
                 for line in trace_lines(drawn.draws, tokenizer):
                     lines.write(line)
         else:
             for number, text in enumerate(sample_texts(*what, count, tokens), 1):
+                texts.append(text)
                 lines.write(f"sample {number:2d}: {console.printable(text)}")
     except SamplingError:
         lines.flush()
         raise
     lines.flush()
+    return texts
 
 
 def trace_lines(draws: Iterable[Draw], tokenizer: Tokenizer) -> Iterator[str]:

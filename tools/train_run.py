@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -205,6 +205,14 @@ class Run:
         """Tells the loss of what was held out, and records that the run has come to its end."""
         self.held_out = self._evaluate() if self.training.held_out else None
         self._end("finished", held_out=self.held_out)
+
+    def keep_samples(self, texts: Sequence[str]) -> None:
+        """Writes what was invented at the end to the folder."""
+        if self.folder:
+            try:
+                self.folder.save_samples(texts)
+            except OSError as error:
+                console.warn(f"the samples could not be written to {self.folder.path} ({error.strerror})")
 
     def _end(self, outcome: str, message: str = "", held_out: Evaluation | None = None) -> None:
         if self.folder:

@@ -141,7 +141,7 @@ class Expressions:
                 return f"equal{width}({index} - ({value}))", True
             return f"({index} == {value})", False
         if recipe is self.staged:
-            return (f"load{width}(power + lane - start)", True) if width > 1 else ("power[lane - start]", False)
+            return (f"load{width}(power + (lane - start))", True) if width > 1 else ("power[lane - start]", False)
         return self._operation(recipe, part, number, run)
 
     def _memory(self, slot: int, part: Part, run: Run | None) -> tuple[str, bool]:

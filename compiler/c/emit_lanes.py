@@ -154,7 +154,7 @@ class _Writer:
                     continue
                 yield f"        n{self.width} doubt;"
                 value = value if is_vector else f"all{width}({value})"
-                yield f"        store{width}(power + lane - start, {proved_power(power)}{width}({value}, &doubt));"
+                yield f"        store{width}(power + (lane - start), {proved_power(power)}{width}({value}, &doubt));"
                 yield f"        doubts[(lane - start) / 64] |= (bits)signs{width}(doubt) << (lane - start) % 64;"
             yield "    }"
 

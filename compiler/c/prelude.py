@@ -17,6 +17,7 @@ _HEAD = """\
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wpsabi" /* vectors only travel between functions of this file */
+#pragma GCC optimize ("no-ivopts") /* GCC 12 loses stores by it, in whatever way this file is compiled */
 #endif
 #if defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wunused-function"

@@ -88,6 +88,16 @@ def test_two_parts_equal_the_whole(
     assert resumed.stdout.splitlines() == lines[:3] + lines[3 + step :]
 
 
+def test_all_constants_of_adam_are_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    constants = ("--steps", 9, "--beta1", 0.5, "--beta2", 0.75, "--epsilon", 0.001)
+    assert train(*constants, "--out", "whole").exit_code == 0
+    undo = stop_after(4, monkeypatch)
+    assert train(*constants, "--out", "parts").exit_code == 130
+    undo()
+    assert run("train", "--resume", "parts", "--backend", "eager").exit_code == 0
+    assert everything(tmp_path / "parts") == everything(tmp_path / "whole")
+
+
 def test_from_every_checkpoint(whole: Result, tmp_path: Path):
     saved = train("--steps", 30, "--out", "saved", "--save-every", 7, "--keep", 3)
     assert saved.stdout == whole.stdout
@@ -132,6 +142,7 @@ def test_resume_alone_begins_or_goes_on(whole: Result, tmp_path: Path, monkeypat
         (("--steps", 31), "--steps was 30, not 31"),
         (("--seed", 1), "--seed was 42, not 1"),
         (("--learning-rate", 0.02), "--learning-rate was 0.01, not 0.02"),
+        (("--beta1", 0.9), "--beta1 was 0.85, not 0.9"),
         (("--n-embd", 8), "--n-embd was 4, not 8"),
         (("--block-size", 5), "--block-size was 4, not 5"),
         (("--eval-fraction", 0.5), "--eval-fraction was 0.0, not 0.5"),

@@ -93,7 +93,7 @@ def test_writes_a_run(tmp_path: Path):
         train("--backend", "python", "--steps", 3, "--samples", 1, "--out", out, "--log", log, "--seed", 7).exit_code
         == 0
     )
-    written = ["checkpoint.safetensors", "config.json", "log.jsonl", "loss.svg", "result.json"]
+    written = ["checkpoint.safetensors", "config.json", "log.jsonl", "loss.svg", "result.json", "samples.txt"]
     assert sorted(path.name for path in out.iterdir()) == written
     assert json.loads((out / "result.json").read_text())["outcome"] == "finished"
     training = Training(load_corpus("names"), 7, 3, AdamConfig(), **SHAPE)
@@ -315,3 +315,12 @@ def test_a_signal_while_the_model_is_saved(tmp_path: Path, monkeypatch: pytest.M
         signal.signal(signal.SIGTERM, before)
     assert result.exit_code == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
     assert load_checkpoint(tmp_path / "out" / "checkpoint.safetensors").step == 3
+
+
+def test_the_samples_are_in_the_folder(tmp_path: Path):
+    out = tmp_path / "out"
+    result = train("--backend", "eager", "--steps", 3, "--samples", 4, "--out", out)
+    shown = [line.partition(": ")[2] for line in result.stdout.splitlines()[-4:]]
+    assert (out / "samples.txt").read_text(encoding="utf-8").splitlines() == shown
+    train("--backend", "eager", "--steps", 3, "--samples", 0, "--out", out, "--overwrite")
+    assert not (out / "samples.txt").exists(), "of an earlier run"

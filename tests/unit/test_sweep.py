@@ -1,7 +1,10 @@
 """`microgpt sweep`: which runs there are, that each has the bits of `train`, what is repeated, and the plot."""
 
+import importlib.util
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -243,3 +246,34 @@ def test_the_plot():
 def test_plots_of_little(axis: Axis, losses: tuple[float | None, ...]):
     settings = [setting(loss, **{axis.name: value}) for value, loss in zip(axis.values, losses, strict=True)]
     ElementTree.fromstring(draw_plot(settings_of([one for each in settings for one in each.results]), axis, "Loss"))
+
+
+CLUSTER = """
+import subprocess, sys
+from distributed import LocalCluster
+if __name__ == "__main__":
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        command = [sys.executable, "-m", "microgpt", *sys.argv[1:], "--cluster", cluster.scheduler_address]
+        sys.exit(subprocess.run(command).returncode)
+"""
+
+
+@pytest.mark.slow
+def test_a_cluster():
+    """The same runs, through the executor of a dask client."""
+    if importlib.util.find_spec("distributed") is None:
+        pytest.skip("dask's distributed is not installed")
+    command = ("--data", "corpus.txt", *SMALL, "--set", "learning_rate=0.01,1e300", "--out")
+    script = [sys.executable, "-c", CLUSTER, "sweep", *command, "cluster"]
+    result = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert run("sweep", *command, "here").stdout == result.stdout
+    name = "learning_rate=0.01"
+    assert everything(Path("cluster", "runs", name)) == everything(Path("here", "runs", name))
+
+
+def test_a_cluster_without_dask(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    result = sweep("--seeds", 2, "--cluster", "tcp://127.0.0.1:1")
+    assert result.exit_code == 5
+    assert "--cluster needs the package distributed: pip install 'microgpt-compiler[cluster]'" in result.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import sys
 from pathlib import Path
@@ -85,6 +86,7 @@ def test_powers_and_quotients_are_what_pow_and_division_give(real):
     findings = check_powers(40_000 // real.vector_width)
     assert sum(found.tried for found in findings) > 400_000
     assert not sum(found.wrong for found in findings)
-    # The margin is wide enough for what pow() was seen to do, and narrow enough to be of use.
-    assert max(found.farthest for found in findings) < 0.015
-    assert all(found.unsure < found.tried * 0.05 for found in findings if found.spread <= 40)
+    # The margin is wide enough for what pow() was seen to do and, where a bound is known, narrow enough to be of use.
+    if platform.libc_ver()[0] == "glibc":
+        assert max(found.farthest for found in findings) < 0.015
+        assert all(found.unsure < found.tried * 0.05 for found in findings if found.spread <= 40)

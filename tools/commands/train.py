@@ -105,14 +105,17 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
         run.take_steps()
         run.keep()
         run.end()
-    what = engine, training.config, training.tokenizer, training.state.parameters, training.rng
-    drawing = SamplingOptions(settings["temperature"])
-    if as_json:
-        texts = list(sample_texts(*what, drawing, samples))
-        console.print_json("train", _as_json(run, settings) | {"samples": texts})
-    elif samples:
-        print("\n--- inference (new, hallucinated names) ---")
-        print_samples(samples, *what, drawing)
+        what = engine, training.config, training.tokenizer, training.state.parameters, training.rng
+        drawing = SamplingOptions(settings["temperature"])
+        texts = []
+        if as_json:
+            texts = list(sample_texts(*what, drawing, samples))
+            console.print_json("train", _as_json(run, settings) | {"samples": texts})
+        elif samples:
+            print("\n--- inference (new, hallucinated names) ---")
+            texts = print_samples(samples, *what, drawing)
+        if texts:
+            run.keep_samples(texts)
 
 
 def _as_json(run: Run, settings: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from typing import Any
 
 from ...compiler.errors import CompileError
 from ...data.corpus import CorpusError
+from ...runtime.backend import Backend
 from ...runtime.divergence import find_cause
 from ...runtime.evaluation import evaluate
 from ...runtime.files import write_atomically
@@ -151,7 +152,7 @@ def _run(job: Job, place: Path, overwrite: bool, start: float) -> Result:
     return Result(job.name, job.varied, "finished", loss, held_out, bits, seconds=time.monotonic() - start)
 
 
-def _prepare(training: Training, backend: Any) -> None:
+def _prepare(training: Training, backend: Backend) -> None:
     lengths = training.lengths() if training.state.step < training.steps else []
     backend.prepare(lengths, training.config.block_size if training.held_out else 0, lambda done, total: None)
 
