@@ -4,7 +4,7 @@ The folders are the stages, in the order in which a function goes through them (
 folder imports what stands before it, and nothing else; python and loops do not know of each other.
 
     trace                   the function runs once on symbolic scalars, which record a `Graph`
-    ir/                     the graph: its table of operations, its rules, its meaning, its text
+    ir/                     the graph: its table of operations, its rules, its meaning, its text; what it is made of
     passes/                 graph to graph
         hoist_selects       what is chosen by an index is computed after the choice
         differentiate       the backward pass, as operations of the same graph, in the eager autograd's order
@@ -27,7 +27,10 @@ folder imports what stands before it, and nothing else; python and loops do not 
         labels              which lines of the model a nest carries out, in words
         transpose           matrices that loops walk along, not across
         memory_map          what stands where in memory, in the words of the model
+        map_lanes           a graph of a few scalars, such as an optimiser's, becomes loops over all their elements
     c/                      loops to C
+        prelude             vectors; powers and quotients that are proved to have the same bits
         emit_nest           a nest becomes a kernel
+        emit_lanes          nests that walk through the same lanes become one, block by block
         emit_c              programs become calls of the kernels that they share; which lines carry out which nests
 """

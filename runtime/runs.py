@@ -73,7 +73,8 @@ class FolderInUseError(OSError):
 class RunFolder:
     """The folder of one run: ``checkpoint.safetensors``, ``config.json``, ``log.jsonl``, and ``checkpoints``.
 
-    When the run has ended, also ``result.json``, which tells how, and ``loss.svg``, if something drew it.
+    When the run has ended, also ``result.json``, which tells how, and ``loss.svg`` and ``samples.txt``, if something
+    made them.
 
     Args:
         path: made if it is not there. What an earlier run left in it stays until `begin`.

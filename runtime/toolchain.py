@@ -23,7 +23,7 @@ from pathlib import Path
 
 from .probe import SOURCE
 
-__all__ = ["Toolchain", "ToolchainError", "ToolchainWarning", "find_toolchain", "vector_width_here"]
+__all__ = ["Toolchain", "ToolchainError", "find_toolchain", "vector_width_here"]
 
 # No contraction to fused multiply-adds, no formulas in place of libm's functions. What is allowed beyond the standard
 # changes no result: nobody reads errno or the floating-point flags. GCC 12's choice of induction variables (ivopts) can
@@ -43,10 +43,6 @@ _PATIENCE = 300.0
 
 class ToolchainError(Exception):
     """No C compiler can be used, or one failed."""
-
-
-class ToolchainWarning(UserWarning):
-    """There is no C compiler that can be used, so programs run in Python."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,11 @@ def kernel_function(name: str, patterns: Sequence[Pattern], vector_width: int) -
 
 
 def _is_transposed_copy(nest: Nest) -> bool:
-    return nest.recipe == ("mem", 1) and len(nest.trips) == 2 and nest.strides[0][0] == nest.strides[1][1] == 1
+    if nest.recipe != ("mem", 1) or len(nest.trips) != 2:
+        return False
+    inner, outer = nest.strides
+    # A matrix, and not a triangle, whose rows differ in length.
+    return inner[0] == outer[1] == 1 and not any(outer[len(nest.base) :])
 
 
 def _transposed_copy(name: str, nest: Nest) -> str:

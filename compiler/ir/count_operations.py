@@ -7,20 +7,17 @@ division, or a function of the C library, which counts as one however long it ta
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 
 from .graph import Graph
 from .ops import ADD, DIV, EXP, LOG, MUL, OPS, POW, READ
 
-__all__ = ["FUNCTIONS", "ROUNDING", "Count", "by_kind", "by_scope", "flops", "function_calls", "role_of"]
+__all__ = ["FUNCTIONS", "ROUNDING", "Count", "by_kind", "by_scope", "flops", "function_calls"]
 
 # Functions of the C library.
 FUNCTIONS = frozenset((POW, LOG, EXP))
 ROUNDING = frozenset((ADD, MUL, DIV)) | FUNCTIONS
-
-_NUMBER = re.compile(r"\d+(?=\.|$)")
 
 
 @dataclass(frozen=True)
@@ -36,11 +33,6 @@ class Count:
         return self.forward + self.backward
 
 
-def role_of(scope: str) -> str:
-    """A scope without its numbers: ``position.layer.head.scores`` stands for all heads of all positions."""
-    return _NUMBER.sub("", scope)
-
-
 def by_kind(graph: Graph) -> dict[str, Count]:
     """Operations by name, in the order of the table of operations; leaves too."""
     counts = Counter((code, source < 0) for code, source in zip(graph.op, graph.source, strict=True))
@@ -50,7 +42,7 @@ def by_kind(graph: Graph) -> dict[str, Count]:
 
 def by_scope(graph: Graph) -> dict[str, Count]:
     """Operations that compute something, by the role of their scope, in the order in which the model enters them."""
-    roles = [role_of(origin.scope) or origin.function for origin in graph.origins]
+    roles = [origin.role or origin.function for origin in graph.origins]
     counts: Counter[tuple[str, bool]] = Counter()
     order: dict[str, None] = {}
     for code, origin, source in zip(graph.op, graph.origin, graph.source, strict=True):

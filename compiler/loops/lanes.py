@@ -1,6 +1,6 @@
 """Lanes: which loop of a nest can run several points at a time, and what in its recipe can.
 
-In: a nest. Out: facts about it that `c_nest` writes C by.
+In: a nest. Out: facts about it that `emit_nest` and `emit_lanes` write C by.
 """
 
 from __future__ import annotations

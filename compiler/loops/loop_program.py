@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-__all__ = ["Interface", "LoopProgram", "Nest", "Recipe", "parts_of", "points", "recipe_runs", "turns"]
+__all__ = ["LoopProgram", "Nest", "Recipe", "parts_of", "points", "recipe_runs", "turns"]
 
 Recipe = tuple[Any, ...]
 
@@ -57,23 +57,6 @@ class Nest:
     @property
     def adds(self) -> bool:
         return self.row_stride is not None
-
-
-@dataclass(frozen=True)
-class Interface:
-    """Where in memory the caller finds what.
-
-    Attributes:
-        arguments: by name, address and size of each sequence of inputs.
-        outputs: by name, address and size.
-        constants: address of the first constant; their values.
-        size: of the memory, in doubles.
-    """
-
-    arguments: dict[str, tuple[int, int]]
-    outputs: dict[str, tuple[int, int]]
-    constants: tuple[int, tuple[float, ...]]
-    size: int
 
 
 @dataclass(frozen=True)

@@ -95,12 +95,13 @@ class Transposer:
         """The matrix that a slot walks in, and its base, strides and steps in the copy."""
         base = nest.base[slot]
         matrix = next((m for m in self.matrices if m.address <= base < m.address + m.rows * m.columns), None)
-        if matrix is None:
+        counted = [count for count, _ in recipe_runs(nest.recipe)]
+        # How far a fold whose length varies walks, the first point does not tell.
+        if matrix is None or any(stride[count] for stride in nest.strides for count in counted):
             return None
         row, column = divmod(base - matrix.address, matrix.columns)
         lowest, highest = [row, column], [row, column]
-        counts = [nest.base[count] for count, _ in recipe_runs(nest.recipe)]
-        extents = [*nest.trips, *counts]
+        extents = [*nest.trips, *(nest.base[count] for count in counted)]
         numbers = []
         for step, extent in zip(
             [*(stride[slot] for stride in nest.strides), *(step[slot] for step in nest.steps)], extents, strict=True

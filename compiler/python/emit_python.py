@@ -19,10 +19,7 @@ from .expressions import Expressions, runs
 from .form_statements import LEAVES
 from .line import Line, Purpose, lines_for
 
-__all__ = ["EMITTER_VERSION", "emit_python", "python_lines"]
-
-# Part of every cache key: raise it whenever the same graph would be written differently.
-EMITTER_VERSION = 1
+__all__ = ["emit_python", "python_lines"]
 
 WIDTH = 116
 

@@ -84,6 +84,21 @@ def test_other_programs_end_in_loops_too(function, size, least, cache):
     assert again.run(x) == [loss, gradient]
 
 
+def test_triangles_are_copied_as_triangles(cache):
+    size = 6
+
+    def transposed(x):
+        """What stands above the diagonal is only copied; what stands below is computed."""
+        rows = range(size)
+        return [x[size * i + j] if i <= j else x[size * i + j] * 2.0 for j in rows for i in rows]
+
+    tensors = [Tensor("x", "x", 0, (size * size,))]
+    graph = compile_graph(lambda: trace(lambda a, i: {"out": transposed(a["x"])}, "triangles", tensors))
+    random = Random(5)
+    x = [random.gauss(0, 1) for _ in range(size * size)]
+    assert CFunction(graph, cache).run(x) == [interpret(graph, {"x": x})["out"]]
+
+
 def test_indices_are_checked(cache):
     tensors, indices = [Tensor("x", "x", 0, (5,))], [IndexTensor("i", 0, 1, 5)]
     graph = compile_graph(

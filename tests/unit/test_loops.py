@@ -11,16 +11,17 @@ from microgpt.compiler.errors import CompileError
 from microgpt.compiler.functions import scope
 from microgpt.compiler.ir.graph import Graph, Tensor
 from microgpt.compiler.ir.interpret import interpret
-from microgpt.compiler.ir.ops import MUL
+from microgpt.compiler.ir.ops import ADD, MUL
 from microgpt.compiler.loops.compile_family import Family, compile_family
 from microgpt.compiler.loops.compile_loops import compile_loops
 from microgpt.compiler.loops.contract import find_runs, stored_nodes
 from microgpt.compiler.loops.coverage import coverage
-from microgpt.compiler.loops.loop_program import Nest, points, turns
+from microgpt.compiler.loops.loop_program import LoopProgram, Nest, points, turns
 from microgpt.compiler.loops.loop_text import format_program, parse_program
 from microgpt.compiler.loops.order_groups import strong_components
 from microgpt.compiler.loops.place import Layout
 from microgpt.compiler.loops.run_loops import interpret_loops
+from microgpt.compiler.loops.transpose import Transposer
 from microgpt.compiler.loops.verify_loops import verify_loops
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.trace import trace
@@ -152,6 +153,24 @@ def test_the_verifier_notices_broken_rules(change, message):
     broken = replace(looped.program, nests=(replace(nest, **change),))
     with pytest.raises(CompileError, match=message):
         verify_loops(broken, looped.layout.size)
+
+
+@pytest.mark.parametrize(("first", "copied"), [(8, True), (12, False)])
+def test_only_folds_that_stay_in_their_rows_read_copies(first: int, copied: bool):
+    """Sums of the first numbers of each row; from number 12 on, the longer ones go on into the next row."""
+    layout = Layout()
+    layout.arguments["w"] = layout.allot(17 * 16), 17 * 16
+    layout.outputs["sums"] = layout.allot(8 * 16), 8 * 16
+    target = layout.outputs["sums"][0]
+    recipe = ("fold", ADD, ((2, (("mem", 1),)),))
+    longer = 0 if copied else 1
+    nest = Nest(recipe, None, ((0, 1, 0),), (target, 0, first), ((1, 16, 0), (16, 0, longer, 0)), (16, 8))
+    program = LoopProgram("sums", (nest,), (), ())
+    changed = Transposer(layout, (Tensor("w", "w", 0, (17, 16)),)).transpose(program)
+    assert (changed != program) == copied
+    random = Random(5)
+    w = [random.gauss(0, 1) for _ in range(17 * 16)]
+    assert interpret_loops(changed, layout, {"w": w}) == interpret_loops(program, layout, {"w": w})
 
 
 def test_every_result_is_stored():

@@ -8,8 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 from small_graphs import written
 
-from microgpt.compiler.ir.count_operations import Count, by_kind, by_scope, flops, function_calls, role_of
+from microgpt.compiler.ir.count_operations import Count, by_kind, by_scope, flops, function_calls
 from microgpt.compiler.ir.critical_path import critical_path
+from microgpt.compiler.ir.graph import Origin
 from microgpt.compiler.ir.liveness import last_uses, measure_liveness
 from microgpt.compiler.ir.ops import ADD, EXP, MUL, OPS
 from microgpt.compiler.loops.compile_loops import compile_loops
@@ -55,7 +56,7 @@ def test_operations_are_counted():
     assert by_kind(GRAPH) == {"input": Count(2, 0), "add": Count(2, 0), "mul": Count(2, 0), "exp": Count(2, 0)}
     assert flops(GRAPH) == Count(6, 0)
     assert function_calls(GRAPH) == Count(2, 0)
-    assert role_of("position12.layer0.head3.scores") == "position.layer.head.scores"
+    assert Origin("position12.layer0.head3.scores", "", "", 0, "").role == "position.layer.head.scores"
     graph = compile_graph(RECIPE.trace, "parameters")
     kinds, scopes = by_kind(graph), by_scope(graph)
     assert sum(count.all for count in kinds.values()) == len(graph)
