@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ..compiler.c.emit_c import CText, emit_c, memory_comment
 from ..compiler.c.emit_expression import number_text
 from ..compiler.c.prelude import prelude
+from ..compiler.errors import CompileError
 from ..compiler.ir.graph import Graph
 from ..compiler.loops.compile_family import Family, compile_family
 from ..compiler.loops.loop_program import LoopProgram
@@ -21,11 +22,12 @@ from ..compiler.loops.memory_map import MemoryMap, memory_map
 from ..compiler.loops.place import Layout
 from ..compiler.loops.run_loops import prove_loops
 from ..compiler.loops.transpose import Transposer
-from ..compiler.pipeline import compile_graph
+from ..compiler.pipeline import compile_graph, without_collection
 from ..model.config import AdamConfig, GPTConfig
 from . import graphs
+from .toolchain import vector_width_here
 
-__all__ = ["PROGRAM_NAMES", "ModelSource", "model_source"]
+__all__ = ["PROGRAM_NAMES", "ModelSource", "model_source", "proved_source"]
 
 # The functions in C of what is compiled, by kind; with the number of its length or position.
 PROGRAM_NAMES = {"training": "length{}", "inference": "position{}", "optimizer": "adam"}
@@ -217,6 +219,22 @@ def model_source(
         (training, inference),
         layout,
     )
+
+
+def proved_source(config: GPTConfig, optimizer: AdamConfig) -> ModelSource:
+    """Compiles a model to C for this processor, and proves it.
+
+    Raises:
+        CompileError: if the model cannot be compiled.
+    """
+    width = vector_width_here()
+    with without_collection():
+        try:
+            source = model_source(config, optimizer, vector_width=width)
+            source.prove()
+        except CompileError:
+            source = model_source(config, optimizer, regular=False, vector_width=width)
+        return source
 
 
 def _initialize(layout: Layout) -> str:

@@ -11,13 +11,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..compiler.errors import CompileError
-from ..compiler.pipeline import without_collection
 from ..model.config import AdamConfig, GPTConfig
-from .c_source import ModelSource, model_source
+from .c_source import ModelSource, proved_source
 from .export_main import MAIN, MAKEFILE
 from .files import write_atomically
-from .toolchain import vector_width_here
 
 __all__ = ["export_library"]
 
@@ -49,7 +46,7 @@ def export_library(
         )
     if weights is not None and len(weights) != config.parameter_count:
         raise ValueError(f"the model has {config.parameter_count} parameters, not {len(weights)}")
-    source = _proved(config, optimizer)
+    source = proved_source(config, optimizer)
     files = {
         "microgpt.h": _header(config, optimizer, source, weights is not None),
         "microgpt.c": source.text,
@@ -63,17 +60,6 @@ def export_library(
     for name, text in files.items():
         write_atomically(folder / name, text.encode())
     return [folder / name for name in files]
-
-
-def _proved(config: GPTConfig, optimizer: AdamConfig) -> ModelSource:
-    width = vector_width_here()
-    with without_collection():
-        try:
-            source = model_source(config, optimizer, vector_width=width)
-            source.prove()
-        except CompileError:
-            source = model_source(config, optimizer, regular=False, vector_width=width)
-        return source
 
 
 def _header(config: GPTConfig, optimizer: AdamConfig, source: ModelSource, has_weights: bool) -> str:

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING
 
 from ..model.config import AdamConfig, GPTConfig
 from ..runtime.backend import Backend, EagerBackend, PythonBackend
 from ..runtime.cache import Cache
+from ..runtime.checkpoint import Checkpoint
 from ..runtime.library import Library
 from . import console
 from .failures import ENVIRONMENT, CommandError
+from .models import optimizer_of
 
-__all__ = ["BACKENDS", "COMPILED", "check_backend", "choose_backend", "describe_programs", "open_cache", "open_library"]
+if TYPE_CHECKING:
+    from ..runtime.c_backend import CBackend
+
+__all__ = [
+    "BACKENDS",
+    "COMPILED",
+    "backend_of",
+    "check_backend",
+    "choose_backend",
+    "compiled_c",
+    "describe_programs",
+    "open_cache",
+    "open_library",
+]
 
 # The first of each is the default.
 BACKENDS = ("auto", "c", "python", "eager")
@@ -64,6 +80,24 @@ def choose_backend(name: str, config: GPTConfig, optimizer: AdamConfig, jobs: in
     if name == "eager":
         return EagerBackend(config, optimizer)
     return PythonBackend(config, optimizer, open_library(jobs))
+
+
+def backend_of(model: Checkpoint, name: str, jobs: int | None) -> Backend:
+    """The backend called `name`, with the programs that a trained model samples and is evaluated by."""
+    backend = choose_backend(name, model.config, optimizer_of(model), jobs)
+    with console.compile_progress() as progress:
+        backend.prepare([], model.config.block_size, progress)
+    return backend
+
+
+def compiled_c(config: GPTConfig) -> CBackend:
+    """The C backend of a model, with its library, which is compiled if it is not in the cache."""
+    from ..runtime.c_backend import CBackend
+
+    backend = CBackend(config, AdamConfig(), open_cache())
+    with console.compile_progress("library") as progress:
+        backend.prepare((), 0, progress)
+    return backend
 
 
 def describe_programs(backend: Backend) -> str:

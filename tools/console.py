@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import sys
 import time
@@ -35,6 +36,8 @@ __all__ = [
     "step_progress",
     "styled",
     "warn",
+    "with_schema",
+    "without_infinities",
 ]
 
 # Seconds. Nobody sees more, and a flush at each step would cost more than a compiled step does.
@@ -42,7 +45,6 @@ FLUSH_INTERVAL = 0.05
 
 # Of all schemas of --json; raised when a field changes its meaning or goes away. New fields do not raise it.
 JSON_VERSION = 1
-
 
 QUIET, NORMAL, VERBOSE = -1, 0, 1
 
@@ -97,8 +99,24 @@ def print_json(schema: str, data: Mapping[str, Any]) -> None:
         schema: the name of the command, or of what the command tells.
         data: plain objects; a number that is not finite is an error, since JSON has none.
     """
-    head = {"schema": f"microgpt.{schema}", "version": JSON_VERSION}
-    click.echo(json.dumps({**head, **data}, indent=1, allow_nan=False))
+    click.echo(json.dumps(with_schema(schema, data), indent=1, allow_nan=False))
+
+
+def with_schema(schema: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """`data`, and before it what it is and of which version."""
+    return {"schema": f"microgpt.{schema}", "version": JSON_VERSION, **data}
+
+
+def without_infinities(data: Any) -> Any:
+    """A copy of plain data with None for every number that JSON does not have."""
+    match data:
+        case float():
+            return data if math.isfinite(data) else None
+        case dict():
+            return {name: without_infinities(value) for name, value in data.items()}
+        case list() | tuple():
+            return [without_infinities(value) for value in data]
+    return data
 
 
 def printable(text: str) -> str:
@@ -107,7 +125,9 @@ def printable(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """`text` in one line, in which nothing controls a terminal: files and their names may hold anything."""
+    """`text` in one line, with escapes for what cannot be seen, controls a terminal or the direction of writing, or has
+    no place in XML: files and their names may hold anything.
+    """
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
@@ -152,15 +172,15 @@ def compile_progress(what: str = "program") -> Iterator[Callable[[int, int], Non
     """Gives what a backend tells of its compiling: how many programs of how many. Silent if nothing is compiled."""
     start = time.monotonic()
     with contextlib.ExitStack() as stack:
-        bar: list[Any] = []
+        shown: list[Any] = []
 
         def report(done: int, total: int) -> None:
             many = f"{total} {what}{'s' * (total != 1)}"
             if shows_progress():
-                if not bar:
-                    bar.append(stack.enter_context(_progress_bar()))
-                    bar[0].add_task(f"compiling {many}", total=total)
-                bar[0].update(bar[0].task_ids[0], completed=done)
+                if not shown:
+                    shown.append(stack.enter_context(_progress_bar()))
+                    shown[0].add_task(f"compiling {many}", total=total)
+                shown[0].update(shown[0].task_ids[0], completed=done)
             elif done == 0:
                 say(f"compiling {many}; later runs will find {'them' if total > 1 else 'it'} in the cache")
             if done == total:
@@ -176,9 +196,9 @@ def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
     if not shows_progress():
         yield lambda done, total: None
         return
-    with _progress_bar() as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    with _progress_bar() as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 @contextlib.contextmanager
@@ -187,9 +207,9 @@ def step_progress(total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
     if sys.stdout.isatty() or not shows_progress():
         yield lambda words: None
         return
-    with _progress_bar(rate=True) as bar:
-        task = bar.add_task("training", total=total, completed=done)
-        yield lambda words: bar.update(task, advance=1, description=words)
+    with _progress_bar(rate=True) as progress:
+        task = progress.add_task("training", total=total, completed=done)
+        yield lambda words: progress.update(task, advance=1, description=words)
 
 
 def _progress_bar(rate: bool = False) -> Any:

@@ -1,17 +1,14 @@
-"""The programs of loops of a model, for ``microgpt compile --backend c``: written out as text, and proved one by
-one."""
+"""The programs of loops of a model, for ``compile --backend c``: written out as text, and proved one by one."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from ..compiler.errors import CompileError
 from ..compiler.loops.loop_text import format_program
 from ..compiler.pipeline import without_collection
 from ..model.config import AdamConfig, GPTConfig
-from ..runtime.c_source import ModelSource, model_source
+from ..runtime.c_source import proved_source
 from ..runtime.files import write_atomically
-from ..runtime.toolchain import vector_width_here
 from . import console
 
 __all__ = ["dump_programs", "prove_programs"]
@@ -23,7 +20,7 @@ def dump_programs(config: GPTConfig, folder: Path) -> None:
     Raises:
         OSError: if a file cannot be written.
     """
-    source = _source(config)
+    source = proved_source(config, AdamConfig())
     for name, program in source.programs.items():
         write_atomically(folder / f"{name}.txt", format_program(program).encode())
     write_atomically(folder / "model.c", source.text.encode())
@@ -36,19 +33,8 @@ def prove_programs(config: GPTConfig) -> None:
     Raises:
         CompileError: naming the program and the operation, if one is not what it should be.
     """
-    source = _source(config)
+    source = proved_source(config, AdamConfig())
     count = sum(len(family.programs) for family in source.families)
     with console.count_progress("proving programs of loops") as progress, without_collection():
         operations = source.prove_all(progress)
     console.say(f"{count} programs of loops, unrolled, are their graphs: {operations:,} operations")
-
-
-def _source(config: GPTConfig) -> ModelSource:
-    width = vector_width_here()
-    with without_collection():
-        try:
-            source = model_source(config, AdamConfig(), vector_width=width)
-            source.prove()
-        except CompileError:
-            source = model_source(config, AdamConfig(), regular=False, vector_width=width)
-        return source

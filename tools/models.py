@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..model.config import AdamConfig
+from ..runtime.backend import split_document
 from ..runtime.checkpoint import Checkpoint, load_checkpoint
 from ..runtime.runs import CHECKPOINT, CHECKPOINTS, CONFIG, last_model_path, newest_checkpoint
 from . import console
 from .failures import BAD_INPUT, CommandError
 
-__all__ = ["load_model", "optimizer_of"]
+__all__ = ["document_length", "load_model", "optimizer_of"]
 
 
 def load_model(path: Path | None) -> Checkpoint:
@@ -36,3 +37,12 @@ def load_model(path: Path | None) -> Checkpoint:
 def optimizer_of(model: Checkpoint) -> AdamConfig:
     """What the model was trained with: sampling does not use it, but a C library holds all three."""
     return model.progress.optimizer if model.progress else AdamConfig()
+
+
+def document_length(model: Checkpoint, text: str) -> int:
+    """How many positions of `text` the model reads at once: its beginning and its characters, as far as it looks back.
+
+    Raises:
+        UnknownCharacterError: if a character is not in the alphabet.
+    """
+    return len(split_document(model.config, model.tokenizer.encode(text))[0])

@@ -17,6 +17,9 @@ from .failures import BAD_INPUT, CommandError
 
 __all__ = ["Resumption", "find_run", "refuse_unfinished"]
 
+# What a command says of itself, and not of the run that it goes on with.
+NOT_KEPT = ("resume", "overwrite", "out", "backend")
+
 
 @dataclass(frozen=True)
 class Resumption:
@@ -97,7 +100,7 @@ def _stored_options(folder: Path) -> dict[str, Any]:
                 options[parameter.name] = parameter.type_cast_value(context, value)
             except click.UsageError:
                 continue
-    return {name: value for name, value in options.items() if name not in ("resume", "overwrite", "out", "backend")}
+    return {name: value for name, value in options.items() if name not in NOT_KEPT}
 
 
 def refuse_unfinished(folder: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from math import isfinite
 from random import Random
 from typing import Any
 
@@ -94,7 +93,7 @@ def sample_to_json(drawn: Sample, tokenizer: Tokenizer, trace: bool) -> dict[str
 
 def draw_to_json(draw: Draw, tokenizer: Tokenizer) -> dict[str, Any]:
     """A token, and how likely each was, as plain data. The end of a document is ``null``, and so is a NaN."""
-    probabilities = [probability if isfinite(probability) else None for probability in draw.probabilities]
+    probabilities = console.without_infinities(draw.probabilities)
     return {
         "position": draw.position,
         "token": [*tokenizer.characters, None][draw.token],

@@ -21,7 +21,17 @@ from ..compiler.python.form_statements import Statements
 from ..compiler.python.schedule import Schedule
 from ..runtime.recipe import Recipe
 
-__all__ = ["GRAPHS", "PANES", "all_names", "describe", "describe_lines", "file_name", "stage_names", "stage_product"]
+__all__ = [
+    "GRAPHS",
+    "PANES",
+    "all_names",
+    "describe",
+    "describe_lines",
+    "file_name",
+    "graph_names",
+    "stage_names",
+    "stage_product",
+]
 
 WIDTH = 116
 
@@ -46,10 +56,14 @@ class _Found(Exception):  # noqa: N818 - a signal, no error
         self.product = product
 
 
+def graph_names(kind: str) -> list[str]:
+    """Those whose product is a graph, in order."""
+    return [name for name in GRAPHS if name != "differentiate" or kind == "training"]
+
+
 def stage_names(kind: str) -> list[str]:
     """The stages that a program of this kind goes through, in order."""
-    names = [name for name in GRAPHS if name != "differentiate" or kind == "training"]
-    return names + [stage.__name__ for stage in PYTHON_STAGES if kind != "optimizer"]
+    return graph_names(kind) + [stage.__name__ for stage in PYTHON_STAGES if kind != "optimizer"]
 
 
 def all_names(kind: str) -> list[str]:

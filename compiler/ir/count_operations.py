@@ -11,15 +11,13 @@ from collections import Counter
 from dataclasses import dataclass
 
 from .graph import Graph
-from .ops import ADD, CONST, DIV, EXP, GATHER, INDEX, INPUT, LOG, MUL, OPS, POW
+from .ops import ADD, DIV, EXP, LOG, MUL, OPS, POW, READ
 
-__all__ = ["FUNCTIONS", "LEAVES", "ROUNDING", "Count", "by_kind", "by_scope", "flops", "function_calls"]
+__all__ = ["FUNCTIONS", "ROUNDING", "Count", "by_kind", "by_scope", "flops", "function_calls"]
 
 # Functions of the C library.
 FUNCTIONS = frozenset((POW, LOG, EXP))
 ROUNDING = frozenset((ADD, MUL, DIV)) | FUNCTIONS
-# What is read, not computed.
-LEAVES = frozenset((CONST, INPUT, INDEX, GATHER))
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def by_scope(graph: Graph) -> dict[str, Count]:
     counts: Counter[tuple[str, bool]] = Counter()
     order: dict[str, None] = {}
     for code, origin, source in zip(graph.op, graph.origin, graph.source, strict=True):
-        if code not in LEAVES:
+        if code not in READ:
             counts[roles[origin], source < 0] += 1
             order.setdefault(roles[origin])
     return {role: Count(counts[role, False], counts[role, True]) for role in order}

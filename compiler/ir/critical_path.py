@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .count_operations import LEAVES
 from .graph import A_IS_NODE, B_IS_NODE, Graph
-from .ops import OPS, SELECT
+from .ops import OPS, READ, SELECT
 
 __all__ = ["UNIT_COSTS", "CriticalPath", "critical_path"]
 
 # By operation: one for each that computes something.
-UNIT_COSTS = tuple(float(code not in LEAVES) for code in range(len(OPS)))
+UNIT_COSTS = tuple(float(code not in READ) for code in range(len(OPS)))
 
 
 @dataclass(frozen=True)
@@ -60,5 +59,5 @@ def critical_path(graph: Graph, costs: Sequence[float] = UNIT_COSTS) -> Critical
     path = [finish.index(cost)]
     while before[path[-1]] >= 0:
         path.append(before[path[-1]])
-    nodes = tuple(node for node in reversed(path) if graph.op[node] not in LEAVES)
+    nodes = tuple(node for node in reversed(path) if graph.op[node] not in READ)
     return CriticalPath(cost, nodes)

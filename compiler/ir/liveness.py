@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .count_operations import LEAVES
 from .graph import A_IS_NODE, B_IS_NODE, Graph
-from .ops import SELECT
+from .ops import READ, SELECT
 
 __all__ = ["Liveness", "last_uses", "measure_liveness"]
 
@@ -60,7 +59,7 @@ def measure_liveness(graph: Graph) -> Liveness:
     live = peak = peak_node = values = total = 0
     for node, code in enumerate(graph.op):
         live -= ending[node]
-        if code in LEAVES:
+        if code in READ:
             continue
         end = last[node]
         values += 1

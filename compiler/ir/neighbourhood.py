@@ -7,25 +7,29 @@ have nothing else in common.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from .graph import A_IS_NODE, B_IS_NODE, Graph
-from .ops import CONST, INDEX, INPUT, SELECT
+from .ops import GIVEN, SELECT
 
-__all__ = ["neighbourhood"]
-
-_ENDS = frozenset((CONST, INPUT, INDEX))
+__all__ = ["neighbourhood", "rings"]
 
 
 def neighbourhood(graph: Graph, node: int, radius: int) -> list[int]:
     """The nodes within `radius` steps of `node`, the nearest first, each distance in ascending order."""
-    found = {node: None}
-    frontier = {node}
+    return [node, *(near for ring in rings(graph, node, radius) for near in ring)]
+
+
+def rings(graph: Graph, node: int, radius: int) -> Iterator[list[int]]:
+    """The nodes that are 1, 2, ... up to `radius` steps away, each distance in ascending order."""
+    found, frontier = {node}, {node}
     for _ in range(radius):
         near = {operand for member in sorted(frontier) for operand in graph.operands(member)}
         near.update(_users(graph, frontier))
         near.difference_update(found)
-        found.update(dict.fromkeys(sorted(near)))
-        frontier = {member for member in near if graph.op[member] not in _ENDS}
-    return list(found)
+        found.update(near)
+        frontier = {member for member in near if graph.op[member] not in GIVEN}
+        yield sorted(near)
 
 
 def _users(graph: Graph, nodes: set[int]) -> list[int]:

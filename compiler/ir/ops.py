@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from .builder import GraphBuilder
 
 __all__ = [
-    "ADD", "CONST", "DIV", "EQUAL", "EXP", "GATHER", "INDEX", "INPUT", "LOG", "MAX", "MUL", "ONE", "OPS", "OPS_BY_NAME",
-    "POW", "RELU", "SELECT", "STEP", "UNLESS", "WHERE", "Field", "Op", "Type",
+    "ADD", "CONST", "DIV", "EQUAL", "EXP", "GATHER", "GIVEN", "INDEX", "INPUT", "LOG", "MAX", "MUL", "ONE", "OPS",
+    "OPS_BY_NAME", "POW", "READ", "RELU", "SELECT", "STEP", "UNLESS", "WHERE", "Field", "Op", "Type",
 ]  # fmt: skip
 
 
@@ -141,3 +141,8 @@ OPS_BY_NAME = {row.name: code for code, row in enumerate(OPS)}
 (CONST, INPUT, INDEX, GATHER, ADD, MUL, DIV, POW, LOG, EXP, RELU, STEP, MAX, EQUAL, WHERE, UNLESS, SELECT) = range(
     len(OPS)
 )
+
+# What a graph is given, not what it computes: it has no place of its own in a program.
+GIVEN = frozenset((CONST, INPUT, INDEX))
+# What is read, not computed.
+READ = GIVEN | {GATHER}

@@ -11,12 +11,10 @@ from array import array
 from dataclasses import replace
 
 from ..ir.graph import Graph
-from ..ir.ops import CONST, GATHER, INDEX, INPUT
+from ..ir.ops import READ
 from ..ir.rewrite import Rewritten, count_uses
 
 __all__ = ["rename_sums"]
-
-_LEAVES = (CONST, INPUT, INDEX, GATHER)
 
 
 def rename_sums(before: Graph, simplified: Rewritten) -> Rewritten:
@@ -27,7 +25,7 @@ def rename_sums(before: Graph, simplified: Rewritten) -> Rewritten:
     known_as: dict[int, int] = {}
     for old, new in enumerate(simplified.ids):
         first = known_as.setdefault(new, old)
-        if first != old and uses[first] == 1 and graph.op[new] not in _LEAVES:
+        if first != old and uses[first] == 1 and graph.op[new] not in READ:
             origin[new], source[new] = before.origin[old], before.source[old]
             known_as[new] = old
     return Rewritten(replace(graph, origin=origin, source=source), simplified.ids)

@@ -101,7 +101,6 @@ def test_starts_without_what_it_does_not_need():
         (("compile", "--length", "17"), "--length 17 is not within 1 to 16, the --block-size"),
         (("compile", "--length", "seven"), "'seven' is not a length; write for example 7, or 1,7,16, or 3-5, or all"),
         (("compile", "--kind", "optimizer", "--length", "3"), "--kind optimizer has one program for all lengths"),
-        (("show",), "--kind training needs a --length, from 1 to 16"),
         (("show", "--length", "17"), "--length 17 is more than --block-size 16"),
         (
             ("show", "--length", "1", "--stage", "no"),

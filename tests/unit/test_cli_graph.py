@@ -375,7 +375,7 @@ def test_hostile_names_are_escaped():
     from microgpt.tools.drawing.source import Links, SourceLine
 
     box = Box(HOSTILE, "other", "forward", HOSTILE, HOSTILE, HOSTILE, HOSTILE, SourceLine("no.such", HOSTILE, 1))
-    box.facts[HOSTILE] = HOSTILE
+    box.facts[HOSTILE] = box.full_formula = box.numbers = HOSTILE
     picture = Picture(HOSTILE, HOSTILE, "op", {"a": box, "b": Box("b", "other", "backward")})
     picture.hand("a", "b", 3)
     links = Links('x"><script>', Path("x.svg"))

@@ -14,8 +14,8 @@ from microgpt.compiler.loops.loop_text import format_program, parse_program
 from microgpt.model.config import GPTConfig
 from microgpt.runtime.recipe import Recipe
 from microgpt.tools import stages
+from microgpt.tools.chosen_program import parse_lengths, program_number
 from microgpt.tools.cli import cli
-from microgpt.tools.options import parse_lengths
 
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]
 CONFIG = GPTConfig(27, 1, 4, 2, 4)
@@ -62,6 +62,13 @@ def test_compile_as_json():
     assert [row["length"] for row in rows] == [1, 2, 3, 4]
     assert all(row["operations"]["trace"] > row["statements"] > 0 for row in rows)
     assert all(Path(row["file"]).read_text().startswith('"""gpt_inference') for row in rows)
+
+
+def test_the_usual_length_is_taken_if_there_is_no_other():
+    assert program_number("training", None, 16) == 7
+    assert program_number("training", None, 4) == 4
+    assert program_number("inference", None, 16) == 6
+    assert program_number("optimizer", None, 16) == 0
 
 
 def test_lengths_may_be_given_one_by_one():

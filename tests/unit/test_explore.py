@@ -161,11 +161,11 @@ def test_texts_decide_the_length(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert result.stdout == "page.html\n"
     page = Path("page.html").read_text("utf-8")
-    assert "<title>Loss and gradient of 3 positions" in page
+    assert "<title>Loss and gradient of 3 characters" in page
     assert 'id="data-transcendental"' in page
     result = run("--values", "run", "--text", "an", "--length", 4)
     assert result.exit_code == 2
-    assert "a --text takes only 3 positions" in result.output
+    assert "--length 4, but a --text has only 3, its beginning included" in result.output
     result = run("--values", "run", "--text", "xyz")
     assert result.exit_code == 3
     assert "no token for" in result.output

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 import microgpt
 from microgpt.runtime.checkpoint import load_checkpoint, save_checkpoint
 from microgpt.tools.cli import cli
-from microgpt.tools.report.letters import visible
+from microgpt.tools.console import escaped
 from microgpt.tools.report.record import read_log
 
 SIZES = ["--n-embd", "4", "--n-head", "2", "--block-size", "6", "--backend", "eager"]
@@ -123,7 +123,7 @@ def test_a_page_shows_all_of_a_run():
     assert page.count("agree on it, position by position, to the last bit") == 3
     model = load_checkpoint(folder / "checkpoint.safetensors")
     samples = run("train", *SIZES, "--steps", 6, "--samples", 2, "--eval-fraction", 0.01).stdout.splitlines()[-2:]
-    assert [visible(line.partition(": ")[2]) or "(empty)" for line in samples] == re.findall(
+    assert [escaped(line.partition(": ")[2]) or "(empty)" for line in samples] == re.findall(
         r"<li><bdi>(.*?)</bdi></li>", page
     )[:2]
     assert f"A model of {len(model.parameters):,} weights, trained on names for 6 steps." in page
@@ -153,7 +153,7 @@ def test_hostile_texts_do_no_harm(text: str):
     Path("corpus.txt").write_text("\n".join(HOSTILE * 2), encoding="utf-8")
     page = report(train("--data", "corpus.txt"), "--text", text)
     found = check(page)
-    named = f"the text “{visible(text)}”" if text else "the empty text"
+    named = f"the text “{escaped(text)}”" if text else "the empty text"
     assert named + (f", window 1 of {-(-(len(text) + 1) // 6)}" if len(text) > 5 else "") in found.texts
     ElementTree.parse("run/loss.svg")
 
@@ -253,7 +253,7 @@ def test_wild_weights_are_reported(number: float):
         (("nowhere",), 3, "nowhere: no such file"),
         (("empty",), 3, "empty is not the folder of a run"),
         (("run", "--text", "Emma"), 3, "no token for 'E' in 'Emma'; did you mean 'emma'?"),
-        (("run", "-o", "no/where.html"), 5, "-o no/where.html cannot be written: No such file or directory"),
+        (("run", "-o", "no/where.html"), 5, "-o no/where.html cannot be written: there is no folder no"),
     ],
 )
 def test_errors(arguments: tuple[str, ...], code: int, words: str):

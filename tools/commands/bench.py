@@ -23,6 +23,7 @@ from ...runtime.library import Library
 from ...runtime.training import Training
 from .. import console, options
 from ..backends import COMPILED, check_backend
+from ..chosen_program import USUAL_LENGTH, check_shape, parse_lengths
 from ..rivals.run import RivalResult, Work, check_rivals, run_rivals
 
 __all__ = ["bench"]
@@ -117,11 +118,11 @@ def bench(
     rivals = against.split(",") if against else []
     check_rivals(rivals)
     corpus = load_corpus(data)
-    options.check_shape(shape)
+    check_shape(shape)
     training = Training(corpus, seed, RUN_STEPS, AdamConfig(), **shape)
     config = training.config
     texts = [*lengths, *more]
-    numbers = options.parse_lengths(texts, config.block_size) if texts else _default_lengths(config.block_size)
+    numbers = parse_lengths(texts, config.block_size) if texts else _default_lengths(config.block_size)
     with tempfile.TemporaryDirectory(prefix="microgpt-bench-") as folder:
         cache = Cache.open(Path(folder), console.warn)
         compiled = _make_backend(name, config, cache)
@@ -143,7 +144,7 @@ def bench(
 
 
 def _default_lengths(block_size: int) -> list[int]:
-    return sorted({1, min(7, block_size), block_size})
+    return sorted({1, min(USUAL_LENGTH, block_size), block_size})
 
 
 def _make_backend(name: str, config: GPTConfig, cache: Cache) -> Backend:

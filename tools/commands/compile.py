@@ -15,7 +15,8 @@ from ...runtime.library import Library
 from ...runtime.program import Program
 from ...runtime.recipe import Recipe
 from .. import console, options, stages
-from ..backends import COMPILED, check_backend, open_cache, open_library
+from ..backends import COMPILED, check_backend, compiled_c, open_library
+from ..chosen_program import given_config, length_of, parse_lengths, program_number, program_title
 from ..failures import ENVIRONMENT, CommandError
 from ..loop_programs import dump_programs, prove_programs
 
@@ -28,7 +29,7 @@ __all__ = ["compile"]
 @options.data_option
 @options.model_options
 @options.backend_option(*COMPILED)
-@click.option("--dump", type=click.Path(path_type=Path), metavar="DIR", help="Write what every stage makes, as text.")
+@click.option("--dump", type=options.PATH, metavar="DIR", help="Write what every stage makes, as text.")
 @click.option("--check", is_flag=True, help="Verify the graph after every stage.")
 @click.option("--verify", is_flag=True, help="With C: unroll the loops of all programs and compare with the graphs.")
 @options.jobs_option
@@ -68,7 +69,7 @@ def compile(
         raise click.UsageError("the C library serves all lengths; --length, --kind and --check are for Python")
     if verify and (of_python or backend == "python"):
         raise click.UsageError("--verify is for the loops of the C library; --check is for programs in Python")
-    config = options.given_config(data, shape)
+    config = given_config(data, shape)
     if not (of_python and backend == "auto") and check_backend(backend) == "c":
         _compile_c(config, as_json)
         if dump:
@@ -97,12 +98,8 @@ def compile(
 
 
 def _compile_c(config: GPTConfig, as_json: bool) -> None:
-    from ...runtime.c_backend import CBackend
-
-    backend = CBackend(config, AdamConfig(), open_cache())
-    with console.compile_progress("library") as progress:
-        backend.prepare((), 0, progress)
-    report, path = backend.library.report, backend.library.path
+    made = compiled_c(config).library
+    report, path = made.report, made.path
     if as_json:
         library = {"file": str(path), **report}
         console.print_json("compile", {"backend": "c", "library": library, "programs": []})
@@ -122,9 +119,9 @@ def _compile_c(config: GPTConfig, as_json: bool) -> None:
 
 def _recipes(kind: str, texts: Sequence[str], config: GPTConfig) -> list[Recipe]:
     if kind == "optimizer":
-        return [Recipe(kind, options.program_number(kind, None if not texts else 1, 1), AdamConfig())]
-    lengths = options.parse_lengths(texts or ["all"], config.block_size)
-    return [Recipe(kind, options.program_number(kind, length, config.block_size), config) for length in lengths]
+        return [Recipe(kind, program_number(kind, None if not texts else 1, 1), AdamConfig())]
+    lengths = parse_lengths(texts or ["all"], config.block_size)
+    return [Recipe(kind, program_number(kind, length, config.block_size), config) for length in lengths]
 
 
 def _compile_watched(library: Library, recipes: Sequence[Recipe], dump: Path | None, check: bool) -> list[Program]:
@@ -142,7 +139,7 @@ def _compile_watched(library: Library, recipes: Sequence[Recipe], dump: Path | N
                 write_atomically(folder / stages.file_name(number, stage), stages.describe(stage.product).encode())
             console.say(f"wrote {len(made)} stages to {folder}")
         if check:
-            console.say(f"{recipe.kind} {_length(recipe)}: every stage keeps the rules")
+            console.say(f"{program_title(recipe)}: every stage keeps the rules")
     return programs
 
 
@@ -153,12 +150,8 @@ def _make_folder(path: Path) -> None:
         raise CommandError(f"--dump {path} cannot be written: {error.strerror}", ENVIRONMENT) from None
 
 
-def _length(recipe: Recipe) -> int:
-    return recipe.number + (recipe.kind == "inference")
-
-
 def _as_json(recipe: Recipe, program: Program) -> dict[str, Any]:
-    return {"kind": recipe.kind, "length": _length(recipe), "file": str(program.path), **program.report}
+    return {"kind": recipe.kind, "length": length_of(recipe), "file": str(program.path), **program.report}
 
 
 def _print(kind: str, recipes: Sequence[Recipe], programs: Sequence[Program]) -> None:
@@ -169,7 +162,7 @@ def _print(kind: str, recipes: Sequence[Recipe], programs: Sequence[Program]) ->
         report = program.report
         seconds = sum(report["seconds"].values())
         counts = [*(report["operations"][name] for name in passes), report.get("statements", "-")]
-        rows.append([str(_length(recipe) or "any"), *map(str, counts), f"{seconds:.2f}"])
+        rows.append([str(length_of(recipe) or "any"), *map(str, counts), f"{seconds:.2f}"])
     console.print_table(f"{kind}: operations after each stage", headings, rows)
     folder = programs[0].path.parent.parent
     click.echo(f"\nprograms, in {folder}:")

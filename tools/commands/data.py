@@ -75,7 +75,7 @@ def _entry(corpus: NamedCorpus) -> dict[str, Any]:
 @click.argument("corpus", metavar="FILE|NAME|-", shell_complete=complete_corpus)
 @click.option(
     "--block-size",
-    type=click.IntRange(min=1),
+    type=options.POSITIVE,
     default=16,
     show_default=True,
     metavar="N",

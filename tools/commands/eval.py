@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,10 @@ from ...runtime.evaluation import Evaluation, evaluate, next_token_probabilities
 from ...runtime.sampling import Draw
 from ...runtime.training import windows
 from .. import console, options
-from ..backends import BACKENDS, choose_backend
+from ..backends import BACKENDS, backend_of
 from ..completing import complete_corpus
 from ..failures import BAD_INPUT, CommandError
-from ..models import load_model, optimizer_of
+from ..models import load_model
 from ..sampling import draw_to_json, trace_lines
 from ..settings import ConfiguredCommand
 
@@ -76,9 +75,7 @@ def eval(
     documents, name = ([], "") if texts and data is None else _documents(model, data)
     for text in (*texts, *documents):
         model.tokenizer.encode(text)  # before anything is compiled
-    engine = choose_backend(backend, model.config, optimizer_of(model), jobs)
-    with console.compile_progress() as compiling:
-        engine.prepare([], model.config.block_size, compiling)
+    engine = backend_of(model, backend, jobs)
     what = engine, model.config, model.tokenizer, model.parameters
     results = [
         _Predicted(text, evaluate(*what, [text], True), _draws(engine, model, text) if trace else []) for text in texts
@@ -157,9 +154,7 @@ def _as_json(result: Evaluation) -> dict[str, Any]:
         "bits_per_character": result.bits_per_character,
         "perplexity": result.perplexity,
     }
-    # JSON has no infinity.
-    finite = {name: number if math.isfinite(number) else None for name, number in numbers.items()}
-    return {"documents": result.documents, "tokens": result.tokens, **finite}
+    return {"documents": result.documents, "tokens": result.tokens, **console.without_infinities(numbers)}
 
 
 def _print(name: str, result: Evaluation) -> None:

@@ -6,17 +6,24 @@ from pathlib import Path
 
 import click
 
-from ...runtime.files import write_atomically
 from ...runtime.recipe import Recipe
 from .. import console, options
-from ..failures import BAD_INPUT, ENVIRONMENT, CommandError
+from ..chosen_program import check_shape_of, given_config, program_number
+from ..failures import BAD_INPUT, CommandError
+from ..output_file import check_output, write_output
 
 __all__ = ["explore"]
+
+# Characters. Everything is there, and the page is small.
+SHORT = 4
 
 
 @click.command()
 @click.option(
-    "--length", type=options.POSITIVE, metavar="N", help="Positions to read.  [default: what the texts take, or 4]"
+    "--length",
+    type=options.POSITIVE,
+    metavar="N",
+    help=f"How many characters the program reads.  [default: what all texts have, or {SHORT}]",
 )
 @click.option(
     "-o",
@@ -25,27 +32,23 @@ __all__ = ["explore"]
     default=Path("explore.html"),
     show_default=True,
     metavar="FILE",
-    help="The page.",
+    help="Where to write the page.",
 )
-@click.option(
-    "--values",
-    "checkpoint",
-    type=options.PATH,
-    metavar="CHECKPOINT",
-    help="Show what every operation is worth in this trained model: a file, or the folder of a run.  [default with "
-    "--text: the last model trained here]",
-)
+@options.values_option("Show what every operation is worth in this trained model")
 @click.option(
     "--text",
     "texts",
     multiple=True,
     metavar="TEXT",
-    help="The text that the model reads; repeat it to switch between several in the page.",
+    help="The text that the model reads; may be repeated, to switch between several in the page.",
 )
 @click.option("--time", "timed", is_flag=True, help="Measure every loop of the C; then no two pages are the same.")
 @options.data_option
 @options.model_options
+@click.pass_context
 def explore(
+    context: click.Context,
+    /,
     length: int | None,
     output: Path,
     checkpoint: Path | None,
@@ -58,9 +61,9 @@ def explore(
 
     The model, the graph, its operations, the generated Python, the C and its
     assembly, side by side: point at a line, and whatever belongs to it lights up
-    everywhere. The page is one file, and needs no network. A text has its
-    characters and its end to predict, so `--text emma` takes 5 positions; it
-    decides --length. Prints the name of the file.
+    everywhere. The page is one file, and needs no network. A text counts with
+    its beginning, so `--text emma` has 5 characters to read; it decides
+    --length. Prints the name of the file.
 
     \b
     Examples:
@@ -70,29 +73,26 @@ def explore(
       microgpt explore --values runs/wide --text emma --text anna
       microgpt explore --time
     """
-    from ..explore.make import make_page, page_length
-    from ..models import load_model
+    from ..explore.make import make_page
+    from ..models import document_length, load_model
 
     if checkpoint is not None and not texts:
         raise click.UsageError("--values needs a --text to read")
-    if not output.absolute().parent.is_dir():
-        raise CommandError(f"{output} cannot be written: there is no folder {output.parent}", ENVIRONMENT)
+    check_output(output)
     model = None
     if not texts:
-        config, length = options.given_config(data, shape), length or 4
+        config, length = given_config(data, shape), length or min(SHORT, shape["block_size"])
     else:
         model = load_model(checkpoint)
-        config, shortest = model.config, page_length(model, texts)
+        check_shape_of(context, model.config, shape)
+        config, shortest = model.config, min(document_length(model, text) for text in texts)
         if length is not None and length > shortest:
-            raise click.UsageError(f"--length {length}, but a --text takes only {shortest} positions, its end included")
+            raise click.UsageError(f"--length {length}, but a --text has only {shortest}, its beginning included")
         length = length or shortest
-    options.program_number("training", length, config.block_size)
+    program_number("training", length, config.block_size)
     try:
         page = make_page(Recipe("training", length, config), model, texts, timed, console.warn)
     except ValueError as error:
         raise CommandError(str(error), BAD_INPUT) from None
-    try:
-        write_atomically(output, page.encode())
-    except OSError as error:
-        raise CommandError(f"{output} cannot be written: {error.strerror}", ENVIRONMENT) from None
-    click.echo(output)
+    write_output(output, page)
+    click.echo(console.printable(str(output)))

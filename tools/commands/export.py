@@ -8,6 +8,7 @@ import click
 
 from ...model.config import AdamConfig, GPTConfig
 from .. import console, options
+from ..chosen_program import check_shape, check_shape_of
 from ..failures import ENVIRONMENT, CommandError
 from ..models import load_model, optimizer_of
 
@@ -15,16 +16,17 @@ __all__ = ["export"]
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("folder", type=options.PATH, metavar="DIR")
 @click.option(
     "--checkpoint",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Put in the weights of this model; its shape and alphabet are used.",
+    type=options.PATH,
+    metavar="CHECKPOINT",
+    help="Put in the weights of this trained model: a file, or the folder of a run. Its shape and alphabet are used.",
 )
 @options.data_option
 @options.model_options
-def export(folder: Path, checkpoint: Path | None, data: str, **shape: int) -> None:
+@click.pass_context
+def export(context: click.Context, /, folder: Path, checkpoint: Path | None, data: str, **shape: int) -> None:
     """Write a model as a C library that stands alone.
 
     DIR gets microgpt.c and microgpt.h, main.c (an example that trains and
@@ -43,10 +45,11 @@ def export(folder: Path, checkpoint: Path | None, data: str, **shape: int) -> No
 
     if checkpoint is not None:
         model = load_model(checkpoint)
+        check_shape_of(context, model.config, shape)
         config, characters, weights = model.config, model.tokenizer.characters, model.parameters
         optimizer = optimizer_of(model)
     else:
-        options.check_shape(shape)
+        check_shape(shape)
         tokenizer = Tokenizer.of(load_corpus(data).documents)
         config, characters, weights = GPTConfig(vocab_size=tokenizer.vocab_size, **shape), tokenizer.characters, None
         optimizer = AdamConfig()

@@ -15,8 +15,10 @@ from ...compiler.python.form_statements import form_statements
 from ...model.config import AdamConfig, GPTConfig
 from ...runtime.checkpoint import Checkpoint
 from ...runtime.recipe import Recipe
-from .. import options, stages
-from ..models import load_model
+from .. import console, options, stages
+from ..chosen_program import check_shape_of, given_config, length_of, program_number, program_title
+from ..models import document_length, load_model
+from ..output_file import check_output
 
 if TYPE_CHECKING:
     from ..drawing.picture import Picture
@@ -33,7 +35,6 @@ class _Wanted:
     """What is to be drawn; `text` is a document for the values, `model` what gives them."""
 
     recipe: Recipe
-    length: int | None
     level: str
     scope: str | None
     around: str | None
@@ -45,7 +46,7 @@ class _Wanted:
 
 
 @click.command()
-@click.option("--length", type=options.POSITIVE, metavar="N", help="How many characters the program reads.")
+@options.length_option
 @options.kind_option
 @click.option(
     "--level",
@@ -57,23 +58,20 @@ class _Wanted:
 @click.option("--around", metavar="OP", help="The scalars around one: %1234, or the name of a value.")
 @click.option(
     "--radius",
-    type=click.IntRange(min=0),
+    type=options.NOT_NEGATIVE,
     default=2,
     show_default=True,
     metavar="N",
     help="With --around: how many steps up and down.",
 )
 @click.option("--stage", metavar="NAME", help="Of scalars: the graph that this stage makes.  [default: the last]")
+@options.values_option("Write in values and gradients, by this trained model")
+@click.option("--text", metavar="TEXT", help="The text that the model reads; decides the --length.")
 @click.option(
-    "--values",
-    type=options.PATH,
-    metavar="CHECKPOINT",
-    help="Write in values and gradients, by this model: a file, or the folder of a run.  [default with --text: the "
-    "last model trained here]",
-)
-@click.option("--text", metavar="TEXT", help="The document of the values; decides the --length.")
-@click.option(
-    "--limit", type=options.POSITIVE, metavar="N", help="Most boxes to draw.  [default: 120, or 300 for scalars]"
+    "--limit",
+    type=options.POSITIVE,
+    metavar="N",
+    help="Most boxes to draw.  [default: 120, or 300 for scalars]",
 )
 @click.option(
     "--timeout",
@@ -94,7 +92,8 @@ class _Wanted:
     "--output",
     type=options.PATH,
     metavar="FILE",
-    help="Its ending is the format; `-` for standard output.  [default: an .svg named after the program]",
+    help="Where to write the drawing; the ending is its format, and `-` is standard output.  [default: an .svg named "
+    "after the program]",
 )
 @options.data_option
 @options.model_options
@@ -109,7 +108,7 @@ def graph(
     around: str | None,
     radius: int,
     stage: str | None,
-    values: Path | None,
+    checkpoint: Path | None,
     text: str | None,
     limit: int | None,
     timeout: float,
@@ -143,24 +142,26 @@ def graph(
 
     kind_of_file = _format(kind_of_file, output)
     level = level or ("scalar" if scope is not None or around is not None else "model")
-    graphs = [name for name in stages.stage_names(kind) if name in stages.GRAPHS]
+    graphs = stages.graph_names(kind)
     _check_options(level, scope, around, stage, graphs)
     model = None
-    if values is not None or text is not None:
+    if checkpoint is not None or text is not None:
         if text is None:
-            raise click.UsageError("--values needs a --text, the document to compute them for")
+            raise click.UsageError("--values needs a --text to read")
         if kind == "optimizer":
             raise click.UsageError("--values and --text go with --kind training and inference")
-        model = load_model(values)
-        length = _length_of(context, model, text, kind, length, shape)
+        model = load_model(checkpoint)
+        check_shape_of(context, model.config, shape)
+        length = _length_of_text(model, text, kind, length)
     config: GPTConfig | AdamConfig = (
-        AdamConfig() if kind == "optimizer" else model.config if model else options.given_config(data, shape)
+        AdamConfig() if kind == "optimizer" else model.config if model else given_config(data, shape)
     )
     block_size = model.config.block_size if model else shape["block_size"]
-    recipe = Recipe(kind, options.program_number(kind, length, block_size), config)
+    recipe = Recipe(kind, program_number(kind, length, block_size), config)
     limit = limit or MOST_BOXES[level]
-    wanted = _Wanted(recipe, length, level, scope, around, radius, stage or graphs[-1], limit, model, text)
+    wanted = _Wanted(recipe, level, scope, around, radius, stage or graphs[-1], limit, model, text)
     path = output or Path(f"{_name(wanted)}.{kind_of_file}")
+    check_output(path)
     try:
         links = Links(link_base, path)
     except ValueError as error:
@@ -169,7 +170,7 @@ def graph(
         picture = _draw(wanted)
     render(picture, path, kind_of_file, links, timeout)
     if str(path) != "-":
-        click.echo(path)
+        click.echo(console.printable(str(path)))
 
 
 def _format(name: str | None, output: Path | None) -> str:
@@ -203,17 +204,8 @@ def _check_options(level: str, scope: str | None, around: str | None, stage: str
         raise click.UsageError(f"--stage {stage!r} makes no graph; those that do are {', '.join(graphs)}")
 
 
-def _length_of(
-    context: click.Context, model: Checkpoint, text: str, kind: str, length: int | None, shape: dict[str, int]
-) -> int:
+def _length_of_text(model: Checkpoint, text: str, kind: str, length: int | None) -> int:
     """The length that the text has, if nothing else has been asked for."""
-    from ..drawing.values import document_length
-
-    given = [name for name in shape if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
-    for name in given:
-        if shape[name] != getattr(model.config, name):
-            option = f"--{name.replace('_', '-')}"
-            raise click.UsageError(f"{option} {shape[name]}, but the model has {getattr(model.config, name)}")
     found = document_length(model, text)
     if length is not None and (length > found or (kind == "training" and length != found)):
         raise click.UsageError(f"--length {length}, but --text {text!r} makes {found}, its beginning included")
@@ -223,7 +215,7 @@ def _length_of(
 def _name(wanted: _Wanted) -> str:
     """What a file is called by default: ``training7-op``."""
     what = wanted.scope or wanted.around or ""
-    parts = [f"{wanted.recipe.kind}{wanted.length or ''}"]
+    parts = [f"{wanted.recipe.kind}{length_of(wanted.recipe) or ''}"]
     parts += [wanted.level] if wanted.level == "op" or (wanted.level == "scalar" and not what) else []
     parts += [re.sub(r"[^\w.]+", "_", what).strip("_.")] if what else []
     return "-".join(parts)
@@ -256,9 +248,8 @@ def _draw(wanted: _Wanted) -> Picture:
 
         numbers = evaluate_document(recipe, product, wanted.model, wanted.text)
         add_numbers(picture, product, numbers)
-        cut = (
-            f", of which the model reads {wanted.length}" if len(wanted.text) >= wanted.model.config.block_size else ""
-        )
+        is_cut = len(wanted.text) >= wanted.model.config.block_size
+        cut = f", of which the model reads {length_of(recipe)}" if is_cut else ""
         picture.counts += f"; values (=) and gradients (∂) for the text {wanted.text!r}{cut}"
         if recipe.kind == "training":
             picture.counts += f", whose loss is {numbers.values[product.output('loss').nodes[0]]:.4f}"
@@ -266,19 +257,14 @@ def _draw(wanted: _Wanted) -> Picture:
 
 
 def _title(wanted: _Wanted) -> str:
-    if wanted.recipe.kind == "optimizer":
-        title = "Adam, for one parameter"
-    else:
-        characters = f"{wanted.length} character{'s' * (wanted.length != 1)}"
-        training = wanted.recipe.kind == "training"
-        title = f"Loss and gradient of {characters}" if training else f"The next character after {characters}"
+    title = program_title(wanted.recipe)
     if wanted.scope is not None:
         title = f"{wanted.scope}: {title[0].lower()}{title[1:]}"
     if wanted.around is not None:
         steps = f"{wanted.radius} step{'s' * (wanted.radius != 1)}"
         title = f"{steps} around {wanted.around}: {title[0].lower()}{title[1:]}"
-    graphs = [name for name in stages.stage_names(wanted.recipe.kind) if name in stages.GRAPHS]
-    return title if wanted.stage == graphs[-1] else f"{title}, after {wanted.stage}"
+    last = stages.graph_names(wanted.recipe.kind)[-1]
+    return title if wanted.stage == last else f"{title}, after {wanted.stage}"
 
 
 def _scalars(wanted: _Wanted, product: Graph, title: str) -> Picture:

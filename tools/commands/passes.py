@@ -12,6 +12,7 @@ from ...compiler.ir.changes import Changes
 from ...compiler.pipeline import Stage
 from ...runtime.recipe import Recipe
 from .. import console, options
+from ..chosen_program import given_recipe, length_of, program_title
 from ..passes.collect import LaterStage, Passes, collect, operations_by_kind
 from ..passes.follow import Hunk, find_operation, follow, statement_name
 
@@ -44,7 +45,7 @@ SENTENCES = {
 )
 @click.option(
     "--radius",
-    type=click.IntRange(min=0),
+    type=options.NOT_NEGATIVE,
     default=RADIUS,
     show_default=True,
     metavar="N",
@@ -87,7 +88,7 @@ def passes(
       microgpt passes --length 2 --around p0_l0_h0_scores_0 --radius 2
       microgpt passes --kind optimizer
     """
-    recipe = options.given_recipe(kind, length, data, shape)
+    recipe = given_recipe(kind, length, data, shape)
     found = collect(recipe)
     hunks, home = None, None
     if around is not None:
@@ -97,7 +98,7 @@ def passes(
             raise click.UsageError(f"--around {error}") from None
         home = statement_name(found.graphs[-1].product, hunks[-1].after)
     if as_json:
-        program = {"kind": kind, "length": options.length_of(recipe), "name": found.graphs[0].product.name}
+        program = {"kind": kind, "length": length_of(recipe), "name": found.graphs[0].product.name}
         console.print_json("passes", {"program": program, **_as_json(found, hunks, home)})
         return
     _print(found, recipe)
@@ -133,7 +134,7 @@ def _print(found: Passes, recipe: Recipe) -> None:
     first, last = found.graphs[0], found.graphs[-1]
     changes = list(found.changes())
     most = max([len(first.product), *(change.after for _, change in changes)])
-    click.echo(console.styled(f"{options.program_title(recipe)}: {len(last.product):,} operations.", bold=True))
+    click.echo(console.styled(f"{program_title(recipe)}: {len(last.product):,} operations.", bold=True))
     grown = f", the backward pass makes that {most:,}" if recipe.gradient else ""
     click.echo(f"The trace has {len(first.product):,}{grown}, and {most - len(last.product):,} go again.\n")
     headings = ["pass", "before", "removed", "replaced", "merged", "added", "after", "ms"]

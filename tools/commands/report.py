@@ -6,13 +6,9 @@ from pathlib import Path
 
 import click
 
-from ...runtime.backend import Backend
-from ...runtime.checkpoint import Checkpoint
-from ...runtime.files import write_atomically
 from .. import console, options
-from ..backends import BACKENDS, choose_backend
-from ..failures import ENVIRONMENT, CommandError
-from ..models import optimizer_of
+from ..backends import BACKENDS, backend_of
+from ..output_file import check_output, write_output
 from ..settings import ConfiguredCommand
 
 __all__ = ["report"]
@@ -35,7 +31,7 @@ __all__ = ["report"]
     help="Show what the model makes of this text; may be repeated.  [default: the first sample]",
 )
 @click.option(
-    "--samples", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="How many to invent."
+    "--samples", type=options.NOT_NEGATIVE, default=20, show_default=True, metavar="N", help="How many to invent."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON; the page only with -o.")
 @options.backend_option(*BACKENDS)
@@ -68,10 +64,12 @@ def report(
     from ..report.record import read_record
 
     record = read_record(run)
+    path = output or (run / "report.html" if run and run.is_dir() else Path("report.html"))
+    check_output(path)
     if record.model:
         for text in texts:
             record.model.tokenizer.encode(text)  # before anything is compiled
-    engine = _engine(record.model, backend, jobs) if record.model else None
+    engine = backend_of(record.model, backend, jobs) if record.model else None
     found = gather(record, engine, texts, samples)
     if as_json:
         from ..report.figures_json import as_json as figures
@@ -81,19 +79,8 @@ def report(
             return
     from ..report.page import write_page
 
-    path = output or (run / "report.html" if run and run.is_dir() else Path("report.html"))
-    try:
-        write_atomically(path, write_page(found).encode())
-    except OSError as error:
-        raise CommandError(f"-o {path} cannot be written: {error.strerror}", ENVIRONMENT) from None
+    write_output(path, write_page(found))
     for sentence in found.missing:
         console.say(sentence)
     if not as_json:
         click.echo(console.printable(str(path)))
-
-
-def _engine(model: Checkpoint, backend: str, jobs: int | None) -> Backend:
-    engine = choose_backend(backend, model.config, optimizer_of(model), jobs)
-    with console.compile_progress() as progress:
-        engine.prepare([], model.config.block_size, progress)
-    return engine

@@ -11,13 +11,13 @@ import click
 from ...model.config import GPTConfig
 from ...runtime.sampling import SamplingOptions, sample_document
 from .. import console, options
-from ..backends import BACKENDS, choose_backend
+from ..backends import BACKENDS, backend_of
 from ..failures import BAD_INPUT, CommandError
-from ..models import load_model, optimizer_of
+from ..models import load_model
 from ..sampling import print_samples, sample_to_json
 from ..settings import ConfiguredCommand
 
-__all__ = ["load_model", "sample"]
+__all__ = ["sample"]
 
 
 @click.command(cls=ConfiguredCommand)
@@ -36,7 +36,7 @@ __all__ = ["load_model", "sample"]
     help="Choose among the likeliest tokens that together have this probability.",
 )
 @click.option(
-    "--min-length", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Characters, at least."
+    "--min-length", type=options.NOT_NEGATIVE, default=0, show_default=True, metavar="N", help="Characters, at least."
 )
 @click.option("--greedy", is_flag=True, help="Always take the likeliest token; nothing is random then.")
 @options.seed_option
@@ -79,9 +79,7 @@ def sample(
     _check_lengths(model.config, prefix, min_length)
     tokens = model.tokenizer.encode(prefix)[1:-1]
     drawing = SamplingOptions(temperature, top_k, top_p, min_length, greedy)
-    engine = choose_backend(backend, model.config, optimizer_of(model), jobs)
-    with console.compile_progress() as progress:
-        engine.prepare([], model.config.block_size, progress)
+    engine = backend_of(model, backend, jobs)
     what = engine, model.config, model.tokenizer, model.parameters, Random(seed), drawing
     if as_json:
         drawn = [sample_to_json(sample_document(*what, tokens), model.tokenizer, trace) for _ in range(number)]

@@ -11,7 +11,8 @@ import click
 from ...model.config import AdamConfig, GPTConfig
 from ...runtime.recipe import Recipe
 from .. import console, options, stages
-from ..backends import check_backend, open_cache, open_library
+from ..backends import check_backend, compiled_c, open_library
+from ..chosen_program import given_config, program_number
 from ..code import print_code, print_heading
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _LANGUAGES = {"python": "python", "c": "c", "straight": "c", "assembly": "assemb
 
 
 @click.command()
-@click.option("--length", type=options.POSITIVE, metavar="N", help="How many characters the program reads.")
+@options.length_option
 @options.kind_option
 @click.option("--stage", "wanted", multiple=True, metavar="NAME", help="What this stage makes; `list` names them all.")
 @click.option("--line", "lines", multiple=True, metavar="FILE:N", help="Only what comes from these lines of the model.")
@@ -44,7 +45,7 @@ _LANGUAGES = {"python": "python", "c": "c", "straight": "c", "assembly": "assemb
     "--limit", type=options.POSITIVE, metavar="N", help=f"At most so many lines.  [with --interleave: {_BELOW} of each]"
 )
 @click.option("-n", "--number", is_flag=True, help="Number the lines.")
-@click.option("--json", "as_json", is_flag=True, help="Lines with their numbers, and counts, as JSON.")
+@options.json_option
 @options.data_option
 @options.model_options
 @options.backend_option("python", "c")
@@ -105,8 +106,8 @@ def show(
     expression = _compiled(pattern)
     selecting = bool(lines or scopes or operations or interleave)
     alone = panes[0] in ("c", "assembly") if panes and not selecting else False
-    config = options.given_config(data, shape)
-    program = 0 if alone else options.program_number(kind, length, shape["block_size"])
+    config = given_config(data, shape)
+    program = 0 if alone else program_number(kind, length, shape["block_size"])
     recipe = Recipe(kind, program, AdamConfig() if kind == "optimizer" else config)
     if not selecting:
         text = _text(panes[0], recipe, config, jobs)
@@ -189,13 +190,7 @@ def _text(pane: str, recipe: Recipe, config: GPTConfig, jobs: int | None) -> Seq
 
 
 def _c_library(config: GPTConfig) -> str:
-    """The C source of a model's library, compiled if need be."""
-    from ...runtime.c_backend import CBackend
-
-    backend = CBackend(config, AdamConfig(), open_cache())
-    with console.compile_progress("library") as progress:
-        backend.prepare((), 0, progress)
-    return backend.library.path.read_text("utf-8")
+    return compiled_c(config).library.path.read_text("utf-8")
 
 
 def _print_selection(

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from ...model.config import AdamConfig
 from ...runtime.roofs import Machine, Roofs
 from ...runtime.toolchain import ToolchainError, find_toolchain
 from .. import console, options
-from ..backends import open_cache
+from ..backends import compiled_c
+from ..chosen_program import given_config, given_recipe, length_of, program_title
 from ..stats.roofline import Standing, stand
 from ..stats.statistics import Statistics, collect, to_json
 from ..stats.subject import Subject, make_subject, run_seconds
@@ -49,30 +49,28 @@ def stats(length: int | None, kind: str, machine: bool, data: str, as_json: bool
       microgpt stats --kind optimizer
       microgpt stats --no-machine --n-layer 4
     """
-    recipe = options.given_recipe(kind, length, data, shape)
-    subject = make_subject(recipe, options.given_config(data, shape))
+    recipe = given_recipe(kind, length, data, shape)
+    subject = make_subject(recipe, given_config(data, shape))
     statistics = collect(subject)
     roofs, standing = _on_this_machine(subject, statistics) if machine else (None, None)
     if as_json:
-        program = {"kind": kind, "length": options.length_of(recipe), "name": subject.graph.name}
+        program = {"kind": kind, "length": length_of(recipe), "name": subject.graph.name}
         report = {"program": program, **to_json(subject, statistics)}
         console.print_json("stats", {**report, **_machine_json(roofs, standing)})
         return
-    print_statistics(options.program_title(recipe), subject, statistics, roofs, standing)
+    print_statistics(program_title(recipe), subject, statistics, roofs, standing)
 
 
 def _on_this_machine(subject: Subject, statistics: Statistics) -> tuple[Roofs | None, Standing | None]:
-    from ...runtime.c_backend import CBackend
-
     try:
         find_toolchain()
     except ToolchainError as error:
         problem = str(error).replace("\n", "; ")
-        console.warn(f"this machine is not measured, for want of a C compiler ({problem})")
+        console.warn(
+            f"this machine is not measured, for want of a C compiler ({problem}); `microgpt doctor` tells more"
+        )
         return None, None
-    backend = CBackend(subject.config, AdamConfig(), open_cache())
-    with console.compile_progress("library") as progress:
-        backend.prepare((), 0, progress)
+    backend = compiled_c(subject.config)
     console.say("measuring this machine")
     machine = Machine()
     runs = []

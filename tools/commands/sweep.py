@@ -47,14 +47,7 @@ RUNS, RESULTS, PLOT = "runs", "results.json", "sweep.svg"
 @options.training_options
 @options.backend_option(*BACKENDS)
 @click.option("--save-every", type=options.POSITIVE, metavar="N", help="Checkpoint each run after every N steps.")
-@click.option(
-    "--keep",
-    type=options.POSITIVE,
-    default=3,
-    show_default=True,
-    metavar="N",
-    help="How many of these to keep.",
-)
+@options.keep_option
 @click.pass_context
 def sweep(
     context: click.Context,

@@ -14,6 +14,7 @@ from ...runtime.sampling import SamplingOptions, sample_texts
 from ...runtime.training import ResumeError, Training
 from .. import console, options
 from ..backends import BACKENDS, choose_backend
+from ..chosen_program import check_shape
 from ..completing import complete_file
 from ..failures import BAD_INPUT, CommandError
 from ..new_training import SHAPE, new_training
@@ -30,7 +31,7 @@ __all__ = ["train"]
 @options.backend_option(*BACKENDS)
 @click.option(
     "--samples",
-    type=click.IntRange(min=0),
+    type=options.NOT_NEGATIVE,
     default=20,
     show_default=True,
     metavar="N",
@@ -42,14 +43,7 @@ __all__ = ["train"]
 @click.option(
     "--save-every", type=options.POSITIVE, metavar="N", help="Also write a checkpoint to --out after every N steps."
 )
-@click.option(
-    "--keep",
-    type=options.POSITIVE,
-    default=3,
-    show_default=True,
-    metavar="N",
-    help="How many of these to keep.",
-)
+@options.keep_option
 @click.option(
     "--resume",
     is_flag=False,
@@ -92,7 +86,7 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
     out, samples = settings["out"], settings["samples"]
     if settings["save_every"] and not out:
         raise click.UsageError("--save-every needs an --out folder for the checkpoints")
-    options.check_shape({name: settings[name] for name in SHAPE})
+    check_shape({name: settings[name] for name in SHAPE})
     training = new_training(settings)
     console.detail(f"corpus {training.corpus.name}: sha256 {training.corpus.sha256}")
     if resumption and resumption.checkpoint:

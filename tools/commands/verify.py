@@ -10,6 +10,7 @@ from ...runtime.training import Training, sample
 from .. import console, options
 from ..backends import COMPILED, choose_backend, open_library
 from ..checker import Checker, UnequalError
+from ..chosen_program import check_shape
 from ..failures import DIFFERENCE
 
 __all__ = ["verify"]
@@ -23,7 +24,7 @@ TEMPERATURE = 0.5
 )
 @click.option(
     "--samples",
-    type=click.IntRange(min=0),
+    type=options.NOT_NEGATIVE,
     default=5,
     show_default=True,
     metavar="N",
@@ -50,7 +51,7 @@ def verify(
       microgpt verify --steps 5 --n-layer 2 --seed 7
       microgpt verify --data poems.txt --block-size 32
     """
-    options.check_shape(shape)
+    check_shape(shape)
     training = Training(load_corpus(data), seed, steps, AdamConfig(), **shape)
     engine = choose_backend(backend, training.config, training.optimizer, jobs)
     checker = Checker(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ...compiler.ir.graph import Graph, Tensor
 from ...compiler.ir.ops import OPS
 from ...compiler.loops.place import Addressing, Layout
-from .roles import role_of, scope_key
+from .roles import LAYER, role_of, scope_key
 from .source import assigned_names
 
 __all__ = ["Affine", "Array", "Arrays", "affine_text"]
@@ -24,7 +24,6 @@ __all__ = ["Affine", "Array", "Arrays", "affine_text"]
 Affine = dict[str, int]
 
 _NUMBERED = re.compile(r"([A-Za-z_]+?)(\d+)")
-_LAYER = re.compile(r"layer\d+")
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ class Arrays:
         self._arrays = [arrays[start] for start in sorted(arrays)]
         self._starts = [array.start for array in self._arrays]
         self._scopes = [scope_key(origin.scope) for origin in graph.origins]
-        self._one_layer = len({match[0] for scope in self._scopes if (match := _LAYER.match(scope))}) < 2
+        self._one_layer = len({match[0] for scope in self._scopes if (match := LAYER.match(scope))}) < 2
         self._origins = {where.nodes[node]: graph.origin[node] for node in where.coordinates}
         # The variables of formulas, by the start of an array and the number of a coordinate: so that what counts the
         # same is called the same.
@@ -138,7 +137,7 @@ class Arrays:
         else:
             text = f"{scope}.residual" if role_of(scope) == "residual" else scope or array.block
             text = f"{text}.{array.name}" if array.name else text
-        layer, own = _LAYER.match(text), _LAYER.match(home)
+        layer, own = LAYER.match(text), LAYER.match(home)
         # Which layer need not be said within a layer.
         if layer and (self._one_layer or (own and own[0] == layer[0])):
             text = text[layer.end() :].lstrip(".")

@@ -13,7 +13,8 @@ from html import escape
 
 import graphviz
 
-from .picture import Arrow, Box, Picture, printable
+from ..console import escaped
+from .picture import Arrow, Box, Picture
 from .roles import ROLES
 from .source import Links
 
@@ -164,22 +165,20 @@ def _size(box: Box) -> float:
 
 
 def _label(box: Box, scale: _Scale) -> str:
-    name = escape(printable(box.label))
+    name = escape(escaped(box.label))
     head = f"<b><i>∂ {name}</i></b>" if box.direction == "backward" else f"<b>{name}</b>"
     if box.direction in ("outside", "constant"):
         head = f'<font point-size="10" color="{QUIET}">{name}</font>'
     rows = [head]
-    lines = [escape(printable(line)) for line in box.formula.splitlines()]
+    lines = [escape(escaped(line)) for line in box.formula.splitlines()]
     end = '<br align="left"/>'
     if lines:
         text = lines[0] if len(lines) == 1 else end.join(lines) + end
         rows.append(f'<font point-size="10">{text}</font>')
     small = [text for text in (box.shape, box.note) if text]
     if small:
-        rows.append(f'<font point-size="9" color="{QUIET}">{escape(printable(" · ".join(small)))}</font>')
-    rows += [
-        f'<font point-size="9">{escape(line)}</font>' for line in str(box.facts.get("numbers", "")).splitlines() if line
-    ]
+        rows.append(f'<font point-size="9" color="{QUIET}">{escape(escaped(" · ".join(small)))}</font>')
+    rows += [f'<font point-size="9">{escape(line)}</font>' for line in box.numbers.splitlines() if line]
     width = scale.width(box)
     if width:
         rest = f'<font color="#d0d6dc">{(_BAR - width) * "█"}</font>' if width < _BAR else ""
@@ -191,23 +190,19 @@ def _label(box: Box, scale: _Scale) -> str:
 def _facts(box: Box) -> list[str]:
     """The lines of a tooltip."""
     lines = [f"{box.label}, {box.direction}" if box.direction in ("forward", "backward") else box.label]
-    lines += str(box.facts.get("full formula", box.formula)).splitlines()
+    lines += (box.full_formula or box.formula).splitlines()
     if box.shape:
         lines.append(f"shape: {box.shape}")
     if box.operations:
         lines.append(f"{box.operations:,} operations")
     if box.source:
         lines.append(f"{box.source} {box.scope}".rstrip())
-    lines += [
-        f"{name}: {f'{value:.6g}' if isinstance(value, float) else value}"
-        for name, value in box.facts.items()
-        if name not in ("numbers", "full formula")
-    ]
+    lines += [f"{name}: {f'{value:.6g}' if isinstance(value, float) else value}" for name, value in box.facts.items()]
     return lines
 
 
 def _tip(lines: list[str]) -> str:
-    return _plain("\n".join(printable(line) for line in lines)).replace("\n", "\\n")
+    return _plain("\n".join(escaped(line) for line in lines)).replace("\n", "\\n")
 
 
 def _plain(text: str) -> str:
@@ -218,8 +213,8 @@ def _plain(text: str) -> str:
 def _heading(picture: Picture) -> str:
     """Title, counts and legend, of which only what is in the picture."""
     rows = [
-        f'<font point-size="20"><b>{escape(printable(picture.title))}</b></font>',
-        f'<font point-size="11" color="{QUIET}">{escape(printable(picture.counts))}</font>',
+        f'<font point-size="20"><b>{escape(escaped(picture.title))}</b></font>',
+        f'<font point-size="11" color="{QUIET}">{escape(escaped(picture.counts))}</font>',
         _legend(picture),
     ]
     cells = "".join(f'<tr><td align="left">{row}</td></tr>' for row in rows if row)

@@ -9,8 +9,8 @@ from typing import Any
 
 import networkx as nx
 
-from ..console import JSON_VERSION
-from .picture import Box, Picture, printable
+from ..console import escaped, with_schema
+from .picture import Box, Picture
 from .source import Links
 
 __all__ = ["to_graphml", "to_json", "to_networkx"]
@@ -18,7 +18,7 @@ __all__ = ["to_graphml", "to_json", "to_networkx"]
 
 def to_networkx(picture: Picture, links: Links) -> nx.DiGraph[str]:
     """The picture as a directed graph, whose attributes are texts and finite numbers."""
-    graph: nx.DiGraph[str] = nx.DiGraph(title=printable(picture.title), counts=picture.counts, level=picture.level)
+    graph: nx.DiGraph[str] = nx.DiGraph(title=escaped(picture.title), counts=picture.counts, level=picture.level)
     for name, box in picture.boxes.items():
         graph.add_node(name, **_attributes(box, links))
     for (giver, user), arrow in picture.arrows.items():
@@ -28,9 +28,8 @@ def to_networkx(picture: Picture, links: Links) -> nx.DiGraph[str]:
 
 def to_json(picture: Picture, links: Links) -> bytes:
     """An object that says which schema it follows, with the members of networkx's node-link form."""
-    head = {"schema": "microgpt.graph", "version": JSON_VERSION}
     data = nx.node_link_data(to_networkx(picture, links), edges="edges")
-    return (json.dumps(head | data, indent=1, allow_nan=False) + "\n").encode()
+    return (json.dumps(with_schema("graph", data), indent=1, allow_nan=False) + "\n").encode()
 
 
 def to_graphml(picture: Picture, links: Links) -> bytes:
@@ -41,25 +40,24 @@ def to_graphml(picture: Picture, links: Links) -> bytes:
 
 
 def _attributes(box: Box, links: Links) -> dict[str, Any]:
-    facts = {name: value for name, value in box.facts.items() if name not in ("numbers", "full formula")}
     everything: dict[str, Any] = {
         "label": box.label,
         "role": box.role,
         "direction": box.direction,
-        "formula": str(box.facts.get("full formula", box.formula)),
+        "formula": box.full_formula or box.formula,
         "shape": box.shape,
         "note": box.note,
         "scope": box.scope,
         "source": str(box.source or ""),
         "link": links.to(box.source),
         "operations": box.operations,
-        **{name.replace(" ", "_"): value for name, value in facts.items()},
+        **{name.replace(" ", "_"): value for name, value in box.facts.items()},
     }
     kept: dict[str, Any] = {}
     for name, value in everything.items():
         if isinstance(value, str):
             if value:
-                kept[name] = "\n".join(map(printable, value.splitlines()))
+                kept[name] = "\n".join(map(escaped, value.splitlines()))
         elif isinstance(value, int) or math.isfinite(value):
             kept[name] = value
         else:

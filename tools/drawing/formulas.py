@@ -6,7 +6,6 @@ goes from the last term to the first. The order of terms is that of the program.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import ADD, OPS
 from ...compiler.loops.loop_program import Nest, Recipe, parts_of
 from .arrays import Affine, Array, Arrays, affine_text
+from .roles import LAYER
 from .slots import read_slots, slots_of
 from .spelling import PRODUCT_TIGHT, SUM_TIGHT, Spelled, number_text, spell
 
@@ -21,7 +21,6 @@ __all__ = ["Formula", "formula_of"]
 
 _LETTERS = {"position": "ts", "layer": "ln", "head": "hg", "": "ijkmnpqr"}
 _SPARE = "uvwxyzabcdef"
-_LAYER = re.compile(r"layer\d+")
 # A sum of more kinds of terms than this is told, not written.
 _KINDS = 4
 
@@ -176,7 +175,7 @@ class _Writer:
             if not loop.flipped and self.arrays.at(self.nest.base[slot] + step) != array:
                 address = {name: number for name, number in address.items() if name != loop.name}
                 address[""] += step * loop.start
-                title = _LAYER.sub(f"layer[{loop.name}]", title, count=1)
+                title = LAYER.sub(f"layer[{loop.name}]", title, count=1)
         subscripts = ",".join(affine_text(part, self.taken) for part in array.shown(address, self.counts))
         return f"{title}[{subscripts}]" if subscripts else title
 

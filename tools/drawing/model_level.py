@@ -11,10 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...compiler.ir.graph import Graph
-from ...compiler.ir.ops import GATHER, INPUT, OPS
+from ...compiler.ir.ops import GATHER, GIVEN, INPUT, OPS
 from .picture import Box, Picture, TooLargeError, direction_of
 from .roles import between_layers, role_of, scope_key, title_of
-from .scopes import LEAVES
 from .source import SourceLine, assigned_names, common_line, scope_lines
 
 __all__ = ["model_picture"]
@@ -74,7 +73,7 @@ def _keys(graph: Graph) -> list[_Key | None]:
     order: dict[tuple[str, bool], int] = {}
     for node, (op, origin) in enumerate(zip(graph.op, graph.origin, strict=True)):
         key = (scopes[origin], graph.is_backward(node))
-        ranks.append(-1 if op in LEAVES else order.setdefault(key, len(order)))
+        ranks.append(-1 if op in GIVEN else order.setdefault(key, len(order)))
     scopes_in_order = list(order)
     return [
         None if rank < 0 else (*scopes_in_order[rank], turn)

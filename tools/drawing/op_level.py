@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...compiler.ir.graph import Graph
-from ...compiler.ir.ops import EQUAL, GATHER
+from ...compiler.ir.ops import EQUAL, GATHER, GIVEN
 from ...compiler.ir.rewrite import count_uses
 from ...compiler.loops.contract import stored_nodes
 from ...compiler.loops.form_loops import form_loops
@@ -22,15 +22,14 @@ from ...compiler.loops.place import Addressing, Layout, address, place
 from .arrays import Arrays
 from .formulas import Formula, formula_of
 from .picture import Box, Picture, TooLargeError
-from .roles import between_layers, role_of, scope_key
-from .scopes import LEAVES, check_scope, within
+from .roles import LAYER, between_layers, role_of, scope_key
+from .scopes import check_scope, within
 from .source import SourceLine, common_line, scope_lines
 
 __all__ = ["op_picture"]
 
 # Columns of a formula in a box, and how many lines of it; the tooltip has the whole.
 _WIDTH, _LINES = 46, 4
-_LAYER = re.compile(r"layer\d+")
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def _owners(graph: Graph, looped: _Looped) -> list[int]:
             for operand in graph.operands(node):
                 op = graph.op[operand]
                 alone = op not in (EQUAL, GATHER) or uses[operand] == 1
-                if alone and not looped.stored[operand] and op not in LEAVES:
+                if alone and not looped.stored[operand] and op not in GIVEN:
                     owner[operand] = owner[node]
     return owner
 
@@ -166,6 +165,7 @@ def _box(
         role_of(scope) if scope else "other",
         "backward" if backward else "forward",
         formula=_shortened(str(formula)),
+        full_formula=str(formula),
         shape=formula.shape or "a number",
         note=f"{len(nodes):,} op{'s' * (len(nodes) != 1)}" if nodes else "",
         scope=scope,
@@ -173,7 +173,6 @@ def _box(
         operations=len(nodes),
         results=results,
     )
-    box.facts["full formula"] = str(formula)
     entered = looped.entered.get(scope.rpartition(".")[2].rstrip("0123456789"))
     if entered is not None and entered != box.source:
         box.facts["scope entered in"] = str(entered)
@@ -205,7 +204,7 @@ def _merged(boxes: Sequence[Box], names: dict[int, str]) -> dict[int, str]:
         place = seen[box.scope, box.direction, box.label]
         seen[box.scope, box.direction, box.label] += 1
         box.scope = scope_key(box.scope, layers=False)
-        box.label = _LAYER.sub("layer", box.label)
+        box.label = LAYER.sub("layer", box.label)
         merged[number] = first.setdefault((box.scope, box.direction, box.label, place), names[number])
     return merged
 

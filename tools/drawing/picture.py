@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ...compiler.ir.graph import Graph
 from .source import SourceLine
 
-__all__ = ["Arrow", "Box", "NothingError", "Picture", "TooLargeError", "direction_of", "kind_of_arrow", "printable"]
+__all__ = ["Arrow", "Box", "NothingError", "Picture", "TooLargeError", "direction_of", "kind_of_arrow"]
 
 
 class NothingError(ValueError):
@@ -28,7 +28,7 @@ class Box:
         label: what it is called.
         role: of `roles.ROLES`.
         direction: ``forward``, ``backward``, or, for what only gives context, ``outside`` and ``constant``.
-        formula: what is computed; lines of it where it is long.
+        formula: what is computed; the first lines of it where it is long.
         shape: of the results: ``7 x 16``.
         note: a few words more, on a line of their own.
         scope: of the model.
@@ -36,6 +36,8 @@ class Box:
         operations: how many scalar operations.
         results: the nodes of the graph that the box is worth, for values.
         emphasis: whether it is drawn to be seen first.
+        full_formula: all of the formula, where `formula` may not be.
+        numbers: what the box is worth, and its gradient, in lines.
         facts: further numbers and texts by name, for the tooltip and for data formats.
     """
 
@@ -50,6 +52,8 @@ class Box:
     operations: int = 0
     results: tuple[int, ...] = ()
     emphasis: bool = False
+    full_formula: str = ""
+    numbers: str = ""
     facts: dict[str, str | int | float] = field(default_factory=dict)
 
 
@@ -100,13 +104,6 @@ def kind_of_arrow(giver: Box, user: Box) -> str:
     if giver.direction != user.direction:
         return "saved"
     return giver.direction
-
-
-def printable(text: str) -> str:
-    """`text` on one line: characters that cannot be seen are shown as escapes. No format then has trouble with them."""
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def direction_of(graph: Graph, node: int) -> str:

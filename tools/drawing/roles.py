@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["ROLES", "between_layers", "role_of", "scope_key", "title_of"]
+__all__ = ["LAYER", "ROLES", "between_layers", "role_of", "scope_key", "title_of"]
 
 # By role, its colour. The order is that of the legend.
 ROLES = {
@@ -30,7 +30,8 @@ _SCOPES = (
     ("loss", re.compile(r"loss|mean")),
     ("residual", re.compile(r"layer\d*")),
 )
-_LAYER = re.compile(r"layer\d+")
+# A part of a scope that tells the layer.
+LAYER = re.compile(r"layer\d+")
 _NUMBERED = re.compile(r"([A-Za-z_]+?)\d+")
 
 
@@ -54,7 +55,7 @@ def scope_key(scope: str, layers: bool = True) -> str:
 
 def between_layers(giver: str, user: str) -> bool:
     """Whether two scopes are in different layers."""
-    ends = [_LAYER.match(scope) for scope in (giver, user)]
+    ends = [LAYER.match(scope) for scope in (giver, user)]
     return all(ends) and len({end[0] for end in ends if end}) == 2
 
 

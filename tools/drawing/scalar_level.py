@@ -13,18 +13,17 @@ from difflib import get_close_matches
 
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.names import value_names
-from ...compiler.ir.ops import CONST, GATHER, INDEX, INPUT, OPS
+from ...compiler.ir.neighbourhood import rings
+from ...compiler.ir.ops import CONST, GATHER, GIVEN, INDEX, INPUT, OPS, READ
 from ...compiler.ir.text import format_node
 from ...compiler.python.form_statements import Statements
 from .picture import Box, NothingError, Picture, TooLargeError, direction_of
 from .roles import role_of
-from .scopes import LEAVES
 from .source import SourceLine
 from .spelling import number_text
 
 __all__ = ["find_operation", "neighbourhood", "scalar_picture"]
 
-_READ = (*LEAVES, GATHER)
 _ROW = re.compile(r"\[\d+")
 
 # How an operation is drawn; others by their name.
@@ -57,27 +56,15 @@ def neighbourhood(graph: Graph, centre: int, radius: int, limit: int) -> list[in
     Raises:
         TooLargeError: if there are more than `limit`; the message says which radius would do.
     """
-    users: dict[int, list[int]] = {}
-    for node in range(len(graph)):
-        for operand in graph.operands(node):
-            users.setdefault(operand, []).append(node)
-    found, edge, sizes = {centre}, [centre], []
-    for _ in range(radius):
-        following = []
-        for node in edge:
-            if graph.op[node] in LEAVES and node != centre:
-                continue
-            for other in (*graph.operands(node), *users.get(node, ())):
-                if other not in found:
-                    found.add(other)
-                    following.append(other)
-        edge = following
+    found, sizes = [centre], list[int]()
+    for ring in rings(graph, centre, radius):
+        found += ring
         sizes.append(len(found))
         if len(found) > limit:
             fits = len(sizes) - 1
             advice = f"--radius {fits} has {sizes[fits - 1]}" if fits else "no radius fits; raise --limit"
             raise TooLargeError(f"within {len(sizes)} steps of %{centre} are {len(found):,} operations; {advice}")
-    return sorted(node for node in found if graph.op[node] not in LEAVES or node == centre)
+    return sorted(node for node in found if graph.op[node] not in GIVEN or node == centre)
 
 
 def scalar_picture(statements: Statements, nodes: Sequence[int], title: str, centre: int | None = None) -> Picture:
@@ -120,15 +107,14 @@ def _operation(graph: Graph, node: int, names: Mapping[int, str], centre: bool) 
         SYMBOLS.get(kind, kind),
         role_of(origin.scope),
         direction_of(graph, node),
-        note=_read(graph, node) if graph.op[node] in _READ else names.get(node, f"%{node}"),
+        note=_read(graph, node) if graph.op[node] in READ else names.get(node, f"%{node}"),
         scope=origin.scope,
         source=SourceLine(origin.module, origin.file, origin.line),
         operations=1,
         results=(node,),
         emphasis=centre,
     )
-    # Without the trail behind ``;``, which the other lines of the tooltip tell in words.
-    box.facts["operation"] = " ".join(format_node(graph, node).partition(";")[0].split())
+    box.facts["operation"] = _text_form(graph, node)
     box.facts["function"] = origin.function
     if graph.is_backward(node):
         box.facts["differentiates"] = f"%{~graph.source[node]} of the trace"
@@ -139,12 +125,17 @@ def _outsider(graph: Graph, node: int, names: Mapping[int, str]) -> Box:
     """What is taken from elsewhere: inputs by their names, other values by theirs, or by scope and number."""
     origin, op = graph.origins[graph.origin[node]], graph.op[node]
     label = names.get(node, f"%{node} of {origin.scope or origin.function}")
-    if op in _READ:
+    if op in READ:
         label = _read(graph, node)
-    source = None if op in LEAVES else SourceLine(origin.module, origin.file, origin.line)
+    source = None if op in GIVEN else SourceLine(origin.module, origin.file, origin.line)
     box = Box(label, role_of(origin.scope), "outside", scope=origin.scope, source=source, results=(node,))
-    box.facts["operation"] = " ".join(format_node(graph, node).partition(";")[0].split())
+    box.facts["operation"] = _text_form(graph, node)
     return box
+
+
+def _text_form(graph: Graph, node: int) -> str:
+    """Without the trail behind ``;``, which the other lines of the tooltip tell in words."""
+    return " ".join(format_node(graph, node).partition(";")[0].split())
 
 
 def _read(graph: Graph, node: int) -> str:

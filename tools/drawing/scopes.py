@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 from ...compiler.ir.graph import Graph
-from ...compiler.ir.ops import CONST, INDEX, INPUT
+from ...compiler.ir.ops import GIVEN
 from .picture import NothingError, TooLargeError
 from .roles import scope_key
 
-__all__ = ["LEAVES", "check_scope", "operations_of", "within"]
-
-# They are read, not computed.
-LEAVES = (CONST, INPUT, INDEX)
+__all__ = ["check_scope", "operations_of", "within"]
 
 
 def within(name: str, scope: str) -> bool:
@@ -28,7 +25,7 @@ def operations_of(graph: Graph, scope: str, limit: int) -> list[int]:
         TooLargeError: if there are more than `limit`; the message says which scopes within have how many.
     """
     inside = [not scope or within(origin.scope, scope) for origin in graph.origins]
-    nodes = [node for node in range(len(graph)) if inside[graph.origin[node]] and graph.op[node] not in LEAVES]
+    nodes = [node for node in range(len(graph)) if inside[graph.origin[node]] and graph.op[node] not in GIVEN]
     if not nodes:
         check_scope(graph, scope)
     if len(nodes) > limit:
@@ -63,6 +60,6 @@ def _scopes_below(graph: Graph, scope: str) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for node in range(len(graph)):
         name = graph.origins[graph.origin[node]].scope
-        if name.startswith(prefix) and name and graph.op[node] not in LEAVES:
+        if name.startswith(prefix) and name and graph.op[node] not in GIVEN:
             counts[prefix + name[len(prefix) :].split(".")[0]] += 1
     return dict(counts.most_common())

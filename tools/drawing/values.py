@@ -22,7 +22,7 @@ from ...runtime.checkpoint import Checkpoint
 from ...runtime.recipe import Recipe
 from .picture import Picture
 
-__all__ = ["Numbers", "add_numbers", "adjoints", "document_length", "evaluate_document"]
+__all__ = ["Numbers", "add_numbers", "adjoints", "evaluate_document"]
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,6 @@ class Numbers:
 
     values: list[float]
     gradients: list[float] | None
-
-
-def document_length(model: Checkpoint, text: str) -> int:
-    """How many positions of `text` the model reads at once.
-
-    Raises:
-        UnknownCharacterError: if a character is not in the alphabet.
-    """
-    return len(split_document(model.config, model.tokenizer.encode(text))[0])
 
 
 def evaluate_document(recipe: Recipe, graph: Graph, model: Checkpoint, text: str) -> Numbers:
@@ -132,7 +123,7 @@ def add_numbers(picture: Picture, graph: Graph, numbers: Numbers) -> None:
             for name, sample in (("value", values), ("gradient", gradients)):
                 if sample:
                     lines.append(_summarise(box.facts, name, sample, box.direction))
-        box.facts["numbers"] = "\n".join(lines)
+        box.numbers = "\n".join(lines)
 
 
 def _summarise(facts: dict[str, Any], name: str, sample: Sequence[float], direction: str) -> str:

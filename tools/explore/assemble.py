@@ -1,17 +1,17 @@
 """Assemble: the page, one file with its style, its scripts and its data in it, that fetches nothing.
 
-In: blocks of data by name, and the words of the shell. Out: HTML. Style and script are allowed by their hashes and
-nothing else is, not even what somebody might manage to put into the page.
+In: blocks of data by name, and the words of the shell. Out: HTML. Style and script are allowed by their hashes, and
+nothing else is.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
+
+from ..content_policy import content_policy
 
 __all__ = ["SCRIPTS", "assemble"]
 
@@ -33,23 +33,15 @@ def assemble(blocks: Mapping[str, str], words: Mapping[str, str]) -> str:
     """
     style = _resource("explore.css")
     script = "\n".join(['(() => {\n"use strict";', *(_resource(name) for name in SCRIPTS), "})();"])
-    policy = (
-        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
     data = "\n".join(
         f'<script type="application/octet-stream" id="data-{escape(name)}">{block}</script>'
         for name, block in blocks.items()
     )
     filled = {name: escape(text) for name, text in words.items()}
     # What is put in is not looked at again, so that braces in it stay what they are.
-    filled |= {"policy": policy, "style": style, "script": script, "data": data}
+    filled |= {"policy": content_policy(style, script), "style": style, "script": script, "data": data}
     return _PLACE.sub(lambda match: filled[match[1]], _resource("page.html"))
 
 
 def _resource(name: str) -> str:
     return (files(__package__) / "page" / name).read_text("utf-8")
-
-
-def _digest(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

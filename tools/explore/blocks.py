@@ -11,19 +11,18 @@ import re
 from collections.abc import Sequence
 
 from ...compiler.ir.graph import Graph
-from ...compiler.ir.ops import CONST, INDEX, INPUT
+from ...compiler.ir.ops import GIVEN
+from ..drawing.roles import LAYER
 
 __all__ = ["blocks"]
 
-_LAYER = re.compile(r"layer\d+")
 _NUMBER = re.compile(r"\d+$")
-_LEAVES = (CONST, INPUT, INDEX)
 
 
 def blocks(traced: Graph) -> tuple[list[str], list[int]]:
     """The names of the blocks, in the order of the model, and for each traced operation its block; -1 for leaves."""
     names = [_block_name(origin.scope or origin.function) for origin in traced.origins]
-    role = [-1 if op in _LEAVES else traced.origin[node] for node, op in enumerate(traced.op)]
+    role = [-1 if op in GIVEN else traced.origin[node] for node, op in enumerate(traced.op)]
     by_node = ["" if origin < 0 else names[origin] for origin in role]
     visits = _visits(traced, by_node, _circular(traced, by_node))
     found: dict[str, int] = {}
@@ -36,7 +35,7 @@ def blocks(traced: Graph) -> tuple[list[str], list[int]]:
 
 
 def _block_name(scope: str) -> str:
-    parts = [part if _LAYER.fullmatch(part) else _NUMBER.sub("", part) for part in scope.split(".")]
+    parts = [part if LAYER.fullmatch(part) else _NUMBER.sub("", part) for part in scope.split(".")]
     # What every position does is the model itself.
     return ".".join(parts[1:] if parts[0] == "position" and len(parts) > 1 else parts)
 

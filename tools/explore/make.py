@@ -10,14 +10,15 @@ from ...model.gpt import initial_parameters
 from ...runtime.checkpoint import Checkpoint
 from ...runtime.recipe import Recipe
 from ...runtime.toolchain import ToolchainError
+from ..chosen_program import program_title
 from ..provenance.chain import Chain
 from ..provenance.pane import Pane
 from .assemble import assemble
 from .collect import collect
 from .measure import Times, measure
-from .values import documents, positions
+from .values import documents
 
-__all__ = ["make_page", "page_length"]
+__all__ = ["make_page"]
 
 
 VALUES = (
@@ -28,15 +29,6 @@ NO_VALUES = (
     "A page that is made with --values and --text also tells what every operation is worth, and where its gradient "
     "comes from."
 )
-
-
-def page_length(model: Checkpoint, texts: Sequence[str]) -> int:
-    """The number of positions that all of `texts` have; those of longer ones are cut.
-
-    Raises:
-        UnknownCharacterError: if a text has a character that the model does not know.
-    """
-    return min(positions(model, text) for text in texts)
 
 
 def make_page(
@@ -66,9 +58,8 @@ def make_page(
     times = _times(chain, recipe.config, shown.inputs if shown else None) if timed else None
     collected = collect(chain, panes, missing, shown, times)
     (file,) = chain.files
-    length = recipe.number
     words = {
-        "title": f"Loss and gradient of {length} position{'s' * (length != 1)}",
+        "title": program_title(recipe),
         "counts": f"{collected.operations:,} operations, {collected.backward:,} of them backward",
         "source_note": f"{file}: operations{', µs' if times else ''} per line",
         "assembly_note": "what the C compiler makes of it" if "assembly" in panes else "",

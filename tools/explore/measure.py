@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...compiler.ir.ops import GIVEN
 from ...runtime.c_source import ModelSource
 from ...runtime.toolchain import find_toolchain
-from ..provenance.chain import EVERYWHERE, Chain
+from ..provenance.chain import Chain
 
 __all__ = ["Times", "measure"]
 
@@ -79,7 +80,7 @@ def measure(chain: Chain, inputs: Sequence[float], indices: Sequence[int]) -> Ti
     of_nodes = array("d", bytes(8 * len(chain.graph)))
     for nests, seconds in zip(nests_of.values(), of_calls, strict=True):
         carried = (node for nest in nests for node in program.unrolled.nodes_of(nest))
-        nodes = [node for node in carried if chain.graph.op[node] not in EVERYWHERE]
+        nodes = [node for node in carried if chain.graph.op[node] not in GIVEN]
         for node in nodes:
             of_nodes[node] += seconds / len(nodes)
     total, copies = 1e6 * sum(of_calls), 1e6 * (sum(of_calls) - sum(of_nodes))

@@ -10,8 +10,9 @@ from ...compiler.ir.graph import Graph
 from ...compiler.ir.interpret import evaluate_nodes
 from ...compiler.ir.ops import EXP, LOG, POW
 from ...runtime.checkpoint import Checkpoint
+from ..models import document_length
 
-__all__ = ["Documents", "Text", "documents", "positions"]
+__all__ = ["Documents", "Text", "documents"]
 
 # What depends on the C library; all other operations give the same bits in every language.
 TRANSCENDENTAL = (POW, LOG, EXP)
@@ -45,15 +46,6 @@ class Documents:
     texts: tuple[Text, ...]
 
 
-def positions(checkpoint: Checkpoint, text: str) -> int:
-    """How many positions a text takes: its characters and its end, as far as the model looks back.
-
-    Raises:
-        UnknownCharacterError: if it has a character that the model does not know.
-    """
-    return min(len(checkpoint.tokenizer.encode(text)) - 1, checkpoint.config.block_size)
-
-
 def documents(graph: Graph, checkpoint: Checkpoint, texts: Sequence[str], length: int) -> Documents:
     """What the training graph of `length` reads for each of `texts`. Longer ones are cut.
 
@@ -65,7 +57,7 @@ def documents(graph: Graph, checkpoint: Checkpoint, texts: Sequence[str], length
 
 
 def _text(graph: Graph, checkpoint: Checkpoint, text: str, length: int) -> Text:
-    count = positions(checkpoint, text)
+    count = document_length(checkpoint, text)
     if count < length:
         raise ValueError(f"{text!r} takes {count} positions (its characters and its end), but the program has {length}")
     tokens = checkpoint.tokenizer.encode(text)

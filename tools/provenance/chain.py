@@ -28,11 +28,11 @@ from fnmatch import translate
 from functools import cached_property
 
 from ...compiler.ir.graph import Graph
-from ...compiler.ir.ops import CONST, INDEX, INPUT
+from ...compiler.ir.ops import GIVEN
 from ...compiler.pipeline import PYTHON_STAGES, Stage, compile_graph, without_collection
-from ...compiler.python.allocate import Layout
+from ...compiler.python.allocate import Layout, allocate
 from ...compiler.python.form_statements import Statements, form_statements
-from ...compiler.python.schedule import Schedule
+from ...compiler.python.schedule import Schedule, schedule
 from ...model.config import AdamConfig, GPTConfig
 from ...runtime.recipe import Recipe
 from . import panes
@@ -44,9 +44,6 @@ from .source_files import source_files
 from .stage_nodes import final_nodes
 
 __all__ = ["Chain"]
-
-# Spelled out wherever they are used.
-EVERYWHERE = (CONST, INPUT, INDEX)
 
 
 class Chain:
@@ -145,15 +142,11 @@ class Chain:
     @cached_property
     def schedule(self) -> Schedule:
         """Their order."""
-        from ...compiler.python.schedule import schedule
-
         return schedule(self.statements)
 
     @cached_property
     def layout(self) -> Layout:
         """Functions and memory slots of the Python."""
-        from ...compiler.python.allocate import allocate
-
         return allocate(self.schedule)
 
     @property
@@ -190,7 +183,8 @@ class Chain:
             node = waiting.pop()
             own = [unit for unit in shown.units_of_node[node] if lines_of[unit]]
             units.update(own)
-            if not own and self.graph.op[node] in EVERYWHERE:
+            # Spelled out wherever it is used.
+            if not own and self.graph.op[node] in GIVEN:
                 further = [user for user in self.users[node] if user not in asked]
                 asked.update(further)
                 waiting += further
@@ -201,7 +195,7 @@ class Chain:
         graph = self.graphs[stage]
         first = panes.first_node_line(graph) + 1
         rows = zip(graph.op, graph.origin, strict=True)
-        return [first + node for node, (op, own) in enumerate(rows) if own in origins and op not in EVERYWHERE]
+        return [first + node for node, (op, own) in enumerate(rows) if own in origins and op not in GIVEN]
 
     def note(self, pane: str, line: int) -> str:
         """What a line is there for that carries out nothing; empty for others."""
@@ -243,7 +237,7 @@ class Chain:
             if all(any(part.match(name) for name in origin.scope.split(".")) for part in wanted)
         )
         rows = zip(self.graph.op, self.graph.origin, strict=True)
-        nodes = tuple(node for node, (op, own) in enumerate(rows) if own in origins and op not in EVERYWHERE)
+        nodes = tuple(node for node, (op, own) in enumerate(rows) if own in origins and op not in GIVEN)
         return Selection(self, nodes, (), origins)
 
     def from_node(self, stage: str, node: int) -> Selection:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ...compiler.c.emit_straight_c import straight_lines
 from ...compiler.ir.graph import Graph
-from ...compiler.ir.ops import CONST, EQUAL, GATHER, INDEX, INPUT
+from ...compiler.ir.ops import EQUAL, GATHER, GIVEN
 from ...compiler.ir.text import format_graph
 from ...compiler.loops.loop_text import format_program
 from ...compiler.python.allocate import Layout
@@ -21,7 +21,17 @@ from .pane import Pane
 from .ragged import Ragged
 from .source_files import source_lines
 
-_LEAVES = (CONST, INPUT, INDEX)
+__all__ = [
+    "assembly_pane",
+    "c_pane",
+    "first_node_line",
+    "graph_pane",
+    "loops_pane",
+    "python_pane",
+    "python_stage_pane",
+    "source_pane",
+    "straight_pane",
+]
 
 
 def source_pane(graph: Graph, file: str, module: str) -> Pane:
@@ -29,7 +39,7 @@ def source_pane(graph: Graph, file: str, module: str) -> Pane:
     text = source_lines(module, file)
     members: list[list[int]] = [[] for _ in graph.origins]
     for node, origin in enumerate(graph.origin):
-        if graph.op[node] not in _LEAVES:  # numbers stand where they were first mentioned, which means nothing
+        if graph.op[node] not in GIVEN:  # numbers stand where they were first mentioned, which means nothing
             members[origin].append(node)
     last = max([len(text), *(place.line for place in graph.origins if place.file == file)])
     rows: list[list[int]] = [[] for _ in range(last)]
@@ -127,7 +137,7 @@ def _nest_nodes(graph: Graph, program: CProgram) -> Ragged:
     """What each nest carries out. Numbers and inputs that it only mentions are not among it."""
     rows = []
     for nest in range(len(program.program.nests)):
-        own = {node for node in program.unrolled.nodes_of(nest) if graph.op[node] not in _LEAVES}
+        own = {node for node in program.unrolled.nodes_of(nest) if graph.op[node] not in GIVEN}
         rows.append(sorted(own or {node for node in program.unrolled.values_of(nest) if node >= 0}))
     return Ragged.of(rows)
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 
 from ...runtime.checkpoint import Checkpoint
+from ..console import escaped
 from ..pictures.histogram import draw_histograms
 from ..pictures.loss_curve import draw_loss_curve
 from ..pictures.principal import Plane
 from ..pictures.scatter import draw_scatter
 from .gather import Report, TextRead, guessing_loss, tensors_of
-from .letters import names_of_read, token_names, visible
+from .letters import names_of_read, token_names
 from .reading_pictures import draw_attention, draw_expectations, likeliest
 from .record import Record
 
@@ -139,7 +140,7 @@ def text_figures(report: Report) -> Iterator[TextFigures]:
 def _text_figures(report: Report, read: TextRead) -> Iterator[TextFigures]:
     assert report.record.model is not None
     names = token_names(report.record.model.tokenizer)
-    shown = f"the text “{visible(read.text)}”" if read.text else "the empty text"
+    shown = f"the text “{escaped(read.text)}”" if read.text else "the empty text"
     for number, reading in enumerate(read.windows, 1):
         several = f", window {number} of {len(read.windows)}" if len(read.windows) > 1 else ""
         figures = [

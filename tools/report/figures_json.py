@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
+from ..console import without_infinities
 from ..pictures.smoothing import horizon_of, smooth
 from .gather import Report, guessing_loss
 
@@ -43,18 +43,5 @@ def as_json(report: Report) -> dict[str, Any]:
             name: {"points": plane.points, "variance": plane.shares} for name, plane in report.planes.items()
         },
     }
-    found = _finite(data)
-    assert isinstance(found, dict)
+    found: dict[str, Any] = without_infinities(data)
     return found
-
-
-def _finite(data: Any) -> Any:
-    """A copy without numbers that JSON does not have."""
-    match data:
-        case float():
-            return data if math.isfinite(data) else None
-        case dict():
-            return {name: _finite(value) for name, value in data.items()}
-        case list() | tuple():
-            return [_finite(value) for value in data]
-    return data

@@ -6,23 +6,12 @@ import unicodedata
 from collections.abc import Sequence
 
 from ...data.tokenizer import Tokenizer
+from ..console import escaped
 
-__all__ = ["names_of_read", "token_names", "visible"]
+__all__ = ["names_of_read", "token_names"]
 
 # How the token that begins and ends a document is shown: when it is read, and when it comes.
 START, END = "start", "end"
-
-
-def visible(text: str) -> str:
-    """`text` with escapes for what controls a terminal or the direction of writing, or has no place in XML."""
-    return "".join(_visible(character) for character in text)
-
-
-def _visible(character: str) -> str:
-    if character.isprintable():
-        return character
-    # What remains are spaces of all kinds, controls, marks of direction, halves of surrogate pairs, unassigned ones.
-    return character.encode("unicode_escape").decode()
 
 
 def token_names(tokenizer: Tokenizer) -> list[str]:
@@ -34,7 +23,7 @@ def token_names(tokenizer: Tokenizer) -> list[str]:
         elif unicodedata.combining(character):
             names.append("◌" + character)
         else:
-            names.append(visible(character))
+            names.append(escaped(character))
     return [*names, END]
 
 

@@ -6,8 +6,6 @@ same report gives the same bytes.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping
 from importlib.resources import files
@@ -17,11 +15,12 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from ...runtime.version import VERSION
+from ..console import escaped
+from ..content_policy import content_policy
 from ..pictures.smoothing import horizon_of, smooth
 from ..pictures.svg import theme
 from . import figures
 from .gather import Report, guessing_loss
-from .letters import visible
 
 __all__ = ["write_page"]
 
@@ -38,13 +37,13 @@ def write_page(report: Report) -> str:
     record, model = report.record, report.record.model
     texts = list(figures.text_figures(report))
     parts: dict[str, Any] = {
-        "title": visible(record.name),
+        "title": escaped(record.name),
         "summary": _summary(report),
         "numbers": _numbers(report),
         "stopped": _stopped(report),
-        "missing": [visible(sentence) for sentence in report.missing],
+        "missing": [escaped(sentence) for sentence in report.missing],
         "loss": figures.loss_figure(record),
-        "samples": [visible(sample) for sample in report.samples],
+        "samples": [escaped(sample) for sample in report.samples],
         "temperature": f"{report.temperature:g}",
         "trained": bool(model and model.progress and model.step == model.progress.steps),
         "texts": texts,
@@ -55,12 +54,11 @@ def write_page(report: Report) -> str:
     }
     package = files(__package__)
     style = "\n" + theme() + package.joinpath("page.css").read_text("utf-8")
-    # No other style, and no script at all, has any effect, should somebody manage to put one into the page.
-    digest = "sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = Markup(content_policy(style))
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(package.joinpath("page.html").read_text("utf-8"))
-    # The style sheets are ours, and hold no markup.
-    return template.render(parts, contents=_contents(parts), style=Markup(style), digest=digest) + "\n"
+    # Style sheets and policy are ours, and hold no markup.
+    return template.render(parts, contents=_contents(parts), style=Markup(style), policy=policy) + "\n"
 
 
 def _contents(parts: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -81,7 +79,7 @@ def _summary(report: Report) -> str:
     record, model = report.record, report.record.model
     data = record.config.get("data")
     name = data.get("name") if isinstance(data, dict) else model.progress.corpus if model and model.progress else None
-    corpus = f" on {visible(str(name))}" if name else ""
+    corpus = f" on {escaped(str(name))}" if name else ""
     done = max(record.steps[-1] if record.steps else 0, model.step if model else 0)
     planned = record.planned_steps
     steps = f"{done:,} of {planned:,} steps" if planned and planned != done else f"{done:,} step{'s' * (done != 1)}"
@@ -109,7 +107,7 @@ def _stopped(report: Report) -> str:
     if outcome in (None, "finished"):
         return ""
     begin = "Training came to a number that is not finite" if outcome == "diverged" else f"It was {outcome}"
-    return visible(f"{begin}: {message}" if message else f"{begin}.")
+    return escaped(f"{begin}: {message}" if message else f"{begin}.")
 
 
 def _settings(report: Report) -> list[Table]:
@@ -143,7 +141,7 @@ def _settings(report: Report) -> list[Table]:
 
 def _table(title: str, values: Mapping[str, Any]) -> Table:
     rows = [
-        (visible(str(name).replace("_", " ")), visible(value if isinstance(value, str) else json.dumps(value)))
+        (escaped(str(name).replace("_", " ")), escaped(value if isinstance(value, str) else json.dumps(value)))
         for name, value in values.items()
         if value is not None
     ]

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...compiler.ir.count_operations import LEAVES
 from ...compiler.ir.critical_path import critical_path
-from ...compiler.ir.ops import OPS
+from ...compiler.ir.ops import OPS, READ
 from ...runtime.roofs import Roofs
 from .statistics import BYTES, Statistics
 from .subject import Subject
@@ -66,11 +65,6 @@ class Standing:
         """The share of the lowest roof that is attained: the time it allows, by the time it takes."""
         return self.roof.seconds / self.seconds
 
-    @property
-    def tightest(self) -> Bound:
-        """The bound, roof or not, that would take longest."""
-        return max(self.bounds, key=lambda bound: bound.seconds)
-
 
 def stand(subject: Subject, statistics: Statistics, roofs: Roofs, seconds: float) -> Standing:
     """Compares a program that takes `seconds` with what the machine can do."""
@@ -80,7 +74,7 @@ def stand(subject: Subject, statistics: Statistics, roofs: Roofs, seconds: float
     home = roofs.level_of(BYTES * traffic.touched)
     first = roofs.levels[0]
     choice = roofs.latencies["max"]
-    costs = [0.0 if code in LEAVES else roofs.latencies.get(row.name, choice) for code, row in enumerate(OPS)]
+    costs = [0.0 if code in READ else roofs.latencies.get(row.name, choice) for code, row in enumerate(OPS)]
     path = critical_path(subject.graph, costs)
     count = sum(statistics.calls.values()) * lanes
     calls = sum(roofs.calls[name] * number * lanes for name, number in statistics.calls.items())

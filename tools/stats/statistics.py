@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...compiler.ir.count_operations import LEAVES, Count, by_kind, by_scope, flops, function_calls
+from ...compiler.ir.count_operations import Count, by_kind, by_scope, flops, function_calls
 from ...compiler.ir.critical_path import CriticalPath, critical_path
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.liveness import Liveness, measure_liveness
-from ...compiler.ir.ops import CONST, OPS, POW
+from ...compiler.ir.ops import CONST, OPS, POW, READ
 from ...compiler.loops.traffic import Traffic, measure_traffic
 from .subject import Subject
 
@@ -86,7 +86,7 @@ def _calls(graph: Graph) -> dict[str, int]:
 def kinds_of(graph: Graph, path: CriticalPath) -> dict[str, int]:
     """How many operations of each kind a path has."""
     counts = Counter(graph.op[node] for node in path.nodes)
-    return {OPS[code].name: counts[code] for code in sorted(counts) if code not in LEAVES}
+    return {OPS[code].name: counts[code] for code in sorted(counts) if code not in READ}
 
 
 def to_json(subject: Subject, statistics: Statistics) -> dict[str, Any]:

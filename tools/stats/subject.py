@@ -7,14 +7,14 @@ from random import Random
 
 from ...compiler.ir.graph import Graph
 from ...compiler.loops.loop_program import LoopProgram
-from ...compiler.pipeline import compile_graph, without_collection
+from ...compiler.pipeline import compile_graph
 from ...model import gpt
 from ...model.config import AdamConfig, GPTConfig
 from ...runtime.backend import Document, State
 from ...runtime.c_backend import CBackend
-from ...runtime.c_source import model_source
 from ...runtime.recipe import Recipe
 from ...runtime.stopwatch import best_seconds
+from ..provenance.c_program import c_program
 
 __all__ = ["Subject", "make_subject", "run_seconds"]
 
@@ -49,11 +49,9 @@ def make_subject(recipe: Recipe, config: GPTConfig) -> Subject:
         CompileError: if the model cannot be compiled.
     """
     graph = compile_graph(recipe.trace, recipe.gradient)
-    with without_collection():
-        source = model_source(config, AdamConfig())
-    name = {"training": f"length{recipe.number}", "inference": f"position{recipe.number}"}.get(recipe.kind, "adam")
+    found = c_program(recipe, graph, config, AdamConfig())
     lanes = config.parameter_count if recipe.kind == "optimizer" else 1
-    return Subject(recipe, config, graph, lanes, source.programs[name], source.layout.size)
+    return Subject(recipe, config, graph, lanes, found.program, found.source.layout.size)
 
 
 def run_seconds(subject: Subject, backend: CBackend) -> float:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import click
 
 from ...data.corpus import STANDARD_INPUT, load_corpus
-from .. import options
+from ..chosen_program import check_shape
 from ..new_training import DECISIVE, SHAPE
 
 __all__ = ["Axis", "Job", "jobs_of", "parse_axes"]
@@ -136,7 +136,7 @@ def jobs_of(
     for values in product(*(axis.values for axis in axes)):
         varied = dict(zip((axis.name for axis in axes), values, strict=True))
         chosen = {**{name: settings[name] for name in DECISIVE}, **varied}
-        options.check_shape({name: chosen[name] for name in SHAPE})
+        check_shape({name: chosen[name] for name in SHAPE})
         jobs.append(Job(_name(varied), varied, chosen, sha256[chosen["data"]], backend, save_every, keep))
     return jobs
 

@@ -25,7 +25,7 @@ from ...runtime.divergence import find_cause
 from ...runtime.evaluation import evaluate
 from ...runtime.files import write_atomically
 from ...runtime.recording import recorded_steps
-from ...runtime.runs import newest_checkpoint
+from ...runtime.runs import LOG, newest_checkpoint
 from ...runtime.toolchain import ToolchainError
 from ...runtime.training import NotFiniteError, ResumeError, Training
 from ..backends import choose_backend
@@ -159,7 +159,7 @@ def _prepare(training: Training, backend: Backend) -> None:
 
 def _last_loss(place: Path) -> float:
     """The mean loss of the last steps, from the log: some of them may have been taken before an interruption."""
-    lines = (place / "log.jsonl").read_bytes().splitlines()[-LAST_STEPS:]
+    lines = (place / LOG).read_bytes().splitlines()[-LAST_STEPS:]
     losses = [json.loads(line)["loss"] for line in lines]
     return math.fsum(losses) / len(losses)
 
