@@ -106,24 +106,20 @@ class CBackend:
         functions = self.library.functions
         self._prepared = None
         count = len(documents)
-        index = [number for tokens, targets in documents for number in chain(tokens, targets)]
+        lengths = array("i", [len(tokens) for tokens, _ in documents])
+        index = array("i", list(chain.from_iterable(chain.from_iterable(documents))))
         steps = range(state.step, state.step + count)
-        constants = [number for step in steps for number in adam.step_constants(self.optimizer, step, num_steps)]
-        losses = (ctypes.c_double * count)()
+        constants = array("d", [x for step in steps for x in adam.step_constants(self.optimizer, step, num_steps)])
+        losses = array("d", bytes(8 * count))
         for name in ("parameters", "first_moment", "second_moment"):
             self._put(name, getattr(state, name))
         functions.microgpt_train(
-            self._memory,
-            (ctypes.c_int * count)(*(len(tokens) for tokens, _ in documents)),
-            (ctypes.c_int * len(index))(*index),
-            (ctypes.c_double * len(constants))(*constants),
-            count,
-            losses,
+            self._memory, _ints(lengths), _ints(index), _doubles(constants), count, _doubles(losses)
         )
         for name in ("parameters", "first_moment", "second_moment"):
             setattr(state, name, self._views[name].tolist())
         state.step += count
-        return list(losses)
+        return losses.tolist()
 
     def next_token(
         self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]
@@ -186,3 +182,13 @@ class CBackend:
 def _view(pointer: ctypes._Pointer[ctypes.c_double], size: int) -> memoryview[float]:
     """Doubles of the library's memory, which the caller keeps alive."""
     return memoryview((ctypes.c_double * size).from_address(ctypes.addressof(pointer.contents))).cast("B").cast("d")
+
+
+def _ints(numbers: array[int]) -> ctypes.Array[ctypes.c_int]:
+    """The numbers themselves, for a function in C."""
+    return (ctypes.c_int * len(numbers)).from_buffer(numbers)
+
+
+def _doubles(numbers: array[float]) -> ctypes.Array[ctypes.c_double]:
+    """The numbers themselves, for a function in C."""
+    return (ctypes.c_double * len(numbers)).from_buffer(numbers)
