@@ -25,7 +25,7 @@ INTERRUPTED, CLOSED_PIPE, TERMINATED = 130, 141, 143  # as shells report SIGINT,
 EXIT_CODES = {
     0: "all is well",
     DIFFERENCE: "verify or compare found a difference",
-    USAGE: "the command line is wrong",
+    USAGE: "the command line is wrong; of compare: there is nothing to compare",
     BAD_INPUT: "bad input: a corpus, a checkpoint, a configuration, a prefix",
     COMPILE: "the model cannot be compiled",
     ENVIRONMENT: "the system lacks something: a program, space, a permission",

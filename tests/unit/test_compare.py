@@ -65,6 +65,6 @@ def test_no_run(content: str | None):
     if content is not None:
         Path("log.jsonl").write_text(content)
     result = run("compare", "a", "log.jsonl")
-    assert (result.exit_code, result.stdout) == (3, "")
+    assert (result.exit_code, result.stdout) == (2, "")
     assert "log.jsonl is not the log of a run (" in result.stderr
     assert result.stderr.count("\n") == 1

@@ -13,7 +13,7 @@ import click
 from ...runtime.checkpoint import Checkpoint
 from ...runtime.runs import CONFIG, LOG, newest_checkpoint
 from .. import console, options
-from ..failures import BAD_INPUT, DIFFERENCE, CommandError
+from ..failures import DIFFERENCE, USAGE, CommandError
 
 __all__ = ["compare"]
 
@@ -48,7 +48,8 @@ def compare(context: click.Context, /, a: Path, b: Path, as_json: bool) -> None:
 
     A and B are folders that `microgpt train --out` has written, or logs of --log.
     Every bit counts: of each step's loss and, for folders, of every parameter of
-    the last checkpoint. The exit code is 0 if all are equal, and 1 if not.
+    the last checkpoint. The exit code is 0 if all are equal, 1 if
+    not, and 2 if there is nothing to compare.
 
     \b
     Examples:
@@ -75,7 +76,7 @@ def _read(path: Path) -> _Recorded:
         config = json.loads((path / CONFIG).read_bytes()) if (path / CONFIG).is_file() else {}
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise CommandError(f"{log} is not the log of a run ({reason})", BAD_INPUT) from None
+        raise CommandError(f"{log} is not the log of a run ({reason})", USAGE) from None
     found = newest_checkpoint(path, console.warn) if path.is_dir() else None
     return _Recorded(lines, config if isinstance(config, dict) else {}, found[1] if found else None)
 
