@@ -140,6 +140,14 @@ class GraphBuilder:
 
     def select(self, index: int, nodes: Sequence[int]) -> int:
         """``nodes[index]``: the node itself where all are the same, a gather where they are evenly spaced inputs."""
+        plain = self.plain_choice(index, nodes)
+        if plain is not None:
+            return plain
+        self.lists.append(tuple(nodes))
+        return self.node(SELECT, index, len(self.lists) - 1)
+
+    def plain_choice(self, index: int, nodes: Sequence[int]) -> int | None:
+        """What ``nodes[index]`` is where it need not be a select; None elsewhere."""
         if all(node == nodes[0] for node in nodes):
             return nodes[0]
         if all(self.op[node] == INPUT for node in nodes):
@@ -147,8 +155,7 @@ class GraphBuilder:
             evenly = all(self.a[node] == base + stride * place for place, node in enumerate(nodes))
             if evenly and self._in_one_argument(base, self.a[nodes[-1]]):
                 return self.node(GATHER, index, self.table(Table(base, stride, len(nodes))))
-        self.lists.append(tuple(nodes))
-        return self.node(SELECT, index, len(self.lists) - 1)
+        return None
 
     def _in_one_argument(self, *numbers: int) -> bool:
         """Whether these inputs are elements of the same sequence."""

@@ -67,6 +67,8 @@ def _rule(build: GraphBuilder, op: int, a: int, b: int) -> int | None:
     b_known = B_IS_NODE[op] and ops[b] == CONST
     if op == MAX and a == b:
         return a
+    if op == SELECT:  # the values may have become inputs
+        return build.plain_choice(a, build.lists[b])
     if not a_known and not b_known:
         return None
     if a_known and (b_known or not B_IS_NODE[op]):

@@ -224,6 +224,18 @@ def test_differentiate_orders_a_table_among_direct_uses() -> None:
             check_all(function, {"x": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]}, limits={"i": 3}, i=[first, second])
 
 
+def test_a_choice_of_what_became_inputs_is_a_gather() -> None:
+    """Else the same number would be there twice, as a select and as a gather, and no pass would merge the two."""
+
+    def function(x, i):
+        return select([value * 1.0 for value in x[:3]], i[0]) * 3.0 + select(x[:3], i[0])
+
+    graph = merge_equal_nodes(simplify(traced(function, i=(1, 3))).graph).graph
+    kept = names(remove_dead_nodes(graph).graph)
+    assert kept.count("gather") == 1
+    assert "select" not in kept
+
+
 def test_a_square_among_the_values_of_a_select() -> None:
     """One of the products has the shared factor on both sides."""
 
