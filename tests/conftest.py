@@ -6,6 +6,8 @@ from random import SystemRandom
 import pytest
 from hypothesis import settings
 
+from microgpt.runtime.toolchain import Toolchain, ToolchainError, find_toolchain
+
 # Deadlines measure the machine and what else runs on it, not the code.
 settings.register_profile("microgpt", deadline=None)
 settings.load_profile("microgpt")
@@ -52,3 +54,12 @@ class Golden:
         assert path.exists(), f"there is no {path.name}; run pytest with --renew-golden, and look at what it wrote"
         expected = path.read_text(encoding="utf-8")
         assert text == expected, f"{path.name} has changed; if that is meant, run pytest with --renew-golden"
+
+
+@pytest.fixture(scope="session")
+def toolchain() -> Toolchain:
+    """A C compiler that keeps every bit; without one, what needs it is skipped."""
+    try:
+        return find_toolchain()
+    except ToolchainError as error:
+        pytest.skip(str(error))

@@ -57,14 +57,6 @@ class CText:
     call_of: Mapping[str, tuple[int, ...]]
     first_zero: Mapping[str, int]
 
-    def nests_at(self, program: str, line: int) -> Sequence[int]:
-        """The nests of a program that a line of the text belongs to."""
-        called = [nest for nest, call in enumerate(self.call_of[program]) if call == line]
-        if called:
-            return called
-        kernel = next((number for number, span in enumerate(self.kernels) if span.start <= line < span.end), -1)
-        return [nest for nest, number in enumerate(self.kernel_of[program]) if number == kernel]
-
 
 class _Text:
     """Lines in the making, with a blank one between functions."""

@@ -21,17 +21,9 @@ from microgpt.compiler.loops.compile_loops import LoopedGraph, compile_loops
 from microgpt.compiler.loops.run_loops import interpret_loops
 from microgpt.compiler.loops.verify_loops import verify_loops
 from microgpt.compiler.pipeline import compile_graph
-from microgpt.runtime.toolchain import Toolchain, ToolchainError, find_toolchain
+from microgpt.runtime.toolchain import Toolchain
 
 TOGETHER = 30
-
-
-@pytest.fixture(scope="module")
-def toolchain() -> Toolchain:
-    try:
-        return find_toolchain()
-    except ToolchainError as error:
-        pytest.skip(str(error))
 
 
 def assert_same(what: str, expected: Mapping[str, Sequence[float]], found: Mapping[str, Sequence[float]]) -> None:

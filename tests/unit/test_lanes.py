@@ -21,20 +21,12 @@ from microgpt.compiler.ir.ops import ADD, DIV, EXP, MAX, MUL, POW, RELU
 from microgpt.compiler.loops.loop_program import LoopProgram, Nest, Recipe
 from microgpt.compiler.loops.place import Layout
 from microgpt.compiler.loops.run_loops import interpret_loops
-from microgpt.runtime.toolchain import Toolchain, ToolchainError, find_toolchain
+from microgpt.runtime.toolchain import Toolchain
 
 SQUARE: Recipe = (POW, ("mem", 1), ("const", (2.0).hex()))
 LANES = 100
 # Doubles of the memory of random programs.
 SIZE = 4000
-
-
-@pytest.fixture(scope="module")
-def toolchain() -> Toolchain:
-    try:
-        return find_toolchain()
-    except ToolchainError as error:
-        pytest.skip(str(error))
 
 
 def lanes(recipe: Recipe, *slots: int, shared: Sequence[int] = (), trips: int = LANES) -> Nest:

@@ -6,25 +6,15 @@ import ctypes
 from pathlib import Path
 from random import Random
 
-import pytest
-
 from microgpt.compiler.c.prelude import VECTOR_WIDTHS
 from microgpt.model.adam import step_constants
 from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.c_source import model_source
-from microgpt.runtime.toolchain import Toolchain, ToolchainError, find_toolchain
+from microgpt.runtime.toolchain import Toolchain
 
 # A size that no vector divides, so that there are lanes left over in every loop.
 CONFIG = GPTConfig(vocab_size=11, n_layer=1, n_embd=6, n_head=2, block_size=3)
 STEPS = 20
-
-
-@pytest.fixture(scope="module")
-def toolchain() -> Toolchain:
-    try:
-        return find_toolchain()
-    except ToolchainError as error:
-        pytest.skip(str(error))
 
 
 def train(toolchain: Toolchain, folder: Path, width: int) -> list[str]:
