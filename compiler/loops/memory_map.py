@@ -75,7 +75,7 @@ def memory_map(layout: Layout, tensors: Mapping[str, Sequence[Tensor]], further:
             regions[at] = Region(at, plain(words), _index(at, _strides(tensor.shape)))
         regions.setdefault(start, Region(start, plain(name), f"{start} + i"))
     for key, (start, strides) in layout.arrays.items():
-        family, names, module, line, _, backward, kind, ordinal = key
+        family, names, module, _, line, _, backward, kind, ordinal = key
         loops = [part[:-1] or "i" for part in str(names).split(".") if part.endswith("#")]
         words = plain(f"{str(names).replace('#', '') or module}, {'backward' if backward else 'forward'}")
         detail = plain(f"{family}, {module}:{line}, {kind}{f' {ordinal}' if ordinal else ''}")

@@ -225,7 +225,7 @@ def _arrays(name: str, graph: Graph, stored: bytearray) -> _Arrays:
     """For each stored node that is no output, its array and coordinates."""
     parsed = [_parse(origin.scope) for origin in graph.origins]
     keys = [
-        (name, names, origin.module, origin.line, origin.function)
+        (name, names, origin.module, origin.file, origin.line, origin.function)
         for (names, _), origin in zip(parsed, graph.origins, strict=True)
     ]
     source = graph.source

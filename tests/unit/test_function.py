@@ -1,5 +1,6 @@
 """`microgpt.compile`: functions of one's own, in the shape of their arguments, with the bits of `Value`."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +9,8 @@ import pytest
 import microgpt
 from microgpt import Value
 from microgpt.runtime.cache import Cache
+from microgpt.runtime.executable import compile_executable
+from microgpt.runtime.toolchain import ToolchainError, find_toolchain
 
 
 @pytest.fixture
@@ -15,10 +18,18 @@ def cache(tmp_path: Path) -> Cache:
     return Cache.open(tmp_path / "cache")
 
 
-def compiled(cache, function, *example):
-    from microgpt.runtime.function import compile_function
+def compiled(cache, function, *example, target="python"):
+    return microgpt.compile(function, *example, cache=cache, target=target)
 
-    return compile_function(function, *example, cache=cache)
+
+@pytest.fixture(params=["c", "python"])
+def target(request) -> str:
+    if request.param == "c":
+        try:
+            find_toolchain()
+        except ToolchainError as error:
+            pytest.skip(str(error))
+    return request.param
 
 
 def cross_entropy(weights, inputs, label):
@@ -32,8 +43,9 @@ WEIGHTS = [[0.1, 0.2], [0.3, -0.4], [1.0, 2.0]]
 
 
 @pytest.mark.parametrize("label", [0, 1, 2])
-def test_equals_value_bit_for_bit(cache, label):
-    function = compiled(cache, cross_entropy, WEIGHTS, [1.0, 2.0], microgpt.index(3))
+def test_equals_value_bit_for_bit(cache, label, target):
+    function = compiled(cache, cross_entropy, WEIGHTS, [1.0, 2.0], microgpt.index(3), target=target)
+    assert function.target == target
     value, (d_weights, d_inputs, d_label) = function(WEIGHTS, [0.5, -1.5], label)
 
     weights = [[Value(w) for w in row] for row in WEIGHTS]
@@ -72,7 +84,7 @@ def test_a_constant_function_has_no_gradient(cache):
 
 def test_a_second_compilation_loads_the_first(cache, monkeypatch):
     first = compiled(cache, cross_entropy, WEIGHTS, [1.0, 2.0], microgpt.index(3))
-    monkeypatch.setattr("microgpt.runtime.function.compile_python", None)
+    monkeypatch.setattr("microgpt.runtime.executable.compile_python", None)
     second = compiled(cache, cross_entropy, WEIGHTS, [1.0, 2.0], microgpt.index(3))
     assert second.path == first.path
     assert second(WEIGHTS, [1.0, 2.0], 0) == first(WEIGHTS, [1.0, 2.0], 0)
@@ -87,7 +99,7 @@ def test_a_second_compilation_loads_the_first(cache, monkeypatch):
         ((WEIGHTS, [1.0, 2.0], 0.5), TypeError, "label must be a whole number"),
         ((WEIGHTS, [1.0, "x"], 0), TypeError, r"inputs\[1\] must be a number, not 'x'"),
         ((WEIGHTS, [1.0], 0), TypeError, "inputs has 1 elements, 2 in the example"),
-        ((WEIGHTS, {"a": 1.0, "b": 2.0}, 0), TypeError, r"there is inputs\['a'\] in place of inputs\[0\]"),
+        ((WEIGHTS, {"a": 1.0, "b": 2.0}, 0), TypeError, "inputs must be a sequence of 2 elements"),
         ((WEIGHTS,), TypeError, r"compiled for 3 arguments \(weights, inputs, label\), called with 1"),
     ],
 )
@@ -95,6 +107,60 @@ def test_arguments_unlike_the_example(cache, arguments, error, message):
     function = compiled(cache, cross_entropy, WEIGHTS, [1.0, 2.0], microgpt.index(3))
     with pytest.raises(error, match=message):
         function(*arguments)
+
+
+def squares(xs):
+    return sum(x * x for x in xs)
+
+
+def test_threads_do_not_share_memory(cache, target):
+    function = compiled(cache, squares, [0.0] * 500, target=target)
+
+    def run(seed: int) -> bool:
+        xs = [float(seed)] * 500
+        return all(function(xs) == (500.0 * seed * seed, [2.0 * seed] * 500) for _ in range(50))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(run, range(8)))
+
+
+def test_auto_is_python_where_there_is_no_compiler(cache, monkeypatch):
+    def fail():
+        raise ToolchainError("there is no C compiler")
+
+    monkeypatch.setattr("microgpt.runtime.executable.find_toolchain", fail)
+    assert compiled(cache, squares, [1.0, 2.0], target="auto").target == "python"
+    with pytest.raises(ToolchainError, match="no C compiler"):
+        compiled(cache, squares, [1.0, 2.0], target="c")
+
+
+def test_auto_is_python_where_c_would_take_too_long(cache, monkeypatch):
+    graph = compiled(cache, squares, [1.0, 2.0]).graph
+    monkeypatch.setattr("microgpt.runtime.executable._LONGEST", 0)
+    assert compile_executable(graph, "auto", cache).target == "python"
+
+
+def test_targets_have_names(cache):
+    with pytest.raises(ValueError, match="target must be one of auto, c, python, not 'C'"):
+        compiled(cache, squares, [1.0], target="C")
+    with pytest.raises(TypeError, match="a function is compiled, not 3"):
+        compiled(cache, 3, 1.0)
+
+
+def test_functions_on_one_line_of_two_files_do_not_collide(cache, target):
+    """Two cells of a notebook are files whose lines have the same numbers."""
+    inner, outer = {}, {}
+    exec(compile("def f(x): return [(v * v).exp() for v in x]", "<cell 1>", "exec"), inner)
+    exec(compile("def f(x): return sum([(v * 2.0).exp() for v in x])", "<cell 2>", "exec"), outer)
+
+    def both(x):
+        return sum(inner["f"](x)) * outer["f"](x)
+
+    values = [Value(0.5), Value(-0.25)]
+    result = both(values)
+    result.backward()
+    function = compiled(cache, both, [0.5, -0.25], target=target)
+    assert function([0.5, -0.25]) == (result.data, [value.grad for value in values])
 
 
 def test_whole_numbers_are_fixed(cache):

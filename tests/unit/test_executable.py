@@ -11,8 +11,8 @@ from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
 from microgpt.compiler.ir.interpret import interpret
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.trace import trace
-from microgpt.runtime.c_function import CFunction
 from microgpt.runtime.cache import Cache
+from microgpt.runtime.executable import compile_executable
 from microgpt.runtime.toolchain import ToolchainError, find_toolchain
 
 
@@ -70,7 +70,7 @@ def recurrent(x):
 )
 def test_other_programs_end_in_loops_too(function, size, least, cache):
     graph = differentiated(function, size)
-    compiled = CFunction(graph, cache)
+    compiled = compile_executable(graph, "c", cache)
     inside, total = compiled.report["coverage"]
     assert inside / total >= least
     random = Random(5)
@@ -79,7 +79,7 @@ def test_other_programs_end_in_loops_too(function, size, least, cache):
         loss, gradient = compiled.run(x)
         expected = interpret(graph, {"x": x})
         assert (loss, gradient) == (expected["loss"], expected["gradient"])
-    again = CFunction(graph, cache)
+    again = compile_executable(graph, "c", cache)
     assert again.path == compiled.path
     assert again.run(x) == [loss, gradient]
 
@@ -96,7 +96,7 @@ def test_triangles_are_copied_as_triangles(cache):
     graph = compile_graph(lambda: trace(lambda a, i: {"out": transposed(a["x"])}, "triangles", tensors))
     random = Random(5)
     x = [random.gauss(0, 1) for _ in range(size * size)]
-    assert CFunction(graph, cache).run(x) == [interpret(graph, {"x": x})["out"]]
+    assert compile_executable(graph, "c", cache).run(x) == [interpret(graph, {"x": x})["out"]]
 
 
 def test_indices_are_checked(cache):
@@ -105,7 +105,7 @@ def test_indices_are_checked(cache):
         lambda: trace(lambda a, n: {"loss": [n["i"][0].select(a["x"]) * maximum(a["x"])]}, "chosen", tensors, indices),
         "x",
     )
-    compiled = CFunction(graph, cache)
+    compiled = compile_executable(graph, "c", cache)
     assert compiled.run([1.0, 2.0, 3.0, 4.0, 5.0], [2])[0] == [15.0]
     with pytest.raises(IndexError, match="from 0 to 4"):
         compiled.run([1.0, 2.0, 3.0, 4.0, 5.0], [5])
