@@ -5,8 +5,10 @@ In: a `LoopedGraph`. Out: the text of two functions.
 
 from __future__ import annotations
 
+from textwrap import fill, indent
+
 from ..loops.compile_loops import LoopedGraph
-from ..loops.memory_map import memory_map
+from ..loops.memory_map import constant_spans, memory_map
 from .emit_c import emit_c, memory_comment
 from .emit_expression import number_text
 
@@ -24,8 +26,16 @@ def function_text(looped: LoopedGraph, name: str, vector_width: int = 8) -> str:
         argument: [tensor for tensor in graph.inputs if tensor.argument == argument] for argument in graph.arguments()
     }
     memory = memory_map(looped.layout, tensors, {})
-    lines = [f"    m[{at}] = {number_text(text)};" for at, text in sorted(looped.layout.constants.items())]
-    begin = "\n".join([f"void {name}_begin(double *m)", "{", "    (void)m;", *lines, "}", ""])
+    spans = constant_spans(looped.layout.constants)
+    tables, lines = [], []
+    for number, (at, texts) in enumerate(spans):
+        if len(texts) == 1:
+            lines.append(f"    m[{at}] = {number_text(texts[0])};")
+        else:
+            values = fill(", ".join(map(number_text, texts)), 116, break_on_hyphens=False)
+            tables.append(f"static const double {name}_constants{number}[] = {{\n{indent(values, '    ')}\n}};\n")
+            lines.append(f"    memcpy(m + {at}, {name}_constants{number}, sizeof {name}_constants{number});")
+    begin = "\n".join([*tables, f"void {name}_begin(double *m)", "{", "    (void)m;", *lines, "}", ""])
     words = lambda address: memory.region(address).words  # noqa: E731
     body = emit_c([looped.program], [f"{name}_program"], vector_width, f"{name}_", words)
     entry = f"void {name}(double *m, const int *ix) {{ {name}_program(m, ix); }}\n"

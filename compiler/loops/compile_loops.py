@@ -56,7 +56,7 @@ def compile_loops(graph: Graph, tell: Callable[[str, Any], None] = lambda name, 
     place(layout, "graph", {0: (graph, stored)})
     where = address(layout, "graph", graph, stored)
     tell("place", layout)
-    program = form_loops(graph, stored, layout, where, tell)
+    program = form_loops(graph, stored, layout, where, tell, own_constants=True)
     program = Transposer(layout, graph.inputs).transpose(program)
     tell("transpose", program)
     return LoopedGraph(graph, program, layout, where)

@@ -9,13 +9,14 @@ the largest that is ready first.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..ir.graph import Graph
 from .contract import Contractor, Statement, shift
 from .labels import Labels
 from .loop_program import LoopProgram, Nest, Recipe, parts_of, recipe_runs
-from .order_groups import order_groups
+from .order_groups import order_groups, reads
 from .place import Addressing, Layout
 from .reroll import reroll
 
@@ -30,8 +31,15 @@ def form_loops(
     layout: Layout,
     where: Addressing,
     tell: Callable[[str, Any], None] = lambda name, product: None,
+    own_constants: bool = False,
 ) -> LoopProgram:
-    """The program of a graph whose values are at the addresses `where`. For `tell` see `compile_loops`."""
+    """The program of a graph whose values are at the addresses `where`.
+
+    Args:
+        tell: see `compile_loops`.
+        own_constants: whether groups may get arrays of constants, which are added to `layout`. Members of a family may
+            not: they share their constants.
+    """
     addresses, coordinates = where.nodes, where.coordinates
     places: list[int] = []
     contractor = Contractor(graph, stored, addresses, where.inputs, places)
@@ -47,6 +55,10 @@ def form_loops(
             elif addresses[node] != start + offset:
                 copies.append(contractor.copy(node, start + offset))
     groups = _group(layout, statements + copies)
+    if own_constants:
+        groups = [_with_constants(layout, group) for group in groups]
+        read = {at for group in groups for statement in group for found in reads(statement) for at in found}
+        layout.forget_constants(layout.constants.keys() - read)
     tell("contract", statements + copies)
     parts = order_groups(groups, layout.size)
     tell("order_groups", parts)
@@ -110,7 +122,10 @@ def _as_fold(statement: Statement, term: Recipe, fold: Recipe, contractor: Contr
 
 
 def _group(layout: Layout, statements: Sequence[Statement]) -> list[list[Statement]]:
-    region = layout.region
+    # Constants are no array, and which of them are read makes no difference.
+    region = list(layout.region)
+    for address in layout.constants:
+        region[address] = -1
     groups: dict[_Key, list[Statement]] = {}
     kinds: dict[Recipe, tuple[int, ...]] = {}
     for statement in statements:
@@ -121,6 +136,30 @@ def _group(layout: Layout, statements: Sequence[Statement]) -> list[list[Stateme
         key = (region[slots[0]], recipe, *(region[slots[slot]] for slot in kinds[recipe]))
         groups.setdefault(key, []).append(statement)
     return list(groups.values())
+
+
+def _with_constants(layout: Layout, group: list[Statement]) -> list[Statement]:
+    """Statements that each have a constant of their own, such as a row of data, find it beside their target.
+
+    Equal constants are one node of the graph, so their own addresses are not strided. A copy for each statement is.
+    """
+    first = group[0]
+    outside = [slot for slot in memory_slots(first.recipe) if not any(step and step[slot] for step in first.steps)]
+    for slot in outside:
+        read = {statement.slots[slot] for statement in group}
+        if len(read) == 1 or not read <= layout.constants.keys():
+            continue
+        targets = [statement.slots[0] for statement in group]
+        lowest, span = min(targets), max(targets) - min(targets) + 1
+        # Beside each target where these are dense, else one after the other.
+        offsets = [target - lowest for target in targets] if span <= 4 * len(group) else list(range(len(group)))
+        start = layout.allot(max(offsets) + 1)
+        for place, offset in enumerate(offsets):
+            statement = group[place]
+            layout.constants[start + offset] = layout.constants[statement.slots[slot]]
+            slots = (*statement.slots[:slot], start + offset, *statement.slots[slot + 1 :])
+            group[place] = replace(statement, slots=slots)
+    return group
 
 
 def memory_slots(recipe: Recipe) -> list[int]:

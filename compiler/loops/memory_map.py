@@ -14,7 +14,7 @@ from ..ir.graph import Tensor
 from .labels import plain
 from .place import Layout
 
-__all__ = ["MemoryMap", "Region", "memory_map"]
+__all__ = ["MemoryMap", "Region", "constant_spans", "memory_map"]
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,23 @@ def memory_map(layout: Layout, tensors: Mapping[str, Sequence[Tensor]], further:
         detail = plain(f"{family}, {module}:{line}, {kind}{f' {ordinal}' if ordinal else ''}")
         index = _index(start, list(zip(strides, [*loops, "rank"], strict=True)) if strides else [(1, "i")])
         regions[start] = Region(start, words, index, detail)
-    for start, text in layout.constants.items():
-        regions[start] = Region(start, f"the constant {float.fromhex(text)!r}", str(start))
+    for start, texts in constant_spans(layout.constants):
+        if len(texts) == 1:
+            regions[start] = Region(start, f"the constant {float.fromhex(texts[0])!r}", str(start))
+        else:
+            regions[start] = Region(start, f"{len(texts)} constants", f"{start} + i")
     return MemoryMap(list(regions.values()), layout.size)
+
+
+def constant_spans(constants: Mapping[int, str]) -> list[tuple[int, list[str]]]:
+    """Constants that stand side by side: the address of the first, and all of them in hexadecimal."""
+    spans: list[tuple[int, list[str]]] = []
+    for at, text in sorted(constants.items()):
+        if spans and spans[-1][0] + len(spans[-1][1]) == at:
+            spans[-1][1].append(text)
+        else:
+            spans.append((at, [text]))
+    return spans
 
 
 def _strides(shape: Sequence[int]) -> list[tuple[int, str]]:

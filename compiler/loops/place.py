@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 
@@ -72,6 +72,11 @@ class Layout:
             known = self._known[text] = self.allot(1)
             self.constants[known] = text
         return known
+
+    def forget_constants(self, unused: Collection[int]) -> None:
+        """Drops the constants at these addresses, which nothing reads."""
+        self.constants = {at: text for at, text in self.constants.items() if at not in unused}
+        self._known = {text: at for text, at in self._known.items() if at not in unused}
 
     def copy(self) -> Layout:
         """Another one, to try something on."""
