@@ -9,12 +9,12 @@ call writes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
+from itertools import chain, count
 
 from ..loops.loop_program import LoopProgram, Nest
 from ..loops.memory_map import MemoryMap
-from .emit_expression import Pattern
+from .emit_expression import Parameter, Pattern
 from .emit_lanes import group_lanes, lanes_function
 from .emit_nest import kernel_function
 
@@ -22,6 +22,10 @@ __all__ = ["CText", "Span", "emit_c", "memory_comment"]
 
 # More labels than this are not told one by one.
 _MOST = 6
+
+# With more variants of strides than this, nests of one recipe share one kernel. Its loops then run one lane at a time,
+# but a triangular program of 5,000 nests takes the C compiler seconds and not minutes.
+_VARIANTS = 24
 
 _Key = tuple[object, ...]
 _Group = tuple[Nest, ...]
@@ -86,7 +90,9 @@ def emit_c(
         words: says what stands at an address.
     """
     instances: dict[_Key, list[_Group]] = {}
-    called = [[(_key(group), group) for group in group_lanes(program.nests)] for program in programs]
+    groups_of = [list(group_lanes(program.nests)) for program in programs]
+    common = _common_shapes(chain.from_iterable(groups_of))
+    called = [[(_key(group, common), group) for group in groups] for groups in groups_of]
     for key, group in chain.from_iterable(called):
         instances.setdefault(key, []).append(group)
     places = next((program.places for program in programs if program.places), ())
@@ -102,7 +108,7 @@ def emit_c(
             tuple(place for place, column in enumerate(zip(*vectors, strict=True)) if len(set(column)) > 1)
         )
         name = f"{prefix}kernel{number}"
-        patterns = [Pattern(nest, parameters[number]) for nest in groups[0]]
+        patterns = [Pattern(_with_parameters(nest, parameters[number]), parameters[number]) for nest in groups[0]]
         function = (kernel_function if len(patterns) == 1 else lanes_function)(name, patterns, vector_width)
         if prefix:
             function = function.replace("m[places[", f"m[{prefix}places[")
@@ -135,16 +141,48 @@ def memory_comment(memory: MemoryMap) -> str:
     return f"/* The memory m: address, size, what stands there, and where in it.\n{lines} */\n"
 
 
-def _key(group: _Group) -> _Key:
+def _common_shapes(groups: Iterable[_Group]) -> set[_Key]:
+    """Shapes of which there are so many variants that one kernel takes their strides as parameters, too."""
+    variants: dict[_Key, set[_Key]] = {}
+    for group in groups:
+        if not _is_special(group):
+            variants.setdefault(_shape(group[0]), set()).add((group[0].steps, group[0].strides))
+    return {shape for shape, found in variants.items() if len(found) > _VARIANTS}
+
+
+def _shape(nest: Nest) -> _Key:
+    return (nest.recipe, nest.row_stride, len(nest.trips))
+
+
+def _is_special(group: _Group) -> bool:
+    """Nests that share their lanes, and copies, are few, and each is a kernel."""
+    return len(group) > 1 or group[0].recipe == ("mem", 1)
+
+
+def _key(group: _Group, common: set[_Key]) -> _Key:
     """Equal for nests that can be calls of one kernel."""
     nest = group[0]
-    if len(group) > 1 or nest.recipe == ("mem", 1):
-        return group  # nests that share their lanes, and copies, are special and few
-    return (nest.recipe, nest.row_stride, nest.steps, nest.strides)
+    if _is_special(group):
+        return group
+    return _shape(nest) if _shape(nest) in common else (*_shape(nest), nest.steps, nest.strides)
 
 
 def _numbers(group: _Group) -> tuple[int, ...]:
-    return group[0].base + group[0].trips
+    nest = group[0]
+    return (*nest.base, *nest.trips, *chain.from_iterable(nest.strides), *chain.from_iterable(nest.steps))
+
+
+def _with_parameters(nest: Nest, places: Sequence[int]) -> Nest:
+    """The nest with names in place of those strides and steps that are parameters, by their places in `_numbers`."""
+    start = len(nest.base) + len(nest.trips)
+    if not any(place >= start for place in places):
+        return nest
+    place = count(start)
+    strides, steps = (
+        tuple(tuple(Parameter(f"p{at}") if (at := next(place)) in places else number for number in row) for row in rows)
+        for rows in (nest.strides, nest.steps)
+    )
+    return replace(nest, strides=strides, steps=steps)
 
 
 def _comment(labels: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from ..ir.ops import ADD, DIV, MAX, MUL, OPS, RELU, STEP, UNLESS, WHERE
 from ..loops.lanes import loads
 from ..loops.loop_program import Nest, Recipe
 
-__all__ = ["ONE", "Expressions", "Part", "Pattern", "Run", "add_up", "number_text", "times"]
+__all__ = ["ONE", "Expressions", "Parameter", "Part", "Pattern", "Run", "add_up", "number_text", "times"]
 
 _INFIX = {ADD: "+", MUL: "*", DIV: "/"}
 _OWN = {RELU: "rectify", STEP: "positive", MAX: "larger"}
@@ -23,13 +23,30 @@ _OWN = {RELU: "rectify", STEP: "positive", MAX: "larger"}
 Run = tuple[int, str]
 
 
+class Parameter(int):
+    """A stride or step that is a parameter of the kernel: prints as its name, and counts as neither 0, 1 nor -1."""
+
+    name: str
+
+    def __new__(cls, name: str) -> Parameter:
+        parameter = super().__new__(cls, 2)
+        parameter.name = name
+        return parameter
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __format__(self, specification: str) -> str:
+        return self.name
+
+
 @dataclass(frozen=True)
 class Pattern:
     """A nest whose numbers may be parameters.
 
     Attributes:
-        nest: any of the nests of this pattern.
-        parameters: places in ``nest.base + nest.trips`` that differ between the nests.
+        nest: any of the nests of this pattern, with a `Parameter` for each stride and step that differs.
+        parameters: places that differ between the nests, in base, trips, strides and steps, one after the other.
     """
 
     nest: Nest

@@ -77,9 +77,11 @@ def memory_map(layout: Layout, tensors: Mapping[str, Sequence[Tensor]], further:
     for key, (start, strides) in layout.arrays.items():
         family, names, module, _, line, _, backward, kind, ordinal = key
         loops = [part[:-1] or "i" for part in str(names).split(".") if part.endswith("#")]
+        # Members of one scope are numbered, and lie in rows where that is regular.
+        loops += ["row", "column"] if len(strides) > len(loops) + 1 else ["rank"]
         words = plain(f"{str(names).replace('#', '') or module}, {'backward' if backward else 'forward'}")
         detail = plain(f"{family}, {module}:{line}, {kind}{f' {ordinal}' if ordinal else ''}")
-        index = _index(start, list(zip(strides, [*loops, "rank"], strict=True)) if strides else [(1, "i")])
+        index = _index(start, list(zip(strides, loops, strict=True)) if strides else [(1, "i")])
         regions[start] = Region(start, words, index, detail)
     for start, texts in constant_spans(layout.constants):
         if len(texts) == 1:

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 
 from ..errors import CompileError
 from ..ir.graph import Graph
-from ..ir.ops import ADD, CONST, INPUT, MUL, OPS
+from ..ir.ops import ADD, CONST, INPUT, MUL, OPS, POW
+from .rows import find_rows
 
 __all__ = ["LITERALS", "Addressing", "Layout", "NotRegularError", "address", "place"]
 
@@ -253,12 +254,31 @@ def _arrays(name: str, graph: Graph, stored: bytearray) -> _Arrays:
         backward = graph.is_backward(node)
         rank = ranks[origin, backward, kind, ordinal] = ranks.get((origin, backward, kind, ordinal), -1) + 1
         arrays[node] = ((*keys[origin], backward, kind, ordinal), (*parsed[origin][1], rank))
+    return _in_rows(graph, arrays)
+
+
+def _in_rows(graph: Graph, arrays: _Arrays) -> _Arrays:
+    """With rows and columns in place of ranks, for arrays without other coordinates that lie in rows."""
+    members: dict[_Key, list[int]] = {}
+    for node, (key, coordinates) in arrays.items():
+        if len(coordinates) == 1:
+            members.setdefault(key, []).append(node)
+    source = graph.source
+    positions = {key: [max(source[node], ~source[node]) for node in nodes] for key, nodes in members.items()}
+    for key, places in find_rows(positions).items():
+        for node, row_and_column in zip(members[key], places, strict=True):
+            arrays[node] = key, row_and_column
     return arrays
 
 
 def _kind(graph: Graph, node: int) -> str:
-    """Sums, and products, which are sums of one term; multiples are helpers of derivatives more often than not."""
+    """Sums, and products, which are sums of one term; multiples are helpers of derivatives more often than not.
+
+    A square root and a reciprocal are powers, and different arrays.
+    """
     op = graph.op[node]
+    if op == POW and graph.op[graph.b[node]] == CONST:
+        return f"pow {graph.constants[graph.a[graph.b[node]]]!r}"
     if op == MUL and CONST in (graph.op[graph.a[node]], graph.op[graph.b[node]]):
         return "multiple"
     return "sum" if op in (ADD, MUL) else OPS[op].name
