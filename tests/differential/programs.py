@@ -299,7 +299,8 @@ class _Generator:
                 (f"{a} / {c}", f"{c} / {a}", f"{a} * ({number} / {c})", f"{a} * ({c} / {d})", f"{a} / ({c} - {d})",
                  f"{a} - {c} ** {random.choice(EXPONENTS)}", f"({a} - {c}) ** {random.choice(EXPONENTS)}",
                  f"{c} / ({a} * {a} + {d})", f"{number} / {c} - {a}", f"+{a} * +{c}",
-                 f"({c} * {a} + {d} * {number}).relu()", f"sum([{c}, {a}, {d}, {number}])", f"{a} * (127 / {c})", f"(({a} - {c}) * 0.25).exp() / {d}")
+                 f"({c} * {a} + {d} * {number}).relu()", f"sum([{c}, {a}, {d}, {number}])",
+                 f"{a} * (127 / {c})", f"(({a} - {c}) * 0.25).exp() / {d}")
             )
         )  # fmt: skip
 
