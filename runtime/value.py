@@ -34,7 +34,7 @@ class Value(Scalar):
     __slots__ = ("_local_grads", "_operands", "data", "grad")
 
     def __init__(self, data: float, _operands: tuple[Value, ...] = (), _local_grads: tuple[float, ...] = ()) -> None:
-        self.data = real(data)
+        self.data = data if type(data) is float else real(data)
         self.grad = 0.0
         self._operands = _operands
         self._local_grads = _local_grads
