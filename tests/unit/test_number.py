@@ -16,8 +16,12 @@ from microgpt.compiler.errors import TraceError
 from microgpt.compiler.functions import maximum, select
 from microgpt.compiler.ir.ops import OPS
 from microgpt.compiler.number import Number
+from microgpt.compiler.trace import TracedNumber, TracedScalar
 from microgpt.runtime.value import Value
 
+DUNDERS = {
+    f"__{side}{name}__" for name in ("add", "sub", "mul", "truediv", "pow", "neg", "pos") for side in ("", "r")
+}  # fmt: skip
 NUMBERS = [0.0, -0.0, 1.0, -1.0, 3.0, 49.0, 0.1, -2.5, math.inf, -math.inf, math.nan, 5e-324, 1e308, -1e-310]
 
 
@@ -166,3 +170,15 @@ def test_what_is_beyond_every_double_is_refused_alike(function: Callable[[Any, A
 def test_a_value_is_made_of_a_number(text: Any) -> None:
     with pytest.raises(TypeError, match="is not a number"):
         Value(text)
+
+
+def test_the_four_types_have_the_same_operations() -> None:
+    def operations(kind: type) -> set[str]:
+        names = {name for base in kind.__mro__[:-1] if base.__module__.startswith("microgpt.") for name in vars(base)}
+        return {name for name in names if callable(getattr(kind, name)) and not name.startswith("_")} | names & DUNDERS
+
+    eager, constant = operations(Value), operations(Number)
+    assert operations(TracedScalar) == eager - {"backward"}
+    assert operations(TracedNumber) == constant | {"maximum"}
+    assert eager - constant == {"backward", "constant", "maximum"}
+    assert constant <= eager
