@@ -1,6 +1,6 @@
 """The errors of the compiler. Each message says what is wrong, where in the user's source, and what to do."""
 
-__all__ = ["CompileError", "TraceError", "VerifyError"]
+__all__ = ["CompileError", "TraceAttributeError", "TraceError", "VerifyError"]
 
 
 class CompileError(Exception):
@@ -9,6 +9,10 @@ class CompileError(Exception):
 
 class TraceError(CompileError):
     """The function did something that cannot be recorded as a static graph."""
+
+
+class TraceAttributeError(TraceError, AttributeError):
+    """A traced value has no operation of that name. ``hasattr`` and ``getattr`` with a default take it as such."""
 
 
 class VerifyError(CompileError):

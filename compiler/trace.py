@@ -2,12 +2,15 @@
 
 In: a function of lists of scalars and of indices. Out: a `Graph` with a node for each operation in the order in which
 Python carried them out, each with the source line and scope it came from. What cannot be recorded (reading a value
-into control flow, an unknown operation) is an error that names the user's line.
+into control flow, an unknown operation) is an error that names the user's line, also where the function catches it.
+
+A traced value has a type: a `TracedScalar` computes as the eager ``Value`` does, a `TracedNumber`, through which no
+gradient flows, as a float does.
 """
 
 from __future__ import annotations
 
-import linecache
+import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
@@ -15,18 +18,20 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from .arithmetic import power
-from .errors import TraceError
+from .errors import TraceAttributeError, TraceError
 from .functions import current_scope
 from .ir.builder import GraphBuilder
 from .ir.graph import Graph, IndexTensor, Origin, Output, Tensor
 from .ir.ops import ADD, DIV, EXP, INDEX, INPUT, LOG, MAX, MUL, OPS, POW, RELU
+from .number import NOT_PLAIN, Number, Scalar, real
+from .user_code import called_from, described, innermost, is_users, user_frame
 
 __all__ = ["TracedIndex", "TracedNumber", "TracedScalar", "trace", "trace_twice"]
 
 # From the inputs and the indices by name to the results by name.
 Traceable = Callable[[Mapping[str, list[Any]], Mapping[str, list[Any]]], Mapping[str, Sequence[Any]]]
 
-_HERE, _FUNCTIONS = globals(), current_scope.__globals__
+_HERE = globals()
 
 
 def trace(
@@ -34,17 +39,17 @@ def trace(
     name: str,
     inputs: Sequence[Tensor],
     indices: Sequence[IndexTensor] = (),
-    scalar: type[TracedScalar] | None = None,
+    scalar: type[TracedScalar | TracedNumber] | None = None,
 ) -> Graph:
     """Records one run of `function`.
 
     Args:
         function: is called with two mappings, from argument names to flat lists of scalars and of indices, and
-            returns its results by name.
+            returns its results by name. Where it only hands on another function's result, ``__wrapped__`` is that one.
         name: of the graph.
         inputs, indices: the arguments, numbered without gaps.
-        scalar: `TracedScalar`, whose ``/`` is that of the eager autograd (``a * b**-1``), or `TracedNumber`, whose
-            ``/`` is Python's own division of floats.
+        scalar: what the inputs are: a `TracedScalar`, whose ``/`` is that of the eager autograd (``a * b**-1``), or a
+            `TracedNumber`, whose ``/`` is Python's own division of floats.
 
     Raises:
         TraceError: if the function cannot be recorded.
@@ -60,8 +65,19 @@ def trace(
         ]
         for tensor in indices
     }
-    results = function(arguments, numbers)
-    outputs = [Output(key, tuple(recorder.operand(result) for result in values)) for key, values in results.items()]
+    try:
+        results = function(arguments, numbers)
+    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+        # Python's own words, such as "'TracedScalar' object is not iterable", perhaps from inside a library.
+        if isinstance(error, TraceError) or not any(kind.__name__ in str(error) for kind in _KINDS):
+            raise
+        frame, line = innermost(error.__traceback__, trace.__code__) or (None, None)
+        raise TraceError(described(str(error), frame, line)) from error
+    if recorder.failure is not None:  # which the function caught: it went on without what it had asked for
+        raise recorder.failure
+    outputs = [
+        Output(key, tuple(recorder.result(result, function) for result in values)) for key, values in results.items()
+    ]
     return recorder.finish(outputs)
 
 
@@ -94,20 +110,15 @@ def _describe(graph: Graph, node: int) -> str:
 
 
 class _Recorder:
-    """The graph being recorded, and the origin of each operation."""
+    """The graph being recorded, the origin of each operation, and the first error."""
 
-    def __init__(self, build: GraphBuilder, scalar: type[TracedScalar]) -> None:
+    def __init__(self, build: GraphBuilder, scalar: type[TracedScalar | TracedNumber]) -> None:
         self.build = build
         self.scalar = scalar
+        self.failure: TraceError | None = None
         self._origins: dict[tuple[str, int, int], int] = {}
         self._numbers: dict[Origin, int] = {Origin("", "", "<input>", 0, "input"): 0}
         self._codes: list[object] = []  # keeps every code object alive, so that its id stays its own
-
-    def record(self, op: int, a: int, b: int = 0) -> TracedScalar:
-        """Appends an operation that the calling frame of the user asked for."""
-        build = self.build
-        build.current_origin = self._here()
-        return self.scalar(self, build.node(op, a, b))
 
     def input(self, number: int) -> int:
         return self.build.node(INPUT, number)
@@ -117,20 +128,57 @@ class _Recorder:
 
     def operand(self, value: Any) -> int:
         """The node for a value: a traced scalar of this trace, or a number, which becomes a constant."""
-        if isinstance(value, TracedScalar):
+        if isinstance(value, _Arithmetic):
             if value.recorder is not self:
-                fail("a value of another trace was used; a function may only use its own arguments")
+                self.fail("a value of another trace was used; a function may only use its own arguments")
             return value.node
-        if isinstance(value, int | float):
-            self.build.current_origin = self._here()
-            try:
-                return self.build.const(float(value))
-            except OverflowError:
-                fail(f"the number {value} is too large for a double")
-        fail(f"{type(value).__name__} is not a scalar; use numbers and the function's own arguments")
+        self.mark()
+        return self.build.const(self.real(value))
 
-    def _here(self) -> int:
-        frame = user_frame()
+    def real(self, value: Any) -> float:
+        """The double that a plain number stands for."""
+        try:
+            return real(value)
+        except TypeError:
+            self.fail(f"{type(value).__name__} is not a scalar; use numbers and the function's own arguments")
+        except OverflowError:
+            self.fail(f"this {type(value).__name__} is too large for a double")
+
+    def exponent(self, value: Any) -> float:
+        """The double that an exponent stands for."""
+        if isinstance(value, Scalar | Number):
+            self.fail(NOT_PLAIN)
+        return self.real(value)
+
+    def result(self, value: Any, function: Traceable) -> int:
+        """The node for what the function has returned."""
+        try:
+            return self.operand(value)
+        except TraceError as error:
+            code = getattr(inspect.unwrap(function), "__code__", None)
+            if code is None or function is inspect.unwrap(function):
+                raise TraceError(f"{self.build.name} returned: {error}") from None
+            where = f"{PurePath(code.co_filename).name}:{code.co_firstlineno}"
+            raise TraceError(f"{where}: {code.co_qualname} returned: {error}") from None
+
+    def fail(self, problem: str, kind: type[TraceError] = TraceError) -> NoReturn:
+        """Raises an error that names the user's line; the trace fails with it even if the function goes on."""
+        frame = user_frame(trace.__code__)
+        error = kind(described(problem, frame, library=called_from(frame)))
+        if kind is TraceError and self.failure is None:
+            self.failure = error
+        raise error
+
+    def mark(self) -> None:
+        """Gives the operations from now on the origin of the user's line that runs."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_globals is _HERE:
+            frame = frame.f_back
+        if frame is None or not is_users(frame.f_code.co_filename):
+            frame = user_frame(trace.__code__)
+            if frame is None:  # a constant that the function returned
+                self.build.current_origin = 0
+                return
         # The line is looked up once a place: `f_lasti` is cheap, `f_lineno` decodes the code object's line table.
         key = (current_scope(), id(frame.f_code), frame.f_lasti)
         known = self._origins.get(key)
@@ -141,7 +189,7 @@ class _Recorder:
             file = PurePath(code.co_filename).name
             origin = Origin(key[0], _one_word(module), _one_line(file), frame.f_lineno, _one_word(code.co_name))
             known = self._origins[key] = self._numbers.setdefault(origin, len(self._numbers))
-        return known
+        self.build.current_origin = known
 
     def finish(self, outputs: Sequence[Output]) -> Graph:
         self.build.source = list(range(len(self.build.op)))
@@ -158,26 +206,9 @@ def _one_word(text: object) -> str:
     return _one_line(str(text)).replace(" ", "_")
 
 
-def user_frame() -> FrameType:
-    """The innermost frame outside this module and `functions`, whose rules stand between the user and us."""
-    frame = sys._getframe(1)
-    while frame.f_globals is _HERE or frame.f_globals is _FUNCTIONS:
-        assert frame.f_back is not None
-        frame = frame.f_back
-    return frame
-
-
-def fail(problem: str) -> NoReturn:
-    """Raises a `TraceError` that names the user's line."""
-    frame = user_frame()
-    path, line = frame.f_code.co_filename, frame.f_lineno
-    text = linecache.getline(path, line).strip()
-    raise TraceError(f"{PurePath(path).name}:{line}: {problem}" + (f"  [{text}]" if text else ""))
-
-
 def _refuse(problem: str) -> Callable[..., Any]:
-    def method(self: object, *_: object) -> NoReturn:
-        fail(problem)
+    def method(self: _Traced, *_: object) -> NoReturn:
+        self.recorder.fail(problem)
 
     return method
 
@@ -185,10 +216,13 @@ def _refuse(problem: str) -> Callable[..., Any]:
 _KNOWN = "the operations are + - * / **, log(), exp(), relu(), maximum() and select()"
 
 
-class _Traced:
+class _Traced(Scalar):
     """What no traced value can do: tell its value while it is being traced."""
 
-    __slots__ = ()
+    __slots__ = ("node", "recorder")
+
+    node: int
+    recorder: _Recorder
 
     __bool__ = _refuse(
         "a traced value was used as a condition; its value is only known when the program runs: use relu(), maximum() "
@@ -207,105 +241,156 @@ class _Traced:
     __index__ = _refuse(
         "a traced value was used to index a list or to count; for an index of the program use select(values, index)"
     )
-    __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __matmul__ = __rmatmul__ = __divmod__ = __abs__ = _refuse(
+    __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __divmod__ = __rdivmod__ = _refuse(
         f"this operator has no traced operation; {_KNOWN}"
     )
+    __matmul__ = __rmatmul__ = __abs__ = __mod__
+
+    __reduce_ex__ = _refuse(
+        "a traced value was copied or pickled; no operation changes one, so copy the lists that hold it: list(values)"
+    )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} %{self.node}>"
+
+    def __format__(self, specification: str) -> str:
+        if specification:
+            self.recorder.fail(f"a traced value was formatted as a number; {_KNOWN}")
+        return repr(self)
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
         if name in ("data", "grad"):
-            fail(
+            self.recorder.fail(
                 f"a traced value was read (.{name}), but is only known when the program runs: use maximum() or select()"
             )
-        fail(f"there is no operation {name!r}; {_KNOWN}")
+        self.recorder.fail(f"there is no operation {name!r}; {_KNOWN}", TraceAttributeError)
 
 
-class TracedScalar(_Traced):
-    """A scalar of the program being recorded. Its arithmetic is that of the eager autograd, operation by operation."""
+class _Arithmetic(_Traced):
+    """The operations that scalars and constants share."""
 
-    __slots__ = ("node", "recorder")
+    __slots__ = ()
 
     def __init__(self, recorder: _Recorder, node: int) -> None:
         self.recorder = recorder
         self.node = node
 
-    def __add__(self, other: Any) -> TracedScalar:
+    def _record(self, op: int, b: int = 0) -> Any:
+        """Appends an operation on this value that the calling frame of the user asked for; its result is like it."""
         recorder = self.recorder
-        return recorder.record(ADD, self.node, recorder.operand(other))
+        recorder.mark()
+        return type(self)(recorder, recorder.build.node(op, self.node, b))
 
-    def __mul__(self, other: Any) -> TracedScalar:
+    def __pow__(self, exponent: Any) -> Any:
         recorder = self.recorder
-        return recorder.record(MUL, self.node, recorder.operand(other))
+        return self._record(POW, recorder.operand(recorder.exponent(exponent)))
 
-    def __pow__(self, exponent: Any) -> TracedScalar:
-        if isinstance(exponent, TracedScalar):
-            fail("the exponent of ** must be a plain number")
-        return self.recorder.record(POW, self.node, self.recorder.operand(exponent))
+    __rpow__ = _refuse(f"{NOT_PLAIN}; write b ** x as (x * log(b)).exp()")
 
-    def __rpow__(self, base: Any) -> NoReturn:
-        fail("the exponent of ** must be a plain number; write b ** x as (x * log(b)).exp()")
+    def __pos__(self) -> Any:
+        return self
 
-    def log(self) -> TracedScalar:
+    def __neg__(self) -> Any:
+        return self._record(MUL, self.recorder.operand(-1))
+
+    def log(self) -> Any:
         """The natural logarithm."""
-        return self.recorder.record(LOG, self.node)
+        return self._record(LOG)
 
-    def exp(self) -> TracedScalar:
+    def exp(self) -> Any:
         """The exponential."""
-        return self.recorder.record(EXP, self.node)
+        return self._record(EXP)
 
-    def relu(self) -> TracedScalar:
+    def relu(self) -> Any:
         """``max(0, self)``"""
-        return self.recorder.record(RELU, self.node)
-
-    def __neg__(self) -> TracedScalar:
-        return self * -1
-
-    def __sub__(self, other: Any) -> TracedScalar:
-        return self.__add__(-other)
-
-    def __truediv__(self, other: Any) -> TracedScalar:
-        return self.__mul__(other**-1 if isinstance(other, TracedScalar) else _inverse(other))
-
-    def __radd__(self, other: Any) -> TracedScalar:
-        return self.__add__(other)
-
-    def __rmul__(self, other: Any) -> TracedScalar:
-        return self.__mul__(other)
-
-    def __rsub__(self, other: Any) -> TracedScalar:
-        return self.__neg__().__add__(other)
-
-    def __rtruediv__(self, other: Any) -> TracedScalar:
-        return self.__pow__(-1).__mul__(other)
+        return self._record(RELU)
 
     @staticmethod
-    def maximum(values: Sequence[Any]) -> TracedScalar:
+    def maximum(values: Sequence[Any]) -> TracedNumber:
         """The largest of `values`, as a constant through which no gradient flows."""
-        recorder = next(value.recorder for value in values if isinstance(value, TracedScalar))
-        largest = recorder.operand(values[0])
+        recorder = next(value.recorder for value in values if isinstance(value, _Arithmetic))
+        largest = TracedNumber(recorder, recorder.operand(values[0]))
         # One value alone is compared to itself: the operation is what keeps gradients from flowing.
         for value in values[1:] or values:
-            largest = recorder.record(MAX, largest, recorder.operand(value)).node
-        return recorder.scalar(recorder, largest)
+            largest = largest._record(MAX, recorder.operand(value))
+        return largest
 
 
-class TracedNumber(TracedScalar):
-    """A scalar that stands for a plain float: ``/`` is one division, as Python divides floats."""
+class TracedScalar(_Arithmetic):
+    """A scalar of the program being recorded. Its arithmetic is that of the eager autograd, operation by operation."""
 
     __slots__ = ()
 
-    def __truediv__(self, other: Any) -> TracedScalar:
-        return self.recorder.record(DIV, self.node, self.recorder.operand(other))
+    def __add__(self, other: Any) -> Any:
+        return self._record(ADD, self.recorder.operand(other))
 
-    def __rtruediv__(self, other: Any) -> TracedScalar:
-        return self.recorder.record(DIV, self.recorder.operand(other), self.node)
+    def __mul__(self, other: Any) -> Any:
+        return self._record(MUL, self.recorder.operand(other))
+
+    def __sub__(self, other: Any) -> Any:
+        return self + (-other if isinstance(other, _Arithmetic) else -self.recorder.real(other))
+
+    def __truediv__(self, other: Any) -> Any:
+        return self * (other**-1 if isinstance(other, _Arithmetic) else power(self.recorder.real(other), -1.0))
+
+    def __radd__(self, other: Any) -> Any:
+        return self + other
+
+    def __rmul__(self, other: Any) -> Any:
+        return self * other
+
+    def __rsub__(self, other: Any) -> Any:
+        return -self + other
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self**-1 * other
+
+    def constant(self, number: Any) -> TracedScalar:
+        """A scalar worth `number` through which no gradient flows."""
+        return TracedScalar(self.recorder, self.recorder.operand(number))
+
+
+class TracedNumber(_Arithmetic):
+    """A constant of the program being recorded: it stands for a plain float. ``/`` is one division.
+
+    Among scalars it is what a float is to a ``Value``, so the operators leave that to the scalar.
+    """
+
+    __slots__ = ()
+
+    def __add__(self, other: Any) -> Any:
+        return NotImplemented if isinstance(other, TracedScalar) else self._record(ADD, self.recorder.operand(other))
+
+    def __mul__(self, other: Any) -> Any:
+        return NotImplemented if isinstance(other, TracedScalar) else self._record(MUL, self.recorder.operand(other))
+
+    def __sub__(self, other: Any) -> Any:
+        if isinstance(other, TracedScalar):
+            return NotImplemented
+        return self + (-other if isinstance(other, TracedNumber) else -self.recorder.real(other))
+
+    def __truediv__(self, other: Any) -> Any:
+        return NotImplemented if isinstance(other, TracedScalar) else self._record(DIV, self.recorder.operand(other))
+
+    def __radd__(self, other: Any) -> Any:
+        return self + other
+
+    def __rmul__(self, other: Any) -> Any:
+        return self * other
+
+    def __rsub__(self, other: Any) -> Any:
+        return -self + other
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return TracedNumber(self.recorder, self.recorder.operand(other)) / self
 
 
 class TracedIndex(_Traced):
     """A whole number that is known only when the program runs. It can choose, through ``select(values, index)``."""
 
-    __slots__ = ("limit", "name", "node", "recorder")
+    __slots__ = ("limit", "name")
 
     def __init__(self, recorder: _Recorder, tensor: IndexTensor, node: int) -> None:
         self.recorder, self.name, self.limit, self.node = recorder, tensor.name, tensor.limit, node
@@ -315,18 +400,20 @@ class TracedIndex(_Traced):
     )
 
     def select(self, values: Sequence[Any]) -> Any:
-        """``values[self]``: a scalar, or where `values` are rows, a row."""
-        if len(values) < self.limit:
-            fail(f"{self.name} can be up to {self.limit - 1}, but there are only {len(values)} values to select from")
-        if isinstance(values[0], list | tuple):
-            return [self.select(column) for column in zip(*values, strict=True)]
+        """``values[self]``: a scalar, or among numbers a constant; where `values` are rows, a row."""
         recorder = self.recorder
+        if len(values) < self.limit:
+            recorder.fail(
+                f"{self.name} can be up to {self.limit - 1}, but there are only {len(values)} values to select from"
+            )
+        if isinstance(values[0], list | tuple):
+            if not all(isinstance(row, list | tuple) and len(row) == len(values[0]) for row in values):
+                recorder.fail("select() was given rows of different lengths")
+            return [self.select(column) for column in zip(*values, strict=True)]
         nodes = [recorder.operand(value) for value in values[: self.limit]]
-        recorder.build.current_origin = recorder._here()
-        return recorder.scalar(recorder, recorder.build.select(self.node, nodes))
+        recorder.mark()
+        kind = TracedScalar if any(isinstance(value, TracedScalar) for value in values) else TracedNumber
+        return kind(recorder, recorder.build.select(self.node, nodes))
 
 
-def _inverse(number: Any) -> float:
-    if not isinstance(number, int | float):
-        fail(f"{type(number).__name__} is not a scalar")
-    return power(float(number), -1.0)
+_KINDS = (TracedScalar, TracedNumber, TracedIndex)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from ..compiler.arithmetic import add_up
 from ..data.tokenizer import Tokenizer
 from ..model.config import GPTConfig
 from .backend import Backend, Document, split_document
@@ -80,7 +81,7 @@ def next_token_probabilities(backend: Backend, parameters: list[float], document
 
 def mean_loss(losses: list[float]) -> float:
     """As the model computes it, so that the bits are those of training."""
-    return (1 / len(losses)) * sum(losses)
+    return (1 / len(losses)) * add_up(losses)
 
 
 def evaluate(

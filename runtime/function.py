@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from functools import update_wrapper
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,7 @@ class CompiledFunction:
             scalars = [scalar for block in indices.values() for scalar in block]
             return {"value": [self._function(*self._structure.arrange(inputs["parameters"], scalars))]}
 
+        update_wrapper(run, self._function)  # which errors name
         graph: Graph = trace_twice(run, self.name, self._structure.tensors, self._structure.indices)
         return graph
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from ..compiler.arithmetic import add_up
 from ..data.tokenizer import Tokenizer
 from ..model.config import GPTConfig
 from .backend import Backend
@@ -168,7 +169,7 @@ def weights_of(probabilities: Sequence[float], options: SamplingOptions, barred:
     order = sorted(range(len(weights)), key=lambda token: (-weights[token], token))
     kept = order[: options.top_k]
     if options.top_p < 1.0:
-        goal = options.top_p * sum(weights[token] for token in kept)
+        goal = options.top_p * add_up(weights[token] for token in kept)
         together = 0.0
         for count, token in enumerate(kept, 1):
             together += weights[token]
@@ -183,10 +184,10 @@ def _choose(weights: list[float], rng: Random, greedy: bool) -> int:
     try:
         if not greedy:
             return rng.choices(range(len(weights)), weights=weights)[0]
-        if 0.0 < sum(weights) < float("inf"):
+        if 0.0 < add_up(weights) < float("inf"):
             return weights.index(max(weights))
     except ValueError:  # of random.choices, for weights that are infinite, NaN or all zero
         pass
-    if sum(weights) == 0.0:
+    if add_up(weights) == 0.0:
         raise SamplingError("every token that may be drawn has probability 0; allow more with other options")
     raise SamplingError(NOT_FINITE)

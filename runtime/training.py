@@ -207,7 +207,11 @@ def is_finite(state: State) -> bool:
     """Whether every number of a state is one."""
     parts = (state.parameters, state.first_moment, state.second_moment)
     # A sum is NaN or infinite if a summand is, and adds up ten times faster than one can look at each.
-    return all(isfinite(sum(part)) or all(map(isfinite, part)) for part in parts)
+    return all(
+        isfinite(sum(part))  # type: ignore[float-sum]  # fast, and however it rounds, infinities and NaN remain
+        or all(map(isfinite, part))
+        for part in parts
+    )
 
 
 def differences(training: Training, checkpoint: Checkpoint) -> list[str]:

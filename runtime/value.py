@@ -9,24 +9,32 @@ this walk.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
 
 from ..compiler.arithmetic import divide, exponential, logarithm, power, rectify, step
+from ..compiler.number import NOT_PLAIN, Number, Scalar, is_plain, real
 
 __all__ = ["Value"]
 
 
-class Value:
+class Value(Scalar):
     """A scalar in the graph of a computation.
+
+    Operators take values and plain numbers: ints, floats, and what converts to a float (but no text).
 
     Attributes:
         data: the number.
         grad: the derivative of the result on which `backward` was called, in this value. Zero before.
+
+    Raises:
+        TypeError: if an operand is neither a value nor a number.
+        OverflowError: if an operand is an integer beyond every double.
     """
 
     __slots__ = ("_local_grads", "_operands", "data", "grad")
 
     def __init__(self, data: float, _operands: tuple[Value, ...] = (), _local_grads: tuple[float, ...] = ()) -> None:
-        self.data = float(data)
+        self.data = data if type(data) is float else real(data)
         self.grad = 0.0
         self._operands = _operands
         self._local_grads = _local_grads
@@ -43,11 +51,16 @@ class Value:
         return Value(self.data * other.data, (self, other), (other.data, self.data))
 
     def __pow__(self, exponent: float) -> Value:
-        """``self ** exponent`` for a plain number `exponent`; d/dx x**n = n * x**(n-1)."""
-        if isinstance(exponent, Value):
-            raise TypeError("the exponent of ** must be a plain number, not a Value")
-        slope = exponent * power(self.data, exponent - 1)
+        """``self ** exponent`` for a plain number `exponent`; d/dx x**n = n * x**(n-1), and 0 for n = 0."""
+        if not is_plain(exponent) or isinstance(exponent, Number):
+            raise TypeError(f"{NOT_PLAIN}, not a {type(exponent).__name__}")
+        exponent = real(exponent)
+        # At 0, the general rule would give 0 times infinity for n = 0.
+        slope = exponent * power(self.data, exponent - 1.0) if exponent else 0.0
         return Value(power(self.data, exponent), (self,), (slope,))
+
+    def __rpow__(self, base: float) -> NoReturn:
+        raise TypeError(f"{NOT_PLAIN}; write b ** x as (x * log(b)).exp()")
 
     def log(self) -> Value:
         """The natural logarithm; d/dx log x = 1/x."""
@@ -62,14 +75,17 @@ class Value:
         """``max(0, self)``; its derivative is taken as 0 at 0."""
         return Value(rectify(self.data), (self,), (step(self.data),))
 
+    def __pos__(self) -> Value:
+        return self
+
     def __neg__(self) -> Value:
         return self * -1
 
     def __sub__(self, other: Value | float) -> Value:
-        return self + (-other)
+        return self + (-other if isinstance(other, Value) else -real(other))
 
     def __truediv__(self, other: Value | float) -> Value:
-        return self * (other**-1 if isinstance(other, Value) else power(other, -1))
+        return self * (other**-1 if isinstance(other, Value) else power(real(other), -1.0))
 
     def __radd__(self, other: float) -> Value:
         return self + other
@@ -83,10 +99,23 @@ class Value:
     def __rtruediv__(self, other: float) -> Value:
         return self**-1 * other
 
+    def __copy__(self) -> NoReturn:
+        raise TypeError(
+            "a Value cannot be copied: the copy would take part in no gradient of the original; no operation changes "
+            "a Value, so copy the lists that hold it, or for a new one write Value(value.data)"
+        )
+
+    def __deepcopy__(self, memo: Any) -> NoReturn:
+        self.__copy__()
+
+    def constant(self, number: float) -> Value:
+        """A value worth `number` that depends on nothing."""
+        return Value(number)
+
     @staticmethod
-    def maximum(values: Sequence[Value | float]) -> float:
+    def maximum(values: Sequence[Value | float]) -> Number:
         """The largest of `values`, as a constant through which no gradient flows."""
-        return max(value.data if isinstance(value, Value) else value for value in values)
+        return Number(max(value.data if isinstance(value, Value) else real(value) for value in values))
 
     def backward(self) -> None:
         """Adds d(self)/d(v) into ``v.grad`` for every value `v` that self was computed from."""

@@ -89,6 +89,8 @@ class Op:
 
 def _derive_pow(build: GraphBuilder, node: int, base: int, exponent: int) -> tuple[int | None, int | None]:
     power = build.constant_of(exponent)
+    if power == 0.0:  # at 0, the general rule would give 0 times infinity
+        return build.const(0.0), None
     return build.mul(exponent, build.pow(base, power - 1)), None
 
 

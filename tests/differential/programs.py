@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from random import Random
 from typing import Any
 
@@ -20,10 +21,29 @@ __all__ = ["Program", "random_program"]
 
 INDEX_LIMITS = {"i": 3, "j": 4}
 
-EXPONENTS = ["2", "3", "-1", "-0.5", "0.5", "0", "1", "2.5", "2.0", "-2", "-3", "1.5"]
-PLAIN_CONSTANTS = ["2", "3.0", "0.5", "-1.5", "0.1", "1", "-1", "-0.25"]
-ODD_CONSTANTS = ["0", "0.0", "-0.0", "1.0", "-1.0", "True", "inf", "-inf", "nan", "1e308", "-1e200", "5e-324"]
+EXPONENTS = [
+    "2", "3", "-1", "-0.5", "0.5", "0", "1", "2.5", "2.0", "-2", "-3", "1.5", "2", "3", "-1", "-0.5", "0.5", "True",
+    "-0.0", "Fraction(1, 3)", "Double(-0.7)", "(2**53 + 1)", "-(2**53 + 1)", "1e300", "10**300", "-inf",
+]  # fmt: skip
+PLAIN_CONSTANTS = ["2", "3.0", "0.5", "-1.5", "0.1", "1", "-1", "-0.25", "49", "127", "Fraction(2, 3)", "Double(0.3)"]
+ODD_CONSTANTS = [
+    "0", "0.0", "-0.0", "1.0", "-1.0", "True", "False", "inf", "-inf", "nan", "1e308", "-1e200", "5e-324",
+    "(2**53 + 1)", "-(2**60 + 1)", "10**300", "Fraction(-1, 10**310)", "Double(-0.0)",
+]  # fmt: skip
 ODD_INPUTS = [0.0, -0.0, 1.0, -1.0, math.inf, -math.inf, math.nan, 5e-324, -1e-310, 1e308, -1e308, 1e-200, 710.0]
+
+
+class Double:
+    """A number that is no float, such as NumPy has."""
+
+    def __init__(self, number: float) -> None:
+        self.number = number
+
+    def __float__(self) -> float:
+        return self.number
+
+    def __neg__(self) -> Double:
+        return Double(-self.number)
 
 
 @dataclass(frozen=True)
@@ -58,7 +78,7 @@ class Program:
         """The function."""
         namespace: dict[str, Any] = {
             "__name__": "random_program", "maximum": maximum, "select": select, "scope": scope,
-            "inf": math.inf, "nan": math.nan,
+            "inf": math.inf, "nan": math.nan, "Fraction": Fraction, "Double": Double,
         }  # fmt: skip
         exec(compile(self.source, f"program_{self.seed}.py", "exec"), namespace)
         return namespace["program"]  # type: ignore[no-any-return]
@@ -92,7 +112,7 @@ class _Generator:
         self.lines: list[str] = []
         self.scalars: list[str] = []  # names with every method of a scalar
         self.expressions: list[str] = []  # that some of these were set to
-        self.numbers: list[str] = []  # names that are plain numbers in the eager run: for operators with a scalar only
+        self.numbers: list[str] = []  # names of constants: results of maximum and of choices among numbers
         self.terms: list[str] = []  # scalars that must be part of the result
         self.may_be_refused = False
         self.count = 0
@@ -110,7 +130,8 @@ class _Generator:
             (self._operation, 40), (self._reflected, 12), (self._sum, 10), (self._maximum, 5), (self._gather, 8),
             (self._gather_row, 5), (self._select_alike, 6), (self._cross_entropy, 7), (self._attention, 2),
             (self._chain, 3), (self._repeat, 6), (self._square, 5), (self._select_any, 2), (self._dead, 4),
-            (self._wide_sum, 1), (self._cancel, 3), (self._scoped, 4),
+            (self._wide_sum, 1), (self._cancel, 3), (self._scoped, 4), (self._choice, 5), (self._constants, 12),
+            (self._mixed, 8), (self._mixed_choice, 3),
         ]  # fmt: skip
         makers, weights = zip(*blocks, strict=True)
         for _ in range(random.randint(2, 24)):
@@ -180,9 +201,9 @@ class _Generator:
     def _other(self) -> str:
         """The second operand of an operator: a scalar, a number of the program, or a constant."""
         roll = self.random.random()
-        if roll < 0.12 and self.numbers:
-            return self.random.choice(self.numbers)
-        return self._constant() if roll < 0.3 else self._scalar()
+        if roll < 0.2 and self.numbers:
+            return self._number()
+        return self._constant() if roll < 0.36 else self._scalar()
 
     def _operation(self) -> None:
         random, a = self.random, self._scalar()
@@ -230,6 +251,70 @@ class _Generator:
         name = self._name()
         self.lines.append(f"{name} = maximum([{', '.join(values)}])")
         self.numbers.append(name)
+
+    def _number(self) -> str:
+        """A constant of the program: mostly a recent one."""
+        if not self.numbers:
+            self._maximum()
+        return self.random.choice(self.numbers[-4:] if self.random.random() < 0.6 else self.numbers)
+
+    def _set_number(self, text: str) -> None:
+        name = self._name()
+        self.lines.append(f"{name} = {text}")
+        self.numbers.append(name)
+
+    def _choice(self) -> None:
+        """A choice among numbers, some of which are only known when the program runs; or a row of such choices."""
+        index, limit = self._index()
+
+        def one() -> str:
+            return self._number() if self.random.random() < 0.2 else self._constant()
+
+        if self.random.random() < 0.7:
+            self._set_number(f"select([{', '.join(one() for _ in range(limit))}], {index})")
+            return
+        row = self._name()
+        self.lines.append(f"{row} = select([{', '.join(f'[{one()}, {one()}]' for _ in range(limit))}], {index})")
+        self.numbers += (f"{row}[0]", f"{row}[1]")
+
+    def _constants(self) -> None:
+        """Constants computed with constants and with plain numbers, by every operation."""
+        random, a = self.random, self._number()
+        b = random.choice((self._number(), self._constant()))
+        self._set_number(
+            random.choice(
+                (f"{a} + {b}", f"{a} - {b}", f"{a} * {b}", f"{a} / {b}", f"{b} / {a}", f"{b} - {a}", f"{b} * {a}",
+                 f"{a} / {b}", f"{b} / {a}", f"{a} ** {random.choice(EXPONENTS)}", f"-{a}", f"+{a}", f"{a}.relu()",
+                 f"({a} * 0.25).exp()", f"({a} * {a} + 0.5).log()", f"{a}.log()", f"sum([{a}, {b}, {a}, 0.1])",
+                 f"maximum([{a}, {b}])", f"({a} * {a} + 1) ** {random.choice(EXPONENTS)}")
+            )
+        )  # fmt: skip
+
+    def _mixed(self) -> None:
+        """A constant as numerator, denominator, factor or base among scalars."""
+        random, a, c, d = self.random, self._scalar(), self._number(), self._number()
+        number = self._constant()
+        self._set(
+            random.choice(
+                (f"{a} / {c}", f"{c} / {a}", f"{a} * ({number} / {c})", f"{a} * ({c} / {d})", f"{a} / ({c} - {d})",
+                 f"{a} - {c} ** {random.choice(EXPONENTS)}", f"({a} - {c}) ** {random.choice(EXPONENTS)}",
+                 f"{c} / ({a} * {a} + {d})", f"{number} / {c} - {a}", f"+{a} * +{c}",
+                 f"({c} * {a} + {d} * {number}).relu()", f"sum([{c}, {a}, {d}, {number}])",
+                 f"{a} * (127 / {c})", f"(({a} - {c}) * 0.25).exp() / {d}")
+            )
+        )  # fmt: skip
+
+    def _mixed_choice(self) -> None:
+        """A choice among inputs and constants: a scalar, whichever is chosen. Or by an index that is fixed."""
+        index, limit = self._index()
+        values = [self.random.choice((self._leaf(), self._number(), self._constant())) for _ in range(limit)]
+        values[self.random.randrange(limit)] = self._leaf()
+        if self.random.random() < 0.3:
+            index = str(self.random.randrange(limit))
+        chosen = f"select([{', '.join(values)}], {index})"
+        self._set(
+            self.random.choice((f"{chosen} / 3", f"49 / {chosen}", f"{chosen} ** -1", f"{chosen} * {self._other()}"))
+        )
 
     def _index(self) -> tuple[str, int]:
         name = self.random.choice("ij")

@@ -14,6 +14,7 @@ from microgpt.runtime.backend import EagerBackend
 from microgpt.runtime.evaluation import evaluate, mean_loss, token_losses
 from microgpt.runtime.sampling import SamplingError, SamplingOptions, sample, sample_document, weights_of
 from microgpt.runtime.training import Training
+from microgpt.runtime.value import Value
 from microgpt.tools.cli import cli
 
 CORPUS = Corpus("small", ("abba", "a", "ca", "bacca", "cab"), "")
@@ -88,6 +89,14 @@ def test_nothing_to_draw(trained: tuple[Training, EagerBackend]):
         backend.end = math.nan
         with pytest.raises(SamplingError, match="not finite"):
             draw((training, backend), greedy=greedy)
+
+
+def test_the_mean_of_losses_adds_up_as_the_model_does():
+    for seed in range(200):
+        rng = Random(seed)
+        losses = [rng.expovariate(0.4) for _ in range(rng.randint(1, 16))]
+        expected = (1 / len(losses)) * sum(Value(loss) for loss in losses)
+        assert mean_loss(losses).hex() == expected.data.hex()
 
 
 def test_a_documents_loss_is_that_of_training(trained: tuple[Training, EagerBackend]):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Callable
 
 import pytest
 
@@ -100,6 +102,18 @@ def test_an_exponent_is_a_plain_number() -> None:
         Value(2.0) ** Value(3.0)
     with pytest.raises(TypeError):
         2 ** Value(3.0)
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda x: copy.deepcopy([x])])
+def test_a_copy_that_would_lose_gradients_is_refused(duplicate: Callable[[Value], object]) -> None:
+    with pytest.raises(TypeError, match="copy the lists that hold it"):
+        duplicate(Value(1.0))
+    assert copy.copy([Value(1.0)])[0].data == 1.0
+
+
+def test_plus_changes_nothing() -> None:
+    x = Value(2.0)
+    assert +x is x
 
 
 def test_repr_shows_value_and_gradient() -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 import click
@@ -222,7 +222,7 @@ def _measure_run(compiled: Backend, training: Training) -> Run:
         state, other = State(list(training.state.parameters)), State(list(training.state.parameters))
         slow.append(_seconds(partial(eager.advance, state, [document], RUN_STEPS)))
         fast.append(_seconds(partial(compiled.advance, other, documents, RUN_STEPS)) / RUN_STEPS)
-    return Run(RUN_STEPS, len(some), sum(slow) / len(slow), median(fast), sum(slow) / len(slow) / median(fast))
+    return Run(RUN_STEPS, len(some), fmean(slow), median(fast), fmean(slow) / median(fast))
 
 
 def _seconds(run: Callable[[], object]) -> float:

@@ -10,6 +10,7 @@ import json
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 from typing import Any
 
 from ...compiler.ir.graph import A_IS_NODE, B_IS_NODE, Graph
@@ -143,6 +144,8 @@ def _heat(source: Pane, times: Times | None) -> dict[str, Any]:
     counts = [sum(len(source.nodes[unit]) for unit in units) for units in source.units]
     heat: dict[str, Any] = {"ops": counts}
     if times is not None:
-        by_line = [sum(times.of_nodes[node] for unit in units for node in source.nodes[unit]) for units in source.units]
+        by_line = [
+            fsum(times.of_nodes[node] for unit in units for node in source.nodes[unit]) for units in source.units
+        ]
         heat |= {"time": [round(1e6 * seconds, 4) for seconds in by_line], "note": times.note}
     return heat

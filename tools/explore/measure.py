@@ -12,6 +12,7 @@ import tempfile
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import fsum
 from pathlib import Path
 
 from ...compiler.ir.ops import GIVEN
@@ -83,7 +84,7 @@ def measure(chain: Chain, inputs: Sequence[float], indices: Sequence[int]) -> Ti
         nodes = [node for node in carried if chain.graph.op[node] not in GIVEN]
         for node in nodes:
             of_nodes[node] += seconds / len(nodes)
-    total, copies = 1e6 * sum(of_calls), 1e6 * (sum(of_calls) - sum(of_nodes))
+    total, copies = 1e6 * fsum(of_calls), 1e6 * (fsum(of_calls) - fsum(of_nodes))
     note = (
         f"microseconds a step, measured: every loop nest of the C was called {CALLS} times in a row, the fastest of "
         f"{ROUNDS} rounds counts, and its time is shared evenly among its operations; {total:.1f} in all, of which "

@@ -11,6 +11,7 @@ after the other, and the critical path.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import fsum
 
 from ...compiler.ir.critical_path import critical_path
 from ...compiler.ir.ops import OPS, READ
@@ -77,7 +78,7 @@ def stand(subject: Subject, statistics: Statistics, roofs: Roofs, seconds: float
     costs = [0.0 if code in READ else roofs.latencies.get(row.name, choice) for code, row in enumerate(OPS)]
     path = critical_path(subject.graph, costs)
     count = sum(statistics.calls.values()) * lanes
-    calls = sum(roofs.calls[name] * number * lanes for name, number in statistics.calls.items())
+    calls = fsum(roofs.calls[name] * number * lanes for name, number in statistics.calls.items())
     bounds = [
         _bound("arithmetic", flop, "flop", roofs.flops),
         _bound("loops and L1 cache", BYTES * traffic.nest_accesses, "B", first.bandwidth),
