@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import json
+import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..compiler.loops.coverage import coverage
 from .cache import Cache
 from .program import program_key
 from .toolchain import Toolchain, find_toolchain
+from .witness import check_program
 
 __all__ = ["CFunction"]
 
@@ -31,11 +33,11 @@ class CFunction:
         report: ``coverage`` (operations in loops, and in all), ``nests``, ``bytes``, and where in memory everything is.
 
     Raises:
+        ProofError: if the program does not compute what the graph does.
         ToolchainError: if there is no C compiler that keeps every bit, or it fails.
     """
 
     def __init__(self, graph: Graph, cache: Cache) -> None:
-        self._graph = graph
         toolchain = find_toolchain()
         key = f"cfunction-{program_key({'graph': graph.fingerprint, 'toolchain': toolchain.identity})}"
         with cache.lock(key):
@@ -46,10 +48,7 @@ class CFunction:
         folder = cache.entry(key)
         self.path = folder / _SOURCE
         self.report: dict[str, Any] = json.loads(files[_REPORT])
-        library = ctypes.CDLL(str(folder / _LIBRARY))
-        self._function = library.run
-        self._memory = (ctypes.c_double * (self.report["memory"] + 8))()
-        library.run_begin(self._memory)
+        self._loaded = _Loaded(folder / _LIBRARY, graph, self.report)
 
     def run(self, *arguments: Sequence[float]) -> list[list[float]]:
         """The outputs, for a sequence for each argument of the graph, then one for each of its indices.
@@ -58,10 +57,26 @@ class CFunction:
             IndexError: if an index is out of its range.
             ValueError: if a sequence is not as long as it should be.
         """
+        return self._loaded.run(*arguments)
+
+
+class _Loaded:
+    """A library and a memory for it, in which what nothing has been assigned to is NaN."""
+
+    def __init__(self, path: Path, graph: Graph, report: Mapping[str, Any]) -> None:
+        self._graph, self._report = graph, report
+        library = ctypes.CDLL(str(path))
+        self._function = library.run
+        size = report["memory"] + 8
+        self._memory = (ctypes.c_double * size)(*[math.nan] * size)
+        library.run_begin(self._memory)
+
+    def run(self, *arguments: Sequence[float]) -> list[list[float]]:
+        """See `CFunction.run`."""
         graph, memory = self._graph, self._memory
         names = list(graph.arguments())
         for name, values in zip(names, arguments, strict=False):
-            start, size = self.report["arguments"][name]
+            start, size = self._report["arguments"][name]
             if len(values) != size:
                 raise ValueError(f"{name} has {size} numbers, not {len(values)}")
             memory[start : start + size] = [float(value) for value in values]
@@ -71,7 +86,7 @@ class CFunction:
                 raise IndexError(f"{tensor.name} has {tensor.count} numbers from 0 to {tensor.limit - 1}")
             index += (int(number) for number in numbers)
         self._function(memory, (ctypes.c_int * max(1, len(index)))(*index))
-        return [memory[start : start + size] for start, size in self.report["outputs"].values()]
+        return [memory[start : start + size] for start, size in self._report["outputs"].values()]
 
 
 def _compile(graph: Graph, toolchain: Toolchain) -> dict[str, bytes]:
@@ -93,6 +108,7 @@ def _compile(graph: Graph, toolchain: Toolchain) -> dict[str, bytes]:
         source, library = Path(folder) / _SOURCE, Path(folder) / _LIBRARY
         source.write_text(text, encoding="utf-8")
         toolchain.build(source, library)
+        check_program(_Loaded(library, graph, report).run, graph)
         return {
             _SOURCE: text.encode(),
             _LIBRARY: library.read_bytes(),

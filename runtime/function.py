@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..compiler.pipeline import compile_graph, compile_python
 from ..compiler.trace import trace_twice
 from .cache import Cache
 from .program import Program, load_program, program_key, store_program
+from .witness import check_graph, check_program
 
 __all__ = ["CompiledFunction", "Index", "compile_function", "index"]
 
@@ -51,6 +52,7 @@ def compile_function(function: Callable[..., Any], *example: Any, cache: Cache |
         TraceError: if the function reads a value that is only known later, uses an unknown operation, or does something
             else each time. The message names its line.
         CompileError: if its gradient has no static program.
+        ProofError: if the program does not compute what the eager autograd does; a mistake in microgpt.
     """
     return CompiledFunction(function, example, cache or Cache.open())
 
@@ -67,8 +69,11 @@ class CompiledFunction:
         self._example = tuple(example)
         self._layout = _Layout(function, self._example)
         self._function = function
-        self.graph: Graph = compile_graph(self._trace, "parameters")
-        self._program = self._load(cache)
+        traced: list[Graph] = []
+        self.graph: Graph = compile_graph(
+            self._trace, "parameters", lambda stage: traced.append(stage.product) if stage.name == "trace" else None
+        )
+        self._program = self._load(cache, *traced)
 
     def __call__(self, *arguments: Any) -> tuple[float, Any]:
         """The value, and the derivative of the value in every float of the arguments.
@@ -100,14 +105,16 @@ class CompiledFunction:
         graph: Graph = trace_twice(run, self.name, self._layout.tensors, self._layout.indices)
         return graph
 
-    def _load(self, cache: Cache) -> Program:
+    def _load(self, cache: Cache, traced: Graph) -> Program:
         key = f"function-{program_key({'graph': self.graph.fingerprint})}"
         known = load_program(cache, key)
         if known is None:
             source = compile_python(
                 self.graph, heading=[f"Made from the function {self.name} by microgpt. Do not edit."]
             )
-            known = store_program(cache, key, source, {"operations": len(self.graph)})
+            check_graph(traced, self.graph, "parameters")
+            check = partial(check_program, graph=self.graph)
+            known = store_program(cache, key, source, {"operations": len(self.graph)}, check)
         return known
 
 

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from microgpt.compiler.errors import CompileError
+from microgpt.compiler.errors import CompileError, ProofError, VerifyError
 from microgpt.compiler.functions import scope
 from microgpt.compiler.ir.graph import Graph, Tensor
 from microgpt.compiler.ir.interpret import interpret
@@ -134,7 +134,7 @@ def test_the_proof_notices_other_loops():
     for other in wrong:
         nests = list(looped.program.nests)
         nests[number] = other
-        with pytest.raises(CompileError):
+        with pytest.raises(ProofError):
             replace(looped, program=replace(looped.program, nests=tuple(nests))).prove()
 
 
@@ -152,7 +152,7 @@ def test_the_verifier_notices_broken_rules(change, message):
     looped = compile_loops(matrix_times_vector(3, 4))
     (nest,) = looped.program.nests
     broken = replace(looped.program, nests=(replace(nest, **change),))
-    with pytest.raises(CompileError, match=message):
+    with pytest.raises(VerifyError, match=message):
         verify_loops(broken, looped.layout.size)
 
 
@@ -191,5 +191,5 @@ def test_what_became_of_the_programs_is_proved(name: str):
     nest = program.nests[place]
     wrong = replace(nest, base=(*nest.base[:1], nest.base[1] + 1, *nest.base[2:]))
     nests = (*program.nests[:place], wrong, *program.nests[place + 1 :])
-    with pytest.raises(CompileError, match="the loops"):
+    with pytest.raises(ProofError, match="the loops"):
         replace(source, programs={**source.programs, name: replace(program, nests=nests)}).prove()
