@@ -36,9 +36,13 @@ _TEMPERATURE = 0.75
 
 
 def points(graph: Graph) -> Iterator[tuple[dict[str, list[float]], dict[str, list[int]]]]:
-    """Arguments and indices: once numbers of both signs, once positive ones, for logarithms and roots."""
-    for positive in (False, True):
-        random = Random(f"witness {positive}")
+    """Arguments and indices: numbers of both signs, then positive ones, for logarithms and roots.
+
+    Two orders of three terms often have the same sum, so small graphs are run several times.
+    """
+    for number in range(2 * _repetitions(len(graph))):
+        positive = number % 2 == 1
+        random = Random(f"witness {number}")
         arguments = {
             name: [random.uniform(0.25, 1.75) if positive else random.gauss(0.0, 1.0) for _ in range(size)]
             for name, (_, size) in graph.arguments().items()
@@ -69,14 +73,11 @@ def check_program(run: Callable[..., Iterable[Sequence[float]]], graph: Graph) -
     Raises:
         ProofError: naming the first result that differs.
     """
+    what = f"the program {graph.name}"
     for arguments, indices in points(graph):
-        found = run(*arguments.values(), *indices.values())
+        found = _carried_out(what, run, *arguments.values(), *indices.values())
         names = (output.name for output in graph.outputs)
-        _compare(
-            f"the program {graph.name}",
-            interpret(graph, arguments, indices),
-            dict(zip(names, found, strict=True)),
-        )
+        _compare(what, interpret(graph, arguments, indices), dict(zip(names, found, strict=True)))
 
 
 def check_training(run: Callable[..., Any], config: GPTConfig, length: int) -> None:
@@ -85,10 +86,11 @@ def check_training(run: Callable[..., Any], config: GPTConfig, length: int) -> N
     Raises:
         ProofError: naming the first result that differs.
     """
-    parameters, tokens, targets = _parameters(config), _tokens(config, length), _tokens(config, length, 1)
-    (loss,), gradient = run(parameters, tokens, targets)
-    expected = eager.loss_and_gradient(config, parameters, tokens, targets)
-    _compare_training(f"the program of length {length}", expected, (loss, gradient))
+    parameters, what = _parameters(config), f"the program of length {length}"
+    for number in range(_repetitions(config.parameter_count * length)):
+        tokens, targets = _tokens(config, length, 2 * number), _tokens(config, length, 2 * number + 1)
+        (loss,), gradient = _carried_out(what, run, parameters, tokens, targets)
+        _compare_training(what, eager.loss_and_gradient(config, parameters, tokens, targets), (loss, gradient))
 
 
 def check_inference(run: Callable[..., Any], config: GPTConfig, position: int) -> None:
@@ -102,9 +104,10 @@ def check_inference(run: Callable[..., Any], config: GPTConfig, position: int) -
     cache = [random.gauss(0.0, 1.0) for _ in range(2 * config.n_layer * config.n_embd * position)]
     after = list(cache)
     expected = eager.next_token(config, parameters, _TEMPERATURE, token, position, after)
-    found = run(parameters, [_TEMPERATURE], cache, [token])
+    what = f"the program of position {position}"
+    found = _carried_out(what, run, parameters, [_TEMPERATURE], cache, [token])
     _compare(
-        f"the program of position {position}",
+        what,
         {"probabilities": expected, "entry": after[len(cache) :]},
         dict(zip(("probabilities", "entry"), found, strict=True)),
     )
@@ -119,8 +122,9 @@ def check_optimizer(run: Callable[..., Any], config: AdamConfig) -> None:
     """
     lanes, constants = _lanes(5), _constants(config)
     expected = eager.update(config, lanes, constants)
-    run(*lanes, *constants)
-    _compare_update("the program of the optimizer", expected, (lanes[0], lanes[2], lanes[3]))
+    what = "the program of the optimizer"
+    _carried_out(what, run, *lanes, *constants)
+    _compare_update(what, expected, (lanes[0], lanes[2], lanes[3]))
     lanes = _lanes(5)
     lanes[1][-1] = 1e200  # its square overflows
     graph = graphs.optimizer_graph(config)
@@ -129,8 +133,9 @@ def check_optimizer(run: Callable[..., Any], config: AdamConfig) -> None:
         arguments = zip(graph.arguments(), (*lane, *constants), strict=True)
         for column, result in zip(columns, interpret(graph, {k: [v] for k, v in arguments}).values(), strict=True):
             column += result
-    run(*lanes, *constants)
-    _compare_update("the careful program of the optimizer", columns, (lanes[0], lanes[2], lanes[3]))
+    what = "the careful program of the optimizer"
+    _carried_out(what, run, *lanes, *constants)
+    _compare_update(what, columns, (lanes[0], lanes[2], lanes[3]))
 
 
 @dataclass
@@ -228,6 +233,18 @@ class _Memory:
     def read(self, name: str, size: int) -> list[float]:
         """Results."""
         return list(self.doubles[self.addresses[name] : self.addresses[name] + size])
+
+
+def _carried_out(what: str, run: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return run(*arguments)
+    except Exception as error:  # a wrong program may raise anything; a right one raises nothing
+        raise ProofError(f"{what} raises {type(error).__name__}: {error}") from error
+
+
+def _repetitions(size: int) -> int:
+    """How often a program of `size` operations or so is run: small ones cost nothing."""
+    return max(1, min(8, 4000 // max(1, size)))
 
 
 def _parameters(config: GPTConfig) -> list[float]:
