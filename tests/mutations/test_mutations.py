@@ -123,7 +123,7 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
         "emit_c, a wrong constant": results_of(
             c_function, "function_text", replaced_once("0x1.4000000000000p-1", "0x1.4000000000001p-1")
         ),
-        "emit_c, another operator": kernel(" * load", " + load"),
+        "emit_c, another operator": kernel(" * c2", " + c2"),
         "emit_c, a vector not stored": results_of(
             emit_c, "kernel_function", once(without_line("store"), lambda text: "store" in text)
         ),
