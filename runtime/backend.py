@@ -11,12 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..compiler import functions
-from ..model import adam, gpt
+from ..model import adam
 from ..model.config import AdamConfig, GPTConfig
+from . import eager
 from .library import Library
 from .recipe import Recipe
-from .value import Value
 
 __all__ = ["Backend", "Document", "EagerBackend", "PythonBackend", "State", "split_document"]
 
@@ -150,30 +149,15 @@ class EagerBackend(_StepByStep):
         pass
 
     def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
-        scalars = [Value(parameter) for parameter in parameters]
-        loss = gpt.loss(self.config, functions, gpt.weights_of(self.config, scalars), *document)
-        loss.backward()
-        return loss.data, [scalar.grad for scalar in scalars]
+        return eager.loss_and_gradient(self.config, parameters, *document)
 
     def update(self, state: State, gradient: list[float], num_steps: int) -> None:
         constants = adam.step_constants(self.optimizer, state.step, num_steps)
-        lanes = zip(state.parameters, gradient, state.first_moment, state.second_moment, strict=True)
-        results = [adam.update(self.optimizer, *lane, *constants) for lane in lanes]
-        columns = (list(column) for column in zip(*results, strict=True))
-        state.parameters, state.first_moment, state.second_moment = columns
+        lanes = (state.parameters, gradient, state.first_moment, state.second_moment)
+        state.parameters, state.first_moment, state.second_moment = eager.update(self.optimizer, lanes, constants)
         state.step += 1
 
     def next_token(
         self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]
     ) -> list[float]:
-        config, width = self.config, self.config.n_embd
-        vectors = [[Value(unit) for unit in cache[start : start + width]] for start in range(0, len(cache), width)]
-        keys = [vectors[2 * layer :: 2 * config.n_layer] for layer in range(config.n_layer)]
-        values = [vectors[2 * layer + 1 :: 2 * config.n_layer] for layer in range(config.n_layer)]
-        weights = gpt.weights_of(config, [Value(parameter) for parameter in parameters])
-        probabilities = gpt.next_token_probabilities(
-            config, functions, weights, token, position, keys, values, temperature
-        )
-        for layer in range(config.n_layer):
-            cache += (unit.data for unit in keys[layer][-1] + values[layer][-1])
-        return [probability.data for probability in probabilities]
+        return eager.next_token(self.config, parameters, temperature, token, position, cache)

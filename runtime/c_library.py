@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..compiler.errors import CompileError
 from ..compiler.loops.coverage import coverage
 from ..compiler.pipeline import without_collection
 from ..model.config import AdamConfig, GPTConfig
@@ -25,6 +24,7 @@ from .c_source import model_source
 from .cache import Cache
 from .program import peak_memory, program_key, sources_digest
 from .toolchain import Toolchain, find_toolchain, first_candidate
+from .witness import LibraryWitness
 
 __all__ = ["ModelLibrary", "cached_model_library", "load_model_library"]
 
@@ -78,6 +78,7 @@ def load_model_library(
     Raises:
         ToolchainError: if there is no C compiler that keeps every bit, or it fails.
         CompileError: if the model cannot be compiled.
+        ProofError: if a program is not what it should be; a mistake in microgpt, or in the C compiler.
     """
     known = cached_model_library(cache, config, optimizer)
     if known is not None:
@@ -124,10 +125,7 @@ def _typed(path: Path) -> ctypes.CDLL:
 def _compile(
     cache: Cache, key: str, config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain, tell: Callable[[str], None]
 ) -> ModelLibrary:
-    try:
-        files = _make(config, optimizer, toolchain, tell, regular=True)
-    except CompileError:
-        files = _make(config, optimizer, toolchain, tell, regular=False)
+    files = _make(config, optimizer, toolchain, tell)
     entry = cache.store(key, files)
     report = json.loads(files[_REPORT])
     # A library that was there before, and could not be loaded, is not replaced by the cache: this one has a name of its
@@ -138,11 +136,11 @@ def _compile(
 
 
 def _make(
-    config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain, tell: Callable[[str], None], regular: bool
+    config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain, tell: Callable[[str], None]
 ) -> dict[str, bytes]:
     start = time.perf_counter()
     with without_collection():
-        source = model_source(config, optimizer, regular, tell, toolchain.vector_width)
+        source = model_source(config, optimizer, tell, toolchain.vector_width)
     made = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
         path, library = Path(folder) / _SOURCE, Path(folder) / _LIBRARY
@@ -152,12 +150,16 @@ def _make(
         try:
             with without_collection():
                 source.prove()
+                witness = LibraryWitness(config, optimizer)
+                witness.expect()
             proved = time.perf_counter()
             toolchain.finish(process)
         finally:
             if process.poll() is None:
                 process.kill()
                 process.communicate()
+        finished = time.perf_counter()
+        witness.check(_typed(library), source.layout.constants, source.addresses)
         programs = {}
         for family in source.families:
             number, program = max(family.programs.items())
@@ -170,7 +172,7 @@ def _make(
             }
         report = {
             "programs": programs,
-            "seconds": {"loops": made - start, "proof": proved - made, "cc": time.perf_counter() - made},
+            "seconds": {"loops": made - start, "proof": proved - made, "cc": finished - made},
             "bytes": len(source.text),
             "peak_memory": peak_memory(),
             "command": list(toolchain.command),

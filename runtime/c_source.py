@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from ..compiler.c.emit_c import CText, emit_c, memory_comment
 from ..compiler.c.emit_expression import number_text
 from ..compiler.c.prelude import prelude
-from ..compiler.errors import CompileError
 from ..compiler.ir.graph import Graph
 from ..compiler.loops.compile_family import Family, compile_family
 from ..compiler.loops.loop_program import LoopProgram
@@ -66,7 +65,7 @@ class ModelSource:
         """Of the functions that the library exports."""
         return _DECLARATIONS
 
-    def prove_all(self, tell: Callable[[int, int], None]) -> int:
+    def prove_all(self, tell: Callable[[int, int], None] = lambda done, total: None) -> int:
         """Checks every program of a model against its graph: unrolled, the loops must be the graph.
 
         Args:
@@ -76,7 +75,7 @@ class ModelSource:
             how many operations the graphs have.
 
         Raises:
-            CompileError: naming the program and the operation, if one is not what it should be.
+            ProofError: naming the program and the operation, if one is not what it should be.
         """
         todo = [(family, number) for family in self.families for number in family.programs]
         operations = self._prove_optimizer()
@@ -86,14 +85,17 @@ class ModelSource:
         return operations
 
     def prove(self) -> None:
-        """Checks the optimiser, and the last program of each family, which was not made from a graph.
+        """Checks the optimiser, every program that was made from a graph, and of those that continue them the last.
+
+        The others lie on the way from these to that one. They are witnessed when they are compiled (see
+        `LibraryWitness`), or proved by `prove_all`: their graphs would take longer than everything else.
 
         Raises:
-            CompileError: if one is not what it should be.
+            ProofError: naming the program and the operation, if one is not what it should be.
         """
         for family in self.families:
-            if family.continued:
-                self._prove(family, family.continued[-1])
+            for number in (*family.graphs, *family.continued[-1:]):
+                self._prove(family, number)
         self._prove_optimizer()
 
     def _prove(self, family: Family, number: int) -> int:
@@ -114,15 +116,12 @@ class ModelSource:
 def model_source(
     config: GPTConfig,
     optimizer: AdamConfig,
-    regular: bool = True,
     tell: Callable[[str], None] = lambda what: None,
     vector_width: int = 8,
 ) -> ModelSource:
-    """Compiles a model to C.
+    """Compiles a model to C. Whoever uses the result has to prove it.
 
     Args:
-        regular: whether programs of long sequences may continue those of short ones. Whoever uses the result then has
-            to `prove` it.
         tell: is told what is being done.
         vector_width: doubles in the widest vector of the processor that the library is for: 8, 4 or 2.
     """
@@ -138,7 +137,7 @@ def model_source(
         tell(f"position {position}")
         return compile_graph(lambda: graphs.inference_graph(config, position))
 
-    training = compile_family(layout, "training", training_graph, range(1, config.block_size + 1), None, regular)
+    training = compile_family(layout, "training", training_graph, range(1, config.block_size + 1))
     cache = layout.allot(entry * config.block_size)
     layout.arguments["cache"] = cache, entry * config.block_size
     inference = compile_family(
@@ -147,7 +146,6 @@ def model_source(
         inference_graph,
         range(config.block_size),
         lambda position: {"entry": cache + entry * position},
-        regular,
     )
     parameters, gradient = layout.arguments["parameters"][0], layout.outputs["gradient"][0]
     arrays = {
@@ -222,18 +220,15 @@ def model_source(
 
 
 def proved_source(config: GPTConfig, optimizer: AdamConfig) -> ModelSource:
-    """Compiles a model to C for this processor, and proves it.
+    """Compiles a model to C for this processor, and proves all of it.
 
     Raises:
         CompileError: if the model cannot be compiled.
+        ProofError: if a program is not what it should be.
     """
-    width = vector_width_here()
     with without_collection():
-        try:
-            source = model_source(config, optimizer, vector_width=width)
-            source.prove()
-        except CompileError:
-            source = model_source(config, optimizer, regular=False, vector_width=width)
+        source = model_source(config, optimizer, vector_width=vector_width_here())
+        source.prove_all()
         return source
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import json
+import math
 import tempfile
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -25,6 +26,7 @@ from ..compiler.pipeline import compile_python, without_collection
 from .cache import Cache
 from .program import Program, load_program, program_key, store_program
 from .toolchain import Toolchain, ToolchainError, find_toolchain
+from .witness import check_program
 
 __all__ = ["TARGETS", "Executable", "Workspace", "compile_executable"]
 
@@ -117,14 +119,16 @@ class Executable(ABC):
         """A new workspace."""
 
 
-def compile_executable(graph: Graph, target: str, cache: Cache) -> Executable:
+def compile_executable(graph: Graph, target: str, cache: Cache, check: Callable[[], None] = lambda: None) -> Executable:
     """Compiles a clean graph, unless its program is in the cache.
 
     Args:
         target: ``c``, ``python``, or ``auto``: C where a compiler is found that keeps every bit and takes it in a
             reasonable time, else Python. The bits are the same.
+        check: is called when the program is not in the cache; raises if the graph is not as it should be.
 
     Raises:
+        ProofError: if the program does not compute what the graph does; a mistake of the compiler.
         ValueError: if there is no such target.
         ToolchainError: if the target is ``c`` and there is no compiler for it, or the compiler fails.
     """
@@ -132,11 +136,11 @@ def compile_executable(graph: Graph, target: str, cache: Cache) -> Executable:
         raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
     if target != "python":
         try:
-            return _c_executable(graph, cache, _LONGEST if target == "auto" else None)
+            return _c_executable(graph, cache, check, _LONGEST if target == "auto" else None)
         except (ToolchainError, _TooLongError):
             if target == "c":
                 raise
-    return _python_executable(graph, cache)
+    return _python_executable(graph, cache, check)
 
 
 class _TooLongError(Exception):
@@ -167,13 +171,14 @@ class _PythonExecutable(Executable):
         return _PythonWorkspace(self._run, self.graph)
 
 
-def _python_executable(graph: Graph, cache: Cache) -> Executable:
+def _python_executable(graph: Graph, cache: Cache, check: Callable[[], None]) -> Executable:
     key = f"function-{program_key({'graph': graph.fingerprint})}"
     with cache.lock(key):
         program = load_program(cache, key)
         if program is None:
             source = compile_python(graph, heading=[f"Made from the function {graph.name} by microgpt. Do not edit."])
-            program = store_program(cache, key, source, {"operations": len(graph)})
+            check()
+            program = store_program(cache, key, source, {"operations": len(graph)}, partial(check_program, graph=graph))
     return _PythonExecutable(graph, program)
 
 
@@ -182,8 +187,9 @@ class _CWorkspace(Workspace):
 
     def __init__(self, library: ctypes.CDLL, graph: Graph, report: Mapping[str, Any]) -> None:
         memory = (ctypes.c_double * (report["memory"] + 8))()
-        library.run_begin(memory)
         view = memoryview(memory).cast("B").cast("d")
+        view[:] = array("d", [math.nan]) * len(view)  # so that nothing right comes from what was not assigned
+        library.run_begin(memory)
         self.inputs = {name: view[start : start + size] for name, (start, size) in report["arguments"].items()}
         self.outputs = {name: view[start : start + size] for name, (start, size) in report["outputs"].items()}
         count = sum(tensor.count for tensor in graph.indices)
@@ -209,18 +215,18 @@ class _CExecutable(Executable):
         return _CWorkspace(self._library, self.graph, self.report)
 
 
-def _c_executable(graph: Graph, cache: Cache, longest: int | None) -> Executable:
+def _c_executable(graph: Graph, cache: Cache, check: Callable[[], None], longest: int | None) -> Executable:
     toolchain = find_toolchain()
     key = f"cfunction-{program_key({'graph': graph.fingerprint, 'toolchain': toolchain.identity})}"
     with cache.lock(key):
         files = cache.load(key)
         if files is None:
-            files = _compile_c(graph, toolchain, longest)
+            files = _compile_c(graph, toolchain, check, longest)
             cache.store(key, files)
     return _CExecutable(graph, cache.entry(key), json.loads(files[_REPORT]))
 
 
-def _compile_c(graph: Graph, toolchain: Toolchain, longest: int | None) -> dict[str, bytes]:
+def _compile_c(graph: Graph, toolchain: Toolchain, check: Callable[[], None], longest: int | None) -> dict[str, bytes]:
     with without_collection():
         looped = compile_loops(graph)
         width = toolchain.vector_width
@@ -244,11 +250,13 @@ def _compile_c(graph: Graph, toolchain: Toolchain, longest: int | None) -> dict[
         try:
             with without_collection():
                 looped.prove()
+                check()
             toolchain.finish(process)
         finally:
             if process.poll() is None:
                 process.kill()
                 process.communicate()
+        check_program(_CExecutable(graph, Path(folder), report).run, graph)
         return {
             _SOURCE: text.encode(),
             _LIBRARY: library.read_bytes(),

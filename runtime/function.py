@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from .cache import Cache
 from .executable import TARGETS, compile_executable
 from .marshal_code import MismatchError, marshal
 from .structure import index, structure_of
+from .witness import check_graph
 
 __all__ = ["CompiledFunction", "compile_function", "index"]
 
@@ -44,6 +45,7 @@ def compile_function(
         TypeError: if `function` is not callable, no float is in the example, or a part of it could change unseen.
         ValueError: if there is no such target, or the example is nested too deeply.
         ToolchainError: if the target is ``c`` and there is no compiler for it.
+        ProofError: if the program does not compute what the eager autograd does; a mistake in microgpt.
     """
     if not callable(function):
         raise TypeError(f"a function is compiled, not {function!r:.60}")
@@ -68,8 +70,13 @@ class CompiledFunction:
         self.name = identifier(getattr(function, "__name__", "function"))
         self._structure = structure_of(_argument_names(function, len(example)), example)
         self._function = function
-        self.graph: Graph = compile_graph(self._trace, "parameters")
-        self._executable = compile_executable(self.graph, target, cache)
+        traced: list[Graph] = []
+        self.graph: Graph = compile_graph(
+            self._trace, "parameters", lambda stage: traced.append(stage.product) if stage.name == "trace" else None
+        )
+        self._executable = compile_executable(
+            self.graph, target, cache, partial(check_graph, traced[0], self.graph, "parameters")
+        )
         self._marshal = marshal(self._structure)
         self._value, self._gradient = (output.name for output in self.graph.outputs)
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from ..compiler.ir.graph import Graph
 from ..compiler.pipeline import Observer, Stage, compile_graph, compile_python, compile_python_map
+from ..model.config import AdamConfig
 from . import graphs
 from .cache import Cache
 from .compile_pool import compile_elsewhere
 from .program import Program, load_program, peak_memory, store_program
 from .recipe import Recipe
+from .witness import check_inference, check_optimizer, check_training
 
 __all__ = ["Library", "Progress"]
 
@@ -63,6 +66,7 @@ class Library:
 
         Raises:
             CompileError: if a program cannot be compiled.
+            ProofError: if one does not compute what the eager autograd does.
         """
         missing = sorted(self.missing(recipes), key=lambda recipe: -recipe.number)
         if not missing:
@@ -78,7 +82,7 @@ class Library:
             progress(done, len(missing))
 
     def compile(self, recipe: Recipe, observe: Observer | None = None, check: bool = False) -> Program:
-        """Compiles a program and stores it, whether or not it is there already.
+        """Compiles a program, checks it and stores it, whether or not it is there already.
 
         Its report has ``operations`` (after each stage that makes a graph), ``statements``, ``functions``,
         ``seconds`` (of each stage and in all) and ``peak_memory`` in bytes.
@@ -106,7 +110,17 @@ class Library:
             else:
                 source = compile_python(graph, watch, heading)
             report["peak_memory"] = peak_memory()
-            return store_program(self.cache, recipe.key, source, report)
+            return store_program(self.cache, recipe.key, source, report, partial(_check, recipe))
+
+
+def _check(recipe: Recipe, run: Callable[..., Any]) -> None:
+    """Checks that a program computes what the eager autograd does."""
+    if isinstance(recipe.config, AdamConfig):
+        check_optimizer(run, recipe.config)
+    elif recipe.kind == "training":
+        check_training(run, recipe.config, recipe.number)
+    else:
+        check_inference(run, recipe.config, recipe.number)
 
 
 def _processors() -> int:

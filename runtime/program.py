@@ -92,11 +92,18 @@ def _moved(code: CodeType, lines: int) -> CodeType:
     return code.replace(co_firstlineno=code.co_firstlineno + lines, co_consts=constants)
 
 
-def store_program(cache: Cache, key: str, source: str, report: Mapping[str, Any]) -> Program:
-    """Compiles a module and puts it into the cache."""
+def store_program(
+    cache: Cache, key: str, source: str, report: Mapping[str, Any], check: Callable[[Callable[..., Any]], None]
+) -> Program:
+    """Compiles a module and puts it into the cache.
+
+    Args:
+        check: is given the program's ``run`` before anybody else can find it; raises if it is not as it should be.
+    """
     path = cache.entry(key) / _SOURCE
     code = compile_pieces(source, str(path))
     report = {**report, "bytes": len(source)}
+    check(_program(code, path, report).run)
     entry = cache.store(
         key,
         {

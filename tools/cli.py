@@ -129,7 +129,7 @@ class Commands(click.Group):
 def _explain(error: BaseException) -> tuple[str, int]:
     """One line for a person, and the exit code."""
     # Imported only now: most runs have no errors.
-    from ..compiler.errors import CompileError
+    from ..compiler.errors import CompileError, InternalError
     from ..data.catalog import FetchError
     from ..data.corpus import CorpusError
     from ..data.tokenizer import UnknownCharacterError
@@ -155,6 +155,8 @@ def _explain(error: BaseException) -> tuple[str, int]:
             return text, failures.BAD_INPUT
         case CompileError():
             return text, failures.COMPILE
+        case InternalError():
+            return f"{text}; this is a mistake in microgpt, and nothing of yours is wrong", failures.INTERNAL
         case ToolchainError():
             return text, failures.ENVIRONMENT
         case MemoryError():

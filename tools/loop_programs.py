@@ -7,8 +7,9 @@ from pathlib import Path
 from ..compiler.loops.loop_text import format_program
 from ..compiler.pipeline import without_collection
 from ..model.config import AdamConfig, GPTConfig
-from ..runtime.c_source import proved_source
+from ..runtime.c_source import model_source
 from ..runtime.files import write_atomically
+from ..runtime.toolchain import vector_width_here
 from . import console
 
 __all__ = ["dump_programs", "prove_programs"]
@@ -20,7 +21,7 @@ def dump_programs(config: GPTConfig, folder: Path) -> None:
     Raises:
         OSError: if a file cannot be written.
     """
-    source = proved_source(config, AdamConfig())
+    source = model_source(config, AdamConfig(), vector_width=vector_width_here())
     for name, program in source.programs.items():
         write_atomically(folder / f"{name}.txt", format_program(program).encode())
     write_atomically(folder / "model.c", source.text.encode())
@@ -31,9 +32,9 @@ def prove_programs(config: GPTConfig) -> None:
     """Unrolls the loops of every program again and compares them with its graph, operation by operation.
 
     Raises:
-        CompileError: naming the program and the operation, if one is not what it should be.
+        ProofError: naming the program and the operation, if one is not what it should be.
     """
-    source = proved_source(config, AdamConfig())
+    source = model_source(config, AdamConfig(), vector_width=vector_width_here())
     count = sum(len(family.programs) for family in source.families)
     with console.count_progress("proving programs of loops") as progress, without_collection():
         operations = source.prove_all(progress)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, count
 
+from ..errors import InternalError
 from ..loops.loop_program import LoopProgram, Nest
 from ..loops.memory_map import MemoryMap
 from .emit_expression import Parameter, Pattern
@@ -96,7 +97,8 @@ def emit_c(
     for key, group in chain.from_iterable(called):
         instances.setdefault(key, []).append(group)
     places = next((program.places for program in programs if program.places), ())
-    assert all(program.places in ((), places) for program in programs)
+    if any(program.places not in ((), places) for program in programs):
+        raise InternalError("the programs choose from different places")
     text = _Text(f"static const int {prefix}places[] = {{{', '.join(map(str, places))}}};" if places else "")
     numbers: dict[_Key, int] = {}
     parameters: list[tuple[int, ...]] = []

@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..ir.ops import ADD, DIV, MAX, MUL, OPS, RELU, STEP, UNLESS, WHERE
+from ..errors import InternalError
+from ..ir.ops import DIV, OPS, Type, is_closed
 from ..loops.lanes import loads
 from ..loops.loop_program import Nest, Recipe
 
-__all__ = ["ONE", "Expressions", "Parameter", "Part", "Pattern", "Run", "add_up", "number_text", "times"]
-
-_INFIX = {ADD: "+", MUL: "*", DIV: "/"}
-_OWN = {RELU: "rectify", STEP: "positive", MAX: "larger"}
+__all__ = ["ONE", "Expressions", "Parameter", "Part", "Pattern", "Run", "add_up", "number_text", "spelled", "times"]
 
 # A repetition of a fold: the number of its run, and the C text of which repetition it is.
 Run = tuple[int, str]
@@ -177,26 +175,28 @@ class Expressions:
         texts = [text for text, _ in operands]
         if kind == DIV and operands[0][1] and not operands[1][1]:
             return f"quotient{width}({texts[0]}, {self._divisor(recipe[2], texts[1])})", True
-        is_vector = any(flag for _, flag in operands)
-        if kind in _INFIX:
-            return f"({texts[0]} {_INFIX[kind]} {texts[1]})", is_vector
-        if not is_vector:
-            if kind in (WHERE, UNLESS):
-                chosen = f"{texts[1]} : 0.0" if kind == WHERE else f"0.0 : {texts[1]}"
-                return f"({texts[0]} ? {chosen})", False
-            name = f"{_OWN[kind]}1" if kind in _OWN else OPS[kind].name
-            return f"{name}({', '.join(texts)})", False
-        if kind in (WHERE, UNLESS):
-            flag = texts[0] if operands[0][1] else f"flag{width}({texts[0]})"
-            value = texts[1] if operands[1][1] else f"all{width}({texts[1]})"
-            return f"{'keep' if kind == WHERE else 'drop'}{width}({flag}, {value})", True
-        wide = [text if flag else f"all{width}({text})" for text, flag in operands]
-        return f"{_OWN.get(kind, OPS[kind].name)}{width}({', '.join(wide)})", True
+        row, is_vector = OPS[kind], any(flag for _, flag in operands)
+        if is_vector and not row.is_infix:
+            texts = [
+                text if flag else f"{'flag' if type_ is Type.FLAG else 'all'}{width}({text})"
+                for (text, flag), type_ in zip(operands, row.types, strict=True)
+            ]
+        return spelled(kind, texts, width if is_vector else 1), is_vector
 
     def _divisor(self, recipe: Recipe, text: str) -> str:
         if recipe[0] == "mem" and recipe[1] in self.hoisted:
             return self.divisors.setdefault(recipe[1], self.hoisted[recipe[1]].replace("c", "d"))
         return f"divisor_of({text})"
+
+
+def spelled(op: int, texts: Sequence[str], width: int) -> str:
+    """C for an operation on one lane, or on vectors of `width`, as its row spells it."""
+    row = OPS[op]
+    spelling = row.c if width == 1 else row.c_lanes
+    if not spelling:
+        raise InternalError(f"{row.name} has no spelling in C for vectors")
+    text = spelling.format(w=width, **dict(zip("ab", texts, strict=False)))
+    return text if is_closed(spelling.format(w=width, a="", b="")) else f"({text})"
 
 
 def times(factor: int, text: str) -> str:

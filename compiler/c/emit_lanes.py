@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..errors import InternalError
 from ..loops.lanes import find_fold, find_proved, loads, proved_power, vector_loop
 from ..loops.loop_program import Nest, Recipe
 from .emit_expression import ONE, Expressions, Part, Pattern, number_text
@@ -86,7 +87,8 @@ class _Writer:
         self.width = vector_width
         self.nest, self.parameters = patterns[0].nest, patterns[0].parameters
         vector = vector_loop(self.nest)
-        assert vector is not None
+        if vector is None:
+            raise InternalError("the nest has no lanes")
         self.vector, self.trips = vector, self.nest.trips[vector]
         self.texts = [
             Expressions(pattern, vector, f"{number}_" if len(patterns) > 1 else "")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from ..ir.ops import ADD
 from ..loops.lanes import find_fold, find_proved, loads, vector_loop
 from ..loops.loop_program import Nest, Recipe
-from .emit_expression import ONE, Expressions, Part, Pattern, Run, add_up, times
+from .emit_expression import ONE, Expressions, Part, Pattern, Run, add_up, spelled, times
 from .emit_lanes import lanes_function
 
 __all__ = ["kernel_function"]
@@ -187,7 +187,7 @@ class _Writer:
                 elif op == ADD:
                     self.line(f"sum{number} += {text};")
                 else:
-                    self.line(f"sum{number} = larger{part.width}(sum{number}, {text});")
+                    self.line(f"sum{number} = {spelled(op, (f'sum{number}', text), part.width)};")
 
 
 def _parts(lanes: int, widest: int) -> list[Part]:

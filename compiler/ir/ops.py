@@ -1,8 +1,9 @@
 """The table of operations: a row each, with all that the compiler knows of it.
 
 Every stage walks this table instead of naming operations: the trace, the interpreter (column `evaluate`),
-`differentiate` (column `derivative`), the emitters (columns `python` and `c`), the text form and the verifier
-(columns `a`, `b`, `result`). Adding an operation is adding a row, and a method where the user is to call it.
+`differentiate` (column `derivative`), `simplify` (column `zeros`), the emitters (columns `python`, `c` and `c_lanes`),
+the text form and the verifier (columns `a`, `b`, `result`). Adding an operation is adding a row, and a method where the
+user is to call it.
 
 A node of a graph has an operation and two integers, `a` and `b`. What each integer means is the row's to say: a node
 (the operand), an entry of one of the graph's side tables, a plain number, or nothing.
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ADD", "CONST", "DIV", "EQUAL", "EXP", "GATHER", "GIVEN", "INDEX", "INPUT", "LOG", "MAX", "MUL", "ONE", "OPS",
-    "OPS_BY_NAME", "POW", "READ", "RELU", "SELECT", "STEP", "UNLESS", "WHERE", "Field", "Op", "Type",
+    "OPS_BY_NAME", "POW", "READ", "RELU", "SELECT", "STEP", "UNLESS", "WHERE", "Field", "Op", "Type", "Zeros",
+    "is_closed",
 ]  # fmt: skip
 
 
@@ -56,6 +58,25 @@ Derivative = Callable[["GraphBuilder", int, int, int], tuple[int | None, int | N
 
 
 @dataclass(frozen=True)
+class Zeros:
+    """What an operation does with the sign of a zero, which is outside the contract as long as nothing shows it.
+
+    Without knowledge, everything is possible: that is always right, and costs simplifications.
+
+    Attributes:
+        handed_on: for each of the two operands, whether the sign of its zero may be that of a zero result. A select
+            hands on what its second field says.
+        shown: for each of the two operands, whether another number may result from the other sign of its zero. For a
+            power see `simplify`: this depends on its exponent.
+        negative: whether the result may be a negative zero.
+    """
+
+    handed_on: tuple[bool, bool] = (True, True)
+    shown: tuple[bool, bool] = (True, True)
+    negative: bool = True
+
+
+@dataclass(frozen=True)
 class Op:
     """One row.
 
@@ -67,10 +88,17 @@ class Op:
         evaluate: from the operands' values to the result; None where the interpreter must look into the graph's tables.
         derivative: the local gradients, exactly as the eager autograd computes them; None where there is no gradient.
             `gather` and `select` pass gradients on by position, which `differentiate` does itself.
-        python, c: how an expression is spelled, with ``{a}`` and ``{b}`` for the operands' texts.
+        python, c: how an expression is spelled, with ``{a}`` and ``{b}`` for the operands' texts; in C with the
+            functions of `prelude`, and each operand once.
         python_raising: a faster spelling in Python that raises an exception where IEEE 754 has an answer; or empty.
         exact: why every execution gives the same bits.
         commutative: whether swapping the operands changes nothing.
+        c_lanes: how the expression is spelled for vectors of ``{w}`` doubles, whose infix operators take plain doubles
+            too; empty where it has to be computed lane by lane.
+        zeros: what it does with the sign of a zero.
+
+    Raises:
+        ValueError: if a spelling does not mention each operand, or in C mentions one twice.
     """
 
     name: str
@@ -85,6 +113,24 @@ class Op:
     exact: str
     commutative: bool = False
     python_raising: str = ""
+    c_lanes: str = ""
+    zeros: Zeros = Zeros()
+
+    def __post_init__(self) -> None:
+        if self.evaluate is None:
+            return  # read, not computed: the emitters know these
+        for column in ("python", "python_raising", "c", "c_lanes"):
+            spelling = getattr(self, column)
+            for operand, field in (("{a}", self.a), ("{b}", self.b)):
+                count, wanted = spelling.count(operand), field is not Field.NOTHING
+                # An operand is an expression: in C, two mentions of it would double the text at every level.
+                if spelling and (count != wanted if column.startswith("c") else bool(count) != wanted):
+                    raise ValueError(f"the spelling {spelling!r} in the column {column} has {operand} {count} times")
+
+    @property
+    def is_infix(self) -> bool:
+        """Whether its spelling in C is an operator between operands, which takes vectors and plain doubles alike."""
+        return self.c.startswith("{a}")
 
 
 def _derive_pow(build: GraphBuilder, node: int, base: int, exponent: int) -> tuple[int | None, int | None]:
@@ -99,8 +145,20 @@ def _derive_div(build: GraphBuilder, node: int, numerator: int, denominator: int
     return inverse, build.mul(build.mul(node, inverse), build.const(-1.0))
 
 
+def is_closed(spelling: str) -> bool:
+    """Whether a spelling is one call, or stands in parentheses of its own, so that it can be an operand as it is."""
+    depth, start = 0, len(spelling) - len(spelling.lstrip("abcdefghijklmnopqrstuvwxyz_0123456789"))
+    for place, character in enumerate(spelling[start:], start):
+        depth += (character == "(") - (character == ")")
+        if depth == 0:
+            return character == ")" and place == len(spelling) - 1
+    return False
+
+
 _N, _R, _I, _F = Field.NODE, Type.REAL, Type.INDEX, Type.FLAG
 _NO = Field.NOTHING
+_PASSES = Zeros(shown=(False, False))
+_NO_ZEROS = Zeros((False, False), (False, False), negative=False)
 _IEEE = "one IEEE 754 operation, correctly rounded"
 _LIBM = "the C library's function, the one CPython calls; never a vectorised or built-in variant"
 _CHOICE = "a choice between numbers; nothing is rounded"
@@ -111,31 +169,33 @@ OPS: tuple[Op, ...] = (
     Op("index", Field.INDEX, _NO, (), _I, None, None, "{a}", "{a}", "read from the caller"),
     Op("gather", _N, Field.TABLE, (_I,), _R, None, None, "{b}", "{b}", _CHOICE),
     Op("add", _N, _N, (_R, _R), _R, lambda a, b: a + b, lambda build, node, a, b: (ONE, ONE),
-       "{a} + {b}", "{a} + {b}", _IEEE, commutative=True),
+       "{a} + {b}", "{a} + {b}", _IEEE, commutative=True, c_lanes="{a} + {b}", zeros=_PASSES),
     Op("mul", _N, _N, (_R, _R), _R, lambda a, b: a * b, lambda build, node, a, b: (b, a),
-       "{a} * {b}", "{a} * {b}", _IEEE, commutative=True),
+       "{a} * {b}", "{a} * {b}", _IEEE, commutative=True, c_lanes="{a} * {b}", zeros=_PASSES),
     Op("div", _N, _N, (_R, _R), _R, arithmetic.divide, _derive_div, "divide({a}, {b})", "{a} / {b}", _IEEE,
-       python_raising="({a} / {b})"),
+       python_raising="({a} / {b})", c_lanes="{a} / {b}", zeros=Zeros((True, False), (False, True))),
     Op("pow", _N, _N, (_R, _R), _R, arithmetic.power, _derive_pow, "power({a}, {b})", "pow({a}, {b})", _LIBM,
-       python_raising="pow({a}, {b})"),
+       python_raising="pow({a}, {b})", zeros=Zeros((True, False), (True, False))),
     Op("log", _N, _NO, (_R,), _R, arithmetic.logarithm,
        lambda build, node, a, b: (build.div(build.const(1.0), a), None), "logarithm({a})", "log({a})", _LIBM,
-       python_raising="log({a})"),
+       python_raising="log({a})", zeros=Zeros((False, False), (False, False))),
     Op("exp", _N, _NO, (_R,), _R, arithmetic.exponential, lambda build, node, a, b: (node, None),
-       "exponential({a})", "exp({a})", _LIBM, python_raising="exp({a})"),
+       "exponential({a})", "exp({a})", _LIBM, python_raising="exp({a})", zeros=_NO_ZEROS),
     Op("relu", _N, _NO, (_R,), _R, arithmetic.rectify, lambda build, node, a, b: (build.step(a), None),
-       "({a} if {a} > 0.0 else 0.0)", "({a} > 0.0 ? {a} : 0.0)", _CHOICE),
+       "({a} if {a} > 0.0 else 0.0)", "rectify1({a})", _CHOICE, c_lanes="rectify{w}({a})", zeros=_NO_ZEROS),
     Op("step", _N, _NO, (_R,), _R, arithmetic.step, None,
-       "(1.0 if {a} > 0.0 else 0.0)", "({a} > 0.0 ? 1.0 : 0.0)", _CHOICE),
-    Op("max", _N, _N, (_R, _R), _R, arithmetic.larger, None, "max({a}, {b})", "({b} > {a} ? {b} : {a})", _CHOICE),
-    Op("equal", _N, Field.NUMBER, (_I,), _F, lambda a, b: a == b, None, "{a} == {b}", "{a} == {b}", _CHOICE),
+       "(1.0 if {a} > 0.0 else 0.0)", "positive1({a})", _CHOICE, c_lanes="positive{w}({a})", zeros=_NO_ZEROS),
+    Op("max", _N, _N, (_R, _R), _R, arithmetic.larger, None, "max({a}, {b})", "larger1({a}, {b})", _CHOICE,
+       c_lanes="larger{w}({a}, {b})", zeros=_PASSES),
+    Op("equal", _N, Field.NUMBER, (_I,), _F, lambda a, b: a == b, None, "{a} == {b}", "{a} == {b}", _CHOICE,
+       c_lanes="{a} == {b}", zeros=_NO_ZEROS),
     Op("where", _N, _N, (_F, _R), _R, lambda a, b: b if a else 0.0,
        lambda build, node, a, b: (None, build.where(a, build.const(1.0))),
-       "{b} if {a} else 0.0", "({a} ? {b} : 0.0)", _CHOICE),
+       "{b} if {a} else 0.0", "({a} ? {b} : 0.0)", _CHOICE, c_lanes="keep{w}({a}, {b})", zeros=_PASSES),
     Op("unless", _N, _N, (_F, _R), _R, lambda a, b: 0.0 if a else b,
        lambda build, node, a, b: (None, build.unless(a, build.const(1.0))),
-       "0.0 if {a} else {b}", "({a} ? 0.0 : {b})", _CHOICE),
-    Op("select", _N, Field.LIST, (_I,), _R, None, None, "({b})[{a}]", "{b}", _CHOICE),
+       "0.0 if {a} else {b}", "({a} ? 0.0 : {b})", _CHOICE, c_lanes="drop{w}({a}, {b})", zeros=_PASSES),
+    Op("select", _N, Field.LIST, (_I,), _R, None, None, "({b})[{a}]", "{b}", _CHOICE, zeros=_PASSES),
 )  # fmt: skip
 
 OPS_BY_NAME = {row.name: code for code, row in enumerate(OPS)}

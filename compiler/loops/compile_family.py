@@ -1,8 +1,8 @@
 """Compile family: loop programs for graphs that differ in one number, such as the length of a sequence.
 
 In: a function from a number to a clean graph. Out: a program for each number, all over one memory. Only the graphs of
-small numbers are made; programs of larger ones continue them (see `continue_loops`), and the largest is proved against
-its graph. Where a family does not continue evenly, every graph is made.
+small numbers are made; programs of larger ones continue them (see `continue_loops`). Where a family does not continue
+evenly, every graph is made. Nothing is proved here: what becomes of the programs is for `Family.prove`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Family:
         build: makes the graph of a number.
         pinned: by number, where outputs are that have no place of their own.
         continued: the numbers whose graphs have not been made.
+        graphs: those that have been made, by number.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Family:
     build: Callable[[int], Graph]
     pinned: Callable[[int], Mapping[str, int]]
     continued: tuple[int, ...]
+    graphs: Mapping[int, Graph]
 
     def prove(
         self, layout: Layout, number: int, program: LoopProgram | None = None, before: LoopProgram | None = None
@@ -53,9 +55,9 @@ class Family:
             before: a program that has run before that one.
 
         Raises:
-            CompileError: if it is not.
+            ProofError: if it is not.
         """
-        graph = self.build(number)
+        graph = self.graphs.get(number) or self.build(number)
         where = self.interface(layout, number, graph)
         prove_loops(program or self.programs[number], graph, layout, where.inputs, where.outputs, before)
         return graph
@@ -71,14 +73,12 @@ def compile_family(
     build: Callable[[int], Graph],
     numbers: range,
     pinned: Callable[[int], Mapping[str, int]] | None = None,
-    regular: bool = True,
 ) -> Family:
     """Programs for the graphs of all `numbers`.
 
     Args:
         layout: takes the arrays of the family.
         pinned: from a number to where its outputs are, by name, if not in a place of their own.
-        regular: whether to try and continue; the caller must `prove` the last member then, and try again without.
     """
     made: dict[int, tuple[Graph, bytearray]] = {}
 
@@ -89,7 +89,7 @@ def compile_family(
         return made[number]
 
     where = pinned or (lambda number: {})
-    for attempt in range(_ATTEMPTS if regular else 0):
+    for attempt in range(_ATTEMPTS):
         end = _REGULAR + attempt + 3
         if end >= numbers[-1]:
             break
@@ -100,7 +100,7 @@ def compile_family(
     family = {number: make(number) for number in numbers}
     place(layout, name, family)
     programs = {number: _form(layout, name, number, *member, where) for number, member in family.items()}
-    return Family(name, programs, build, where, ())
+    return Family(name, programs, build, where, (), {number: graph for number, (graph, _) in family.items()})
 
 
 def _continued(
@@ -121,7 +121,7 @@ def _continued(
     continued = tuple(number for number in numbers if number not in family)
     programs.update({number: further(number) for number in continued})
     layout.become(trial)
-    return Family(name, programs, build, pinned, continued)
+    return Family(name, programs, build, pinned, continued, {number: graph for number, (graph, _) in family.items()})
 
 
 def _form(

@@ -39,7 +39,7 @@ class LoopedGraph:
         """Checks that the loops, unrolled, are the graph.
 
         Raises:
-            CompileError: if they are not.
+            ProofError: if they are not.
         """
         prove_loops(self.program, self.graph, self.layout, self.where.inputs, self.where.outputs)
 

@@ -36,15 +36,15 @@ def _is_vector_loop(nest: Nest, level: int) -> bool:
 
 
 def _vectorizable(recipe: Recipe) -> bool:
-    """No functions of libm: these are called lane by lane anyway. One power outside of folds can be computed ahead."""
-    found = _libm(recipe)
+    """Nothing that is computed lane by lane anyway. One power outside of folds can be computed ahead."""
+    found = _without_lanes(recipe)
     return not found or (len(found) == 1 and proved_power(found[0]) is not None and find_fold(recipe) is None)
 
 
-def _libm(recipe: Recipe) -> list[Recipe]:
-    """The calls of libm in a recipe."""
-    found = [recipe] if isinstance(recipe[0], int) and OPS[recipe[0]].name in ("pow", "exp", "log") else []
-    return found + [call for part in parts_of(recipe) for call in _libm(part)]
+def _without_lanes(recipe: Recipe) -> list[Recipe]:
+    """The operations of a recipe that have no spelling for vectors, such as the functions of libm."""
+    found = [recipe] if isinstance(recipe[0], int) and not OPS[recipe[0]].c_lanes else []
+    return found + [call for part in parts_of(recipe) for call in _without_lanes(part)]
 
 
 def proved_power(recipe: Recipe) -> str | None:
@@ -70,7 +70,7 @@ def _neighbours(recipe: Recipe, stride: Sequence[int]) -> bool:
 
 def find_proved(recipe: Recipe) -> Recipe | None:
     """The power that is computed ahead, if there is one."""
-    return next((call for call in _libm(recipe) if proved_power(call) is not None), None)
+    return next((call for call in _without_lanes(recipe) if proved_power(call) is not None), None)
 
 
 def loads(recipe: Recipe) -> list[int]:

@@ -11,7 +11,6 @@ depends on it.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -26,7 +25,6 @@ __all__ = ["LITERALS", "Addressing", "Layout", "NotRegularError", "address", "pl
 # Recipes with these numbers in them show at a glance what they do, and the C compiler can simplify them.
 LITERALS = (1.0, -1.0)
 
-_PART = re.compile(r"(.*?)(\d*)")
 _ALIGN = 8  # doubles: a cache line
 
 _Key = tuple[object, ...]
@@ -287,11 +285,11 @@ def _kind(graph: Graph, node: int) -> str:
 def _parse(scope: str) -> tuple[str, tuple[int, ...]]:
     names, numbers = [], []
     for part in scope.split("."):
-        match = _PART.fullmatch(part)
-        assert match is not None
-        names.append(match[1] + "#" * bool(match[2]))
-        if match[2]:
-            numbers.append(int(match[2]))
+        name = part.rstrip("0123456789")
+        number = part[len(name) :]
+        names.append(name + "#" * bool(number))
+        if number:
+            numbers.append(int(number))
     return ".".join(names), tuple(numbers)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from ..errors import InternalError
 from .contract import Statement
 from .loop_program import Nest
 
@@ -42,7 +43,7 @@ def reroll(
     for steps, numbers in groupby(range(len(statements)), lambda number: statements[number].steps):
         chosen = _choose_steps(steps, by_steps, statements)
         if ordered and by_steps and chosen not in by_steps:
-            raise AssertionError("ordered statements have no folds")
+            raise InternalError("ordered statements have no folds")
         by_steps.setdefault(chosen, []).extend(numbers)
     for steps, members in by_steps.items():
         pairs = [(coordinates[number], statements[number].slots) for number in members]

@@ -7,10 +7,10 @@ belongs, the loops, unrolled, are the graph, operation for operation, whatever t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from ..errors import CompileError
+from ..errors import ProofError
 from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
 from ..ir.ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MUL, OPS, POW, SELECT
 from .loop_program import LoopProgram, Nest, Recipe, points
@@ -42,6 +42,8 @@ def _run(program: LoopProgram, domain: Domain) -> None:
 def carry_out(nest: Nest, domain: Domain) -> Iterator[Any]:
     """Carries out a nest, point by point; yields what each point has stored or added."""
     for slots in points(nest):
+        if min(slots) < 0:  # Python would count it from the end of memory
+            raise ProofError(f"a nest has the number {min(slots)} among {slots}")
         value = _evaluate(nest, nest.recipe, slots, domain)
         if nest.row_stride is None:
             domain.memory[slots[0]] = value
@@ -71,6 +73,9 @@ def _fold(nest: Nest, recipe: Recipe, slots: Sequence[int], domain: Domain) -> A
     # There is one fold in a recipe, so its runs are those of `steps`, in order.
     total = None
     for (count, terms), step in zip(recipe[2], nest.steps, strict=True):
+        last = slots[count] - 1
+        if last < 0 or any(slot + further * last < 0 for slot, further in zip(slots, step, strict=True) if further < 0):
+            raise ProofError(f"a fold of {slots[count]} terms walks from {slots} by {step}")
         if len(terms) == 1 and terms[0][0] == MUL and terms[0][1][0] == terms[0][2][0] == "mem":
             # Most of all operations are here, so this case has a loop of its own.
             a, b = terms[0][1][1], terms[0][2][1]
@@ -105,7 +110,8 @@ class _Numbers:
 
     def apply(self, op: int, operands: list[float]) -> float:
         rule = OPS[op].evaluate
-        assert rule is not None
+        if rule is None:
+            raise ProofError(f"loops cannot carry out {OPS[op].name}")
         return rule(*operands)
 
     def add_products(
@@ -143,7 +149,9 @@ def interpret_loops(
 
 
 class NodeDomain:
-    """Memory holds node numbers; -1 where nothing has been assigned, `ZERO` where a zero has.
+    """Memory holds node numbers; `unset` where nothing has been assigned, `zero` where a zero has.
+
+    These two count on behind the nodes. So no sum or product of theirs has the key of an operation of the graph.
 
     Args:
         graph: whose nodes they are.
@@ -151,17 +159,16 @@ class NodeDomain:
         inputs: of each input number, its address.
     """
 
-    ZERO = -2
-
     def __init__(self, graph: Graph, program: LoopProgram, layout: Layout, inputs: Sequence[int]) -> None:
         self.graph = graph
         self.places = program.places
-        self.memory = [-1] * layout.size
+        self.unset, self.zero = len(graph), len(graph) + 1
+        self.memory = [self.unset] * layout.size
         self.known: dict[object, int] = {}
         self.scatters: list[tuple[int, int, int, int]] = []
         # Sums and products, by operation and operands as one number: most nodes are of these.
         self.pairs: dict[int, int] = {}
-        size = self.size = len(graph)
+        size = self.size = len(graph) + 2
         for node, (op, a, b) in enumerate(zip(graph.op, graph.a, graph.b, strict=True)):
             if op == INPUT:
                 self.memory[inputs[a]] = node
@@ -182,14 +189,19 @@ class NodeDomain:
                 self.known[(op, *[a, b][: A_IS_NODE[op] + B_IS_NODE[op]])] = node
 
         for address, text in layout.constants.items():
-            self.memory[address] = self.known.get(text, -1)
-        for start, count in program.zeros:
-            self.memory[start : start + count] = [self.ZERO] * count
+            self.memory[address] = self.known.get(text, self.unset)
+
+    def clear(self, spans: Iterable[tuple[int, int]]) -> None:
+        """Sets memory to zero, as a program does before its nests."""
+        for start, count in spans:
+            if start < 0 or start + count > len(self.memory):
+                raise ProofError(f"zeros from {start} to {start + count} do not lie in memory")
+            self.memory[start : start + count] = [self.zero] * count
 
     def _node(self, key: object) -> int:
         node = self.known.get(key)
         if node is None:
-            raise CompileError(f"the loops compute {key}, which is not an operation of {self.graph.name}")
+            raise ProofError(f"the loops compute {key}, which is not an operation of {self.graph.name}")
         return node
 
     def row(self, base: int, stride: int, index: int) -> int:
@@ -199,9 +211,11 @@ class NodeDomain:
         for key, node in self.known.items():
             if isinstance(key, tuple) and key[:2] == ("select", index):
                 values = key[2]
-                if all(self.memory[base + stride * place] == value for place, value in enumerate(values)):
+                if base + stride * (len(values) - 1) >= 0 and all(
+                    self.memory[base + stride * place] == value for place, value in enumerate(values)
+                ):
                     return node
-        raise CompileError(f"the loops choose from evenly spaced values in a way that {self.graph.name} does not")
+        raise ProofError(f"the loops choose from evenly spaced values in a way that {self.graph.name} does not")
 
     def pick(self, start: int, index: int) -> int:
         for key, node in self.known.items():
@@ -210,7 +224,7 @@ class NodeDomain:
                 chosen = self.places[start : start + len(values)]
                 if [self.memory[address] for address in chosen] == list(values):
                     return node
-        raise CompileError(f"the loops choose from values in a way that {self.graph.name} does not")
+        raise ProofError(f"the loops choose from values in a way that {self.graph.name} does not")
 
     def const(self, text: str) -> int:
         return self._node(text)
@@ -233,14 +247,14 @@ class NodeDomain:
         for _ in range(count):
             x, y = memory[a], memory[b]
             value = pairs.get(products + (x * size + y if x < y else y * size + x), -1)
-            if total is None:
+            if total is None or value < 0:
                 total = value
             elif op == ADD:
                 total = pairs.get(sums + (total * size + value if total < value else value * size + total), -1)
             else:
                 total = self.apply(op, [total, value])
             if total < 0:
-                raise CompileError(f"the loops multiply or add what {self.graph.name} does not: %{x} and %{y}")
+                raise ProofError(f"the loops multiply or add what {self.graph.name} does not: %{x} and %{y}")
             a += a_step
             b += b_step
         return total
@@ -265,21 +279,31 @@ def prove_loops(
         before: a program that has run before, such as one that makes copies of arguments.
 
     Raises:
-        CompileError: naming the first operation or result that differs.
+        ProofError: naming the first operation or result that differs.
     """
     domain = NodeDomain(graph, program, layout, inputs)
     for node, code in enumerate(graph.op):
         if code == POW and graph.op[graph.b[node]] != CONST:
-            raise CompileError("the exponent is not a constant")
-    if before is not None:
-        _run(before, domain)
-    _run(program, domain)
+            raise ProofError("the exponent is not a constant")
+    adds = [nest.adds for nest in program.nests]
+    if adds != sorted(adds):
+        raise ProofError(f"the loops of {graph.name} assign after they have begun to add to rows")
+    try:
+        if before is not None:
+            _run(before, domain)
+        domain.clear(program.zeros)
+        _run(program, domain)
+    except IndexError as error:
+        raise ProofError(f"the loops of {graph.name} reach beyond memory, the index or the places") from error
+    scatters = sum(len(output.scatters) for output in graph.outputs)
+    if len(domain.scatters) != scatters:
+        raise ProofError(f"the loops add {len(domain.scatters)} times to rows, {graph.name} {scatters} times")
     for output in graph.outputs:
         start = outputs[output.name]
         for offset, node in enumerate(output.nodes):
             held = domain.memory[start + offset]
-            if held != (node if node >= 0 else domain.ZERO):
-                raise CompileError(
+            if held != (node if node >= 0 else domain.zero):
+                raise ProofError(
                     f"{output.name}[{offset}] of {graph.name} is %{held} instead of %{node} after the loops"
                 )
         expected = [
@@ -287,4 +311,4 @@ def prove_loops(
             for scatter in output.scatters
         ]
         if [entry for entry in domain.scatters if start <= entry[0] < start + len(output.nodes)] != expected:
-            raise CompileError(f"the loops add to {output.name} of {graph.name} in another order than the graph")
+            raise ProofError(f"the loops add to {output.name} of {graph.name} in another order than the graph")

@@ -80,15 +80,14 @@ class Transposer:
             if nest.strides[level][0] != 1 or trips < _LANES or any(any(stride[width:]) for stride in nest.strides):
                 continue
             slots = [slot for slot, step in enumerate(nest.strides[level][:width]) if step not in (0, 1)]
-            moved = {slot: self._moved(nest, slot) for slot in slots}
-            if not slots or None in moved.values():
+            moved = {slot: new for slot in slots if (new := self._moved(nest, slot)) is not None}
+            if not slots or len(moved) < len(slots):
                 continue
             changed = nest
             for slot, new in moved.items():
-                assert new is not None
                 changed = _with_slot(changed, slot, new[1])
             if vector_loop(changed) is not None:
-                return changed, [new[0] for new in moved.values() if new is not None]
+                return changed, [new[0] for new in moved.values()]
         return None
 
     def _moved(self, nest: Nest, slot: int) -> tuple[_Matrix, tuple[int, ...]] | None:

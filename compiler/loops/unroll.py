@@ -90,16 +90,17 @@ def unroll(
         before: a program that has run before, such as one that makes copies of arguments.
 
     Raises:
-        CompileError: if the program computes what the graph does not.
+        ProofError: if the program computes what the graph does not.
     """
     domain = _Recorder(graph, program, layout, inputs)
     for nest in before.nests if before else ():
         for _ in carry_out(nest, domain):
             pass
+    domain.clear(program.zeros)
     first_point, values, first_node = array("i", [0]), array("i"), array("i", [0])
     for nest in program.nests:
         for value in carry_out(nest, domain):
-            values.append(max(value, -1))
+            values.append(value if value < domain.unset else -1)
             first_node.append(len(domain.noted))
         first_point.append(len(values))
     return Unrolled(first_point, values, first_node, domain.noted)

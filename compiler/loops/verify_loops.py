@@ -8,7 +8,7 @@ loops compute is for `prove_loops`.
 
 from __future__ import annotations
 
-from ..errors import CompileError
+from ..errors import VerifyError
 from ..ir.ops import OPS
 from .loop_program import LoopProgram, Nest, Recipe, parts_of, points, recipe_runs
 from .loop_text import format_recipe
@@ -20,15 +20,15 @@ def verify_loops(program: LoopProgram, size: int) -> None:
     """Checks a program over a memory of `size` numbers.
 
     Raises:
-        CompileError: naming the nest and the rule that it breaks.
+        VerifyError: naming the nest and the rule that it breaks.
     """
     for number, nest in enumerate(program.nests):
         problem = _form_problem(nest) or _address_problem(nest, size, len(program.places))
         if problem:
-            raise CompileError(f"{program.name}: nest {number} {format_recipe(nest.recipe)}: {problem}")
+            raise VerifyError(f"{program.name}: nest {number} {format_recipe(nest.recipe)}: {problem}")
     for start, count in program.zeros:
         if start < 0 or count < 0 or start + count > size:
-            raise CompileError(f"{program.name}: zeros from {start} to {start + count} do not lie in memory")
+            raise VerifyError(f"{program.name}: zeros from {start} to {start + count} do not lie in memory")
 
 
 def _form_problem(nest: Nest) -> str:

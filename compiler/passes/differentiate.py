@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NoReturn
 
-from ..errors import CompileError
+from ..errors import CompileError, InternalError
 from ..ir.builder import GraphBuilder
 from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph, Output, Scatter, Table
 from ..ir.ops import ADD, GATHER, INPUT, MUL, ONE, OPS, SELECT
@@ -24,7 +24,12 @@ from .walk import Group, differentiable_nodes, walk
 
 __all__ = ["differentiate"]
 
-_DERIVATIVES = tuple(row.derivative for row in OPS)
+
+def _no_derivative(build: GraphBuilder, node: int, a: int, b: int) -> NoReturn:
+    raise InternalError(f"the walk visits {OPS[build.op[node]].name}, which has no derivative")
+
+
+_DERIVATIVES = tuple(row.derivative or _no_derivative for row in OPS)
 
 
 def differentiate(graph: Graph, argument: str = "parameters") -> Rewritten:
@@ -134,7 +139,6 @@ class _Backward:
             if len(contributions) > 2 and 0 < self.joint.get(node, 0) < len(contributions):
                 self._refuse(node)
         rule = _DERIVATIVES[op]
-        assert rule is not None  # the walk visits nothing else
         local_a, local_b = rule(build, node, a, b)
         if A_IS_NODE[op] and local_a is not None and self.differentiable[a]:
             self._hand_on(a, gradient if local_a == ONE else build.node(MUL, local_a, gradient), member, 0)
@@ -197,7 +201,6 @@ class _Backward:
             return
         locals_ = []
         rule = _DERIVATIVES[graph.op[group.nodes[0]]]
-        assert rule is not None
         for node in group.nodes:
             local = rule(build, node, graph.a[node], graph.b[node])[side]
             if local is None:

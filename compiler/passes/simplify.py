@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from ..ir.builder import GraphBuilder
 from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
-from ..ir.ops import ADD, CONST, DIV, EXP, MAX, MUL, OPS, POW, RELU, SELECT, STEP, UNLESS, WHERE
+from ..ir.ops import ADD, CONST, DIV, MAX, MUL, OPS, POW, SELECT, UNLESS, WHERE
 from ..ir.rewrite import Rewritten, rewrite
 from .rename_sums import rename_sums
 
 __all__ = ["simplify"]
 
-_NEVER_MINUS_ZERO = frozenset((EXP, RELU, STEP))
-_HANDS_ON_ZEROS = frozenset((ADD, MUL, MAX, WHERE, UNLESS, SELECT))
+# Operations that show the sign of a zero, so that another number results.
+_SHOWING = frozenset(code for code, row in enumerate(OPS) if any(row.zeros.shown))
 
 
 def simplify(graph: Graph) -> Rewritten:
@@ -28,32 +28,37 @@ def simplify(graph: Graph) -> Rewritten:
 def _sums_with_a_visible_sign(graph: Graph) -> set[int]:
     """The additions on whose result's sign, when it is zero, something else may depend; ``-0 + 0`` is not ``-0``.
 
-    The sign of a zero shows in two places: in a denominator, and under a negative odd exponent (``1 / -0.0``). From
-    there, every operation is followed back that may hand on a zero of its operands.
+    The sign of a zero shows in a denominator, and under a negative odd exponent (``1 / -0.0``). From there, every
+    operation is followed back that may hand on a zero of its operands.
     """
-    powers = [node for node, op in enumerate(graph.op) if op in (DIV, POW)]
-    waiting = [graph.b[node] for node in powers if graph.op[node] == DIV]
-    waiting += (graph.a[node] for node in powers if graph.op[node] == POW and _odd(graph, node, negative=True))
+    showing = [node for node, op in enumerate(graph.op) if op in _SHOWING]
+    waiting = [operand for node in showing for operand in _signed(graph, node, shown=True)]
     seen = set(waiting)
     while waiting:
-        node = waiting.pop()
-        op = graph.op[node]
-        if op == DIV or (op == POW and _odd(graph, node, negative=False)):
-            operands: tuple[int, ...] = (graph.a[node],)
-        elif op in _HANDS_ON_ZEROS:
-            operands = graph.operands(node)
-        else:
-            continue
-        new = [operand for operand in operands if operand not in seen]
+        new = [operand for operand in _signed(graph, waiting.pop(), shown=False) if operand not in seen]
         seen.update(new)
         waiting += new
     return {
         node
         for node in seen
         if graph.op[node] == ADD
-        and graph.op[graph.a[node]] not in _NEVER_MINUS_ZERO
-        and graph.op[graph.b[node]] not in _NEVER_MINUS_ZERO
+        and OPS[graph.op[graph.a[node]]].zeros.negative
+        and OPS[graph.op[graph.b[node]]].zeros.negative
     }
+
+
+def _signed(graph: Graph, node: int, shown: bool) -> list[int]:
+    """The operands of which the sign of a zero is shown, or handed on, by the result."""
+    op, a, b = graph.op[node], graph.a[node], graph.b[node]
+    if op == POW and not _odd(graph, node, negative=shown):
+        return []
+    flags = OPS[op].zeros.shown if shown else OPS[op].zeros.handed_on
+    operands = [a] if flags[0] and A_IS_NODE[op] else []
+    if flags[1] and B_IS_NODE[op]:
+        operands.append(b)
+    elif flags[1] and op == SELECT:
+        operands += graph.lists[b]
+    return operands
 
 
 def _odd(graph: Graph, power: int, negative: bool) -> bool:

@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, groupby
 
+from ..errors import InternalError
 from ..ir.graph import A_IS_NODE, B_IS_NODE
 from ..ir.names import unused
-from ..ir.ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MAX, MUL, OPS, SELECT, UNLESS, WHERE, Field
+from ..ir.ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MAX, MUL, OPS, SELECT, UNLESS, WHERE, Field, is_closed
 from .form_statements import Statements
 from .line import Line, Purpose
 
@@ -115,7 +116,8 @@ class Expressions:
                 spelling = self._spelling[op]
                 tightness = _CHOICE if spelling[0].isalpha() else _ATOM  # a call's parentheses are enough
                 second = operand(b, tightness) if OPS[op].b is Field.NODE else ""
-                texts[node] = spelling.format(a=operand(a, tightness), b=second), _ATOM
+                text = spelling.format(a=operand(a, tightness), b=second)
+                texts[node] = text if is_closed(spelling) else f"({text})", _ATOM
         return texts[body[-1]][0]
 
     def leaf(self, node: int) -> str:
@@ -134,7 +136,8 @@ class Expressions:
             return (self._indices.get(a) or self._name_index(a, node))[0], _ATOM
         if op == EQUAL:
             return f"{self._leaf(a)[0]} == {b}", _CHOICE
-        assert op == GATHER
+        if op != GATHER:
+            raise InternalError(f"%{node}, {OPS[op].name}, belongs to no statement and is no leaf")
         table = graph.tables[b]
         start, name = self._argument(table.base)
         offset = f"{table.base - start} + " if table.base > start else ""

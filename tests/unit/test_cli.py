@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from microgpt import __version__
-from microgpt.compiler.errors import CompileError
+from microgpt.compiler.errors import CompileError, ProofError
 from microgpt.tools import cli as module
 from microgpt.tools.cli import COMMANDS, cli
 from microgpt.tools.failures import EXIT_CODES
@@ -129,6 +129,7 @@ def failing(error: BaseException) -> click.Command:
     ("error", "code", "message"),
     [
         (CompileError("line 3:\nno such thing"), 4, "line 3: no such thing"),
+        (ProofError("the loops differ"), 70, "the loops differ; this is a mistake in microgpt, and nothing of yours"),
         (MemoryError(), 5, "out of memory; a smaller model or a shorter --block-size needs less"),
         (PermissionError(13, "Permission denied", "/a/b"), 5, "/a/b: Permission denied"),
         (

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from microgpt.compiler.errors import CompileError
+from microgpt.compiler.errors import CompileError, ProofError, VerifyError
 from microgpt.compiler.functions import scope
 from microgpt.compiler.ir.graph import Graph, Tensor
 from microgpt.compiler.ir.interpret import interpret
@@ -20,7 +20,7 @@ from microgpt.compiler.loops.loop_program import LoopProgram, Nest, points, turn
 from microgpt.compiler.loops.loop_text import format_program, parse_program
 from microgpt.compiler.loops.order_groups import strong_components
 from microgpt.compiler.loops.place import Layout
-from microgpt.compiler.loops.run_loops import interpret_loops
+from microgpt.compiler.loops.run_loops import NodeDomain, interpret_loops
 from microgpt.compiler.loops.transpose import Transposer
 from microgpt.compiler.loops.verify_loops import verify_loops
 from microgpt.compiler.pipeline import compile_graph
@@ -134,7 +134,7 @@ def test_the_proof_notices_other_loops():
     for other in wrong:
         nests = list(looped.program.nests)
         nests[number] = other
-        with pytest.raises(CompileError):
+        with pytest.raises(ProofError):
             replace(looped, program=replace(looped.program, nests=tuple(nests))).prove()
 
 
@@ -152,7 +152,7 @@ def test_the_verifier_notices_broken_rules(change, message):
     looped = compile_loops(matrix_times_vector(3, 4))
     (nest,) = looped.program.nests
     broken = replace(looped.program, nests=(replace(nest, **change),))
-    with pytest.raises(CompileError, match=message):
+    with pytest.raises(VerifyError, match=message):
         verify_loops(broken, looped.layout.size)
 
 
@@ -191,5 +191,41 @@ def test_what_became_of_the_programs_is_proved(name: str):
     nest = program.nests[place]
     wrong = replace(nest, base=(*nest.base[:1], nest.base[1] + 1, *nest.base[2:]))
     nests = (*program.nests[:place], wrong, *program.nests[place + 1 :])
-    with pytest.raises(CompileError, match="the loops"):
+    with pytest.raises(ProofError, match="the loops"):
         replace(source, programs={**source.programs, name: replace(program, nests=nests)}).prove()
+
+
+def test_what_nothing_has_been_assigned_to_is_no_operand() -> None:
+    """Such operands once had the keys of other operations: -1 beside %1 that of %n-1 beside %0."""
+    graph = matrix_times_vector(2, 2)
+    looped = compile_loops(graph)
+    domain = NodeDomain(graph, looped.program, looped.layout, looped.where.inputs)
+    for op in (ADD, MUL):
+        for node in range(len(graph)):
+            for missing in (domain.unset, domain.zero):
+                with pytest.raises(ProofError):
+                    domain.apply(op, [node, missing])
+    domain.memory[0], domain.memory[1] = domain.unset, 1
+    with pytest.raises(ProofError, match="multiply or add"):
+        domain.add_products(ADD, None, 0, 0, 1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("slot", "number", "message"), [(0, -1, "the number -1"), (0, 10**9, "beyond memory"), (1, 0, "0 terms")]
+)
+def test_the_proof_stays_in_memory(slot: int, number: int, message: str) -> None:
+    """Python would count a negative address from the end, C would not."""
+    looped = compile_loops(matrix_times_vector(3, 4))
+    (nest,) = looped.program.nests
+    base = (*nest.base[:slot], number, *nest.base[slot + 1 :])
+    with pytest.raises(ProofError, match=message):
+        replace(looped, program=replace(looped.program, nests=(replace(nest, base=base),))).prove()
+
+
+def test_nothing_is_assigned_after_rows_have_been_added_to() -> None:
+    source = model_source(CONFIG, AdamConfig())
+    program = source.programs["length2"]
+    adds = [nest for nest in program.nests if nest.adds]
+    wrong = replace(program, nests=(*adds, *(nest for nest in program.nests if not nest.adds)))
+    with pytest.raises(ProofError, match="assign after they have begun to add"):
+        replace(source, programs={**source.programs, "length2": wrong}).prove()

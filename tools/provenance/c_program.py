@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from itertools import islice, pairwise
 
-from ...compiler.errors import CompileError
 from ...compiler.ir.graph import Graph
 from ...compiler.loops.loop_program import turns
 from ...compiler.loops.map_lanes import one_lane
@@ -130,7 +129,4 @@ def c_program(
     """
     width = vector_width or vector_width_here()
     with without_collection():
-        try:
-            return CProgram(model_source(config, optimizer, vector_width=width), recipe, graph)
-        except CompileError:
-            return CProgram(model_source(config, optimizer, regular=False, vector_width=width), recipe, graph)
+        return CProgram(model_source(config, optimizer, vector_width=width), recipe, graph)

@@ -1,0 +1,123 @@
+"""The eager autograd, carrying out what is compiled elsewhere: every program must equal it, bit for bit.
+
+The model and its optimiser run on `Value` and on floats as they are written. A function of one's own is carried out
+from its trace, operation by operation, so that it need not be called again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import add, mul
+from typing import Any
+
+from ..compiler import functions
+from ..compiler.ir.builder import GraphBuilder
+from ..compiler.ir.graph import A_IS_NODE, B_IS_NODE, Graph, Output
+from ..compiler.ir.interpret import interpret
+from ..compiler.ir.ops import ADD, CONST, EQUAL, EXP, GATHER, INDEX, INPUT, LOG, MUL, ONE, OPS, POW, RELU, SELECT
+from ..model import adam, gpt
+from ..model.config import AdamConfig, GPTConfig
+from .value import Value
+
+__all__ = ["loss_and_gradient", "next_token", "replay", "update"]
+
+
+def loss_and_gradient(
+    config: GPTConfig, parameters: Sequence[float], tokens: Sequence[int], targets: Sequence[int]
+) -> tuple[float, list[float]]:
+    """The loss of one document, and its derivative in each parameter."""
+    scalars = [Value(parameter) for parameter in parameters]
+    loss = gpt.loss(config, functions, gpt.weights_of(config, scalars), tokens, targets)
+    loss.backward()
+    return loss.data, [scalar.grad for scalar in scalars]
+
+
+def next_token(
+    config: GPTConfig, parameters: Sequence[float], temperature: float, token: int, position: int, cache: list[float]
+) -> list[float]:
+    """The probability of each token after `token`; `cache` grows by what this position adds."""
+    width = config.n_embd
+    vectors = [[Value(unit) for unit in cache[start : start + width]] for start in range(0, len(cache), width)]
+    keys = [vectors[2 * layer :: 2 * config.n_layer] for layer in range(config.n_layer)]
+    values = [vectors[2 * layer + 1 :: 2 * config.n_layer] for layer in range(config.n_layer)]
+    weights = gpt.weights_of(config, [Value(parameter) for parameter in parameters])
+    probabilities = gpt.next_token_probabilities(config, functions, weights, token, position, keys, values, temperature)
+    for layer in range(config.n_layer):
+        cache += (unit.data for unit in keys[layer][-1] + values[layer][-1])
+    return [probability.data for probability in probabilities]
+
+
+def update(
+    config: AdamConfig, lanes: Sequence[Sequence[float]], constants: Sequence[float]
+) -> tuple[list[float], list[float], list[float]]:
+    """New parameters, first and second moments.
+
+    Args:
+        lanes: parameters, gradient, first and second moments.
+        constants: the learning rate and the two bias corrections.
+    """
+    results = [adam.update(config, *lane, *constants) for lane in zip(*lanes, strict=True)]
+    parameters, first_moment, second_moment = (list(column) for column in zip(*results, strict=True))
+    return parameters, first_moment, second_moment
+
+
+_METHODS: dict[int, Callable[..., Value]] = {ADD: add, MUL: mul, LOG: Value.log, EXP: Value.exp, RELU: Value.relu}
+
+
+def replay(
+    traced: Graph, gradient: str | None, arguments: Mapping[str, Sequence[float]], indices: Mapping[str, Sequence[int]]
+) -> dict[str, list[float]]:
+    """What the eager autograd gives for a function that has been traced: its results, and ``gradient``.
+
+    Args:
+        traced: as the trace recorded it, before any pass.
+        gradient: the argument to differentiate in; None for none.
+    """
+    inputs = [Value(number) for name in traced.arguments() for number in arguments[name]]
+    numbers = [number for tensor in traced.indices for number in indices[tensor.name]]
+    worth: list[Any] = []  # a Value, or the number of an index, or a truth value
+    for op, a, b in zip(traced.op, traced.a, traced.b, strict=True):
+        if op == CONST:
+            worth.append(Value(traced.constants[a]))
+        elif op == INPUT:
+            worth.append(inputs[a])
+        elif op == INDEX:
+            worth.append(numbers[a])
+        elif op == GATHER:
+            table = traced.tables[b]
+            worth.append(inputs[table.base + table.stride * worth[a]])
+        elif op == SELECT:
+            worth.append(worth[traced.lists[b][worth[a]]])
+        elif op == EQUAL:
+            worth.append(worth[a] == b)
+        elif op == POW:
+            worth.append(worth[a] ** worth[b].data)
+        else:
+            operands = [worth[a]] * A_IS_NODE[op] + ([worth[b]] if B_IS_NODE[op] else [])
+            worth.append(_METHODS[op](*operands) if op in _METHODS else _operation(op, operands))
+    results = {output.name: [worth[node].data for node in output.nodes] for output in traced.outputs}
+    if gradient is not None:
+        (result,) = (worth[node] for output in traced.outputs for node in output.nodes)
+        result.backward()
+        start, count = traced.arguments()[gradient]
+        results["gradient"] = [value.grad for value in inputs[start : start + count]]
+    return results
+
+
+def _operation(op: int, operands: Sequence[Any]) -> Value:
+    """An operation that `Value` has no method for, with the derivative of its row."""
+    row = OPS[op]
+    if row.evaluate is None:
+        raise TypeError(f"{row.name} has no value of its own")
+    data = [operand.data if isinstance(operand, Value) else operand for operand in operands]
+    result = row.evaluate(*data)
+    values = tuple(operand for operand in operands if isinstance(operand, Value))
+    if row.derivative is None or len(values) < len(operands):
+        return Value(result)
+    build = GraphBuilder("derivative")
+    nodes = [build.const(number) for number in data]
+    locals_ = row.derivative(build, build.const(result), nodes[0], nodes[-1] if len(nodes) > 1 else 0)[: len(values)]
+    chosen = tuple(node for node in locals_ if node is not None and node != ONE)
+    known = dict(zip(chosen, interpret(build.finish([Output("slopes", chosen)]), {})["slopes"], strict=True))
+    slopes = (1.0 if node == ONE else 0.0 if node is None else known[node] for node in locals_)
+    return Value(result, values, tuple(slopes))

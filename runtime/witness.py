@@ -1,0 +1,287 @@
+"""Witness: a program that has just been made is run on random numbers and compared, as bits, before anybody may use it.
+
+That loops are their graph is proved for all numbers (see `run_loops`). What stands before the graph and behind the
+loops, from the trace to the machine code, is witnessed here: the results must be those of the eager autograd. Memory
+that nothing has been assigned to holds NaN, so that nothing right can come from it. All numbers are the same each time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from ..compiler.errors import ProofError
+from ..compiler.ir.graph import Graph
+from ..compiler.ir.interpret import interpret
+from ..model import adam
+from ..model.config import AdamConfig, GPTConfig
+from . import eager, graphs
+
+__all__ = [
+    "LibraryWitness",
+    "check_graph",
+    "check_inference",
+    "check_optimizer",
+    "check_program",
+    "check_training",
+    "points",
+]
+
+Results = Mapping[str, Sequence[float]]
+_TEMPERATURE = 0.75
+
+
+def points(graph: Graph) -> Iterator[tuple[dict[str, list[float]], dict[str, list[int]]]]:
+    """Arguments and indices: numbers of both signs, then positive ones, for logarithms and roots.
+
+    Two orders of three terms often have the same sum, so small graphs are run several times.
+    """
+    for number in range(2 * _repetitions(len(graph))):
+        positive = number % 2 == 1
+        random = Random(f"witness {number}")
+        arguments = {
+            name: [random.uniform(0.25, 1.75) if positive else random.gauss(0.0, 1.0) for _ in range(size)]
+            for name, (_, size) in graph.arguments().items()
+        }
+        yield (
+            arguments,
+            {tensor.name: [random.randrange(tensor.limit) for _ in range(tensor.count)] for tensor in graph.indices},
+        )
+
+
+def check_graph(traced: Graph, graph: Graph, gradient: str | None) -> None:
+    """Checks that what the passes made of a trace computes what the eager autograd does.
+
+    Raises:
+        ProofError: naming the first result that differs.
+    """
+    for arguments, indices in points(traced):
+        expected = eager.replay(traced, gradient, arguments, indices)
+        _compare(f"the graph {graph.name}", expected, interpret(graph, arguments, indices))
+
+
+def check_program(run: Callable[..., Iterable[Sequence[float]]], graph: Graph) -> None:
+    """Checks that a program computes what its graph does.
+
+    Args:
+        run: takes a sequence for each argument of the graph, then one for each of its indices, and gives its outputs.
+
+    Raises:
+        ProofError: naming the first result that differs.
+    """
+    what = f"the program {graph.name}"
+    for arguments, indices in points(graph):
+        found = _carried_out(what, run, *arguments.values(), *indices.values())
+        names = (output.name for output in graph.outputs)
+        _compare(what, interpret(graph, arguments, indices), dict(zip(names, found, strict=True)))
+
+
+def check_training(run: Callable[..., Any], config: GPTConfig, length: int) -> None:
+    """Checks a generated program for documents of `length`.
+
+    Raises:
+        ProofError: naming the first result that differs.
+    """
+    parameters, what = _parameters(config), f"the program of length {length}"
+    for number in range(_repetitions(config.parameter_count * length)):
+        tokens, targets = _tokens(config, length, 2 * number), _tokens(config, length, 2 * number + 1)
+        (loss,), gradient = _carried_out(what, run, parameters, tokens, targets)
+        _compare_training(what, eager.loss_and_gradient(config, parameters, tokens, targets), (loss, gradient))
+
+
+def check_inference(run: Callable[..., Any], config: GPTConfig, position: int) -> None:
+    """Checks a generated program for sampling at `position`.
+
+    Raises:
+        ProofError: naming the first result that differs.
+    """
+    parameters, (token,) = _parameters(config), _tokens(config, 1)
+    random = Random(f"witness cache {position}")
+    cache = [random.gauss(0.0, 1.0) for _ in range(2 * config.n_layer * config.n_embd * position)]
+    after = list(cache)
+    expected = eager.next_token(config, parameters, _TEMPERATURE, token, position, after)
+    what = f"the program of position {position}"
+    found = _carried_out(what, run, parameters, [_TEMPERATURE], cache, [token])
+    _compare(
+        what,
+        {"probabilities": expected, "entry": after[len(cache) :]},
+        dict(zip(("probabilities", "entry"), found, strict=True)),
+    )
+
+
+def check_optimizer(run: Callable[..., Any], config: AdamConfig) -> None:
+    """Checks a generated program for the update: with ordinary numbers, and with some for which floats of Python raise
+    an exception, so that the program starts again with functions that do not.
+
+    Raises:
+        ProofError: naming the first result that differs.
+    """
+    lanes, constants = _lanes(5), _constants(config)
+    expected = eager.update(config, lanes, constants)
+    what = "the program of the optimizer"
+    _carried_out(what, run, *lanes, *constants)
+    _compare_update(what, expected, (lanes[0], lanes[2], lanes[3]))
+    lanes = _lanes(5)
+    lanes[1][-1] = 1e200  # its square overflows
+    graph = graphs.optimizer_graph(config)
+    columns: list[list[float]] = [[], [], []]
+    for lane in zip(*lanes, strict=True):
+        arguments = zip(graph.arguments(), (*lane, *constants), strict=True)
+        for column, result in zip(columns, interpret(graph, {k: [v] for k, v in arguments}).values(), strict=True):
+            column += result
+    what = "the careful program of the optimizer"
+    _carried_out(what, run, *lanes, *constants)
+    _compare_update(what, columns, (lanes[0], lanes[2], lanes[3]))
+
+
+@dataclass
+class LibraryWitness:
+    """What the C library of a model must give: found while the C compiler is at work, compared when it is done."""
+
+    config: GPTConfig
+    optimizer: AdamConfig
+
+    def expect(self) -> None:
+        """Lets the eager autograd run, once for each program."""
+        config = self.config
+        self._weights = _parameters(config)
+        self._documents = [
+            (_tokens(config, length), _tokens(config, length, 1)) for length in range(1, config.block_size + 1)
+        ]
+        self._losses = [eager.loss_and_gradient(config, self._weights, *document) for document in self._documents]
+        self._cache: list[float] = []
+        self._probabilities = [
+            eager.next_token(config, self._weights, _TEMPERATURE, token, position, self._cache)
+            for position, token in enumerate(self._documents[-1][0])
+        ]
+        self._before = _lanes(config.parameter_count)
+        self._before[:2] = self._weights, self._losses[0][1]
+        self._after = eager.update(self.optimizer, self._before, _constants(self.optimizer))
+
+    def check(self, functions: ctypes.CDLL, constants: Mapping[int, str], addresses: Mapping[str, int]) -> None:
+        """Runs every program of a library once.
+
+        Args:
+            functions: the library.
+            constants: by address, numbers that stay in memory, in hexadecimal.
+            addresses: of ``parameters``, ``gradient`` and the rest (see `ModelSource`).
+
+        Raises:
+            ProofError: naming the program and the first result that differs.
+        """
+        config, size = self.config, self.config.parameter_count
+        memory = _Memory(functions, constants, addresses)
+        for (tokens, targets), expected in zip(self._documents, self._losses, strict=True):
+            memory.forget(parameters=self._weights)
+            loss = functions.microgpt_loss(
+                memory.doubles, len(tokens), (ctypes.c_int * (2 * len(tokens)))(*tokens, *targets)
+            )
+            _compare_training(f"the program of length {len(tokens)}", expected, (loss, memory.read("gradient", size)))
+        parameters, _, first, second = self._before
+        memory.forget(parameters=parameters, first_moment=first, second_moment=second)
+        tokens, targets = self._documents[0]
+        functions.microgpt_train(
+            memory.doubles,
+            (ctypes.c_int * 1)(1),
+            (ctypes.c_int * 2)(*tokens, *targets),
+            (ctypes.c_double * 3)(*_constants(self.optimizer)),
+            1,
+            (ctypes.c_double * 1)(),
+        )
+        names = ("parameters", "first_moment", "second_moment")
+        found = tuple(memory.read(name, size) for name in names)
+        _compare_update("the program of the optimizer", self._after, found)
+        entry = 2 * config.n_layer * config.n_embd
+        for position, token in enumerate(self._documents[-1][0]):
+            memory.forget(parameters=self._weights, cache=self._cache[: entry * position])
+            functions.microgpt_prepare(memory.doubles)
+            probabilities = functions.microgpt_next(memory.doubles, position, token, _TEMPERATURE)
+            _compare(
+                f"the program of position {position}",
+                {"probabilities": self._probabilities[position], "entry": self._cache[entry * position :][:entry]},
+                {
+                    "probabilities": probabilities[: config.vocab_size],
+                    "entry": memory.read("cache", entry * (position + 1))[entry * position :],
+                },
+            )
+
+
+class _Memory:
+    """A library's memory, in which nothing but constants is known."""
+
+    def __init__(self, functions: ctypes.CDLL, constants: Mapping[int, str], addresses: Mapping[str, int]) -> None:
+        self.addresses = addresses
+        size = functions.microgpt_memory()
+        self._bytes = ctypes.create_string_buffer(8 * size + 64)
+        self.doubles = (ctypes.c_double * size).from_buffer(self._bytes, -ctypes.addressof(self._bytes) % 64)
+        functions.microgpt_initialize(self.doubles)
+        known = {address: float.fromhex(text) for address, text in constants.items()}
+        if any(self.doubles[address] != number and number == number for address, number in known.items()):
+            raise ProofError("the library does not put its constants where the programs read them")
+        self._unknown = (ctypes.c_double * size)(*(known.get(address, math.nan) for address in range(size)))
+
+    def forget(self, **arguments: Sequence[float]) -> None:
+        """Fills memory with NaN, but for the constants and these arguments."""
+        ctypes.memmove(self.doubles, self._unknown, ctypes.sizeof(self._unknown))
+        for name, numbers in arguments.items():
+            self.doubles[self.addresses[name] : self.addresses[name] + len(numbers)] = numbers
+
+    def read(self, name: str, size: int) -> list[float]:
+        """Results."""
+        return list(self.doubles[self.addresses[name] : self.addresses[name] + size])
+
+
+def _carried_out(what: str, run: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return run(*arguments)
+    except Exception as error:  # a wrong program may raise anything; a right one raises nothing
+        raise ProofError(f"{what} raises {type(error).__name__}: {error}") from error
+
+
+def _repetitions(size: int) -> int:
+    """How often a program of `size` operations or so is run: small ones cost nothing."""
+    return max(1, min(8, 4000 // max(1, size)))
+
+
+def _parameters(config: GPTConfig) -> list[float]:
+    random = Random("witness parameters")
+    return [random.gauss(0.0, 0.3) for _ in range(config.parameter_count)]
+
+
+def _tokens(config: GPTConfig, count: int, part: int = 0) -> list[int]:
+    random = Random(f"witness tokens {count} {part}")
+    return [random.randrange(config.vocab_size) for _ in range(count)]
+
+
+def _lanes(size: int) -> list[list[float]]:
+    random = Random("witness lanes")
+    return [
+        [abs(random.gauss(0.0, 1.0)) if row == 3 else random.gauss(0.0, 1.0) for _ in range(size)] for row in range(4)
+    ]
+
+
+def _constants(config: AdamConfig) -> tuple[float, float, float]:
+    return adam.step_constants(config, 2, 10)
+
+
+def _compare_training(what: str, expected: tuple[float, Sequence[float]], found: tuple[float, Sequence[float]]) -> None:
+    _compare(what, *({"loss": [loss], "gradient": gradient} for loss, gradient in (expected, found)))
+
+
+def _compare_update(what: str, expected: Sequence[Sequence[float]], found: Sequence[Sequence[float]]) -> None:
+    names = ("parameter", "first_moment", "second_moment")
+    _compare(what, *(dict(zip(names, columns, strict=True)) for columns in (expected, found)))
+
+
+def _compare(what: str, expected: Results, found: Results) -> None:
+    for name, numbers in expected.items():
+        others = found.get(name, ())
+        if len(numbers) != len(others):
+            raise ProofError(f"{what} gives {len(others)} numbers of {name}, not {len(numbers)}")
+        for place, (a, b) in enumerate(zip(numbers, others, strict=True)):
+            if a != b and (a == a or b == b):
+                raise ProofError(f"{what} gives {b!r} for {name}[{place}], the eager autograd {a!r}")

@@ -1,0 +1,93 @@
+"""The roads that programs take through the compiler, each for a small program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from microgpt.compiler.functions import maximum, scope, select
+from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
+from microgpt.compiler.pipeline import compile_graph
+from microgpt.compiler.trace import trace
+from microgpt.model.config import AdamConfig, GPTConfig
+from microgpt.runtime.c_library import load_model_library
+from microgpt.runtime.c_source import model_source
+from microgpt.runtime.cache import Cache
+from microgpt.runtime.executable import compile_executable
+from microgpt.runtime.function import compile_function, index
+from microgpt.runtime.library import Library
+from microgpt.runtime.recipe import Recipe
+
+TINY = GPTConfig(vocab_size=3, n_layer=1, n_embd=2, n_head=1, block_size=7)
+# Wide enough for a copy of a matrix, and for vectors.
+WIDE = GPTConfig(vocab_size=9, n_layer=1, n_embd=8, n_head=2, block_size=2)
+
+
+def bits(x: list[Any], i: list[Any]) -> dict[str, list[Any]]:
+    """Matrices times vectors in lanes, a fold of a maximum, powers, a choice: a bit of all that is emitted."""
+    rows = [x[9 * row : 9 * row + 9] for row in range(16)]
+    sums = [sum(a * b for a, b in zip(row, x[144:153], strict=True)) for row in rows]
+    units = [total.relu() * 0.625 for total in sums]
+    chosen = select([units[3], sums[5], units[11]], i[0])
+    scale = (sum(unit * unit for unit in units) / 16 + 1e-5) ** -0.5
+    highest = maximum(sums)
+    return {"out": [unit * scale - highest for unit in units], "one": [chosen.exp() / (scale + 1.0)]}
+
+
+def bits_graph() -> Graph:
+    tensors, indices = [Tensor("x", "x", 0, (153,))], [IndexTensor("i", 0, 1, 3)]
+    return compile_graph(lambda: trace(lambda a, n: bits(a["x"], n["i"]), "bits", tensors, indices))
+
+
+def classify(weights: list[Any], x: Any, target: Any) -> Any:
+    with scope("unit"):
+        hidden = [(x * weight + 0.5 * 2).relu() for weight in weights]
+        other = [x * weight - 0.25 for weight in weights[:2]]
+    scores = [weight * unit - weight / 2 for weight, unit in zip(weights, hidden, strict=True)]
+    highest = maximum(scores)
+    powers = [(score - highest).exp() for score in scores]
+    total = sum(powers)
+    loss = -select([power / total for power in powers], target).log()
+    return other[0] * other[1] * x + (other[0] + other[1] + x * x) ** 3 * 0.01 + loss
+
+
+def own_function(folder: Path) -> None:
+    example = [0.3, -0.2, 0.7], 0.5, index(3)
+    compile_function(classify, *example, cache=Cache.open(folder))
+
+
+def python_model(folder: Path) -> None:
+    Library(Cache.open(folder), jobs=1).compile(Recipe("training", 2, TINY))
+
+
+def python_optimizer(folder: Path) -> None:
+    Library(Cache.open(folder), jobs=1).compile(Recipe("optimizer", 0, AdamConfig()))
+
+
+def loops(folder: Path) -> None:
+    model_source(TINY, AdamConfig()).prove()
+
+
+def wide_loops(folder: Path) -> None:
+    model_source(WIDE, AdamConfig()).prove()
+
+
+def c_of_a_graph(folder: Path) -> None:
+    compile_executable(bits_graph(), "c", Cache.open(folder))
+
+
+def c_library_of_a_model(folder: Path) -> None:
+    load_model_library(Cache.open(folder), TINY, AdamConfig())
+
+
+# A road takes the folder of a cache that is empty.
+ROADS: dict[str, Callable[[Path], None]] = {
+    "own function": own_function,
+    "Python of a model": python_model,
+    "Python of the optimiser": python_optimizer,
+    "loops of a model": loops,
+    "loops with copies": wide_loops,
+    "C of a graph": c_of_a_graph,
+    "C of a model": c_library_of_a_model,
+}

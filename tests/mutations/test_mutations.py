@@ -1,0 +1,217 @@
+"""Faults injected into every stage of the compiler, one at a time: each must end in an internal error.
+
+A mutation changes what one stage makes, once. What notices it is always on: the proof, the witness, a verifier. Nothing
+here is compared with a golden text.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mutations import changes, loop_changes
+from mutations.changes import replaced_once, without_line
+from mutations.loop_changes import computes, continued, first_nest, other_statement, wider
+from mutations.patches import Patch, after_python_stage, after_stage, after_trace, once, results_of, tight
+from mutations.roads import ROADS
+
+from microgpt.compiler import pipeline
+from microgpt.compiler.c import emit_c
+from microgpt.compiler.errors import InternalError
+from microgpt.compiler.ir.ops import ADD
+from microgpt.compiler.loops import compile_family, form_loops
+from microgpt.compiler.loops.transpose import Transposer
+from microgpt.runtime import c_library, c_source, executable
+from microgpt.runtime.cache import Cache
+
+
+def kernel(old: str, new: str) -> Patch:
+    """In the first kernel with `old` in it, `new` once takes its place."""
+    return results_of(emit_c, "kernel_function", once(replaced_once(old, new), lambda text: old in text))
+
+
+MUTATIONS: dict[str, dict[str, Patch]] = {
+    "own function": {
+        "hoist_selects, another operation": after_stage("hoist_selects", changes.other_operation),
+        "hoist_selects, a wrong constant": after_stage("hoist_selects", changes.wrong_constant),
+        "differentiate, terms exchanged": after_stage("differentiate", lambda g: changes.exchanged_terms(g, True)),
+        "differentiate, gradients exchanged": after_stage("differentiate", changes.swapped_outputs),
+        "differentiate, a gradient lost": after_stage("differentiate", changes.lost_output),
+        "simplify, a wrong constant": after_stage("simplify", changes.wrong_constant),
+        "simplify, an operand for its operation": after_stage("simplify", changes.operand_for_operation),
+        "simplify, terms exchanged": after_stage("simplify", changes.exchanged_terms),
+        "merge_equal_nodes, unequal ones merged": after_stage("merge_equal_nodes", changes.unequal_merged),
+        "merge_equal_nodes, an operand shifted": after_stage("merge_equal_nodes", changes.shifted_operand),
+        "remove_dead_nodes, a live result lost": after_stage("remove_dead_nodes", changes.lost_output),
+        "remove_dead_nodes, an operand shifted": after_stage("remove_dead_nodes", changes.shifted_operand),
+        "form_statements, an operation lost": after_python_stage("form_statements", changes.lost_operation),
+        "form_statements, values exchanged": after_python_stage("form_statements", changes.other_root),
+        "schedule, a block too late": after_python_stage("schedule", changes.late_block),
+        "schedule, a statement lost": after_python_stage("schedule", changes.lost_statement),
+        "allocate, a slot for two": tight(after_python_stage("allocate", changes.one_slot_for_two)),
+        "allocate, a store lost": tight(after_python_stage("allocate", changes.lost_store)),
+        "allocate, a load lost": tight(after_python_stage("allocate", changes.lost_load)),
+        "emit_python, another operator": after_python_stage("emit_python", replaced_once(" + ", " - ")),
+        "emit_python, a wrong constant": after_python_stage("emit_python", replaced_once("0.01", "0.02")),
+        "emit_python, inputs shifted": after_python_stage("emit_python", replaced_once("[0:3]", "[1:4]")),
+    },
+    "Python of a model": {
+        "trace, another operation": after_trace(changes.other_operation),
+        "trace, an operand shifted": after_trace(changes.shifted_operand),
+        "trace, terms exchanged": after_trace(changes.exchanged_terms),
+        "trace, a wrong constant": after_trace(changes.wrong_constant),
+        "differentiate, a scatter lost": after_stage("differentiate", changes.lost_scatter),
+    },
+    "Python of the optimiser": {
+        "emit_python_map, a result for another": results_of(
+            pipeline, "emit_python_map", replaced_once("new_first_moment.append(", "new_parameter.append(")
+        ),
+        "emit_python_map, another operator in the careful half": results_of(
+            pipeline, "emit_python_map", lambda text: replaced_once(" + ", " - ", text.count(" + ") - 1)(text)
+        ),
+    },
+    "loops of a model": {
+        "place, an address for two": results_of(compile_family, "address", once(loop_changes.moved_value)),
+        "contract, an operand shifted": other_statement(
+            lambda s: replace(s, slots=wider(s.slots, len(s.slots) - 1, 1)), lambda s: len(s.slots) > 2
+        ),
+        "contract, operands exchanged": other_statement(
+            loop_changes.exchanged_slots, lambda s: s.recipe[0] == ADD and s.recipe[1][0] != "mem"
+        ),
+        "order_groups, the last part first": results_of(form_loops, "order_groups", lambda p: [p[-1], *p[:-1]]),
+        "order_groups, a part lost": results_of(form_loops, "order_groups", lambda p: p[:-1]),
+        "reroll, a turn less": first_nest(lambda n: replace(n, trips=wider(n.trips, 0, -1)), computes),
+        "reroll, a turn more": first_nest(lambda n: replace(n, trips=wider(n.trips, 0, 1)), computes),
+        "reroll, another base": first_nest(lambda n: replace(n, base=wider(n.base, len(n.base) - 1, 1)), computes),
+        "reroll, another stride": first_nest(
+            lambda n: replace(n, strides=(wider(n.strides[0], 0, 1), *n.strides[1:])),
+            lambda n: computes(n) and n.trips[0] > 1,
+        ),
+        "reroll, scatters in another order": results_of(form_loops, "reroll", loop_changes.scatters_reversed),
+        "reroll, a scatter lost": results_of(form_loops, "reroll", lambda nests: [n for n in nests if not n.adds]),
+        "form_loops, zeros not set": results_of(compile_family, "form_loops", lambda p: replace(p, zeros=())),
+        "continue_loops, a shorter loop": continued(loop_changes.shorter_loop, 7),
+        "continue_loops, another base": continued(loop_changes.later_base, 7),
+        "continue_loops, a nest lost": continued(loop_changes.dropped_nest, 7),
+        "map_lanes, an operand shifted": results_of(
+            c_source,
+            "map_lanes",
+            lambda p: replace(p, nests=(replace(p.nests[0], base=wider(p.nests[0].base, 1, 1)), *p.nests[1:])),
+        ),
+    },
+    "loops with copies": {
+        "contract, terms exchanged": loop_changes.exchanged_terms,
+        "reroll, another step of a fold": first_nest(
+            loop_changes.other_step, lambda n: bool(n.steps) and any(n.steps[0]) and computes(n)
+        ),
+        "transpose, a copy from elsewhere": results_of(
+            Transposer, "_copy", lambda n: replace(n, base=wider(n.base, 1, 1))
+        ),
+        "transpose, a copy that is none": results_of(
+            Transposer, "_copy", lambda n: replace(n, strides=(n.strides[1][:2], (*n.strides[0][:2], 0)))
+        ),
+        "transpose, a column less": results_of(
+            Transposer, "_copy", lambda n: replace(n, trips=wider(n.trips, 1, -1))
+        ),
+    },
+    "C of a graph": {
+        "emit_c, a call lost": results_of(executable, "function_text", without_line("    run_kernel1(m")),
+        "emit_c, a wrong constant": results_of(
+            executable, "function_text", replaced_once("0x1.4000000000000p-1", "0x1.4000000000001p-1")
+        ),
+        "emit_c, another operator": kernel(" * c2", " + c2"),
+        "emit_c, a vector not stored": results_of(
+            emit_c, "kernel_function", once(without_line("store"), lambda text: "store" in text)
+        ),
+        "emit_c, a turn of a fold less": kernel("k < end", "k < end - 1"),
+        "emit_c, an address shifted": kernel("m[", "m[1 + "),
+        "emit_c, other places to choose from": results_of(
+            executable, "function_text", replaced_once("run_places[] = {", "run_places[] = {0, ")
+        ),
+    },
+    "C of a model": {
+        "continue_loops, between proved programs": continued(loop_changes.later_base, 6),
+        "_table, a program in another's place": results_of(
+            c_source, "_table", replaced_once("length2, length3", "length3, length2")
+        ),
+        "emit_c, zeros not set": results_of(
+            c_library, "model_source", lambda s: replace(s, text=without_line("    memset(m + ")(s.text))
+        ),
+    },
+}  # fmt: skip
+
+NEED_C = ("C of a graph", "C of a model")
+CASES = [
+    pytest.param(road, patch, id=f"{road}: {name}", marks=[pytest.mark.slow] if road == "C of a model" else [])
+    for road, mutations in MUTATIONS.items()
+    for name, patch in mutations.items()
+]
+
+
+@pytest.fixture
+def carry_out(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], None]:
+    """Goes a road; one through a C compiler is skipped where there is none."""
+
+    def go(road: str) -> None:
+        if road in NEED_C:
+            request.getfixturevalue("toolchain")
+        ROADS[road](tmp_path)
+
+    return go
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_nothing_is_wrong_without_mutation(road: str, carry_out: Callable[[str], None]) -> None:
+    carry_out(road)
+
+
+@pytest.mark.parametrize(("road", "patch"), CASES)
+def test_every_mutation_is_noticed(
+    road: str, patch: Patch, carry_out: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patch(monkeypatch)
+    with pytest.raises(InternalError):
+        carry_out(road)
+    assert not Cache.open(tmp_path).entries(), "nobody finds a program that is wrong"
+
+
+def test_there_are_enough() -> None:
+    assert len(CASES) >= 30
+
+
+WITHOUT_ASSERT = """
+import sys
+from pathlib import Path
+import pytest
+from mutations.roads import ROADS
+from mutations.test_mutations import MUTATIONS
+from microgpt.compiler.errors import InternalError
+
+assert False, "this Python carries out assert"
+for road, name in (
+    ("loops of a model", "reroll, another base"),
+    ("loops of a model", "order_groups, a part lost"),
+    ("own function", "form_statements, an operation lost"),
+    ("own function", "allocate, a slot for two"),
+):
+    with pytest.MonkeyPatch.context() as patch:
+        MUTATIONS[road][name](patch)
+        try:
+            ROADS[road](Path(sys.argv[1]))
+        except InternalError:
+            print(name)
+"""
+
+
+def test_mutations_are_noticed_without_assert(tmp_path: Path) -> None:
+    """Nothing that guards a program is an assert, which ``python -O`` leaves out."""
+    tests = Path(__file__).parent.parent
+    script = f"import sys; sys.path.insert(0, {str(tests)!r})\n{WITHOUT_ASSERT}"
+    command = [sys.executable, "-P", "-O", "-c", script, str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert len(result.stdout.splitlines()) == 4
