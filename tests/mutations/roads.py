@@ -54,7 +54,7 @@ def classify(weights: list[Any], x: Any, target: Any) -> Any:
 
 def own_function(folder: Path) -> None:
     example = [0.3, -0.2, 0.7], 0.5, index(3)
-    compile_function(classify, *example, cache=Cache.open(folder))
+    compile_function(classify, *example, target="python", cache=Cache.open(folder))
 
 
 def python_model(folder: Path) -> None:
