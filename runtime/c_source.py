@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ..compiler.c.emit_c import CText, emit_c, memory_comment
 from ..compiler.c.emit_expression import number_text
+from ..compiler.c.guards import EXACT_FUNCTION
 from ..compiler.c.prelude import prelude
 from ..compiler.ir.graph import Graph
 from ..compiler.loops.compile_family import Family, compile_family
@@ -204,7 +205,8 @@ def model_source(
     }
     defines = "".join(f"enum {{ {name} = {value} }};\n" for name, value in numbers.items())
     head = f"/* Made for {config} by microgpt. Do not edit. */\n{prelude(vector_width)}\n{memory_comment(memory)}"
-    text = "\n".join([head + body.text, defines, _initialize(layout), _table(config), _DECLARATIONS, _DRIVER])
+    driver = f"{_DECLARATIONS}\n{EXACT_FUNCTION}\n{_DRIVER}"
+    text = "\n".join([head + body.text, defines, _initialize(layout), _table(config), driver])
     return ModelSource(
         text,
         body,
@@ -234,7 +236,7 @@ def proved_source(config: GPTConfig, optimizer: AdamConfig) -> ModelSource:
 
 def _initialize(layout: Layout) -> str:
     lines = [f"    {{{address}, {number_text(text)}}}," for address, text in sorted(layout.constants.items())]
-    return "\n".join(["static const struct { int address; double value; } constants[] = {", *lines, "};", ""])
+    return "\n".join(["static const struct { int address; double value; } initial[] = {", *lines, "};", ""])
 
 
 def _table(config: GPTConfig) -> str:
@@ -249,37 +251,40 @@ def _table(config: GPTConfig) -> str:
 
 _DECLARATIONS = """\
 #if defined(_WIN32)
-#define EXPORT __declspec(dllexport)
+#define MICROGPT_EXPORT __declspec(dllexport)
 #else
-#define EXPORT __attribute__((visibility("default")))
+#define MICROGPT_EXPORT __attribute__((visibility("default")))
 #endif
 
+/* 1 if this build, here and now, has the bits of every other backend. 0 where the file itself cannot see to it: built
+   by Clang with -ffp-contract=fast, linked with -ffast-math, or run in another rounding mode. */
+MICROGPT_EXPORT int microgpt_exact(void);
 /* How many doubles the memory must have, from an address that 64 divides. */
-EXPORT long microgpt_memory(void);
+MICROGPT_EXPORT long microgpt_memory(void);
 /* Prepares a memory: everything is zero, and the parameters are the caller's to fill in. */
-EXPORT void microgpt_initialize(double *m);
+MICROGPT_EXPORT void microgpt_initialize(double *m);
 /* Where in the memory the parameters, their gradient, and the optimiser's two moments are. */
-EXPORT double *microgpt_parameters(double *m);
-EXPORT double *microgpt_gradient(double *m);
-EXPORT double *microgpt_first_moment(double *m);
-EXPORT double *microgpt_second_moment(double *m);
+MICROGPT_EXPORT double *microgpt_parameters(double *m);
+MICROGPT_EXPORT double *microgpt_gradient(double *m);
+MICROGPT_EXPORT double *microgpt_first_moment(double *m);
+MICROGPT_EXPORT double *microgpt_second_moment(double *m);
 /* Where the keys and values of earlier positions are: for each position and layer, a key vector and a value vector. */
-EXPORT double *microgpt_cache(double *m);
+MICROGPT_EXPORT double *microgpt_cache(double *m);
 /* The loss of one document of `length` tokens and its gradient: `index` has the tokens, then the targets. */
-EXPORT double microgpt_loss(double *m, int length, const int *index);
+MICROGPT_EXPORT double microgpt_loss(double *m, int length, const int *index);
 /* Trains for `steps` steps, one document each; `constants` has each one's learning rate and two bias corrections. */
-EXPORT void microgpt_train(
+MICROGPT_EXPORT void microgpt_train(
     double *m, const int *lengths, const int *index, const double *constants, long steps, double *losses);
 /* To be called when the parameters have changed, before the next two. */
-EXPORT void microgpt_prepare(double *m);
+MICROGPT_EXPORT void microgpt_prepare(double *m);
 /* The probability of each token after `token`, at a position of which all earlier ones have been seen. */
-EXPORT const double *microgpt_next(double *m, int position, int token, double temperature);
+MICROGPT_EXPORT const double *microgpt_next(double *m, int position, int token, double temperature);
 /* Chooses a token by a number from 0 to 1, as Python's random.choices does; -1 if the weights have no positive sum. */
-EXPORT int microgpt_choose(const double *weights, double uniform);
+MICROGPT_EXPORT int microgpt_choose(const double *weights, double uniform);
 /* Draws documents that begin after `bos`, with the numbers from 0 to 1 in `uniform`, one a token. Each document is
    written to `tokens`, then -1. Stops after `documents`, or when fewer numbers are left than one document may need.
    Returns the documents drawn; `used` is how many numbers that took. Negative: a token's weights were not finite. */
-EXPORT long microgpt_sample(
+MICROGPT_EXPORT long microgpt_sample(
     double *m, double temperature, int bos, long documents,
     const double *uniform, long numbers, int *tokens, long *used);
 
@@ -291,8 +296,8 @@ long microgpt_memory(void) { return MEMORY; }
 void microgpt_initialize(double *m)
 {
     memset(m, 0, MEMORY * sizeof(double));
-    for (unsigned long i = 0; i < sizeof constants / sizeof *constants; i++)
-        m[constants[i].address] = constants[i].value;
+    for (unsigned long i = 0; i < sizeof initial / sizeof *initial; i++)
+        m[initial[i].address] = initial[i].value;
 }
 
 double *microgpt_parameters(double *m) { return m + AT_PARAMETERS; }

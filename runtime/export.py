@@ -7,7 +7,6 @@ numbers) and a ``Makefile``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,7 +49,7 @@ def export_library(
     files = {
         "microgpt.h": _header(config, optimizer, source, weights is not None),
         "microgpt.c": source.text,
-        "main.c": MAIN.replace("@ALPHABET@", ", ".join(map(_c_string, characters))),
+        "main.c": MAIN.replace("@ALPHABET@", _code_points(characters)),
         "Makefile": MAKEFILE,
     }
     if weights is not None:
@@ -76,9 +75,26 @@ def _header(config: GPTConfig, optimizer: AdamConfig, source: ModelSource, has_w
         "BETA2": float(optimizer.beta2).hex(),
     }
     defines = [f"#define MICROGPT_{name} {number}" for name, number in numbers.items()]
-    return "\n".join(["#ifndef MICROGPT_H", "#define MICROGPT_H", *defines, "", source.declarations, "#endif", ""])
+    return "\n".join(
+        [
+            "#ifndef MICROGPT_H",
+            "#define MICROGPT_H",
+            *defines,
+            "",
+            "#ifdef __cplusplus",
+            'extern "C" {',
+            "#endif",
+            source.declarations.rstrip(),
+            "#ifdef __cplusplus",
+            "}",
+            "#endif",
+            "#endif",
+            "",
+        ]
+    )
 
 
-def _c_string(text: str) -> str:
-    # JSON's escapes are C's, but for characters beyond ASCII, which are written as they are.
-    return json.dumps(text, ensure_ascii=False)
+def _code_points(characters: Sequence[str]) -> str:
+    # Numbers, not strings: quotes, trigraphs and control characters mean nothing in them.
+    numbers = [f"0x{ord(character):x}" for character in characters]
+    return "".join(f"\n    {', '.join(numbers[start : start + 12])}," for start in range(0, len(numbers), 12))

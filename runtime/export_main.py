@@ -3,25 +3,25 @@
 __all__ = ["MAIN", "MAKEFILE"]
 
 MAKEFILE = """\
-# Exactness needs these flags: no contraction to fused multiply-adds, and libm's own pow, exp and log.
-CFLAGS ?= -std=gnu11 -O2 -march=native -fno-math-errno -fno-trapping-math -fno-ivopts -Wno-ignored-optimization-argument
-EXACT = -ffp-contract=off -fno-builtin-pow -fno-builtin-exp -fno-builtin-log
-WARNINGS = -Wall -Wextra -Werror
+# Results do not depend on these flags: microgpt.c refuses those that would change them.
+NATIVE := $(shell $(CC) -march=native -x c -E /dev/null >/dev/null 2>&1 && echo -march=native)
+CFLAGS ?= -std=gnu11 -O2 $(NATIVE)
+WARNINGS = -Wall -Wextra
 
 all: microgpt libmicrogpt.a
 
 microgpt: main.o microgpt.o
-\t$(CC) $(CFLAGS) $(EXACT) $(LDFLAGS) -o $@ main.o microgpt.o -lm
+\t$(CC) $(CFLAGS) $(LDFLAGS) -o $@ main.o microgpt.o -lm
 
 libmicrogpt.a: microgpt.o
 \t$(AR) rcs $@ microgpt.o
 
 %.o: %.c microgpt.h $(wildcard weights.h)
-\t$(CC) $(CFLAGS) $(EXACT) $(WARNINGS) -c -o $@ $<
+\t$(CC) $(CFLAGS) $(WARNINGS) -c -o $@ $<
 
 # The same program with every address and every undefined operation checked.
 sanitized: main.c microgpt.c microgpt.h
-\t$(CC) -std=gnu11 -O1 -g $(EXACT) $(WARNINGS) -fsanitize=address,undefined -fno-sanitize-recover=all \\
+\t$(CC) -std=gnu11 -O1 -g $(WARNINGS) -fsanitize=address,undefined -fno-sanitize-recover=all \\
 \t\t-o $@ main.c microgpt.c -lm
 
 clean:
@@ -38,6 +38,7 @@ MAIN = r"""/* Trains or samples with an exported model.
    The random numbers are those of Python's `random`, so this prints what the Python program prints. */
 
 #include "microgpt.h"
+#include <errno.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -48,8 +49,16 @@ MAIN = r"""/* Trains or samples with an exported model.
 #include "weights.h"
 #endif
 
-static const char *const alphabet[] = {@ALPHABET@};
+/* The characters of the tokens 0, 1, 2, ... in Unicode. */
+static const uint32_t alphabet[] = {@ALPHABET@
+};
 enum { CHARACTERS = MICROGPT_VOCABULARY - 1, BOS = CHARACTERS };
+
+/* Called through pointers, so that no compiler puts something else in their place. */
+static double (*const volatile libm_pow)(double, double) = pow;
+static double (*const volatile libm_log)(double) = log;
+static double (*const volatile libm_cos)(double) = cos;
+static double (*const volatile libm_sin)(double) = sin;
 
 /* The Mersenne Twister (Matsumoto and Nishimura, 1998), seeded as CPython seeds it with a whole number below 2^32. */
 static uint32_t state[624];
@@ -101,9 +110,9 @@ static double random_gauss(double deviation)
 {
     double z = next_gauss;
     if (!has_gauss) {
-        double angle = random_number() * 6.283185307179586, radius = sqrt(-2.0 * log(1.0 - random_number()));
-        z = cos(angle) * radius;
-        next_gauss = sin(angle) * radius;
+        double angle = random_number() * 6.283185307179586, radius = sqrt(-2.0 * libm_log(1.0 - random_number()));
+        z = libm_cos(angle) * radius;
+        next_gauss = libm_sin(angle) * radius;
     }
     has_gauss = !has_gauss;
     return 0.0 + z * deviation;
@@ -132,67 +141,144 @@ static void *allocate(size_t count, size_t size)
     return block;
 }
 
-static char *text;
+static const char *file_name;
+static unsigned char *text;
+static size_t text_size;
 
-/* The documents of a file: one a line, stripped, blank lines dropped. They stand in `text`. */
-static char **read_documents(const char *path, long *count)
+/* Fails because of what stands at a place of the text. */
+static void fail_at(size_t place, const char *what)
 {
-    FILE *file = fopen(path, "rb");
-    if (!file) fail("the file cannot be read");
-    size_t size = 0, room = 1 << 16;
+    unsigned long line = 1;
+    for (size_t i = 0; i < place; i++) line += text[i] == '\n' || (text[i] == '\r' && text[i + 1] != '\n');
+    fprintf(stderr, "microgpt: %s: %s at offset %lu, line %lu\n", file_name, what, (unsigned long)place, line);
+    exit(1);
+}
+
+/* Reads the file to `text`, behind which stands a zero. */
+static void read_text(void)
+{
+    FILE *file = fopen(file_name, "rb");
+    size_t room = 1 << 16, got = 1;
     text = allocate(room, 1);
-    for (size_t got; (got = fread(text + size, 1, room - size - 1, file)) > 0;) {
-        size += got;
-        if (size + 1 < room) continue;
-        char *larger = realloc(text, room *= 2);
+    while (file && (got = fread(text + text_size, 1, room - text_size - 1, file)) > 0) {
+        text_size += got;
+        if (text_size + 1 < room) continue;
+        unsigned char *larger = room > SIZE_MAX / 2 ? NULL : realloc(text, room *= 2);
         if (!larger) fail("out of memory");
         text = larger;
     }
+    if (!file || ferror(file)) {
+        fprintf(stderr, "microgpt: %s cannot be read: %s\n", file_name, strerror(errno));
+        exit(1);
+    }
     fclose(file);
-    text[size] = 0;
-    long lines = 1;
-    for (size_t i = 0; i < size; i++) lines += text[i] == '\n';
-    char **documents = allocate((size_t)lines, sizeof *documents);
+    text[text_size] = 0;
+}
+
+/* The character at `*at`, which is moved behind it. Refuses what is not UTF-8 as Python does. */
+static uint32_t next_character(size_t *at)
+{
+    const size_t start = *at;
+    const unsigned first = text[(*at)++];
+    if (first < 0x80) {
+        if (!first) fail_at(start, "not text: a zero byte");
+        return first;
+    }
+    const int more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
+    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+    uint32_t character = first & (0x3fu >> more);
+    int valid = first >= 0xc0 && first < 0xf8;
+    for (int i = 0; valid && i < more; i++) {
+        valid = (text[*at] & 0xc0u) == 0x80; /* not so for the zero behind the text */
+        if (valid) character = character << 6 | (text[(*at)++] & 0x3fu);
+    }
+    if (!valid || character < least[more] || character > 0x10ffff || (character >= 0xd800 && character < 0xe000))
+        fail_at(start, "not UTF-8");
+    return character;
+}
+
+/* What Python's str.strip() takes away. */
+static int is_space(uint32_t c)
+{
+    return (c >= 9 && c <= 13) || (c >= 28 && c <= 32) || c == 0x85 || c == 0xa0 || c == 0x1680 ||
+        (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+}
+
+static int token_of(uint32_t character)
+{
+    int token = 0;
+    while (token < CHARACTERS && alphabet[token] != character) token++;
+    return token;
+}
+
+typedef struct { size_t start, end; } document; /* offsets in `text` */
+
+/* The documents of the file: one a line, stripped, blank ones left out. Lines end with \n, \r\n or \r. */
+static document *read_documents(size_t *count)
+{
+    read_text();
+    size_t lines = 1, at = 0;
+    for (size_t i = 0; i < text_size; i++) lines += text[i] == '\n' || text[i] == '\r';
+    document *documents = allocate(lines, sizeof *documents);
     *count = 0;
-    for (char *line = text, *end; line <= text + size; line = end + 1) {
-        end = line + strcspn(line, "\n");
-        *end = 0;
-        char *first = line + strspn(line, " \t\r\v\f"), *last = end;
-        while (last > first && strchr(" \t\r\v\f", last[-1])) *--last = 0;
-        if (*first) documents[(*count)++] = first;
-        if (end >= text + size) break;
+    if (text_size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) at = 3; /* a byte order mark */
+    while (at < text_size) {
+        document here = {at, at};
+        int empty = 1;
+        while (at < text_size && text[at] != '\n' && text[at] != '\r') {
+            const size_t start = at;
+            if (is_space(next_character(&at))) continue;
+            if (empty) here.start = start;
+            here.end = at;
+            empty = 0;
+        }
+        if (!empty) documents[(*count)++] = here;
+        at++;
     }
     if (!*count) fail("the file has no documents");
+    if (*count > 0x7fffffff) fail("the file has too many documents");
+    for (size_t i = 0; i < *count; i++)
+        for (size_t start = documents[i].start; start < documents[i].end;) {
+            const size_t place = start;
+            if (token_of(next_character(&start)) == CHARACTERS)
+                fail_at(place, "a character that the model does not know");
+        }
     return documents;
 }
 
 /* The tokens and targets of a document; returns its length. */
-static int encode(const char *document, int *index)
+static int encode(document from, int *index)
 {
     int tokens[MICROGPT_BLOCK + 2], length = 0;
     tokens[length++] = BOS;
-    while (*document && length <= MICROGPT_BLOCK) {
-        int token = 0;
-        while (token < CHARACTERS && strncmp(document, alphabet[token], strlen(alphabet[token])) != 0) token++;
-        if (token == CHARACTERS) fail("a document has a character that the model does not know");
-        document += strlen(alphabet[token]);
-        tokens[length++] = token;
-    }
+    for (size_t at = from.start; at < from.end && length <= MICROGPT_BLOCK;)
+        tokens[length++] = token_of(next_character(&at));
     if (length <= MICROGPT_BLOCK) tokens[length++] = BOS;
     memcpy(index, tokens, (size_t)(length - 1) * sizeof *tokens);
     memcpy(index + length - 1, tokens + 1, (size_t)(length - 1) * sizeof *tokens);
     return length - 1;
 }
 
-static void train(double *memory, char **documents, long count, long steps)
+static void print_character(uint32_t c)
+{
+    if (c < 0x80) {
+        putchar((int)c);
+        return;
+    }
+    const int more = c >= 0x10000 ? 3 : c >= 0x800 ? 2 : 1;
+    putchar((int)((0xf00u >> (more + 1) & 0xffu) | c >> 6 * more));
+    for (int i = more - 1; i >= 0; i--) putchar((int)(0x80u | (c >> 6 * i & 0x3fu)));
+}
+
+static void train(double *memory, const document *documents, size_t count, long steps)
 {
     int index[2 * MICROGPT_BLOCK];
     for (long step = 0; step < steps; step++) {
-        int length = encode(documents[step % count], index);
+        int length = encode(documents[(size_t)step % count], index);
         double loss, constants[3] = {
             MICROGPT_LEARNING_RATE * (1 - (double)step / (double)steps),
-            1 - pow(MICROGPT_BETA1, (double)(step + 1)),
-            1 - pow(MICROGPT_BETA2, (double)(step + 1)),
+            1 - libm_pow(MICROGPT_BETA1, (double)(step + 1)),
+            1 - libm_pow(MICROGPT_BETA2, (double)(step + 1)),
         };
         microgpt_train(memory, &length, index, constants, 1, &loss);
         printf("step %ld loss %a\n", step + 1, loss);
@@ -209,45 +295,62 @@ static void sample(double *memory, long count)
             token = microgpt_choose(microgpt_next(memory, position, token, 0.5), random_number());
             if (token < 0) fail("the model's probabilities are not finite numbers");
             if (token == BOS) break;
-            fputs(alphabet[token], stdout);
+            print_character(alphabet[token]);
         }
         putchar('\n');
     }
 }
 
+/* A whole number from 0 to `most`. */
+static unsigned long number(const char *digits, unsigned long most, const char *what)
+{
+    char *end;
+    errno = 0;
+    const unsigned long value = strtoul(digits, &end, 10);
+    if (*digits < '0' || *digits > '9' || *end || errno || value > most) {
+        fprintf(stderr, "microgpt: %s is a whole number from 0 to %lu, not %s\n", what, most, digits);
+        exit(1);
+    }
+    return value;
+}
+
 int main(int argc, char **argv)
 {
-    int training = argc >= 4 && !strcmp(argv[1], "train"), sampling = argc >= 3 && !strcmp(argv[1], "sample");
-    if (!training && !sampling) fail("usage: microgpt train FILE STEPS [SEED] | microgpt sample COUNT [SEED]");
-    seed_random((uint32_t)(argc > 3 + training ? strtoul(argv[3 + training], 0, 10) : 42));
-    size_t size = ((size_t)microgpt_memory() * sizeof(double) + 63) / 64 * 64;
-    double *memory = aligned_alloc(64, size);
-    if (!memory) fail("out of memory");
+    const int training = argc >= 2 && !strcmp(argv[1], "train"), least = training ? 4 : 3;
+    if (argc < least || argc > least + 1 || (!training && strcmp(argv[1], "sample")))
+        fail("usage: microgpt train FILE STEPS [SEED] | microgpt sample COUNT [SEED]");
+    const long times = (long)number(argv[least - 1], 0x7fffffff, training ? "STEPS" : "COUNT");
+    seed_random((uint32_t)(argc > least ? number(argv[least], 0xffffffff, "SEED") : 42));
+    if (!microgpt_exact())
+        fail("this build loses bits; compile and link it without -ffp-contract=fast and -ffast-math");
+    char *block = allocate((size_t)microgpt_memory() * sizeof(double) + 64, 1);
+    double *memory = (double *)(void *)(block + (64 - (uintptr_t)block % 64));
     microgpt_initialize(memory);
     double *parameters = microgpt_parameters(memory);
     if (training) {
-        long count;
-        char **documents = read_documents(argv[2], &count);
-        for (long i = count - 1; i > 0; i--) {
-            uint32_t j = random_below((uint32_t)i + 1);
-            char *other = documents[i];
+        size_t count;
+        file_name = argv[2];
+        document *documents = read_documents(&count);
+        for (size_t i = count - 1; i > 0; i--) {
+            const size_t j = random_below((uint32_t)i + 1);
+            const document other = documents[i];
             documents[i] = documents[j];
             documents[j] = other;
         }
         for (long i = 0; i < MICROGPT_PARAMETERS; i++) parameters[i] = random_gauss(0.08);
-        train(memory, documents, count, strtol(argv[3], 0, 10));
+        train(memory, documents, count, times);
         free(documents);
         free(text);
-    }
-    if (sampling) {
+    } else {
 #if MICROGPT_HAS_WEIGHTS
         memcpy(parameters, microgpt_weights, sizeof microgpt_weights);
 #else
         fail("no weights were exported");
 #endif
     }
-    sample(memory, training ? 20 : strtol(argv[2], 0, 10));
-    free(memory);
+    sample(memory, training ? 20 : times);
+    free(block);
+    if (fflush(stdout) || ferror(stdout)) fail("the output cannot be written");
     return 0;
 }
 """

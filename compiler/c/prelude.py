@@ -4,6 +4,7 @@ Vectors are the C compiler's own. A vector that the processor does not have woul
 widest is the processor's.
 """
 
+from .guards import GUARDS
 from .prelude_powers import powers
 
 __all__ = ["VECTOR_WIDTHS", "prelude"]
@@ -12,12 +13,9 @@ __all__ = ["VECTOR_WIDTHS", "prelude"]
 VECTOR_WIDTHS = (2, 4, 8)
 
 _HEAD = """\
-#include <math.h>
-#include <string.h>
-
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wpsabi" /* vectors only travel between functions of this file */
-#pragma GCC optimize ("no-ivopts") /* GCC 12 loses stores by it, in whatever way this file is compiled */
+#pragma GCC optimize ("no-ivopts") /* GCC 12 lost stores by it */
 #endif
 #if defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -171,7 +169,8 @@ def prelude(vector_width: int) -> str:
     vectors = "".join(_vectors(width) for width in VECTOR_WIDTHS if width <= vector_width)
     tile = _TILES.get(vector_width)
     tiles = _TILED.format(w=vector_width, tile=tile) if tile else ""
-    return _HEAD + vectors + powers(vector_width) + _SHUFFLE * bool(tile) + _TRANSPOSE.format(tiles=tiles)
+    head = f"{GUARDS}\n{_HEAD}"
+    return head + vectors + powers(vector_width) + _SHUFFLE * bool(tile) + _TRANSPOSE.format(tiles=tiles)
 
 
 def _vectors(width: int) -> str:

@@ -111,27 +111,6 @@ def test_a_broken_or_foreign_library_is_made_again(cache: Cache) -> None:
     assert len(backend.advance(task.state, [task.document(0)], 2)) == 1
 
 
-def test_an_exported_library_keeps_its_bits_with_flags_of_ones_own(tmp_path: Path) -> None:
-    if not shutil.which("make"):
-        pytest.skip("there is no make")
-    task = Training(
-        Corpus("small", tuple(DOCUMENTS), ""), 1, 9, AdamConfig(), n_layer=1, n_embd=8, n_head=2, block_size=7
-    )
-    characters = [task.tokenizer.decode([token]) for token in range(task.tokenizer.bos)]
-    export_library(tmp_path, task.config, AdamConfig(), characters, None)
-    built = subprocess.run(
-        ["make", "microgpt", "CFLAGS=-std=gnu11 -O1"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert built.returncode == 0, built.stdout + built.stderr
-    corpus = tmp_path / "corpus.txt"
-    corpus.write_text("\n".join(DOCUMENTS) + "\n", "utf-8")
-    result = subprocess.run(
-        [tmp_path / "microgpt", "train", corpus, "9", "1"], capture_output=True, text=True, check=True
-    )
-    losses = [float.fromhex(line.split()[3]) for line in result.stdout.splitlines() if line.startswith("step")]
-    assert losses == [step.loss for step in task.run(EagerBackend(task.config, AdamConfig()))]
-
-
 def test_an_exported_library_is_clean_under_sanitizers(tmp_path: Path, cache: Cache) -> None:
     if not shutil.which("make"):
         pytest.skip("there is no make")

@@ -1,0 +1,63 @@
+"""The top of every C file: whatever flags it is compiled with, it rounds as Python does, or it is refused.
+
+What can be switched off in the file is; the rest is an ``#error`` that says what to do. One thing can be neither: Clang
+ignores, under ``-ffp-contract=fast``, every pragma against contraction, and defines no macro. So there is also a check
+that a program makes when it runs, `EXACT_FUNCTION`.
+"""
+
+__all__ = ["EXACT_FUNCTION", "GUARDS"]
+
+GUARDS = """\
+/* The results are exact, whatever flags this is compiled with: what would change them is switched off or refused. */
+#if defined(__cplusplus)
+#error "microgpt: compile this file as C, with cc and not with c++; C++ can include microgpt.h and link with it"
+#elif !defined(__STDC_VERSION__) || __STDC_VERSION__ < 199901L
+#error "microgpt: this file needs C99 or later, for example -std=c99 or -std=gnu11"
+#elif !defined(__GNUC__) || defined(__TINYC__)
+#error "microgpt: this file needs GCC or Clang, whose vectors it uses"
+#endif
+#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || \\
+    (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
+#error "microgpt: these flags change results; leave out -Ofast, -ffast-math and what they include"
+#endif
+#if defined(__clang__)
+#pragma float_control(precise, on)
+#pragma STDC FP_CONTRACT OFF
+#else
+/* GCC ignores STDC FP_CONTRACT. Nobody reads errno or the floating-point flags. */
+#pragma GCC optimize ("fp-contract=off", "no-math-errno", "no-trapping-math")
+#endif
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#if FLT_EVAL_METHOD < 0 || FLT_EVAL_METHOD == 2
+#error "microgpt: double must be computed as double; on x86, with -msse2 -mfpmath=sse"
+#endif
+typedef char constants_are_doubles[sizeof 1.0 == sizeof(double) ? 1 : -1]; /* not with -fsingle-precision-constant */
+
+/* libm's own functions. Compilers replace calls that they recognise, pow(x, 2.0) by x * x, which rounds otherwise;
+   what these pointers point to they do not know. */
+static double (*const volatile libm_pow)(double, double) = pow;
+static double (*const volatile libm_exp)(double) = exp;
+static double (*const volatile libm_log)(double) = log;
+#undef pow
+#undef exp
+#undef log
+#define pow(x, y) libm_pow(x, y)
+#define exp(x) libm_exp(x)
+#define log(x) libm_log(x)
+"""
+
+# Stands behind `GUARDS`. (1 + 2^-30)^2 - (1 + 2^-29) is 2^-60, which only a fused operation keeps; the last two sums
+# are what they should be in one rounding mode alone.
+EXACT_FUNCTION = """\
+int microgpt_exact(void)
+{
+    volatile double x = 1.0 + 0x1p-30, y = -(1.0 + 0x1p-29), tiny = 0x1p-1074;
+    volatile double one = 1.0, less = 0x1p-53, more = 0x1.8p-53;
+    const double a = x, b = y;
+    return a * a + b == 0.0 && tiny + tiny == 0x1p-1073 && one + less == 1.0 && one + more == 1.0 + 0x1p-52;
+}
+"""
