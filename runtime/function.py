@@ -13,6 +13,7 @@ from ..compiler.ir.graph import Graph, IndexTensor, Tensor
 from ..compiler.ir.names import identifier
 from ..compiler.pipeline import compile_graph, compile_python
 from ..compiler.trace import trace_twice
+from .arguments import whole
 from .cache import Cache
 from .program import Program, load_program, program_key, store_program
 
@@ -30,11 +31,10 @@ def index(limit: int) -> Index:
     """In an example: a whole number from 0 to ``limit - 1`` that differs from call to call, for ``select``.
 
     Raises:
-        ValueError: if `limit` is not positive.
+        TypeError: if `limit` is no whole number.
+        ValueError: if it is not positive.
     """
-    if limit < 1:
-        raise ValueError(f"the limit of an index must be positive, not {limit}")
-    return Index(limit)
+    return Index(whole("limit", limit, 1))
 
 
 def compile_function(function: Callable[..., Any], *example: Any, cache: Cache | None = None) -> CompiledFunction:

@@ -8,7 +8,7 @@ their own.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..compiler.ir.graph import Graph
@@ -18,11 +18,9 @@ from .cache import Cache
 from .compile_pool import compile_elsewhere
 from .program import Program, load_program, peak_memory, store_program
 from .recipe import Recipe
+from .reporting import Report, silent
 
-__all__ = ["Library", "Progress"]
-
-# Told of each program that has become available: how many of how many.
-Progress = Callable[[int, int], None]
+__all__ = ["Library"]
 
 
 class Library:
@@ -58,7 +56,7 @@ class Library:
                     self._programs[recipe] = program
         return missing
 
-    def prepare(self, recipes: Sequence[Recipe], progress: Progress = lambda done, total: None) -> None:
+    def prepare(self, recipes: Sequence[Recipe], progress: Report = silent) -> None:
         """Makes sure that all are available; missing ones are compiled, the largest first.
 
         Raises:

@@ -16,6 +16,9 @@ from typing import Any, TextIO
 
 import click
 
+from ..runtime import reporting
+from ..runtime.reporting import Report
+
 __all__ = [
     "NORMAL",
     "QUIET",
@@ -31,6 +34,7 @@ __all__ = [
     "print_table",
     "printable",
     "say",
+    "seconds_text",
     "set_verbosity",
     "shows_progress",
     "step_progress",
@@ -42,6 +46,9 @@ __all__ = [
 
 # Seconds. Nobody sees more, and a flush at each step would cost more than a compiled step does.
 FLUSH_INTERVAL = 0.05
+
+# Seconds before the progress of compiling is shown: what is over before that would only flicker.
+PAUSE = 0.2
 
 # Of all schemas of --json; raised when a field changes its meaning or goes away. New fields do not raise it.
 JSON_VERSION = 1
@@ -66,8 +73,8 @@ def is_quiet() -> bool:
 
 
 def shows_progress() -> bool:
-    """Whether there is somebody to show progress to: stderr is a terminal, and not to be quiet."""
-    return not is_quiet() and sys.stderr.isatty()
+    """Whether there is somebody to show progress to: stderr is a terminal, not to be quiet, and progress not off."""
+    return not is_quiet() and sys.stderr.isatty() and not reporting.is_switched_off()
 
 
 def say(message: str) -> None:
@@ -168,26 +175,39 @@ class Lines:
 
 
 @contextlib.contextmanager
-def compile_progress(what: str = "program") -> Iterator[Callable[[int, int], None]]:
-    """Gives what a backend tells of its compiling: how many programs of how many. Silent if nothing is compiled."""
+def compile_progress(what: str = "program") -> Iterator[Report]:
+    """Gives what a backend tells of its compiling: how many programs of how many, and the stage. Silent if nothing is
+    compiled. On a terminal, the stage and the seconds are shown; with -v, a line for each stage.
+    """
     start = time.monotonic()
-    with contextlib.ExitStack() as stack:
-        shown: list[Any] = []
+    began = False
+    verbose = _Verbosity.level >= VERBOSE
+    with reporting.compile_progress(shows_progress() and not verbose, what, PAUSE) as shown:
 
-        def report(done: int, total: int) -> None:
+        def report(done: int, total: int, stage: str = "", /) -> None:
+            nonlocal began
             many = f"{total} {what}{'s' * (total != 1)}"
-            if shows_progress():
-                if not shown:
-                    shown.append(stack.enter_context(_progress_bar()))
-                    shown[0].add_task(f"compiling {many}", total=total)
-                shown[0].update(shown[0].task_ids[0], completed=done)
-            elif done == 0:
-                say(f"compiling {many}; later runs will find {'them' if total > 1 else 'it'} in the cache")
+            if not began and (verbose or not shows_progress()):
+                say(f"compiling {many}")
+            began = True
+            if stage:
+                detail(f"{time.monotonic() - start:.1f} s: {stage}")
+            shown(done, total, stage)
             if done == total:
-                stack.close()
-                say(f"compiled {many} in {time.monotonic() - start:.1f} s")
+                say(f"compiled {many} in {seconds_text(time.monotonic() - start)}")
 
         yield report
+
+
+def seconds_text(seconds: float) -> str:
+    """A time for people: ``22 ms``, ``6.5 s``, ``2 min 5 s``; never one that looks like nothing."""
+    if seconds < 0.0995:
+        return f"{max(1e3 * seconds, 0.1):.{0 if seconds >= 0.00995 else 1}f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.{1 if seconds >= 0.995 else 2}f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
 @contextlib.contextmanager

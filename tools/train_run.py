@@ -118,7 +118,8 @@ class Run:
         if count:
             steps = f"{count} step{'s' * (count != 1)}"
             per_step = f"{1e3 * seconds / count:.2f} ms each"
-            console.say(f"trained {steps} in {seconds:.1f} s ({per_step}) with the {self.backend.name} backend")
+            took, name = console.seconds_text(seconds), self.backend.name
+            console.say(f"trained {steps} in {took} ({per_step}) with the {name} backend")
 
     def _take_steps(self) -> None:
         training = self.training

@@ -109,7 +109,7 @@ def test_an_example_without_floats(cache):
 
 
 def test_index_wants_a_positive_limit():
-    with pytest.raises(ValueError, match="must be positive, not 0"):
+    with pytest.raises(ValueError, match="limit must be a whole number of at least 1, not 0"):
         microgpt.index(0)
 
 
