@@ -1,6 +1,6 @@
 """What commands say and how: lines for results on stdout, messages and progress on stderr, tables for both.
 
-rich is imported only where there is a terminal to be pretty on. In a pipe everything is plain text, at most 80 columns.
+rich is imported only where progress is shown. In a pipe everything is plain text, at most 80 columns.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import contextlib
 import json
 import math
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ import click
 
 from ..runtime import reporting
 from ..runtime.reporting import Report
+from .table import table_lines
 
 __all__ = [
     "NORMAL",
@@ -39,6 +41,7 @@ __all__ = [
     "shows_progress",
     "step_progress",
     "styled",
+    "terminal_width",
     "warn",
     "with_schema",
     "without_infinities",
@@ -252,51 +255,19 @@ def _progress_bar(rate: bool = False) -> Any:
 def print_table(
     title: str | None, headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 0, bars: bool = False
 ) -> None:
-    """A table of numbers on stdout. Headings are broken at ``_``, at spaces, and in the middle of long words.
+    """A table of numbers on stdout; on a terminal, one that fits.
 
     Args:
-        left: how many columns, of the first, hold words: they begin where their heading begins.
-        bars: whether the last column holds bars, which begin there too.
+        left, bars: as for `table_lines`.
     """
-    broken = [[heading] if place < left else _break(heading) for place, heading in enumerate(headings)]
-    words = {*range(left), *([len(headings) - 1] if bars else [])}
-    rows = [[escaped(cell) for cell in row] for row in rows]
-    if sys.stdout.isatty():
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
-        for place, parts in enumerate(broken):
-            justify: Any = "left" if place in words else "right"
-            table.add_column("\n".join(parts), justify=justify, no_wrap=True, vertical="bottom")
-        for row in rows:
-            table.add_row(*row)
-        terminal = Console()
-        if title is not None:
-            # Not the table's own title, which is broken into lines as narrow as the table.
-            terminal.print(title, style="bold", markup=False, highlight=False)
-        terminal.print(table)
-        return
-    height = max(map(len, broken))
-    heads = [[""] * (height - len(parts)) + parts for parts in broken]
-    widths = [max(map(len, (*head, *(row[place] for row in rows)))) for place, head in enumerate(heads)]
+    width = terminal_width() if sys.stdout.isatty() else None
     if title is not None:
-        click.echo(title)
-    for line in (*zip(*heads, strict=True), ["-" * width for width in widths], *rows):
-        cells = [
-            cell.ljust(width) if place in words else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        click.echo(" ".join(cells).rstrip())
+        click.echo(styled(title, bold=True))
+    cells = [[escaped(cell) for cell in row] for row in rows]
+    for line, is_heading in table_lines(headings, cells, left, bars, width):
+        click.echo(styled(line, bold=True) if is_heading and line else line)
 
 
-def _break(heading: str) -> list[str]:
-    parts: list[str] = []
-    for word in heading.replace("_", "_ ").split():
-        # Words that stay short together share a line; long ones are cut, which happens to hyphenate ours well.
-        cut = [word] if len(word) <= 9 else [word[:-5] + "-", word[-5:]]
-        if parts and parts[-1].endswith("_") and len(parts[-1]) + len(cut[0]) <= 7:
-            parts[-1] += cut.pop(0)
-        parts += cut
-    return parts
+def terminal_width() -> int:
+    """Of the terminal that stdout is, in columns."""
+    return shutil.get_terminal_size().columns

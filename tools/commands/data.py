@@ -13,6 +13,7 @@ from ...data.catalog import CATALOG, NamedCorpus, cached_content, fetch, keep_fi
 from ...data.corpus import Corpus, load_corpus
 from .. import console, options
 from ..completing import complete_corpus
+from ..suggesting import Group
 
 __all__ = ["data"]
 
@@ -20,7 +21,7 @@ __all__ = ["data"]
 SHOWN = 64
 
 
-@click.group("data", invoke_without_command=True)
+@click.group("data", cls=Group, invoke_without_command=True)
 @click.pass_context
 def data(context: click.Context, /) -> None:
     """List, describe and fetch corpora.
@@ -122,13 +123,15 @@ def _describe(corpus: Corpus, block_size: int) -> dict[str, Any]:
 
 
 @data.command("fetch")
-@click.argument("name", type=click.Choice([name for name, corpus in CATALOG.items() if corpus.url]))
+@click.argument("name", metavar="NAME", type=click.Choice(list(CATALOG)))
 @click.option("--from", "source", metavar="FILE|URL", help="Take it from here instead of from its home.")
-def fetch_corpus(name: str, source: str | None) -> None:
+@click.pass_context
+def fetch_corpus(context: click.Context, /, name: str, source: str | None) -> None:
     """Fetch a corpus from its home, and check it.
 
-    What arrives is kept if the connection breaks, and the next try goes on from
-    there. Without a network, bring the file and name it by --from.
+    NAME is one of `microgpt data list`. What arrives is kept if the connection
+    breaks, and the next try goes on from there. Without a network, bring the
+    file and name it by --from.
 
     \b
     Examples:
@@ -136,6 +139,8 @@ def fetch_corpus(name: str, source: str | None) -> None:
       microgpt data fetch makemore --from Downloads/names.txt
     """
     corpus = CATALOG[name]
+    if not corpus.url:
+        raise click.UsageError(f"{name} comes with microgpt; there is nothing to fetch", context)
     if source and not source.startswith(("http://", "https://")):
         path: Path = keep_file(corpus, source)
     else:
