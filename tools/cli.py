@@ -6,7 +6,7 @@ A command's module is imported when the command runs and not before: `microgpt -
 from __future__ import annotations
 
 import contextlib
-import errno
+import io
 import os
 import sys
 import textwrap
@@ -94,6 +94,15 @@ class Commands(Group):
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(code), meaning) for code, meaning in failures.EXIT_CODES.items()])
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except BrokenPipeError:  # of --help
+            _forget_stdout()
+            raise click.exceptions.Exit(failures.CLOSED_PIPE) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         # Here rather than in main(), where click has its own ideas of an interrupt and of a closed pipe.
         console.set_verbosity(console.NORMAL)
@@ -122,6 +131,11 @@ class Commands(Group):
             code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except (Exception, KeyboardInterrupt) as error:
             code = self._report(error)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            # It has been reported. Python would try, and complain, once more at exit, with a code of its own.
+            _forget_stdout()
         sys.exit(code if isinstance(code, int) else 0)
 
     def _report(self, error: BaseException) -> int:
@@ -132,9 +146,6 @@ class Commands(Group):
         with contextlib.suppress(OSError):
             click.echo(f"microgpt: {kind}{console.escaped(message)}", err=True)
         return code
-
-
-_OUTPUT_ERRORS = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO}
 
 
 def _explain(error: BaseException) -> tuple[str, int]:
@@ -175,9 +186,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
         case MemoryError():
             return "out of memory; a smaller model or a shorter --block-size needs less", failures.ENVIRONMENT
         case OSError():
-            # Whatever writes a file names it, so what has no name is where the output goes.
-            place = f"{error.filename}: " if error.filename else "output: " if error.errno in _OUTPUT_ERRORS else ""
-            return f"{place}{error.strerror or error}", failures.ENVIRONMENT
+            return failures.describe_os_error(error), failures.ENVIRONMENT
         case _:
             hint = "this is a mistake in microgpt; `microgpt --debug COMMAND ...` shows where"
             return f"unexpected {type(error).__name__}: {text} ({hint})", failures.INTERNAL
@@ -256,6 +265,10 @@ def _open_standard_streams() -> None:
                 os.dup2(nowhere, number)
                 os.close(nowhere)
             setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: SIM115
+    if isinstance(sys.stdout.buffer, io.RawIOBase):
+        # With PYTHONUNBUFFERED, what the system does not take at once would be lost without an error.
+        buffer = io.BufferedWriter(sys.stdout.buffer)
+        sys.stdout = io.TextIOWrapper(buffer, sys.stdout.encoding, sys.stdout.errors, line_buffering=True)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import math
 import os
 import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
@@ -30,6 +31,7 @@ __all__ = [
     "compile_progress",
     "count_progress",
     "detail",
+    "echo_wrapped",
     "escaped",
     "is_quiet",
     "print_json",
@@ -262,7 +264,7 @@ def print_table(
     """
     width = terminal_width() if sys.stdout.isatty() else None
     if title is not None:
-        click.echo(styled(title, bold=True))
+        echo_wrapped(title, bold=True)
     cells = [[escaped(cell) for cell in row] for row in rows]
     for line, is_heading in table_lines(headings, cells, left, bars, width):
         click.echo(styled(line, bold=True) if is_heading and line else line)
@@ -271,3 +273,17 @@ def print_table(
 def terminal_width() -> int:
     """Of the terminal that stdout is, in columns."""
     return shutil.get_terminal_size().columns
+
+
+def echo_wrapped(text: str, width: int | None = None, bold: bool = False) -> None:
+    """A sentence on stdout, broken between words into lines that fit the terminal.
+
+    Args:
+        width: the most columns of a line, on a terminal and elsewhere.
+    """
+    widths = [width] if width else []
+    if sys.stdout.isatty():
+        widths.append(terminal_width())
+    lines = textwrap.wrap(text, min(widths), break_on_hyphens=False) if widths else [text]
+    for line in lines:
+        click.echo(styled(line, bold=bold))
