@@ -275,15 +275,18 @@ def terminal_width() -> int:
     return shutil.get_terminal_size().columns
 
 
-def echo_wrapped(text: str, width: int | None = None, bold: bool = False) -> None:
+def echo_wrapped(text: str, width: int | None = None, bold: bool = False, indent: str = "") -> None:
     """A sentence on stdout, broken between words into lines that fit the terminal.
 
     Args:
         width: the most columns of a line, on a terminal and elsewhere.
+        indent: what lines begin with, but for the first.
     """
     widths = [width] if width else []
     if sys.stdout.isatty():
         widths.append(terminal_width())
-    lines = textwrap.wrap(text, min(widths), break_on_hyphens=False) if widths else [text]
+    lines = [text]
+    if widths and len(text) > min(widths):
+        lines = textwrap.wrap(text, min(widths), break_on_hyphens=False, subsequent_indent=indent)
     for line in lines:
         click.echo(styled(line, bold=bold))

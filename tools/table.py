@@ -61,36 +61,35 @@ def _blocks(columns: Sequence[_Column], keys: int, width: int | None) -> Iterato
 
 def _lines(columns: list[_Column], words: list[bool], width: int | None) -> Iterator[tuple[str, bool]]:
     widths = [_column_width(column) for column in columns]
-    if width is not None and words[0]:
-        # Words may take several lines, so that the figures beside them have their place.
-        widths[0] = min(widths[0], max(LEAST_WORD, width - sum(widths[1:]) - len(columns) + 1))
+    if width is not None:
+        # Words may take several lines, the longest first, so that the figures beside them have their place.
+        for place in sorted(range(len(words)), key=lambda place: -widths[place]):
+            if words[place]:
+                excess = sum(widths) + len(widths) - 1 - width
+                widths[place] = max(widths[place] - max(excess, 0), min(LEAST_WORD, widths[place]))
     height = max(len(heads) for heads, _ in columns)
     heads = [[""] * (height - len(heads)) + heads for heads, _ in columns]
-    rule = ["-" * width for width in widths]
-    for number, line in enumerate((*zip(*heads, strict=True), rule)):
-        for part in _broken(line, widths[0], words[0]):
-            yield _joined(part, widths, words), number < height
+    for line in zip(*heads, strict=True):
+        yield from ((text, True) for text in _row(line, widths, words))
+    yield " ".join("-" * width for width in widths), True
     for line in zip(*(cells for _, cells in columns), strict=True):
-        for part in _broken(line, widths[0], words[0]):
-            yield _joined(part, widths, words), False
+        yield from ((text, False) for text in _row(line, widths, words))
 
 
-def _broken(line: Sequence[str], width: int, words: bool) -> Iterator[Sequence[str]]:
-    """A row as lines, if its first cell has more words than fit; the figures stand in the last of them."""
-    if not words or _length(line[0]) <= width:
-        yield line
-        return
-    *before, last = wrap(line[0], width, subsequent_indent="  ") or [""]
-    yield from ([part] + [""] * (len(line) - 1) for part in before)
-    yield [last, *line[1:]]
-
-
-def _joined(line: Sequence[str], widths: Sequence[int], words: Sequence[bool]) -> str:
-    cells = []
-    for cell, width, is_word in zip(line, widths, words, strict=True):
-        space = " " * (width - _length(cell))
-        cells.append(cell + space if is_word else space + cell)
-    return " ".join(cells).rstrip()
+def _row(line: Sequence[str], widths: Sequence[int], words: Sequence[bool]) -> Iterator[str]:
+    """A row as lines: several, if there are more words than fit. The figures stand in the last."""
+    parts = [
+        wrap(cell, width, subsequent_indent="  ") if _length(cell) > width else [cell]
+        for cell, width in zip(line, widths, strict=True)
+    ]
+    height = max(map(len, parts))
+    for place, is_word in enumerate(words):
+        empty = [""] * (height - len(parts[place]))
+        parts[place] = parts[place] + empty if is_word else empty + parts[place]
+    for cells in zip(*parts, strict=True):
+        spaces = [" " * (width - _length(cell)) for cell, width in zip(cells, widths, strict=True)]
+        texts = [c + s if is_word else s + c for c, s, is_word in zip(cells, spaces, words, strict=True)]
+        yield " ".join(texts).rstrip()
 
 
 def _shrunk(bars: Sequence[str], room: int) -> list[str]:

@@ -259,8 +259,9 @@ def _print(name: str, timings: Sequence[Timing], run: Run | None) -> None:
     language = {"c": "C", "python": "generated Python"}[name]
     console.print_table(f"Loss and gradient, and the whole step: eager against {language}", headings, rows)
     if run:
-        click.echo(
-            f"\na run of {run.steps} steps, {1e6 * run.compiled_step:.1f} us a step in C, "
+        click.echo()
+        console.echo_wrapped(
+            f"a run of {run.steps} steps, {1e6 * run.compiled_step:.1f} us a step in C, "
             f"{1e3 * run.eager_step:.0f} ms eager: {run.ratio:,.0f} times faster"
         )
 

@@ -56,7 +56,8 @@ def list_corpora(as_json: bool) -> None:
         console.print_json("data.list", {"corpora": rows})
         return
     for row in rows:
-        click.echo(f"{row['name']:<10} {row['state']:<12} {row['bytes']:>9,} bytes  {row['description']}")
+        words = f"{row['name']:<10} {row['state']:<12} {row['bytes']:>9,} bytes  {row['description']}"
+        console.echo_wrapped(words, indent="  ")
 
 
 def _entry(corpus: NamedCorpus) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def info(corpus: str, block_size: int, as_json: bool) -> None:
     report[f"cut_at_block_size_{report.pop('block_size')}"] = report.pop("cut")
     for name, value in report.items():
         text = f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
-        click.echo(f"{name.replace('_', ' ')}: {console.printable(text)}")
+        console.echo_wrapped(f"{name.replace('_', ' ')}: {console.printable(text)}", indent="  ")
 
 
 def _describe(corpus: Corpus, block_size: int) -> dict[str, Any]:
