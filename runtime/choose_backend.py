@@ -8,7 +8,6 @@ from ..model.config import AdamConfig, GPTConfig
 from .backend import Backend, EagerBackend, PythonBackend
 from .cache import Cache
 from .library import Library
-from .toolchain import ToolchainError, find_toolchain
 
 __all__ = ["BACKENDS", "COMPILED", "check_backend", "choose_backend"]
 
@@ -29,6 +28,8 @@ def check_backend(name: str, warn: Callable[[str], None]) -> str:
     """
     if name not in ("auto", "c"):
         return name
+    from .toolchain import ToolchainError, find_toolchain
+
     try:
         find_toolchain()
     except ToolchainError as error:
