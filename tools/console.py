@@ -241,6 +241,7 @@ def _progress_bar(rate: bool = False) -> Any:
     """A bar with the time that is left; with `rate`, also how many a second."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.table import Column
     from rich.text import Text
 
     class RateColumn(ProgressColumn):
@@ -248,10 +249,16 @@ def _progress_bar(rate: bool = False) -> Any:
             speed = task.finished_speed or task.speed
             return Text(f"{speed:,.{0 if speed >= 10 else 1}f} a second" if speed else "")
 
-    columns = [TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn()]
-    columns += [RateColumn()] if rate else []
-    columns += [TimeRemainingColumn(compact=True), TextColumn("left")]
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    # With a rate goes a description of some 30 columns. What there is no room for is left out; rich would squeeze all.
+    room = console.width if rate else 80
+    description = Column(no_wrap=True, overflow="crop")
+    columns: list[ProgressColumn] = [TextColumn("{task.description}", markup=False, table_column=description)]
+    columns += [BarColumn(20)] if room >= 76 else []
+    columns += [MofNCompleteColumn()] if room >= 58 else []
+    columns += [RateColumn()] if rate and room >= 72 else []
+    columns += [TimeRemainingColumn(compact=True), TextColumn("left")] if room >= 44 else []
+    return Progress(*columns, console=console, transient=True)
 
 
 def print_table(

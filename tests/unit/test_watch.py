@@ -2,11 +2,13 @@
 
 import io
 import re
+import sys
 
 import pytest
 from rich.console import Console
 
-from microgpt.tools import watch
+from microgpt.runtime import reporting
+from microgpt.tools import console, watch
 
 UP = "\x1b[1A\x1b[2K"
 
@@ -56,3 +58,34 @@ def test_the_words_say_as_much_as_fits(monkeypatch: pytest.MonkeyPatch):
     assert re.fullmatch(r"loss 2\.\d{4} \| 1,000 of 1,000", last[30])
     assert re.fullmatch(r"loss 2\.\d{4}", last[20])
     assert re.fullmatch(r"loss 2\.\d{2}", last[10])
+
+
+@pytest.mark.parametrize("width", [25, 30, 43, 44, 57, 58, 71, 72, 75, 76, 80, 120])
+def test_bars_leave_out_what_has_no_room(width: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    words = "step   12 / 3000 | loss 3.2138"
+    progress = console._progress_bar(rate=True)
+    progress.add_task(words, total=3000, completed=12)
+    screen = io.StringIO()
+    Console(file=screen, width=width).print(progress.get_renderable())
+    (line,) = screen.getvalue().splitlines()
+    assert "…" not in line
+    assert line.startswith(words[:width])
+    assert ("left" in line, "12/3000" in line) == (width >= 44, width >= 58)
+
+
+@pytest.mark.parametrize("width", [20, 30, 40, 60, 80])
+@pytest.mark.parametrize("total", [1, 20])
+def test_the_bar_of_compiling_fits(width: int, total: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    screen = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    bar = reporting._Bar()
+    bar.begin("compiling 20 programs: tracing length 3", 7, total, 0.0)
+    bar.end()
+    Console(file=screen, width=width).print(bar._progress.get_renderable())
+    (line,) = filter(str.strip, screen.getvalue().splitlines())
+    assert "…" not in line
+    assert len(line.rstrip()) <= width
+    assert re.search(r"\d:\d\d:\d\d$", line.rstrip()), "the seconds are always there"
+    assert ("tracing length 3" in line) == (width >= (30 if total == 1 else 40))
