@@ -71,8 +71,13 @@ def scope(name: str, number: int | None = None) -> Iterator[None]:
     Scopes nest. They appear in dumps, generated code and drawings and never change a result.
 
     Raises:
+        TypeError: if `name` is no str, or `number` no int.
         ValueError: if the name has anything but letters, digits, ``_`` and ``-``, or neither a letter nor a digit.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a str, not {name!r} ({type(name).__qualname__})")
+    if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
+        raise TypeError(f"number must be an int, not {number!r} ({type(number).__qualname__})")
     label = name if number is None else f"{name}{number}"
     if not _LABEL.fullmatch(label):
         raise ValueError(f"a scope is named with letters, digits, _ and -, not {label!r}")

@@ -4,10 +4,12 @@ What goes in is anything a person may have at hand, so it is checked here, once;
 document, none of them empty. Lines end as they do for ``open()``: at ``\\n``, ``\\r\\n`` or ``\\r``, and nowhere else.
 """
 
+import contextlib
 import hashlib
 import os
 import sys
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from random import Random
 
@@ -84,7 +86,9 @@ def load_corpus(source: str | os.PathLike[str]) -> Corpus:
     except CorpusError:
         raise
     except FileNotFoundError:
-        raise CorpusError(f"{name}: no such file; give the path of a text file, or `{SHIPPED}`") from None
+        near = _near(name)
+        hint = f"did you mean `{near}`?" if near else f"give the path of a text file, or `{SHIPPED}`"
+        raise CorpusError(f"{name}: no such file; {hint}") from None
     except IsADirectoryError:
         raise CorpusError(f"{name} is a folder; give the path of a text file in it") from None
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
@@ -108,6 +112,16 @@ def _content(source: str | os.PathLike[str]) -> bytes:
         except FetchError as error:
             raise CorpusError(str(error)) from None
     return sys.stdin.buffer.read() if source == STANDARD_INPUT else Path(source).read_bytes()
+
+
+def _near(name: str) -> str | None:
+    """The corpus with a name, or the file in the same folder, that was probably meant."""
+    folder, file = os.path.split(name)
+    found = [] if folder else list(CATALOG)
+    with contextlib.suppress(OSError):
+        found += sorted(entry.name for entry in os.scandir(folder or ".") if entry.is_file())
+    near = get_close_matches(file, found, 1)
+    return os.path.join(folder, near[0]) if near else None
 
 
 def _shipped() -> bytes:

@@ -11,23 +11,24 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from random import Random
 
 from .data.corpus import Corpus, CorpusError, load_corpus
-from .model.config import AdamConfig, GPTConfig
+from .model.config import MOST_PARAMETERS, AdamConfig, GPTConfig
+from .runtime import arguments
 from .runtime.backend import Backend
 from .runtime.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from .runtime.choose_backend import BACKENDS, choose_backend
 from .runtime.evaluation import Evaluation, evaluate
 from .runtime.recording import recorded_steps
+from .runtime.reporting import compile_progress
 from .runtime.runs import CHECKPOINT, newest_checkpoint
 from .runtime.sampling import SamplingOptions, sample_texts
 from .runtime.training import Step, Training
-from .tools import console
-from .tools.backends import choose_backend
-from .tools.models import optimizer_of
 
 __all__ = ["Model", "load", "train"]
 
@@ -42,10 +43,12 @@ class Model:
         steps: what each step of `train` did; empty for a loaded model.
     """
 
-    def __init__(self, checkpoint: Checkpoint, backend: Backend, steps: Iterable[Step] = ()) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, backend: Backend, steps: Iterable[Step] = (), progress: bool = True
+    ) -> None:
         self.checkpoint = checkpoint
         self.steps = tuple(steps)
-        self._backend = backend
+        self._backend, self._progress = backend, progress
         self._rng = Random(checkpoint.seed)
         if checkpoint.progress:
             self._rng.setstate(checkpoint.progress.random_state)
@@ -84,7 +87,7 @@ class Model:
 
         Args:
             count: how many.
-            temperature: below 1 the likely becomes likelier.
+            temperature: a number above 0; below 1 the likely becomes likelier.
             top_k: choose among so many of the likeliest tokens only.
             top_p: choose among the likeliest tokens that together have this probability.
             min_length: at least so many characters.
@@ -93,42 +96,56 @@ class Model:
             seed: begins a random stream; without it, that of the training goes on, from call to call.
 
         Raises:
-            ValueError: if an option is out of its range, or nothing can be drawn.
+            TypeError: if an argument is of another type.
+            ValueError: if one is out of its range, `prefix` has a character that is not in the alphabet, or nothing can
+                be drawn.
         """
         config, tokenizer = self.config, self.checkpoint.tokenizer
-        tokens = tokenizer.encode(prefix)[1:-1]
-        if not 0.0 < temperature < float("inf"):
-            raise ValueError(f"temperature must be a finite number above zero, not {temperature!r}")
-        if top_k is not None and top_k < 1:
-            raise ValueError(f"top_k must be at least 1, not {top_k!r}")
-        if not 0.0 < top_p <= 1.0:
-            raise ValueError(f"top_p must be above 0 and at most 1, not {top_p!r}")
-        if not 0 <= min_length <= config.block_size:
-            raise ValueError(f"min_length must be from 0 to {config.block_size}, not {min_length!r}")
+        count = arguments.whole("count", count, 0)
+        options = SamplingOptions(
+            _above_zero("temperature", temperature, "above 0 (greedy=True always takes the likeliest token)"),
+            None if top_k is None else arguments.whole("top_k", top_k, 1),
+            arguments.real("top_p", top_p, "above 0 and at most 1", lambda number: 0.0 < number <= 1.0),
+            arguments.whole("min_length", min_length, 0, config.block_size),
+            arguments.boolean("greedy", greedy),
+        )
+        tokens = tokenizer.encode(arguments.string("prefix", prefix))[1:-1]
         if len(tokens) >= config.block_size:
-            raise ValueError(f"the prefix can have at most {config.block_size - 1} characters, not {len(tokens)}")
-        options = SamplingOptions(temperature, top_k, top_p, min_length, greedy)
-        rng = self._rng if seed is None else Random(seed)
-        self._backend.prepare([], config.block_size, lambda done, total: None)
+            raise ValueError(f"prefix must have at most {config.block_size - 1} characters, not {len(tokens)}")
+        rng = self._rng if seed is None else Random(arguments.whole("seed", seed, 0))
+        self._prepare()
         return list(sample_texts(self._backend, config, tokenizer, self.parameters, rng, options, count, tokens))
 
     def evaluate(self, documents: Iterable[str], *, pack: bool = False) -> Evaluation:
         """How well the model predicts documents: loss, bits per character, perplexity.
 
         Args:
+            documents: at least one.
             pack: whether documents that are too long are split into windows; otherwise they are cut.
+
+        Raises:
+            TypeError: if an argument is of another type; a single text belongs in a list.
+            ValueError: if there is no document, or one has a character that is not in the alphabet.
         """
-        config = self.config
-        self._backend.prepare([], config.block_size, lambda done, total: None)
-        return evaluate(self._backend, config, self.checkpoint.tokenizer, self.parameters, documents, pack)
+        texts = list(arguments.documents("documents", documents))
+        if not texts:
+            raise ValueError("documents must have at least one document, not none")
+        pack = arguments.boolean("pack", pack)
+        self._prepare()
+        return evaluate(self._backend, self.config, self.checkpoint.tokenizer, self.parameters, texts, pack)
+
+    def _prepare(self) -> None:
+        """Makes the programs that sample and evaluate."""
+        with compile_progress(self._progress) as report:
+            self._backend.prepare([], self.config.block_size, report)
 
     def perplexity(self, text: str) -> float:
         """Among how many equally likely characters the model would hesitate as much as it does over `text`."""
-        return self.evaluate([text], pack=True).perplexity
+        return self.evaluate([arguments.string("text", text)], pack=True).perplexity
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a checkpoint, whole or not at all, from which `load` and ``microgpt sample`` read."""
-        save_checkpoint(path, self.checkpoint)
+        save_checkpoint(arguments.path("path", path), self.checkpoint)
 
     def export(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Writes the model as a C library that stands alone, as ``microgpt export --checkpoint`` does.
@@ -144,22 +161,30 @@ class Model:
         """
         from .runtime.export import export_library
 
-        characters = self.checkpoint.tokenizer.characters
-        return export_library(
-            Path(folder), self.config, optimizer_of(self.checkpoint), characters, self.checkpoint.parameters
-        )
+        place, model = arguments.path("folder", folder), self.checkpoint
+        return export_library(place, model.config, model.optimizer, model.tokenizer.characters, model.parameters)
 
 
-def load(path: str | os.PathLike[str], *, backend: str = "auto") -> Model:
+def load(path: str | os.PathLike[str], *, backend: str = "auto", progress: bool = True) -> Model:
     """The model in a checkpoint, or in the folder of a run.
 
+    Args:
+        path: of the file or the folder.
+        backend: ``auto``, ``c``, ``python`` or ``eager``.
+        progress: as for `train`.
+
     Raises:
-        ValueError: if there is no sound checkpoint.
+        TypeError: if an argument is of another type.
+        ValueError: if there is no sound checkpoint, or no such backend.
+        ToolchainError: if `backend` is ``c`` and there is no C compiler that keeps every bit.
     """
-    place = Path(path)
-    found = newest_checkpoint(place, console.warn) if place.is_dir() else None
+    place = arguments.path("path", path)
+    backend = arguments.choice("backend", backend, BACKENDS)
+    progress = arguments.boolean("progress", progress)
+    found = newest_checkpoint(place, _warn) if place.is_dir() else None
     checkpoint = found[1] if found else load_checkpoint(place / CHECKPOINT if place.is_dir() else place)
-    return Model(checkpoint, choose_backend(backend, checkpoint.config, optimizer_of(checkpoint)))
+    engine = choose_backend(backend, checkpoint.config, checkpoint.optimizer, None, _warn)
+    return Model(checkpoint, engine, progress=progress)
 
 
 def train(
@@ -183,13 +208,14 @@ def train(
     keep: int = 3,
     resume: bool = False,
     on_step: Callable[[Step], object] = lambda step: None,
+    progress: bool = True,
 ) -> Model:
     """Trains a model, bit for bit as ``microgpt train`` and microgpt.py do.
 
     Args:
-        data: a path, a name such as ``names``, or the documents.
+        data: a path, a name such as ``names``, or the documents, in order.
         steps: how many to take, one document each.
-        seed: of all that is random.
+        seed: of all that is random; not negative.
         learning_rate: at the first step; it falls to zero.
         beta1, beta2, epsilon: the other constants of Adam.
         n_layer, n_embd, n_head, block_size: the sizes of the model.
@@ -200,42 +226,80 @@ def train(
         save_every, keep: write a checkpoint to it after so many steps, and keep the last so many.
         resume: go on with what `out` holds, if it holds anything.
         on_step: called after each step.
+        progress: whether compiling that takes longer than a second shows how far it has come: on stderr if that is a
+            terminal, or in a notebook. The variable ``MICROGPT_PROGRESS=0`` switches it off everywhere.
 
     Raises:
-        ValueError: if the corpus or a size cannot be used, or `resume` meets another run (`ResumeError`).
+        TypeError: if an argument is of another type.
+        ValueError: if an argument is out of its range, the corpus or a size cannot be used, or `resume` meets another
+            run (`ResumeError`).
+        ToolchainError: if `backend` is ``c`` and there is no C compiler that keeps every bit.
         NotFiniteError: if training comes to a NaN or an infinity.
+        OSError: if `out` cannot be written.
     """
-    if steps < 1 or (save_every is not None and save_every < 1) or keep < 1:
-        raise ValueError("steps, save_every and keep must be at least 1")
-    if out is None and (save_every or resume):
-        raise ValueError("save_every and resume need a folder `out`")
-    if not 0.0 <= eval_fraction < 1.0:
-        raise ValueError(f"eval_fraction must be from 0 to less than 1, not {eval_fraction!r}")
-    shape = {"n_layer": n_layer, "n_embd": n_embd, "n_head": n_head, "block_size": block_size}
-    optimizer = AdamConfig(learning_rate, beta1, beta2, epsilon)
+    steps = arguments.whole("steps", steps, 1)
+    seed = arguments.whole("seed", seed, 0)
+    sizes = {"n_layer": n_layer, "n_embd": n_embd, "n_head": n_head, "block_size": block_size}
+    shape = {name: arguments.whole(name, size, 1) for name, size in sizes.items()}
+    count = GPTConfig(vocab_size=1, **shape).parameter_count
+    if count > MOST_PARAMETERS:
+        given = ", ".join(f"{name} {size}" for name, size in shape.items())
+        raise ValueError(f"a model of {given} has {count:,} parameters; {MOST_PARAMETERS:,} are the most")
+    optimizer = AdamConfig(
+        _above_zero("learning_rate", learning_rate),
+        _fraction("beta1", beta1),
+        _fraction("beta2", beta2),
+        _above_zero("epsilon", epsilon),
+    )
+    eval_fraction = _fraction("eval_fraction", eval_fraction)
+    pack = arguments.boolean("pack", pack)
+    backend = arguments.choice("backend", backend, BACKENDS)
+    folder = None if out is None else arguments.path("out", out)
+    save_every = None if save_every is None else arguments.whole("save_every", save_every, 1)
+    keep = arguments.whole("keep", keep, 1)
+    resume = arguments.boolean("resume", resume)
+    on_step = arguments.function("on_step", on_step)
+    progress = arguments.boolean("progress", progress)
+    if folder is None and (save_every or resume):
+        raise ValueError(f"{'save_every' if save_every else 'resume'} needs `out`, a folder for the checkpoints")
     training = Training(_corpus(data), seed, steps, optimizer, eval_fraction, pack, **shape)
-    if resume and out is not None and (found := newest_checkpoint(Path(out), console.warn)):
+    if resume and folder is not None and (found := newest_checkpoint(folder, _warn)):
         training.restore(found[1])
-    engine = choose_backend(backend, training.config, optimizer)
+    engine = choose_backend(backend, training.config, optimizer, None, _warn)
     if training.state.step < steps:
-        engine.prepare(training.lengths(), 0, lambda done, total: None)
+        with compile_progress(progress) as report:
+            engine.prepare(training.lengths(), 0, report)
     taken = []
     settings = {"data": training.corpus.name, "save_every": save_every, "keep": keep}
     steps_left = (
-        training.run(engine) if out is None else recorded_steps(training, engine, Path(out), save_every, keep, settings)
+        training.run(engine) if folder is None else recorded_steps(training, engine, folder, save_every, keep, settings)
     )
     # Closed whatever happens, so that the folder and its log are free again.
     with closing(steps_left):
         for step in steps_left:
             taken.append(step)
             on_step(step)
-    return Model(training.checkpoint(), engine, taken)
+    return Model(training.checkpoint(), engine, taken, progress)
+
+
+def _above_zero(name: str, value: float, allowed: str = "above 0") -> float:
+    return arguments.real(name, value, allowed, lambda number: number > 0.0)
+
+
+def _fraction(name: str, value: float) -> float:
+    return arguments.real(name, value, "from 0 to less than 1", lambda number: 0.0 <= number < 1.0)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, UserWarning, stacklevel=2)
 
 
 def _corpus(data: str | os.PathLike[str] | Iterable[str]) -> Corpus:
     if isinstance(data, str | os.PathLike):
-        return load_corpus(data)
-    documents = tuple(text for document in data if (text := document.strip()))
+        # A path object is always a path, whatever its name.
+        place = arguments.path("data", data)
+        return load_corpus(data if isinstance(data, str) else place)
+    documents = tuple(text for document in arguments.documents("data", data) if (text := document.strip()))
     if not documents:
         raise CorpusError("there is no document to train on")
     content = "\n".join(documents).encode("utf-8", "surrogatepass")

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
-__all__ = ["AdamConfig", "GPTConfig"]
+__all__ = ["MOST_PARAMETERS", "AdamConfig", "GPTConfig"]
+
+# Of a model that can be had: some gigabytes as lists of Python's numbers; programs of scalars end long before.
+MOST_PARAMETERS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,9 @@ class GPTConfig:
     @property
     def parameter_count(self) -> int:
         """Number of scalar parameters."""
-        return sum(rows * columns for _, rows, columns in self.matrices())
+        # In closed form: the number of layers may be a slip of the finger.
+        embeddings = 2 * self.vocab_size + self.block_size
+        return embeddings * self.n_embd + 12 * self.n_layer * self.n_embd**2
 
 
 @dataclass(frozen=True)

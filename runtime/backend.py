@@ -7,7 +7,7 @@ uses.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from ..model.config import AdamConfig, GPTConfig
 from . import eager
 from .library import Library
 from .recipe import Recipe
+from .reporting import Report
 
 __all__ = ["Backend", "Document", "EagerBackend", "PythonBackend", "State", "split_document"]
 
@@ -62,7 +63,7 @@ class Backend(Protocol):
     slice: int
     config: GPTConfig
 
-    def prepare(self, lengths: Sequence[int], positions: int, progress: Callable[[int, int], None]) -> None:
+    def prepare(self, lengths: Sequence[int], positions: int, progress: Report) -> None:
         """Makes programs for documents of these lengths and for sampling up to `positions`."""
 
     def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
@@ -108,7 +109,7 @@ class PythonBackend(_StepByStep):
         self.config, self.optimizer, self.library = config, optimizer, library
         self._update = Recipe("optimizer", 0, optimizer)
 
-    def prepare(self, lengths: Sequence[int], positions: int, progress: Callable[[int, int], None]) -> None:
+    def prepare(self, lengths: Sequence[int], positions: int, progress: Report) -> None:
         recipes = [Recipe("training", length, self.config) for length in lengths]
         recipes += (Recipe("inference", position, self.config) for position in range(positions))
         self.library.prepare([*recipes, self._update] if lengths else recipes, progress)
@@ -145,7 +146,7 @@ class EagerBackend(_StepByStep):
     def __init__(self, config: GPTConfig, optimizer: AdamConfig) -> None:
         self.config, self.optimizer = config, optimizer
 
-    def prepare(self, lengths: Sequence[int], positions: int, progress: Callable[[int, int], None]) -> None:
+    def prepare(self, lengths: Sequence[int], positions: int, progress: Report) -> None:
         pass
 
     def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:

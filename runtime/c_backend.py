@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from itertools import chain
 from random import Random
 
@@ -13,6 +14,7 @@ from ..model.config import AdamConfig, GPTConfig
 from .backend import Document, State
 from .c_library import ModelLibrary, cached_model_library, load_model_library
 from .cache import Cache
+from .reporting import Report, silent
 
 __all__ = ["CBackend"]
 
@@ -36,12 +38,13 @@ class CBackend:
         self,
         lengths: Sequence[int],
         positions: int,
-        progress: Callable[[int, int], None] = lambda done, total: None,
+        progress: Report = silent,
     ) -> None:
         """Finds or makes the library, which serves all lengths and positions."""
         if not self.find():
             progress(0, 1)
-            self._use(load_model_library(self.cache, self.config, self.optimizer))
+            tell = partial(progress, 0, 1)
+            self._use(load_model_library(self.cache, self.config, self.optimizer, tell))
             progress(1, 1)
 
     def find(self) -> bool:

@@ -139,13 +139,20 @@ def _make(
     config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain, tell: Callable[[str], None]
 ) -> dict[str, bytes]:
     start = time.perf_counter()
+    proving = False
+
+    def tell_unless_proving(stage: str) -> None:
+        if not proving:  # the proof traces once more, which is no news
+            tell(stage)
+
     with without_collection():
-        source = model_source(config, optimizer, tell, toolchain.vector_width)
+        source = model_source(config, optimizer, tell_unless_proving, toolchain.vector_width)
     made = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
         path, library = Path(folder) / _SOURCE, Path(folder) / _LIBRARY
         path.write_text(source.text, encoding="utf-8")
-        tell("the C compiler")
+        tell("C compiler, and the proof beside it")
+        proving = True
         process = toolchain.start(path, library)
         try:
             with without_collection():

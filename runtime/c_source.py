@@ -131,11 +131,11 @@ def model_source(
     entry = 2 * config.n_layer * config.n_embd
 
     def training_graph(length: int) -> Graph:
-        tell(f"length {length}")
+        tell(f"tracing length {length}")
         return compile_graph(lambda: graphs.training_graph(config, length), "parameters")
 
     def inference_graph(position: int) -> Graph:
-        tell(f"position {position}")
+        tell(f"tracing position {position}")
         return compile_graph(lambda: graphs.inference_graph(config, position))
 
     training = compile_family(layout, "training", training_graph, range(1, config.block_size + 1))
@@ -161,6 +161,7 @@ def model_source(
     update = compile_graph(lambda: graphs.optimizer_graph(optimizer))
     adam = map_lanes(update, size, arrays, shared, results, layout)
     transposer = Transposer(layout, tuple(graphs.parameter_tensors(config)))
+    tell("writing the loops as C")
     programs = {
         PROGRAM_NAMES["training"].format(number): transposer.transpose(program)
         for number, program in training.programs.items()

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..data.tokenizer import Tokenizer
-from ..model.config import GPTConfig
+from ..model.config import AdamConfig, GPTConfig
 from .files import write_atomically
 from .progress import Progress
 
@@ -78,6 +78,11 @@ class Checkpoint:
             raise ValueError(f"step {self.step} of {self.progress.steps}")
         if self.progress and len(self.progress.first_moment) != len(self.parameters):
             raise ValueError(f"{len(self.progress.first_moment)} moments for {len(self.parameters)} parameters")
+
+    @property
+    def optimizer(self) -> AdamConfig:
+        """What the model was trained with: sampling does not use it, but a C library has all three programs."""
+        return self.progress.optimizer if self.progress else AdamConfig()
 
 
 def save_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:

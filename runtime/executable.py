@@ -25,6 +25,7 @@ from ..compiler.loops.coverage import coverage
 from ..compiler.pipeline import compile_python, without_collection
 from .cache import Cache
 from .program import Program, load_program, program_key, store_program
+from .reporting import Report, silent
 from .toolchain import Toolchain, ToolchainError, find_toolchain
 from .witness import check_program
 
@@ -119,13 +120,16 @@ class Executable(ABC):
         """A new workspace."""
 
 
-def compile_executable(graph: Graph, target: str, cache: Cache, check: Callable[[], None] = lambda: None) -> Executable:
+def compile_executable(
+    graph: Graph, target: str, cache: Cache, check: Callable[[], None] = lambda: None, report: Report = silent
+) -> Executable:
     """Compiles a clean graph, unless its program is in the cache.
 
     Args:
         target: ``c``, ``python``, or ``auto``: C where a compiler is found that keeps every bit and takes it in a
             reasonable time, else Python. The bits are the same.
         check: is called when the program is not in the cache; raises if the graph is not as it should be.
+        report: takes what is being done.
 
     Raises:
         ProofError: if the program does not compute what the graph does; a mistake of the compiler.
@@ -136,7 +140,7 @@ def compile_executable(graph: Graph, target: str, cache: Cache, check: Callable[
         raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
     if target != "python":
         try:
-            return _c_executable(graph, cache, check, _LONGEST if target == "auto" else None)
+            return _c_executable(graph, cache, check, report, _LONGEST if target == "auto" else None)
         except (ToolchainError, _TooLongError):
             if target == "c":
                 raise
@@ -215,18 +219,23 @@ class _CExecutable(Executable):
         return _CWorkspace(self._library, self.graph, self.report)
 
 
-def _c_executable(graph: Graph, cache: Cache, check: Callable[[], None], longest: int | None) -> Executable:
+def _c_executable(
+    graph: Graph, cache: Cache, check: Callable[[], None], report: Report, longest: int | None
+) -> Executable:
     toolchain = find_toolchain()
     key = f"cfunction-{program_key({'graph': graph.fingerprint, 'toolchain': toolchain.identity})}"
     with cache.lock(key):
         files = cache.load(key)
         if files is None:
-            files = _compile_c(graph, toolchain, check, longest)
+            files = _compile_c(graph, toolchain, check, report, longest)
             cache.store(key, files)
     return _CExecutable(graph, cache.entry(key), json.loads(files[_REPORT]))
 
 
-def _compile_c(graph: Graph, toolchain: Toolchain, check: Callable[[], None], longest: int | None) -> dict[str, bytes]:
+def _compile_c(
+    graph: Graph, toolchain: Toolchain, check: Callable[[], None], tell: Report, longest: int | None
+) -> dict[str, bytes]:
+    tell(0, 1, "loops")
     with without_collection():
         looped = compile_loops(graph)
         width = toolchain.vector_width
@@ -246,6 +255,7 @@ def _compile_c(graph: Graph, toolchain: Toolchain, check: Callable[[], None], lo
     with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
         source, library = Path(folder) / _SOURCE, Path(folder) / _LIBRARY
         source.write_text(text, encoding="utf-8")
+        tell(0, 1, "the C compiler")
         process = toolchain.start(source, library)
         try:
             with without_collection():

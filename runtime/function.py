@@ -11,11 +11,13 @@ from typing import Any
 
 from ..compiler.ir.graph import Graph
 from ..compiler.ir.names import identifier
-from ..compiler.pipeline import compile_graph
+from ..compiler.pipeline import Stage, compile_graph
 from ..compiler.trace import trace_twice
+from . import arguments as checked
 from .cache import Cache
 from .executable import TARGETS, compile_executable
 from .marshal_code import MismatchError, marshal
+from .reporting import Report, compile_progress, silent
 from .structure import index, structure_of
 from .witness import check_graph
 
@@ -23,7 +25,11 @@ __all__ = ["CompiledFunction", "compile_function", "index"]
 
 
 def compile_function(
-    function: Callable[..., Any], *example: Any, target: str = "auto", cache: Cache | None = None
+    function: Callable[..., Any],
+    *example: Any,
+    target: str = "auto",
+    cache: Cache | None = None,
+    progress: bool = True,
 ) -> CompiledFunction:
     """Compiles a scalar function of scalars for arguments like `example`.
 
@@ -37,6 +43,7 @@ def compile_function(
         target: ``c``, ``python``, or ``auto``: C where a compiler is found that keeps every bit and takes the program
             in a reasonable time, else Python. The results have the same bits.
         cache: where compiled programs are kept; by default the user's.
+        progress: whether to show what is being done, on a terminal or in a notebook, if it takes longer than a second.
 
     Raises:
         TraceError: if the function reads a value that is only known later, uses an unknown operation, or does something
@@ -47,11 +54,12 @@ def compile_function(
         ToolchainError: if the target is ``c`` and there is no compiler for it.
         ProofError: if the program does not compute what the eager autograd does; a mistake in microgpt.
     """
-    if not callable(function):
-        raise TypeError(f"a function is compiled, not {function!r:.60}")
-    if target not in TARGETS:
-        raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
-    return CompiledFunction(function, example, target, cache or Cache.open())
+    checked.function("function", function)
+    checked.choice("target", target, TARGETS)
+    with compile_progress(checked.boolean("progress", progress), "function") as report:
+        compiled = CompiledFunction(function, example, target, cache or Cache.open(), report)
+        report(1, 1)
+    return compiled
 
 
 class CompiledFunction:
@@ -66,17 +74,22 @@ class CompiledFunction:
         graph: what is carried out, operation by operation.
     """
 
-    def __init__(self, function: Callable[..., Any], example: Sequence[Any], target: str, cache: Cache) -> None:
+    def __init__(
+        self, function: Callable[..., Any], example: Sequence[Any], target: str, cache: Cache, report: Report = silent
+    ) -> None:
         self.name = identifier(getattr(function, "__name__", "function"))
         self._structure = structure_of(_argument_names(function, len(example)), example)
         self._function = function
-        traced: list[Graph] = []
-        self.graph: Graph = compile_graph(
-            self._trace, "parameters", lambda stage: traced.append(stage.product) if stage.name == "trace" else None
-        )
-        self._executable = compile_executable(
-            self.graph, target, cache, partial(check_graph, traced[0], self.graph, "parameters")
-        )
+        graphs: list[Graph] = []
+
+        def watch(stage: Stage) -> None:
+            graphs.append(stage.product)
+            report(0, 1, stage.name)
+
+        report(0, 1, "trace")
+        self.graph: Graph = compile_graph(self._trace, "parameters", watch)
+        check = partial(check_graph, graphs[0], self.graph, "parameters")
+        self._executable = compile_executable(self.graph, target, cache, check, report)
         self._marshal = marshal(self._structure)
         self._value, self._gradient = (output.name for output in self.graph.outputs)
 

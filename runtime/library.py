@@ -20,12 +20,10 @@ from .cache import Cache
 from .compile_pool import compile_elsewhere
 from .program import Program, load_program, peak_memory, store_program
 from .recipe import Recipe
+from .reporting import Report, silent
 from .witness import check_inference, check_optimizer, check_training
 
-__all__ = ["Library", "Progress"]
-
-# Told of each program that has become available: how many of how many.
-Progress = Callable[[int, int], None]
+__all__ = ["Library"]
 
 
 class Library:
@@ -61,7 +59,7 @@ class Library:
                     self._programs[recipe] = program
         return missing
 
-    def prepare(self, recipes: Sequence[Recipe], progress: Progress = lambda done, total: None) -> None:
+    def prepare(self, recipes: Sequence[Recipe], progress: Report = silent) -> None:
         """Makes sure that all are available; missing ones are compiled, the largest first.
 
         Raises:

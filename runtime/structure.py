@@ -17,6 +17,7 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from ..compiler.ir.graph import IndexTensor, Tensor
+from .arguments import whole
 
 __all__ = ["Fixed", "Index", "Items", "Keys", "Node", "Scalar", "Structure", "Vector", "index", "structure_of"]
 
@@ -41,14 +42,10 @@ def index(limit: int) -> Index:
     """In an example: a whole number from 0 to ``limit - 1`` that differs from call to call, for ``select``.
 
     Raises:
-        TypeError: if `limit` is not a whole number.
+        TypeError: if `limit` is no whole number.
         ValueError: if it is not positive.
     """
-    if isinstance(limit, bool) or not hasattr(type(limit), "__index__"):
-        raise TypeError(f"the limit of an index must be a whole number, not {limit!r}")
-    if limit < 1:
-        raise ValueError(f"the limit of an index must be positive, not {limit}")
-    return Index(operator.index(limit))
+    return Index(whole("limit", limit, 1))
 
 
 @dataclass(frozen=True)

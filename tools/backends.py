@@ -1,4 +1,4 @@
-"""The choice of a backend by its name on the command line."""
+"""The backend that a command is to use, and the user's cache, with warnings as lines on stderr."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import shlex
 from typing import TYPE_CHECKING
 
 from ..model.config import AdamConfig, GPTConfig
-from ..runtime.backend import Backend, EagerBackend, PythonBackend
+from ..runtime import choose_backend as choosing
+from ..runtime.backend import Backend
 from ..runtime.cache import Cache
 from ..runtime.checkpoint import Checkpoint
+from ..runtime.choose_backend import BACKENDS, COMPILED
 from ..runtime.library import Library
 from . import console
-from .failures import ENVIRONMENT, CommandError
-from .models import optimizer_of
 
 if TYPE_CHECKING:
     from ..runtime.c_backend import CBackend
@@ -29,10 +29,6 @@ __all__ = [
     "open_library",
 ]
 
-# The first of each is the default.
-BACKENDS = ("auto", "c", "python", "eager")
-COMPILED = ("auto", "c", "python")
-
 
 def open_cache() -> Cache:
     """The user's cache of programs."""
@@ -45,46 +41,18 @@ def open_library(jobs: int | None = None) -> Library:
 
 
 def check_backend(name: str) -> str:
-    """The backend that `name` stands for here: ``auto`` is C if a C compiler keeps every bit, else Python.
-
-    Raises:
-        CommandError: if it is not available.
-    """
-    if name not in ("auto", "c"):
-        return name
-    from ..runtime.toolchain import ToolchainError, find_toolchain
-
-    try:
-        find_toolchain()
-    except ToolchainError as error:
-        problem = str(error).replace("\n", "; ")
-        if name == "c":
-            raise CommandError(
-                f"the C backend needs a C compiler that keeps every bit: {problem}; `microgpt doctor` tells more",
-                ENVIRONMENT,
-            ) from None
-        console.warn(f"programs run in Python, for want of a C compiler ({problem}); `microgpt doctor` tells more")
-        return "python"
-    return "c"
+    """The backend that `name` stands for here, as in the runtime; warnings go to stderr."""
+    return choosing.check_backend(name, console.warn)
 
 
 def choose_backend(name: str, config: GPTConfig, optimizer: AdamConfig, jobs: int | None = None) -> Backend:
-    """Makes the backend called `name`, one of `BACKENDS`."""
-    if name in ("auto", "c"):
-        from ..runtime.c_backend import CBackend
-
-        backend = CBackend(config, optimizer, open_cache())
-        # What is in the cache was made by a compiler that has been checked.
-        if backend.find() or check_backend(name) == "c":
-            return backend
-    if name == "eager":
-        return EagerBackend(config, optimizer)
-    return PythonBackend(config, optimizer, open_library(jobs))
+    """The backend called `name`, as in the runtime; warnings go to stderr."""
+    return choosing.choose_backend(name, config, optimizer, jobs, console.warn)
 
 
 def backend_of(model: Checkpoint, name: str, jobs: int | None) -> Backend:
     """The backend called `name`, with the programs that a trained model samples and is evaluated by."""
-    backend = choose_backend(name, model.config, optimizer_of(model), jobs)
+    backend = choose_backend(name, model.config, model.optimizer, jobs)
     with console.compile_progress() as progress:
         backend.prepare([], model.config.block_size, progress)
     return backend

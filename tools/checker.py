@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..compiler import functions
 from ..compiler.ir.text import format_node
@@ -12,6 +12,7 @@ from ..model.config import AdamConfig, GPTConfig
 from ..runtime.backend import Backend, Document, EagerBackend, PythonBackend, State
 from ..runtime.library import Library
 from ..runtime.recipe import Recipe
+from ..runtime.reporting import Report
 from ..runtime.value import Value
 from .locate import Case, Numbers, first_unequal, locate
 
@@ -47,7 +48,7 @@ class Checker:
         self.compared = 0
         self.where = ""
 
-    def prepare(self, lengths: Sequence[int], positions: int, progress: Callable[[int, int], None]) -> None:
+    def prepare(self, lengths: Sequence[int], positions: int, progress: Report) -> None:
         self.compiled.prepare(lengths, positions, progress)
 
     def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:

@@ -27,8 +27,6 @@ __all__ = [
 
 # The program that is looked at if no other is asked for: names have 6 letters on average, and what begins them.
 USUAL_LENGTH = 7
-# Some gigabytes as lists of Python's numbers; programs of scalars end long before.
-MOST_PARAMETERS = 10_000_000
 # How far from a number of heads others are looked for.
 DISTANCE = 1000
 
@@ -43,6 +41,8 @@ def check_shape(shape: dict[str, int]) -> None:
             f"--n-head {heads} does not divide --n-embd {width}; heads take equal shares, so try --n-head {choice}",
             context,
         )
+    from ..model.config import MOST_PARAMETERS
+
     # But for the embeddings of the tokens, since no corpus has been read.
     parameters = 12 * shape["n_layer"] * width**2 + shape["block_size"] * width
     if parameters > MOST_PARAMETERS:

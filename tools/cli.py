@@ -6,12 +6,12 @@ A command's module is imported when the command runs and not before: `microgpt -
 from __future__ import annotations
 
 import contextlib
-import errno
+import io
 import os
 import sys
+import textwrap
 import traceback
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -19,6 +19,7 @@ import click
 
 from . import console, failures, signals
 from .failures import CommandError, StoppedError
+from .suggesting import Group, explain_extra_argument, explain_no_option
 from .verbosity import with_verbosity
 
 __all__ = ["COMMANDS", "cli", "main"]
@@ -43,6 +44,8 @@ COMMANDS = {
     "export": "Write a model as a C library that stands alone.",
     "doctor": "Tell what this machine has that microgpt can use.",
     "completion": "Print a script that lets a shell complete commands, options and values.",
+    "help": "Tell how microgpt is used, or one of its commands.",
+    "version": "Print the version.",
 }
 
 # Those that concern every command. Many options have one of their own, such as MICROGPT_STEPS.
@@ -50,11 +53,25 @@ VARIABLES = {
     "MICROGPT_CACHE_DIR": "where compiled programs are kept; else your cache folder",
     "MICROGPT_DATA_DIR": "where the last trained model and corpora are; else your data folder",
     "CC": "the C compiler to use before all others",
+    "MICROGPT_PROGRESS": "if 0, no progress is shown on a terminal or in a notebook",
     "NO_COLOR": "if set, nothing is coloured on a terminal",
 }
 
 
-class Commands(click.Group):
+# What `microgpt` alone prints.
+BEGINNING = """\
+microgpt {version}, a compiler for scalar autograd. To begin with, try
+
+  microgpt train     train on 32,257 names, then invent 20
+  microgpt sample    invent more with the model just trained
+
+{commands}
+
+`microgpt help COMMAND` tells of a command, `microgpt help` of all.
+"""
+
+
+class Commands(Group):
     """The group of all commands."""
 
     debug = False
@@ -69,15 +86,6 @@ class Commands(click.Group):
         assert isinstance(command, click.Command)
         return with_verbosity(command)
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            near = get_close_matches(args[0], COMMANDS, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the commands are {', '.join(COMMANDS)}"
-            raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)
-        return super().resolve_command(ctx, args)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -85,6 +93,15 @@ class Commands(click.Group):
             formatter.write_dl(list(VARIABLES.items()))
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(code), meaning) for code, meaning in failures.EXIT_CODES.items()])
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except BrokenPipeError:  # of --help
+            _forget_stdout()
+            raise click.exceptions.Exit(failures.CLOSED_PIPE) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         # Here rather than in main(), where click has its own ideas of an interrupt and of a closed pipe.
@@ -114,6 +131,11 @@ class Commands(click.Group):
             code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except (Exception, KeyboardInterrupt) as error:
             code = self._report(error)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            # It has been reported. Python would try, and complain, once more at exit, with a code of its own.
+            _forget_stdout()
         sys.exit(code if isinstance(code, int) else 0)
 
     def _report(self, error: BaseException) -> int:
@@ -146,7 +168,11 @@ def _explain(error: BaseException) -> tuple[str, int]:
             return str(stopped), stopped.code
         case click.UsageError():
             command = error.ctx.command_path if error.ctx else "microgpt"
-            message = error.format_message()
+            if isinstance(error, click.NoSuchOption):
+                message = explain_no_option(error)
+            else:
+                # click breaks some messages into lines.
+                message = explain_extra_argument(" ".join(error.format_message().split()), error.ctx)
             message = message if message.endswith("...") else message.removesuffix(".")
             return f"{message} (see `{command} --help`)", failures.USAGE
         case click.ClickException():
@@ -162,9 +188,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
         case MemoryError():
             return "out of memory; a smaller model or a shorter --block-size needs less", failures.ENVIRONMENT
         case OSError():
-            # What has no name is nearly always where the output goes.
-            place = f"{error.filename}: " if error.filename else "output: " if error.errno == errno.ENOSPC else ""
-            return f"{place}{error.strerror or error}", failures.ENVIRONMENT
+            return failures.describe_os_error(error), failures.ENVIRONMENT
         case _:
             hint = "this is a mistake in microgpt; `microgpt --debug COMMAND ...` shows where"
             return f"unexpected {type(error).__name__}: {text} ({hint})", failures.INTERNAL
@@ -197,7 +221,13 @@ def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) 
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 @click.option(
-    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print the version."
+    "-V",
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Print the version.",
 )
 @click.option(
     "--debug",
@@ -222,7 +252,10 @@ def cli(ctx: click.Context) -> None:
       microgpt graph --length 7        draw it
     """
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        from ..runtime.version import VERSION
+
+        names = textwrap.fill(f"Commands: {', '.join(COMMANDS)}", 79, subsequent_indent="  ")
+        click.echo(BEGINNING.format(version=VERSION, commands=names), nl=False)
 
 
 def _open_standard_streams() -> None:
@@ -234,6 +267,10 @@ def _open_standard_streams() -> None:
                 os.dup2(nowhere, number)
                 os.close(nowhere)
             setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: SIM115
+    if isinstance(sys.stdout.buffer, io.RawIOBase):
+        # With PYTHONUNBUFFERED, what the system does not take at once would be lost without an error.
+        buffer = io.BufferedWriter(sys.stdout.buffer)
+        sys.stdout = io.TextIOWrapper(buffer, sys.stdout.encoding, sys.stdout.errors, line_buffering=True)
 
 
 def main() -> None:

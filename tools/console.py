@@ -1,6 +1,6 @@
 """What commands say and how: lines for results on stdout, messages and progress on stderr, tables for both.
 
-rich is imported only where there is a terminal to be pretty on. In a pipe everything is plain text, at most 80 columns.
+rich is imported only where progress is shown. In a pipe everything is plain text, at most 80 columns.
 """
 
 from __future__ import annotations
@@ -9,12 +9,18 @@ import contextlib
 import json
 import math
 import os
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 import click
+
+from ..runtime import reporting
+from ..runtime.reporting import Report
+from .table import table_lines
 
 __all__ = [
     "NORMAL",
@@ -25,16 +31,19 @@ __all__ = [
     "compile_progress",
     "count_progress",
     "detail",
+    "echo_wrapped",
     "escaped",
     "is_quiet",
     "print_json",
     "print_table",
     "printable",
     "say",
+    "seconds_text",
     "set_verbosity",
     "shows_progress",
     "step_progress",
     "styled",
+    "terminal_width",
     "warn",
     "with_schema",
     "without_infinities",
@@ -42,6 +51,9 @@ __all__ = [
 
 # Seconds. Nobody sees more, and a flush at each step would cost more than a compiled step does.
 FLUSH_INTERVAL = 0.05
+
+# Seconds before the progress of compiling is shown: what is over before that would only flicker.
+PAUSE = 0.2
 
 # Of all schemas of --json; raised when a field changes its meaning or goes away. New fields do not raise it.
 JSON_VERSION = 1
@@ -66,8 +78,8 @@ def is_quiet() -> bool:
 
 
 def shows_progress() -> bool:
-    """Whether there is somebody to show progress to: stderr is a terminal, and not to be quiet."""
-    return not is_quiet() and sys.stderr.isatty()
+    """Whether there is somebody to show progress to: stderr is a terminal, not to be quiet, and progress not off."""
+    return not is_quiet() and sys.stderr.isatty() and not reporting.is_switched_off()
 
 
 def say(message: str) -> None:
@@ -168,26 +180,39 @@ class Lines:
 
 
 @contextlib.contextmanager
-def compile_progress(what: str = "program") -> Iterator[Callable[[int, int], None]]:
-    """Gives what a backend tells of its compiling: how many programs of how many. Silent if nothing is compiled."""
+def compile_progress(what: str = "program") -> Iterator[Report]:
+    """Gives what a backend tells of its compiling: how many programs of how many, and the stage. Silent if nothing is
+    compiled. On a terminal, the stage and the seconds are shown; with -v, a line for each stage.
+    """
     start = time.monotonic()
-    with contextlib.ExitStack() as stack:
-        shown: list[Any] = []
+    began = False
+    verbose = _Verbosity.level >= VERBOSE
+    with reporting.compile_progress(shows_progress() and not verbose, what, PAUSE) as shown:
 
-        def report(done: int, total: int) -> None:
+        def report(done: int, total: int, stage: str = "", /) -> None:
+            nonlocal began
             many = f"{total} {what}{'s' * (total != 1)}"
-            if shows_progress():
-                if not shown:
-                    shown.append(stack.enter_context(_progress_bar()))
-                    shown[0].add_task(f"compiling {many}", total=total)
-                shown[0].update(shown[0].task_ids[0], completed=done)
-            elif done == 0:
-                say(f"compiling {many}; later runs will find {'them' if total > 1 else 'it'} in the cache")
+            if not began and (verbose or not shows_progress()):
+                say(f"compiling {many}")
+            began = True
+            if stage:
+                detail(f"{time.monotonic() - start:.1f} s: {stage}")
+            shown(done, total, stage)
             if done == total:
-                stack.close()
-                say(f"compiled {many} in {time.monotonic() - start:.1f} s")
+                say(f"compiled {many} in {seconds_text(time.monotonic() - start)}")
 
         yield report
+
+
+def seconds_text(seconds: float) -> str:
+    """A time for people: ``22 ms``, ``6.5 s``, ``2 min 5 s``; never one that looks like nothing."""
+    if seconds < 0.0995:
+        return f"{max(1e3 * seconds, 0.1):.{0 if seconds >= 0.00995 else 1}f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.{1 if seconds >= 0.995 else 2}f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
 @contextlib.contextmanager
@@ -216,6 +241,7 @@ def _progress_bar(rate: bool = False) -> Any:
     """A bar with the time that is left; with `rate`, also how many a second."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.table import Column
     from rich.text import Text
 
     class RateColumn(ProgressColumn):
@@ -223,60 +249,51 @@ def _progress_bar(rate: bool = False) -> Any:
             speed = task.finished_speed or task.speed
             return Text(f"{speed:,.{0 if speed >= 10 else 1}f} a second" if speed else "")
 
-    columns = [TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn()]
-    columns += [RateColumn()] if rate else []
-    columns += [TimeRemainingColumn(compact=True), TextColumn("left")]
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    # With a rate goes a description of some 30 columns. What there is no room for is left out; rich would squeeze all.
+    room = console.width if rate else 80
+    description = Column(no_wrap=True, overflow="crop")
+    columns: list[ProgressColumn] = [TextColumn("{task.description}", markup=False, table_column=description)]
+    columns += [BarColumn(20)] if room >= 76 else []
+    columns += [MofNCompleteColumn()] if room >= 58 else []
+    columns += [RateColumn()] if rate and room >= 72 else []
+    columns += [TimeRemainingColumn(compact=True), TextColumn("left")] if room >= 44 else []
+    return Progress(*columns, console=console, transient=True)
 
 
 def print_table(
     title: str | None, headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 0, bars: bool = False
 ) -> None:
-    """A table of numbers on stdout. Headings are broken at ``_``, at spaces, and in the middle of long words.
+    """A table of numbers on stdout; on a terminal, one that fits.
 
     Args:
-        left: how many columns, of the first, hold words: they begin where their heading begins.
-        bars: whether the last column holds bars, which begin there too.
+        left, bars: as for `table_lines`.
     """
-    broken = [[heading] if place < left else _break(heading) for place, heading in enumerate(headings)]
-    words = {*range(left), *([len(headings) - 1] if bars else [])}
-    rows = [[escaped(cell) for cell in row] for row in rows]
-    if sys.stdout.isatty():
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
-        for place, parts in enumerate(broken):
-            justify: Any = "left" if place in words else "right"
-            table.add_column("\n".join(parts), justify=justify, no_wrap=True, vertical="bottom")
-        for row in rows:
-            table.add_row(*row)
-        terminal = Console()
-        if title is not None:
-            # Not the table's own title, which is broken into lines as narrow as the table.
-            terminal.print(title, style="bold", markup=False, highlight=False)
-        terminal.print(table)
-        return
-    height = max(map(len, broken))
-    heads = [[""] * (height - len(parts)) + parts for parts in broken]
-    widths = [max(map(len, (*head, *(row[place] for row in rows)))) for place, head in enumerate(heads)]
+    width = terminal_width() if sys.stdout.isatty() else None
     if title is not None:
-        click.echo(title)
-    for line in (*zip(*heads, strict=True), ["-" * width for width in widths], *rows):
-        cells = [
-            cell.ljust(width) if place in words else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        click.echo(" ".join(cells).rstrip())
+        echo_wrapped(title, bold=True)
+    cells = [[escaped(cell) for cell in row] for row in rows]
+    for line, is_heading in table_lines(headings, cells, left, bars, width):
+        click.echo(styled(line, bold=True) if is_heading and line else line)
 
 
-def _break(heading: str) -> list[str]:
-    parts: list[str] = []
-    for word in heading.replace("_", "_ ").split():
-        # Words that stay short together share a line; long ones are cut, which happens to hyphenate ours well.
-        cut = [word] if len(word) <= 9 else [word[:-5] + "-", word[-5:]]
-        if parts and parts[-1].endswith("_") and len(parts[-1]) + len(cut[0]) <= 7:
-            parts[-1] += cut.pop(0)
-        parts += cut
-    return parts
+def terminal_width() -> int:
+    """Of the terminal that stdout is, in columns."""
+    return shutil.get_terminal_size().columns
+
+
+def echo_wrapped(text: str, width: int | None = None, bold: bool = False, indent: str = "") -> None:
+    """A sentence on stdout, broken between words into lines that fit the terminal.
+
+    Args:
+        width: the most columns of a line, on a terminal and elsewhere.
+        indent: what lines begin with, but for the first.
+    """
+    widths = [width] if width else []
+    if sys.stdout.isatty():
+        widths.append(terminal_width())
+    lines = [text]
+    if widths and len(text) > min(widths):
+        lines = textwrap.wrap(text, min(widths), break_on_hyphens=False, subsequent_indent=indent)
+    for line in lines:
+        click.echo(styled(line, bold=bold))

@@ -1,5 +1,7 @@
 """How a command ends: the exit codes, and the errors that carry one."""
 
+import errno
+
 __all__ = [
     "BAD_INPUT",
     "CLOSED_PIPE",
@@ -15,6 +17,7 @@ __all__ = [
     "CommandError",
     "StoppedError",
     "TerminatedError",
+    "describe_os_error",
 ]
 
 DIFFERENCE, USAGE, BAD_INPUT, COMPILE, ENVIRONMENT, DIVERGED = 1, 2, 3, 4, 5, 6
@@ -35,6 +38,17 @@ EXIT_CODES = {
     CLOSED_PIPE: "nobody reads the output any more",
     TERMINATED: "ended by SIGTERM",
 }
+
+
+# How a write fails.
+_WRITING = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO}
+
+
+def describe_os_error(error: OSError) -> str:
+    """What the system refused, with the file that it is about."""
+    # Whatever writes a file names it, so what has no name is where the output goes.
+    place = error.filename or ("output" if error.errno in _WRITING else "")
+    return f"{place}: {error.strerror or error}" if place else str(error.strerror or error)
 
 
 class CommandError(Exception):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..model.config import AdamConfig
 from ..runtime.backend import split_document
 from ..runtime.checkpoint import Checkpoint, load_checkpoint
 from ..runtime.runs import CHECKPOINT, CHECKPOINTS, CONFIG, last_model_path, newest_checkpoint
 from . import console
 from .failures import BAD_INPUT, CommandError
 
-__all__ = ["document_length", "load_model", "optimizer_of"]
+__all__ = ["document_length", "load_model"]
 
 
 def load_model(path: Path | None) -> Checkpoint:
@@ -32,11 +31,6 @@ def load_model(path: Path | None) -> Checkpoint:
     elif (path / CONFIG).is_file():
         raise CommandError(f"{path} is a run that has saved no checkpoint; train with --save-every", BAD_INPUT)
     return load_checkpoint(path)
-
-
-def optimizer_of(model: Checkpoint) -> AdamConfig:
-    """What the model was trained with: sampling does not use it, but a C library holds all three."""
-    return model.progress.optimizer if model.progress else AdamConfig()
 
 
 def document_length(model: Checkpoint, text: str) -> int:

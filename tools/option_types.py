@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from pathlib import Path
 from typing import Any
 
 import click
 
-__all__ = ["NOT_NEGATIVE", "PATH", "POSITIVE", "fraction", "positive_number", "share"]
+__all__ = ["NOT_NEGATIVE", "PATH", "POSITIVE", "fraction", "positive_number", "share", "temperature"]
 
 POSITIVE = click.IntRange(min=1)
 NOT_NEGATIVE = click.IntRange(min=0)
@@ -24,6 +25,16 @@ class _Path(click.Path):
 
 
 PATH = _Path(path_type=Path)
+
+
+def temperature(text: str) -> float:
+    """A finite number above zero; whoever asks for zero is told what does that."""
+    with contextlib.suppress(ValueError):
+        if float(text) == 0.0:
+            raise click.BadParameter(
+                f"{text} is not above zero; to always take the likeliest token, use `microgpt sample --greedy`"
+            )
+    return positive_number(text)
 
 
 def positive_number(text: str) -> float:

@@ -9,7 +9,7 @@ import click
 
 from .chosen_program import USUAL_LENGTH
 from .completing import complete_corpus
-from .option_types import NOT_NEGATIVE, PATH, POSITIVE, fraction, positive_number, share
+from .option_types import NOT_NEGATIVE, PATH, POSITIVE, fraction, positive_number, share, temperature
 
 __all__ = [
     "NOT_NEGATIVE",
@@ -40,7 +40,7 @@ seed_option = click.option(
 )
 temperature_option = click.option(
     "--temperature",
-    type=positive_number,
+    type=temperature,
     metavar="NUMBER",
     default=0.5,
     show_default=True,

@@ -48,8 +48,9 @@ def print_samples(
                 drawn = sample_document(*what, tokens)
                 texts.append(drawn.text)
                 lines.write(f"sample {number:2d}: {console.printable(drawn.text)}")
+                lines.flush()
                 for line in trace_lines(drawn.draws, tokenizer):
-                    lines.write(line)
+                    console.echo_wrapped(line, indent="       ")
         else:
             for number, text in enumerate(sample_texts(*what, count, tokens), 1):
                 texts.append(text)

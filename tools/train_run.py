@@ -16,7 +16,7 @@ from ..runtime.step_log import StepLog
 from ..runtime.training import NotFiniteError, Step, Training
 from . import console
 from .backends import describe_programs
-from .failures import DIVERGED, ENVIRONMENT, CommandError, StoppedError
+from .failures import DIVERGED, ENVIRONMENT, CommandError, StoppedError, describe_os_error
 from .run_result import write_result
 from .signals import deferred_signals
 from .watch import watch_steps
@@ -108,17 +108,16 @@ class Run:
             self._save_early()
             raise
         except OSError as error:
-            place = f"{error.filename}: " if error.filename else ""
-            done = f"{training.checkpoint().step} of {training.steps} steps"
+            what, done = describe_os_error(error), f"{training.checkpoint().step} of {training.steps} steps"
             raise CommandError(
-                f"{place}{error.strerror}; training stopped after {done}, and the model is {self._save_early()}",
-                ENVIRONMENT,
+                f"{what}; training stopped after {done}, and the model is {self._save_early()}", ENVIRONMENT
             ) from None
         seconds, count = time.monotonic() - start, training.steps - first
         if count:
             steps = f"{count} step{'s' * (count != 1)}"
             per_step = f"{1e3 * seconds / count:.2f} ms each"
-            console.say(f"trained {steps} in {seconds:.1f} s ({per_step}) with the {self.backend.name} backend")
+            took, name = console.seconds_text(seconds), self.backend.name
+            console.say(f"trained {steps} in {took} ({per_step}) with the {name} backend")
 
     def _take_steps(self) -> None:
         training = self.training
@@ -198,8 +197,7 @@ class Run:
         try:
             keep_last_model(checkpoint)
         except OSError as error:
-            place = f"{error.filename}: " if error.filename else ""
-            console.warn(f"the model could not be kept for `microgpt sample` ({place}{error.strerror})")
+            console.warn(f"the model could not be kept for `microgpt sample` ({describe_os_error(error)})")
 
     def end(self) -> None:
         """Tells the loss of what was held out, and records that the run has come to its end."""

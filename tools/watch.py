@@ -21,7 +21,10 @@ __all__ = ["watch_steps"]
 
 # Seconds between two drawings, and how long a run takes before it is worth one.
 INTERVAL = 0.1
+# Of the curve, at most and at least. Below it stands a line of words, above it at least a step.
 WIDTH, HEIGHT = 79, 9
+LEAST_WIDTH, LEAST_HEIGHT = 30, 5
+LINES_BESIDE = 3
 
 # Called after each step, with its number, its loss and its line.
 StepShown = Callable[[int, float, str], None]
@@ -80,18 +83,18 @@ class _LiveCurve:
 
         self._terminal, self._out, self._total, self._done = terminal, out, total, done
         self._mean = ExponentialMean(horizon_of(total - done))
-        self._curve = TerminalCurve(done + 1, total, min(WIDTH, terminal.width - 1), HEIGHT)
+        self._curve = TerminalCurve(done + 1, total, max(LEAST_WIDTH, min(WIDTH, terminal.width - 1)), HEIGHT)
         self._lines: list[str] = []
         self._drawn = 0
         self._began = self._last = time.monotonic()
-        self._now = (done, 0.0, 0.0)
+        self._now = (done, 0.0)
 
     def add(self, number: int, loss: float, line: str) -> None:
         """Takes a step."""
         mean = self._mean.add(loss)
         self._curve.add(number, mean)
         self._lines.append(line)
-        self._now = (number, loss, mean)
+        self._now = (number, mean)
         now = time.monotonic()
         if now - self._last > INTERVAL:
             self._draw()
@@ -109,15 +112,20 @@ class _LiveCurve:
             self._out.write("\n".join(self._lines) + "\n")
             self._lines.clear()
         self._out.flush()
-        number, loss, mean = self._now
+        number, mean = self._now
         if number == self._done:
             return
         from rich.text import Text
 
-        drawn = Text("\n".join(self._curve.lines()), "cyan", no_wrap=True, overflow="crop")
-        drawn.append("\n" + self._words(number, loss, mean), "bold")
+        # Anew each time: a terminal may be given another size.
+        width, height = self._terminal.size
+        self._curve.height = min(HEIGHT, height - LINES_BESIDE)
+        shown = self._curve.height >= LEAST_HEIGHT and width > self._curve.width
+        lines = self._curve.lines() if shown else []
+        drawn = Text("".join(f"{line}\n" for line in lines), "cyan", no_wrap=True, overflow="crop")
+        drawn.append(self._words(number, mean, width - 1), "bold")
         self._terminal.print(drawn, soft_wrap=False)
-        self._drawn = HEIGHT + 1
+        self._drawn = len(lines) + 1
 
     def _erase(self) -> None:
         from rich.control import Control
@@ -129,12 +137,20 @@ class _LiveCurve:
             self._terminal.file.flush()
             self._drawn = 0
 
-    def _words(self, number: int, loss: float, mean: float) -> str:
+    def _words(self, number: int, mean: float, width: int) -> str:
+        """As much as fits in one line: a second one could not be erased."""
         seconds = max(time.monotonic() - self._began, 1e-9)
         rate = (number - self._done) / seconds
         left = (self._total - number) / rate
         later = f" | {_clock(left)} left" if number < self._total else ""
-        return f"mean loss {mean:.4f} | {number:,} of {self._total:,} steps, {rate:,.0f} a second{later}"
+        steps = f"{number:,} of {self._total:,}"
+        choice = (
+            f"mean loss {mean:.4f} | {steps} steps, {rate:,.0f} a second{later}",
+            f"mean loss {mean:.4f} | {steps}{later}",
+            f"loss {mean:.4f} | {steps}",
+            f"loss {mean:.4f}"[:width],
+        )
+        return next((words for words in choice if len(words) <= width), choice[-1])
 
 
 def _clock(seconds: float) -> str:

@@ -249,3 +249,60 @@ def test_a_sweep_that_is_stopped_goes_on(number: signal.Signals, microgpt, envir
     assert alone.returncode == 0
     for name in ("checkpoint.safetensors", "log.jsonl"):
         assert (tmp_path / "sweep/runs/seed=43" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [("version",), ("--help",), ("train", *EAGER, "--steps", "2", "--samples", "0")])
+def test_output_that_cannot_be_written(environment: dict[str, str], unbuffered: str, arguments: tuple[str, ...]):
+    """The exit code is ours, whether or not Python buffers what it writes."""
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full here")
+    command = [sys.executable, "-m", "microgpt", *arguments]
+    given = {**environment, "PYTHONUNBUFFERED": unbuffered}
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(command, env=given, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert result.stderr.startswith("microgpt: error: output: No space left on device")
+    assert len(result.stderr.splitlines()) == 1
+    assert result.returncode == 5
+    with subprocess.Popen(command, env=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_limit_to_the_size_of_files(unbuffered: str, environment: dict[str, str], tmp_path: Path):
+    """Whatever cannot be written is named: a file that was asked for, or the output."""
+    resource = pytest.importorskip("resource")  # Windows has none
+
+    def limited(*arguments: object) -> "subprocess.CompletedProcess[str]":
+        (tmp_path / "log.jsonl").unlink(missing_ok=True)
+        with open(tmp_path / "output", "w") as output:
+            return subprocess.run(
+                [sys.executable, "-m", "microgpt", *map(str, arguments)],
+                env={**environment, "PYTHONUNBUFFERED": unbuffered},
+                cwd=tmp_path,
+                stdout=output,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024)),
+            )
+
+    train = ("train", *EAGER, "--steps", 60, "--samples", 0)
+    for arguments, words in (
+        (train, "error: output: File too large; training stopped after"),
+        ((*train, "--json"), "error: output: File too large"),
+        ((*train, "-q", "--log", "log.jsonl"), "File too large; training stopped after"),
+        (
+            ("train", *EAGER, "--steps", 1, "--samples", 0, "--out", "run"),
+            "error: --out run has no place for the model",
+        ),
+        (("graph", *SMALL, "--length", 1, "-o", "graph.dot", "--level", "op"), "graph.dot"),
+        (("train", "--help"), "error: output: File too large"),
+    ):
+        result = limited(*arguments)
+        assert (result.returncode, result.stderr.count("error")) == (5, 1), (arguments, result.stderr)
+        assert words in one_line(result.stderr)

@@ -1,8 +1,10 @@
 """The command line as a whole: help, version, errors and exit codes, and how little it imports."""
 
+import re
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import click
 import pytest
@@ -45,7 +47,30 @@ def test_version():
     assert result.stdout == f"microgpt {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
+@pytest.mark.parametrize("arguments", [("-V",), ("version",)])
+def test_other_ways_to_the_version(arguments: tuple[str, ...]):
+    assert run(*arguments).stdout == f"microgpt {__version__}\n"
+
+
+def test_alone_it_says_how_to_begin():
+    result = run()
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert len(lines) <= 12
+    assert lines[2].split()[:2] == ["microgpt", "train"], "the first command to try"
+    assert set(COMMANDS) <= set(re.findall(r"\w+", result.stdout))
+    assert "`microgpt help COMMAND`" in lines[-1]
+
+
+@pytest.mark.parametrize("names", [(), ("train",), ("data",), ("data", "fetch"), ("help",)])
+def test_three_ways_to_help(names: tuple[str, ...]):
+    result = run("help", *names)
+    assert result.exit_code == 0
+    assert result.stdout == run(*names, "--help").stdout == run(*names, "-h").stdout
+    assert result.stdout.startswith(f"Usage: microgpt {' '.join(names)}".rstrip() + " [OPTIONS]")
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("-h",)])
 def test_help(arguments: tuple[str, ...]):
     result = run(*arguments)
     assert result.exit_code == 0
@@ -74,7 +99,27 @@ def test_starts_without_what_it_does_not_need():
     [
         (("trian",), "there is no command 'trian'; did you mean 'train'? (see `microgpt --help`)"),
         (("zzz",), "there is no command 'zzz'; the commands are"),
-        (("train", "--stepz", "3"), "No such option '--stepz'"),
+        (("train", "--stepz", "3"), "there is no option '--stepz'; did you mean '--steps'? (see `microgpt train --h"),
+        (("train", "--lr", "3"), "there is no option '--lr'; did you mean '--learning-rate'? (see"),
+        (("train", "--layers", "3"), "there is no option '--layers'; did you mean '--n-layer'?"),
+        (("train", "--n_embd", "3"), "there is no option '--n_embd'; did you mean '--n-embd'?"),
+        (("train", "--epochs", "3"), "there is no option '--epochs'; did you mean '--steps'?"),
+        (("train", "--batch-size", "3"), "there is no option '--batch-size' (see"),
+        (("sample", "--temp", "3"), "there is no option '--temp'; did you mean '--temperature'?"),
+        (("train", "-x"), "there is no option '-x' (see"),
+        (("train", "--debug"), "there is no option '--debug' here; it comes before the command: `microgpt --debug tr"),
+        (("--steps", "3"), "there is no option '--steps' here; it comes after the command: `microgpt train --steps"),
+        (("-q", "train"), "there is no option '-q' here; it comes after the command: `microgpt train -q ...`"),
+        (("train", "poems.txt"), "unexpected argument 'poems.txt'; did you mean `--data poems.txt`? (see `microgpt tr"),
+        (("doctor", "a", "b"), "unexpected argument 'a b' (see `microgpt doctor --help`)"),
+        (("generate",), "there is no command 'generate'; did you mean 'sample'? (see `microgpt --help`)"),
+        (("data", "lst"), "there is no command 'lst'; did you mean 'list'? (see `microgpt data --help`)"),
+        (("data", "zzz"), "there is no command 'zzz'; the commands are fetch, info, list (see"),
+        (("data", "fetch", "names"), "names comes with microgpt; there is nothing to fetch (see"),
+        (("help", "trian"), "there is no command 'trian'; did you mean 'train'? (see `microgpt --help`)"),
+        (("help", "data", "lst"), "there is no command 'lst'; did you mean 'list'? (see `microgpt data --help`)"),
+        (("help", "train", "now"), "`microgpt train` has no commands, so it has no 'now' (see"),
+        (("completion",), "Missing argument 'SHELL'. Choose from: bash, zsh, fish (see `microgpt completion --help`)"),
         (
             ("train", "--steps", "0"),
             "Invalid value for '--steps': 0 is not in the range x>=1 (see `microgpt train --help`)",
@@ -92,7 +137,9 @@ def test_starts_without_what_it_does_not_need():
         (("train", "--learning-rate", "nan"), "nan is not a finite number above zero"),
         (("train", "--learning-rate", "inf"), "inf is not a finite number above zero"),
         (("train", "--learning-rate", "fast"), "'fast' is not a number"),
-        (("train", "--temperature", "0"), "0 is not a finite number above zero"),
+        (("train", "--temperature", "0"), "0 is not above zero; to always take the likeliest token, use `microgpt sa"),
+        (("sample", "--temperature", "0.0"), "use `microgpt sample --greedy` (see `microgpt sample --help`)"),
+        (("sample", "--temperature", "-1"), "-1 is not a finite number above zero"),
         (("train", "--samples", "-1"), "-1 is not in the range x>=0"),
         (("train", "--seed", "-1"), "-1 is not in the range x>=0"),
         (("train", "--block-size", "-3"), "-3 is not in the range x>=1"),
@@ -132,6 +179,8 @@ def failing(error: BaseException) -> click.Command:
         (ProofError("the loops differ"), 70, "the loops differ; this is a mistake in microgpt, and nothing of yours"),
         (MemoryError(), 5, "out of memory; a smaller model or a shorter --block-size needs less"),
         (PermissionError(13, "Permission denied", "/a/b"), 5, "/a/b: Permission denied"),
+        (OSError(27, "File too large"), 5, "output: File too large"),
+        (OSError(12, "Cannot allocate memory"), 5, "Cannot allocate memory"),
         (
             ZeroDivisionError("oh"),
             70,
@@ -148,6 +197,17 @@ def test_errors_in_commands(monkeypatch: pytest.MonkeyPatch, error: BaseExceptio
     assert "Traceback" in result.stderr
     assert "in fail" in result.stderr
     assert result.exit_code == code
+
+
+def test_a_corpus_that_was_mistyped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    Path("poems").mkdir()
+    Path("poems/sonnets.txt").touch()
+    for given, meant in (("namse", "names"), ("makemroe", "makemore"), ("poems/sonets.txt", "poems/sonnets.txt")):
+        result = run("train", "--data", given)
+        assert error_line(result) == f"{given}: no such file; did you mean `{meant}`?"
+        assert result.exit_code == 3
+    assert "give the path of a text file, or `names`" in error_line(run("train", "--data", "nowhere/zzz"))
 
 
 def test_interrupt(monkeypatch: pytest.MonkeyPatch):

@@ -211,6 +211,16 @@ def test_backends_print_the_same(backend: str):
     assert f"with the {backend} backend" in result.stderr
 
 
+def test_a_run_that_is_finished(tmp_path: Path):
+    assert train("--steps", 2, "--samples", 0, "--out", tmp_path / "run").exit_code == 0
+    result = run("train", "--resume", tmp_path / "run", "--samples", 1)
+    assert result.exit_code == 0
+    assert "all 2 steps have been taken; nothing is left to train, from " in result.stderr
+    assert "going on" not in result.stderr
+    assert "trained" not in result.stderr
+    assert result.stdout.splitlines()[-1].startswith("sample  1: ")
+
+
 def test_without_a_c_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     def find_none() -> None:
         raise ToolchainError("cc: is broken")

@@ -141,9 +141,9 @@ def test_auto_is_python_where_c_would_take_too_long(cache, monkeypatch):
 
 
 def test_targets_have_names(cache):
-    with pytest.raises(ValueError, match="target must be one of auto, c, python, not 'C'"):
+    with pytest.raises(ValueError, match="target must be 'auto', 'c' or 'python', not 'C'; did you mean 'c'"):
         compiled(cache, squares, [1.0], target="C")
-    with pytest.raises(TypeError, match="a function is compiled, not 3"):
+    with pytest.raises(TypeError, match="function must be callable, not 3"):
         compiled(cache, 3, 1.0)
 
 
@@ -175,7 +175,7 @@ def test_an_example_without_floats(cache):
 
 
 def test_index_wants_a_positive_limit():
-    with pytest.raises(ValueError, match="must be positive, not 0"):
+    with pytest.raises(ValueError, match="limit must be a whole number of at least 1, not 0"):
         microgpt.index(0)
 
 

@@ -1,6 +1,7 @@
 """-q and -v, NO_COLOR, and what is shown on a terminal only. stdout is the same whatever is said beside it."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from microgpt.runtime.toolchain import Toolchain
 from microgpt.tools.cli import cli
 
 EAGER = ("--n-embd", "4", "--n-head", "2", "--block-size", "4", "--backend", "eager")
@@ -72,14 +74,14 @@ def on_a_terminal(*arguments: str, **variables: str) -> str:
     return written.decode()
 
 
-COLOUR = "\x1b[38;5;"
+COLOUR = re.compile("\x1b\\[(38;5;[0-9]+|3[1-7])m")
 
 
 @pytest.mark.parametrize("command", [("show", "--kind", "optimizer"), ("sweep", *EAGER, "--seeds", "2", "--out", "s")])
 def test_colour(command: tuple[str, ...]):
     more = ("--overwrite", "--steps", "60") if command[0] == "sweep" else ()
-    assert COLOUR in on_a_terminal(*command, *more)
-    assert COLOUR not in on_a_terminal(*command, *more, NO_COLOR="1")
+    assert COLOUR.search(on_a_terminal(*command, *more))
+    assert not COLOUR.search(on_a_terminal(*command, *more, NO_COLOR="1"))
     result = run(*command, *more)
     assert "\x1b" not in result.stdout + result.stderr
 
@@ -90,6 +92,31 @@ def test_progress_on_a_terminal():
     quiet = on_a_terminal(*command, "-q")
     assert "left" not in quiet
     assert "Mean loss of the last 100 steps" in quiet
+
+
+TINY = ("train", "--n-embd", "2", "--n-head", "1", "--block-size", "2", "--steps", "1", "--samples", "0")
+
+
+def test_compiling_is_announced_and_makes_no_promise():
+    """Whether later runs find the programs is not known: the cache may be a temporary one."""
+    lines = run(*TINY, "--backend", "python", "--jobs", "1").stderr.splitlines()
+    assert lines[0] == "microgpt: compiling 2 programs"
+    assert re.fullmatch(r"microgpt: compiled 2 programs in [\d.]+ m?s", lines[1])
+    assert "compil" not in run(*TINY, "--backend", "python").stderr
+
+
+def test_stages_of_compiling(toolchain: Toolchain):
+    stages = re.findall(r"^microgpt: [\d.]+ (?:s|ms): (.*)", run(*TINY, "--backend", "c", "-v").stderr, re.MULTILINE)
+    expected = [
+        *("tracing length 1", "tracing length 2", "tracing position 0", "tracing position 1"),
+        *("writing the loops as C", "C compiler, and the proof beside it"),
+    ]
+    assert stages == expected
+
+
+def test_progress_can_be_switched_off():
+    command = ("sweep", *EAGER, "--seeds", "2", "--steps", "60", "--overwrite", "--out", "s")
+    assert "left" not in on_a_terminal(*command, MICROGPT_PROGRESS="0")
 
 
 def test_names_cannot_control_a_terminal():

@@ -20,6 +20,7 @@ from ...model.config import AdamConfig, GPTConfig
 from ...runtime.backend import Backend, Document, EagerBackend, PythonBackend, State
 from ...runtime.cache import Cache
 from ...runtime.library import Library
+from ...runtime.reporting import silent
 from ...runtime.training import Training
 from .. import console, options
 from ..backends import COMPILED, check_backend
@@ -159,7 +160,7 @@ def _measure(compiled: Backend, length: int, seconds: float, rng: Random) -> Tim
     config = compiled.config
     eager = EagerBackend(config, AdamConfig())
     start = time.perf_counter()
-    compiled.prepare([length], 0, lambda done, total: None)
+    compiled.prepare([length], 0, silent)
     compile_seconds = time.perf_counter() - start
     parameters = gpt.initial_parameters(config, rng)
     tokens = [rng.randrange(config.vocab_size) for _ in range(length + 1)]
@@ -205,7 +206,7 @@ def _work(compiled: Backend, training: Training) -> Work:
     """The run that rivals do as well, with the losses that they should come near to."""
     documents = [training.document(step) for step in range(RUN_STEPS)]
     parameters = list(training.state.parameters)
-    compiled.prepare(sorted({len(tokens) for tokens, _ in documents}), 0, lambda done, total: None)
+    compiled.prepare(sorted({len(tokens) for tokens, _ in documents}), 0, silent)
     losses = compiled.advance(State(list(parameters)), documents, RUN_STEPS)
     return Work(training.config, training.optimizer, parameters, documents, losses)
 
@@ -258,8 +259,9 @@ def _print(name: str, timings: Sequence[Timing], run: Run | None) -> None:
     language = {"c": "C", "python": "generated Python"}[name]
     console.print_table(f"Loss and gradient, and the whole step: eager against {language}", headings, rows)
     if run:
-        click.echo(
-            f"\na run of {run.steps} steps, {1e6 * run.compiled_step:.1f} us a step in C, "
+        click.echo()
+        console.echo_wrapped(
+            f"a run of {run.steps} steps, {1e6 * run.compiled_step:.1f} us a step in C, "
             f"{1e3 * run.eager_step:.0f} ms eager: {run.ratio:,.0f} times faster"
         )
 

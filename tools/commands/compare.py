@@ -126,20 +126,24 @@ def _curves(a: _Recorded, b: _Recorded) -> list[dict[str, Any]]:
 
 def _print(report: dict[str, Any], a: Path, b: Path) -> None:
     for name, (ours, theirs) in report["config"].items():
-        click.echo(f"{name}: {json.dumps(ours)} in {a}, {json.dumps(theirs)} in {b}")
+        console.echo_wrapped(f"{name}: {json.dumps(ours)} in {a}, {json.dumps(theirs)} in {b}")
     steps, first = report["steps"], report["first_difference"]
     if first:
-        click.echo(f"they part at step {first['a']['step']}: {json.dumps(first['a'])} and {json.dumps(first['b'])}")
+        console.echo_wrapped(
+            f"they part at step {first['a']['step']}: {json.dumps(first['a'])} and {json.dumps(first['b'])}"
+        )
     elif steps[0] != steps[1]:
-        click.echo(f"{a} has {steps[0]} steps, {b} has {steps[1]}; those of both are equal")
+        console.echo_wrapped(f"{a} has {steps[0]} steps, {b} has {steps[1]}; those of both are equal")
     else:
-        click.echo(f"the losses of all {steps[0]} steps are equal")
+        console.echo_wrapped(f"the losses of all {steps[0]} steps are equal")
     parameters = report["parameters"]
     if parameters and "largest" in parameters:
         largest = f", by {parameters['largest']:.3g} at most" if parameters["different"] else ""
-        click.echo(f"{parameters['different']} of {parameters['count']} parameters differ{largest}")
+        console.echo_wrapped(f"{parameters['different']} of {parameters['count']} parameters differ{largest}")
     elif parameters:
-        click.echo(f"the checkpoints cannot be compared: steps {parameters['steps']}, sizes {parameters['count']}")
+        console.echo_wrapped(
+            f"the checkpoints cannot be compared: steps {parameters['steps']}, sizes {parameters['count']}"
+        )
     rows = [
         [f"{row['from']}-{row['to']}", *("-" if row[run] is None else f"{row[run]:.4f}" for run in ("a", "b"))]
         for row in report["losses"]

@@ -112,8 +112,11 @@ def _compile_c(config: GPTConfig, as_json: bool) -> None:
     headings = ["largest program", "scalar operations", "in loops", "share", "loop nests"]
     console.print_table("C: operations that ended in loops", headings, rows)
     seconds = report["seconds"]
-    click.echo(f"\nloops {seconds['loops']:.1f} s, then the C compiler {seconds['cc']:.1f} s", nl=False)
-    click.echo(f" beside the proof; {report['peak_memory'] / 1e6:.0f} MB; source {report['bytes'] / 1e3:.0f} KB:")
+    click.echo()
+    console.echo_wrapped(
+        f"loops {seconds['loops']:.1f} s, then the C compiler {seconds['cc']:.1f} s beside the proof; "
+        f"{report['peak_memory'] / 1e6:.0f} MB; source {report['bytes'] / 1e3:.0f} KB:"
+    )
     click.echo(f"  {path}")
 
 

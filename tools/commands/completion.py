@@ -13,12 +13,12 @@ VARIABLE = "_MICROGPT_COMPLETE"
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(list(SHELLS)))
+@click.argument("shell", metavar="SHELL", type=click.Choice(list(SHELLS)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
     """Print a script that lets a shell complete commands, options and values.
 
-    Let the shell read it when it starts. Bash must be of version 4.4 or newer.
+    SHELL is bash, zsh or fish. Let it read the script when it starts. Bash must be of version 4.4 or newer.
 
     \b
     Examples:

@@ -13,6 +13,7 @@ from ...data.catalog import CATALOG, NamedCorpus, cached_content, fetch, keep_fi
 from ...data.corpus import Corpus, load_corpus
 from .. import console, options
 from ..completing import complete_corpus
+from ..suggesting import Group
 
 __all__ = ["data"]
 
@@ -20,7 +21,7 @@ __all__ = ["data"]
 SHOWN = 64
 
 
-@click.group("data", invoke_without_command=True)
+@click.group("data", cls=Group, invoke_without_command=True)
 @click.pass_context
 def data(context: click.Context, /) -> None:
     """List, describe and fetch corpora.
@@ -55,7 +56,8 @@ def list_corpora(as_json: bool) -> None:
         console.print_json("data.list", {"corpora": rows})
         return
     for row in rows:
-        click.echo(f"{row['name']:<10} {row['state']:<12} {row['bytes']:>9,} bytes  {row['description']}")
+        words = f"{row['name']:<10} {row['state']:<12} {row['bytes']:>9,} bytes  {row['description']}"
+        console.echo_wrapped(words, indent="  ")
 
 
 def _entry(corpus: NamedCorpus) -> dict[str, Any]:
@@ -99,7 +101,7 @@ def info(corpus: str, block_size: int, as_json: bool) -> None:
     report[f"cut_at_block_size_{report.pop('block_size')}"] = report.pop("cut")
     for name, value in report.items():
         text = f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
-        click.echo(f"{name.replace('_', ' ')}: {console.printable(text)}")
+        console.echo_wrapped(f"{name.replace('_', ' ')}: {console.printable(text)}", indent="  ")
 
 
 def _describe(corpus: Corpus, block_size: int) -> dict[str, Any]:
@@ -122,13 +124,15 @@ def _describe(corpus: Corpus, block_size: int) -> dict[str, Any]:
 
 
 @data.command("fetch")
-@click.argument("name", type=click.Choice([name for name, corpus in CATALOG.items() if corpus.url]))
+@click.argument("name", metavar="NAME", type=click.Choice(list(CATALOG)))
 @click.option("--from", "source", metavar="FILE|URL", help="Take it from here instead of from its home.")
-def fetch_corpus(name: str, source: str | None) -> None:
+@click.pass_context
+def fetch_corpus(context: click.Context, /, name: str, source: str | None) -> None:
     """Fetch a corpus from its home, and check it.
 
-    What arrives is kept if the connection breaks, and the next try goes on from
-    there. Without a network, bring the file and name it by --from.
+    NAME is one of `microgpt data list`. What arrives is kept if the connection
+    breaks, and the next try goes on from there. Without a network, bring the
+    file and name it by --from.
 
     \b
     Examples:
@@ -136,6 +140,8 @@ def fetch_corpus(name: str, source: str | None) -> None:
       microgpt data fetch makemore --from Downloads/names.txt
     """
     corpus = CATALOG[name]
+    if not corpus.url:
+        raise click.UsageError(f"{name} comes with microgpt; there is nothing to fetch", context)
     if source and not source.startswith(("http://", "https://")):
         path: Path = keep_file(corpus, source)
     else:

@@ -96,10 +96,11 @@ def eval(
         return
     for predicted in results:
         shown, result = console.printable(predicted.text), predicted.result
-        click.echo(f"perplexity {result.perplexity:10.4f}  loss {result.loss:.4f}  text {shown}")
+        words = f"perplexity {result.perplexity:10.4f}  loss {result.loss:.4f}  text {shown}"
+        console.echo_wrapped(words, indent="  ")
         for draws in predicted.windows:
             for line in trace_lines(draws, model.tokenizer):
-                click.echo(line)
+                console.echo_wrapped(line, indent="       ")
     if corpus:
         _print(name, corpus)
 

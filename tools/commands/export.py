@@ -10,7 +10,7 @@ from ...model.config import AdamConfig, GPTConfig
 from .. import console, options
 from ..chosen_program import check_shape, check_shape_of
 from ..failures import ENVIRONMENT, CommandError
-from ..models import load_model, optimizer_of
+from ..models import load_model
 
 __all__ = ["export"]
 
@@ -47,7 +47,7 @@ def export(context: click.Context, /, folder: Path, checkpoint: Path | None, dat
         model = load_model(checkpoint)
         check_shape_of(context, model.config, shape)
         config, characters, weights = model.config, model.tokenizer.characters, model.parameters
-        optimizer = optimizer_of(model)
+        optimizer = model.optimizer
     else:
         check_shape(shape)
         tokenizer = Tokenizer.of(load_corpus(data).documents)

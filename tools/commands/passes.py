@@ -34,6 +34,11 @@ SENTENCES = {
     "emit_c": "{kernels} kernels, {lines} lines, {bytes} bytes",
 }
 
+LEGEND = (
+    "removed: no output needs it. replaced: by its known result, by an operand, or by other operations. "
+    "merged: with an equal one. added: new."
+)
+
 
 @click.command()
 @options.length_option
@@ -134,15 +139,17 @@ def _print(found: Passes, recipe: Recipe) -> None:
     first, last = found.graphs[0], found.graphs[-1]
     changes = list(found.changes())
     most = max([len(first.product), *(change.after for _, change in changes)])
-    click.echo(console.styled(f"{program_title(recipe)}: {len(last.product):,} operations.", bold=True))
+    console.echo_wrapped(f"{program_title(recipe)}: {len(last.product):,} operations.", bold=True)
     grown = f", the backward pass makes that {most:,}" if recipe.gradient else ""
-    click.echo(f"The trace has {len(first.product):,}{grown}, and {most - len(last.product):,} go again.\n")
+    console.echo_wrapped(f"The trace has {len(first.product):,}{grown}, and {most - len(last.product):,} go again.")
+    click.echo()
     headings = ["pass", "before", "removed", "replaced", "merged", "added", "after", "ms"]
     rows = [[first.name, *[""] * 5, f"{len(first.product):,}", _milliseconds(first.seconds)]]
     rows += [_row(stage, change) for stage, change in changes]
     console.print_table("What each pass did", headings, rows, left=1)
-    click.echo("\nremoved: no output needs it. replaced: by its known result, by an operand, or by")
-    click.echo("other operations. merged: with an equal one. added: new.\n")
+    click.echo()
+    console.echo_wrapped(LEGEND, 80)
+    click.echo()
     kinds = dict.fromkeys(kind for stage in found.graphs for kind in operations_by_kind(stage.product))
     table = [operations_by_kind(stage.product) for stage in found.graphs]
     rows = [[kind, *(f"{counts[kind]:,}" if kind in counts else "" for counts in table)] for kind in kinds]
@@ -150,9 +157,9 @@ def _print(found: Passes, recipe: Recipe) -> None:
     console.print_table("Operations after each pass", headings, rows, left=1)
     for language, later in (("Python", found.python), ("C", found.c)):
         if later:
-            click.echo(f"\nThen, to become {language}")
-            for stage in later:
-                click.echo(f"  {stage.name:<16}{_sentence(stage):<52}{_milliseconds(stage.seconds):>7} ms")
+            click.echo()
+            rows = [[stage.name, _sentence(stage), _milliseconds(stage.seconds)] for stage in later]
+            console.print_table(f"Then, to become {language}", ["stage", "result", "ms"], rows, left=2)
 
 
 def _row(stage: Stage, change: Changes) -> list[str]:

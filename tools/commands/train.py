@@ -154,4 +154,8 @@ def _restore(training: Training, resumption: Resumption) -> None:
             f"{resumption.path} is of another run: {error}; give what it began with, or begin a run of its own",
             BAD_INPUT,
         ) from None
-    console.say(f"going on after step {training.state.step} of {training.steps}, from {resumption.path}")
+    step, steps = training.state.step, training.steps
+    if step == steps:
+        console.say(f"all {steps} steps have been taken; nothing is left to train, from {resumption.path}")
+    else:
+        console.say(f"going on after step {step} of {steps}, from {resumption.path}")

@@ -77,4 +77,4 @@ def verify(
         console.print_json("verify", {**report, "compared": checker.compared, "difference": None})
         return
     equal = f"{checker.compared:,} numbers of the {engine.name} backend, all equal to the eager autograd's, bit by bit"
-    click.echo(f"{steps} steps and {samples} samples: {equal}")
+    console.echo_wrapped(f"{steps} steps and {samples} samples: {equal}")

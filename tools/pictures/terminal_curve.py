@@ -12,7 +12,6 @@ __all__ = ["TerminalCurve"]
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 BLANK = 0x2800
 SCALE_WIDTH = 8
-NARROWEST = 30
 
 
 class TerminalCurve:
@@ -22,12 +21,12 @@ class TerminalCurve:
 
     Args:
         first, last: the range of x, whole numbers.
-        width, height: in characters, the scales included.
+        width, height: in characters, the scales included; at least 10 and 3. The height may change.
     """
 
     def __init__(self, first: int, last: int, width: int, height: int) -> None:
-        self.first, self.last, self.height = first, max(last, first + 1), height
-        self.width = max(width, NARROWEST)
+        self.first, self.last = first, max(last, first + 1)
+        self.width, self.height = width, height
         self._columns = 2 * (self.width - SCALE_WIDTH - 1)
         self._values: list[float | None] = [None] * self._columns
 

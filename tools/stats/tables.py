@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Mapping
 
 import click
@@ -37,8 +36,7 @@ def print_statistics(
 
 
 def _say(text: str, bold: bool = False) -> None:
-    for line in textwrap.wrap(text, _WIDTH, break_on_hyphens=False):
-        click.echo(console.styled(line, bold=bold))
+    console.echo_wrapped(text, _WIDTH, bold)
 
 
 def _head(text: str) -> None:

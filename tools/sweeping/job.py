@@ -25,6 +25,7 @@ from ...runtime.divergence import find_cause
 from ...runtime.evaluation import evaluate
 from ...runtime.files import write_atomically
 from ...runtime.recording import recorded_steps
+from ...runtime.reporting import silent
 from ...runtime.runs import LOG, newest_checkpoint
 from ...runtime.toolchain import ToolchainError
 from ...runtime.training import NotFiniteError, ResumeError, Training
@@ -154,7 +155,7 @@ def _run(job: Job, place: Path, overwrite: bool, start: float) -> Result:
 
 def _prepare(training: Training, backend: Backend) -> None:
     lengths = training.lengths() if training.state.step < training.steps else []
-    backend.prepare(lengths, training.config.block_size if training.held_out else 0, lambda done, total: None)
+    backend.prepare(lengths, training.config.block_size if training.held_out else 0, silent)
 
 
 def _last_loss(place: Path) -> float:
