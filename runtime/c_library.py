@@ -156,8 +156,7 @@ def _make(
             toolchain.finish(process)
         finally:
             if process.poll() is None:
-                process.kill()
-                process.communicate()
+                toolchain.stop(process)
         programs = {}
         for family in source.families:
             number, program = max(family.programs.items())
