@@ -41,6 +41,7 @@ COMMANDS = {
     "bench": "Measure compiled programs against the eager autograd.",
     "verify": "Check that compiled programs equal the eager autograd, bit by bit.",
     "export": "Write a model as a C library that stands alone.",
+    "cache": "List and remove compiled programs.",
     "doctor": "Tell what this machine has that microgpt can use.",
     "completion": "Print a script that lets a shell complete commands, options and values.",
 }
@@ -48,6 +49,7 @@ COMMANDS = {
 # Those that concern every command. Many options have one of their own, such as MICROGPT_STEPS.
 VARIABLES = {
     "MICROGPT_CACHE_DIR": "where compiled programs are kept; else your cache folder",
+    "MICROGPT_CACHE_LIMIT": "how large that may grow, such as 500M, 5G or none; else 1G",
     "MICROGPT_DATA_DIR": "where the last trained model and corpora are; else your data folder",
     "CC": "the C compiler to use before all others",
     "NO_COLOR": "if set, nothing is coloured on a terminal",

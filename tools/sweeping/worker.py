@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
-from typing import Any, TextIO
+from typing import IO, Any
 
 from ..failures import TERMINATED, TerminatedError
 from .grid import Job
@@ -44,6 +44,7 @@ def encode_task(function: Callable[..., Any], job: Job, folder: Path | None = No
 
 def _carry_out(line: str) -> str:
     found = json.loads(line)
+    answer: dict[str, Any]
     job, more = Job(**found["job"]), found["more"]
     try:
         result = TASKS[found["task"]](job, *(Path(more[0]), more[1]) if more else ())
@@ -68,7 +69,7 @@ def decode_answer(line: str) -> Any:
     return Result(**result) if isinstance(result, dict) else result
 
 
-def _pipes() -> tuple[TextIO, TextIO]:
+def _pipes() -> tuple[IO[str], IO[str]]:
     """Stdin and stdout for this module alone: a C compiler, or a stray print, gets others."""
     tasks, answers = (os.fdopen(os.dup(number), mode, encoding="ascii") for number, mode in ((0, "r"), (1, "w")))
     nowhere = os.open(os.devnull, os.O_RDONLY)
@@ -78,7 +79,7 @@ def _pipes() -> tuple[TextIO, TextIO]:
     return tasks, answers
 
 
-def _listen(tasks: TextIO, inbox: SimpleQueue[str]) -> None:
+def _listen(tasks: IO[str], inbox: SimpleQueue[str]) -> None:
     for line in tasks:
         inbox.put(line)
     os.kill(os.getpid(), signal.SIGTERM)
