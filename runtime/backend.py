@@ -7,14 +7,15 @@ uses.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..compiler import functions
 from ..model import adam, gpt
 from ..model.config import AdamConfig, GPTConfig
-from .library import Library
+from .estimate import Estimate
+from .library import Library, Progress
 from .recipe import Recipe
 from .value import Value
 
@@ -63,7 +64,10 @@ class Backend(Protocol):
     slice: int
     config: GPTConfig
 
-    def prepare(self, lengths: Sequence[int], positions: int, progress: Callable[[int, int], None]) -> None:
+    def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
+        """What `prepare` will take; None if that is little."""
+
+    def prepare(self, lengths: Sequence[int], positions: int, progress: Progress) -> None:
         """Makes programs for documents of these lengths and for sampling up to `positions`."""
 
     def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
@@ -109,10 +113,16 @@ class PythonBackend(_StepByStep):
         self.config, self.optimizer, self.library = config, optimizer, library
         self._update = Recipe("optimizer", 0, optimizer)
 
-    def prepare(self, lengths: Sequence[int], positions: int, progress: Callable[[int, int], None]) -> None:
+    def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
+        return self.library.estimate(self._recipes(lengths, positions))
+
+    def prepare(self, lengths: Sequence[int], positions: int, progress: Progress) -> None:
+        self.library.prepare(self._recipes(lengths, positions), progress)
+
+    def _recipes(self, lengths: Sequence[int], positions: int) -> list[Recipe]:
         recipes = [Recipe("training", length, self.config) for length in lengths]
         recipes += (Recipe("inference", position, self.config) for position in range(positions))
-        self.library.prepare([*recipes, self._update] if lengths else recipes, progress)
+        return [*recipes, self._update] if lengths else recipes
 
     def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
         tokens, targets = document
@@ -146,7 +156,10 @@ class EagerBackend(_StepByStep):
     def __init__(self, config: GPTConfig, optimizer: AdamConfig) -> None:
         self.config, self.optimizer = config, optimizer
 
-    def prepare(self, lengths: Sequence[int], positions: int, progress: Callable[[int, int], None]) -> None:
+    def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
+        return None
+
+    def prepare(self, lengths: Sequence[int], positions: int, progress: Progress) -> None:
         pass
 
     def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:

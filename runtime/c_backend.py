@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from random import Random
 
@@ -13,6 +13,8 @@ from ..model.config import AdamConfig, GPTConfig
 from .backend import Document, State
 from .c_library import ModelLibrary, cached_model_library, load_model_library
 from .cache import Cache
+from .estimate import Estimate, check, estimate_c
+from .library import Progress
 
 __all__ = ["CBackend"]
 
@@ -32,16 +34,21 @@ class CBackend:
         # The parameters that the sampling programs have been prepared for.
         self._prepared: list[float] | None = None
 
+    def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
+        """What `prepare` will take; None if that is little."""
+        return None if self.find() else estimate_c(self.config)
+
     def prepare(
         self,
         lengths: Sequence[int],
         positions: int,
-        progress: Callable[[int, int], None] = lambda done, total: None,
+        progress: Progress = lambda done, total: None,
     ) -> None:
         """Finds or makes the library, which serves all lengths and positions."""
         if not self.find():
+            check(estimate_c(self.config))
             progress(0, 1)
-            self._use(load_model_library(self.cache, self.config, self.optimizer))
+            self._use(load_model_library(self.cache, self.config, self.optimizer, progress))
             progress(1, 1)
 
     def find(self) -> bool:

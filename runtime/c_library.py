@@ -12,7 +12,7 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from ..compiler.pipeline import without_collection
 from ..model.config import AdamConfig, GPTConfig
 from .c_source import model_source
 from .cache import Cache
+from .estimate import count_operations, estimate_c
+from .library import Progress
 from .program import peak_memory, program_key, sources_digest
 from .toolchain import Toolchain, find_toolchain, first_candidate
 
@@ -71,11 +73,15 @@ class ModelLibrary:
 
 
 def load_model_library(
-    cache: Cache, config: GPTConfig, optimizer: AdamConfig, tell: Callable[[str], None] = lambda what: None
+    cache: Cache, config: GPTConfig, optimizer: AdamConfig, progress: Progress = lambda done, total: None
 ) -> ModelLibrary:
     """The library of a model; compiled if it is not in the cache.
 
+    Args:
+        progress: is told what share of the operations has been compiled, of 1, if it takes long.
+
     Raises:
+        TooLargeError: if it takes more memory than there is.
         ToolchainError: if there is no C compiler that keeps every bit, or it fails.
         CompileError: if the model cannot be compiled.
     """
@@ -85,7 +91,7 @@ def load_model_library(
     toolchain = find_toolchain()
     key = _key(config, optimizer, toolchain)
     with cache.lock(key):
-        return _load(cache, key) or _compile(cache, key, config, optimizer, toolchain, tell)
+        return _load(cache, key) or _compile(cache, key, config, optimizer, toolchain, _Meter(config, progress))
 
 
 def cached_model_library(cache: Cache, config: GPTConfig, optimizer: AdamConfig) -> ModelLibrary | None:
@@ -122,7 +128,7 @@ def _typed(path: Path) -> ctypes.CDLL:
 
 
 def _compile(
-    cache: Cache, key: str, config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain, tell: Callable[[str], None]
+    cache: Cache, key: str, config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain, tell: _Meter
 ) -> ModelLibrary:
     try:
         files = _make(config, optimizer, toolchain, tell, regular=True)
@@ -137,8 +143,25 @@ def _compile(
     return ModelLibrary(_typed(entry / _LIBRARY), entry / _SOURCE, report)
 
 
+class _Meter:
+    """Turns the stages of graphs that are done into a share of all work."""
+
+    # Of a training graph, and as much as one for what becomes of the graph.
+    STAGES = 7
+
+    def __init__(self, config: GPTConfig, progress: Progress) -> None:
+        estimate = estimate_c(config)
+        self._config, self._progress, self._done = config, progress, 0
+        self._total = self.STAGES * estimate.operations if estimate else 0
+
+    def __call__(self, kind: str, number: int) -> None:
+        if self._total:
+            self._done += count_operations(kind, self._config, number)
+            self._progress(min(self._done / self._total, 0.99), 1)
+
+
 def _make(
-    config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain, tell: Callable[[str], None], regular: bool
+    config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain, tell: _Meter, regular: bool
 ) -> dict[str, bytes]:
     start = time.perf_counter()
     with without_collection():
@@ -147,7 +170,6 @@ def _make(
     with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
         path, library = Path(folder) / _SOURCE, Path(folder) / _LIBRARY
         path.write_text(source.text, encoding="utf-8")
-        tell("the C compiler")
         process = toolchain.start(path, library)
         try:
             with without_collection():

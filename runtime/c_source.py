@@ -25,6 +25,7 @@ from ..compiler.loops.transpose import Transposer
 from ..compiler.pipeline import compile_graph, without_collection
 from ..model.config import AdamConfig, GPTConfig
 from . import graphs
+from .estimate import check, estimate_c
 from .toolchain import vector_width_here
 
 __all__ = ["PROGRAM_NAMES", "ModelSource", "model_source", "proved_source"]
@@ -115,7 +116,7 @@ def model_source(
     config: GPTConfig,
     optimizer: AdamConfig,
     regular: bool = True,
-    tell: Callable[[str], None] = lambda what: None,
+    tell: Callable[[str, int], None] = lambda kind, number: None,
     vector_width: int = 8,
 ) -> ModelSource:
     """Compiles a model to C.
@@ -123,20 +124,27 @@ def model_source(
     Args:
         regular: whether programs of long sequences may continue those of short ones. Whoever uses the result then has
             to `prove` it.
-        tell: is told what is being done.
+        tell: is told of each stage of a graph that is done: the kind and number of its program.
         vector_width: doubles in the widest vector of the processor that the library is for: 8, 4 or 2.
+
+    Raises:
+        TooLargeError: if it takes more memory than there is.
+        CompileError: if the model cannot be compiled.
     """
+    check(estimate_c(config))
     layout = Layout()
     size = config.parameter_count
     entry = 2 * config.n_layer * config.n_embd
 
     def training_graph(length: int) -> Graph:
-        tell(f"length {length}")
-        return compile_graph(lambda: graphs.training_graph(config, length), "parameters")
+        return compile_graph(
+            lambda: graphs.training_graph(config, length), "parameters", lambda stage: tell("training", length)
+        )
 
     def inference_graph(position: int) -> Graph:
-        tell(f"position {position}")
-        return compile_graph(lambda: graphs.inference_graph(config, position))
+        return compile_graph(
+            lambda: graphs.inference_graph(config, position), None, lambda stage: tell("inference", position)
+        )
 
     training = compile_family(layout, "training", training_graph, range(1, config.block_size + 1), None, regular)
     cache = layout.allot(entry * config.block_size)

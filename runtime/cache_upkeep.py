@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .sizes import parse_size
+
 __all__ = [
     "LIMIT_VARIABLE",
     "MANIFEST",
@@ -39,7 +41,6 @@ PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 LIMIT_VARIABLE = "MICROGPT_CACHE_LIMIT"
 # About 600 libraries of the default model.
 DEFAULT_LIMIT = 1 << 30
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) *([KMGT]?)(?:i?B)?", re.IGNORECASE)
 
 # Seconds. What was used so lately may be about to be loaded.
 RECENT = 600.0
@@ -78,15 +79,7 @@ def read_limit(text: str | None = None) -> float:
     """
     if text is None:
         text = os.environ.get(LIMIT_VARIABLE, "")
-    text = text.strip()
-    if not text:
-        return DEFAULT_LIMIT
-    if text.lower() == "none":
-        return float("inf")
-    found = _SIZE.fullmatch(text)
-    if not found:
-        raise ValueError(f"{text!r} is not a size; write for example 500M, 2G, or none for no limit")
-    return float(found[1]) * (1 << 10 * " KMGT".index(found[2].upper() or " "))
+    return parse_size(text) if text.strip() else DEFAULT_LIMIT
 
 
 def list_entries(folder: Path) -> list[Entry]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..compiler import functions
 from ..compiler.ir.text import format_node
@@ -10,7 +10,8 @@ from ..compiler.pipeline import compile_graph
 from ..model import adam, gpt
 from ..model.config import AdamConfig, GPTConfig
 from ..runtime.backend import Backend, Document, EagerBackend, PythonBackend, State
-from ..runtime.library import Library
+from ..runtime.estimate import Estimate
+from ..runtime.library import Library, Progress
 from ..runtime.recipe import Recipe
 from ..runtime.value import Value
 from .locate import Case, Numbers, first_unequal, locate
@@ -47,7 +48,10 @@ class Checker:
         self.compared = 0
         self.where = ""
 
-    def prepare(self, lengths: Sequence[int], positions: int, progress: Callable[[int, int], None]) -> None:
+    def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
+        return self.compiled.estimate(lengths, positions)
+
+    def prepare(self, lengths: Sequence[int], positions: int, progress: Progress) -> None:
         self.compiled.prepare(lengths, positions, progress)
 
     def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:

@@ -51,6 +51,7 @@ VARIABLES = {
     "MICROGPT_CACHE_DIR": "where compiled programs are kept; else your cache folder",
     "MICROGPT_CACHE_LIMIT": "how large that may grow, such as 500M, 5G or none; else 1G",
     "MICROGPT_DATA_DIR": "where the last trained model and corpora are; else your data folder",
+    "MICROGPT_MEMORY_LIMIT": "what compiling may take, such as 8G or none; else what is free",
     "CC": "the C compiler to use before all others",
     "NO_COLOR": "if set, nothing is coloured on a terminal",
 }
@@ -136,6 +137,8 @@ def _explain(error: BaseException) -> tuple[str, int]:
     from ..data.corpus import CorpusError
     from ..data.tokenizer import UnknownCharacterError
     from ..runtime.checkpoint import CheckpointError
+    from ..runtime.estimate import TooLargeError
+    from ..runtime.memory import LimitError
     from ..runtime.sampling import SamplingError
     from ..runtime.toolchain import ToolchainError
 
@@ -153,11 +156,13 @@ def _explain(error: BaseException) -> tuple[str, int]:
             return f"{message} (see `{command} --help`)", failures.USAGE
         case click.ClickException():
             return error.format_message(), failures.ENVIRONMENT
-        case CorpusError() | FetchError() | CheckpointError() | UnknownCharacterError() | SamplingError():
+        case (
+            CorpusError() | FetchError() | CheckpointError() | UnknownCharacterError() | SamplingError() | LimitError()
+        ):
             return text, failures.BAD_INPUT
         case CompileError():
             return text, failures.COMPILE
-        case ToolchainError():
+        case ToolchainError() | TooLargeError():
             return text, failures.ENVIRONMENT
         case MemoryError():
             return "out of memory; a smaller model or a shorter --block-size needs less", failures.ENVIRONMENT

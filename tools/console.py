@@ -12,9 +12,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
+
+if TYPE_CHECKING:
+    from ..runtime.estimate import Estimate
 
 __all__ = [
     "NORMAL",
@@ -168,14 +171,20 @@ class Lines:
 
 
 @contextlib.contextmanager
-def compile_progress(what: str = "program") -> Iterator[Callable[[int, int], None]]:
-    """Gives what a backend tells of its compiling: how many programs of how many. Silent if nothing is compiled."""
+def compile_progress(what: str = "program", estimate: Estimate | None = None) -> Iterator[Callable[[float, int], None]]:
+    """Gives what a backend tells of its compiling: how many programs of how many. Silent if nothing is compiled.
+
+    Args:
+        estimate: what it will take; told before it begins if that is long.
+    """
     start = time.monotonic()
     with contextlib.ExitStack() as stack:
         shown: list[Any] = []
 
-        def report(done: int, total: int) -> None:
+        def report(done: float, total: int) -> None:
             many = f"{total} {what}{'s' * (total != 1)}"
+            if done == 0 and estimate and estimate.is_long:
+                say(f"compiling {estimate}")
             if shows_progress():
                 if not shown:
                     shown.append(stack.enter_context(_progress_bar()))

@@ -21,6 +21,7 @@ from ...runtime.cache_upkeep import (
     remove_leftovers,
     surplus,
 )
+from ...runtime.sizes import size_text
 from .. import console, options
 from ..failures import BAD_INPUT, ENVIRONMENT, CommandError
 
@@ -101,10 +102,10 @@ def list_programs(as_json: bool) -> None:
         console.print_json("cache.list", {**data, "entries": [_row(entry) for entry in entries]})
         return
     if entries:
-        rows = [(_describe(entry), _size(entry.size), _passed(_age_of(entry))) for entry in entries]
+        rows = [(_describe(entry), size_text(entry.size), _passed(_age_of(entry))) for entry in entries]
         console.print_table(None, ("program", "size", "last used"), rows, left=1)
-    bound = f"of at most {_size(limit)}" if math.isfinite(limit) else "without a limit"
-    console.say(f"{_count(len(entries), 'program')}, {_size(total)} {bound}, in {folder}")
+    bound = f"of at most {size_text(limit)}" if math.isfinite(limit) else "without a limit"
+    console.say(f"{_count(len(entries), 'program')}, {size_text(total)} {bound}, in {folder}")
 
 
 @cache.command()
@@ -146,12 +147,12 @@ def clean(older_than: float | None, everything: bool, dry_run: bool, as_json: bo
         console.print_json("cache.clean", {**data, **gone})
         return
     for entry in removed:
-        console.detail(f"{entry.key}: {rows[entry.key]['program']}, {_size(entry.size)}")
+        console.detail(f"{entry.key}: {rows[entry.key]['program']}, {size_text(entry.size)}")
     if len(removed) < len(chosen):
         console.warn(f"{_count(len(chosen) - len(removed), 'program')} could not be removed, or is being compiled")
     more = f" and {_count(len(leftovers), 'leftover')}" if leftovers else ""
     would = "would remove" if dry_run else "removed"
-    click.echo(f"{would} {_count(len(removed), 'program')}{more}, {_size(size)}")
+    click.echo(f"{would} {_count(len(removed), 'program')}{more}, {size_text(size)}")
 
 
 def _folder() -> Path:
@@ -204,14 +205,6 @@ def _heading(entry: Entry) -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'s' * (number != 1)}"
-
-
-def _size(size: float) -> str:
-    for unit in ("bytes", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:,.1f} GiB"
 
 
 def _passed(seconds: float) -> str:

@@ -20,6 +20,7 @@ from ...runtime.backend import Backend
 from ...runtime.divergence import find_cause
 from ...runtime.evaluation import evaluate
 from ...runtime.files import write_atomically
+from ...runtime.memory import LimitError
 from ...runtime.recording import recorded_steps
 from ...runtime.runs import LOG, newest_checkpoint
 from ...runtime.toolchain import ToolchainError
@@ -93,7 +94,7 @@ def run_job(job: Job, folder: Path, overwrite: bool) -> Result:
 
 
 # What can go wrong with one run and is no reason to give up the others.
-_EXPECTED = (OSError, CorpusError, CompileError, ToolchainError, CommandError, ResumeError, MemoryError)
+_EXPECTED = (OSError, CorpusError, CompileError, ToolchainError, CommandError, ResumeError, MemoryError, LimitError)
 
 
 def _run(job: Job, place: Path, overwrite: bool, start: float) -> Result:
