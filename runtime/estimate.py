@@ -40,7 +40,7 @@ __all__ = ["Estimate", "TooLargeError", "check", "count_operations", "estimate_c
 #   Python 27 1 16 4 16    0.39 M                               5.9 s   152 MB
 #   Python 27 1 32 4 16    1.35 M                              20.3 s   455 MB
 #
-# An operation of a program costs so many times what one of the small graphs does. The C compiler works beside the proof.
+# An operation of a program costs so many times what one of the small graphs does. The C compiler runs beside the proof.
 C_COST = 1.4
 PYTHON_COST = 2.3
 # Bytes of the process for each operation of the longest graph, and for everything else.
