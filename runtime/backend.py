@@ -14,6 +14,7 @@ from typing import Protocol
 from ..model import adam
 from ..model.config import AdamConfig, GPTConfig
 from . import eager
+from .estimate import Estimate
 from .library import Library
 from .recipe import Recipe
 from .reporting import Report
@@ -63,6 +64,9 @@ class Backend(Protocol):
     slice: int
     config: GPTConfig
 
+    def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
+        """What `prepare` will take; None if that is little."""
+
     def prepare(self, lengths: Sequence[int], positions: int, progress: Report) -> None:
         """Makes programs for documents of these lengths and for sampling up to `positions`."""
 
@@ -109,10 +113,16 @@ class PythonBackend(_StepByStep):
         self.config, self.optimizer, self.library = config, optimizer, library
         self._update = Recipe("optimizer", 0, optimizer)
 
+    def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
+        return self.library.estimate(self._recipes(lengths, positions))
+
     def prepare(self, lengths: Sequence[int], positions: int, progress: Report) -> None:
+        self.library.prepare(self._recipes(lengths, positions), progress)
+
+    def _recipes(self, lengths: Sequence[int], positions: int) -> list[Recipe]:
         recipes = [Recipe("training", length, self.config) for length in lengths]
         recipes += (Recipe("inference", position, self.config) for position in range(positions))
-        self.library.prepare([*recipes, self._update] if lengths else recipes, progress)
+        return [*recipes, self._update] if lengths else recipes
 
     def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
         tokens, targets = document
@@ -145,6 +155,9 @@ class EagerBackend(_StepByStep):
 
     def __init__(self, config: GPTConfig, optimizer: AdamConfig) -> None:
         self.config, self.optimizer = config, optimizer
+
+    def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
+        return None
 
     def prepare(self, lengths: Sequence[int], positions: int, progress: Report) -> None:
         pass

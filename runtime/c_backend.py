@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 from array import array
 from collections.abc import Sequence
-from functools import partial
 from itertools import chain
 from random import Random
 
@@ -14,6 +13,7 @@ from ..model.config import AdamConfig, GPTConfig
 from .backend import Document, State
 from .c_library import ModelLibrary, cached_model_library, load_model_library
 from .cache import Cache
+from .estimate import Estimate, check, estimate_c
 from .reporting import Report, silent
 
 __all__ = ["CBackend"]
@@ -34,6 +34,10 @@ class CBackend:
         # The parameters that the sampling programs have been prepared for.
         self._prepared: list[float] | None = None
 
+    def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
+        """What `prepare` will take; None if that is little."""
+        return None if self.find() else estimate_c(self.config)
+
     def prepare(
         self,
         lengths: Sequence[int],
@@ -42,9 +46,9 @@ class CBackend:
     ) -> None:
         """Finds or makes the library, which serves all lengths and positions."""
         if not self.find():
+            check(estimate_c(self.config))
             progress(0, 1)
-            tell = partial(progress, 0, 1)
-            self._use(load_model_library(self.cache, self.config, self.optimizer, tell))
+            self._use(load_model_library(self.cache, self.config, self.optimizer, progress))
             progress(1, 1)
 
     def find(self) -> bool:

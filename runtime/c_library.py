@@ -12,7 +12,7 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ from ..compiler.pipeline import without_collection
 from ..model.config import AdamConfig, GPTConfig
 from .c_source import model_source
 from .cache import Cache
+from .estimate import count_operations, estimate_c
 from .program import peak_memory, program_key, sources_digest
+from .reporting import Report, silent
 from .toolchain import Toolchain, find_toolchain, first_candidate
 from .witness import LibraryWitness
 
@@ -70,12 +72,14 @@ class ModelLibrary:
     report: Mapping[str, Any]
 
 
-def load_model_library(
-    cache: Cache, config: GPTConfig, optimizer: AdamConfig, tell: Callable[[str], None] = lambda what: None
-) -> ModelLibrary:
+def load_model_library(cache: Cache, config: GPTConfig, optimizer: AdamConfig, report: Report = silent) -> ModelLibrary:
     """The library of a model; compiled if it is not in the cache.
 
+    Args:
+        report: takes what is being done, and what share of the operations has been compiled, of 1, if it takes long.
+
     Raises:
+        TooLargeError: if it takes more memory than there is.
         ToolchainError: if there is no C compiler that keeps every bit, or it fails.
         CompileError: if the model cannot be compiled.
         ProofError: if a program is not what it should be; a mistake in microgpt, or in the C compiler.
@@ -86,7 +90,7 @@ def load_model_library(
     toolchain = find_toolchain()
     key = _key(config, optimizer, toolchain)
     with cache.lock(key):
-        return _load(cache, key) or _compile(cache, key, config, optimizer, toolchain, tell)
+        return _load(cache, key) or _compile(cache, key, config, optimizer, toolchain, _Meter(config, report))
 
 
 def cached_model_library(cache: Cache, config: GPTConfig, optimizer: AdamConfig) -> ModelLibrary | None:
@@ -123,7 +127,7 @@ def _typed(path: Path) -> ctypes.CDLL:
 
 
 def _compile(
-    cache: Cache, key: str, config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain, tell: Callable[[str], None]
+    cache: Cache, key: str, config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain, tell: _Meter
 ) -> ModelLibrary:
     files = _make(config, optimizer, toolchain, tell)
     entry = cache.store(key, files)
@@ -135,24 +139,41 @@ def _compile(
     return ModelLibrary(_typed(entry / _LIBRARY), entry / _SOURCE, report)
 
 
-def _make(
-    config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain, tell: Callable[[str], None]
-) -> dict[str, bytes]:
+class _Meter:
+    """Turns the stages of graphs that are done into a share of all work.
+
+    Attributes:
+        proving: whether graphs are made once more, for the proof, which is no news.
+    """
+
+    # Of a training graph, and as much as one for what becomes of the graph.
+    STAGES = 7
+
+    def __init__(self, config: GPTConfig, report: Report) -> None:
+        estimate = estimate_c(config)
+        self.proving = False
+        self._config, self._report, self._done, self._what = config, report, 0, ""
+        self._total = self.STAGES * estimate.operations if estimate else 0
+
+    def __call__(self, what: str, kind: str = "", number: int = 0) -> None:
+        """Takes what is being done, and the graph of which a stage has been done."""
+        if kind and self._total:
+            self._done += count_operations(kind, self._config, number)
+        if not self.proving:
+            self._what = what
+        self._report(min(self._done / self._total, 0.99) if self._total else 0, 1, self._what)
+
+
+def _make(config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain, tell: _Meter) -> dict[str, bytes]:
     start = time.perf_counter()
-    proving = False
-
-    def tell_unless_proving(stage: str) -> None:
-        if not proving:  # the proof traces once more, which is no news
-            tell(stage)
-
     with without_collection():
-        source = model_source(config, optimizer, tell_unless_proving, toolchain.vector_width)
+        source = model_source(config, optimizer, tell, toolchain.vector_width)
     made = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
         path, library = Path(folder) / _SOURCE, Path(folder) / _LIBRARY
         path.write_text(source.text, encoding="utf-8")
-        tell("C compiler, and the proof beside it")
-        proving = True
+        tell("the C compiler, and the proof beside it")
+        tell.proving = True
         process = toolchain.start(path, library)
         try:
             with without_collection():
@@ -163,8 +184,7 @@ def _make(
             toolchain.finish(process)
         finally:
             if process.poll() is None:
-                process.kill()
-                process.communicate()
+                toolchain.stop(process)
         finished = time.perf_counter()
         witness.check(_typed(library), source.layout.constants, source.addresses)
         programs = {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..compiler.c.emit_c import CText, emit_c, memory_comment
 from ..compiler.c.emit_expression import number_text
@@ -25,12 +26,19 @@ from ..compiler.loops.transpose import Transposer
 from ..compiler.pipeline import compile_graph, without_collection
 from ..model.config import AdamConfig, GPTConfig
 from . import graphs
+from .estimate import check, estimate_c
 from .toolchain import vector_width_here
 
 __all__ = ["PROGRAM_NAMES", "ModelSource", "model_source", "proved_source"]
 
 # The functions in C of what is compiled, by kind; with the number of its length or position.
 PROGRAM_NAMES = {"training": "length{}", "inference": "position{}", "optimizer": "adam"}
+
+
+class Tell(Protocol):
+    """Takes what is being done; of a stage of a graph that is done, also the kind and number of its program."""
+
+    def __call__(self, what: str, kind: str = "", number: int = 0, /) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -117,26 +125,35 @@ class ModelSource:
 def model_source(
     config: GPTConfig,
     optimizer: AdamConfig,
-    tell: Callable[[str], None] = lambda what: None,
+    tell: Tell = lambda what, kind="", number=0: None,
     vector_width: int = 8,
 ) -> ModelSource:
     """Compiles a model to C. Whoever uses the result has to prove it.
 
     Args:
-        tell: is told what is being done.
+        tell: takes what is being done, and for each stage of a graph that is done, the kind and number of its program.
         vector_width: doubles in the widest vector of the processor that the library is for: 8, 4 or 2.
+
+    Raises:
+        TooLargeError: if it takes more memory than there is.
+        CompileError: if the model cannot be compiled.
     """
+    check(estimate_c(config))
     layout = Layout()
     size = config.parameter_count
     entry = 2 * config.n_layer * config.n_embd
 
     def training_graph(length: int) -> Graph:
-        tell(f"tracing length {length}")
-        return compile_graph(lambda: graphs.training_graph(config, length), "parameters")
+        what = f"tracing length {length}"
+        return compile_graph(
+            lambda: graphs.training_graph(config, length), "parameters", lambda stage: tell(what, "training", length)
+        )
 
     def inference_graph(position: int) -> Graph:
-        tell(f"tracing position {position}")
-        return compile_graph(lambda: graphs.inference_graph(config, position))
+        what = f"tracing position {position}"
+        return compile_graph(
+            lambda: graphs.inference_graph(config, position), None, lambda stage: tell(what, "inference", position)
+        )
 
     training = compile_family(layout, "training", training_graph, range(1, config.block_size + 1))
     cache = layout.allot(entry * config.block_size)

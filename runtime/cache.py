@@ -3,6 +3,7 @@
 Generated programs are executed, so the folder must be one that nobody else can write to; and they must be what was
 stored, so every entry carries the SHA-256 of its files and is dropped when they differ. An entry appears whole or not
 at all. Whatever is wrong with the folder costs time and one warning, never the run: a temporary folder takes its place.
+Beyond a bound, the entries that have not been used for longest go.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 import shutil
 import stat
 import tempfile
@@ -20,19 +20,33 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["Cache", "CacheWarning"]
+from .cache_upkeep import (
+    LIMIT_VARIABLE,
+    MANIFEST,
+    PLAIN_NAME,
+    discard,
+    is_own_file,
+    list_entries,
+    read_limit,
+    remove_entries,
+    remove_leftovers,
+    surplus,
+)
+
+__all__ = ["Cache", "CacheWarning", "UnusableCacheError", "usable_folder"]
 
 ENVIRONMENT_VARIABLE = "MICROGPT_CACHE_DIR"
-MANIFEST = "manifest.json"
 
 # Who waits this long, in seconds, for another process to compile, does it itself: twice is slow, but right.
 PATIENCE = 600.0
 
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
-
 
 class CacheWarning(UserWarning):
     """The cache folder cannot be used, and a temporary one takes its place."""
+
+
+class UnusableCacheError(Exception):
+    """What is wrong with a folder, as a predicate: ``belongs to another user``."""
 
 
 def _warn(message: str) -> None:
@@ -50,6 +64,7 @@ class Cache:
         self.folder = folder
         self._warn = warn
         self._temporary = False
+        self._told_of_limit = False
 
     @classmethod
     def open(cls, folder: Path | None = None, warn: Callable[[str], None] = _warn) -> Cache:
@@ -63,16 +78,9 @@ class Cache:
             folder = _default_folder()
         cache = cls(folder, warn)
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # What is checked is what is used from now on, wherever a symbolic link may come to point.
-            cache.folder = folder.resolve()
-            fault = _fault(cache.folder)
-        except FileExistsError:
-            fault = "is not a folder"
-        except OSError as error:
-            fault = f"cannot be used ({error.strerror})"
-        if fault:
-            cache._fall_back(fault)
+            cache.folder = usable_folder(folder)
+        except UnusableCacheError as error:
+            cache._fall_back(str(error))
         return cache
 
     def load(self, key: str) -> dict[str, bytes] | None:
@@ -80,14 +88,17 @@ class Cache:
         entry = self.entry(key)
         if not os.path.isdir(entry):  # unlike Path.is_dir, False where we may not even look
             if os.path.lexists(entry):  # not ours, and in the way
-                self._discard(entry)
+                discard(entry)
             return None
         try:
             files = _verified(entry)
         except (OSError, ValueError, RecursionError):
             files = None
         if files is None:
-            self._discard(entry)
+            discard(entry)
+        else:
+            with contextlib.suppress(OSError):  # such as of a cache that can only be read
+                os.utime(entry / MANIFEST)  # its last use, for `surplus`
         return files
 
     def store(self, key: str, files: Mapping[str, bytes]) -> Path:
@@ -101,7 +112,7 @@ class Cache:
             ValueError: if `key` or the name of a file is not a plain file name.
         """
         for name in files:
-            if name == MANIFEST or not _PLAIN_NAME.fullmatch(name):
+            if name == MANIFEST or not PLAIN_NAME.fullmatch(name):
                 raise ValueError(f"a file in the cache cannot be called {name!r}")
         entry = self.entry(key)
         try:
@@ -112,6 +123,7 @@ class Cache:
             self._fall_back(f"cannot be written ({error.strerror})")
             entry = self.entry(key)
             self._place(entry, files)
+        self._tidy()
         return entry
 
     @contextlib.contextmanager
@@ -143,7 +155,7 @@ class Cache:
         Raises:
             ValueError: if `key` is not a plain file name.
         """
-        if not _PLAIN_NAME.fullmatch(key):
+        if not PLAIN_NAME.fullmatch(key):
             raise ValueError(f"a cache entry cannot be called {key!r}")
         return self.folder / key
 
@@ -168,13 +180,17 @@ class Cache:
         finally:
             shutil.rmtree(beside, ignore_errors=True)
 
-    def _discard(self, entry: Path) -> None:
-        # Renamed first, so that no process sees an entry with half of its files gone.
-        with contextlib.suppress(OSError):
-            grave = Path(tempfile.mkdtemp(prefix=".old-", dir=self.folder))
-            with contextlib.suppress(OSError):
-                entry.rename(grave / entry.name)
-            shutil.rmtree(grave, ignore_errors=True)
+    def _tidy(self) -> None:
+        """Removes what has not been used for longest, if there is too much; and what killed processes have left."""
+        try:
+            limit = read_limit()
+        except ValueError as error:
+            limit = read_limit("")
+            if not self._told_of_limit:
+                self._told_of_limit = True
+                self._warn(f"{LIMIT_VARIABLE}: {error}; it is taken for 1G")
+        remove_entries(surplus(list_entries(self.folder), limit))
+        remove_leftovers(self.folder)
 
     def _fall_back(self, fault: str) -> None:
         unusable, self.folder = self.folder, Path(tempfile.mkdtemp(prefix="microgpt-"))
@@ -184,6 +200,28 @@ class Cache:
             f"the cache folder {unusable} {fault}; programs are kept in {self.folder} until this run ends and compiled "
             f"again in the next; mend it, or set {ENVIRONMENT_VARIABLE} to a folder of your own"
         )
+
+
+def usable_folder(folder: Path | None = None) -> Path:
+    """The folder of `Cache.open`, made if it is not there.
+
+    Raises:
+        UnusableCacheError: telling what is wrong with it.
+    """
+    if folder is None:
+        folder = _default_folder()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # What is checked is what is used from now on, wherever a symbolic link may come to point.
+        folder = folder.resolve()
+        fault = _fault(folder)
+    except FileExistsError:
+        fault = "is not a folder"
+    except OSError as error:
+        fault = f"cannot be used ({error.strerror})"
+    if fault:
+        raise UnusableCacheError(fault)
+    return folder
 
 
 def _default_folder() -> Path:
@@ -211,20 +249,14 @@ def _verified(entry: Path) -> dict[str, bytes] | None:
     """The files of an entry, or None if they are not what was stored."""
     manifest = json.loads((entry / MANIFEST).read_bytes())
     digests = manifest.get("files") if isinstance(manifest, dict) else None
-    if _fault(entry) or not isinstance(digests, dict) or not all(map(_PLAIN_NAME.fullmatch, digests)):
+    if _fault(entry) or not isinstance(digests, dict) or not all(map(PLAIN_NAME.fullmatch, digests)):
         return None
     # A link, or what another user owns, could be something else when it is loaded than when it is read here.
-    if not all(_is_own_file(entry / name) for name in (MANIFEST, *digests)):
+    if not all(is_own_file(entry / name) for name in (MANIFEST, *digests)):
         return None
     files = {name: (entry / name).read_bytes() for name in digests}
     sound = all(hashlib.sha256(content).hexdigest() == digests[name] for name, content in files.items())
     return files if sound else None
-
-
-def _is_own_file(path: Path) -> bool:
-    """Whether `path` is a file of the user's. Who may write to it does not matter: the folder lets nobody else in."""
-    status = path.lstat()
-    return stat.S_ISREG(status.st_mode) and (not hasattr(os, "getuid") or status.st_uid == os.getuid())
 
 
 def _remove(folder: Path, process: int) -> None:

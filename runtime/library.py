@@ -18,6 +18,7 @@ from ..model.config import AdamConfig
 from . import graphs
 from .cache import Cache
 from .compile_pool import compile_elsewhere
+from .estimate import Estimate, check, estimate_python
 from .program import Program, load_program, peak_memory, store_program
 from .recipe import Recipe
 from .reporting import Report, silent
@@ -43,7 +44,10 @@ class Library:
         """The program; compiled here and now if need be."""
         known = self._programs.get(recipe)
         if known is None:
-            known = load_program(self.cache, recipe.key) or self.compile(recipe)
+            known = load_program(self.cache, recipe.key)
+            if known is None:
+                check(estimate_python([recipe], 1))
+                known = self.compile(recipe)
             self._programs[recipe] = known
         return known
 
@@ -59,20 +63,26 @@ class Library:
                     self._programs[recipe] = program
         return missing
 
+    def estimate(self, recipes: Sequence[Recipe]) -> Estimate | None:
+        """What `prepare` will take; None if that is little."""
+        return estimate_python(self.missing(recipes), self.jobs)
+
     def prepare(self, recipes: Sequence[Recipe], progress: Report = silent) -> None:
         """Makes sure that all are available; missing ones are compiled, the largest first.
 
         Raises:
+            TooLargeError: if they take more memory than there is.
             CompileError: if a program cannot be compiled.
             ProofError: if one does not compute what the eager autograd does.
         """
         missing = sorted(self.missing(recipes), key=lambda recipe: -recipe.number)
         if not missing:
             return
+        check(estimate_python(missing, self.jobs))
         progress(0, len(missing))
         if self.jobs < 2 or len(missing) < 2:
             for done, recipe in enumerate(missing, 1):
-                self.get(recipe)
+                self._programs[recipe] = self.compile(recipe)
                 progress(done, len(missing))
             return
         for done, recipe in enumerate(compile_elsewhere(self.cache.folder, missing, self.jobs), 1):

@@ -23,13 +23,16 @@ DELAY, INTERVAL = 1.0, 0.5
 
 
 class Report(Protocol):
-    """How far compiling has come: so many programs of so many are made, and `stage` is what is being done."""
+    """How far compiling has come: so many programs of so many are made, and `stage` is what is being done.
 
-    def __call__(self, done: int, total: int, stage: str = "", /) -> None:
+    Of a program that takes long, parts count too.
+    """
+
+    def __call__(self, done: float, total: int, stage: str = "", /) -> None:
         """Takes the news."""
 
 
-def silent(done: int, total: int, stage: str = "", /) -> None:
+def silent(done: float, total: int, stage: str = "", /) -> None:
     """The `Report` that nobody reads."""
 
 
@@ -66,8 +69,8 @@ def compile_progress(wanted: bool = True, what: str = "program", delay: float = 
 
 
 class _Display(Protocol):
-    def begin(self, words: str, done: int, total: int, since: float) -> None: ...
-    def update(self, words: str, done: int, total: int) -> None: ...
+    def begin(self, words: str, done: float, total: int, since: float) -> None: ...
+    def update(self, words: str, done: float, total: int) -> None: ...
     def end(self) -> None: ...
 
 
@@ -79,16 +82,17 @@ class _Waiting:
         self._lock = threading.Lock()
         self._timer = threading.Timer(delay, self._begin)
         self._timer.daemon = True
-        self._state = ("", 0, 0)
+        self._state: tuple[str, float, int] = ("", 0, 0)
         self._since = 0.0
         self._started = self._shown = self._over = False
 
-    def report(self, done: int, total: int, stage: str = "", /) -> None:
+    def report(self, done: float, total: int, stage: str = "", /) -> None:
         words = f"compiling {total} {self._what}s" if total > 1 else f"compiling the {self._what}"
         with self._lock:
             if self._over:
                 return
-            self._state = (f"{words}: {stage}" if stage else words, done, total)
+            part = f" {done:.0%}" if total == 1 and 0 < done < 1 else ""
+            self._state = (f"{words}{part}: {stage}" if stage else f"{words}{part}", done, total)
             if self._shown:
                 self._display.update(*self._state)
             elif not self._started:
@@ -116,7 +120,7 @@ class _Waiting:
 class _Bar:
     """A line of rich, which goes when it has done its work."""
 
-    def begin(self, words: str, done: int, total: int, since: float) -> None:
+    def begin(self, words: str, done: float, total: int, since: float) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -137,11 +141,12 @@ class _Bar:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._task = self._progress.add_task(self._fit(words), total=total, completed=done)
+        self._task = self._progress.add_task(self._fit(words), total=total)
+        self._progress.update(self._task, completed=done)
         self._progress.tasks[0].start_time = since
         self._progress.start()
 
-    def update(self, words: str, done: int, total: int) -> None:
+    def update(self, words: str, done: float, total: int) -> None:
         self._progress.update(self._task, description=self._fit(words), completed=done, total=total)
 
     def end(self) -> None:
@@ -157,7 +162,7 @@ class _Bar:
 class _Cell:
     """A line in the output of a notebook's cell, kept up to date by a thread."""
 
-    def begin(self, words: str, done: int, total: int, since: float) -> None:
+    def begin(self, words: str, done: float, total: int, since: float) -> None:
         self._state, self._since = (words, done, total), since
         # A notebook has it; it is no dependency of ours.
         display = import_module("IPython.display").display
@@ -166,7 +171,7 @@ class _Cell:
         self._thread = threading.Thread(target=self._tick, daemon=True)
         self._thread.start()
 
-    def update(self, words: str, done: int, total: int) -> None:
+    def update(self, words: str, done: float, total: int) -> None:
         self._state = words, done, total
 
     def end(self) -> None:

@@ -7,12 +7,14 @@ small library whose powers, products and sums have exactly the bits that Python 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
 import platform
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -97,8 +99,7 @@ class Toolchain:
         try:
             output, _ = process.communicate(timeout=_PATIENCE)
         except subprocess.TimeoutExpired:
-            process.kill()
-            output, _ = process.communicate()
+            output = self.stop(process)
             output += f"\nnot done after {_PATIENCE:.0f} seconds"
         if process.returncode:
             assert isinstance(process.args, list)
@@ -110,6 +111,14 @@ class Toolchain:
                 else f"was ended by signal {-status}, perhaps for want of memory"
             )
             raise ToolchainError(f"the C compiler {how}:\n  {shlex.join(map(str, process.args))}\n{said}")
+
+    def stop(self, process: subprocess.Popen[str]) -> str:
+        """Ends a compiler and what it has started, which would hold its output open; returns what it said."""
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        return process.communicate()[0]
 
     def build(self, source: Path, library: Path) -> None:
         """Compiles `source` to a library that can be loaded.
@@ -134,6 +143,7 @@ class Toolchain:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            process_group=0,  # so that `stop` ends all of it
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..model.config import AdamConfig, GPTConfig
@@ -27,6 +28,7 @@ __all__ = [
     "describe_programs",
     "open_cache",
     "open_library",
+    "prepare",
 ]
 
 
@@ -53,9 +55,14 @@ def choose_backend(name: str, config: GPTConfig, optimizer: AdamConfig, jobs: in
 def backend_of(model: Checkpoint, name: str, jobs: int | None) -> Backend:
     """The backend called `name`, with the programs that a trained model samples and is evaluated by."""
     backend = choose_backend(name, model.config, model.optimizer, jobs)
-    with console.compile_progress() as progress:
-        backend.prepare([], model.config.block_size, progress)
+    prepare(backend, [], model.config.block_size)
     return backend
+
+
+def prepare(backend: Backend, lengths: Sequence[int], positions: int, what: str = "program") -> None:
+    """Has a backend make its programs, and tells how that goes; before it begins, what it will take if that is long."""
+    with console.compile_progress(what, backend.estimate(lengths, positions)) as progress:
+        backend.prepare(lengths, positions, progress)
 
 
 def compiled_c(config: GPTConfig) -> CBackend:
@@ -63,8 +70,7 @@ def compiled_c(config: GPTConfig) -> CBackend:
     from ..runtime.c_backend import CBackend
 
     backend = CBackend(config, AdamConfig(), open_cache())
-    with console.compile_progress("library") as progress:
-        backend.prepare((), 0, progress)
+    prepare(backend, (), 0, "library")
     return backend
 
 

@@ -10,6 +10,7 @@ from ..compiler.pipeline import compile_graph
 from ..model import adam, gpt
 from ..model.config import AdamConfig, GPTConfig
 from ..runtime.backend import Backend, Document, EagerBackend, PythonBackend, State
+from ..runtime.estimate import Estimate
 from ..runtime.library import Library
 from ..runtime.recipe import Recipe
 from ..runtime.reporting import Report
@@ -47,6 +48,9 @@ class Checker:
         self.eager = EagerBackend(config, optimizer)
         self.compared = 0
         self.where = ""
+
+    def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
+        return self.compiled.estimate(lengths, positions)
 
     def prepare(self, lengths: Sequence[int], positions: int, progress: Report) -> None:
         self.compiled.prepare(lengths, positions, progress)

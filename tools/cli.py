@@ -42,6 +42,7 @@ COMMANDS = {
     "bench": "Measure compiled programs against the eager autograd.",
     "verify": "Check that compiled programs equal the eager autograd, bit by bit.",
     "export": "Write a model as a C library that stands alone.",
+    "cache": "List and remove compiled programs.",
     "doctor": "Tell what this machine has that microgpt can use.",
     "completion": "Print a script that lets a shell complete commands, options and values.",
     "help": "Tell how microgpt is used, or one of its commands.",
@@ -51,7 +52,9 @@ COMMANDS = {
 # Those that concern every command. Many options have one of their own, such as MICROGPT_STEPS.
 VARIABLES = {
     "MICROGPT_CACHE_DIR": "where compiled programs are kept; else your cache folder",
+    "MICROGPT_CACHE_LIMIT": "how large that may grow, such as 500M, 5G or none; else 1G",
     "MICROGPT_DATA_DIR": "where the last trained model and corpora are; else your data folder",
+    "MICROGPT_MEMORY_LIMIT": "what compiling may take, such as 8G or none; else what is free",
     "CC": "the C compiler to use before all others",
     "MICROGPT_PROGRESS": "if 0, no progress is shown on a terminal or in a notebook",
     "NO_COLOR": "if set, nothing is coloured on a terminal",
@@ -156,6 +159,8 @@ def _explain(error: BaseException) -> tuple[str, int]:
     from ..data.corpus import CorpusError
     from ..data.tokenizer import UnknownCharacterError
     from ..runtime.checkpoint import CheckpointError
+    from ..runtime.estimate import TooLargeError
+    from ..runtime.memory import LimitError
     from ..runtime.sampling import SamplingError
     from ..runtime.toolchain import ToolchainError
 
@@ -177,13 +182,15 @@ def _explain(error: BaseException) -> tuple[str, int]:
             return f"{message} (see `{command} --help`)", failures.USAGE
         case click.ClickException():
             return error.format_message(), failures.ENVIRONMENT
-        case CorpusError() | FetchError() | CheckpointError() | UnknownCharacterError() | SamplingError():
+        case (
+            CorpusError() | FetchError() | CheckpointError() | UnknownCharacterError() | SamplingError() | LimitError()
+        ):
             return text, failures.BAD_INPUT
         case CompileError():
             return text, failures.COMPILE
         case InternalError():
             return f"{text}; this is a mistake in microgpt, and nothing of yours is wrong", failures.INTERNAL
-        case ToolchainError():
+        case ToolchainError() | TooLargeError():
             return text, failures.ENVIRONMENT
         case MemoryError():
             return "out of memory; a smaller model or a shorter --block-size needs less", failures.ENVIRONMENT

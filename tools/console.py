@@ -14,13 +14,16 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from ..runtime import reporting
 from ..runtime.reporting import Report
 from .table import table_lines
+
+if TYPE_CHECKING:
+    from ..runtime.estimate import Estimate
 
 __all__ = [
     "NORMAL",
@@ -180,23 +183,29 @@ class Lines:
 
 
 @contextlib.contextmanager
-def compile_progress(what: str = "program") -> Iterator[Report]:
+def compile_progress(what: str = "program", estimate: Estimate | None = None) -> Iterator[Report]:
     """Gives what a backend tells of its compiling: how many programs of how many, and the stage. Silent if nothing is
     compiled. On a terminal, the stage and the seconds are shown; with -v, a line for each stage.
+
+    Args:
+        estimate: what it will take; told before it begins if that is long.
     """
     start = time.monotonic()
-    began = False
+    began, last = False, ""
     verbose = _Verbosity.level >= VERBOSE
     with reporting.compile_progress(shows_progress() and not verbose, what, PAUSE) as shown:
 
-        def report(done: int, total: int, stage: str = "", /) -> None:
-            nonlocal began
+        def report(done: float, total: int, stage: str = "", /) -> None:
+            nonlocal began, last
             many = f"{total} {what}{'s' * (total != 1)}"
-            if not began and (verbose or not shows_progress()):
+            if not began and estimate and estimate.is_long:
+                say(f"compiling {estimate}")
+            elif not began and (verbose or not shows_progress()):
                 say(f"compiling {many}")
             began = True
-            if stage:
+            if stage and stage != last:
                 detail(f"{time.monotonic() - start:.1f} s: {stage}")
+            last = stage
             shown(done, total, stage)
             if done == total:
                 say(f"compiled {many} in {seconds_text(time.monotonic() - start)}")

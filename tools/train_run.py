@@ -15,7 +15,7 @@ from ..runtime.runs import RunFolder, keep_last_model, keep_rescued_model
 from ..runtime.step_log import StepLog
 from ..runtime.training import NotFiniteError, Step, Training
 from . import console
-from .backends import describe_programs
+from .backends import describe_programs, prepare
 from .failures import DIVERGED, ENVIRONMENT, CommandError, StoppedError, describe_os_error
 from .run_result import write_result
 from .signals import deferred_signals
@@ -80,8 +80,7 @@ class Run:
         training = self.training
         lengths = training.lengths() if training.state.step < training.steps else []
         try:
-            with console.compile_progress() as progress:
-                self.backend.prepare(lengths, positions, progress)
+            prepare(self.backend, lengths, positions)
         except KeyboardInterrupt as signal:
             raise StoppedError("before the first step; nothing has been trained", signal) from None
         console.detail(describe_programs(self.backend))

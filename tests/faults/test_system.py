@@ -6,10 +6,8 @@ skipped.
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -228,27 +226,6 @@ def test_many_compile_the_same_at_once(count: int, backend: str, environment: di
     cache = tmp_path / "cache"
     assert len(list(cache.glob("c-*/manifest.json"))) == (backend == "c")
     assert not list(cache.glob(".*")), "nothing is left half done"
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_sweep_that_is_stopped_goes_on(number: signal.Signals, microgpt, environment: dict[str, str], tmp_path: Path):
-    arguments = ("--steps", "100", "--seeds", "3", "--jobs", "2", "--save-every", "10", "--out")
-    command = [sys.executable, "-m", "microgpt", "sweep", *EAGER, *arguments, str(tmp_path / "sweep")]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    while not list(tmp_path.glob("sweep/runs/*/checkpoints/*.safetensors")):
-        time.sleep(0.05)
-    # Ctrl-C reaches every process of a terminal, kill one of them.
-    (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
-    _, errors = process.communicate(timeout=30)
-    # It ends when its workers have let go of its stderr: none lives on.
-    assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}.get(number, -number), errors
-    assert "Traceback" not in errors
-    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert again.returncode == 0, again.stderr
-    alone = microgpt("train", *EAGER, "--steps", 100, "--seed", 43, "--samples", 0, "--out", "alone")
-    assert alone.returncode == 0
-    for name in ("checkpoint.safetensors", "log.jsonl"):
-        assert (tmp_path / "sweep/runs/seed=43" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

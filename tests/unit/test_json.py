@@ -43,6 +43,8 @@ RUNS: dict[str, list[list[str]]] = {
     "stats": [[*MODEL, "--length", "1"], [*MODEL, "--kind", "optimizer", "--no-machine"]],
     "bench": [[*MODEL, "--length", "1", "--seconds", "0.01", "--against", "numpy"]],
     "verify": [[*MODEL, "--steps", "1", "--samples", "1"]],
+    "cache list": [[]],
+    "cache clean": [["--dry-run", "--all"]],
     "doctor": [[]],
 }
 

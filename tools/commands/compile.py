@@ -87,7 +87,7 @@ def compile(
     if dump or check:
         programs = _compile_watched(library, recipes, dump, check)
     else:
-        with console.compile_progress() as progress:
+        with console.compile_progress(estimate=library.estimate(recipes)) as progress:
             library.prepare(recipes, progress)
         programs = [library.get(recipe) for recipe in recipes]
     if as_json:

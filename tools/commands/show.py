@@ -174,7 +174,7 @@ def _text(pane: str, recipe: Recipe, config: GPTConfig, jobs: int | None) -> Seq
         return assembly(find_toolchain(), _c_library(config)).lines
     if pane == "python":
         library = open_library(jobs)
-        with console.compile_progress() as progress:
+        with console.compile_progress(estimate=library.estimate([recipe])) as progress:
             library.prepare([recipe], progress)
         return library.get(recipe).path.read_text("utf-8").splitlines()
     if pane == "straight":

@@ -8,7 +8,7 @@ from ...data.corpus import load_corpus
 from ...model.config import AdamConfig
 from ...runtime.training import Training, sample
 from .. import console, options
-from ..backends import COMPILED, choose_backend, open_library
+from ..backends import COMPILED, choose_backend, open_library, prepare
 from ..checker import Checker, UnequalError
 from ..chosen_program import check_shape
 from ..failures import DIFFERENCE
@@ -57,8 +57,7 @@ def verify(
     checker = Checker(
         training.config, training.optimizer, open_library(jobs), None if engine.name == "python" else engine
     )
-    with console.compile_progress() as progress:
-        engine.prepare(training.lengths(), training.config.block_size if samples else 0, progress)
+    prepare(engine, training.lengths(), training.config.block_size if samples else 0)
     report = {"backend": engine.name, "steps": steps, "samples": samples}
     try:
         with console.step_progress(steps) as progressed:

@@ -1,24 +1,22 @@
 """Carrying out the runs of a sweep through an executor of `concurrent.futures`.
 
-That interface is Python's own, so the plain case needs nothing installed: a pool of processes on this machine. The same
-interface reaches a cluster, through the executor of a dask client.
+That interface is Python's own. On this machine `Workers` has it, and on a cluster the executor of a dask client.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 from ..failures import ENVIRONMENT, CommandError
 from .grid import Job
-from .job import Result, make_programs, run_job, start_worker
+from .job import Result, make_programs, run_job
+from .workers import Workers
 
 __all__ = ["carry_out", "local_executor", "open_executor", "processors"]
 
@@ -45,17 +43,13 @@ def open_executor(jobs: int, cluster: str | None) -> Iterator[Executor]:
 
 @contextmanager
 def local_executor(jobs: int) -> Iterator[Executor]:
-    """A pool of processes, each of which carries out one run after another. None of them outlives the context."""
-    # Spawned everywhere, so that it is the same everywhere: a fork would copy whatever state this process is in.
-    executor = ProcessPoolExecutor(jobs, get_context("spawn"), start_worker)
+    """Processes, each of which carries out one run after another. None of them outlives the context."""
+    workers = Workers(jobs)
     try:
-        yield executor
-        executor.shutdown()
+        yield workers
+        workers.shutdown()
     except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)
-        for child in active_children():
-            child.terminate()
-        executor.shutdown()
+        workers.stop()
         raise
 
 
@@ -73,19 +67,6 @@ def _cluster_executor(address: str) -> Iterator[Executor]:
         raise CommandError(f"--cluster {address} cannot be reached: {error}", ENVIRONMENT) from None
     with client:
         yield client.get_executor(pure=False)
-
-
-@contextmanager
-def _signals_wait() -> Iterator[None]:
-    """What would end us comes a little later, so that no worker is left half started. Workers begin with it blocked."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def carry_out(
@@ -108,8 +89,7 @@ def carry_out(
     ready: SimpleQueue[Future[Any]] = SimpleQueue()
 
     def submit(*call: Any) -> Future[Any]:
-        with _signals_wait():
-            future = executor.submit(*call)
+        future = executor.submit(*call)
         future.add_done_callback(ready.put)
         return future
 

@@ -7,14 +7,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import signal
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +20,7 @@ from ...runtime.backend import Backend
 from ...runtime.divergence import find_cause
 from ...runtime.evaluation import evaluate
 from ...runtime.files import write_atomically
+from ...runtime.memory import LimitError
 from ...runtime.recording import recorded_steps
 from ...runtime.reporting import silent
 from ...runtime.runs import LOG, newest_checkpoint
@@ -32,10 +29,9 @@ from ...runtime.training import NotFiniteError, ResumeError, Training
 from ..backends import choose_backend
 from ..failures import CommandError
 from ..new_training import new_training
-from ..signals import handle_termination
 from .grid import Job
 
-__all__ = ["RESULT", "Result", "make_programs", "read_result", "run_job", "start_worker", "stored_identity"]
+__all__ = ["RESULT", "Result", "make_programs", "read_result", "run_job", "stored_identity"]
 
 RESULT = "sweep.json"
 # Over how many steps at the end the loss is averaged: that of a single document tells little.
@@ -69,32 +65,14 @@ class Result:
     seconds: float = 0.0
 
 
-def start_worker() -> None:
-    """To be called first in a process that carries out runs for another one: it lives no longer than that one."""
-    # Ctrl-C reaches all processes of a terminal; what it means here, the other one says.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    parent = parent_process()
-
-    def follow() -> None:
-        assert parent is not None
-        parent.join()
-        os._exit(1)
-
-    if parent is not None:
-        threading.Thread(target=follow, daemon=True).start()
-
-
 def make_programs(job: Job) -> str:
     """Makes the programs of a run, so that others like it find them. Returns what went wrong, if anything."""
-    with _stoppable():
-        try:
-            training = new_training(job.settings)
-            backend = choose_backend(job.backend, training.config, training.optimizer, COMPILE_JOBS)
-            _prepare(training, backend)
-        except _EXPECTED as error:
-            return _words(error)
+    try:
+        training = new_training(job.settings)
+        backend = choose_backend(job.backend, training.config, training.optimizer, COMPILE_JOBS)
+        _prepare(training, backend)
+    except _EXPECTED as error:
+        return _words(error)
     return ""
 
 
@@ -107,18 +85,17 @@ def run_job(job: Job, folder: Path, overwrite: bool) -> Result:
     """
     start = time.monotonic()
     place = folder / job.name
-    with _stoppable():
-        try:
-            result = _run(job, place, overwrite, start)
-            if result.outcome != "failed":
-                _write_result(place, job, result)
-        except _EXPECTED as error:
-            return Result(job.name, job.varied, "failed", message=_words(error), seconds=time.monotonic() - start)
+    try:
+        result = _run(job, place, overwrite, start)
+        if result.outcome != "failed":
+            _write_result(place, job, result)
+    except _EXPECTED as error:
+        return Result(job.name, job.varied, "failed", message=_words(error), seconds=time.monotonic() - start)
     return result
 
 
 # What can go wrong with one run and is no reason to give up the others.
-_EXPECTED = (OSError, CorpusError, CompileError, ToolchainError, CommandError, ResumeError, MemoryError)
+_EXPECTED = (OSError, CorpusError, CompileError, ToolchainError, CommandError, ResumeError, MemoryError, LimitError)
 
 
 def _run(job: Job, place: Path, overwrite: bool, start: float) -> Result:
@@ -203,17 +180,3 @@ def _words(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
     return " ".join(str(error).split()) or type(error).__name__
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Within, SIGTERM ends the run and cleans up behind it; a worker that has nothing to do just ends."""
-    if threading.current_thread() is not threading.main_thread():  # as in the workers of dask
-        yield
-        return
-    before = signal.getsignal(signal.SIGTERM)
-    handle_termination()
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
