@@ -8,6 +8,7 @@ their own.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -63,12 +64,14 @@ class Library:
 
         Raises:
             CompileError: if a program cannot be compiled.
+            WorkerError: if a process that compiles fails by a mistake of ours.
         """
         missing = sorted(self.missing(recipes), key=lambda recipe: -recipe.number)
         if not missing:
             return
         progress(0, len(missing))
-        if self.jobs < 2 or len(missing) < 2:
+        # Part of another program, Python may not know how to start another one.
+        if self.jobs < 2 or len(missing) < 2 or not sys.executable:
             for done, recipe in enumerate(missing, 1):
                 self.get(recipe)
                 progress(done, len(missing))
