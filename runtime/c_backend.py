@@ -13,6 +13,7 @@ from ..model.config import AdamConfig, GPTConfig
 from .backend import Document, State
 from .c_library import ModelLibrary, cached_model_library, load_model_library
 from .cache import Cache
+from .toolchain import warn_of_toolchain
 
 __all__ = ["CBackend"]
 
@@ -21,13 +22,23 @@ _DOCUMENTS = 256
 
 
 class CBackend:
-    """Runs a model's C library, over a memory of its own: what training changes is copied in and out for each slice."""
+    """Runs a model's C library, over a memory of its own: what training changes is copied in and out for each slice.
+
+    Args:
+        warn: is told of each C compiler that failed and is passed over; by default, a `ToolchainWarning`.
+    """
 
     name = "c"
     slice = 250
 
-    def __init__(self, config: GPTConfig, optimizer: AdamConfig, cache: Cache) -> None:
-        self.config, self.optimizer, self.cache = config, optimizer, cache
+    def __init__(
+        self,
+        config: GPTConfig,
+        optimizer: AdamConfig,
+        cache: Cache,
+        warn: Callable[[str], None] = warn_of_toolchain,
+    ) -> None:
+        self.config, self.optimizer, self.cache, self._warn = config, optimizer, cache, warn
         self._library: ModelLibrary | None = None
         # The parameters that the sampling programs have been prepared for.
         self._prepared: list[float] | None = None
@@ -41,7 +52,7 @@ class CBackend:
         """Finds or makes the library, which serves all lengths and positions."""
         if not self.find():
             progress(0, 1)
-            self._use(load_model_library(self.cache, self.config, self.optimizer))
+            self._use(load_model_library(self.cache, self.config, self.optimizer, warn=self._warn))
             progress(1, 1)
 
     def find(self) -> bool:

@@ -16,7 +16,7 @@ from ..compiler.loops.compile_loops import compile_loops
 from ..compiler.loops.coverage import coverage
 from .cache import Cache
 from .program import program_key
-from .toolchain import Toolchain, find_toolchain
+from .toolchain import Toolchain, ToolchainError, with_toolchain
 
 __all__ = ["CFunction"]
 
@@ -31,12 +31,15 @@ class CFunction:
         report: ``coverage`` (operations in loops, and in all), ``nests``, ``bytes``, and where in memory everything is.
 
     Raises:
-        ToolchainError: if there is no C compiler that keeps every bit, or it fails.
+        ToolchainError: if no C compiler that keeps every bit can compile it.
     """
 
     def __init__(self, graph: Graph, cache: Cache) -> None:
         self._graph = graph
-        toolchain = find_toolchain()
+        with_toolchain(lambda toolchain: self._load(toolchain, cache))
+
+    def _load(self, toolchain: Toolchain, cache: Cache) -> None:
+        graph = self._graph
         key = f"cfunction-{program_key({'graph': graph.fingerprint, 'toolchain': toolchain.identity})}"
         with cache.lock(key):
             files = cache.load(key)
@@ -46,7 +49,10 @@ class CFunction:
         folder = cache.entry(key)
         self.path = folder / _SOURCE
         self.report: dict[str, Any] = json.loads(files[_REPORT])
-        library = ctypes.CDLL(str(folder / _LIBRARY))
+        try:
+            library = ctypes.CDLL(str(folder / _LIBRARY))
+        except OSError as error:
+            raise ToolchainError(f"the library that the C compiler made cannot be loaded: {error}") from None
         self._function = library.run
         self._memory = (ctypes.c_double * (self.report["memory"] + 8))()
         library.run_begin(self._memory)

@@ -24,7 +24,7 @@ from ..model.config import AdamConfig, GPTConfig
 from .c_source import model_source
 from .cache import Cache
 from .program import peak_memory, program_key, sources_digest
-from .toolchain import Toolchain, find_toolchain, first_candidate
+from .toolchain import Toolchain, ToolchainError, first_candidate, warn_of_toolchain, with_toolchain
 
 __all__ = ["ModelLibrary", "cached_model_library", "load_model_library"]
 
@@ -71,21 +71,32 @@ class ModelLibrary:
 
 
 def load_model_library(
-    cache: Cache, config: GPTConfig, optimizer: AdamConfig, tell: Callable[[str], None] = lambda what: None
+    cache: Cache,
+    config: GPTConfig,
+    optimizer: AdamConfig,
+    tell: Callable[[str], None] = lambda what: None,
+    warn: Callable[[str], None] = warn_of_toolchain,
 ) -> ModelLibrary:
     """The library of a model; compiled if it is not in the cache.
 
+    Args:
+        tell: is told what is being done.
+        warn: is told of each C compiler that failed and is passed over.
+
     Raises:
-        ToolchainError: if there is no C compiler that keeps every bit, or it fails.
+        ToolchainError: if no C compiler that keeps every bit can compile it.
         CompileError: if the model cannot be compiled.
     """
     known = cached_model_library(cache, config, optimizer)
     if known is not None:
         return known
-    toolchain = find_toolchain()
-    key = _key(config, optimizer, toolchain)
-    with cache.lock(key):
-        return _load(cache, key) or _compile(cache, key, config, optimizer, toolchain, tell)
+
+    def made_by(toolchain: Toolchain) -> ModelLibrary:
+        key = _key(config, optimizer, toolchain)
+        with cache.lock(key):
+            return _load(cache, key) or _compile(cache, key, config, optimizer, toolchain, tell)
+
+    return with_toolchain(made_by, warn)
 
 
 def cached_model_library(cache: Cache, config: GPTConfig, optimizer: AdamConfig) -> ModelLibrary | None:
@@ -134,7 +145,11 @@ def _compile(
     # own.
     if (entry / _LIBRARY).read_bytes() != files[_LIBRARY]:
         entry = cache.store(f"{key}-{hashlib.sha256(files[_LIBRARY]).hexdigest()[:8]}", files)
-    return ModelLibrary(_typed(entry / _LIBRARY), entry / _SOURCE, report)
+    try:
+        return ModelLibrary(_typed(entry / _LIBRARY), entry / _SOURCE, report)
+    except OSError as error:
+        # Folders may be mounted so that nothing in them can be executed.
+        raise ToolchainError(f"the library that the C compiler made cannot be loaded: {error}") from None
 
 
 def _make(
@@ -156,8 +171,7 @@ def _make(
             toolchain.finish(process)
         finally:
             if process.poll() is None:
-                process.kill()
-                process.communicate()
+                toolchain.stop(process)
         programs = {}
         for family in source.families:
             number, program = max(family.programs.items())

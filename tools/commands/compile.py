@@ -15,7 +15,7 @@ from ...runtime.library import Library
 from ...runtime.program import Program
 from ...runtime.recipe import Recipe
 from .. import console, options, stages
-from ..backends import COMPILED, check_backend, compiled_c, open_library
+from ..backends import COMPILED, check_backend, compiled_c, open_library, warn_of_python
 from ..chosen_program import given_config, length_of, parse_lengths, program_number, program_title
 from ..failures import ENVIRONMENT, CommandError
 from ..loop_programs import dump_programs, prove_programs
@@ -70,14 +70,22 @@ def compile(
     if verify and (of_python or backend == "python"):
         raise click.UsageError("--verify is for the loops of the C library; --check is for programs in Python")
     config = given_config(data, shape)
+    from ...runtime.toolchain import ToolchainError
+
     if not (of_python and backend == "auto") and check_backend(backend) == "c":
-        _compile_c(config, as_json)
-        if dump:
-            _make_folder(dump)
-            dump_programs(config, dump)
-        if verify:
-            prove_programs(config)
-        return
+        try:
+            _compile_c(config, as_json)
+        except ToolchainError as error:
+            if backend == "c" or verify or dump:
+                raise
+            warn_of_python(error)
+        else:
+            if dump:
+                _make_folder(dump)
+                dump_programs(config, dump)
+            if verify:
+                prove_programs(config)
+            return
     if verify:
         raise CommandError("--verify needs the C backend", ENVIRONMENT)
     recipes = _recipes(kind, [*lengths, *more], config)
