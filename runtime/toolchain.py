@@ -246,10 +246,8 @@ def unprobed(call: str) -> Toolchain:
 def first_candidate() -> Toolchain | None:
     """The compiler that would be probed first. Its identity names programs that it has compiled once it was probed."""
     for _, call in candidates():
-        try:
+        with contextlib.suppress(ToolchainError):
             return unprobed(call)
-        except ToolchainError:
-            continue
     return None
 
 
