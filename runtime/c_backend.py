@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from random import Random
 
@@ -15,6 +15,7 @@ from .c_library import ModelLibrary, cached_model_library, load_model_library
 from .cache import Cache
 from .estimate import Estimate, check, estimate_c
 from .reporting import Report, silent
+from .toolchain import warn_of_toolchain
 
 __all__ = ["CBackend"]
 
@@ -23,13 +24,23 @@ _DOCUMENTS = 256
 
 
 class CBackend:
-    """Runs a model's C library, over a memory of its own: what training changes is copied in and out for each slice."""
+    """Runs a model's C library, over a memory of its own: what training changes is copied in and out for each slice.
+
+    Args:
+        warn: is told of each C compiler that failed and is passed over; by default, a `ToolchainWarning`.
+    """
 
     name = "c"
     slice = 250
 
-    def __init__(self, config: GPTConfig, optimizer: AdamConfig, cache: Cache) -> None:
-        self.config, self.optimizer, self.cache = config, optimizer, cache
+    def __init__(
+        self,
+        config: GPTConfig,
+        optimizer: AdamConfig,
+        cache: Cache,
+        warn: Callable[[str], None] = warn_of_toolchain,
+    ) -> None:
+        self.config, self.optimizer, self.cache, self._warn = config, optimizer, cache, warn
         self._library: ModelLibrary | None = None
         # The parameters that the sampling programs have been prepared for.
         self._prepared: list[float] | None = None
@@ -48,7 +59,7 @@ class CBackend:
         if not self.find():
             check(estimate_c(self.config))
             progress(0, 1)
-            self._use(load_model_library(self.cache, self.config, self.optimizer, progress))
+            self._use(load_model_library(self.cache, self.config, self.optimizer, progress, self._warn))
             progress(1, 1)
 
     def find(self) -> bool:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from .cache import Cache
 from .estimate import count_operations, estimate_c
 from .program import peak_memory, program_key, sources_digest
 from .reporting import Report, silent
-from .toolchain import Toolchain, find_toolchain, first_candidate
+from .toolchain import Toolchain, ToolchainError, first_candidate, warn_of_toolchain, with_toolchain
 from .witness import LibraryWitness
 
 __all__ = ["ModelLibrary", "cached_model_library", "load_model_library"]
@@ -72,25 +72,35 @@ class ModelLibrary:
     report: Mapping[str, Any]
 
 
-def load_model_library(cache: Cache, config: GPTConfig, optimizer: AdamConfig, report: Report = silent) -> ModelLibrary:
+def load_model_library(
+    cache: Cache,
+    config: GPTConfig,
+    optimizer: AdamConfig,
+    report: Report = silent,
+    warn: Callable[[str], None] = warn_of_toolchain,
+) -> ModelLibrary:
     """The library of a model; compiled if it is not in the cache.
 
     Args:
         report: takes what is being done, and what share of the operations has been compiled, of 1, if it takes long.
+        warn: is told of each C compiler that failed and is passed over.
 
     Raises:
         TooLargeError: if it takes more memory than there is.
-        ToolchainError: if there is no C compiler that keeps every bit, or it fails.
+        ToolchainError: if no C compiler that keeps every bit can compile it.
         CompileError: if the model cannot be compiled.
         ProofError: if a program is not what it should be; a mistake in microgpt, or in the C compiler.
     """
     known = cached_model_library(cache, config, optimizer)
     if known is not None:
         return known
-    toolchain = find_toolchain()
-    key = _key(config, optimizer, toolchain)
-    with cache.lock(key):
-        return _load(cache, key) or _compile(cache, key, config, optimizer, toolchain, _Meter(config, report))
+
+    def made_by(toolchain: Toolchain) -> ModelLibrary:
+        key = _key(config, optimizer, toolchain)
+        with cache.lock(key):
+            return _load(cache, key) or _compile(cache, key, config, optimizer, toolchain, _Meter(config, report))
+
+    return with_toolchain(made_by, warn)
 
 
 def cached_model_library(cache: Cache, config: GPTConfig, optimizer: AdamConfig) -> ModelLibrary | None:
@@ -136,7 +146,11 @@ def _compile(
     # own.
     if (entry / _LIBRARY).read_bytes() != files[_LIBRARY]:
         entry = cache.store(f"{key}-{hashlib.sha256(files[_LIBRARY]).hexdigest()[:8]}", files)
-    return ModelLibrary(_typed(entry / _LIBRARY), entry / _SOURCE, report)
+    try:
+        return ModelLibrary(_typed(entry / _LIBRARY), entry / _SOURCE, report)
+    except OSError as error:
+        # Folders may be mounted so that nothing in them can be executed.
+        raise ToolchainError(f"the library that the C compiler made cannot be loaded: {error}") from None
 
 
 class _Meter:

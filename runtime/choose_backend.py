@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..model.config import AdamConfig, GPTConfig
+from .auto_backend import AutoBackend, python_instead
 from .backend import Backend, EagerBackend, PythonBackend
 from .cache import Cache
 from .library import Library
@@ -14,6 +15,9 @@ __all__ = ["BACKENDS", "COMPILED", "check_backend", "choose_backend"]
 # The first of each is the default.
 BACKENDS = ("auto", "c", "python", "eager")
 COMPILED = ("auto", "c", "python")
+
+# What this process has been warned of.
+_warned: set[str] = set()
 
 
 def check_backend(name: str, warn: Callable[[str], None]) -> str:
@@ -38,7 +42,7 @@ def check_backend(name: str, warn: Callable[[str], None]) -> str:
             raise ToolchainError(
                 f"the C backend needs a C compiler that keeps every bit: {problem}; `microgpt doctor` tells more"
             ) from None
-        warn(f"programs run in Python, for want of a C compiler ({problem}); `microgpt doctor` tells more")
+        warn(python_instead(error))
         return "python"
     return "c"
 
@@ -59,14 +63,42 @@ def choose_backend(
     """
     if name not in BACKENDS:
         raise ValueError(f"there is no backend {name!r}; the backends are {', '.join(BACKENDS)}")
+    from .libm import float_fault
+
+    fault = float_fault()
+    if fault:
+        _warn_once(f"{fault}; results are not those of other processes", warn)
     if name == "eager":
         return EagerBackend(config, optimizer)
     cache = Cache.open(warn=warn)
+
+    def python() -> Backend:
+        return PythonBackend(config, optimizer, Library(cache, jobs))
+
     if name in ("auto", "c"):
         from .c_backend import CBackend
 
-        backend = CBackend(config, optimizer, cache)
+        backend = CBackend(config, optimizer, cache, warn)
         # What is in the cache was made by a compiler that has been checked.
-        if backend.find() or check_backend(name, warn) == "c":
-            return backend
-    return PythonBackend(config, optimizer, Library(cache, jobs))
+        found = backend.find()
+        if found or check_backend(name, warn) == "c":
+            _warn_of_neglect(not found, warn)
+            return backend if name == "c" else AutoBackend(backend, python, warn)
+    return python()
+
+
+def _warn_of_neglect(probed: bool, warn: Callable[[str], None]) -> None:
+    """Says why the C compiler that was asked for is not used, where another one is."""
+    from .toolchain import neglected_choice
+
+    problem = neglected_choice(probed)
+    if problem:
+        _warn_once(
+            f"the compiler that $CC names is not used ({problem}); `microgpt doctor` says which one is used", warn
+        )
+
+
+def _warn_once(message: str, warn: Callable[[str], None]) -> None:
+    if message not in _warned:
+        _warned.add(message)
+        warn(message)

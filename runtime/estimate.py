@@ -177,7 +177,8 @@ def _coefficients(kind: str) -> tuple[Fraction, ...]:
 def _speed() -> float:
     """Seconds that an operation of a clean graph takes here."""
     kinds = ("training", "inference")
-    return math.fsum(_samples(kind)[1] for kind in kinds) / sum(_samples(kind)[2] for kind in kinds)
+    operations = sum(_samples(kind)[2] for kind in kinds)
+    return math.fsum(_samples(kind)[1] for kind in kinds) / operations
 
 
 @cache

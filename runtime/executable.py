@@ -26,7 +26,7 @@ from ..compiler.pipeline import compile_python, without_collection
 from .cache import Cache
 from .program import Program, load_program, program_key, store_program
 from .reporting import Report, silent
-from .toolchain import Toolchain, ToolchainError, find_toolchain
+from .toolchain import Toolchain, ToolchainError, with_toolchain
 from .witness import check_program
 
 __all__ = ["TARGETS", "Executable", "Workspace", "compile_executable"]
@@ -213,7 +213,11 @@ class _CExecutable(Executable):
 
     def __init__(self, graph: Graph, folder: Path, report: Mapping[str, Any]) -> None:
         super().__init__(graph, folder / _SOURCE, report)
-        self._library = ctypes.CDLL(str(folder / _LIBRARY))
+        try:
+            self._library = ctypes.CDLL(str(folder / _LIBRARY))
+        except OSError as error:
+            # Folders may be mounted so that nothing in them can be executed.
+            raise ToolchainError(f"the library that the C compiler made cannot be loaded: {error}") from None
 
     def _workspace(self) -> Workspace:
         return _CWorkspace(self._library, self.graph, self.report)
@@ -222,7 +226,20 @@ class _CExecutable(Executable):
 def _c_executable(
     graph: Graph, cache: Cache, check: Callable[[], None], report: Report, longest: int | None
 ) -> Executable:
-    toolchain = find_toolchain()
+    def made_by(toolchain: Toolchain) -> Executable:
+        return _made_by(toolchain, graph, cache, check, report, longest)
+
+    return with_toolchain(made_by)
+
+
+def _made_by(
+    toolchain: Toolchain,
+    graph: Graph,
+    cache: Cache,
+    check: Callable[[], None],
+    report: Report,
+    longest: int | None,
+) -> Executable:
     key = f"cfunction-{program_key({'graph': graph.fingerprint, 'toolchain': toolchain.identity})}"
     with cache.lock(key):
         files = cache.load(key)
@@ -264,8 +281,7 @@ def _compile_c(
             toolchain.finish(process)
         finally:
             if process.poll() is None:
-                process.kill()
-                process.communicate()
+                toolchain.stop(process)
         check_program(_CExecutable(graph, Path(folder), report).run, graph)
         return {
             _SOURCE: text.encode(),

@@ -8,6 +8,7 @@ their own.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
@@ -74,13 +75,15 @@ class Library:
             TooLargeError: if they take more memory than there is.
             CompileError: if a program cannot be compiled.
             ProofError: if one does not compute what the eager autograd does.
+            WorkerError: if a process that compiles fails by a mistake of ours.
         """
         missing = sorted(self.missing(recipes), key=lambda recipe: -recipe.number)
         if not missing:
             return
         check(estimate_python(missing, self.jobs))
         progress(0, len(missing))
-        if self.jobs < 2 or len(missing) < 2:
+        # Part of another program, Python may not know how to start another one.
+        if self.jobs < 2 or len(missing) < 2 or not sys.executable:
             for done, recipe in enumerate(missing, 1):
                 self._programs[recipe] = self.compile(recipe)
                 progress(done, len(missing))

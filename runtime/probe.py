@@ -1,5 +1,5 @@
-"""Probe: a small C library, and the checks that it has the bits that Python computes. Run as a script on the compiled
-library.
+"""Probe: the checks that a compiled library has the bits that Python computes. Run as a module, with the library as its
+argument and `ProbeSource.expected` on its stdin.
 
 It imports nothing of ours, so that it starts quickly. What is wrong is printed, and the status is then 1; else,
 how many doubles the widest vector of the processor has.
@@ -8,37 +8,15 @@ how many doubles the widest vector of the processor has.
 from __future__ import annotations
 
 import ctypes
+import json
 import math
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
+from typing import Any
 
-__all__ = ["SOURCE", "problem"]
-
-SOURCE = """\
-#include <math.h>
-double probe_power(double x, double y) { return pow(x, y); }
-double probe_square(double x) { return pow(x, 2.0); }
-double probe_root(double x) { return pow(x, 0.5); }
-double probe_inverse(double x) { return pow(x, -1.0); }
-double probe_exp(double x) { return exp(x); }
-double probe_log(double x) { return log(x); }
-double probe_muladd(double a, double b, double c) { return a * b + c; }
-double probe_sum(double a, double b, double c) { return (a + b) + c; }
-double probe_quotient(double a, double b) { return a / b; }
-double probe_half(double x) { return x * 0.5; }
-int probe_vector_width(void)
-{
-#if defined(__AVX512F__) && defined(__AVX512DQ__)
-    return 8;
-#elif defined(__AVX__)
-    return 4;
-#else
-    return 2;
-#endif
-}
-"""
+__all__ = ["problem"]
 
 # By function: how many operands, and what Python computes of them.
 _RULES: dict[str, tuple[int, Callable[..., float]]] = {
@@ -55,8 +33,13 @@ _RULES: dict[str, tuple[int, Callable[..., float]]] = {
 }
 
 
-def problem(library: ctypes.CDLL) -> str:
-    """The first thing that differs from Python; empty if nothing does."""
+def problem(library: ctypes.CDLL, expected: Mapping[str, Any]) -> str:
+    """The first thing that differs from Python; empty if nothing does.
+
+    Args:
+        library: what the compiler made of `ProbeSource.text`.
+        expected: `ProbeSource.expected`, parsed.
+    """
     random = Random(20)
     subnormals = [(random.gauss(0.0, 1e-309),) for _ in range(100)]
     for name, (count, rule) in _RULES.items():
@@ -66,15 +49,33 @@ def problem(library: ctypes.CDLL) -> str:
         if name in ("power", "root", "log"):
             trials = [(abs(first), *rest) for first, *rest in trials]
         for operands in trials + (subnormals if name == "half" else []):
-            expected, found = rule(*operands), function(*operands)
-            if struct.pack("d", expected) != struct.pack("d", found):
+            right, found = rule(*operands), function(*operands)
+            if struct.pack("d", right) != struct.pack("d", found):
                 shown = ", ".join(operand.hex() for operand in operands)
-                return f"does not keep every bit: {name}({shown}) is {found.hex()} instead of {expected.hex()}"
+                return f"does not keep every bit: {name}({shown}) is {found.hex()} instead of {right.hex()}"
+    return _emitted_problem(library, expected)
+
+
+def _emitted_problem(library: ctypes.CDLL, expected: Mapping[str, Any]) -> str:
+    """Likewise, for the code that was emitted."""
+    size = expected["memory"]
+    buffer = ctypes.create_string_buffer(8 * size + 64)
+    memory = (ctypes.c_double * size).from_buffer(buffer, -ctypes.addressof(buffer) % 64)
+    library.probe_begin(memory)
+    for start, *numbers in expected["inputs"]:
+        memory[start : start + len(numbers)] = [float.fromhex(number) for number in numbers]
+    library.probe(memory, (ctypes.c_int * 1)())
+    for start, *numbers in expected["outputs"]:
+        for place, right in enumerate(numbers):
+            found = memory[start + place]
+            # The sign of zero is free.
+            if found != float.fromhex(right):
+                return f"does not keep every bit: in emitted code, {found.hex()} instead of {right}"
     return ""
 
 
 if __name__ == "__main__":
     library = ctypes.CDLL(sys.argv[1])
-    wrong = problem(library)
+    wrong = problem(library, json.load(sys.stdin))
     print(wrong or library.probe_vector_width())
     sys.exit(bool(wrong))

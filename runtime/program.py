@@ -21,6 +21,7 @@ from types import CodeType
 from typing import Any
 
 from .cache import Cache
+from .libm import libm_identity
 
 __all__ = ["Program", "compile_pieces", "load_program", "peak_memory", "program_key", "sources_digest", "store_program"]
 
@@ -63,9 +64,14 @@ def program_key(what: Mapping[str, Any]) -> str:
 
     Args:
         what: all that decides what the program is: the graph's fingerprint, or the model's sources and shape; and the
-            options. The compiler's own sources and Python's bytecode version are added.
+            options. The compiler's own sources, Python's bytecode version and libm, which folds constants, are added.
     """
-    parts = {**what, "compiler": sources_digest("microgpt.compiler"), "python": importlib.util.MAGIC_NUMBER.hex()}
+    parts = {
+        **what,
+        "compiler": sources_digest("microgpt.compiler"),
+        "python": importlib.util.MAGIC_NUMBER.hex(),
+        "libm": libm_identity(),
+    }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 

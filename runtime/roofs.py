@@ -18,7 +18,7 @@ from typing import Any
 
 from .roofs_source import CALLS, LATENCIES, SOURCE
 from .stopwatch import best_seconds
-from .toolchain import find_toolchain
+from .toolchain import Toolchain, with_toolchain
 
 __all__ = ["Level", "Machine", "Roofs"]
 
@@ -76,21 +76,23 @@ class Machine:
     """Measures, as often as it is asked to, and keeps the best: what else runs on a machine only ever makes it slower.
 
     Raises:
-        ToolchainError: if there is no C compiler that keeps every bit, or it fails.
+        ToolchainError: if no C compiler that keeps every bit can compile the program.
     """
 
     def __init__(self) -> None:
-        toolchain = find_toolchain()
+        with_toolchain(self._compile)
+        self._lanes = int(self._functions.roof_width())
+        self._caches = _cache_sizes()
+        # By function and size of data, the fewest seconds that a turn took.
+        self._best: dict[tuple[str, int], float] = {}
+
+    def _compile(self, toolchain: Toolchain) -> None:
         self._compiler = toolchain.version
         with tempfile.TemporaryDirectory(prefix="microgpt-roofs-", ignore_cleanup_errors=True) as folder:
             source, library = Path(folder) / "roofs.c", Path(folder) / "roofs.so"
             source.write_text(SOURCE)
             toolchain.build(source, library)
             self._functions = ctypes.CDLL(str(library))
-        self._lanes = int(self._functions.roof_width())
-        self._caches = _cache_sizes()
-        # By function and size of data, the fewest seconds that a turn took.
-        self._best: dict[tuple[str, int], float] = {}
 
     def measure(self) -> None:
         """Measures everything once more; takes about a second."""

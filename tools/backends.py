@@ -69,7 +69,7 @@ def compiled_c(config: GPTConfig) -> CBackend:
     """The C backend of a model, with its library, which is compiled if it is not in the cache."""
     from ..runtime.c_backend import CBackend
 
-    backend = CBackend(config, AdamConfig(), open_cache())
+    backend = CBackend(config, AdamConfig(), open_cache(), console.warn)
     prepare(backend, (), 0, "library")
     return backend
 

@@ -199,10 +199,15 @@ def test_the_compiler_is_killed(microgpt, tmp_path: Path):
     command = ("train", *SMALL, "--steps", 3, "--samples", 1, "--backend", "c")
     result = microgpt(*command, CC=compiler)
     needs_compiler(result)
-    assert result.returncode == 5
-    assert "the C compiler was ended by signal 9, perhaps for want of memory" in one_line(result.stderr)
+    assert result.returncode == 0, result.stderr  # by another compiler
+    (warning,) = (line for line in result.stderr.splitlines() if "warning" in line)
+    assert warning.endswith(
+        f"the C compiler {compiler} is passed over: the C compiler was ended by signal 9, perhaps for want of memory"
+    )
     compiler.write_text('#!/bin/sh\nexec cc "$@"\n')
-    assert microgpt(*command, CC=compiler).returncode == 0
+    again = microgpt(*command, CC=compiler)
+    assert (again.returncode, "warning" in again.stderr) == (0, False)
+    assert again.stdout == result.stdout
 
 
 @pytest.mark.slow

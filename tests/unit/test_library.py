@@ -1,17 +1,23 @@
 """The library of programs: found in the cache, compiled side by side, named by what decides their text."""
 
-import os
+import json
+import re
+import sys
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 
-from microgpt.compiler.errors import CompileError
+from microgpt.compiler.errors import CompileError, TraceError
 from microgpt.model.config import AdamConfig, GPTConfig
+from microgpt.runtime import compile_pool
 from microgpt.runtime.cache import Cache
-from microgpt.runtime.compile_pool import compile_elsewhere
+from microgpt.runtime.compile_pool import WorkerError, compile_elsewhere
+from microgpt.runtime.compile_worker import describe_error
 from microgpt.runtime.library import Library
 from microgpt.runtime.program import compile_pieces, load_program
 from microgpt.runtime.recipe import Recipe
+from microgpt.tools.cli import cli
 
 TINY = GPTConfig(vocab_size=3, n_embd=2, n_head=1, block_size=3)
 RECIPES = [Recipe("training", length, TINY) for length in (1, 2, 3)] + [Recipe("optimizer", 0, AdamConfig())]
@@ -43,16 +49,63 @@ def test_workers_write_what_one_process_writes(cache, tmp_path):
         assert found.path.read_bytes() == alone.get(recipe).path.read_bytes()
 
 
-def test_a_worker_that_fails_says_why(cache):
+def test_a_mistake_of_ours_in_a_worker_is_none_of_the_model(cache):
     impossible = Recipe("training", TINY.block_size + 1, TINY)  # there is no embedding for its last position
-    with pytest.raises(CompileError, match=r"training program 4 could not be compiled: IndexError"):
+    with pytest.raises(WorkerError, match=r"^the training program 4: IndexError: ") as caught:
         list(compile_elsewhere(cache.folder, [impossible], jobs=1))
+    (note,) = caught.value.__notes__
+    assert re.search(r'compile_worker\.py", line \d+(.|\n)*gpt\.py", line \d+(.|\n)*IndexError: ', note)
 
 
-def test_a_worker_that_dies_is_an_error(cache, monkeypatch):
-    monkeypatch.setattr("microgpt.runtime.compile_pool.sys.executable", "/bin/false" if os.name == "posix" else "where")
-    with pytest.raises(CompileError, match="ended with status"):
+def worker(monkeypatch, code):
+    """Puts a program in the place of each worker."""
+    command = [sys.executable, "-c", f"import json, os, sys\nsys.stdin.readline()\n{code}"]
+    monkeypatch.setattr(compile_pool, "python_command", lambda *_: command)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (CompileError("line 3: no such thing"), CompileError),
+        (TraceError("line 3: no such thing"), TraceError),
+        (MemoryError(), MemoryError),
+        (OSError(28, "No space left on device", "/cache"), OSError),
+        (OSError("no such disk"), OSError),
+        (ZeroDivisionError("division by zero"), WorkerError),
+    ],
+)
+def test_what_a_worker_raises_is_raised(error, kind, cache, monkeypatch):
+    worker(monkeypatch, f"print({json.dumps(describe_error(error))!r})")
+    with pytest.raises(kind) as caught:
         list(compile_elsewhere(cache.folder, RECIPES, jobs=1))
+    assert type(caught.value) is kind
+    if kind is WorkerError:
+        assert str(caught.value) == "the training program 1: ZeroDivisionError: division by zero"
+    else:
+        assert str(caught.value) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "said"),
+    [
+        ("print(json.dumps(json.loads({error!r})))", 4, r"error: line 3: no such thing$"),
+        ("sys.exit('first\\nlast words')", 70, r"error: unexpected WorkerError: .* ended with status 1: last words \("),
+        ("os.kill(os.getpid(), 9)", 5, r"error: .* was ended by signal 9, perhaps because memory ran out$"),
+        ("os.write(1, b'no answer')", 70, r"error: unexpected WorkerError: .* gave no answer"),
+    ],
+)
+def test_how_a_command_ends_by_the_fault_of_a_worker(code, status, said, monkeypatch, tmp_path):
+    worker(monkeypatch, code.format(error=json.dumps(describe_error(CompileError("line 3: no such thing")))))
+    monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path))
+    arguments = ["train", "--backend", "python", "--jobs", "2", "--steps", "2"]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == status, result.stderr
+    assert "Traceback" not in result.stderr
+    assert re.search(said, result.stderr.strip().splitlines()[-1])
+    # What it wrote to stderr is shown to who wants to know where an error comes from.
+    if "first" in code:
+        debugged = CliRunner().invoke(cli, ["--debug", *arguments])
+        assert "It wrote to stderr:\nfirst\nlast words" in debugged.stderr
 
 
 def test_keys_tell_programs_apart():

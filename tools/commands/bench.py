@@ -153,7 +153,7 @@ def _make_backend(name: str, config: GPTConfig, cache: Cache) -> Backend:
         return PythonBackend(config, AdamConfig(), Library(cache, jobs=1))
     from ...runtime.c_backend import CBackend
 
-    return CBackend(config, AdamConfig(), cache)
+    return CBackend(config, AdamConfig(), cache, console.warn)
 
 
 def _measure(compiled: Backend, length: int, seconds: float, rng: Random) -> Timing:

@@ -10,6 +10,7 @@ import click
 
 from ...compiler.pipeline import Stage
 from ...model.config import AdamConfig, GPTConfig
+from ...runtime.auto_backend import python_instead
 from ...runtime.files import write_atomically
 from ...runtime.library import Library
 from ...runtime.program import Program
@@ -70,14 +71,22 @@ def compile(
     if verify and (of_python or backend == "python"):
         raise click.UsageError("--verify is for the loops of the C library; --check is for programs in Python")
     config = given_config(data, shape)
+    from ...runtime.toolchain import ToolchainError
+
     if not (of_python and backend == "auto") and check_backend(backend) == "c":
-        _compile_c(config, as_json)
-        if dump:
-            _make_folder(dump)
-            dump_programs(config, dump)
-        if verify:
-            prove_programs(config)
-        return
+        try:
+            _compile_c(config, as_json)
+        except ToolchainError as error:
+            if backend == "c" or verify or dump:
+                raise
+            console.warn(python_instead(error))
+        else:
+            if dump:
+                _make_folder(dump)
+                dump_programs(config, dump)
+            if verify:
+                prove_programs(config)
+            return
     if verify:
         raise CommandError("--verify needs the C backend", ENVIRONMENT)
     recipes = _recipes(kind, [*lengths, *more], config)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import platform
-import shlex
 import shutil
 import sys
 from typing import Any
 
 import click
 
+from ...runtime.libm import float_fault
 from ...runtime.version import VERSION
 from .. import console, options
 from ..backends import open_cache
@@ -38,6 +38,7 @@ def doctor(as_json: bool) -> None:
         "cache": str(cache.folder),
         "programs": len(cache.entries()),
         "dot": shutil.which("dot"),
+        "floats": float_fault() or None,
         "compilers": _compilers(),
     }
     if as_json:
@@ -47,6 +48,8 @@ def doctor(as_json: bool) -> None:
         click.echo(f"{name:<10}{report[name]}")
     click.echo(f"{'cache':<10}{report['cache']} ({report['programs']} programs)")
     click.echo(f"{'dot':<10}{report['dot'] or 'not found: drawings need the program dot of Graphviz'}")
+    if report["floats"]:
+        click.echo(f"{'floats':<10}{report['floats']}; results are not those of other processes")
     chosen = False
     for compiler in report["compilers"]:
         usable = compiler["problem"] is None
@@ -60,16 +63,14 @@ def doctor(as_json: bool) -> None:
 
 
 def _compilers() -> list[dict[str, Any]]:
-    from ...runtime.toolchain import ToolchainError, candidates, probe, unprobed
+    from ...runtime.toolchain import ToolchainError, brief, candidates, probe, unprobed
 
     found = []
-    for _, command in candidates():
-        entry: dict[str, Any] = {"command": shlex.join(command), "version": None, "problem": None}
+    for where, call in candidates():
+        entry: dict[str, Any] = {"command": call or where, "version": None, "problem": None}
         try:
-            toolchain = unprobed(command)
-            probe(toolchain)
-            entry["version"] = toolchain.version.partition("\n")[0]
+            entry["version"] = probe(unprobed(call)).version
         except ToolchainError as error:
-            entry["problem"] = str(error).replace("\n", "; ")
+            entry["problem"] = brief(error)
         found.append(entry)
     return found

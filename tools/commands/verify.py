@@ -6,12 +6,13 @@ import click
 
 from ...data.corpus import load_corpus
 from ...model.config import AdamConfig
+from ...runtime.libm import float_fault
 from ...runtime.training import Training, sample
 from .. import console, options
 from ..backends import COMPILED, choose_backend, open_library, prepare
 from ..checker import Checker, UnequalError
 from ..chosen_program import check_shape
-from ..failures import DIFFERENCE
+from ..failures import DIFFERENCE, ENVIRONMENT, CommandError
 
 __all__ = ["verify"]
 
@@ -52,6 +53,9 @@ def verify(
       microgpt verify --data poems.txt --block-size 32
     """
     check_shape(shape)
+    fault = float_fault()
+    if fault:
+        raise CommandError(f"{fault}, so that nothing can be verified in it", ENVIRONMENT)
     training = Training(load_corpus(data), seed, steps, AdamConfig(), **shape)
     engine = choose_backend(backend, training.config, training.optimizer, jobs)
     checker = Checker(

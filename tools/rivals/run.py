@@ -16,6 +16,7 @@ from statistics import median
 
 from ...model.config import AdamConfig, GPTConfig
 from ...runtime.backend import Document
+from ...runtime.child import child_environment, python_command
 from ..failures import ENVIRONMENT, USAGE, CommandError
 from .job import Job
 
@@ -124,12 +125,12 @@ def _run(name: str, precision: str, work: Work, repeats: int) -> RivalResult:
     steps, core = len(documents), rival_core()
     job = Job(work.config, work.optimizer, work.parameters, documents, steps, precision, repeats, core)
     process = subprocess.run(
-        [sys.executable, "-m", f"microgpt.tools.rivals.{name}_job"],
+        python_command(f"microgpt.tools.rivals.{name}_job"),
         input=job.text(),
         capture_output=True,
         text=True,
         encoding="utf-8",
-        env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env=child_environment(_ENVIRONMENT),
         check=False,
     )
     if process.returncode:

@@ -1,0 +1,59 @@
+"""Children: further Python processes that import what this one imports, and nothing else.
+
+``python -m`` puts the current directory first on the child's path, and ``PYTHONPATH`` what this process may have been
+told to ignore: a ``json.py`` that lies there would be executed. So every child is started with ``-P``, without
+``PYTHONPATH``, and is handed the path of this process before it imports anything but the standard library.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+__all__ = ["child_environment", "child_path", "python_command"]
+
+
+def child_path() -> list[str]:
+    """Where children look for modules: where this process does, without the current directory.
+
+    The current directory is on the path of whoever runs ``python -c``, ``python -m`` or a script that lies there. It
+    stays, at the very end, only if this package itself was found in it.
+    """
+    paths: list[str] = []
+    current: list[str] = []
+    for entry in sys.path:
+        # Relative to the directory that is current now; a child may be started in another.
+        path = os.path.abspath(entry)
+        if not _same(path, os.curdir):
+            paths.append(path)
+        elif _same(os.path.join(path, *__package__.split(".")), os.path.dirname(__file__)):
+            current.append(path)
+    return list(dict.fromkeys(paths + current))
+
+
+def _same(path: str, other: str) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except OSError:
+        return False  # there is no such folder, so nothing comes from it
+
+
+def python_command(module: str, *arguments: str) -> list[str]:
+    """How a child is started that runs `module` as ``python -m`` would. Its environment is `child_environment`.
+
+    Raises:
+        OSError: if this Python does not know its own executable, as where it is part of another program.
+    """
+    if not sys.executable:
+        raise OSError("this Python does not know its own executable, so that no further process can be started")
+    flags = ["-P"]
+    flags += ["-E"] * sys.flags.ignore_environment + ["-s"] * sys.flags.no_user_site
+    start = f"import sys; sys.path[:] = {child_path()!a}; import runpy; runpy.run_module({module!r}, None, '__main__')"
+    # `-c` is what a child sees in place of its own name, since run_module leaves sys.argv alone.
+    return [sys.executable, *flags, "-c", start, *arguments]
+
+
+def child_environment(further: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a child: that of this process, without what would add to its path; and `further`."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | dict(further or {})
