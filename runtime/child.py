@@ -49,6 +49,7 @@ def python_command(module: str, *arguments: str) -> list[str]:
         raise OSError("this Python does not know its own executable, so that no further process can be started")
     flags = ["-P"]
     flags += ["-E"] * sys.flags.ignore_environment + ["-s"] * sys.flags.no_user_site
+    flags += ["-" + "O" * sys.flags.optimize] if sys.flags.optimize else []
     start = f"import sys; sys.path[:] = {child_path()!a}; import runpy; runpy.run_module({module!r}, None, '__main__')"
     # `-c` is what a child sees in place of its own name, since run_module leaves sys.argv alone.
     return [sys.executable, *flags, "-c", start, *arguments]

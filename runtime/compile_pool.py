@@ -26,7 +26,7 @@ __all__ = ["WorkerError", "compile_elsewhere"]
 _TAIL = 4000
 
 
-class WorkerError(RuntimeError):
+class WorkerError(errors.InternalError):
     """A worker failed by a mistake of ours; its traceback is a note."""
 
 

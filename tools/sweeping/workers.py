@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import Any
 
+from ...runtime.child import child_environment, python_command
 from .worker import decode_answer, encode_task
 
 __all__ = ["Workers"]
@@ -105,11 +105,13 @@ class Workers(Executor):
 
 
 def _start() -> subprocess.Popen[str]:
-    # -P: nothing is imported from the current directory. The rest as in this process.
-    flags = ["-P", *["-E"] * sys.flags.ignore_environment, *["-s"] * sys.flags.no_user_site]
-    flags += ["-" + "O" * sys.flags.optimize] if sys.flags.optimize else []
-    command = [sys.executable, *flags, "-m", f"{__package__}.worker"]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="ascii")
+    return subprocess.Popen(
+        python_command(f"{__package__}.worker"),
+        env=child_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="ascii",
+    )
 
 
 def _ask(process: subprocess.Popen[str], line: str) -> str:
