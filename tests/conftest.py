@@ -1,5 +1,6 @@
 """Settings and options that all tests share."""
 
+import signal
 from pathlib import Path
 from random import SystemRandom
 
@@ -23,6 +24,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Background jobs of a shell have Ctrl-C ignored, and so has what they start; tests send it to processes.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.getoption("--seed") == "random":
         config.option.seed = str(SystemRandom().randrange(10**9))
 
