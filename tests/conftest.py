@@ -1,5 +1,6 @@
 """Settings and options that all tests share."""
 
+import os
 import signal
 from pathlib import Path
 from random import SystemRandom
@@ -21,6 +22,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--kills", type=int, default=20, metavar="N", help="times to kill a training (default 20)")
     group.addoption("--fuzz", type=int, default=1000, metavar="N", help="broken inputs of each kind (default 1000)")
     group.addoption("--renew-golden", action="store_true", help="rewrite the texts of tests/golden")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Folders of tests run on all cores, file by file, unless an option says otherwise or has to show what runs."""
+    option = config.option
+    # Not without pytest-xdist, nor against -n, nor in a process that pytest-xdist has started.
+    if getattr(option, "numprocesses", 0) is not None or "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    one_by_one = option.usepdb or option.trace or option.capture == "no" or option.renew_golden
+    if not one_by_one and all(Path(argument).is_dir() for argument in config.args) and cores() > 1:
+        option.numprocesses = cores()
+        if option.dist == "no":
+            option.dist = "loadfile"  # what a module's fixtures have compiled is compiled once
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def pytest_configure(config: pytest.Config) -> None:
