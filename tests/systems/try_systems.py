@@ -19,6 +19,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -105,6 +106,7 @@ def main() -> int:
     for program in ("mmdebstrap", "unshare", "chroot", "tar"):
         if not shutil.which(program):
             sys.exit(f"error: the program {program} is not here")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started ends, and its folder goes
     options.chroots.mkdir(parents=True, exist_ok=True)
     rows = [["system", "python", "compiler", "user", *options.step]]
     well = True
