@@ -58,7 +58,8 @@ def training(corpus: Corpus, expected: dict[str, Any]) -> Training:
     return Training(corpus, expected["seed"], expected["steps"], AdamConfig(), **shape)
 
 
-@pytest.mark.parametrize("run", [RUNS[0], *(pytest.param(run, marks=pytest.mark.slow) for run in RUNS[1:])])
+@pytest.mark.slow
+@pytest.mark.parametrize("run", RUNS)
 def test_python_backend_gives_every_bit(run: str, library: Library) -> None:
     corpus, expected = figures(run)
     task = training(corpus, expected)
