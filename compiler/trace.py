@@ -14,7 +14,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, NoReturn
 
 from .arithmetic import power
@@ -30,6 +30,9 @@ __all__ = ["TracedIndex", "TracedNumber", "TracedScalar", "trace", "trace_twice"
 
 # From the inputs and the indices by name to the results by name.
 Traceable = Callable[[Mapping[str, list[Any]], Mapping[str, list[Any]]], Mapping[str, Sequence[Any]]]
+
+# Parts of a qualified name that are no function of the user's.
+_WITHIN = ("<locals>", "<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 
 _HERE = globals()
 
@@ -187,7 +190,7 @@ class _Recorder:
             module = frame.f_globals.get("__name__", "?")
             self._codes.append(code)
             file = PurePath(code.co_filename).name
-            origin = Origin(key[0], _one_word(module), _one_line(file), frame.f_lineno, _one_word(code.co_name))
+            origin = Origin(key[0], _one_word(module), _one_line(file), frame.f_lineno, _one_word(_function(code)))
             known = self._origins[key] = self._numbers.setdefault(origin, len(self._numbers))
         self.build.current_origin = known
 
@@ -204,6 +207,16 @@ def _one_line(text: str) -> str:
 
 def _one_word(text: object) -> str:
     return _one_line(str(text)).replace(" ", "_")
+
+
+def _function(code: CodeType) -> str:
+    """The function that `code` belongs to; what a comprehension computes belongs to the function that it stands in.
+
+    Since Python 3.12 list comprehensions have no frame of their own (PEP 709), so their names would differ between
+    versions.
+    """
+    names = (name for name in reversed(code.co_qualname.split(".")) if name not in _WITHIN)
+    return next(names, "<module>")
 
 
 def _refuse(problem: str) -> Callable[..., Any]:

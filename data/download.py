@@ -84,10 +84,11 @@ def _continue(
                 file.flush()
                 os.fsync(file.fileno())
     except urllib.error.HTTPError as error:
-        if error.code == 416 and start:  # it has nothing from there on: ours is no part of it
-            part.unlink(missing_ok=True)
-            return _Problem("the server does not know that part")
-        return _Problem(f"the server answers {error.code} {error.reason}", final=error.code < 500)
+        with error:  # it is the response, whose connection is still open
+            if error.code == 416 and start:  # it has nothing from there on: ours is no part of it
+                part.unlink(missing_ok=True)
+                return _Problem("the server does not know that part")
+            return _Problem(f"the server answers {error.code} {error.reason}", final=error.code < 500)
     except urllib.error.URLError as error:
         reason = error.reason.strerror if isinstance(error.reason, OSError) and error.reason.strerror else error.reason
         return _Problem(f"no connection: {reason}")

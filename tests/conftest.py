@@ -1,5 +1,7 @@
 """Settings and options that all tests share."""
 
+import os
+import signal
 from pathlib import Path
 from random import SystemRandom
 
@@ -15,14 +17,35 @@ settings.load_profile("microgpt")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("microgpt")
-    group.addoption("--programs", type=int, default=2000, metavar="N", help="random programs to compare (default 2000)")
+    group.addoption("--programs", type=int, default=1000, metavar="N", help="random programs to compare (default 1000)")
     group.addoption("--seed", default="0", metavar="S", help="number of the first of these, or 'random' (default 0)")
     group.addoption("--kills", type=int, default=20, metavar="N", help="times to kill a training (default 20)")
     group.addoption("--fuzz", type=int, default=1000, metavar="N", help="broken inputs of each kind (default 1000)")
     group.addoption("--renew-golden", action="store_true", help="rewrite the texts of tests/golden")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Folders of tests run on all cores, file by file, unless an option says otherwise or has to show what runs."""
+    option = config.option
+    # Not without pytest-xdist, nor against -n, nor in a process that pytest-xdist has started.
+    if getattr(option, "numprocesses", 0) is not None or "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    one_by_one = option.usepdb or option.trace or option.capture == "no" or option.renew_golden
+    if not one_by_one and all(Path(argument).is_dir() for argument in config.args) and cores() > 1:
+        option.numprocesses = cores()
+        if option.dist == "no":
+            option.dist = "loadfile"  # what a module's fixtures have compiled is compiled once
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    # Background jobs of a shell have Ctrl-C ignored, and so has what they start; tests send it to processes.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.getoption("--seed") == "random":
         config.option.seed = str(SystemRandom().randrange(10**9))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from microgpt.compiler.c.emit_function import function_text
@@ -28,16 +29,19 @@ class CPrograms:
 
     def __init__(self, toolchain: Toolchain, folder: Path, looped: Mapping[str, LoopedGraph]) -> None:
         self.looped = looped
-        source, library = folder / "programs.c", folder / "programs.so"
-        texts = [prelude(toolchain.vector_width)]
-        for name, program in looped.items():
-            texts += [
-                function_text(program, name, toolchain.vector_width),
-                emit_straight_c(program.graph, f"straight_{name}"),
-            ]
-        source.write_text("\n".join(texts))
-        toolchain.build(source, library)
-        self.library = ctypes.CDLL(str(library))
+        width = toolchain.vector_width
+        self.loops = _build(
+            toolchain,
+            folder / "loops.c",
+            [prelude(width), *(function_text(program, name, width) for name, program in looped.items())],
+        )
+        # It is a text to be read, and long: optimising it fully takes most of the time, and would test the C compiler.
+        quick = replace(toolchain, flags=(*toolchain.flags, "-O1"))
+        self.straight = _build(
+            quick,
+            folder / "straight.c",
+            [prelude(width), *(emit_straight_c(program.graph, f"straight_{name}") for name, program in looped.items())],
+        )
 
     def run_loops(
         self, name: str, arguments: Mapping[str, Sequence[float]], index: Sequence[int]
@@ -45,11 +49,11 @@ class CPrograms:
         """The outputs of a program by its loops."""
         layout = self.looped[name].layout
         memory = (ctypes.c_double * (layout.size + 8))(*[math.nan] * (layout.size + 8))
-        getattr(self.library, f"{name}_begin")(memory)
+        getattr(self.loops, f"{name}_begin")(memory)
         for argument, values in arguments.items():
             start, size = layout.arguments[argument]
             memory[start : start + size] = list(values)
-        getattr(self.library, name)(memory, (ctypes.c_int * max(1, len(index)))(*index))
+        getattr(self.loops, name)(memory, (ctypes.c_int * max(1, len(index)))(*index))
         return {output: memory[start : start + size] for output, (start, size) in layout.outputs.items()}
 
     def run_straight(
@@ -60,7 +64,7 @@ class CPrograms:
         inputs = [value for argument in graph.arguments() for value in arguments[argument]]
         sizes = {output.name: len(output.nodes) for output in graph.outputs}
         out = (ctypes.c_double * max(1, sum(sizes.values())))()
-        getattr(self.library, f"straight_{name}")(
+        getattr(self.straight, f"straight_{name}")(
             (ctypes.c_double * max(1, len(inputs)))(*inputs),
             (ctypes.c_int * max(1, len(index)))(*index),
             (ctypes.c_double * len(graph))(),
@@ -71,3 +75,10 @@ class CPrograms:
             results[output] = out[start : start + size]
             start += size
         return results
+
+
+def _build(toolchain: Toolchain, source: Path, texts: Iterable[str]) -> ctypes.CDLL:
+    source.write_text("\n".join(texts))
+    library = source.with_suffix(".so")
+    toolchain.build(source, library)
+    return ctypes.CDLL(str(library))

@@ -107,6 +107,7 @@ def test_no_space_for_other_things(disk: Disk, microgpt):
     assert f"warning: the cache folder {full} cannot be written (No space left on device)" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_sweep_without_space_goes_on_with_space(disk: Disk, microgpt):
     full = disk("size=48k")
     command = ("sweep", *EAGER, "--steps", 100, "--seeds", 4, "--jobs", 2, "--out", full / "sweep")

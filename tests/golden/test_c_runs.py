@@ -32,7 +32,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
     return Cache.open(tmp_path_factory.mktemp("libraries"))
 
 
-@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("run", [*RUNS[:2], pytest.param(RUNS[2], marks=pytest.mark.slow)])
 def test_training_and_sampling(run: str, cache: Cache) -> None:
     corpus, expected = figures(run)
     session = training(corpus, expected)

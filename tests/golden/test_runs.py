@@ -58,6 +58,7 @@ def training(corpus: Corpus, expected: dict[str, Any]) -> Training:
     return Training(corpus, expected["seed"], expected["steps"], AdamConfig(), **shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", RUNS)
 def test_python_backend_gives_every_bit(run: str, library: Library) -> None:
     corpus, expected = figures(run)

@@ -128,6 +128,7 @@ def test_scripts_put_no_text_in_as_markup() -> None:
             assert word not in text, f"{word} in {name}"
 
 
+@pytest.mark.slow
 def test_two_pages_have_the_same_bytes_whatever_the_hashes_are(tmp_path: Path) -> None:
     paths = [tmp_path / f"{seed}.html" for seed in (0, 1, 4242)]
     (tmp_path / "corpus.txt").write_text("anna\neve\n")

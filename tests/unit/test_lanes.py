@@ -136,6 +136,7 @@ def random_number(random: Random) -> float:
     return random.choice(special) if random.random() < 0.1 else random.gauss(0.0, 1.0) * 2.0 ** random.randint(-60, 60)
 
 
+@pytest.mark.slow
 def test_random_lanes_are_as_if_one_nest_ran_after_the_other(toolchain: Toolchain, tmp_path: Path):
     random = Random(3)
     programs = []

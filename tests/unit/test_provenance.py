@@ -302,6 +302,7 @@ def is_element(target: str, output: str, element: int) -> bool:
     return first <= element and (element < int(match[3] or element + 1) if match[2] else element == first)
 
 
+@pytest.mark.slow
 def test_chain_of_random_operations():
     checker = Checker(Chain(Recipe("training", 4, CONFIG)))
     for node in Random(4).sample(range(len(checker.graph)), 200):

@@ -156,3 +156,31 @@ def test_indices_have_the_limits_of_their_tensor() -> None:
         return {"loss": [select(inputs["x"], numbers["j"][0])]}
 
     trace(function, "indices", [Tensor("x", "x", 0, (2,))], indices)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "[a * 2.0 for a in x]",
+        "[b for b in [[a * 2.0 for a in x] for _ in range(2)]][0]",
+        "list(a * 2.0 for a in x)",
+        "[b for b in (sum([a * 2.0, 1.0]) for a in x)]",
+        "list([a * 2.0 for _ in range(2)][0] for a in x)",
+        "list({n: a * 2.0 for n, a in enumerate(x)}.values())",
+    ],
+)
+def test_a_comprehension_belongs_to_its_function_in_every_python(values: str) -> None:
+    """Python 3.12 and newer inline some comprehensions, which then have no name."""
+    namespace: dict[str, Any] = {}
+    exec(f"def outer():\n    def function(x): return sum({values})\n    return function", namespace)
+    graph = traced(namespace["outer"]())
+    assert {origin.function for origin in graph.origins if origin.file == "<string>"} == {"function"}
+
+
+def test_a_comprehension_outside_functions_belongs_to_the_module() -> None:
+    def function(x: Any) -> Any:
+        namespace = {"x": x}
+        exec("results = [a * 2.0 for a in x]", namespace)
+        return sum(namespace["results"])
+
+    assert "<module>" in {origin.function for origin in traced(function).origins}
