@@ -23,10 +23,11 @@ from ..model.config import AdamConfig, GPTConfig
 from .c_source import model_source
 from .cache import Cache
 from .estimate import count_operations, estimate_c
+from .expected import Pending, expecting
 from .program import peak_memory, program_key, sources_digest
 from .reporting import Report, silent
 from .toolchain import Toolchain, ToolchainError, first_candidate, warn_of_toolchain, with_toolchain
-from .witness import LibraryWitness
+from .witness import check_library
 
 __all__ = ["ModelLibrary", "cached_model_library", "load_model_library"]
 
@@ -139,7 +140,8 @@ def _typed(path: Path) -> ctypes.CDLL:
 def _compile(
     cache: Cache, key: str, config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain, tell: _Meter
 ) -> ModelLibrary:
-    files = _make(config, optimizer, toolchain, tell)
+    with expecting(config, optimizer) as pending:
+        files = _make(config, optimizer, toolchain, tell, pending)
     entry = cache.store(key, files)
     report = json.loads(files[_REPORT])
     # A library that was there before, and could not be loaded, is not replaced by the cache: this one has a name of its
@@ -178,7 +180,9 @@ class _Meter:
         self._report(min(self._done / self._total, 0.99) if self._total else 0, 1, self._what)
 
 
-def _make(config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain, tell: _Meter) -> dict[str, bytes]:
+def _make(
+    config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain, tell: _Meter, pending: Pending
+) -> dict[str, bytes]:
     start = time.perf_counter()
     with without_collection():
         source = model_source(config, optimizer, tell, toolchain.vector_width)
@@ -192,15 +196,14 @@ def _make(config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain, tell: 
         try:
             with without_collection():
                 source.prove()
-                witness = LibraryWitness(config, optimizer)
-                witness.expect()
+                expected = pending.result()
             proved = time.perf_counter()
             toolchain.finish(process)
         finally:
             if process.poll() is None:
                 toolchain.stop(process)
         finished = time.perf_counter()
-        witness.check(_typed(library), source.layout.constants, source.addresses)
+        check_library(_typed(library), config, optimizer, expected, source.layout.constants, source.addresses)
         programs = {}
         for family in source.families:
             number, program = max(family.programs.items())

@@ -10,21 +10,28 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from ..compiler.errors import ProofError
 from ..compiler.ir.graph import Graph
 from ..compiler.ir.interpret import interpret
-from ..model import adam
 from ..model.config import AdamConfig, GPTConfig
 from . import eager, graphs
+from .expected import (
+    TEMPERATURE,
+    Expected,
+    lanes_of_update,
+    some_lanes,
+    some_parameters,
+    some_tokens,
+    step_constants,
+)
 
 __all__ = [
-    "LibraryWitness",
     "check_graph",
     "check_inference",
+    "check_library",
     "check_optimizer",
     "check_program",
     "check_training",
@@ -32,7 +39,6 @@ __all__ = [
 ]
 
 Results = Mapping[str, Sequence[float]]
-_TEMPERATURE = 0.75
 
 
 def points(graph: Graph) -> Iterator[tuple[dict[str, list[float]], dict[str, list[int]]]]:
@@ -86,9 +92,9 @@ def check_training(run: Callable[..., Any], config: GPTConfig, length: int) -> N
     Raises:
         ProofError: naming the first result that differs.
     """
-    parameters, what = _parameters(config), f"the program of length {length}"
+    parameters, what = some_parameters(config), f"the program of length {length}"
     for number in range(_repetitions(config.parameter_count * length)):
-        tokens, targets = _tokens(config, length, 2 * number), _tokens(config, length, 2 * number + 1)
+        tokens, targets = some_tokens(config, length, 2 * number), some_tokens(config, length, 2 * number + 1)
         (loss,), gradient = _carried_out(what, run, parameters, tokens, targets)
         _compare_training(what, eager.loss_and_gradient(config, parameters, tokens, targets), (loss, gradient))
 
@@ -99,13 +105,13 @@ def check_inference(run: Callable[..., Any], config: GPTConfig, position: int) -
     Raises:
         ProofError: naming the first result that differs.
     """
-    parameters, (token,) = _parameters(config), _tokens(config, 1)
+    parameters, (token,) = some_parameters(config), some_tokens(config, 1)
     random = Random(f"witness cache {position}")
     cache = [random.gauss(0.0, 1.0) for _ in range(2 * config.n_layer * config.n_embd * position)]
     after = list(cache)
-    expected = eager.next_token(config, parameters, _TEMPERATURE, token, position, after)
+    expected = eager.next_token(config, parameters, TEMPERATURE, token, position, after)
     what = f"the program of position {position}"
-    found = _carried_out(what, run, parameters, [_TEMPERATURE], cache, [token])
+    found = _carried_out(what, run, parameters, [TEMPERATURE], cache, [token])
     _compare(
         what,
         {"probabilities": expected, "entry": after[len(cache) :]},
@@ -120,12 +126,12 @@ def check_optimizer(run: Callable[..., Any], config: AdamConfig) -> None:
     Raises:
         ProofError: naming the first result that differs.
     """
-    lanes, constants = _lanes(5), _constants(config)
+    lanes, constants = some_lanes(5), step_constants(config)
     expected = eager.update(config, lanes, constants)
     what = "the program of the optimizer"
     _carried_out(what, run, *lanes, *constants)
     _compare_update(what, expected, (lanes[0], lanes[2], lanes[3]))
-    lanes = _lanes(5)
+    lanes = some_lanes(5)
     lanes[1][-1] = 1e200  # its square overflows
     graph = graphs.optimizer_graph(config)
     columns: list[list[float]] = [[], [], []]
@@ -138,76 +144,59 @@ def check_optimizer(run: Callable[..., Any], config: AdamConfig) -> None:
     _compare_update(what, columns, (lanes[0], lanes[2], lanes[3]))
 
 
-@dataclass
-class LibraryWitness:
-    """What the C library of a model must give: found while the C compiler is at work, compared when it is done."""
+def check_library(
+    functions: ctypes.CDLL,
+    config: GPTConfig,
+    optimizer: AdamConfig,
+    expected: Expected,
+    constants: Mapping[int, str],
+    addresses: Mapping[str, int],
+) -> None:
+    """Runs every program of the C library of a model once.
 
-    config: GPTConfig
-    optimizer: AdamConfig
+    Args:
+        functions: the library.
+        expected: what they must give.
+        constants: by address, numbers that stay in memory, in hexadecimal.
+        addresses: of ``parameters``, ``gradient`` and the rest (see `ModelSource`).
 
-    def expect(self) -> None:
-        """Lets the eager autograd run, once for each program."""
-        config = self.config
-        self._weights = _parameters(config)
-        self._documents = [
-            (_tokens(config, length), _tokens(config, length, 1)) for length in range(1, config.block_size + 1)
-        ]
-        self._losses = [eager.loss_and_gradient(config, self._weights, *document) for document in self._documents]
-        self._cache: list[float] = []
-        self._probabilities = [
-            eager.next_token(config, self._weights, _TEMPERATURE, token, position, self._cache)
-            for position, token in enumerate(self._documents[-1][0])
-        ]
-        self._before = _lanes(config.parameter_count)
-        self._before[:2] = self._weights, self._losses[0][1]
-        self._after = eager.update(self.optimizer, self._before, _constants(self.optimizer))
-
-    def check(self, functions: ctypes.CDLL, constants: Mapping[int, str], addresses: Mapping[str, int]) -> None:
-        """Runs every program of a library once.
-
-        Args:
-            functions: the library.
-            constants: by address, numbers that stay in memory, in hexadecimal.
-            addresses: of ``parameters``, ``gradient`` and the rest (see `ModelSource`).
-
-        Raises:
-            ProofError: naming the program and the first result that differs.
-        """
-        config, size = self.config, self.config.parameter_count
-        memory = _Memory(functions, constants, addresses)
-        for (tokens, targets), expected in zip(self._documents, self._losses, strict=True):
-            memory.forget(parameters=self._weights)
-            loss = functions.microgpt_loss(
-                memory.doubles, len(tokens), (ctypes.c_int * (2 * len(tokens)))(*tokens, *targets)
-            )
-            _compare_training(f"the program of length {len(tokens)}", expected, (loss, memory.read("gradient", size)))
-        parameters, _, first, second = self._before
-        memory.forget(parameters=parameters, first_moment=first, second_moment=second)
-        tokens, targets = self._documents[0]
-        functions.microgpt_train(
-            memory.doubles,
-            (ctypes.c_int * 1)(1),
-            (ctypes.c_int * 2)(*tokens, *targets),
-            (ctypes.c_double * 3)(*_constants(self.optimizer)),
-            1,
-            (ctypes.c_double * 1)(),
+    Raises:
+        ProofError: naming the program and the first result that differs.
+    """
+    size, weights = config.parameter_count, some_parameters(config)
+    memory = _Memory(functions, constants, addresses)
+    for length, result in enumerate(expected.losses, 1):
+        tokens, targets = some_tokens(config, length), some_tokens(config, length, 1)
+        memory.forget(parameters=weights)
+        loss = functions.microgpt_loss(memory.doubles, length, (ctypes.c_int * (2 * length))(*tokens, *targets))
+        _compare_training(f"the program of length {length}", result, (loss, memory.read("gradient", size)))
+    parameters, _, first, second = lanes_of_update(config, expected.losses[0][1])
+    memory.forget(parameters=parameters, first_moment=first, second_moment=second)
+    tokens, targets = some_tokens(config, 1), some_tokens(config, 1, 1)
+    functions.microgpt_train(
+        memory.doubles,
+        (ctypes.c_int * 1)(1),
+        (ctypes.c_int * 2)(*tokens, *targets),
+        (ctypes.c_double * 3)(*step_constants(optimizer)),
+        1,
+        (ctypes.c_double * 1)(),
+    )
+    names = ("parameters", "first_moment", "second_moment")
+    updated = tuple(memory.read(name, size) for name in names)
+    _compare_update("the program of the optimizer", expected.updated, updated)
+    entry, cache = 2 * config.n_layer * config.n_embd, expected.cache
+    for position, token in enumerate(some_tokens(config, config.block_size)):
+        memory.forget(parameters=weights, cache=cache[: entry * position])
+        functions.microgpt_prepare(memory.doubles)
+        probabilities = functions.microgpt_next(memory.doubles, position, token, TEMPERATURE)
+        _compare(
+            f"the program of position {position}",
+            {"probabilities": expected.probabilities[position], "entry": cache[entry * position :][:entry]},
+            {
+                "probabilities": probabilities[: config.vocab_size],
+                "entry": memory.read("cache", entry * (position + 1))[entry * position :],
+            },
         )
-        names = ("parameters", "first_moment", "second_moment")
-        found = tuple(memory.read(name, size) for name in names)
-        _compare_update("the program of the optimizer", self._after, found)
-        entry = 2 * config.n_layer * config.n_embd
-        for position, token in enumerate(self._documents[-1][0]):
-            memory.forget(parameters=self._weights, cache=self._cache[: entry * position])
-            functions.microgpt_prepare(memory.doubles)
-            probabilities = functions.microgpt_next(memory.doubles, position, token, _TEMPERATURE)
-            _compare(
-                f"the program of position {position}",
-                {"probabilities": self._probabilities[position], "entry": self._cache[entry * position :][:entry]},
-                {
-                    "probabilities": probabilities[: config.vocab_size],
-                    "entry": memory.read("cache", entry * (position + 1))[entry * position :],
-                },
-            )
 
 
 class _Memory:
@@ -245,27 +234,6 @@ def _carried_out(what: str, run: Callable[..., Any], *arguments: Any) -> Any:
 def _repetitions(size: int) -> int:
     """How often a program of `size` operations or so is run: small ones cost nothing."""
     return max(1, min(8, 4000 // max(1, size)))
-
-
-def _parameters(config: GPTConfig) -> list[float]:
-    random = Random("witness parameters")
-    return [random.gauss(0.0, 0.3) for _ in range(config.parameter_count)]
-
-
-def _tokens(config: GPTConfig, count: int, part: int = 0) -> list[int]:
-    random = Random(f"witness tokens {count} {part}")
-    return [random.randrange(config.vocab_size) for _ in range(count)]
-
-
-def _lanes(size: int) -> list[list[float]]:
-    random = Random("witness lanes")
-    return [
-        [abs(random.gauss(0.0, 1.0)) if row == 3 else random.gauss(0.0, 1.0) for _ in range(size)] for row in range(4)
-    ]
-
-
-def _constants(config: AdamConfig) -> tuple[float, float, float]:
-    return adam.step_constants(config, 2, 10)
 
 
 def _compare_training(what: str, expected: tuple[float, Sequence[float]], found: tuple[float, Sequence[float]]) -> None:
