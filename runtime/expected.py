@@ -117,6 +117,7 @@ class Pending:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.communicate()
+        self._process = None
 
 
 def some_parameters(config: GPTConfig) -> list[float]:
