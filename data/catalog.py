@@ -140,7 +140,11 @@ def keep_file(corpus: NamedCorpus, source: str | os.PathLike[str]) -> Path:
     path = cached_path(corpus)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    part.write_bytes(content)
+    try:
+        part.write_bytes(content)
+    except OSError as error:
+        error.filename = str(part)  # of a write, the system does not say it
+        raise
     os.replace(part, path)
     with contextlib.suppress(OSError):
         path.with_suffix(".lock").unlink(missing_ok=True)

@@ -64,8 +64,8 @@ class Corpus:
         for side, what in zip(sides, ("to train on", "held out"), strict=True):
             if not side:
                 raise CorpusError(
-                    f"{self.name}: of {len(self.documents)} documents none is {what} with --eval-fraction "
-                    f"{fraction:g}; choose another fraction or another seed"
+                    f"{self.name}: of {len(self.documents)} documents none is {what} when a share of "
+                    f"{fraction:g} is held out; choose another fraction or another seed"
                 )
         return replace(self, documents=tuple(sides[0])), replace(self, documents=tuple(sides[1]))
 

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 __all__ = ["DownloadError", "download"]
 
@@ -77,7 +78,7 @@ def _continue(
                 start = 0
             with open(part, "ab" if resumed else "wb") as file:
                 while start <= size and (chunk := response.read(min(CHUNK, size + 1 - start))):
-                    file.write(chunk)
+                    _write(file, chunk, part)
                     start += len(chunk)
                     if progress:
                         progress(min(start, size), size)
@@ -95,6 +96,14 @@ def _continue(
     except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
         return _Problem(f"the connection broke: {str(error) or type(error).__name__}")
     return None
+
+
+def _write(file: BinaryIO, chunk: bytes, path: Path) -> None:
+    try:
+        file.write(chunk)
+    except OSError as error:
+        error.filename = str(path)  # of a write, the system does not say it
+        raise
 
 
 def _size(path: Path) -> int:

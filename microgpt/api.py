@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -113,7 +113,7 @@ class Model:
         if len(tokens) >= config.block_size:
             raise ValueError(f"prefix must have at most {config.block_size - 1} characters, not {len(tokens)}")
         rng = self._rng if seed is None else Random(arguments.whole("seed", seed, 0))
-        self._prepare()
+        _prepare(self._backend, [], config.block_size, self._progress)
         return list(sample_texts(self._backend, config, tokenizer, self.parameters, rng, options, count, tokens))
 
     def evaluate(self, documents: Iterable[str], *, pack: bool = False) -> Evaluation:
@@ -131,13 +131,8 @@ class Model:
         if not texts:
             raise ValueError("documents must have at least one document, not none")
         pack = arguments.boolean("pack", pack)
-        self._prepare()
+        _prepare(self._backend, [], self.config.block_size, self._progress)
         return evaluate(self._backend, self.config, self.checkpoint.tokenizer, self.parameters, texts, pack)
-
-    def _prepare(self) -> None:
-        """Makes the programs that sample and evaluate."""
-        with compile_progress(self._progress) as report:
-            self._backend.prepare([], self.config.block_size, report)
 
     def perplexity(self, text: str) -> float:
         """Among how many equally likely characters the model would hesitate as much as it does over `text`."""
@@ -227,13 +222,15 @@ def train(
         resume: go on with what `out` holds, if it holds anything.
         on_step: called after each step.
         progress: whether compiling that takes longer than a second shows how far it has come: on stderr if that is a
-            terminal, or in a notebook. The variable ``MICROGPT_PROGRESS=0`` switches it off everywhere.
+            terminal, or in a notebook. What will take long is announced there, with seconds and memory. The variable
+            ``MICROGPT_PROGRESS=0`` switches it off everywhere.
 
     Raises:
         TypeError: if an argument is of another type.
         ValueError: if an argument is out of its range, the corpus or a size cannot be used, or `resume` meets another
             run (`ResumeError`).
         ToolchainError: if `backend` is ``c`` and there is no C compiler that keeps every bit.
+        MemoryError: if the model is too large to be compiled in the memory that is available (`TooLargeError`).
         NotFiniteError: if training comes to a NaN or an infinity.
         OSError: if `out` cannot be written.
     """
@@ -267,8 +264,7 @@ def train(
         training.restore(found[1])
     engine = choose_backend(backend, training.config, optimizer, None, _warn)
     if training.state.step < steps:
-        with compile_progress(progress) as report:
-            engine.prepare(training.lengths(), 0, report)
+        _prepare(engine, training.lengths(), 0, progress)
     taken = []
     settings = {"data": training.corpus.name, "save_every": save_every, "keep": keep}
     steps_left = (
@@ -280,6 +276,13 @@ def train(
             taken.append(step)
             on_step(step)
     return Model(training.checkpoint(), engine, taken, progress)
+
+
+def _prepare(backend: Backend, lengths: Sequence[int], positions: int, progress: bool) -> None:
+    """Has a backend make its programs, and shows how that goes."""
+    estimate = backend.estimate(lengths, positions)
+    with compile_progress(progress, announcement=estimate.announcement if estimate else "") as report:
+        backend.prepare(lengths, positions, report)
 
 
 def _above_zero(name: str, value: float, allowed: str = "above 0") -> float:

@@ -12,6 +12,7 @@ from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
+from .files import write_plainly
 from .toolchain import Toolchain
 
 __all__ = ["Assembly", "assembly", "read_listing"]
@@ -60,7 +61,7 @@ def assembly(toolchain: Toolchain, text: str, first_own: int = 1) -> Assembly:
     """
     with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
         source, listing = Path(folder) / "model.c", Path(folder) / "model.s"
-        source.write_text(text, encoding="utf-8")
+        write_plainly(source, text.encode())
         toolchain.assemble(source, listing)
         return read_listing(listing.read_text("utf-8", errors="replace"), source.name, first_own)
 

@@ -24,6 +24,7 @@ from .c_source import model_source
 from .cache import Cache
 from .estimate import count_operations, estimate_c
 from .expected import Pending, expecting
+from .files import write_plainly
 from .program import peak_memory, program_key, sources_digest
 from .reporting import Report, silent
 from .toolchain import Toolchain, ToolchainError, first_candidate, warn_of_toolchain, with_toolchain
@@ -189,7 +190,7 @@ def _make(
     made = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
         path, library = Path(folder) / _SOURCE, Path(folder) / _LIBRARY
-        path.write_text(source.text, encoding="utf-8")
+        write_plainly(path, source.text.encode())
         tell("the C compiler, and the proof beside it")
         tell.proving = True
         process = toolchain.start(path, library)

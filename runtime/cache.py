@@ -32,6 +32,7 @@ from .cache_upkeep import (
     remove_leftovers,
     surplus,
 )
+from .files import write_plainly
 
 __all__ = ["Cache", "CacheWarning", "UnusableCacheError", "usable_folder"]
 
@@ -168,9 +169,9 @@ class Cache:
         beside = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
         try:
             for name, content in files.items():
-                (beside / name).write_bytes(content)
+                write_plainly(beside / name, content)
             digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-            (beside / MANIFEST).write_text(json.dumps({"files": digests}, indent=1) + "\n", encoding="utf-8")
+            write_plainly(beside / MANIFEST, json.dumps({"files": digests}, indent=1).encode() + b"\n")
             try:
                 beside.rename(entry)
             except OSError:

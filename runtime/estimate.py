@@ -25,7 +25,19 @@ from .memory import LIMIT_VARIABLE, available_memory
 from .recipe import Recipe
 from .sizes import size_text
 
-__all__ = ["Estimate", "TooLargeError", "check", "count_operations", "estimate_c", "estimate_python", "graphs_for_c"]
+__all__ = [
+    "Estimate",
+    "TooLargeError",
+    "check",
+    "check_function",
+    "count_operations",
+    "estimate_c",
+    "estimate_graph",
+    "estimate_page",
+    "estimate_python",
+    "graphs_for_c",
+    "together",
+]
 
 # Measured with CPython 3.11 on one core, a process a shape: CPU seconds, and the most memory that the process held. The
 # shapes are vocabulary, layers, width, heads and block size. For C, `model_source` and its proof; for Python,
@@ -41,12 +53,19 @@ __all__ = ["Estimate", "TooLargeError", "check", "count_operations", "estimate_c
 #   Python 27 1 16 4 16    0.39 M                               5.9 s   152 MB
 #   Python 27 1 32 4 16    1.35 M                              20.3 s   455 MB
 #
+# For C, the eager autograd runs beside it in a process of its own: 5.9 s and 56 MB of the first shape, 25.6 s and
+# 156 MB of the second. That is no more seconds than the rest takes, and 105 bytes an operation of the longest graph.
+#
 # An operation of a program costs so many times what one of the small graphs does. The C compiler runs beside the proof.
 C_COST = 1.4
 PYTHON_COST = 2.3
 # Bytes of the process for each operation of the longest graph, and for everything else.
-C_BYTES = 360
+C_BYTES = 360 + 105
 PYTHON_BYTES = 320
+# The same, where the stages of one graph are kept (`passes`: 430, a `Chain`: 403, a picture: 313); and where every text
+# of it is kept as well (`explore`).
+GRAPH_BYTES = 430
+PAGE_BYTES = 630
 BASE_BYTES = 40 << 20
 # What takes longer than this is worth a word, and what is sure to take less is not even estimated.
 LONG = 10.0
@@ -78,9 +97,9 @@ class Estimate:
     memory: float
 
     @property
-    def is_long(self) -> bool:
-        """Whether it is worth a word."""
-        return self.seconds > LONG
+    def announcement(self) -> str:
+        """What to say before compiling begins; empty if it is short."""
+        return f"compiling {self}" if self.seconds > LONG else ""
 
     def __str__(self) -> str:
         many = f"{self.operations / 1e6:,.1f} million operations"
@@ -116,6 +135,11 @@ def estimate_python(recipes: Iterable[Recipe], jobs: int) -> Estimate | None:
     return _estimate(config, [(recipe.kind, recipe.number) for recipe in found], jobs, PYTHON_COST, PYTHON_BYTES)
 
 
+def _estimate_one(recipe: Recipe, bytes_each: int) -> Estimate | None:
+    config, program = recipe.config, (recipe.kind, recipe.number)
+    return _estimate(config, [program], 1, PYTHON_COST, bytes_each) if isinstance(config, GPTConfig) else None
+
+
 def _estimate(
     config: GPTConfig, programs: Sequence[_Program], jobs: int, cost: float, bytes_each: int
 ) -> Estimate | None:
@@ -128,11 +152,35 @@ def _estimate(
     return Estimate(sum(counts), seconds, bytes_each * sum(at_once) + BASE_BYTES * len(at_once))
 
 
+def estimate_graph(recipe: Recipe) -> Estimate | None:
+    """What making one graph takes, its stages kept and a text made of it; None if that is little."""
+    return _estimate_one(recipe, GRAPH_BYTES)
+
+
+def estimate_page(recipe: Recipe, config: GPTConfig) -> Estimate | None:
+    """What making one program in all its forms takes, with the library in C of its model; None if that is little."""
+    parts = [part for part in (estimate_c(config), _estimate_one(recipe, PAGE_BYTES)) if part is not None]
+    if not parts:
+        return None
+    operations, seconds = sum(part.operations for part in parts), math.fsum(part.seconds for part in parts)
+    return Estimate(operations, seconds, max(part.memory for part in parts))
+
+
+def together(estimates: Iterable[Estimate | None], jobs: int) -> Estimate | None:
+    """What several compilations take, `jobs` at a time; None if all of them are little."""
+    found = sorted((each for each in estimates if each is not None), key=lambda each: -each.memory)
+    if not found:
+        return None
+    at_once = found[:jobs]
+    seconds = math.fsum(each.seconds for each in found) / len(at_once)
+    return Estimate(sum(each.operations for each in found), seconds, math.fsum(each.memory for each in at_once))
+
+
 def check(estimate: Estimate | None) -> None:
-    """Refuses what this machine has not enough memory for.
+    """Refuses what does not fit into the memory of this machine.
 
     Raises:
-        TooLargeError: telling how much it would need, and what to do.
+        TooLargeError: with the memory that it needs, and what to do.
         LimitError: if the limit in the environment is no size.
     """
     if estimate is None:
@@ -143,6 +191,21 @@ def check(estimate: Estimate | None) -> None:
             f"compiling {estimate}, but {size_text(available)} are available; choose a smaller n_embd, n_layer or "
             f"block_size, or a corpus of fewer different characters; the eager backend compiles nothing; "
             f"{LIMIT_VARIABLE}=none tries it all the same"
+        )
+
+
+def check_function(operations: int, target: str) -> None:
+    """Refuses a graph of so many operations, if compiling it to `target` does not fit into the memory of this machine.
+
+    Raises:
+        TooLargeError: with the memory that it needs.
+        LimitError: if the limit in the environment is no size.
+    """
+    needed = operations * (C_BYTES if target == "c" else PYTHON_BYTES) + BASE_BYTES
+    if operations > _SMALL and needed > (available := available_memory()):
+        raise TooLargeError(
+            f"compiling {operations:,} operations takes about {size_text(needed)}, but {size_text(available)} are "
+            f"available; give the function fewer numbers; {LIMIT_VARIABLE}=none tries it all the same"
         )
 
 

@@ -24,6 +24,8 @@ from ..compiler.loops.compile_loops import compile_loops
 from ..compiler.loops.coverage import coverage
 from ..compiler.pipeline import compile_python, without_collection
 from .cache import Cache
+from .estimate import check_function
+from .files import write_plainly
 from .program import Program, load_program, program_key, store_program
 from .reporting import Report, silent
 from .toolchain import Toolchain, ToolchainError, with_toolchain
@@ -135,6 +137,7 @@ def compile_executable(
         ProofError: if the program does not compute what the graph does; a mistake of the compiler.
         ValueError: if there is no such target.
         ToolchainError: if the target is ``c`` and there is no compiler for it, or the compiler fails.
+        TooLargeError: if compiling it takes more memory than there is.
     """
     if target not in TARGETS:
         raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
@@ -180,6 +183,7 @@ def _python_executable(graph: Graph, cache: Cache, check: Callable[[], None]) ->
     with cache.lock(key):
         program = load_program(cache, key)
         if program is None:
+            check_function(len(graph), "python")
             source = compile_python(graph, heading=[f"Made from the function {graph.name} by microgpt. Do not edit."])
             check()
             program = store_program(cache, key, source, {"operations": len(graph)}, partial(check_program, graph=graph))
@@ -252,6 +256,7 @@ def _made_by(
 def _compile_c(
     graph: Graph, toolchain: Toolchain, check: Callable[[], None], tell: Report, longest: int | None
 ) -> dict[str, bytes]:
+    check_function(len(graph), "c")
     tell(0, 1, "loops")
     with without_collection():
         looped = compile_loops(graph)
@@ -271,7 +276,7 @@ def _compile_c(
     }
     with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
         source, library = Path(folder) / _SOURCE, Path(folder) / _LIBRARY
-        source.write_text(text, encoding="utf-8")
+        write_plainly(source, text.encode())
         tell(0, 1, "the C compiler")
         process = toolchain.start(source, library)
         try:

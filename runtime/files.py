@@ -5,7 +5,20 @@ import os
 import secrets
 from pathlib import Path
 
-__all__ = ["write_atomically"]
+__all__ = ["write_atomically", "write_plainly"]
+
+
+def write_plainly(path: Path, content: bytes) -> None:
+    """Writes a file that nobody else reads meanwhile. Unlike `Path.write_bytes`, every error names the file.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:

@@ -52,6 +52,7 @@ def compile_function(
         TypeError: if `function` is not callable, no float is in the example, or a part of it could change unseen.
         ValueError: if there is no such target, or the example is nested too deeply.
         ToolchainError: if the target is ``c`` and there is no compiler for it.
+        MemoryError: if compiling the function takes more memory than is available (`TooLargeError`).
         ProofError: if the program does not compute what the eager autograd does; a mistake in microgpt.
     """
     checked.function("function", function)
@@ -82,14 +83,17 @@ class CompiledFunction:
         self._function = function
         graphs: list[Graph] = []
 
+        def tell(done: float, total: int, stage: str = "", /) -> None:
+            report(done, total, f"{stage}, {len(graphs[-1]):,} operations" if graphs else stage)
+
         def watch(stage: Stage) -> None:
             graphs.append(stage.product)
-            report(0, 1, stage.name)
+            tell(0, 1, stage.name)
 
-        report(0, 1, "trace")
+        tell(0, 1, "trace")
         self.graph: Graph = compile_graph(self._trace, "parameters", watch)
         check = partial(check_graph, graphs[0], self.graph, "parameters")
-        self._executable = compile_executable(self.graph, target, cache, check, report)
+        self._executable = compile_executable(self.graph, target, cache, check, tell)
         self._marshal = marshal(self._structure)
         self._value, self._gradient = (output.name for output in self.graph.outputs)
 

@@ -50,18 +50,21 @@ def in_notebook() -> bool:
 
 
 @contextlib.contextmanager
-def compile_progress(wanted: bool = True, what: str = "program", delay: float = DELAY) -> Iterator[Report]:
+def compile_progress(
+    wanted: bool = True, what: str = "program", delay: float = DELAY, announcement: str = ""
+) -> Iterator[Report]:
     """Gives the `Report` for a compilation: shown on stderr if that is a terminal, or in the cell of a notebook.
 
     Args:
         wanted: whether to show anything.
         what: the noun for what is compiled.
         delay: seconds before anything is shown.
+        announcement: a line to show above, such as what a long compilation will take.
     """
     if not wanted or is_switched_off() or not (in_notebook() or sys.stderr.isatty()):
         yield silent
         return
-    waiting = _Waiting(_Cell() if in_notebook() else _Bar(), what, delay)
+    waiting = _Waiting(_Cell(announcement) if in_notebook() else _Bar(announcement), what, delay)
     try:
         yield waiting.report
     finally:
@@ -118,13 +121,18 @@ class _Waiting:
 
 
 class _Bar:
-    """A line of rich, which goes when it has done its work."""
+    """A line of rich, which goes when it has done its work. What is announced stays."""
+
+    def __init__(self, announcement: str) -> None:
+        self._announcement = announcement
 
     def begin(self, words: str, done: float, total: int, since: float) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         console = Console(stderr=True)
+        if self._announcement:
+            console.print(self._announcement, markup=False, highlight=False)
         columns: list[Any] = [SpinnerColumn("line"), TextColumn("{task.description}", markup=False)]
         self._room = console.width - 12  # beside the seconds
         if total > 1:
@@ -160,7 +168,10 @@ class _Bar:
 
 
 class _Cell:
-    """A line in the output of a notebook's cell, kept up to date by a thread."""
+    """A line in the output of a notebook's cell, kept up to date by a thread, below what is announced."""
+
+    def __init__(self, announcement: str) -> None:
+        self._head = f"{announcement}\n" if announcement else ""
 
     def begin(self, words: str, done: float, total: int, since: float) -> None:
         self._state, self._since = (words, done, total), since
@@ -177,7 +188,7 @@ class _Cell:
     def end(self) -> None:
         self._ended.set()
         self._thread.join()
-        self._handle.update({"text/plain": ""}, raw=True)
+        self._handle.update({"text/plain": self._head.rstrip()}, raw=True)
 
     def _tick(self) -> None:
         while not self._ended.wait(INTERVAL):
@@ -186,4 +197,4 @@ class _Cell:
     def _bundle(self) -> dict[str, str]:
         words, done, total = self._state
         count = f", {done} of {total}" if total > 1 else ""
-        return {"text/plain": f"{words}{count} ({time.monotonic() - self._since:.0f} s)"}
+        return {"text/plain": f"{self._head}{words}{count} ({time.monotonic() - self._since:.0f} s)"}

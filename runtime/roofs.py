@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .files import write_plainly
 from .roofs_source import CALLS, LATENCIES, SOURCE
 from .stopwatch import best_seconds
 from .toolchain import Toolchain, with_toolchain
@@ -90,7 +91,7 @@ class Machine:
         self._compiler = toolchain.version
         with tempfile.TemporaryDirectory(prefix="microgpt-roofs-", ignore_cleanup_errors=True) as folder:
             source, library = Path(folder) / "roofs.c", Path(folder) / "roofs.so"
-            source.write_text(SOURCE)
+            write_plainly(source, SOURCE.encode())
             toolchain.build(source, library)
             self._functions = ctypes.CDLL(str(library))
 

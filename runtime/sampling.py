@@ -28,8 +28,7 @@ __all__ = [
 
 
 NOT_FINITE = (
-    "the model's probabilities are not finite numbers; train with a lower --learning-rate, or use a higher "
-    "--temperature"
+    "the model's probabilities are not finite numbers; train with a lower learning rate, or use a higher temperature"
 )
 
 

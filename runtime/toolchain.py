@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from .child import child_environment, child_path, python_command
+from .files import write_plainly
 from .libm import libm_identity, processor
 
 __all__ = [
@@ -186,7 +187,7 @@ class Toolchain:
     def knows(self, flags: tuple[str, ...], folder: Path) -> bool:
         """Whether it compiles a file without content with these flags."""
         source, told = folder / "empty.c", replace(self, flags=flags)
-        source.write_text("int nothing;\n")
+        write_plainly(source, b"int nothing;\n")
         try:
             self.finish(told._run("-c", str(source), "-o", str(folder / "empty.o")), _PROBE_PATIENCE)
         except ToolchainError:
@@ -362,7 +363,7 @@ def probe(toolchain: Toolchain) -> Toolchain:
     with tempfile.TemporaryDirectory(prefix="microgpt-probe-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         source, library = folder / "probe.c", folder / "probe.so"
-        source.write_text(sample.text)
+        write_plainly(source, sample.text.encode())
         what = f"what {shlex.join(toolchain.command)} makes"
         try:
             toolchain.build(source, library, _PROBE_PATIENCE)

@@ -5,11 +5,12 @@ The stream of random numbers is the reference's: shuffle the documents, draw the
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from math import isfinite
 from random import Random
+from typing import Any
 
 from ..data.corpus import Corpus
 from ..data.tokenizer import Tokenizer
@@ -38,7 +39,21 @@ class NotFiniteError(ArithmeticError):
 
 
 class ResumeError(ValueError):
-    """A checkpoint does not belong to this run. The message says what differs."""
+    """A checkpoint does not belong to this run. The message says what differs.
+
+    Attributes:
+        reasons: what differs, but for arguments, in words.
+        changed: the arguments of `microgpt.train` that differ: what each was and what it is.
+    """
+
+    def __init__(self, reasons: Sequence[str], changed: Mapping[str, tuple[Any, Any]]) -> None:
+        self.reasons, self.changed = tuple(reasons), dict(changed)
+        super().__init__(self.describe(str))
+
+    def describe(self, spell: Callable[[str], str]) -> str:
+        """The message, with the name of each argument as `spell` spells it."""
+        changed = (f"{spell(name)} was {then}, not {now}" for name, (then, now) in self.changed.items())
+        return "; ".join((*self.reasons, *changed))
 
 
 @dataclass(frozen=True)
@@ -165,10 +180,10 @@ class Training:
         Raises:
             ResumeError: if it is of another run.
         """
-        different = differences(self, checkpoint)
         progress = checkpoint.progress
-        if different or progress is None:
-            raise ResumeError("; ".join(different) or "it holds a model, but not what training needs to go on")
+        if progress is None:
+            raise ResumeError(["it holds a model, but not what training needs to go on"], {})
+        _check_same_run(self, checkpoint, progress)
         self.rng.setstate(progress.random_state)
         moments = list(progress.first_moment), list(progress.second_moment)
         self.state, self._before = State(list(checkpoint.parameters), *moments, checkpoint.step), None
@@ -214,11 +229,8 @@ def is_finite(state: State) -> bool:
     )
 
 
-def differences(training: Training, checkpoint: Checkpoint) -> list[str]:
-    """In what a checkpoint's run is another than `training`, in words, with the names of the options."""
-    theirs = checkpoint.progress
-    if theirs is None:
-        return []
+def _check_same_run(training: Training, checkpoint: Checkpoint, theirs: Progress) -> None:
+    """Raises a `ResumeError` if a checkpoint, whose progress is `theirs`, is of another run than `training`."""
     found = []
     if training.corpus.sha256 != theirs.corpus_sha256:
         hashes = f"sha256 {theirs.corpus_sha256[:12]}... then, {training.corpus.sha256[:12]}... now"
@@ -226,13 +238,15 @@ def differences(training: Training, checkpoint: Checkpoint) -> list[str]:
     elif training.tokenizer != checkpoint.tokenizer:
         found.append("its alphabet is another")
     pairs = {
-        "--steps": (theirs.steps, training.steps),
-        "--seed": (checkpoint.seed, training.seed),
-        "--eval-fraction": (theirs.eval_fraction, training.eval_fraction),
-        "--pack": (theirs.pack, training.pack),
+        "steps": (theirs.steps, training.steps),
+        "seed": (checkpoint.seed, training.seed),
+        "eval_fraction": (theirs.eval_fraction, training.eval_fraction),
+        "pack": (theirs.pack, training.pack),
     }
     for ours_config, theirs_config in ((training.config, checkpoint.config), (training.optimizer, theirs.optimizer)):
         for name, value in asdict(theirs_config).items():
             if name != "vocab_size":  # the corpus decides it
-                pairs["--" + name.replace("_", "-")] = value, getattr(ours_config, name)
-    return found + [f"{name} was {then}, not {now}" for name, (then, now) in pairs.items() if then != now]
+                pairs[name] = value, getattr(ours_config, name)
+    changed = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    if found or changed:
+        raise ResumeError(found, changed)

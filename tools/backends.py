@@ -12,6 +12,7 @@ from ..runtime.backend import Backend
 from ..runtime.cache import Cache
 from ..runtime.checkpoint import Checkpoint
 from ..runtime.choose_backend import BACKENDS, COMPILED
+from ..runtime.estimate import Estimate, check
 from ..runtime.library import Library
 from . import console
 
@@ -26,6 +27,7 @@ __all__ = [
     "choose_backend",
     "compiled_c",
     "describe_programs",
+    "expect",
     "open_cache",
     "open_library",
     "prepare",
@@ -63,6 +65,17 @@ def prepare(backend: Backend, lengths: Sequence[int], positions: int, what: str 
     """Has a backend make its programs, and tells how that goes; before it begins, what it will take if that is long."""
     with console.compile_progress(what, backend.estimate(lengths, positions)) as progress:
         backend.prepare(lengths, positions, progress)
+
+
+def expect(estimate: Estimate | None) -> None:
+    """Before graphs are made that no backend keeps: refuses what does not fit into memory, and says what takes long.
+
+    Raises:
+        TooLargeError: with the memory that it needs.
+    """
+    check(estimate)
+    if estimate and estimate.announcement:
+        console.say(estimate.announcement)
 
 
 def compiled_c(config: GPTConfig) -> CBackend:

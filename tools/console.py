@@ -198,8 +198,8 @@ def compile_progress(what: str = "program", estimate: Estimate | None = None) ->
         def report(done: float, total: int, stage: str = "", /) -> None:
             nonlocal began, last
             many = f"{total} {what}{'s' * (total != 1)}"
-            if not began and estimate and estimate.is_long:
-                say(f"compiling {estimate}")
+            if not began and estimate and estimate.announcement:
+                say(estimate.announcement)
             elif not began and (verbose or not shows_progress()):
                 say(f"compiling {many}")
             began = True

@@ -43,6 +43,17 @@ class Group(click.Group):
                 raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            # Of an option without its value, click does not say whose it is.
+            name = ctx.invoked_subcommand
+            command = self.get_command(ctx, name) if error.ctx is None and name else None
+            if command is not None:
+                error.ctx = click.Context(command, ctx, name)
+            raise
+
 
 def near_command(word: str, names: Sequence[str]) -> str | None:
     """The command that was probably meant."""

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from microgpt.runtime import compile_pool, compile_worker
 from microgpt.runtime.cache import Cache, CacheWarning
+from microgpt.tools.failures import describe_os_error
 
 FILES = {"program.py": b"x = 1\n", "graph.txt": bytes(range(256)), "empty": b""}
 
@@ -244,6 +246,23 @@ def test_a_disk_that_fills_up_in_the_middle_of_an_entry(cache: Cache, monkeypatc
     assert cache.load("key") == FILES
     assert len(messages) == 1
     assert [path.name for path in folder.iterdir()] == ["before"]
+
+
+def test_a_write_that_fails_names_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The system names a file that cannot be opened, but none that is full."""
+
+    def full(path: Path, content: bytes) -> int:
+        raise OSError(errno.EFBIG, "File too large")
+
+    cache = Cache(tmp_path)
+    cache._temporary = True
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match=r"File too large: '.*program\.py'") as caught:
+        cache.store("key", FILES)
+    assert describe_os_error(caught.value).endswith("program.py: File too large")
+    there = compile_pool._error(compile_worker.describe_error(caught.value), "the training program 7")
+    assert isinstance(there, OSError)
+    assert describe_os_error(there) == describe_os_error(caught.value), "from another process too"
 
 
 def test_a_cache_in_a_read_only_folder_can_still_be_read(cache: Cache, monkeypatch: pytest.MonkeyPatch):

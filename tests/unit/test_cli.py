@@ -111,6 +111,8 @@ def test_starts_without_what_it_does_not_need():
         (("--steps", "3"), "there is no option '--steps' here; it comes after the command: `microgpt train --steps"),
         (("-q", "train"), "there is no option '-q' here; it comes after the command: `microgpt train -q ...`"),
         (("train", "poems.txt"), "unexpected argument 'poems.txt'; did you mean `--data poems.txt`? (see `microgpt tr"),
+        (("train", "--steps"), "Option '--steps' requires an argument (see `microgpt train --help`)"),
+        (("data", "fetch", "--from"), "Option '--from' requires an argument (see `microgpt data fetch --help`)"),
         (("doctor", "a", "b"), "unexpected argument 'a b' (see `microgpt doctor --help`)"),
         (("generate",), "there is no command 'generate'; did you mean 'sample'? (see `microgpt --help`)"),
         (("data", "lst"), "there is no command 'lst'; did you mean 'list'? (see `microgpt data --help`)"),

@@ -1,9 +1,11 @@
 """What compiling takes: operations are counted exactly, what is long is announced, what does not fit refused."""
 
+import contextlib
 import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ import microgpt
 from microgpt.compiler.ir.ops import CONST
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.model.config import AdamConfig, GPTConfig
-from microgpt.runtime import c_library, c_source, estimate, memory
+from microgpt.runtime import c_library, c_source, estimate, memory, reporting
 from microgpt.runtime.cache import Cache
 from microgpt.runtime.estimate import TooLargeError, count_operations, estimate_c, estimate_python, graphs_for_c
 from microgpt.runtime.memory import available_memory
@@ -72,8 +74,9 @@ def test_which_graphs_are_made_for_a_library(block: int, monkeypatch: pytest.Mon
     config = GPTConfig(5, 1, 6, 2, block)
     made: Counter[tuple[str, int]] = Counter()
 
-    def watch(kind: str, number: int) -> None:
-        made[kind, number] += 1
+    def watch(what: str, kind: str = "", number: int = 0, /) -> None:
+        if kind:
+            made[kind, number] += 1
 
     c_source.model_source(config, AdamConfig(), tell=watch).prove()
     stages = {"training": 6, "inference": 5}
@@ -92,7 +95,9 @@ def test_progress_while_a_library_is_compiled(toolchain: Toolchain, tmp_path: Pa
     shares = []
     cache = Cache.open(tmp_path / "own", warn=pytest.fail)
     config = GPTConfig(5, 1, 4, 2, 7)
-    c_library.load_model_library(cache, config, AdamConfig(), lambda share, total: shares.append(share / total))
+    c_library.load_model_library(
+        cache, config, AdamConfig(), lambda share, total, stage="": shares.append(share / total)
+    )
     assert len(shares) > 30
     assert shares == sorted(shares)
     assert 0 < shares[0] < 0.1
@@ -145,6 +150,93 @@ def test_what_does_not_fit_is_refused_everywhere(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(TooLargeError, match=r"but 100\.0 MiB are available"):
         microgpt.train(["anna", "bob"] * 9, steps=1, n_embd=256, n_head=4, backend="python")
     assert run("train", *large, "--backend", "eager", "--steps", 1, "--samples", 0).exit_code == 0
+
+
+SINGLE = [
+    ("graph", "-o", "x.dot"),
+    ("graph", "--scope", "mean", "-o", "x.dot"),
+    ("passes",),
+    ("stats", "--no-machine"),
+    ("explore",),
+    ("show",),
+    ("show", "--stage", "trace"),
+    ("show", "--stage", "loops"),
+    ("show", "--line", "gpt.py:129"),
+    ("show", "--line", "gpt.py:129", "--stage", "loops"),
+    ("show", "--interleave"),
+    ("show", "--emit", "straight", "--backend", "c"),
+    ("compile", "--dump", "stages"),
+    ("compile", "--check"),
+]
+
+
+@pytest.mark.parametrize("command", SINGLE, ids=" ".join)
+def test_commands_that_make_one_graph_refuse_what_does_not_fit(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+):
+    """Before anything is traced."""
+    monkeypatch.setenv("MICROGPT_MEMORY_LIMIT", "100M")
+    monkeypatch.setattr(Recipe, "trace", pytest.fail)
+    refused(run(*command, *LARGE, "--length", 16, "--data", "corpus.txt"))
+
+
+@pytest.mark.parametrize(
+    "command", [("graph", "-o", "x.dot"), ("passes",), ("show", "--stage", "loops"), ("compile", "--check")]
+)
+def test_commands_that_make_one_graph_announce_what_is_long(command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(estimate, "_SMALL", 0)
+    monkeypatch.setattr(estimate, "LONG", 0.0)
+    size = ("--n-embd", 4, "--n-head", 2, "--block-size", 4, "--data", "corpus.txt")
+    result = run(*command, "--length", 2, *size)
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.startswith("microgpt: compiling 0.0 million operations: about ")
+
+
+def test_a_sweep_announces_what_is_long(monkeypatch: pytest.MonkeyPatch):
+    """Once for all of its programs, those apart that are in the cache."""
+    monkeypatch.setattr(estimate, "_SMALL", 0)
+    size = ("--n-embd", 4, "--n-head", 2, "--block-size", 4, "--steps", 1, "--data", "corpus.txt", "--jobs", 2)
+    grid = ("--set", "n_layer=1,2", "--set", "learning_rate=0.01,0.02", "--backend", "python")
+    assert "operations" not in run("sweep", *size, *grid, "--out", "quick").stderr
+    monkeypatch.setattr(estimate, "LONG", 0.0)
+    assert "operations" not in run("sweep", *size, *grid, "--out", "again").stderr, "nothing is compiled"
+    more = ("--set", "n_layer=1,3,4", "--set", "learning_rate=0.01,0.02", "--backend", "python")
+    result = run("sweep", *size, *more, "--out", "deeper")
+    assert result.exit_code == 0, result.stderr
+    told = (
+        r"^microgpt: 6 runs, 2 at a time\nmicrogpt: compiling 0\.0 million operations: about \d+ s and [89]\d\.\d MiB$"
+    )
+    assert len(re.findall(told, result.stderr, re.MULTILINE)) == 1
+    assert result.stderr.count("operations") == 1
+
+
+def test_estimates_of_several_models():
+    one, two, three = (estimate.Estimate(10, seconds, 100 * seconds) for seconds in (1.0, 2.0, 3.0))
+    assert estimate.together([None, one, None, three, two], 2) == estimate.Estimate(30, 3.0, 500.0)
+    assert estimate.together([one], 4) == one
+    assert estimate.together([None, None], 2) is None
+
+
+def test_training_from_python_announces_what_is_long(monkeypatch: pytest.MonkeyPatch):
+    """With the words of the command line, to the display of a terminal or notebook alone."""
+    announced: list[str] = []
+
+    @contextlib.contextmanager
+    def progress(wanted: bool = True, announcement: str = "") -> Iterator[reporting.Report]:
+        announced.append(announcement)
+        yield reporting.silent
+
+    monkeypatch.setattr("microgpt.api.compile_progress", progress)
+    monkeypatch.setattr(estimate, "_SMALL", 0)
+    monkeypatch.setattr(estimate, "LONG", 0.0)
+    model = microgpt.train(["anna", "bob"], steps=1, n_embd=4, n_head=2, block_size=4, backend="python")
+    told = r"compiling 0\.0 million operations: about \d+ s and \d+\.\d MiB"
+    (training,) = announced
+    assert re.fullmatch(told, training)
+    model.sample()
+    model.evaluate(["anna"])
+    assert re.fullmatch(told, announced[1])
+    assert announced[2] == "", "nothing is compiled any more"
 
 
 def test_a_limit_that_is_none(monkeypatch: pytest.MonkeyPatch):

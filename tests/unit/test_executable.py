@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 import pytest
@@ -9,10 +10,12 @@ import pytest
 from microgpt.compiler.functions import maximum
 from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
 from microgpt.compiler.ir.interpret import interpret
-from microgpt.compiler.pipeline import compile_graph
+from microgpt.compiler.pipeline import GRAPH_STAGES, compile_graph
 from microgpt.compiler.trace import trace
+from microgpt.runtime import estimate
 from microgpt.runtime.cache import Cache
 from microgpt.runtime.executable import compile_executable
+from microgpt.runtime.function import CompiledFunction, compile_function
 from microgpt.runtime.toolchain import ToolchainError, find_toolchain
 
 
@@ -111,3 +114,31 @@ def test_indices_are_checked(cache):
         compiled.run([1.0, 2.0, 3.0, 4.0, 5.0], [5])
     with pytest.raises(ValueError, match="5 numbers"):
         compiled.run([1.0], [2])
+
+
+@pytest.mark.parametrize("target", ["c", "python"])
+def test_what_does_not_fit_into_memory_is_refused(target, cache, monkeypatch):
+    """Before anything is emitted; not what is in the cache."""
+    monkeypatch.setattr(estimate, "_SMALL", 0)
+
+    def twice(x):
+        return x * 2.0
+
+    known = compile_function(twice, 1.0, target=target, cache=cache)
+    monkeypatch.setenv("MICROGPT_MEMORY_LIMIT", "1M")
+    again = compile_function(twice, 1.0, target=target, cache=cache)
+    assert again(3.0) == known(3.0)
+    with pytest.raises(
+        MemoryError, match=r"compiling \d+ operations takes about 40\.0 MiB, but 1\.0 MiB are available"
+    ):
+        compile_function(lambda x: x.exp() * 3.0, 1.0, target=target, cache=cache)
+
+
+def test_progress_says_how_many_operations(cache):
+    told = []
+    CompiledFunction(lambda x: x.exp() * 3.0, [1.0], "python", cache, lambda *news: told.append(news[2]))
+    assert told[0] == "trace"
+    assert [re.fullmatch(r"(\w+), \d+ operations", stage)[1] for stage in told[1:]] == [
+        "trace",
+        *(stage.__name__ for stage in GRAPH_STAGES),
+    ]

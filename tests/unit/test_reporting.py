@@ -53,7 +53,7 @@ def display(monkeypatch: pytest.MonkeyPatch) -> Display:
     made = Display()
     Timer.made.clear()
     monkeypatch.setattr(reporting.threading, "Timer", Timer)
-    monkeypatch.setattr(reporting, "_Bar", lambda: made)
+    monkeypatch.setattr(reporting, "_Bar", lambda announcement: made)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.delenv("MICROGPT_PROGRESS", raising=False)
     return made
@@ -85,6 +85,19 @@ def test_what_takes_longer_is_shown_as_its_stages_pass(display: Display):
         ("compiling the library", 1, 1),
         "end",
     ]
+
+
+def test_what_is_announced_stays(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr(reporting.threading, "Timer", Timer)
+    monkeypatch.delenv("MICROGPT_PROGRESS", raising=False)
+    Timer.made.clear()
+    told = "compiling 4.1 million operations: about 200 s and 2.4 GB"
+    with compile_progress(announcement=told) as report:
+        report(0, 1)
+        Timer.made[0].action()
+        report(1, 1)
+    assert capsys.readouterr().err.splitlines()[0] == told
 
 
 def test_an_error_ends_what_is_shown(display: Display):
@@ -139,7 +152,7 @@ def test_in_a_notebook(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "IPython.display", module)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
     monkeypatch.setattr(reporting, "INTERVAL", 0.01)
-    with compile_progress(delay=0) as report:
+    with compile_progress(delay=0, announcement="compiling 4.1 million operations") as report:
         report(0, 2)
         assert ticked.wait(30)
         report(1, 2, "length 7")
@@ -147,9 +160,9 @@ def test_in_a_notebook(monkeypatch: pytest.MonkeyPatch):
             ticked.clear()
             assert ticked.wait(30)
         report(2, 2)
-    assert shown[0].startswith("compiling 2 programs, 0 of 2 (")
+    assert shown[0].startswith("compiling 4.1 million operations\ncompiling 2 programs, 0 of 2 (")
     assert "compiling 2 programs: length 7, 1 of 2 (" in "\n".join(shown)
-    assert shown[-1] == ""
+    assert shown[-1] == "compiling 4.1 million operations"
 
 
 SCRIPT = """

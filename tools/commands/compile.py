@@ -11,12 +11,13 @@ import click
 from ...compiler.pipeline import Stage
 from ...model.config import AdamConfig, GPTConfig
 from ...runtime.auto_backend import python_instead
+from ...runtime.estimate import estimate_python
 from ...runtime.files import write_atomically
 from ...runtime.library import Library
 from ...runtime.program import Program
 from ...runtime.recipe import Recipe
 from .. import console, options, stages
-from ..backends import COMPILED, check_backend, compiled_c, open_library
+from ..backends import COMPILED, check_backend, compiled_c, expect, open_library
 from ..chosen_program import given_config, length_of, parse_lengths, program_number, program_title
 from ..failures import ENVIRONMENT, CommandError
 from ..loop_programs import dump_programs, prove_programs
@@ -94,6 +95,7 @@ def compile(
         _make_folder(dump)
     library = open_library(jobs)
     if dump or check:
+        expect(estimate_python(recipes, 1))
         programs = _compile_watched(library, recipes, dump, check)
     else:
         with console.compile_progress(estimate=library.estimate(recipes)) as progress:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
+from ...runtime.estimate import estimate_page
 from ...runtime.recipe import Recipe
 from .. import console, options
+from ..backends import expect
 from ..chosen_program import check_shape_of, given_config, program_number
 from ..failures import BAD_INPUT, CommandError
 from ..output_file import check_output, write_output
@@ -89,9 +91,10 @@ def explore(
         if length is not None and length > shortest:
             raise click.UsageError(f"--length {length}, but a --text has only {shortest}, its beginning included")
         length = length or shortest
-    program_number("training", length, config.block_size)
+    recipe = Recipe("training", program_number("training", length, config.block_size), config)
+    expect(estimate_page(recipe, config))
     try:
-        page = make_page(Recipe("training", length, config), model, texts, timed, console.warn)
+        page = make_page(recipe, model, texts, timed, console.warn)
     except ValueError as error:
         raise CommandError(str(error), BAD_INPUT) from None
     write_output(output, page)

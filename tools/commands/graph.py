@@ -14,8 +14,10 @@ from ...compiler.pipeline import without_collection
 from ...compiler.python.form_statements import form_statements
 from ...model.config import AdamConfig, GPTConfig
 from ...runtime.checkpoint import Checkpoint
+from ...runtime.estimate import estimate_graph
 from ...runtime.recipe import Recipe
 from .. import console, options, stages
+from ..backends import expect
 from ..chosen_program import check_shape_of, given_config, length_of, program_number, program_title
 from ..models import document_length, load_model
 from ..output_file import check_output
@@ -166,6 +168,7 @@ def graph(
         links = Links(link_base, path)
     except ValueError as error:
         raise click.UsageError(f"--link-base {error}") from None
+    expect(estimate_graph(recipe))
     with without_collection():
         picture = _draw(wanted)
     render(picture, path, kind_of_file, links, timeout)

@@ -10,8 +10,10 @@ import click
 
 from ...compiler.ir.changes import Changes
 from ...compiler.pipeline import Stage
+from ...runtime.estimate import estimate_graph
 from ...runtime.recipe import Recipe
 from .. import console, options
+from ..backends import expect
 from ..chosen_program import given_recipe, length_of, program_title
 from ..passes.collect import LaterStage, Passes, collect, operations_by_kind
 from ..passes.follow import Hunk, find_operation, follow, statement_name
@@ -94,6 +96,7 @@ def passes(
       microgpt passes --kind optimizer
     """
     recipe = given_recipe(kind, length, data, shape)
+    expect(estimate_graph(recipe))
     found = collect(recipe)
     hunks, home = None, None
     if around is not None:

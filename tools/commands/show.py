@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...model.config import AdamConfig, GPTConfig
+from ...runtime.estimate import estimate_c, estimate_graph, estimate_page
 from ...runtime.recipe import Recipe
 from .. import console, options, stages
-from ..backends import check_backend, compiled_c, open_library
+from ..backends import check_backend, compiled_c, expect, open_library
 from ..chosen_program import given_config, program_number
 from ..code import print_code, print_heading
 
@@ -25,6 +26,8 @@ __all__ = ["show"]
 # Lines of each text that stand below a line of the model.
 _BELOW = 6
 _INTERLEAVED = ("remove_dead_nodes", "loops", "python", "c", "assembly")
+# Made from the whole library of a model.
+_OF_LIBRARY = ("loops", "c", "assembly")
 _LANGUAGES = {"python": "python", "c": "c", "straight": "c", "assembly": "assembly", "loops": "loops"}
 
 
@@ -117,6 +120,10 @@ def show(
     from ..provenance.ask import ask
     from ..provenance.chain import Chain
 
+    if interleave:
+        expect(estimate_page(recipe, config))
+    else:
+        expect(estimate_c(config) if panes[0] in _OF_LIBRARY else estimate_graph(recipe))
     chain = Chain(recipe, config)
     stage = next((pane for pane in panes if pane in chain.graphs), "remove_dead_nodes")
     found = ask(chain, lines, scopes, operations, stage)
@@ -177,6 +184,7 @@ def _text(pane: str, recipe: Recipe, config: GPTConfig, jobs: int | None) -> Seq
         with console.compile_progress(estimate=library.estimate([recipe])) as progress:
             library.prepare([recipe], progress)
         return library.get(recipe).path.read_text("utf-8").splitlines()
+    expect(estimate_c(config) if pane == "loops" else estimate_graph(recipe))
     if pane == "straight":
         from ...compiler.c.emit_straight_c import emit_straight_c
 

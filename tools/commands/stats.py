@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from ...runtime.estimate import estimate_c
 from ...runtime.roofs import Machine, Roofs
 from ...runtime.toolchain import ToolchainError, find_toolchain
 from .. import console, options
-from ..backends import compiled_c
+from ..backends import compiled_c, expect
 from ..chosen_program import given_config, given_recipe, length_of, program_title
 from ..stats.roofline import Standing, stand
 from ..stats.statistics import Statistics, collect, to_json
@@ -50,7 +51,9 @@ def stats(length: int | None, kind: str, machine: bool, data: str, as_json: bool
       microgpt stats --no-machine --n-layer 4
     """
     recipe = given_recipe(kind, length, data, shape)
-    subject = make_subject(recipe, given_config(data, shape))
+    config = given_config(data, shape)
+    expect(estimate_c(config))
+    subject = make_subject(recipe, config)
     statistics = collect(subject)
     roofs, standing = _on_this_machine(subject, statistics) if machine else (None, None)
     if as_json:

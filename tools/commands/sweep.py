@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ...runtime.estimate import together
 from ...runtime.files import write_atomically
 from ...runtime.runs import RunFolder
 from .. import console, options
@@ -18,7 +19,7 @@ from ..failures import BAD_INPUT, DIVERGED, ENVIRONMENT, CommandError, StoppedEr
 from ..settings import ConfiguredCommand
 from ..sweeping.execute import carry_out, open_executor, processors
 from ..sweeping.grid import Axis, Job, jobs_of, parse_axes
-from ..sweeping.job import Result, read_result, stored_identity
+from ..sweeping.job import Result, estimate_programs, read_result, stored_identity
 from ..sweeping.plot import axis_to_plot, draw_plot
 from ..sweeping.results import report, settings_of, table
 
@@ -139,6 +140,12 @@ def _run(
     """Carries out what is missing, and adds it to `results`."""
     where = f"on {cluster}" if cluster else f"{min(workers, len(jobs))} at a time"
     console.say(f"{len(jobs)} run{'s' * (len(jobs) != 1)}, {where}")
+    # What another machine has compiled before, and how fast it is, is not known here.
+    estimate = (
+        None if cluster else together(map(estimate_programs, {job.program: job for job in jobs}.values()), workers)
+    )
+    if estimate and estimate.announcement:
+        console.say(estimate.announcement)
     try:
         with (
             open_executor(min(workers, len(jobs)), cluster) as executor,

@@ -150,8 +150,9 @@ def _restore(training: Training, resumption: Resumption) -> None:
     try:
         training.restore(resumption.checkpoint)
     except ResumeError as error:
+        different = error.describe(lambda name: "--" + name.replace("_", "-"))
         raise CommandError(
-            f"{resumption.path} is of another run: {error}; give what it began with, or begin a run of its own",
+            f"{resumption.path} is of another run: {different}; give what it began with, or begin a run of its own",
             BAD_INPUT,
         ) from None
     step, steps = training.state.step, training.steps

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ...compiler.ir.ops import GIVEN
 from ...runtime.c_source import ModelSource
+from ...runtime.files import write_plainly
 from ...runtime.toolchain import find_toolchain
 from ..provenance.chain import Chain
 
@@ -101,7 +102,7 @@ def _run(source: ModelSource, calls: Sequence[int], inputs: Sequence[float], ind
     index = (ctypes.c_int * len(indices))(*indices)
     with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
         path, built = Path(folder) / "timed.c", Path(folder) / "timed.so"
-        path.write_text(source.text + _TIMER % timed, encoding="utf-8")
+        write_plainly(path, (source.text + _TIMER % timed).encode())
         find_toolchain().build(path, built)
         library = ctypes.CDLL(str(built))
     raw = (ctypes.c_double * (source.addresses["memory"] + 8))()

@@ -17,7 +17,9 @@ from typing import Any
 from ...compiler.errors import CompileError
 from ...data.corpus import CorpusError
 from ...runtime.backend import Backend
+from ...runtime.choose_backend import choose_backend as choose_silently
 from ...runtime.divergence import find_cause
+from ...runtime.estimate import Estimate
 from ...runtime.evaluation import evaluate
 from ...runtime.files import write_atomically
 from ...runtime.memory import LimitError
@@ -31,7 +33,7 @@ from ..failures import CommandError
 from ..new_training import new_training
 from .grid import Job
 
-__all__ = ["RESULT", "Result", "make_programs", "read_result", "run_job", "stored_identity"]
+__all__ = ["RESULT", "Result", "estimate_programs", "make_programs", "read_result", "run_job", "stored_identity"]
 
 RESULT = "sweep.json"
 # Over how many steps at the end the loss is averaged: that of a single document tells little.
@@ -74,6 +76,16 @@ def make_programs(job: Job) -> str:
     except _EXPECTED as error:
         return _words(error)
     return ""
+
+
+def estimate_programs(job: Job) -> Estimate | None:
+    """What `make_programs` will take; None if that is little, or it will fail and say why."""
+    try:
+        training = new_training(job.settings)
+        backend = choose_silently(job.backend, training.config, training.optimizer, COMPILE_JOBS, lambda message: None)
+        return backend.estimate(training.lengths(), _positions(training))
+    except _EXPECTED:
+        return None
 
 
 def run_job(job: Job, folder: Path, overwrite: bool) -> Result:
@@ -132,7 +144,12 @@ def _run(job: Job, place: Path, overwrite: bool, start: float) -> Result:
 
 def _prepare(training: Training, backend: Backend) -> None:
     lengths = training.lengths() if training.state.step < training.steps else []
-    backend.prepare(lengths, training.config.block_size if training.held_out else 0, silent)
+    backend.prepare(lengths, _positions(training), silent)
+
+
+def _positions(training: Training) -> int:
+    """How many the backend has to predict at: those of documents that are held out."""
+    return training.config.block_size if training.held_out else 0
 
 
 def _last_loss(place: Path) -> float:
