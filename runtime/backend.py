@@ -1,6 +1,6 @@
 """Backends: the ways to carry out a model. Each gives the same bits; they differ in speed.
 
-A backend trains (some steps at a time) and tells what comes next. The rest of the runtime does not know which one it
+A backend trains (some steps at a time) and predicts the next token. The rest of the runtime does not know which one it
 uses.
 """
 

@@ -1,6 +1,6 @@
 """Where a NaN or an infinity came from: the step, its document, and the operation that first gave one.
 
-Training tells which step ended badly, and the state before it. The graph of that step is carried out node by node, and
+Training says which step ended badly, and the state before it. The graph of that step is carried out node by node, and
 what is not finite is followed back from the result to the operation whose operands all were.
 """
 

@@ -1,4 +1,4 @@
-"""How long compiling a model takes and how much memory, told before it begins; and a refusal of what does not fit.
+"""How long compiling takes and how much memory, before it begins; what does not fit into memory is refused.
 
 Both follow the number of scalar operations in the graphs, and that number is a polynomial in the sizes of the model:
 what stands outside the layers is affine in the width, in the vocabulary and in their product; a layer is quadratic in

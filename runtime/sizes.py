@@ -1,4 +1,4 @@
-"""Sizes in bytes, as people write and read them."""
+"""Sizes in bytes as text, such as ``2.4 GiB``: parsed and formatted."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 
 The forms call pow() only where the exact result lies so close to a rounding boundary that pow() may round it another
 way (`prelude_powers`). How close that is, is a margin, and this program looks for inputs that disprove it: random ones,
-of which those near the boundary are compared with pow(). It also tells how close a result must be for pow() to differ,
+of which those near the boundary are compared with pow(). It also prints how close a result must be for pow() to differ,
 as far as was seen.
 """
 

@@ -1,4 +1,4 @@
-"""What a shell is told when somebody asks it to complete a value that is no mere choice."""
+"""Shell completion of values that are no fixed choice."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The stages of the compiler as text: what `show --stage` prints and `compile --dump` writes.
 
 Graphs have a text form of their own (`compiler/ir/text.py`). The products behind them have none, because nothing reads
-them back; they are written here for people, with the names that the generated code uses.
+them back; they are written here to be read, with the names that the generated code uses.
 """
 
 from __future__ import annotations

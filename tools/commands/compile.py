@@ -1,4 +1,4 @@
-"""``microgpt compile``: makes programs ahead of time and tells what every pass has done."""
+"""``microgpt compile``: makes programs ahead of time and reports what every pass did."""
 
 from __future__ import annotations
 

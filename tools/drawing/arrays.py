@@ -1,4 +1,4 @@
-"""Arrays: what people would call the addresses of a program of loops: ``query[t,i]``.
+"""Arrays: names for the addresses of a program of loops: ``query[t,i]``.
 
 In: a graph and its layout in memory. An address belongs to an array of the layout, to a matrix of the inputs, to an
 output, or to a constant. Arrays of values are called after the scope they are computed in and the variable that the

@@ -1,6 +1,6 @@
 """From a picture to the language of Graphviz.
 
-Direction shows in shape and line, not only in colour, so that a black-and-white print tells the same: forward boxes are
+Direction shows in shape and line, not only in colour, so that a black-and-white print shows the same: forward boxes are
 round, backward boxes have corners and a double line, and what the backward pass reads again is dashed. The colour is
 the role. All texts are escaped.
 """

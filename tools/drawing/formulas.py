@@ -1,4 +1,4 @@
-"""Formulas: a loop nest as people would write it: ``scores[t,h,s] = (Σ_j query[t,4h+j]·key[s,4h+j])·0.5``.
+"""Formulas: a loop nest in mathematical notation: ``scores[t,h,s] = (Σ_j query[t,4h+j]·key[s,4h+j])·0.5``.
 
 In: a nest, and names for addresses. Out: a `Formula`. A fold is written ``Σ_j``, or ``max_j``; ``Σ_j↓`` is one that
 goes from the last term to the first. The order of terms is that of the program.

@@ -1,4 +1,4 @@
-"""Spelling: operations as people write them: ``a·b``, ``1/√x``, ``[x > 0]``."""
+"""Spelling: operations in mathematical notation: ``a·b``, ``1/√x``, ``[x > 0]``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Axes: from numbers to places in a picture, and the round numbers that people read an axis by."""
+"""Axes: from numbers to places in a picture, and the round numbers of its ticks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people ask a chain for on a command line: ``gpt.py:148``, a scope, ``%123``."""
+"""What a command line can ask a chain for: ``gpt.py:148``, a scope, ``%123``."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The report of a run: a page that tells and shows what was trained, how that went, and what the model does."""
+"""The report of a run: a page that shows what was trained, how that went, and what the model does."""

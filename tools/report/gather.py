@@ -1,4 +1,4 @@
-"""Gather: from the record of a run to everything that its report tells, as plain numbers and texts."""
+"""Gather: from the record of a run to everything in its report, as plain numbers and texts."""
 
 from __future__ import annotations
 

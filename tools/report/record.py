@@ -1,4 +1,4 @@
-"""The record of a run: what its folder, or a mere checkpoint, can tell; and what is missing.
+"""The record of a run: what its folder, or a mere checkpoint, holds; and what is missing.
 
 A run may be going on, may have been killed, or be of an older version: nothing but being a run is asked of it.
 """

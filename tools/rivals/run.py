@@ -1,6 +1,6 @@
 """Rivals: the same training written for other libraries, each run by a process of its own on one core.
 
-They compute what we compute, though not to the bit: the losses tell how near they come.
+They compute what we compute, though not to the bit: the losses show how near they come.
 """
 
 from __future__ import annotations

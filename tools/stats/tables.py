@@ -1,4 +1,4 @@
-"""Statistics as tables for people, in 80 columns."""
+"""Statistics as tables, for any width of the terminal."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Python's own pool of processes does not do here: it executes pickles, lets its children import from the current
 directory, and in a worker a signal is the result of the task, after which the worker takes the next one. These workers
-are plain children that are told what to do in lines of JSON, and end when that pipe is closed, whoever closes it.
+are plain children that read tasks as lines of JSON, and end when that pipe is closed, whoever closes it.
 """
 
 from __future__ import annotations
