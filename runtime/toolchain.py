@@ -153,7 +153,7 @@ class Toolchain:
             how = (
                 f"failed with status {status}"
                 if status > 0
-                else f"was ended by signal {-status}, perhaps for want of memory"
+                else f"was ended by signal {-status}, perhaps because memory ran out"
             )
             raise ToolchainError(f"the C compiler {how}:\n  {shlex.join(map(str, process.args))}\n{said}")
 

@@ -154,7 +154,7 @@ class Run:
 
     def _save_early(self) -> str:
         if not self.folder:
-            return "not saved, for want of --out"
+            return "not saved, since there is no --out"
         # What stopped the run may be the log itself.
         with suppress(OSError):
             self._sync_logs()

@@ -203,7 +203,8 @@ def test_the_compiler_is_killed(microgpt, tmp_path: Path):
     assert result.returncode == 0, result.stderr  # by another compiler
     (warning,) = (line for line in result.stderr.splitlines() if "warning" in line)
     assert warning.endswith(
-        f"the C compiler {compiler} is passed over: the C compiler was ended by signal 9, perhaps for want of memory"
+        f"the C compiler {compiler} is passed over: the C compiler was ended by signal 9, perhaps because "
+        "memory ran out"
     )
     compiler.write_text('#!/bin/sh\nexec cc "$@"\n')
     again = microgpt(*command, CC=compiler)

@@ -252,5 +252,5 @@ def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("microgpt.tools.commands.stats.find_toolchain", none)
     result = run("--length", 1)
     assert result.exit_code == 0
-    assert "this machine is not measured, for want of a C compiler" in result.stderr
+    assert "this machine is not measured: no C compiler can be used" in result.stderr
     assert "Memory: the loops of the C program" in result.stdout

@@ -191,7 +191,7 @@ def test_a_worker_that_dies(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("microgpt.tools.commands.sweep.open_executor", dying)
     result = sweep("--set", "seed=1,2")
     assert result.exit_code == 5
-    assert "has ended before its time, perhaps for want of memory" in result.stderr
+    assert "has ended before its time, perhaps because memory ran out" in result.stderr
 
 
 def test_two_sweeps_do_not_share_a_folder():

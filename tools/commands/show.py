@@ -163,7 +163,7 @@ def _available(panes: Sequence[str]) -> list[str]:
     try:
         find_toolchain()
     except ToolchainError:
-        console.warn("there is no assembly, for want of a C compiler; `microgpt doctor` tells more")
+        console.warn("there is no assembly: no C compiler can be used; see `microgpt doctor`")
         return [pane for pane in panes if pane != "assembly"]
     return list(panes)
 

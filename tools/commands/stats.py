@@ -69,9 +69,7 @@ def _on_this_machine(subject: Subject, statistics: Statistics) -> tuple[Roofs | 
         find_toolchain()
     except ToolchainError as error:
         problem = str(error).replace("\n", "; ")
-        console.warn(
-            f"this machine is not measured, for want of a C compiler ({problem}); `microgpt doctor` tells more"
-        )
+        console.warn(f"this machine is not measured: no C compiler can be used ({problem}); see `microgpt doctor`")
         return None, None
     backend = compiled_c(subject.config)
     console.say("measuring this machine")

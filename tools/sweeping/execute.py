@@ -110,8 +110,8 @@ def carry_out(
                 running.update(submit(run_job, job, folder, overwrite) for job in group)
     except BrokenExecutor:
         raise CommandError(
-            "a process that carried out runs has ended before its time, perhaps for want of memory; the runs that were "
-            "done are kept, and the same command goes on with the others",
+            "a process that carried out runs has ended before its time, perhaps because memory ran out; the runs that "
+            "were done are kept, and the same command goes on with the others",
             ENVIRONMENT,
         ) from None
     finally:
