@@ -88,8 +88,9 @@ class CompiledFunction:
 
         report(0, 1, "trace")
         self.graph: Graph = compile_graph(self._trace, "parameters", watch)
-        check = partial(check_graph, graphs[0], self.graph, "parameters")
-        self._executable = compile_executable(self.graph, target, cache, check, report)
+        defined = {"parameters": self._structure.floats(example)}
+        check = partial(check_graph, graphs[0], self.graph, "parameters", defined)
+        self._executable = compile_executable(self.graph, target, cache, check, report, defined)
         self._marshal = marshal(self._structure)
         self._value, self._gradient = (output.name for output in self.graph.outputs)
 

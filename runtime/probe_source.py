@@ -35,6 +35,11 @@ double probe_muladd(double a, double b, double c) { return a * b + c; }
 double probe_sum(double a, double b, double c) { return (a + b) + c; }
 double probe_quotient(double a, double b) { return a / b; }
 double probe_half(double x) { return x * 0.5; }
+void probe_neighbours(double *m)
+{
+    m[0] = m[2] * m[4] - m[6];
+    m[1] = m[3] * m[5] + m[7];
+}
 int probe_vector_width(void) { return WIDTH; }
 """
 # By width, what a compiler defines that has such vectors.

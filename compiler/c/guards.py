@@ -24,8 +24,10 @@ GUARDS = """\
 #pragma float_control(precise, on)
 #pragma STDC FP_CONTRACT OFF
 #else
-/* GCC ignores STDC FP_CONTRACT. Nobody reads errno or the floating-point flags. */
+/* GCC ignores STDC FP_CONTRACT. Nobody reads errno or the floating-point flags. Its vectoriser makes a fused
+   multiply-add of neighbours such as a*b - c and d*e + f even so, and finds nothing: what can be vectors is. */
 #pragma GCC optimize ("fp-contract=off", "no-math-errno", "no-trapping-math")
+#pragma GCC optimize ("no-tree-slp-vectorize", "no-tree-loop-vectorize")
 #endif
 
 #include <float.h>

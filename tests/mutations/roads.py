@@ -57,6 +57,19 @@ def own_function(folder: Path) -> None:
     compile_function(classify, *example, target="python", cache=Cache.open(folder))
 
 
+def logarithm(x: Any) -> Any:
+    """Defined where numbers are large, and so for none of those that are the same for all functions."""
+    return (x - 100.0).log() * 0.01
+
+
+def own_logarithm(folder: Path) -> None:
+    compile_function(logarithm, 101.5, target="python", cache=Cache.open(folder))
+
+
+def c_of_own_logarithm(folder: Path) -> None:
+    compile_function(logarithm, 101.5, target="c", cache=Cache.open(folder))
+
+
 def python_model(folder: Path) -> None:
     Library(Cache.open(folder), jobs=1).compile(Recipe("training", 2, TINY))
 
@@ -84,6 +97,8 @@ def c_library_of_a_model(folder: Path) -> None:
 # A road takes the folder of a cache that is empty.
 ROADS: dict[str, Callable[[Path], None]] = {
     "own function": own_function,
+    "own function, defined near its example": own_logarithm,
+    "C of an own function, defined near its example": c_of_own_logarithm,
     "Python of a model": python_model,
     "Python of the optimiser": python_optimizer,
     "loops of a model": loops,
