@@ -1,4 +1,5 @@
-"""What a model written in plain scalars needs beyond the operators: `maximum`, `select` and `scope`.
+"""What a model written in plain scalars needs beyond the operators: `maximum`, `select`, `scope`, and the functions
+that the rows of the table of operations have for users: `exp`, `tanh` and so on.
 
 Each dispatches on the scalars it is given, so the same model runs on plain floats, on the eager ``Value`` and under the
 trace. A type of scalars takes part by having a static method ``maximum(values)`` and a method ``constant(number)`` (a
@@ -9,11 +10,27 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
+from .elementary import Functions, text_of
+from .ir.ops import CALLED, OPS
 from .number import Number, is_plain, real
 
-__all__ = ["current_scope", "maximum", "scope", "select"]
+__all__ = ["FUNCTIONS", "current_scope", "maximum", "scope", "select"]
+
+S = TypeVar("S", bound=Functions)
+
+
+class Function(Protocol):
+    """A function of a scalar, which gives one of its kind, or of a plain number, which gives a float."""
+
+    __name__: str
+
+    @overload
+    def __call__(self, x: S, /) -> S: ...
+    @overload
+    def __call__(self, x: float, /) -> float: ...
+
 
 _LABEL = re.compile(r"[\w-]*[^\W_][\w-]*")
 
@@ -62,6 +79,40 @@ def _kind_of_all(values: Sequence[Any], index: Any) -> Any:
         if hasattr(type(value), "constant"):
             return value.constant(chosen)
     return Number(real(chosen)) if is_plain(chosen) else chosen
+
+
+def _function(op: int) -> Function:
+    row = OPS[op]
+    evaluate = row.evaluate
+    assert evaluate is not None, row.name
+
+    def function(x: Any, /) -> Any:
+        return x._apply(op) if isinstance(x, Functions) else evaluate(real(x))
+
+    function.__name__ = function.__qualname__ = row.name
+    function.__doc__ = f"{text_of(row)}\nOf a scalar it is one of its kind; of a plain number, a float.\n"
+    return function
+
+
+# By name. Each is in this module under its name, too.
+FUNCTIONS = {OPS[op].name: _function(op) for op in CALLED}
+globals().update(FUNCTIONS)
+
+if TYPE_CHECKING:
+    abs: Function
+    atan: Function
+    cos: Function
+    erf: Function
+    exp: Function
+    expm1: Function
+    log: Function
+    log1p: Function
+    relu: Function
+    sigmoid: Function
+    sin: Function
+    softplus: Function
+    sqrt: Function
+    tanh: Function
 
 
 @contextmanager

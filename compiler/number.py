@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from .arithmetic import divide, exponential, logarithm, power, rectify
+from .arithmetic import divide, power
+from .elementary import Functions
+from .ir.calculator import FLOATS
 
 __all__ = ["NOT_PLAIN", "Number", "Scalar", "is_plain", "real"]
 
 NOT_PLAIN = "the exponent of ** must be a plain number"
 
 
-class Scalar:
+class Scalar(Functions):
     """The base of scalars that record how they were computed: the eager ``Value`` and the traced scalars."""
 
     __slots__ = ()
@@ -45,7 +47,7 @@ def real(value: Any) -> float:
     return float(value)
 
 
-class Number(float):
+class Number(Functions, float):
     """A constant: a float that computes as compiled programs do, with IEEE 754's answer where Python raises.
 
     Arithmetic with plain numbers gives a `Number` again; with a scalar, what the scalar makes of a float.
@@ -87,14 +89,5 @@ class Number(float):
     def __pos__(self) -> Number:
         return self
 
-    def log(self) -> Number:
-        """The natural logarithm."""
-        return Number(logarithm(self))
-
-    def exp(self) -> Number:
-        """The exponential."""
-        return Number(exponential(self))
-
-    def relu(self) -> Number:
-        """``max(0, self)``"""
-        return Number(rectify(self))
+    def _apply(self, op: int) -> Number:
+        return Number(FLOATS.node(op, float(self)))

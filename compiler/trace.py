@@ -17,12 +17,13 @@ from pathlib import PurePath
 from types import FrameType
 from typing import Any, NoReturn
 
+from . import elementary
 from .arithmetic import power
 from .errors import TraceAttributeError, TraceError
-from .functions import current_scope
+from .functions import FUNCTIONS, current_scope
 from .ir.builder import GraphBuilder
 from .ir.graph import Graph, IndexTensor, Origin, Output, Tensor
-from .ir.ops import ADD, DIV, EXP, INDEX, INPUT, LOG, MAX, MUL, OPS, POW, RELU
+from .ir.ops import ADD, DIV, INDEX, INPUT, MAX, MUL, OPS, POW
 from .number import NOT_PLAIN, Number, Scalar, real
 from .user_code import called_from, described, innermost, is_users, user_frame
 
@@ -31,7 +32,8 @@ __all__ = ["TracedIndex", "TracedNumber", "TracedScalar", "trace", "trace_twice"
 # From the inputs and the indices by name to the results by name.
 Traceable = Callable[[Mapping[str, list[Any]], Mapping[str, list[Any]]], Mapping[str, Sequence[Any]]]
 
-_HERE = globals()
+# Where the frames between an operation and the user's line are.
+_HERE, _METHODS = globals(), vars(elementary)
 
 
 def trace(
@@ -172,7 +174,7 @@ class _Recorder:
     def mark(self) -> None:
         """Gives the operations from now on the origin of the user's line that runs."""
         frame: FrameType | None = sys._getframe(1)
-        while frame is not None and frame.f_globals is _HERE:
+        while frame is not None and (frame.f_globals is _HERE or frame.f_globals is _METHODS):
             frame = frame.f_back
         if frame is None or not is_users(frame.f_code.co_filename):
             frame = user_frame(trace.__code__)
@@ -213,7 +215,7 @@ def _refuse(problem: str) -> Callable[..., Any]:
     return method
 
 
-_KNOWN = "the operations are + - * / **, log(), exp(), relu(), maximum() and select()"
+_KNOWN = f"the operations are + - * / **, maximum(), select(), {', '.join(f'{name}()' for name in sorted(FUNCTIONS))}"
 
 
 class _Traced(Scalar):
@@ -244,7 +246,7 @@ class _Traced(Scalar):
     __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __divmod__ = __rdivmod__ = _refuse(
         f"this operator has no traced operation; {_KNOWN}"
     )
-    __matmul__ = __rmatmul__ = __abs__ = __mod__
+    __matmul__ = __rmatmul__ = __mod__
 
     __reduce_ex__ = _refuse(
         "a traced value was copied or pickled; no operation changes one, so copy the lists that hold it: list(values)"
@@ -295,17 +297,8 @@ class _Arithmetic(_Traced):
     def __neg__(self) -> Any:
         return self._record(MUL, self.recorder.operand(-1))
 
-    def log(self) -> Any:
-        """The natural logarithm."""
-        return self._record(LOG)
-
-    def exp(self) -> Any:
-        """The exponential."""
-        return self._record(EXP)
-
-    def relu(self) -> Any:
-        """``max(0, self)``"""
-        return self._record(RELU)
+    def _apply(self, op: int) -> Any:
+        return self._record(op)
 
     @staticmethod
     def maximum(values: Sequence[Any]) -> TracedNumber:

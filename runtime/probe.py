@@ -28,6 +28,14 @@ double probe_muladd(double a, double b, double c) { return a * b + c; }
 double probe_sum(double a, double b, double c) { return (a + b) + c; }
 double probe_quotient(double a, double b) { return a / b; }
 double probe_half(double x) { return x * 0.5; }
+double probe_atan(double x) { return atan(x); }
+double probe_cos(double x) { return cos(x); }
+double probe_erf(double x) { return erf(x); }
+double probe_expm1(double x) { return expm1(x); }
+double probe_log1p(double x) { return log1p(x); }
+double probe_sin(double x) { return sin(x); }
+double probe_sqrt(double x) { return sqrt(x); }
+double probe_tanh(double x) { return tanh(x); }
 int probe_vector_width(void)
 {
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
@@ -48,6 +56,7 @@ _RULES: dict[str, tuple[int, Callable[..., float]]] = {
     "inverse": (1, lambda x: math.pow(x, -1.0)),
     "exp": (1, math.exp),
     "log": (1, math.log),
+    **{name: (1, getattr(math, name)) for name in ("atan", "cos", "erf", "expm1", "log1p", "sin", "sqrt", "tanh")},
     "muladd": (3, lambda a, b, c: a * b + c),
     "sum": (3, lambda a, b, c: (a + b) + c),
     "quotient": (2, lambda a, b: a / b),
@@ -63,7 +72,7 @@ def problem(library: ctypes.CDLL) -> str:
         function = getattr(library, f"probe_{name}")
         function.argtypes, function.restype = [ctypes.c_double] * count, ctypes.c_double
         trials = [tuple(random.gauss(0.0, 3.0) for _ in range(count)) for _ in range(2000)]
-        if name in ("power", "root", "log"):
+        if name in ("power", "root", "log", "log1p", "sqrt"):
             trials = [(abs(first), *rest) for first, *rest in trials]
         for operands in trials + (subnormals if name == "half" else []):
             expected, found = rule(*operands), function(*operands)

@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
-from ..compiler.arithmetic import divide, exponential, logarithm, power, rectify, step
+from ..compiler.arithmetic import power
+from ..compiler.ir.calculator import FLOATS
+from ..compiler.ir.ops import OPS, POW
 from ..compiler.number import NOT_PLAIN, Number, Scalar, is_plain, real
 
 __all__ = ["Value"]
@@ -54,26 +56,19 @@ class Value(Scalar):
         """``self ** exponent`` for a plain number `exponent`; d/dx x**n = n * x**(n-1), and 0 for n = 0."""
         if not is_plain(exponent) or isinstance(exponent, Number):
             raise TypeError(f"{NOT_PLAIN}, not a {type(exponent).__name__}")
-        exponent = real(exponent)
-        # At 0, the general rule would give 0 times infinity for n = 0.
-        slope = exponent * power(self.data, exponent - 1.0) if exponent else 0.0
-        return Value(power(self.data, exponent), (self,), (slope,))
+        return self._apply(POW, real(exponent))
 
     def __rpow__(self, base: float) -> NoReturn:
         raise TypeError(f"{NOT_PLAIN}; write b ** x as (x * log(b)).exp()")
 
-    def log(self) -> Value:
-        """The natural logarithm; d/dx log x = 1/x."""
-        return Value(logarithm(self.data), (self,), (divide(1.0, self.data),))
-
-    def exp(self) -> Value:
-        """The exponential, its own derivative."""
-        result = exponential(self.data)
-        return Value(result, (self,), (result,))
-
-    def relu(self) -> Value:
-        """``max(0, self)``; its derivative is taken as 0 at 0."""
-        return Value(rectify(self.data), (self,), (step(self.data),))
+    def _apply(self, op: int, *constants: float) -> Value:
+        """The operation `op` of the table on this value, and the derivative that its row has."""
+        data, row = self.data, OPS[op]
+        assert row.evaluate is not None, row.name
+        assert row.derivative is not None, row.name
+        result = row.evaluate(data, *constants)
+        slope, _ = row.derivative(FLOATS, result, data, *(constants or (0.0,)))
+        return Value(result, (self,), (slope,))
 
     def __pos__(self) -> Value:
         return self

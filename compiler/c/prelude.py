@@ -33,6 +33,9 @@ _HEAD = """\
 INLINE double rectify1(double x) { return x > 0.0 ? x : 0.0; }
 INLINE double positive1(double x) { return x > 0.0 ? 1.0 : 0.0; }
 INLINE double larger1(double a, double b) { return b > a ? b : a; }
+/* As arithmetic.py has them. */
+INLINE double sigmoid1(double x) { const double y = exp(-fabs(x)); return (x >= 0.0 ? 1.0 : y) / (1.0 + y); }
+INLINE double softplus1(double x) { return rectify1(x) + log1p(exp(-fabs(x))); }
 """
 
 _WIDTH = """

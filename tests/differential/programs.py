@@ -13,13 +13,16 @@ from fractions import Fraction
 from random import Random
 from typing import Any
 
-from microgpt.compiler.functions import maximum, scope, select
+from microgpt.compiler.functions import FUNCTIONS, maximum, scope, select
 from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
 from microgpt.compiler.trace import trace
 
 __all__ = ["Program", "random_program"]
 
 INDEX_LIMITS = {"i": 3, "j": 4}
+
+# What the rows of the table of operations have for users.
+NAMES = sorted(FUNCTIONS)
 
 EXPONENTS = [
     "2", "3", "-1", "-0.5", "0.5", "0", "1", "2.5", "2.0", "-2", "-3", "1.5", "2", "3", "-1", "-0.5", "0.5", "True",
@@ -78,7 +81,7 @@ class Program:
         """The function."""
         namespace: dict[str, Any] = {
             "__name__": "random_program", "maximum": maximum, "select": select, "scope": scope,
-            "inf": math.inf, "nan": math.nan, "Fraction": Fraction, "Double": Double,
+            "inf": math.inf, "nan": math.nan, "Fraction": Fraction, "Double": Double, **FUNCTIONS,
         }  # fmt: skip
         exec(compile(self.source, f"program_{self.seed}.py", "exec"), namespace)
         return namespace["program"]  # type: ignore[no-any-return]
@@ -214,6 +217,8 @@ class _Generator:
                 f"({a} * 0.25).exp()", f"{a}.exp()", f"({a} * {a} + 0.5).log()", f"{a}.log()",
                 f"({a} * {a} + 1) ** {random.choice(EXPONENTS)}", f"({a} + {self._other()}) * {self._scalar()}",
                 f"{a} * {self._scalar()} + {self._scalar()} * {self._scalar()}", f"({a} + {self._other()}).relu()",
+                f"{a}.{random.choice(NAMES)}()", f"{random.choice(NAMES)}({a} * 0.5)", f"{random.choice(NAMES)}({a})",
+                f"({a} + {self._other()}).{random.choice(NAMES)}() * {random.choice(NAMES)}({self._constant()})",
             )
         )  # fmt: skip
         self._set(text)
@@ -286,7 +291,8 @@ class _Generator:
                 (f"{a} + {b}", f"{a} - {b}", f"{a} * {b}", f"{a} / {b}", f"{b} / {a}", f"{b} - {a}", f"{b} * {a}",
                  f"{a} / {b}", f"{b} / {a}", f"{a} ** {random.choice(EXPONENTS)}", f"-{a}", f"+{a}", f"{a}.relu()",
                  f"({a} * 0.25).exp()", f"({a} * {a} + 0.5).log()", f"{a}.log()", f"sum([{a}, {b}, {a}, 0.1])",
-                 f"maximum([{a}, {b}])", f"({a} * {a} + 1) ** {random.choice(EXPONENTS)}")
+                 f"maximum([{a}, {b}])", f"({a} * {a} + 1) ** {random.choice(EXPONENTS)}",
+                 f"{a}.{random.choice(NAMES)}()", f"{random.choice(NAMES)}({a} * 0.25)", f"abs({a})")
             )
         )  # fmt: skip
 
@@ -361,7 +367,7 @@ class _Generator:
         return self.random.choice(
             (f"{element} * {shared}", f"({element} + {shared}).exp()", f"({element} * {element} + {shared}).relu()",
              f"({element} * 0.5 - {shared}) ** 2", f"-{element}", f"{shared} / ({element} * {element} + 1)",
-             f"{element}.exp().log() * {shared} + {element}")
+             f"{element}.exp().log() * {shared} + {element}", f"{element}.{self.random.choice(NAMES)}() * {shared}")
         )  # fmt: skip
 
     def _select_alike(self) -> None:
@@ -471,7 +477,7 @@ class _Generator:
         # Two choices among the same computed values need not have a static gradient.
         earlier = [text for text in self.expressions if "select(v" not in text]
         if earlier:
-            self._set(self.random.choice(earlier) + self.random.choice(("", " + 0", " * 1", " * -1", " - 0.0")))
+            self._set(f"({self.random.choice(earlier)}){self.random.choice(('', ' + 0', ' * 1', ' * -1', ' - 0.0'))}")
 
     def _cancel(self) -> None:
         """What a simplifier may be tempted by."""

@@ -62,7 +62,7 @@ def _modulo(x: Any, i: Any) -> Any:
 
 
 def _unknown(x: Any, i: Any) -> Any:
-    return x[0].sin()
+    return x[0].gamma()
 
 
 def _data(x: Any, i: Any) -> Any:
@@ -103,10 +103,6 @@ def _too_large(x: Any, i: Any) -> Any:
 
 def _round(x: Any, i: Any) -> Any:
     return x[0] * round(x[1])
-
-
-def _absolute(x: Any, i: Any) -> Any:
-    return abs(x[0])
 
 
 def _builtin_max(x: Any, i: Any) -> Any:
@@ -227,7 +223,7 @@ REFUSED = [
     (_list_index, r"select\(values, index\)"),
     (_count, r"select\(values, index\)"),
     (_modulo, "no traced operation"),
-    (_unknown, "no operation 'sin'"),
+    (_unknown, "no operation 'gamma'"),
     (_data, r"read \(\.data\)"),
     (_grad, r"read \(\.grad\)"),
     (_exponent, "exponent of .* must be a plain number"),
@@ -263,7 +259,6 @@ REFUSED = [
     (_assigned, "'TracedScalar' object"),
     (_uneven_rows, "rows of different lengths"),
     (_round, "read as a plain number"),
-    (_absolute, "no traced operation"),
     (_builtin_max, r"use relu\(\) or maximum\(\)"),
     (_too_few, "only 2 values to select from"),
 ]
@@ -297,10 +292,10 @@ def test_a_refusal_that_is_caught_is_one(function: Callable[..., Any], problem: 
 
 def test_what_is_not_there_can_be_asked_for() -> None:
     def function(x: Any) -> Any:
-        if hasattr(x[0], "tanh") or getattr(x[0], "tolist", None) is not None:
-            return x[0].tanh()
+        if hasattr(x[0], "cosh") or getattr(x[0], "tolist", None) is not None:
+            return x[0].cosh()
         try:
-            return x[0].sigmoid()
+            return x[0].logistic()
         except AttributeError:
             return 1 / (1 + (-x[0]).exp())
 
