@@ -14,7 +14,7 @@ from operator import add
 
 __all__ = [
     "add_up", "atan", "cosine", "divide", "erf", "exponential", "exponential_minus_1", "larger", "logarithm",
-    "logarithm_of_1_plus", "power", "rectify", "sigmoid", "sine", "softplus", "square_root", "step", "tanh",
+    "logarithm_of_1_plus", "power", "rectify", "sigmoid", "sine", "smaller", "softplus", "square_root", "step", "tanh",
 ]  # fmt: skip
 
 INFINITY = math.inf
@@ -128,3 +128,8 @@ def step(x: float) -> float:
 def larger(a: float, b: float) -> float:
     """``max(a, b)`` as Python computes it: the first, unless the second is greater."""
     return b if b > a else a
+
+
+def smaller(a: float, b: float) -> float:
+    """``min(a, b)`` as Python computes it: the first, unless the second is less."""
+    return b if b < a else a

@@ -40,6 +40,10 @@ class Functions:
         """The result of the operation `op` of the table on this scalar."""
         raise NotImplementedError
 
+    def _pair(self, op: int, first: Any, second: Any) -> Any:
+        """The result of the operation `op` on two numbers, of which this scalar is one."""
+        raise NotImplementedError
+
     def __abs__(self) -> Self:
         return self.abs()
 

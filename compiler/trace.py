@@ -23,8 +23,8 @@ from .errors import TraceAttributeError, TraceError
 from .functions import FUNCTIONS, current_scope
 from .ir.builder import GraphBuilder
 from .ir.graph import Graph, IndexTensor, Origin, Output, Tensor
-from .ir.ops import ADD, DIV, INDEX, INPUT, MAX, MUL, OPS, POW
-from .number import NOT_PLAIN, Number, Scalar, real
+from .ir.ops import ADD, DIV, INDEX, INPUT, MAX, MUL, OPS, OPS_BY_NAME, POW
+from .number import Number, Scalar, real
 from .user_code import called_from, described, innermost, is_users, user_frame
 
 __all__ = ["TracedIndex", "TracedNumber", "TracedScalar", "trace", "trace_twice"]
@@ -34,6 +34,8 @@ Traceable = Callable[[Mapping[str, list[Any]], Mapping[str, list[Any]]], Mapping
 
 # Where the frames between an operation and the user's line are.
 _HERE, _METHODS = globals(), vars(elementary)
+
+_POWER = OPS_BY_NAME["power"]
 
 
 def trace(
@@ -146,12 +148,6 @@ class _Recorder:
         except OverflowError:
             self.fail(f"this {type(value).__name__} is too large for a double")
 
-    def exponent(self, value: Any) -> float:
-        """The double that an exponent stands for."""
-        if isinstance(value, Scalar | Number):
-            self.fail(NOT_PLAIN)
-        return self.real(value)
-
     def result(self, value: Any, function: Traceable) -> int:
         """The node for what the function has returned."""
         try:
@@ -215,7 +211,10 @@ def _refuse(problem: str) -> Callable[..., Any]:
     return method
 
 
-_KNOWN = f"the operations are + - * / **, maximum(), select(), {', '.join(f'{name}()' for name in sorted(FUNCTIONS))}"
+_KNOWN = (
+    "the operations are + - * / **, maximum(), minimum(), select(), "
+    f"{', '.join(f'{name}()' for name in sorted(FUNCTIONS))}"
+)
 
 
 class _Traced(Scalar):
@@ -265,7 +264,7 @@ class _Traced(Scalar):
             raise AttributeError(name)
         if name in ("data", "grad"):
             self.recorder.fail(
-                f"a traced value was read (.{name}), but is only known when the program runs: use maximum() or select()"
+                f"a traced value was read (.{name}), but is only known when the program runs: use select()"
             )
         self.recorder.fail(f"there is no operation {name!r}; {_KNOWN}", TraceAttributeError)
 
@@ -286,10 +285,12 @@ class _Arithmetic(_Traced):
         return type(self)(recorder, recorder.build.node(op, self.node, b))
 
     def __pow__(self, exponent: Any) -> Any:
-        recorder = self.recorder
-        return self._record(POW, recorder.operand(recorder.exponent(exponent)))
+        if isinstance(exponent, _Arithmetic | Number):
+            return self._pair(_POWER, self, exponent)
+        return self._record(POW, self.recorder.operand(self.recorder.real(exponent)))
 
-    __rpow__ = _refuse(f"{NOT_PLAIN}; write b ** x as (x * log(b)).exp()")
+    def __rpow__(self, base: Any) -> Any:
+        return self._pair(_POWER, base, self)
 
     def __pos__(self) -> Any:
         return self
@@ -300,8 +301,15 @@ class _Arithmetic(_Traced):
     def _apply(self, op: int) -> Any:
         return self._record(op)
 
+    def _pair(self, op: int, first: Any, second: Any) -> Any:
+        recorder = self.recorder
+        nodes = recorder.operand(first), recorder.operand(second)
+        recorder.mark()
+        kind = TracedScalar if isinstance(first, TracedScalar) or isinstance(second, TracedScalar) else TracedNumber
+        return kind(recorder, recorder.build.node(op, *nodes))
+
     @staticmethod
-    def maximum(values: Sequence[Any]) -> TracedNumber:
+    def constant_maximum(values: Sequence[Any]) -> TracedNumber:
         """The largest of `values`, as a constant through which no gradient flows."""
         recorder = next(value.recorder for value in values if isinstance(value, _Arithmetic))
         largest = TracedNumber(recorder, recorder.operand(values[0]))

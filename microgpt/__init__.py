@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .compiler.functions import (
         abs,
         atan,
+        constant_maximum,
         cos,
         erf,
         exp,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         log,
         log1p,
         maximum,
+        minimum,
         relu,
         scope,
         select,
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
         softplus,
         sqrt,
         tanh,
-    )  # fmt: skip
+    )
     from .runtime.function import CompiledFunction, index
     from .runtime.function import compile_function as compile
     from .runtime.value import Value
@@ -51,9 +53,9 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 __all__ = [
-    "CompileError", "CompiledFunction", "Model", "TraceError", "Value", "abs", "atan", "compile", "cos", "erf", "exp",
-    "expm1", "index", "load", "log", "log1p", "maximum", "relu", "scope", "select", "sigmoid", "sin", "softplus",
-    "sqrt", "tanh", "train",
+    "CompileError", "CompiledFunction", "Model", "TraceError", "Value", "abs", "atan", "compile", "constant_maximum",
+    "cos", "erf", "exp", "expm1", "index", "load", "log", "log1p", "maximum", "minimum", "relu", "scope", "select",
+    "sigmoid", "sin", "softplus", "sqrt", "tanh", "train",
 ]  # fmt: skip
 
 # Where each name of the public API lives, but for functions such as `exp`, which the rows of the table of operations
@@ -65,9 +67,11 @@ _HOMES = {
     "TraceError": "compiler.errors",
     "Value": "runtime.value",
     "compile": "runtime.function",
+    "constant_maximum": "compiler.functions",
     "index": "runtime.function",
     "load": "api",
     "maximum": "compiler.functions",
+    "minimum": "compiler.functions",
     "scope": "compiler.functions",
     "select": "compiler.functions",
     "train": "api",

@@ -13,10 +13,12 @@ from typing import Any, NoReturn
 
 from ..compiler.arithmetic import power
 from ..compiler.ir.calculator import FLOATS
-from ..compiler.ir.ops import OPS, POW
-from ..compiler.number import NOT_PLAIN, Number, Scalar, is_plain, real
+from ..compiler.ir.ops import OPS, OPS_BY_NAME, POW
+from ..compiler.number import Number, Scalar, is_plain, real
 
 __all__ = ["Value"]
+
+_POWER = OPS_BY_NAME["power"]
 
 
 class Value(Scalar):
@@ -52,14 +54,18 @@ class Value(Scalar):
         other = other if isinstance(other, Value) else Value(other)
         return Value(self.data * other.data, (self, other), (other.data, self.data))
 
-    def __pow__(self, exponent: float) -> Value:
-        """``self ** exponent`` for a plain number `exponent`; d/dx x**n = n * x**(n-1), and 0 for n = 0."""
-        if not is_plain(exponent) or isinstance(exponent, Number):
-            raise TypeError(f"{NOT_PLAIN}, not a {type(exponent).__name__}")
-        return self._apply(POW, real(exponent))
+    def __pow__(self, exponent: Value | float) -> Value:
+        """``self ** exponent``.
 
-    def __rpow__(self, base: float) -> NoReturn:
-        raise TypeError(f"{NOT_PLAIN}; write b ** x as (x * log(b)).exp()")
+        With a plain number, d/dx x**n is n * x**(n-1), and 0 for n = 0. With a scalar, d/dx x**y is y * x**(y-1), and
+        d/dy is x**y * log(x): NaN where x is below 0, and where 0 meets an infinity.
+        """
+        if isinstance(exponent, Value | Number):
+            return self._pair(_POWER, self, exponent)
+        return self._apply(POW, real(exponent)) if is_plain(exponent) else NotImplemented
+
+    def __rpow__(self, base: float) -> Value:
+        return self._pair(_POWER, base, self)
 
     def _apply(self, op: int, *constants: float) -> Value:
         """The operation `op` of the table on this value, and the derivative that its row has."""
@@ -69,6 +75,15 @@ class Value(Scalar):
         result = row.evaluate(data, *constants)
         slope, _ = row.derivative(FLOATS, result, data, *(constants or (0.0,)))
         return Value(result, (self,), (slope,))
+
+    def _pair(self, op: int, first: Value | float, second: Value | float) -> Value:
+        """The operation `op` of the table on two numbers, and the derivatives that its row has."""
+        a, b = (value if isinstance(value, Value) else Value(value) for value in (first, second))
+        row = OPS[op]
+        assert row.evaluate is not None, row.name
+        assert row.derivative is not None, row.name
+        result = row.evaluate(a.data, b.data)
+        return Value(result, (a, b), row.derivative(FLOATS, result, a.data, b.data))
 
     def __pos__(self) -> Value:
         return self
@@ -108,7 +123,7 @@ class Value(Scalar):
         return Value(number)
 
     @staticmethod
-    def maximum(values: Sequence[Value | float]) -> Number:
+    def constant_maximum(values: Sequence[Value | float]) -> Number:
         """The largest of `values`, as a constant through which no gradient flows."""
         return Number(max(value.data if isinstance(value, Value) else real(value) for value in values))
 

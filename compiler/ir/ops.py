@@ -98,7 +98,8 @@ class Op:
             too; empty where it has to be computed lane by lane.
         zeros: what it does with the sign of a zero.
         libm: the functions of the C library that it calls. Every C file protects them from being replaced.
-        doc: one line that tells users what it is; with it, it is a method and a function that they call by its name.
+        doc: one line that tells users what it is; with it, a row of one number is a method and a function that they
+            call by its name.
         slope: likewise, its derivative, with what it is taken as where there is none.
         symbol: how it is drawn; by default, by its name.
 
@@ -167,6 +168,21 @@ def _derive_div(build: Calculator[Any], node: Any, numerator: Any, denominator: 
 def _of_one(rule: Callable[[Calculator[Any], Any, Any], Any]) -> Derivative:
     """The derivative of a function of one number: `rule` takes a calculator, the result and the number."""
     return lambda build, node, a, b: (rule(build, node, a), None)
+
+
+def _derive_maximum(build: Calculator[Any], node: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    second = build.step(build.sub(b, a))
+    return build.sub(build.const(1.0), second), second
+
+
+def _derive_minimum(build: Calculator[Any], node: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    second = build.step(build.sub(a, b))
+    return build.sub(build.const(1.0), second), second
+
+
+def _derive_power(build: Calculator[Any], node: Any, base: Any, exponent: Any) -> tuple[Any, Any]:
+    less = build.node(OPS_BY_NAME["power"], base, build.sub(exponent, build.const(1.0)))
+    return build.mul(exponent, less), build.mul(node, build.call("log", base))
 
 
 def called_in(spelling: str) -> str:
@@ -273,6 +289,15 @@ OPS: tuple[Op, ...] = (
     Op("softplus", _N, _NO, (_R,), _R, arithmetic.softplus, _of_one(lambda build, node, a: build.call("sigmoid", a)),
        "softplus({a})", "softplus1({a})", _FORMULA, zeros=_NO_ZEROS,
        libm=("exp", "log1p"), doc="log(1 + exp(x)), as relu(x) + log1p(exp(-abs(x)))", slope="sigmoid(x)"),
+    Op("maximum", _N, _N, (_R, _R), _R, arithmetic.larger, _derive_maximum, "max({a}, {b})", "larger1({a}, {b})",
+       _CHOICE, c_lanes="larger{w}({a}, {b})", zeros=_PASSES, doc="the largest, as `max` finds it",
+       slope="1 in the first of those that are largest, 0 in the others"),
+    Op("minimum", _N, _N, (_R, _R), _R, arithmetic.smaller, _derive_minimum, "min({a}, {b})", "smaller1({a}, {b})",
+       _CHOICE, c_lanes="smaller{w}({a}, {b})", zeros=_PASSES, doc="the smallest, as `min` finds it",
+       slope="1 in the first of those that are smallest, 0 in the others"),
+    # What `x ** y` is where the exponent is a scalar. Of a `pow`, the exponent is a constant.
+    Op("power", _N, _N, (_R, _R), _R, arithmetic.power, _derive_power, "power({a}, {b})", "pow({a}, {b})", _LIBM,
+       python_raising="pow({a}, {b})", libm=("pow",), symbol="^"),
 )  # fmt: skip
 
 OPS_BY_NAME = {row.name: code for code, row in enumerate(OPS)}
@@ -286,7 +311,7 @@ OPS_BY_NAME = {row.name: code for code, row in enumerate(OPS)}
 GIVEN = frozenset((CONST, INPUT, INDEX))
 # What is read, not computed.
 READ = GIVEN | {GATHER}
-# What users call by its name.
-CALLED = tuple(code for code, row in enumerate(OPS) if row.doc)
+# The functions of one number that users call by their names.
+CALLED = tuple(code for code, row in enumerate(OPS) if row.doc and row.types == (_R,))
 # The functions of the C library that programs call, and how many numbers each takes.
 LIBM = dict(sorted((name, len(row.types)) for row in OPS for name in row.libm))

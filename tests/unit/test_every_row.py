@@ -15,14 +15,16 @@ from typing import Any
 import pytest
 from differential.c_programs import CPrograms
 from differential.executions import load, same
+from small_graphs import check_all
 
 import microgpt
 from microgpt.compiler import elementary, functions
 from microgpt.compiler.c.prelude import VECTOR_WIDTHS
+from microgpt.compiler.functions import constant_maximum, maximum, minimum
 from microgpt.compiler.ir.builder import GraphBuilder
 from microgpt.compiler.ir.graph import Graph, IndexTensor, Origin, Output, Tensor
 from microgpt.compiler.ir.interpret import interpret
-from microgpt.compiler.ir.ops import CALLED, LIBM, OPS, POW, Field, Op, Type
+from microgpt.compiler.ir.ops import CALLED, LIBM, OPS, OPS_BY_NAME, POW, Field, Op, Type
 from microgpt.compiler.loops.compile_loops import compile_loops
 from microgpt.compiler.loops.run_loops import interpret_loops
 from microgpt.compiler.number import Number
@@ -100,6 +102,31 @@ def _total(op: int, values: Sequence[Any]) -> Any:
     return sum(getattr(value, _name(op))() * (0.5 + place) for place, value in enumerate(values))
 
 
+PAIRS = [OPS_BY_NAME[name] for name in ("maximum", "minimum", "power")]
+
+
+def differentiated_pairs(op: int) -> Graph:
+    """Likewise, of pairs of numbers; the gradient is in both."""
+
+    def total(arguments: Any, indices: Any) -> Any:
+        return {"loss": [_total_of_pairs(op, arguments["x"])]}
+
+    tensor = Tensor("x", "x", 0, (2 * COUNT,))
+    return compile_graph(lambda: trace(total, f"slope_{_name(op)}", [tensor]), "x", check=True)
+
+
+def _total_of_pairs(op: int, values: Sequence[Any]) -> Any:
+    rule = {"maximum": microgpt.maximum, "minimum": microgpt.minimum, "power": lambda a, b: a**b}[_name(op)]
+    pairs = enumerate(zip(values[:COUNT], values[COUNT:], strict=True))
+    return sum(rule(a, b) * (0.5 + place) for place, (a, b) in pairs)
+
+
+def eager_gradient_of_pairs(op: int) -> list[float]:
+    values = [Value(number) for number in (*NUMBERS, *OTHERS)]
+    _total_of_pairs(op, values).backward()
+    return [value.grad for value in values]
+
+
 def eager_gradient(op: int) -> list[float]:
     values = [Value(number) for number in NUMBERS]
     _total(op, values).backward()
@@ -109,11 +136,11 @@ def eager_gradient(op: int) -> list[float]:
 def check(what: str, expected: Sequence[Sequence[float]], found: Sequence[Sequence[float]]) -> None:
     for numbers, others in zip(expected, found, strict=True):
         for place, (a, b) in enumerate(zip(numbers, others, strict=True)):
-            assert same(a, b), f"{what} of {NUMBERS[place]!r} is {b!r}, not {a!r}"
+            assert same(a, b), f"{what} of {(*NUMBERS, *OTHERS)[place]!r} is {b!r}, not {a!r}"
 
 
 FORWARD = {_name(op): forward(op) for op in ROWS}
-GRADIENTS = {_name(op): differentiated(op) for op in CALLED}
+GRADIENTS = {_name(op): differentiated(op) for op in CALLED} | {_name(op): differentiated_pairs(op) for op in PAIRS}
 ARGUMENTS = {"x": NUMBERS, "y": OTHERS}
 
 
@@ -164,12 +191,13 @@ def test_in_c(op: int, compiled: tuple[CPrograms, int, str]) -> None:
         assert f"{call}(load{width}" in text or f"{call}(flag{width}" in text, "it was not computed in vectors"
 
 
-@pytest.mark.parametrize("op", CALLED, ids=_name)
+@pytest.mark.parametrize("op", [*CALLED, *PAIRS], ids=_name)
 def test_gradients(op: int, compiled: tuple[CPrograms, int, str]) -> None:
     programs, _, _ = compiled
-    name, expected = f"slope_{_name(op)}", eager_gradient(op)
-    graph, looped, arguments = GRADIENTS[_name(op)], programs.looped[f"slope_{_name(op)}"], {"x": NUMBERS}
-    _, python = load(compile_python(graph))(NUMBERS)
+    name, expected = f"slope_{_name(op)}", eager_gradient_of_pairs(op) if op in PAIRS else eager_gradient(op)
+    graph, looped = GRADIENTS[_name(op)], programs.looped[f"slope_{_name(op)}"]
+    arguments = {"x": [*NUMBERS, *OTHERS] if op in PAIRS else NUMBERS}
+    _, python = load(compile_python(graph))(arguments["x"])
     for what, found in (
         ("interpreted", interpret(graph, arguments)["gradient"]),
         ("in Python", python),
@@ -207,7 +235,7 @@ def test_a_function_of_the_package_takes_all_kinds_of_scalars(op: int) -> None:
 
     def traced(arguments: Any, indices: Any) -> Any:
         x = arguments["x"][0]
-        results = [function(x), function(microgpt.maximum([x])), getattr(x, name)()]
+        results = [function(x), function(microgpt.constant_maximum([x])), getattr(x, name)()]
         assert [type(result) for result in results] == [TracedScalar, TracedNumber, TracedScalar]
         return {"out": results}
 
@@ -233,6 +261,64 @@ def test_a_subgradient_is_what_the_row_says() -> None:
     x = Value(0.0)
     microgpt.sqrt(x).backward()
     assert x.grad == math.inf
+
+
+@pytest.mark.parametrize("kind", [float, Number, Value])
+def test_maximum_and_minimum(kind: Any) -> None:
+    numbers = [kind(number) for number in (2.0, -1.0, 7.5, 7.5, 3.0)]
+    for best in (microgpt.maximum(*numbers), microgpt.maximum(numbers), microgpt.maximum(iter(numbers))):
+        assert type(best) is kind
+        assert getattr(best, "data", best) == 7.5
+    assert getattr(least := microgpt.minimum(1, *numbers), "data", least) == -1.0
+    assert microgpt.maximum(numbers[:1]) is numbers[0]
+    assert math.isnan(microgpt.maximum(math.nan, 1.0))  # as max(nan, 1.0) does
+    assert microgpt.maximum(1.0, math.nan) == 1.0
+    for function in (microgpt.maximum, microgpt.minimum):
+        with pytest.raises(ValueError, match="needs at least one value"):
+            function([])
+        with pytest.raises(ValueError, match="needs at least one value"):
+            function()
+
+
+def test_the_first_of_equal_ones_gets_the_gradient() -> None:
+    for function, numbers, expected in (
+        (microgpt.maximum, (1.0, 4.0, 4.0, 4.0), [0.0, 1.0, 0.0, 0.0]),
+        (microgpt.minimum, (5.0, 4.0, -2.0, -2.0), [0.0, 0.0, 1.0, 0.0]),
+        (microgpt.maximum, (-math.inf, -math.inf, -math.inf), [1.0, 0.0, 0.0]),
+        (microgpt.maximum, (0.0, -0.0), [1.0, 0.0]),
+        (microgpt.minimum, (5e-324, 0.0), [0.0, 1.0]),
+    ):
+        values = [Value(number) for number in numbers]
+        function(values).backward()
+        assert [value.grad for value in values] == expected
+
+
+def test_powers_of_scalars() -> None:
+    x, y = Value(1.7), Value(-2.3)
+    (x**y).backward()
+    assert (x.grad, y.grad) == (-2.3 * 1.7**-3.3, 1.7**-2.3 * math.log(1.7))
+    y = Value(3.0)
+    (2.0**y).backward()
+    assert y.grad == 8.0 * math.log(2.0)
+    assert [type(result) for result in (x ** Number(2.0), Number(2.0) ** x)] == [Value, Value]
+    assert (type(Number(2.0) ** Number(3.0)), type(2 ** Number(3.0)), 2 ** Number(3.0)) == (Number, Number, 8.0)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x[0] ** x[1] * x[2], lambda x: 2.0 ** x[0] + x[1] ** x[1], lambda x: x[0] ** constant_maximum(x),
+        lambda x: constant_maximum(x) ** x[1] + 2 ** constant_maximum(x) * x[0],
+        lambda x: constant_maximum(x) ** constant_maximum(x[1:]) * x[0], lambda x: x[0] ** constant_maximum([0.5, 2]),
+        lambda x: maximum(x) * minimum(x) - maximum(x[0], 0.5), lambda x: minimum(1, *x, constant_maximum(x)) / 3,
+        lambda x: maximum(constant_maximum(x), 2.0) * x[0], lambda x: maximum(x[0] * x[1], x[1] * x[2], 0).sqrt(),
+        lambda x: maximum(3, 4) * x[0] + minimum([x[1]]) + maximum(constant_maximum([1, 2]), x[2]),
+    ],
+)  # fmt: skip
+def test_one_language(function: Any) -> None:
+    """What mixes kinds of scalars has the same bits eagerly and compiled."""
+    for numbers in ([1.7, -2.3, 0.6], [0.0, 0.0, 1.0], [2.0, 2.0, 2.0], [math.inf, -1.0, math.nan], [0.0, -1.0, -0.0]):
+        check_all(function, {"x": numbers})
 
 
 def test_type_checkers_are_told_what_the_rows_say() -> None:

@@ -101,7 +101,7 @@ for row in rows:
 import microgpt
 
 def function(x):
-    return sum(microgpt.sinh(a) * a.sinh() + microgpt.sinh(0.25) for a in x) + microgpt.maximum(x).sinh()
+    return sum(microgpt.sinh(a) * a.sinh() + microgpt.sinh(0.25) for a in x) + microgpt.constant_maximum(x).sinh()
 
 numbers = [0.3, -1.25, 2.0, -0.0, 3.5, 17.0, 0.01, -6.0, 1.0]
 values = [microgpt.Value(number) for number in numbers]

@@ -17,7 +17,7 @@ import pytest
 from small_graphs import traced
 
 from microgpt.compiler.errors import TraceError
-from microgpt.compiler.functions import maximum, select
+from microgpt.compiler.functions import select
 from microgpt.compiler.ir.graph import Tensor
 from microgpt.compiler.ir.ops import OPS
 from microgpt.compiler.trace import trace
@@ -73,14 +73,6 @@ def _grad(x: Any, i: Any) -> Any:
     return x[0].grad
 
 
-def _exponent(x: Any, i: Any) -> Any:
-    return 2 ** x[0]
-
-
-def _variable_exponent(x: Any, i: Any) -> Any:
-    return x[0] ** x[1]
-
-
 def _index_arithmetic(x: Any, i: Any) -> Any:
     return x[0] + (i[0] + 1)
 
@@ -131,14 +123,6 @@ def _subtract_none(x: Any, i: Any) -> Any:
 
 def _raise_to_none(x: Any, i: Any) -> Any:
     return x[0] ** None
-
-
-def _constant_exponent(x: Any, i: Any) -> Any:
-    return x[0] ** maximum([2.0])
-
-
-def _traced_constant_exponent(x: Any, i: Any) -> Any:
-    return 2.0 ** select([2.0, 3.0, 4.0], i[0])
 
 
 def _add_a_complex(x: Any, i: Any) -> Any:
@@ -226,8 +210,6 @@ REFUSED = [
     (_unknown, "no operation 'gamma'"),
     (_data, r"read \(\.data\)"),
     (_grad, r"read \(\.grad\)"),
-    (_exponent, "exponent of .* must be a plain number"),
-    (_variable_exponent, "exponent of .* must be a plain number"),
     (_index_arithmetic, "index cannot be computed with"),
     (_index_as_scalar, "not a scalar"),
     (_text, "str is not a scalar"),
@@ -238,8 +220,6 @@ REFUSED = [
     (_integer_exponent, "this int is too large for a double"),
     (_subtract_none, "NoneType is not a scalar"),
     (_raise_to_none, "NoneType is not a scalar"),
-    (_constant_exponent, "exponent of .* must be a plain number"),
-    (_traced_constant_exponent, "exponent of .* must be a plain number"),
     (_add_a_complex, "complex is not a scalar"),
     (_floor_division, "no traced operation"),
     (_remainder, "no traced operation"),
