@@ -92,7 +92,7 @@ def test_what_a_worker_raises_is_raised(error, kind, cache, monkeypatch):
         (
             "sys.exit('first\\nlast words')",
             70,
-            r"error: .* ended with status 1: last words; this is a mistake in microgpt",
+            r"error: .* status 1: last words; this is a mistake in microgpt",
         ),
         ("os.kill(os.getpid(), 9)", 5, r"error: .* was ended by signal 9, perhaps because memory ran out$"),
         ("os.write(1, b'no answer')", 70, r"error: .* gave no answer"),
