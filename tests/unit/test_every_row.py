@@ -170,7 +170,7 @@ def compiled(request: pytest.FixtureRequest, toolchain: Toolchain, tmp_path_fact
     looped |= {f"slope_{name}": compile_loops(graph) for name, graph in GRADIENTS.items()}
     folder = tmp_path_factory.mktemp(f"width{request.param}")
     programs = CPrograms(replace(toolchain, vector_width=request.param), folder, looped)
-    return programs, request.param, (folder / "programs.c").read_text()
+    return programs, request.param, (folder / "loops.c").read_text()
 
 
 @pytest.mark.parametrize("op", ROWS, ids=_name)
