@@ -172,23 +172,25 @@ class _Recorder:
 
     def mark(self) -> None:
         """Gives the operations from now on the origin of the user's line that runs."""
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None and (frame.f_globals is _HERE or frame.f_globals is _METHODS):
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None and ((space := frame.f_globals) is _HERE or space is _METHODS):
             frame = frame.f_back
-        if frame is None or not is_users(frame.f_code.co_filename):
-            frame = user_frame(trace.__code__)
-            if frame is None:  # a constant that the function returned
-                self.build.current_origin = 0
-                return
-        # The line is looked up once a place: `f_lasti` is cheap, `f_lineno` decodes the code object's line table.
-        key = (current_scope(), id(frame.f_code), frame.f_lasti)
-        known = self._origins.get(key)
+        # Every operation comes by here. The line is looked up once a place: `f_lasti` is cheap, `f_lineno` decodes the
+        # code object's line table. Only places of the user's files are known.
+        scope = current_scope()
+        known = self._origins.get((scope, id(frame.f_code), frame.f_lasti)) if frame is not None else None
         if known is None:
+            if frame is None or not is_users(frame.f_code.co_filename):
+                frame = user_frame(trace.__code__)
+                if frame is None:  # a constant that the function returned
+                    self.build.current_origin = 0
+                    return
             code = frame.f_code
+            key = (scope, id(code), frame.f_lasti)
             module = frame.f_globals.get("__name__", "?")
             self._codes.append(code)
             file = PurePath(code.co_filename).name
-            origin = Origin(key[0], _one_word(module), _one_line(file), frame.f_lineno, _one_word(_function(code)))
+            origin = Origin(scope, _one_word(module), _one_line(file), frame.f_lineno, _one_word(_function(code)))
             known = self._origins[key] = self._numbers.setdefault(origin, len(self._numbers))
         self.build.current_origin = known
 
