@@ -1,6 +1,6 @@
 """The eager autograd, carrying out what is compiled elsewhere: every program must equal it, bit for bit.
 
-The model and its optimiser run on `Value` and on floats as they are written. A function of one's own is carried out
+The model and its optimiser run on `Value` and on floats as they are written. A user's function is carried out
 from its trace, operation by operation, so that it need not be called again.
 """
 

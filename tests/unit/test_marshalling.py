@@ -113,7 +113,7 @@ def test_what_is_like_the_example_is_taken():
         assert structure.flatten([values, 7]) == ([1.0, 1.0, 2.5], [])
 
 
-class Row(list):  # type: ignore[type-arg]
+class Row(list[float]):
     """Of another length than it says."""
 
     def __len__(self) -> int:
