@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from microgpt.compiler.functions import maximum, scope, select
+from microgpt.compiler.functions import constant_maximum, scope, select
 from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.trace import trace
@@ -31,7 +31,7 @@ def bits(x: list[Any], i: list[Any]) -> dict[str, list[Any]]:
     units = [total.relu() * 0.625 for total in sums]
     chosen = select([units[3], sums[5], units[11]], i[0])
     scale = (sum(unit * unit for unit in units) / 16 + 1e-5) ** -0.5
-    highest = maximum(sums)
+    highest = constant_maximum(sums)
     return {"out": [unit * scale - highest for unit in units], "one": [chosen.exp() / (scale + 1.0)]}
 
 
@@ -45,7 +45,7 @@ def classify(weights: list[Any], x: Any, target: Any) -> Any:
         hidden = [(x * weight + 0.5 * 2).relu() for weight in weights]
         other = [x * weight - 0.25 for weight in weights[:2]]
     scores = [weight * unit - weight / 2 for weight, unit in zip(weights, hidden, strict=True)]
-    highest = maximum(scores)
+    highest = constant_maximum(scores)
     powers = [(score - highest).exp() for score in scores]
     total = sum(powers)
     loss = -select([power / total for power in powers], target).log()

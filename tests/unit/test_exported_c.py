@@ -62,8 +62,14 @@ def compiler(name: str) -> str:
 
 
 def compile_c(command: Sequence[str], folder: Path, output: Path) -> subprocess.CompletedProcess[str]:
+    libraries = () if "-c" in command else ("-lm",)
     return subprocess.run(
-        [*command, "-o", str(output), "-lm"], cwd=folder, capture_output=True, text=True, errors="replace", check=False
+        [*command, "-o", str(output), *libraries],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
     )
 
 
