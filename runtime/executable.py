@@ -13,6 +13,7 @@ import tempfile
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -147,13 +148,25 @@ def compile_executable(
     """
     if target not in TARGETS:
         raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
+    job = _Job(graph, cache, check, report, example)
     if target != "python":
         try:
-            return _c_executable(graph, cache, check, report, example, _LONGEST if target == "auto" else None)
+            return _c_executable(job, _LONGEST if target == "auto" else None)
         except (ToolchainError, _TooLongError):
             if target == "c":
                 raise
-    return _python_executable(graph, cache, check, example)
+    return _python_executable(job)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What `compile_executable` was given."""
+
+    graph: Graph
+    cache: Cache
+    check: Callable[[], None]
+    report: Report
+    example: Numbers | None
 
 
 class _TooLongError(Exception):
@@ -184,16 +197,17 @@ class _PythonExecutable(Executable):
         return _PythonWorkspace(self._run, self.graph)
 
 
-def _python_executable(graph: Graph, cache: Cache, check: Callable[[], None], example: Numbers | None) -> Executable:
+def _python_executable(job: _Job) -> Executable:
+    graph = job.graph
     key = f"function-{program_key({'graph': graph.fingerprint})}"
-    with cache.lock(key):
-        program = load_program(cache, key)
+    with job.cache.lock(key):
+        program = load_program(job.cache, key)
         if program is None:
             check_function(len(graph), "python")
             source = compile_python(graph, heading=[f"Made from the function {graph.name} by microgpt. Do not edit."])
-            check()
-            tried = partial(check_program, graph=graph, example=example)
-            program = store_program(cache, key, source, {"operations": len(graph)}, tried)
+            job.check()
+            check = partial(check_program, graph=graph, example=job.example)
+            program = store_program(job.cache, key, source, {"operations": len(graph)}, check)
     return _PythonExecutable(graph, program)
 
 
@@ -234,48 +248,25 @@ class _CExecutable(Executable):
         return _CWorkspace(self._library, self.graph, self.report)
 
 
-def _c_executable(
-    graph: Graph,
-    cache: Cache,
-    check: Callable[[], None],
-    report: Report,
-    example: Numbers | None,
-    longest: int | None,
-) -> Executable:
-    def made_by(toolchain: Toolchain) -> Executable:
-        return _made_by(toolchain, graph, cache, check, report, example, longest)
-
-    return with_toolchain(made_by)
+def _c_executable(job: _Job, longest: int | None) -> Executable:
+    return with_toolchain(partial(_made_by, job, longest))
 
 
-def _made_by(
-    toolchain: Toolchain,
-    graph: Graph,
-    cache: Cache,
-    check: Callable[[], None],
-    report: Report,
-    example: Numbers | None,
-    longest: int | None,
-) -> Executable:
+def _made_by(job: _Job, longest: int | None, toolchain: Toolchain) -> Executable:
+    graph, cache = job.graph, job.cache
     key = f"cfunction-{program_key({'graph': graph.fingerprint, 'toolchain': toolchain.identity})}"
     with cache.lock(key):
         files = cache.load(key)
         if files is None:
-            files = _compile_c(graph, toolchain, check, report, example, longest)
+            files = _compile_c(job, longest, toolchain)
             cache.store(key, files)
     return _CExecutable(graph, cache.entry(key), json.loads(files[_REPORT]))
 
 
-def _compile_c(
-    graph: Graph,
-    toolchain: Toolchain,
-    check: Callable[[], None],
-    tell: Report,
-    example: Numbers | None,
-    longest: int | None,
-) -> dict[str, bytes]:
+def _compile_c(job: _Job, longest: int | None, toolchain: Toolchain) -> dict[str, bytes]:
+    graph = job.graph
     check_function(len(graph), "c")
-    tell(0, 1, "loops")
+    job.report(0, 1, "loops")
     with without_collection():
         looped = compile_loops(graph)
         width = toolchain.vector_width
@@ -295,17 +286,17 @@ def _compile_c(
     with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
         source, library = Path(folder) / _SOURCE, Path(folder) / _LIBRARY
         write_plainly(source, text.encode())
-        tell(0, 1, "the C compiler")
+        job.report(0, 1, "the C compiler")
         process = toolchain.start(source, library)
         try:
             with without_collection():
                 looped.prove()
-                check()
+                job.check()
             toolchain.finish(process)
         finally:
             if process.poll() is None:
                 toolchain.stop(process)
-        check_program(_CExecutable(graph, Path(folder), report).run, graph, example)
+        check_program(_CExecutable(graph, Path(folder), report).run, graph, job.example)
         return {
             _SOURCE: text.encode(),
             _LIBRARY: library.read_bytes(),

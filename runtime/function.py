@@ -7,12 +7,14 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial, update_wrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from ..compiler.errors import TraceError
 from ..compiler.ir.graph import Graph
 from ..compiler.ir.names import identifier
 from ..compiler.pipeline import Stage, compile_graph
-from ..compiler.trace import trace_twice
+from ..compiler.trace import trace, trace_twice
+from ..compiler.user_code import described, user_frame
 from . import arguments as checked
 from .cache import Cache
 from .executable import TARGETS, compile_executable
@@ -101,11 +103,23 @@ class CompiledFunction:
     def __repr__(self) -> str:
         return f"<microgpt.CompiledFunction {self.name} of {len(self.graph):,} operations in {self.target}>"
 
+    def __copy__(self) -> CompiledFunction:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> CompiledFunction:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{self!r} cannot be pickled; compile the function where it is needed: its program is in the cache"
+        )
+
     def __call__(self, *arguments: Any) -> tuple[float, Any]:
         """The value, and the derivative of the value in every float of the arguments.
 
         Raises:
             TypeError: if the arguments are not like the example.
+            TraceError: if one is a traced value.
             IndexError: if an index is out of its range.
             OverflowError: if a number is too large for a double.
         """
@@ -118,6 +132,9 @@ class CompiledFunction:
                 # The fast road knows the example's own types alone; this one takes what is like them, or says why not.
                 floats, indices = self._structure.flatten(arguments)
                 memory[:] = array("d", floats)
+            except TraceError:
+                problem = f"{self.name} is compiled and takes no traced values; call what it was compiled from"
+                raise TraceError(described(problem, user_frame(trace.__code__))) from None
             workspace.run(indices)
             value, results = workspace.outputs[self._value][0], self._marshal.write(workspace.outputs[self._gradient])
         finally:

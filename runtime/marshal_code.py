@@ -21,6 +21,9 @@ __all__ = ["Marshal", "MismatchError", "marshal"]
 # CPython refuses more than 20 nested blocks. Beyond this depth, elements are taken one by one.
 _LOOPS = 12
 
+# The generated code counts as a file of ours: an error is never said to be in it.
+_FILE = __file__.removesuffix(".py") + ".generated"
+
 
 class MismatchError(Exception):
     """The arguments are not exactly like the example."""
@@ -51,7 +54,7 @@ def marshal(structure: Structure) -> Marshal:
     namespace: dict[str, Any] = {
         "K": tuple(constants), "Mismatch": MismatchError, "array": array, "rebuild": _rebuild, "view": memoryview,
     }  # fmt: skip
-    exec(compile(source, "<marshalling>", "exec"), namespace)
+    exec(compile(source, _FILE, "exec"), namespace)
     return Marshal(namespace["read"], namespace["write"], source)
 
 
@@ -114,8 +117,8 @@ class _Reader(_Code):
             case Items():
                 yield from self.items(node, name, loops)
             case Keys():
-                kind, count = self.constant(node.kind), len(node.keys)
-                yield f"if type({name}) is not {kind} or len({name}) != {count}: raise Mismatch"
+                # A subclass may invent what it has not, as a defaultdict does.
+                yield f"if type({name}) is not dict or len({name}) != {len(node.keys)}: raise Mismatch"
                 for key, part in zip(node.keys, node.parts, strict=True):
                     element = self.name()
                     yield f"{element} = {name}[{self.constant(key)}]"
@@ -191,12 +194,12 @@ class _Writer(_Code):
             else:
                 parts.append((f"[{self.result(part, base, at)} for _ in range({count})]", True))
             at += size * count
-        if node.kind is list and len(parts) == 1 and parts[0][1]:
+        if node.is_list and len(parts) == 1 and parts[0][1]:
             return parts[0][0]
         inside = "".join(f"{'*' * is_list}{text}, " for text, is_list in parts)
-        if node.kind is list:
+        if node.is_list:
             return f"[{inside}]"
-        return f"{self.constant(node.kind)}({inside})" if hasattr(node.kind, "_fields") else f"({inside})"
+        return f"{self.constant(node.kind)}._make(({inside}))" if hasattr(node.kind, "_fields") else f"({inside})"
 
 
 def _has_vector(node: Node) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from math import prod
+from numbers import Complex, Real
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
@@ -81,15 +82,20 @@ class Vector:
 
 @dataclass(frozen=True)
 class Items:
-    """A list, a tuple or a named tuple.
+    """A list, a tuple or a named tuple. Other subclasses of these are taken for plain ones.
 
     Attributes:
         kind: its type.
         parts: one for each element.
     """
 
-    kind: type
+    kind: Any
     parts: tuple[Node, ...]
+
+    @property
+    def is_list(self) -> bool:
+        """Whether a list stands in its place."""
+        return issubclass(self.kind, list)
 
     @cached_property
     def runs(self) -> list[tuple[int, int, Node]]:
@@ -108,11 +114,9 @@ class Keys:
     """A dict, by key.
 
     Attributes:
-        kind: its type.
         keys, parts: of its items, in the example's order.
     """
 
-    kind: type
     keys: tuple[Any, ...]
     parts: tuple[Node, ...]
 
@@ -165,7 +169,7 @@ def _node(tree: Any, path: str, depth: int) -> Node:
         return Items(type(tree), tuple(_node(part, f"{path}[{place}]", depth + 1) for place, part in enumerate(tree)))
     if isinstance(tree, dict):
         parts = tuple(_node(part, f"{path}[{key!r}]", depth + 1) for key, part in tree.items())
-        return Keys(type(tree), tuple(tree), parts)
+        return Keys(tuple(tree), parts)
     if isinstance(tree, _IMMUTABLE):
         return Fixed(tree)
     view = _view(tree)
@@ -246,9 +250,9 @@ class Structure:
                     return _nested([next(floats) for _ in range(prod(node.shape))], node.shape)
                 case Items():
                     parts = [build(part) for part in node.parts]
-                    if node.kind is list:
+                    if node.is_list:
                         return parts
-                    return node.kind(*parts) if hasattr(node.kind, "_fields") else tuple(parts)
+                    return node.kind._make(parts) if hasattr(node.kind, "_fields") else tuple(parts)
                 case Keys():
                     return dict(zip(node.keys, map(build, node.parts), strict=True))
 
@@ -316,14 +320,15 @@ def _take(value: Any, node: Node, path: str, floats: list[float], numbers: list[
                 _take(value[key], like, f"{path}[{key!r}]", floats, numbers)
 
 
-def _sequence(value: Any, count: int, path: str) -> Any:
+def _sequence(value: Any, count: int, path: str) -> list[Any]:
     if isinstance(value, str | bytes | bytearray | Mapping) or not (
         hasattr(value, "__len__") and hasattr(value, "__getitem__")
     ):
         raise TypeError(f"{path} must be a sequence of {count} elements, as in the example, not {value!r:.60}")
-    if len(value) != count:
-        raise TypeError(f"{path} has {len(value)} elements, {count} in the example")
-    return value
+    elements = list(value)  # what it has, and not what its len() says
+    if len(elements) != count:
+        raise TypeError(f"{path} has {len(elements)} elements, {count} in the example")
+    return elements
 
 
 def _take_array(value: Any, shape: tuple[int, ...], path: str, floats: list[float]) -> None:
@@ -335,7 +340,8 @@ def _take_array(value: Any, shape: tuple[int, ...], path: str, floats: list[floa
 
 
 def _double(value: Any, path: str) -> float:
-    if not isinstance(value, str | bytes | bytearray):
+    # NumPy would give the real part of a complex number.
+    if not isinstance(value, str | bytes | bytearray) and (isinstance(value, Real) or not isinstance(value, Complex)):
         try:
             return float(value)
         except OverflowError:
@@ -346,7 +352,13 @@ def _double(value: Any, path: str) -> float:
 
 
 def _same(value: Any, like: Any) -> bool:
-    return bool(value == like)
+    """Whether a function that was traced with `like` would have computed the same with `value`: 0 is not -0.0."""
+    if type(like) is int and not isinstance(value, bool):
+        try:
+            return operator.index(value) == like
+        except TypeError:
+            return False
+    return isinstance(value, type(like)) and isinstance(value, bool) == isinstance(like, bool) and bool(value == like)
 
 
 def _shape(node: Node) -> tuple[int, ...] | None:

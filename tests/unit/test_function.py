@@ -1,5 +1,7 @@
-"""`microgpt.compile`: functions of one's own, in the shape of their arguments, with the bits of `Value`."""
+"""`microgpt.compile`: a user's functions, in the shape of their arguments, with the bits of `Value`."""
 
+import copy
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -204,3 +206,26 @@ def test_the_public_names_are_there():
         assert getattr(microgpt, name) is not None
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
         _ = microgpt.nonsense
+
+
+def test_a_call_that_fails_leaves_nothing_behind(cache, target):
+    compiled = microgpt.compile(lambda rows: sum(a * b for a, b in rows), [[1.0, 2.0]] * 3, target=target, cache=cache)
+    good = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+    expected = compiled(good)
+    with pytest.raises(TypeError, match=r"rows\[1\]\[1\] must be a number"):
+        compiled([[9.0, 9.0], [9.0, "9"], [9.0, 9.0]])
+    assert compiled(good) == expected
+
+
+def test_a_compiled_function_is_no_part_of_another(cache):
+    square = microgpt.compile(lambda x: x * x, 3.0, cache=cache)
+    with pytest.raises(microgpt.TraceError, match=r"test_function\.py:\d+: .* is compiled and takes no traced values"):
+        microgpt.compile(lambda x: square(x)[0] + x, 3.0, cache=cache)
+
+
+def test_a_compiled_function_is_copied_as_itself_and_not_pickled(cache, target):
+    compiled = microgpt.compile(lambda x: x * x, 3.0, target=target, cache=cache)
+    assert compiled(3.0) == (9.0, 6.0)
+    assert copy.copy(compiled) is copy.deepcopy(compiled) is compiled
+    with pytest.raises(TypeError, match="cannot be pickled; compile the function where it is needed"):
+        pickle.dumps(compiled)

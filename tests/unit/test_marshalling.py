@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections import namedtuple
+from collections import Counter, defaultdict, namedtuple
 from fractions import Fraction
 from typing import Any
 
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from microgpt.runtime.marshal_code import MismatchError, marshal
 from microgpt.runtime.structure import Index, structure_of
+from microgpt.runtime.value import Value
 
 Pair = namedtuple("Pair", "first second")
 
@@ -110,6 +111,62 @@ def test_what_is_like_the_example_is_taken():
     structure = structure_of(["x", "n"], [[1.0, 2.0, 3.0], 7])
     for values in ((1, True, 2.5), array("f", [1, 1, 2.5]), [Fraction(1), 1, Fraction(5, 2)]):
         assert structure.flatten([values, 7]) == ([1.0, 1.0, 2.5], [])
+
+
+class Row(list[float]):
+    """Of another length than it says."""
+
+    def __len__(self) -> int:
+        return 2
+
+
+class Twice(Pair):
+    """A named tuple that is made otherwise."""
+
+    def __new__(cls, number: float) -> Twice:
+        return super().__new__(cls, number, number)
+
+
+@pytest.mark.parametrize(
+    ("example", "argument", "error", "message"),
+    [
+        (defaultdict(float, a=1.0), defaultdict(float, b=1.0), TypeError, "x has a key 'b', which the example has not"),
+        (Counter(a=1.0), Counter(b=1.0), TypeError, "x has a key 'b', which the example has not"),
+        ([1.0, 2.0], Row([1.0, 2.0, 3.0]), TypeError, "x has 3 elements, 2 in the example"),
+        ([1.0, 2.0], {1.0, 2.0}, TypeError, "x must be a sequence of 2 elements"),
+        ([1.0, 2.0], {1.0: 2.0, 3.0: 4.0}, TypeError, "x must be a sequence of 2 elements"),
+        ([1.0, 2.0], (number for number in (1.0, 2.0)), TypeError, "x must be a sequence of 2 elements"),
+        ([1.0, 2.0], [1.0, Value(2.0)], TypeError, r"x\[1\] must be a number, not Value"),
+        ([1.0, 0], [1.0, -0.0], TypeError, r"x\[1\] was 0 in the example and is fixed, so it cannot be -0.0"),
+        ([1.0, 1], [1.0, True], TypeError, r"x\[1\] was 1 in the example and is fixed, so it cannot be True"),
+        ([1.0, True], [1.0, 1], TypeError, r"x\[1\] was True in the example and is fixed, so it cannot be 1"),
+        ([1.0, None], [1.0, array("d", [1.0])], TypeError, r"x\[1\] was None in the example and is fixed"),
+    ],
+)
+def test_what_only_looks_like_the_example_is_refused(example, argument, error, message):
+    structure = structure_of(["x"], [example])
+    before = dict(argument) if isinstance(argument, dict) else None
+    with pytest.raises((MismatchError, TypeError)):
+        marshal(structure).read([argument], [0.0] * len(structure.floats([example])))
+    with pytest.raises(error, match=message):
+        structure.flatten([argument])
+    assert before is None or argument == before
+
+
+def test_numpy_neither_hides_nor_loses_anything():
+    numpy = pytest.importorskip("numpy", reason="numpy is not installed")
+    with pytest.raises(TypeError, match=r"x\[0\] must be a number"):
+        structure_of(["x"], [[1.0, 2.0]]).flatten([numpy.array([1 + 1j, 2])])
+    with pytest.raises(TypeError, match=r"x\[1\] was None in the example and is fixed"):
+        structure_of(["x"], [[1.0, None]]).flatten([[1.0, numpy.array([1, 2])]])
+    assert structure_of(["x"], [[1.0, 2.0]]).flatten([numpy.array([1.0, 2.0], dtype=">f8")]) == ([1.0, 2.0], [])
+
+
+@pytest.mark.parametrize(("example", "result"), [(Row([1.0, 2.0]), [3.0, 4.0]), (Twice(1.0), Twice._make([3.0, 4.0]))])
+def test_subclasses_have_the_result_of_their_base(example, result):
+    structure = structure_of(["x"], [example])
+    for (found,) in (marshal(structure).write([3.0, 4.0]), structure.results([3.0, 4.0])):
+        assert (found, type(found)) == (result, type(result))
 
 
 def contains_itself() -> list[Any]:
