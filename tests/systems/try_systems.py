@@ -40,6 +40,7 @@ COMPILERS = {
 PACKAGES = ("python3", "python3-venv", "ca-certificates")
 USERS = {"root": 0, "reader": 1000}  # the home of `reader` cannot be written
 STEPS = ("train", "hostile", "tests")
+EXACT = ("gcc", "clang")  # programs are C with these; without one, Python, and one warning says so
 
 # Modules that the standard library or microgpt imports. One that runs tells so.
 HOSTILE = ("hashlib.py", "json.py", "multiprocessing.py", "microgpt/__init__.py", "ziglang/__init__.py")
@@ -178,24 +179,41 @@ def try_one(options: argparse.Namespace, archive: Path, system: str, compiler: s
         yield Result(log.read_text().split()[-1] if status == 0 else "none", status == 0)
         train = "microgpt train --steps 20 --samples 2"
         tool = f"{checkout}/.venv/bin/{train}"
+        backend = "c" if compiler in EXACT else "python"
         commands = {
-            "train": (readme_command("run"), checkout, "sample 20:"),
+            "train": (readme_command("run"), checkout),
             # With the cache of the step before out of the way: children are started.
-            "hostile": (
-                f"export XDG_CACHE_HOME=$(mktemp -d) && {tool} && {tool} --backend python",
-                hostile,
-                "sample  2:",
-            ),
-            "tests": (f"{readme_command('test')} {options.pytest}".strip(), checkout, "passed"),
+            "hostile": (f"export XDG_CACHE_HOME=$(mktemp -d) && {tool} && {tool} --backend python", hostile),
+            "tests": (f"{readme_command('test')} {options.pytest}".strip(), checkout),
         }
         for step in options.step:
-            command, folder, last = commands[step]
+            command, folder = commands[step]
             log = logs / f"{system}-{compiler}-{user}-{step}.log"
             start = time.monotonic()
             status = machine.run(command, folder, user, log)
-            lines = log.read_text(errors="replace").splitlines()
-            well = status == 0 and any(last in line for line in lines)
-            yield Result(f"ok {time.monotonic() - start:.0f} s" if well else f"FAILED ({status})", well)
+            problem = f"status {status}" if status else problem_of(step, backend, log.read_text(errors="replace"))
+            yield Result(f"FAILED: {problem}" if problem else f"ok {time.monotonic() - start:.0f} s", well=not problem)
+
+
+def problem_of(step: str, backend: str, output: str) -> str:
+    """What is wrong with the output of a step whose status is 0; empty if nothing is.
+
+    Args:
+        backend: what ``auto`` must be here.
+    """
+    if step == "tests":
+        return "" if re.search(r"\b[1-9]\d* passed\b", output) else "no tests"
+    backends = re.findall(r"with the (\w+) backend$", output, re.MULTILINE)
+    expected = [backend] if step == "train" else [backend, "python"]
+    if backends != expected:
+        return f"ran with {', '.join(backends) or 'no backend'}"
+    samples = len(re.findall(r"^sample +\d+: ", output, re.MULTILINE))
+    if samples != (20 if step == "train" else 4):
+        return f"{samples} samples"
+    warnings = len(re.findall(r"^microgpt: warning: .*C compiler", output, re.MULTILINE))
+    if warnings != (backend == "python"):
+        return f"{warnings} warnings of compilers"
+    return ""
 
 
 def furnish(root: Path) -> Machine:
