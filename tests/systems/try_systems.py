@@ -3,7 +3,7 @@
 
 For each system, compiler and user: the README's command that trains, from a checkout; the program that it installed,
 from a folder full of hostile modules; the README's command that runs the tests. Nothing is used of the host but its
-network, with what pip needs to reach the package index.
+network, with what pip and apt need to reach what they install.
 
 Needs root, mmdebstrap and unshare. Example, with what takes longest left out:
 
@@ -48,6 +48,9 @@ TELL_TALE = "raise SystemExit('a module of the current folder was executed: ' + 
 
 # What tells pip, and the TLS library below it, where the package index is and whom to trust.
 _VARIABLES = re.compile(r"PIP_\w+|(https?|all|no)_proxy|SSL_CERT_FILE|REQUESTS_CA_BUNDLE", re.IGNORECASE)
+
+# Likewise for apt, whose files mmdebstrap does not read.
+_APT_SETTINGS = re.compile(r"Acquire::((https?|ftp)::.+|Retries|Check-Date) ")
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,8 @@ def build(chroots: Path, system: str, compiler: str, mirror: str | None) -> Path
         unfinished = archive.with_suffix(".new.tar")
         packages = ",".join((*PACKAGES, *COMPILERS[compiler]))
         # A mirror may be a snapshot, whose lists are older than they allow; their signatures are checked all the same.
-        options = ["--variant=apt", f"--include={packages}", '--aptopt=Acquire::Check-Valid-Until "false"']
+        settings = [*apt_settings(), 'Acquire::Check-Valid-Until "false"']
+        options = ["--variant=apt", f"--include={packages}", *(f"--aptopt={setting}" for setting in settings)]
         command = ["mmdebstrap", *options, system, str(unfinished), *([mirror] if mirror else [])]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
@@ -265,6 +269,14 @@ def pip_settings() -> configparser.RawConfigParser:
         ]
     )
     return settings
+
+
+def apt_settings() -> list[str]:
+    """How the host's apt reaches an archive, and what it checks: proxies, certificates, retries, dates."""
+    if not shutil.which("apt-config"):
+        return []
+    dump = subprocess.run(["apt-config", "dump", "Acquire"], capture_output=True, text=True, check=True).stdout
+    return [line for line in dump.splitlines() if _APT_SETTINGS.match(line)]
 
 
 def copy_checkout(target: Path, owner: int) -> None:

@@ -50,3 +50,27 @@ def test_what_is_right_passes(step: str, backend: str, output: str) -> None:
 )
 def test_what_is_wrong_is_noticed(step: str, backend: str, output: str, problem: str) -> None:
     assert try_systems.problem_of(step, backend, output) == problem
+
+
+def test_what_apt_needs_to_reach_an_archive_is_taken_from_the_host(monkeypatch, tmp_path) -> None:
+    tool = tmp_path / "apt-config"
+    tool.write_text(
+        "#!/bin/sh\n"
+        "echo 'Acquire \"\";'\n"
+        "echo 'Acquire::http::Proxy \"http://localhost:3142\";'\n"
+        "echo 'Acquire::https::CAInfo \"/etc/ca.pem\";'\n"
+        "echo 'Acquire::Check-Date \"false\";'\n"
+        "echo 'Acquire::IndexTargets::deb::Packages::Optional \"0\";'\n"
+    )
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert try_systems.apt_settings() == [
+        'Acquire::http::Proxy "http://localhost:3142";',
+        'Acquire::https::CAInfo "/etc/ca.pem";',
+        'Acquire::Check-Date "false";',
+    ]
+
+
+def test_nothing_is_taken_where_there_is_no_apt(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert try_systems.apt_settings() == []
