@@ -9,9 +9,13 @@ libm is called.
 import math
 from collections.abc import Iterable
 from functools import reduce
+from math import atan, erf, tanh  # these never raise
 from operator import add
 
-__all__ = ["add_up", "divide", "exponential", "larger", "logarithm", "power", "rectify", "step"]
+__all__ = [
+    "add_up", "atan", "cosine", "divide", "erf", "exponential", "exponential_minus_1", "larger", "logarithm",
+    "logarithm_of_1_plus", "power", "rectify", "sigmoid", "sine", "smaller", "softplus", "square_root", "step", "tanh",
+]  # fmt: skip
 
 INFINITY = math.inf
 NOT_A_NUMBER = math.nan
@@ -50,6 +54,57 @@ def logarithm(x: float) -> float:
         return -INFINITY if x == 0.0 else NOT_A_NUMBER
 
 
+def exponential_minus_1(x: float) -> float:
+    """``e ** x - 1`` without the rounding of the difference; infinite past overflow."""
+    try:
+        return math.expm1(x)
+    except OverflowError:
+        return INFINITY
+
+
+def logarithm_of_1_plus(x: float) -> float:
+    """``log(1 + x)`` without the rounding of the sum: minus infinity at -1, NaN below."""
+    try:
+        return math.log1p(x)
+    except ValueError:
+        return -INFINITY if x == -1.0 else NOT_A_NUMBER
+
+
+def square_root(x: float) -> float:
+    """The square root, correctly rounded; NaN below zero."""
+    try:
+        return math.sqrt(x)
+    except ValueError:
+        return NOT_A_NUMBER
+
+
+def sine(x: float) -> float:
+    """The sine; NaN at the infinities."""
+    try:
+        return math.sin(x)
+    except ValueError:
+        return NOT_A_NUMBER
+
+
+def cosine(x: float) -> float:
+    """The cosine; NaN at the infinities."""
+    try:
+        return math.cos(x)
+    except ValueError:
+        return NOT_A_NUMBER
+
+
+def sigmoid(x: float) -> float:
+    """``1 / (1 + exp(-x))``, computed so that nothing overflows. C's ``sigmoid1`` has the same operations."""
+    power = math.exp(-abs(x))
+    return (1.0 if x >= 0.0 else power) / (1.0 + power)
+
+
+def softplus(x: float) -> float:
+    """``log(1 + exp(x))``, computed so that nothing overflows. C's ``softplus1`` has the same operations."""
+    return rectify(x) + math.log1p(math.exp(-abs(x)))
+
+
 def divide(numerator: float, denominator: float) -> float:
     """``numerator / denominator``: infinite (or NaN for 0/0) where the denominator is zero."""
     try:
@@ -73,3 +128,8 @@ def step(x: float) -> float:
 def larger(a: float, b: float) -> float:
     """``max(a, b)`` as Python computes it: the first, unless the second is greater."""
     return b if b > a else a
+
+
+def smaller(a: float, b: float) -> float:
+    """``min(a, b)`` as Python computes it: the first, unless the second is less."""
+    return b if b < a else a

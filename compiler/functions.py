@@ -1,19 +1,38 @@
-"""What a model written in plain scalars needs beyond the operators: `maximum`, `select` and `scope`.
+"""What a model written in plain scalars needs beyond the operators: `maximum`, `minimum`, `constant_maximum`, `select`,
+`scope`, and the functions that the rows of the table of operations have for users: `exp`, `tanh` and so on.
 
 Each dispatches on the scalars it is given, so the same model runs on plain floats, on the eager ``Value`` and under the
-trace. A type of scalars takes part by having a static method ``maximum(values)`` and a method ``constant(number)`` (a
-scalar of its kind, worth `number`); a type of indices, by a method ``select(values)``. Constants are a `Number`.
+trace. A type of scalars takes part by having the methods of `Functions`, a static method ``constant_maximum(values)``
+and a method ``constant(number)`` (a scalar of its kind, worth `number`); a type of indices, by a method
+``select(values)``. Constants are a `Number`.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
-from .number import Number, is_plain, real
+from .elementary import Functions, text_of
+from .ir.calculator import FLOATS
+from .ir.ops import CALLED, OPS, OPS_BY_NAME
+from .number import Number, Scalar, is_plain, real
 
-__all__ = ["current_scope", "maximum", "scope", "select"]
+__all__ = ["FUNCTIONS", "constant_maximum", "current_scope", "maximum", "minimum", "scope", "select"]
+
+S = TypeVar("S", bound=Functions)
+
+
+class Function(Protocol):
+    """A function of a scalar, which gives one of its kind, or of a plain number, which gives a float."""
+
+    __name__: str
+
+    @overload
+    def __call__(self, x: S, /) -> S: ...
+    @overload
+    def __call__(self, x: float, /) -> float: ...
+
 
 _LABEL = re.compile(r"[\w-]*[^\W_][\w-]*")
 
@@ -21,7 +40,48 @@ _LABEL = re.compile(r"[\w-]*[^\W_][\w-]*")
 _path: ContextVar[str] = ContextVar("microgpt_scope", default="")
 
 
-def maximum(values: Iterable[Any]) -> Any:
+def maximum(*values: Any) -> Any:
+    """The largest of several numbers or scalars, or of those in one list, as `max` finds it: with gradient.
+
+    The derivative is 1 in the first of those that are largest, and 0 in the others.
+
+    Raises:
+        ValueError: if there is no value.
+    """
+    return _extreme("maximum", values)
+
+
+def minimum(*values: Any) -> Any:
+    """The smallest of several numbers or scalars, or of those in one list, as `min` finds it: with gradient.
+
+    The derivative is 1 in the first of those that are smallest, and 0 in the others.
+
+    Raises:
+        ValueError: if there is no value.
+    """
+    return _extreme("minimum", values)
+
+
+def _extreme(name: str, values: Sequence[Any]) -> Any:
+    values = list(values[0]) if len(values) == 1 else values
+    if not values:
+        raise ValueError(f"{name}() needs at least one value")
+    best, *others = values
+    for other in others:
+        best = _pair(OPS_BY_NAME[name], best, other)
+    return best if isinstance(best, Functions) else real(best)
+
+
+def _pair(op: int, first: Any, second: Any) -> Any:
+    """An operation of the table on two numbers: a scalar if one of them is, else a constant if one of them is."""
+    for kind in (Scalar, Number):
+        for value in (first, second):
+            if isinstance(value, kind):
+                return value._pair(op, first, second)
+    return FLOATS.node(op, real(first), real(second))
+
+
+def constant_maximum(values: Iterable[Any]) -> Any:
     """The largest of `values` as a constant: no gradient flows through it, and it computes as a float does.
 
     Raises:
@@ -29,9 +89,9 @@ def maximum(values: Iterable[Any]) -> Any:
     """
     values = list(values)
     if not values:
-        raise ValueError("maximum() needs at least one value")
+        raise ValueError("constant_maximum() needs at least one value")
     for value in values:
-        rule = getattr(type(value), "maximum", None)
+        rule = getattr(type(value), "constant_maximum", None)
         if rule is not None:
             return rule(values)
     return Number(max(map(real, values)))
@@ -41,8 +101,8 @@ def select(values: Sequence[Any], index: Any) -> Any:
     """``values[index]``, for an index that may only be known when the compiled program runs; of rows, a row.
 
     Gradient flows into the selected value alone, as if the others had not been mentioned. A choice among numbers is a
-    constant, as `maximum` is. A number chosen from among scalars becomes a scalar: what kind of value this is never
-    depends on the index.
+    constant, as `constant_maximum` is. A number chosen from among scalars becomes a scalar: what kind of value this is
+    never depends on the index.
     """
     rule = getattr(index, "select", None)
     return _kind_of_all(values, index) if rule is None else rule(values)
@@ -62,6 +122,40 @@ def _kind_of_all(values: Sequence[Any], index: Any) -> Any:
         if hasattr(type(value), "constant"):
             return value.constant(chosen)
     return Number(real(chosen)) if is_plain(chosen) else chosen
+
+
+def _function(op: int) -> Function:
+    row = OPS[op]
+    evaluate = row.evaluate
+    assert evaluate is not None, row.name
+
+    def function(x: Any, /) -> Any:
+        return x._apply(op) if isinstance(x, Functions) else evaluate(real(x))
+
+    function.__name__ = function.__qualname__ = row.name
+    function.__doc__ = f"{text_of(row)}\nOf a scalar it is one of its kind; of a plain number, a float.\n"
+    return function
+
+
+# By name. Each is in this module under its name, too.
+FUNCTIONS = {OPS[op].name: _function(op) for op in CALLED}
+globals().update(FUNCTIONS)
+
+if TYPE_CHECKING:
+    abs: Function
+    atan: Function
+    cos: Function
+    erf: Function
+    exp: Function
+    expm1: Function
+    log: Function
+    log1p: Function
+    relu: Function
+    sigmoid: Function
+    sin: Function
+    softplus: Function
+    sqrt: Function
+    tanh: Function
 
 
 @contextmanager

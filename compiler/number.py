@@ -1,22 +1,22 @@
 """Plain numbers among scalars: which ones are accepted, what double each stands for, and how constants compute.
 
-`maximum` gives a constant, and so does `select` among constants: no gradient flows through either. A constant is worth
-a plain float, so its arithmetic is that of floats: ``49 / c`` is one division. Eagerly it is a `Number`, under the
-trace a ``TracedNumber``; both follow the rules of this module, operation by operation, so their bits are the same.
+`constant_maximum` gives a constant, and so does `select` among constants: no gradient flows through either. A constant
+is worth a plain float, so its arithmetic is that of floats: ``49 / c`` is one division. Eagerly it is a `Number`, under
+the trace a ``TracedNumber``; both follow the rules of this module, operation by operation, so their bits are the same.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from .arithmetic import divide, exponential, logarithm, power, rectify
+from .arithmetic import divide, power
+from .elementary import Functions
+from .ir.calculator import FLOATS
 
-__all__ = ["NOT_PLAIN", "Number", "Scalar", "is_plain", "real"]
-
-NOT_PLAIN = "the exponent of ** must be a plain number"
+__all__ = ["Number", "Scalar", "is_plain", "real"]
 
 
-class Scalar:
+class Scalar(Functions):
     """The base of scalars that record how they were computed: the eager ``Value`` and the traced scalars."""
 
     __slots__ = ()
@@ -45,7 +45,7 @@ def real(value: Any) -> float:
     return float(value)
 
 
-class Number(float):
+class Number(Functions, float):
     """A constant: a float that computes as compiled programs do, with IEEE 754's answer where Python raises.
 
     Arithmetic with plain numbers gives a `Number` again; with a scalar, what the scalar makes of a float.
@@ -72,12 +72,10 @@ class Number(float):
         return Number(divide(real(other), float(self))) if is_plain(other) else NotImplemented
 
     def __pow__(self, exponent: Any, modulus: None = None) -> Any:
-        if isinstance(exponent, Number):
-            raise TypeError(NOT_PLAIN)
         return Number(power(float(self), real(exponent))) if is_plain(exponent) else NotImplemented
 
     def __rpow__(self, base: Any, modulus: None = None) -> Any:
-        raise TypeError(NOT_PLAIN)
+        return Number(power(real(base), float(self))) if is_plain(base) else NotImplemented
 
     __radd__, __rmul__ = __add__, __mul__
 
@@ -87,14 +85,8 @@ class Number(float):
     def __pos__(self) -> Number:
         return self
 
-    def log(self) -> Number:
-        """The natural logarithm."""
-        return Number(logarithm(self))
+    def _apply(self, op: int) -> Number:
+        return Number(FLOATS.node(op, float(self)))
 
-    def exp(self) -> Number:
-        """The exponential."""
-        return Number(exponential(self))
-
-    def relu(self) -> Number:
-        """``max(0, self)``"""
-        return Number(rectify(self))
+    def _pair(self, op: int, first: Any, second: Any) -> Number:
+        return Number(FLOATS.node(op, real(first), real(second)))

@@ -17,13 +17,14 @@ from pathlib import PurePath
 from types import CodeType, FrameType
 from typing import Any, NoReturn
 
+from . import elementary
 from .arithmetic import power
 from .errors import TraceAttributeError, TraceError
-from .functions import current_scope
+from .functions import FUNCTIONS, current_scope
 from .ir.builder import GraphBuilder
 from .ir.graph import Graph, IndexTensor, Origin, Output, Tensor
-from .ir.ops import ADD, DIV, EXP, INDEX, INPUT, LOG, MAX, MUL, OPS, POW, RELU
-from .number import NOT_PLAIN, Number, Scalar, real
+from .ir.ops import ADD, DIV, INDEX, INPUT, MAX, MUL, OPS, OPS_BY_NAME, POW
+from .number import Number, Scalar, real
 from .user_code import called_from, described, innermost, is_users, user_frame
 
 __all__ = ["TracedIndex", "TracedNumber", "TracedScalar", "trace", "trace_twice"]
@@ -34,7 +35,10 @@ Traceable = Callable[[Mapping[str, list[Any]], Mapping[str, list[Any]]], Mapping
 # Parts of a qualified name that are no function of the user's.
 _WITHIN = ("<locals>", "<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 
-_HERE = globals()
+# Where the frames between an operation and the user's line are.
+_HERE, _METHODS = globals(), vars(elementary)
+
+_POWER = OPS_BY_NAME["power"]
 
 
 def trace(
@@ -147,12 +151,6 @@ class _Recorder:
         except OverflowError:
             self.fail(f"this {type(value).__name__} is too large for a double")
 
-    def exponent(self, value: Any) -> float:
-        """The double that an exponent stands for."""
-        if isinstance(value, Scalar | Number):
-            self.fail(NOT_PLAIN)
-        return self.real(value)
-
     def result(self, value: Any, function: Traceable) -> int:
         """The node for what the function has returned."""
         try:
@@ -174,23 +172,25 @@ class _Recorder:
 
     def mark(self) -> None:
         """Gives the operations from now on the origin of the user's line that runs."""
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None and frame.f_globals is _HERE:
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None and ((space := frame.f_globals) is _HERE or space is _METHODS):
             frame = frame.f_back
-        if frame is None or not is_users(frame.f_code.co_filename):
-            frame = user_frame(trace.__code__)
-            if frame is None:  # a constant that the function returned
-                self.build.current_origin = 0
-                return
-        # The line is looked up once a place: `f_lasti` is cheap, `f_lineno` decodes the code object's line table.
-        key = (current_scope(), id(frame.f_code), frame.f_lasti)
-        known = self._origins.get(key)
+        # Every operation comes by here. The line is looked up once a place: `f_lasti` is cheap, `f_lineno` decodes the
+        # code object's line table. Only places of the user's files are known.
+        scope = current_scope()
+        known = self._origins.get((scope, id(frame.f_code), frame.f_lasti)) if frame is not None else None
         if known is None:
+            if frame is None or not is_users(frame.f_code.co_filename):
+                frame = user_frame(trace.__code__)
+                if frame is None:  # a constant that the function returned
+                    self.build.current_origin = 0
+                    return
             code = frame.f_code
+            key = (scope, id(code), frame.f_lasti)
             module = frame.f_globals.get("__name__", "?")
             self._codes.append(code)
             file = PurePath(code.co_filename).name
-            origin = Origin(key[0], _one_word(module), _one_line(file), frame.f_lineno, _one_word(_function(code)))
+            origin = Origin(scope, _one_word(module), _one_line(file), frame.f_lineno, _one_word(_function(code)))
             known = self._origins[key] = self._numbers.setdefault(origin, len(self._numbers))
         self.build.current_origin = known
 
@@ -226,7 +226,10 @@ def _refuse(problem: str) -> Callable[..., Any]:
     return method
 
 
-_KNOWN = "the operations are + - * / **, log(), exp(), relu(), maximum() and select()"
+_KNOWN = (
+    "the operations are + - * / **, maximum(), minimum(), select(), "
+    f"{', '.join(f'{name}()' for name in sorted(FUNCTIONS))}"
+)
 
 
 class _Traced(Scalar):
@@ -257,7 +260,7 @@ class _Traced(Scalar):
     __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __divmod__ = __rdivmod__ = _refuse(
         f"this operator has no traced operation; {_KNOWN}"
     )
-    __matmul__ = __rmatmul__ = __abs__ = __mod__
+    __matmul__ = __rmatmul__ = __mod__
 
     __reduce_ex__ = _refuse(
         "a traced value was copied or pickled; no operation changes one, so copy the lists that hold it: list(values)"
@@ -276,7 +279,7 @@ class _Traced(Scalar):
             raise AttributeError(name)
         if name in ("data", "grad"):
             self.recorder.fail(
-                f"a traced value was read (.{name}), but is only known when the program runs: use maximum() or select()"
+                f"a traced value was read (.{name}), but is only known when the program runs: use select()"
             )
         self.recorder.fail(f"there is no operation {name!r}; {_KNOWN}", TraceAttributeError)
 
@@ -297,10 +300,12 @@ class _Arithmetic(_Traced):
         return type(self)(recorder, recorder.build.node(op, self.node, b))
 
     def __pow__(self, exponent: Any) -> Any:
-        recorder = self.recorder
-        return self._record(POW, recorder.operand(recorder.exponent(exponent)))
+        if isinstance(exponent, _Arithmetic | Number):
+            return self._pair(_POWER, self, exponent)
+        return self._record(POW, self.recorder.operand(self.recorder.real(exponent)))
 
-    __rpow__ = _refuse(f"{NOT_PLAIN}; write b ** x as (x * log(b)).exp()")
+    def __rpow__(self, base: Any) -> Any:
+        return self._pair(_POWER, base, self)
 
     def __pos__(self) -> Any:
         return self
@@ -308,20 +313,18 @@ class _Arithmetic(_Traced):
     def __neg__(self) -> Any:
         return self._record(MUL, self.recorder.operand(-1))
 
-    def log(self) -> Any:
-        """The natural logarithm."""
-        return self._record(LOG)
+    def _apply(self, op: int) -> Any:
+        return self._record(op)
 
-    def exp(self) -> Any:
-        """The exponential."""
-        return self._record(EXP)
-
-    def relu(self) -> Any:
-        """``max(0, self)``"""
-        return self._record(RELU)
+    def _pair(self, op: int, first: Any, second: Any) -> Any:
+        recorder = self.recorder
+        nodes = recorder.operand(first), recorder.operand(second)
+        recorder.mark()
+        kind = TracedScalar if isinstance(first, TracedScalar) or isinstance(second, TracedScalar) else TracedNumber
+        return kind(recorder, recorder.build.node(op, *nodes))
 
     @staticmethod
-    def maximum(values: Sequence[Any]) -> TracedNumber:
+    def constant_maximum(values: Sequence[Any]) -> TracedNumber:
         """The largest of `values`, as a constant through which no gradient flows."""
         recorder = next(value.recorder for value in values if isinstance(value, _Arithmetic))
         largest = TracedNumber(recorder, recorder.operand(values[0]))

@@ -190,7 +190,7 @@ class Guide:
             "call": calls,
             "parameter": found(r"long (p\d+)\)", self.kernel, "the number of positions is the kernel's argument"),
             "c_backward": backward,
-            "backward_kernel": found(r"void (\w+)\(", backward, "the backward products have one kernel"),
+            "backward_kernel": found(r"KERNEL (\w+)\(", backward, "the backward products have one kernel"),
             "lanes": found(r"load(\d)\(", backward, "the backward products run several at a time"),
         }
 
@@ -207,11 +207,11 @@ class Guide:
         portable = replace(toolchain, flags=(*flags, f"-march={PROCESSOR}"))
         with tempfile.TemporaryDirectory(prefix="microgpt-") as folder:
             source, listing = Path(folder) / "kernel.c", Path(folder) / "kernel.s"
-            source.write_text(prelude(WIDTH) + self.kernel.replace("static void", "void"))
+            source.write_text(prelude(WIDTH) + self.kernel.replace("KERNEL", "void"))
             portable.assemble(source, listing)
             lines = [line for line in listing.read_text().splitlines() if not re.match(r"\t\.|\.LV?[BFE]\w*\d+:", line)]
         # The innermost loop: from its label to the jump that goes back there.
-        name = found(r"void (\w+)\(", self.kernel, "the scores have a kernel")
+        name = found(r"KERNEL (\w+)\(", self.kernel, "the scores have a kernel")
         start = lines.index(f"{name}:")
         labels = {line[:-1]: place for place, line in enumerate(lines) if line.endswith(":") and place > start}
         loops = [

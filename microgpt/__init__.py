@@ -24,7 +24,27 @@ from .runtime.version import VERSION
 if TYPE_CHECKING:
     from .api import Model, load, train
     from .compiler.errors import CompileError, TraceError
-    from .compiler.functions import maximum, scope, select
+    from .compiler.functions import (
+        abs,
+        atan,
+        constant_maximum,
+        cos,
+        erf,
+        exp,
+        expm1,
+        log,
+        log1p,
+        maximum,
+        minimum,
+        relu,
+        scope,
+        select,
+        sigmoid,
+        sin,
+        softplus,
+        sqrt,
+        tanh,
+    )
     from .runtime.function import CompiledFunction, index
     from .runtime.function import compile_function as compile
     from .runtime.value import Value
@@ -33,21 +53,13 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 __all__ = [
-    "CompileError",
-    "CompiledFunction",
-    "Model",
-    "TraceError",
-    "Value",
-    "compile",
-    "index",
-    "load",
-    "maximum",
-    "scope",
-    "select",
-    "train",
-]
+    "CompileError", "CompiledFunction", "Model", "TraceError", "Value", "abs", "atan", "compile", "constant_maximum",
+    "cos", "erf", "exp", "expm1", "index", "load", "log", "log1p", "maximum", "minimum", "relu", "scope", "select",
+    "sigmoid", "sin", "softplus", "sqrt", "tanh", "train",
+]  # fmt: skip
 
-# Where each name of the public API lives. Looked up when first used, so that the command line starts fast.
+# Where each name of the public API lives, but for functions such as `exp`, which the rows of the table of operations
+# have. Looked up when first used, so that the command line starts fast.
 _HOMES = {
     "CompileError": "compiler.errors",
     "CompiledFunction": "runtime.function",
@@ -55,9 +67,11 @@ _HOMES = {
     "TraceError": "compiler.errors",
     "Value": "runtime.value",
     "compile": "runtime.function",
+    "constant_maximum": "compiler.functions",
     "index": "runtime.function",
     "load": "api",
     "maximum": "compiler.functions",
+    "minimum": "compiler.functions",
     "scope": "compiler.functions",
     "select": "compiler.functions",
     "train": "api",
@@ -65,10 +79,14 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(f".{_HOMES[name]}", __name__)
-    value = getattr(module, "compile_function" if name == "compile" else name)
+    if name in _HOMES:
+        module = import_module(f".{_HOMES[name]}", __name__)
+        value = getattr(module, "compile_function" if name == "compile" else name)
+    else:
+        functions = {} if name.startswith("_") else import_module(".compiler.functions", __name__).FUNCTIONS
+        if name not in functions:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = functions[name]
     globals()[name] = value
     return value
 

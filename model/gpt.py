@@ -22,7 +22,7 @@ Weights = Mapping[str, Sequence[Sequence[Any]]]
 class ScalarOps(Protocol):
     """What the model asks of its scalars beyond their operators."""
 
-    def maximum(self, values: Sequence[Any]) -> Any:
+    def constant_maximum(self, values: Sequence[Any]) -> Any:
         """The largest of `values`, as a constant."""
 
     def select(self, values: Sequence[Any], index: Any) -> Any:
@@ -165,7 +165,7 @@ def _rmsnorm(x: Vector) -> Vector:
 
 def _softmax(ops: ScalarOps, scores: Sequence[Any]) -> Vector:
     """``exp(scores)`` over its sum; the largest score is subtracted first, so that nothing overflows."""
-    highest = ops.maximum(scores)
+    highest = ops.constant_maximum(scores)
     powers = [(score - highest).exp() for score in scores]
     total = sum(powers)
     return [power / total for power in powers]

@@ -148,8 +148,12 @@ def _compile(
     # own.
     if (entry / _LIBRARY).read_bytes() != files[_LIBRARY]:
         entry = cache.store(f"{key}-{hashlib.sha256(files[_LIBRARY]).hexdigest()[:8]}", files)
+    return ModelLibrary(_just_made(entry / _LIBRARY), entry / _SOURCE, report)
+
+
+def _just_made(path: Path) -> ctypes.CDLL:
     try:
-        return ModelLibrary(_typed(entry / _LIBRARY), entry / _SOURCE, report)
+        return _typed(path)
     except OSError as error:
         # Folders may be mounted so that nothing in them can be executed.
         raise ToolchainError(f"the library that the C compiler made cannot be loaded: {error}") from None
@@ -203,7 +207,7 @@ def _make(
             if process.poll() is None:
                 toolchain.stop(process)
         finished = time.perf_counter()
-        check_library(_typed(library), config, optimizer, expected, source.layout.constants, source.addresses)
+        check_library(_just_made(library), config, optimizer, expected, source.layout.constants, source.addresses)
         programs = {}
         for family in source.families:
             number, program = max(family.programs.items())

@@ -6,15 +6,13 @@ from its trace, operation by operation, so that it need not be called again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from operator import add, mul
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..compiler import functions
-from ..compiler.ir.builder import GraphBuilder
-from ..compiler.ir.graph import A_IS_NODE, B_IS_NODE, Graph, Output
-from ..compiler.ir.interpret import interpret
-from ..compiler.ir.ops import ADD, CONST, EQUAL, EXP, GATHER, INDEX, INPUT, LOG, MUL, ONE, OPS, POW, RELU, SELECT
+from ..compiler.ir.calculator import FLOATS
+from ..compiler.ir.graph import A_IS_NODE, B_IS_NODE, Graph
+from ..compiler.ir.ops import CONST, EQUAL, GATHER, INDEX, INPUT, OPS, POW, SELECT
 from ..model import adam, gpt
 from ..model.config import AdamConfig, GPTConfig
 from .value import Value
@@ -61,9 +59,6 @@ def update(
     return parameters, first_moment, second_moment
 
 
-_METHODS: dict[int, Callable[..., Value]] = {ADD: add, MUL: mul, LOG: Value.log, EXP: Value.exp, RELU: Value.relu}
-
-
 def replay(
     traced: Graph, gradient: str | None, arguments: Mapping[str, Sequence[float]], indices: Mapping[str, Sequence[int]]
 ) -> dict[str, list[float]]:
@@ -94,7 +89,7 @@ def replay(
             worth.append(worth[a] ** worth[b].data)
         else:
             operands = [worth[a]] * A_IS_NODE[op] + ([worth[b]] if B_IS_NODE[op] else [])
-            worth.append(_METHODS[op](*operands) if op in _METHODS else _operation(op, operands))
+            worth.append(_operation(op, operands))
     results = {output.name: [worth[node].data for node in output.nodes] for output in traced.outputs}
     if gradient is not None:
         (result,) = (worth[node] for output in traced.outputs for node in output.nodes)
@@ -105,7 +100,7 @@ def replay(
 
 
 def _operation(op: int, operands: Sequence[Any]) -> Value:
-    """An operation that `Value` has no method for, with the derivative of its row."""
+    """An operation of the table, with the derivative of its row."""
     row = OPS[op]
     if row.evaluate is None:
         raise TypeError(f"{row.name} has no value of its own")
@@ -114,10 +109,5 @@ def _operation(op: int, operands: Sequence[Any]) -> Value:
     values = tuple(operand for operand in operands if isinstance(operand, Value))
     if row.derivative is None or len(values) < len(operands):
         return Value(result)
-    build = GraphBuilder("derivative")
-    nodes = [build.const(number) for number in data]
-    locals_ = row.derivative(build, build.const(result), nodes[0], nodes[-1] if len(nodes) > 1 else 0)[: len(values)]
-    chosen = tuple(node for node in locals_ if node is not None and node != ONE)
-    known = dict(zip(chosen, interpret(build.finish([Output("slopes", chosen)]), {})["slopes"], strict=True))
-    slopes = (1.0 if node == ONE else 0.0 if node is None else known[node] for node in locals_)
-    return Value(result, values, tuple(slopes))
+    slopes = row.derivative(FLOATS, result, data[0], data[-1])
+    return Value(result, values, slopes[: len(values)])

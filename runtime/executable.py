@@ -27,7 +27,7 @@ from .cache import Cache
 from .program import Program, load_program, program_key, store_program
 from .reporting import Report, silent
 from .toolchain import Toolchain, ToolchainError, with_toolchain
-from .witness import check_program
+from .witness import Numbers, check_program
 
 __all__ = ["TARGETS", "Executable", "Workspace", "compile_executable"]
 
@@ -121,7 +121,12 @@ class Executable(ABC):
 
 
 def compile_executable(
-    graph: Graph, target: str, cache: Cache, check: Callable[[], None] = lambda: None, report: Report = silent
+    graph: Graph,
+    target: str,
+    cache: Cache,
+    check: Callable[[], None] = lambda: None,
+    report: Report = silent,
+    example: Numbers | None = None,
 ) -> Executable:
     """Compiles a clean graph, unless its program is in the cache.
 
@@ -130,6 +135,7 @@ def compile_executable(
             reasonable time, else Python. The bits are the same.
         check: is called when the program is not in the cache; raises if the graph is not as it should be.
         report: takes what is being done.
+        example: by name, arguments that the graph is defined for; the program is tried near them, too.
 
     Raises:
         ProofError: if the program does not compute what the graph does; a mistake of the compiler.
@@ -140,11 +146,11 @@ def compile_executable(
         raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
     if target != "python":
         try:
-            return _c_executable(graph, cache, check, report, _LONGEST if target == "auto" else None)
+            return _c_executable(graph, cache, check, report, example, _LONGEST if target == "auto" else None)
         except (ToolchainError, _TooLongError):
             if target == "c":
                 raise
-    return _python_executable(graph, cache, check)
+    return _python_executable(graph, cache, check, example)
 
 
 class _TooLongError(Exception):
@@ -175,14 +181,15 @@ class _PythonExecutable(Executable):
         return _PythonWorkspace(self._run, self.graph)
 
 
-def _python_executable(graph: Graph, cache: Cache, check: Callable[[], None]) -> Executable:
+def _python_executable(graph: Graph, cache: Cache, check: Callable[[], None], example: Numbers | None) -> Executable:
     key = f"function-{program_key({'graph': graph.fingerprint})}"
     with cache.lock(key):
         program = load_program(cache, key)
         if program is None:
             source = compile_python(graph, heading=[f"Made from the function {graph.name} by microgpt. Do not edit."])
             check()
-            program = store_program(cache, key, source, {"operations": len(graph)}, partial(check_program, graph=graph))
+            tried = partial(check_program, graph=graph, example=example)
+            program = store_program(cache, key, source, {"operations": len(graph)}, tried)
     return _PythonExecutable(graph, program)
 
 
@@ -224,10 +231,15 @@ class _CExecutable(Executable):
 
 
 def _c_executable(
-    graph: Graph, cache: Cache, check: Callable[[], None], report: Report, longest: int | None
+    graph: Graph,
+    cache: Cache,
+    check: Callable[[], None],
+    report: Report,
+    example: Numbers | None,
+    longest: int | None,
 ) -> Executable:
     def made_by(toolchain: Toolchain) -> Executable:
-        return _made_by(toolchain, graph, cache, check, report, longest)
+        return _made_by(toolchain, graph, cache, check, report, example, longest)
 
     return with_toolchain(made_by)
 
@@ -238,19 +250,25 @@ def _made_by(
     cache: Cache,
     check: Callable[[], None],
     report: Report,
+    example: Numbers | None,
     longest: int | None,
 ) -> Executable:
     key = f"cfunction-{program_key({'graph': graph.fingerprint, 'toolchain': toolchain.identity})}"
     with cache.lock(key):
         files = cache.load(key)
         if files is None:
-            files = _compile_c(graph, toolchain, check, report, longest)
+            files = _compile_c(graph, toolchain, check, report, example, longest)
             cache.store(key, files)
     return _CExecutable(graph, cache.entry(key), json.loads(files[_REPORT]))
 
 
 def _compile_c(
-    graph: Graph, toolchain: Toolchain, check: Callable[[], None], tell: Report, longest: int | None
+    graph: Graph,
+    toolchain: Toolchain,
+    check: Callable[[], None],
+    tell: Report,
+    example: Numbers | None,
+    longest: int | None,
 ) -> dict[str, bytes]:
     tell(0, 1, "loops")
     with without_collection():
@@ -282,7 +300,7 @@ def _compile_c(
         finally:
             if process.poll() is None:
                 toolchain.stop(process)
-        check_program(_CExecutable(graph, Path(folder), report).run, graph)
+        check_program(_CExecutable(graph, Path(folder), report).run, graph, example)
         return {
             _SOURCE: text.encode(),
             _LIBRARY: library.read_bytes(),

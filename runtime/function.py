@@ -34,8 +34,8 @@ def compile_function(
     """Compiles a scalar function of scalars for arguments like `example`.
 
     Args:
-        function: computes one scalar with ``+ - * / **``, ``log``, ``exp``, ``relu``, `maximum`, `select`, and
-            Python's own lists, loops and functions. It is run twice, on symbolic scalars, and never again.
+        function: computes one scalar with ``+ - * / **``, the functions of docs/operations.md, `select`, and Python's
+            own lists, loops and functions. It is run twice, on symbolic scalars, and never again.
         example: an argument each, of floats in lists, tuples, named tuples and dicts. Every float stands for a number
             that varies, and ``index(n)`` for a whole number that does. An `array`, a ``memoryview`` or a NumPy array of
             floats is what a nested list of its shape would be, and that is what the function gets. Everything else,
@@ -88,8 +88,9 @@ class CompiledFunction:
 
         report(0, 1, "trace")
         self.graph: Graph = compile_graph(self._trace, "parameters", watch)
-        check = partial(check_graph, graphs[0], self.graph, "parameters")
-        self._executable = compile_executable(self.graph, target, cache, check, report)
+        defined = {"parameters": self._structure.floats(example)}
+        check = partial(check_graph, graphs[0], self.graph, "parameters", defined)
+        self._executable = compile_executable(self.graph, target, cache, check, report, defined)
         self._marshal = marshal(self._structure)
         self._value, self._gradient = (output.name for output in self.graph.outputs)
 

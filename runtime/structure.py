@@ -266,18 +266,26 @@ class Structure:
             raise TypeError(
                 f"compiled for {len(self.nodes)} arguments ({', '.join(self.names)}), called with {len(arguments)}"
             )
-        floats: list[float] = []
         numbers: list[int] = []
+        return self.floats(arguments, numbers), numbers
+
+    def floats(self, arguments: Sequence[Any], numbers: list[int] | None = None) -> list[float]:
+        """The floats of arguments that are like the example; what `flatten` raises.
+
+        Args:
+            numbers: takes the indices. Without it they may be anything, as in the example itself.
+        """
+        floats: list[float] = []
         for name, node, argument in zip(self.names, self.nodes, arguments, strict=True):
             _take(argument, node, name, floats, numbers)
-        return floats, numbers
+        return floats
 
 
-def _take(value: Any, node: Node, path: str, floats: list[float], numbers: list[int]) -> None:
+def _take(value: Any, node: Node, path: str, floats: list[float], numbers: list[int] | None) -> None:
     match node:
         case Scalar():
             floats.append(_double(value, path))
-        case Index():
+        case Index() if numbers is not None:
             if not hasattr(type(value), "__index__"):
                 raise TypeError(f"{path} must be a whole number, not {value!r}")
             number = operator.index(value)

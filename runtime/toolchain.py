@@ -44,10 +44,11 @@ T = TypeVar("T")
 # No contraction to fused multiply-adds, no formulas in place of libm's functions. What is allowed beyond the standard
 # changes no result: nobody reads errno or the floating-point flags. GCC 12's choice of induction variables (ivopts) can
 # lose what an address is based on, whereupon stores vanish (seen for ``m[p + 2 * i] = m[i + q] * m[i + r]``), so it is
-# off.
+# off. So is its vectoriser, which contracts neighbours such as ``a*b - c`` and ``d*e + f`` where nothing else does.
 EXACT = (
     "-std=gnu11", "-O2", "-march=native", "-ffp-contract=off",
     "-fno-builtin-pow", "-fno-builtin-exp", "-fno-builtin-log", "-fno-math-errno", "-fno-trapping-math", "-fno-ivopts",
+    "-fno-tree-vectorize",
 )  # fmt: skip
 _LIBRARY = ("-shared", "-fPIC")
 # Not every compiler knows these.

@@ -11,10 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
-from ..compiler.arithmetic import divide, exponential, logarithm, power, rectify, step
-from ..compiler.number import NOT_PLAIN, Number, Scalar, is_plain, real
+from ..compiler.arithmetic import power
+from ..compiler.ir.calculator import FLOATS
+from ..compiler.ir.ops import OPS, OPS_BY_NAME, POW
+from ..compiler.number import Number, Scalar, is_plain, real
 
 __all__ = ["Value"]
+
+_POWER = OPS_BY_NAME["power"]
 
 
 class Value(Scalar):
@@ -50,30 +54,36 @@ class Value(Scalar):
         other = other if isinstance(other, Value) else Value(other)
         return Value(self.data * other.data, (self, other), (other.data, self.data))
 
-    def __pow__(self, exponent: float) -> Value:
-        """``self ** exponent`` for a plain number `exponent`; d/dx x**n = n * x**(n-1), and 0 for n = 0."""
-        if not is_plain(exponent) or isinstance(exponent, Number):
-            raise TypeError(f"{NOT_PLAIN}, not a {type(exponent).__name__}")
-        exponent = real(exponent)
-        # At 0, the general rule would give 0 times infinity for n = 0.
-        slope = exponent * power(self.data, exponent - 1.0) if exponent else 0.0
-        return Value(power(self.data, exponent), (self,), (slope,))
+    def __pow__(self, exponent: Value | float) -> Value:
+        """``self ** exponent``.
 
-    def __rpow__(self, base: float) -> NoReturn:
-        raise TypeError(f"{NOT_PLAIN}; write b ** x as (x * log(b)).exp()")
+        With a plain number, d/dx x**n is n * x**(n-1), and 0 for n = 0. With a scalar, d/dx x**y is y * x**(y-1), and
+        d/dy is x**y * log(x): NaN where x is below 0, and where 0 meets an infinity.
+        """
+        if isinstance(exponent, Value | Number):
+            return self._pair(_POWER, self, exponent)
+        return self._apply(POW, real(exponent)) if is_plain(exponent) else NotImplemented
 
-    def log(self) -> Value:
-        """The natural logarithm; d/dx log x = 1/x."""
-        return Value(logarithm(self.data), (self,), (divide(1.0, self.data),))
+    def __rpow__(self, base: float) -> Value:
+        return self._pair(_POWER, base, self)
 
-    def exp(self) -> Value:
-        """The exponential, its own derivative."""
-        result = exponential(self.data)
-        return Value(result, (self,), (result,))
+    def _apply(self, op: int, *constants: float) -> Value:
+        """The operation `op` of the table on this value, and the derivative that its row has."""
+        data, row = self.data, OPS[op]
+        assert row.evaluate is not None, row.name
+        assert row.derivative is not None, row.name
+        result = row.evaluate(data, *constants)
+        slope, _ = row.derivative(FLOATS, result, data, *(constants or (0.0,)))
+        return Value(result, (self,), (slope,))
 
-    def relu(self) -> Value:
-        """``max(0, self)``; its derivative is taken as 0 at 0."""
-        return Value(rectify(self.data), (self,), (step(self.data),))
+    def _pair(self, op: int, first: Value | float, second: Value | float) -> Value:
+        """The operation `op` of the table on two numbers, and the derivatives that its row has."""
+        a, b = (value if isinstance(value, Value) else Value(value) for value in (first, second))
+        row = OPS[op]
+        assert row.evaluate is not None, row.name
+        assert row.derivative is not None, row.name
+        result = row.evaluate(a.data, b.data)
+        return Value(result, (a, b), row.derivative(FLOATS, result, a.data, b.data))
 
     def __pos__(self) -> Value:
         return self
@@ -113,7 +123,7 @@ class Value(Scalar):
         return Value(number)
 
     @staticmethod
-    def maximum(values: Sequence[Value | float]) -> Number:
+    def constant_maximum(values: Sequence[Value | float]) -> Number:
         """The largest of `values`, as a constant through which no gradient flows."""
         return Number(max(value.data if isinstance(value, Value) else real(value) for value in values))
 

@@ -29,6 +29,7 @@ from .expected import (
 )
 
 __all__ = [
+    "Numbers",
     "check_graph",
     "check_inference",
     "check_library",
@@ -38,49 +39,61 @@ __all__ = [
     "points",
 ]
 
-Results = Mapping[str, Sequence[float]]
+# By name of an argument or a result.
+Numbers = Mapping[str, Sequence[float]]
 
 
-def points(graph: Graph) -> Iterator[tuple[dict[str, list[float]], dict[str, list[int]]]]:
-    """Arguments and indices: numbers of both signs, then positive ones, for logarithms and roots.
+def points(graph: Graph, example: Numbers | None = None) -> Iterator[tuple[Numbers, dict[str, list[int]]]]:
+    """Arguments and indices: numbers of both signs, positive ones, for logarithms and roots, and some near an example.
 
-    Two orders of three terms often have the same sum, so small graphs are run several times.
+    A function need not be defined elsewhere: almost no matrix has a Cholesky factor, and NaN equals NaN. Two orders of
+    three terms often have the same sum, so small graphs are run several times.
     """
-    for number in range(2 * _repetitions(len(graph))):
-        positive = number % 2 == 1
+    kinds = 2 if example is None else 3
+    for number in range(kinds * _repetitions(len(graph))):
         random = Random(f"witness {number}")
-        arguments = {
-            name: [random.uniform(0.25, 1.75) if positive else random.gauss(0.0, 1.0) for _ in range(size)]
-            for name, (_, size) in graph.arguments().items()
-        }
+        arguments: dict[str, Sequence[float]] = {}
+        for name, (_, size) in graph.arguments().items():
+            if example is not None and number % kinds == 2:
+                near = example[name]  # the first time, the example itself
+                arguments[name] = near if number == 2 else [x + random.gauss(0.0, (x or 1.0) / 1024) for x in near]
+            elif number % kinds == 1:
+                arguments[name] = [random.uniform(0.25, 1.75) for _ in range(size)]
+            else:
+                arguments[name] = [random.gauss(0.0, 1.0) for _ in range(size)]
         yield (
             arguments,
             {tensor.name: [random.randrange(tensor.limit) for _ in range(tensor.count)] for tensor in graph.indices},
         )
 
 
-def check_graph(traced: Graph, graph: Graph, gradient: str | None) -> None:
+def check_graph(traced: Graph, graph: Graph, gradient: str | None, example: Numbers | None = None) -> None:
     """Checks that what the passes made of a trace computes what the eager autograd does.
+
+    Args:
+        gradient: the argument that it differentiates in; None for none.
+        example: by name, arguments that the function is defined for.
 
     Raises:
         ProofError: naming the first result that differs.
     """
-    for arguments, indices in points(traced):
+    for arguments, indices in points(traced, example):
         expected = eager.replay(traced, gradient, arguments, indices)
         _compare(f"the graph {graph.name}", expected, interpret(graph, arguments, indices))
 
 
-def check_program(run: Callable[..., Iterable[Sequence[float]]], graph: Graph) -> None:
+def check_program(run: Callable[..., Iterable[Sequence[float]]], graph: Graph, example: Numbers | None = None) -> None:
     """Checks that a program computes what its graph does.
 
     Args:
         run: takes a sequence for each argument of the graph, then one for each of its indices, and gives its outputs.
+        example: by name, arguments that the graph is defined for.
 
     Raises:
         ProofError: naming the first result that differs.
     """
     what = f"the program {graph.name}"
-    for arguments, indices in points(graph):
+    for arguments, indices in points(graph, example):
         found = _carried_out(what, run, *arguments.values(), *indices.values())
         names = (output.name for output in graph.outputs)
         _compare(what, interpret(graph, arguments, indices), dict(zip(names, found, strict=True)))
@@ -245,7 +258,7 @@ def _compare_update(what: str, expected: Sequence[Sequence[float]], found: Seque
     _compare(what, *(dict(zip(names, columns, strict=True)) for columns in (expected, found)))
 
 
-def _compare(what: str, expected: Results, found: Results) -> None:
+def _compare(what: str, expected: Numbers, found: Numbers) -> None:
     for name, numbers in expected.items():
         others = found.get(name, ())
         if len(numbers) != len(others):

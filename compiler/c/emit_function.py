@@ -33,8 +33,10 @@ def function_text(looped: LoopedGraph, name: str, vector_width: int = 8) -> str:
             lines.append(f"    m[{at}] = {number_text(texts[0])};")
         else:
             values = fill(", ".join(map(number_text, texts)), 116, break_on_hyphens=False)
-            tables.append(f"static const double {name}_constants{number}[] = {{\n{indent(values, '    ')}\n}};\n")
-            lines.append(f"    memcpy(m + {at}, {name}_constants{number}, sizeof {name}_constants{number});")
+            table = f"{name}_constants{number}"
+            # Volatile: GCC 12 makes a broadcast of eight known doubles that are equal but for zeros at their end.
+            tables.append(f"static const volatile double {table}[] = {{\n{indent(values, '    ')}\n}};\n")
+            lines.append(f"    for (long i = 0; i < {len(texts)}; i++) m[{at} + i] = {table}[i];")
     begin = "\n".join([*tables, f"void {name}_begin(double *m)", "{", "    (void)m;", *lines, "}", ""])
     words = lambda address: memory.region(address).words  # noqa: E731
     body = emit_c([looped.program], [f"{name}_program"], vector_width, f"{name}_", words)

@@ -114,7 +114,7 @@ class _Writer:
         lines += ["    " * len(outer) + line for line in body]
         lines += ["    " * depth + "}" for depth in range(len(outer) - 1, -1, -1)]
         arguments = "".join(f", long p{place}" for place in self.parameters)
-        head = f"static void {name}(double *m, const int *ix{arguments})\n{{\n    (void)ix;\n"
+        head = f"KERNEL {name}(double *m, const int *ix{arguments})\n{{\n    (void)ix;\n"
         return head + "".join(f"    {line}\n" for line in lines) + "}\n"
 
     def _block(self) -> Iterator[str]:

@@ -50,7 +50,7 @@ def _is_transposed_copy(nest: Nest) -> bool:
 
 def _transposed_copy(name: str, nest: Nest) -> str:
     return (
-        f"static void {name}(double *m, const int *ix)\n{{\n    (void)ix;\n    transpose(m + {nest.base[0]}, "
+        f"KERNEL {name}(double *m, const int *ix)\n{{\n    (void)ix;\n    transpose(m + {nest.base[0]}, "
         f"{nest.strides[1][0]}, m + {nest.base[1]}, {nest.strides[0][1]}, {nest.trips[0]}, {nest.trips[1]});\n}}\n"
     )
 
@@ -81,7 +81,7 @@ class _Writer:
         unused = [] if any("ix[" in line for line in self.lines) else ["    (void)ix;"]
         beginning = [f"    {line}" for line in self.text.beginning()]
         body = "\n".join([*unused, *beginning, *self.lines])
-        return f"static void {name}(double *m, const int *ix{arguments})\n{{\n{body}\n}}\n"
+        return f"KERNEL {name}(double *m, const int *ix{arguments})\n{{\n{body}\n}}\n"
 
     def _open(self, head: str) -> None:
         self.line(head)

@@ -5,7 +5,19 @@ ignores, under ``-ffp-contract=fast``, every pragma against contraction, and def
 that a program makes when it runs, `EXACT_FUNCTION`.
 """
 
+from ..ir.ops import LIBM
+
 __all__ = ["EXACT_FUNCTION", "GUARDS"]
+
+
+def _protected(name: str, arity: int) -> str:
+    """A function of libm, behind a pointer whose target no compiler knows."""
+    types, operands = ", ".join(["double"] * arity), ", ".join("xy"[:arity])
+    return (
+        f"static double (*const volatile libm_{name})({types}) UNUSED = {name};\n#undef {name}\n"
+        f"#define {name}({operands}) libm_{name}({operands})\n"
+    )
+
 
 GUARDS = """\
 /* The results are exact, whatever flags this is compiled with: what would change them is switched off or refused. */
@@ -24,8 +36,10 @@ GUARDS = """\
 #pragma float_control(precise, on)
 #pragma STDC FP_CONTRACT OFF
 #else
-/* GCC ignores STDC FP_CONTRACT. Nobody reads errno or the floating-point flags. */
+/* GCC ignores STDC FP_CONTRACT. Nobody reads errno or the floating-point flags. Its vectoriser makes a fused
+   multiply-add of neighbours such as a*b - c and d*e + f even so, and finds nothing: what can be vectors is. */
 #pragma GCC optimize ("fp-contract=off", "no-math-errno", "no-trapping-math")
+#pragma GCC optimize ("no-tree-slp-vectorize", "no-tree-loop-vectorize")
 #endif
 
 #include <float.h>
@@ -39,16 +53,8 @@ typedef char constants_are_doubles[sizeof 1.0 == sizeof(double) ? 1 : -1]; /* no
 
 /* libm's own functions. Compilers replace calls that they recognise, pow(x, 2.0) by x * x, which rounds otherwise;
    what these pointers point to they do not know. */
-static double (*const volatile libm_pow)(double, double) = pow;
-static double (*const volatile libm_exp)(double) = exp;
-static double (*const volatile libm_log)(double) = log;
-#undef pow
-#undef exp
-#undef log
-#define pow(x, y) libm_pow(x, y)
-#define exp(x) libm_exp(x)
-#define log(x) libm_log(x)
-"""
+#define UNUSED __attribute__((unused))
+""" + "".join(_protected(name, arity) for name, arity in LIBM.items())
 
 # Stands behind `GUARDS`. (1 + 2^-30)^2 - (1 + 2^-29) is 2^-60, which only a fused operation keeps; the last two sums
 # are what they should be in one rounding mode alone.

@@ -29,10 +29,16 @@ _HEAD = """\
 #define UNROLL
 #endif
 #define INLINE static inline __attribute__((always_inline))
+/* A kernel that is called once is not inlined: GCC takes half as long for many small functions as for one long one. */
+#define KERNEL static __attribute__((noinline)) void
 
 INLINE double rectify1(double x) { return x > 0.0 ? x : 0.0; }
 INLINE double positive1(double x) { return x > 0.0 ? 1.0 : 0.0; }
 INLINE double larger1(double a, double b) { return b > a ? b : a; }
+INLINE double smaller1(double a, double b) { return b < a ? b : a; }
+/* As arithmetic.py has them. */
+INLINE double sigmoid1(double x) { const double y = exp(-fabs(x)); return (x >= 0.0 ? 1.0 : y) / (1.0 + y); }
+INLINE double softplus1(double x) { return rectify1(x) + log1p(exp(-fabs(x))); }
 """
 
 _WIDTH = """
@@ -49,6 +55,7 @@ INLINE v{w} drop{w}(n{w} flag, v{w} x) {{ return (v{w})(~flag & (n{w})x); }}
 INLINE v{w} rectify{w}(v{w} x) {{ return keep{w}(x > 0.0, x); }}
 INLINE v{w} positive{w}(v{w} x) {{ return keep{w}(x > 0.0, all{w}(1.0)); }}
 INLINE v{w} larger{w}(v{w} a, v{w} b) {{ n{w} flag = b > a; return (v{w})((flag & (n{w})b) | (~flag & (n{w})a)); }}
+INLINE v{w} smaller{w}(v{w} a, v{w} b) {{ n{w} flag = b < a; return (v{w})((flag & (n{w})b) | (~flag & (n{w})a)); }}
 INLINE v{w} magnitude{w}(v{w} x) {{ return (v{w})((n{w})x & 0x7fffffffffffffffLL); }}
 {special}"""
 

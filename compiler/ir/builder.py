@@ -7,14 +7,15 @@ from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from .calculator import Calculator
 from .graph import Graph, IndexTensor, Origin, Output, Table, Tensor
-from .ops import ADD, CONST, DIV, EQUAL, GATHER, INDEX, INPUT, MAX, MUL, POW, SELECT, STEP, UNLESS, WHERE
+from .ops import CONST, EQUAL, GATHER, INDEX, INPUT, ONE, SELECT
 
 __all__ = ["GraphBuilder"]
 
 
 @dataclass
-class GraphBuilder:
+class GraphBuilder(Calculator[int]):
     """A graph in the making. Its methods append a node and return its number.
 
     `mark` sets the origin and source that nodes get from then on. The columns are plain lists: the hot loops of the
@@ -68,6 +69,10 @@ class GraphBuilder:
         self.source.append(self.current_source)
         return len(self.op) - 1
 
+    @property
+    def one(self) -> int:
+        return ONE
+
     def const(self, value: float) -> int:
         """A constant; each is kept once (zeros of both signs apart)."""
         if value != value:
@@ -91,44 +96,12 @@ class GraphBuilder:
         """Index `number`."""
         return self.node(INDEX, number)
 
-    def add(self, a: int, b: int) -> int:
-        """``a + b``"""
-        return self.node(ADD, a, b)
-
-    def mul(self, a: int, b: int) -> int:
-        """``a * b``"""
-        return self.node(MUL, a, b)
-
-    def div(self, a: int, b: int) -> int:
-        """``a / b``, one correctly rounded division."""
-        return self.node(DIV, a, b)
-
-    def pow(self, base: int, exponent: float) -> int:
-        """``base ** exponent``"""
-        return self.node(POW, base, self.const(exponent))
-
-    def step(self, a: int) -> int:
-        """1 where ``a > 0``, else 0."""
-        return self.node(STEP, a)
-
-    def max(self, a: int, b: int) -> int:
-        """The larger of two."""
-        return self.node(MAX, a, b)
-
     def equal(self, index: int, number: int) -> int:
         """Whether an index is `number`; each test is kept once."""
         known = self._equal_nodes.get((index, number))
         if known is None:
             known = self._equal_nodes[index, number] = self.node(EQUAL, index, number)
         return known
-
-    def where(self, flag: int, a: int) -> int:
-        """`a` where the flag holds, else zero."""
-        return self.node(WHERE, flag, a)
-
-    def unless(self, flag: int, a: int) -> int:
-        """Zero where the flag holds, else `a`."""
-        return self.node(UNLESS, flag, a)
 
     def table(self, table: Table) -> int:
         """The number of `table` among the side tables; each is kept once."""

@@ -11,13 +11,13 @@ from collections import Counter
 from dataclasses import dataclass
 
 from .graph import Graph
-from .ops import ADD, DIV, EXP, LOG, MUL, OPS, POW, READ
+from .ops import OPS, READ
 
 __all__ = ["FUNCTIONS", "ROUNDING", "Count", "by_kind", "by_scope", "flops", "function_calls"]
 
 # Functions of the C library.
-FUNCTIONS = frozenset((POW, LOG, EXP))
-ROUNDING = frozenset((ADD, MUL, DIV)) | FUNCTIONS
+FUNCTIONS = frozenset(code for code, row in enumerate(OPS) if row.libm)
+ROUNDING = frozenset(code for code, row in enumerate(OPS) if row.rounds)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """The table of operations: a row each, with all that the compiler knows of it.
 
-Every stage walks this table instead of naming operations: the trace, the interpreter (column `evaluate`),
-`differentiate` (column `derivative`), `simplify` (column `zeros`), the emitters (columns `python`, `c` and `c_lanes`),
-the text form and the verifier (columns `a`, `b`, `result`). Adding an operation is adding a row, and a method where the
-user is to call it.
+Every stage walks this table instead of naming operations: the interpreter (column `evaluate`), `differentiate` and the
+eager autograd (columns `evaluate` and `derivative`), `simplify` (column `zeros`), the emitters (columns `python`, `c`
+and `c_lanes`), the guards of C (column `libm`), the text form and the verifier (columns `a`, `b`, `result`). What users
+call by its name (column `doc`) is a method of every kind of scalar and a function of the package, see `elementary`.
+Adding an operation is adding a row.
 
 A node of a graph has an operation and two integers, `a` and `b`. What each integer means is the row's to say: a node
 (the operand), an entry of one of the graph's side tables, a plain number, or nothing.
@@ -14,17 +15,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import arithmetic
 
 if TYPE_CHECKING:
-    from .builder import GraphBuilder
+    from .calculator import Calculator
 
 __all__ = [
-    "ADD", "CONST", "DIV", "EQUAL", "EXP", "GATHER", "GIVEN", "INDEX", "INPUT", "LOG", "MAX", "MUL", "ONE", "OPS",
-    "OPS_BY_NAME", "POW", "READ", "RELU", "SELECT", "STEP", "UNLESS", "WHERE", "Field", "Op", "Type", "Zeros",
-    "is_closed",
+    "ADD", "CALLED", "CONST", "DIV", "EQUAL", "EXP", "GATHER", "GIVEN", "INDEX", "INPUT", "LIBM", "LOG", "MAX", "MUL",
+    "ONE", "OPS", "OPS_BY_NAME", "POW", "READ", "RELU", "SELECT", "STEP", "UNLESS", "WHERE", "Field", "Op", "Type",
+    "Zeros", "called_in", "is_closed",
 ]  # fmt: skip
 
 
@@ -52,9 +53,9 @@ class Type(Enum):
 # A local gradient of exactly one: the contribution is the gradient itself, and no product need be recorded.
 ONE = -1
 
-# From a builder, a node and its two fields to the local gradient of each operand: a node, `ONE`, or None for no
-# gradient.
-Derivative = Callable[["GraphBuilder", int, int, int], tuple[int | None, int | None]]
+# From a calculator, a result and its two operands to the local gradient of each operand, or None for no gradient. All
+# are nodes of a graph, or floats: it is written once for both.
+Derivative = Callable[["Calculator[Any]", Any, Any, Any], tuple[Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,14 @@ class Op:
         c_lanes: how the expression is spelled for vectors of ``{w}`` doubles, whose infix operators take plain doubles
             too; empty where it has to be computed lane by lane.
         zeros: what it does with the sign of a zero.
+        libm: the functions of the C library that it calls. Every C file protects them from being replaced.
+        doc: one line that tells users what it is; with it, a row of one number is a method and a function that they
+            call by its name.
+        slope: likewise, its derivative, with what it is taken as where there is none.
+        symbol: how it is drawn; by default, by its name.
 
     Raises:
-        ValueError: if a spelling does not mention each operand, or in C mentions one twice.
+        ValueError: if a column is missing, or a spelling does not mention each operand, or in C mentions one twice.
     """
 
     name: str
@@ -115,10 +121,19 @@ class Op:
     python_raising: str = ""
     c_lanes: str = ""
     zeros: Zeros = Zeros()
+    libm: tuple[str, ...] = ()
+    doc: str = ""
+    slope: str = ""
+    symbol: str = ""
 
     def __post_init__(self) -> None:
+        for column in ("name", "python", "c", "exact"):
+            if not getattr(self, column):
+                raise ValueError(f"the row {self.name!r} has nothing in the column {column}")
         if self.evaluate is None:
             return  # read, not computed: the emitters know these
+        if self.doc and (self.derivative is None or not self.slope):
+            raise ValueError(f"{self.name} is called by users, so it needs a derivative, and the text of its slope")
         for column in ("python", "python_raising", "c", "c_lanes"):
             spelling = getattr(self, column)
             for operand, field in (("{a}", self.a), ("{b}", self.b)):
@@ -128,21 +143,52 @@ class Op:
                     raise ValueError(f"the spelling {spelling!r} in the column {column} has {operand} {count} times")
 
     @property
+    def rounds(self) -> bool:
+        """Whether it computes, and not only chooses between numbers."""
+        return self.evaluate is not None and self.exact != _CHOICE
+
+    @property
     def is_infix(self) -> bool:
         """Whether its spelling in C is an operator between operands, which takes vectors and plain doubles alike."""
         return self.c.startswith("{a}")
 
 
-def _derive_pow(build: GraphBuilder, node: int, base: int, exponent: int) -> tuple[int | None, int | None]:
+def _derive_pow(build: Calculator[Any], node: Any, base: Any, exponent: Any) -> tuple[Any, Any]:
     power = build.constant_of(exponent)
     if power == 0.0:  # at 0, the general rule would give 0 times infinity
         return build.const(0.0), None
     return build.mul(exponent, build.pow(base, power - 1)), None
 
 
-def _derive_div(build: GraphBuilder, node: int, numerator: int, denominator: int) -> tuple[int | None, int | None]:
+def _derive_div(build: Calculator[Any], node: Any, numerator: Any, denominator: Any) -> tuple[Any, Any]:
     inverse = build.div(build.const(1.0), denominator)
-    return inverse, build.mul(build.mul(node, inverse), build.const(-1.0))
+    return inverse, build.neg(build.mul(node, inverse))
+
+
+def _of_one(rule: Callable[[Calculator[Any], Any, Any], Any]) -> Derivative:
+    """The derivative of a function of one number: `rule` takes a calculator, the result and the number."""
+    return lambda build, node, a, b: (rule(build, node, a), None)
+
+
+def _derive_maximum(build: Calculator[Any], node: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    second = build.step(build.sub(b, a))
+    return build.sub(build.const(1.0), second), second
+
+
+def _derive_minimum(build: Calculator[Any], node: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    second = build.step(build.sub(a, b))
+    return build.sub(build.const(1.0), second), second
+
+
+def _derive_power(build: Calculator[Any], node: Any, base: Any, exponent: Any) -> tuple[Any, Any]:
+    less = build.node(OPS_BY_NAME["power"], base, build.sub(exponent, build.const(1.0)))
+    return build.mul(exponent, less), build.mul(node, build.call("log", base))
+
+
+def called_in(spelling: str) -> str:
+    """The function that a spelling calls; empty if it is none."""
+    name, bracket, _ = spelling.partition("(")
+    return name if bracket and name.isidentifier() else ""
 
 
 def is_closed(spelling: str) -> bool:
@@ -161,6 +207,7 @@ _PASSES = Zeros(shown=(False, False))
 _NO_ZEROS = Zeros((False, False), (False, False), negative=False)
 _IEEE = "one IEEE 754 operation, correctly rounded"
 _LIBM = "the C library's function, the one CPython calls; never a vectorised or built-in variant"
+_FORMULA = "the C library's functions and IEEE 754 operations, the same ones in the same order everywhere"
 _CHOICE = "a choice between numbers; nothing is rounded"
 
 OPS: tuple[Op, ...] = (
@@ -168,27 +215,30 @@ OPS: tuple[Op, ...] = (
     Op("input", Field.INPUT, _NO, (), _R, None, None, "{a}", "{a}", "read from the caller"),
     Op("index", Field.INDEX, _NO, (), _I, None, None, "{a}", "{a}", "read from the caller"),
     Op("gather", _N, Field.TABLE, (_I,), _R, None, None, "{b}", "{b}", _CHOICE),
-    Op("add", _N, _N, (_R, _R), _R, lambda a, b: a + b, lambda build, node, a, b: (ONE, ONE),
-       "{a} + {b}", "{a} + {b}", _IEEE, commutative=True, c_lanes="{a} + {b}", zeros=_PASSES),
+    Op("add", _N, _N, (_R, _R), _R, lambda a, b: a + b, lambda build, node, a, b: (build.one, build.one),
+       "{a} + {b}", "{a} + {b}", _IEEE, commutative=True, c_lanes="{a} + {b}", zeros=_PASSES, symbol="+"),
     Op("mul", _N, _N, (_R, _R), _R, lambda a, b: a * b, lambda build, node, a, b: (b, a),
-       "{a} * {b}", "{a} * {b}", _IEEE, commutative=True, c_lanes="{a} * {b}", zeros=_PASSES),
+       "{a} * {b}", "{a} * {b}", _IEEE, commutative=True, c_lanes="{a} * {b}", zeros=_PASSES, symbol="×"),
     Op("div", _N, _N, (_R, _R), _R, arithmetic.divide, _derive_div, "divide({a}, {b})", "{a} / {b}", _IEEE,
-       python_raising="({a} / {b})", c_lanes="{a} / {b}", zeros=Zeros((True, False), (False, True))),
+       python_raising="({a} / {b})", c_lanes="{a} / {b}", zeros=Zeros((True, False), (False, True)), symbol="÷"),
     Op("pow", _N, _N, (_R, _R), _R, arithmetic.power, _derive_pow, "power({a}, {b})", "pow({a}, {b})", _LIBM,
-       python_raising="pow({a}, {b})", zeros=Zeros((True, False), (True, False))),
-    Op("log", _N, _NO, (_R,), _R, arithmetic.logarithm,
-       lambda build, node, a, b: (build.div(build.const(1.0), a), None), "logarithm({a})", "log({a})", _LIBM,
-       python_raising="log({a})", zeros=Zeros((False, False), (False, False))),
-    Op("exp", _N, _NO, (_R,), _R, arithmetic.exponential, lambda build, node, a, b: (node, None),
-       "exponential({a})", "exp({a})", _LIBM, python_raising="exp({a})", zeros=_NO_ZEROS),
-    Op("relu", _N, _NO, (_R,), _R, arithmetic.rectify, lambda build, node, a, b: (build.step(a), None),
-       "({a} if {a} > 0.0 else 0.0)", "rectify1({a})", _CHOICE, c_lanes="rectify{w}({a})", zeros=_NO_ZEROS),
+       python_raising="pow({a}, {b})", zeros=Zeros((True, False), (True, False)), libm=("pow",), symbol="^"),
+    Op("log", _N, _NO, (_R,), _R, arithmetic.logarithm, _of_one(lambda build, node, a: build.div(build.const(1.0), a)),
+       "logarithm({a})", "log({a})", _LIBM, python_raising="log({a})", zeros=Zeros((False, False), (False, False)),
+       libm=("log",), doc="the natural logarithm: minus infinity at 0, NaN below", slope="1/x"),
+    Op("exp", _N, _NO, (_R,), _R, arithmetic.exponential, _of_one(lambda build, node, a: node),
+       "exponential({a})", "exp({a})", _LIBM, python_raising="exp({a})", zeros=_NO_ZEROS,
+       libm=("exp",), doc="the exponential: infinite past overflow", slope="exp(x)"),
+    Op("relu", _N, _NO, (_R,), _R, arithmetic.rectify, _of_one(lambda build, node, a: build.step(a)),
+       "({a} if {a} > 0.0 else 0.0)", "rectify1({a})", _CHOICE, c_lanes="rectify{w}({a})", zeros=_NO_ZEROS,
+       doc="max(0, x); 0 for NaN", slope="1 above 0, else 0; 0 at 0"),
     Op("step", _N, _NO, (_R,), _R, arithmetic.step, None,
-       "(1.0 if {a} > 0.0 else 0.0)", "positive1({a})", _CHOICE, c_lanes="positive{w}({a})", zeros=_NO_ZEROS),
+       "(1.0 if {a} > 0.0 else 0.0)", "positive1({a})", _CHOICE, c_lanes="positive{w}({a})", zeros=_NO_ZEROS,
+       symbol="> 0"),
     Op("max", _N, _N, (_R, _R), _R, arithmetic.larger, None, "max({a}, {b})", "larger1({a}, {b})", _CHOICE,
        c_lanes="larger{w}({a}, {b})", zeros=_PASSES),
     Op("equal", _N, Field.NUMBER, (_I,), _F, lambda a, b: a == b, None, "{a} == {b}", "{a} == {b}", _CHOICE,
-       c_lanes="{a} == {b}", zeros=_NO_ZEROS),
+       c_lanes="{a} == {b}", zeros=_NO_ZEROS, symbol="="),
     Op("where", _N, _N, (_F, _R), _R, lambda a, b: b if a else 0.0,
        lambda build, node, a, b: (None, build.where(a, build.const(1.0))),
        "{b} if {a} else 0.0", "({a} ? {b} : 0.0)", _CHOICE, c_lanes="keep{w}({a}, {b})", zeros=_PASSES),
@@ -196,11 +246,64 @@ OPS: tuple[Op, ...] = (
        lambda build, node, a, b: (None, build.unless(a, build.const(1.0))),
        "0.0 if {a} else {b}", "({a} ? 0.0 : {b})", _CHOICE, c_lanes="drop{w}({a}, {b})", zeros=_PASSES),
     Op("select", _N, Field.LIST, (_I,), _R, None, None, "({b})[{a}]", "{b}", _CHOICE, zeros=_PASSES),
+    Op("sqrt", _N, _NO, (_R,), _R, arithmetic.square_root,
+       _of_one(lambda build, node, a: build.div(build.const(0.5), node)),
+       "square_root({a})", "sqrt({a})", _IEEE, python_raising="sqrt({a})", c_lanes="square_root{w}({a})",
+       zeros=_PASSES, doc="the square root, correctly rounded; NaN below 0", slope="0.5/sqrt(x); infinite at 0",
+       symbol="√"),
+    Op("abs", _N, _NO, (_R,), _R, abs,
+       _of_one(lambda build, node, a: build.sub(build.step(a), build.step(build.neg(a)))),
+       "abs({a})", "fabs({a})", _CHOICE, c_lanes="magnitude{w}({a})", zeros=_NO_ZEROS,
+       doc="the absolute value, which `abs(x)` gives too", slope="1 above 0, -1 below; 0 at 0"),
+    Op("sin", _N, _NO, (_R,), _R, arithmetic.sine, _of_one(lambda build, node, a: build.call("cos", a)),
+       "sine({a})", "sin({a})", _LIBM, python_raising="sin({a})", zeros=_PASSES,
+       libm=("sin",), doc="the sine, of radians; NaN at the infinities", slope="cos(x)"),
+    Op("cos", _N, _NO, (_R,), _R, arithmetic.cosine, _of_one(lambda build, node, a: build.neg(build.call("sin", a))),
+       "cosine({a})", "cos({a})", _LIBM, python_raising="cos({a})", zeros=_NO_ZEROS,
+       libm=("cos",), doc="the cosine, of radians; NaN at the infinities", slope="-sin(x)"),
+    Op("tanh", _N, _NO, (_R,), _R, arithmetic.tanh,
+       _of_one(lambda build, node, a: build.sub(build.const(1.0), build.mul(node, node))),
+       "tanh({a})", "tanh({a})", _LIBM, zeros=_PASSES,
+       libm=("tanh",), doc="the hyperbolic tangent", slope="1 - tanh(x)*tanh(x)"),
+    Op("atan", _N, _NO, (_R,), _R, arithmetic.atan,
+       _of_one(lambda build, node, a: build.div(build.const(1.0), build.add(build.mul(a, a), build.const(1.0)))),
+       "atan({a})", "atan({a})", _LIBM, zeros=_PASSES,
+       libm=("atan",), doc="the arc tangent, in radians", slope="1/(x*x + 1)"),
+    Op("erf", _N, _NO, (_R,), _R, arithmetic.erf,
+       _of_one(lambda build, node, a: build.mul(build.call("exp", build.neg(build.mul(a, a))),
+                                                build.const(1.1283791670955126))),
+       "erf({a})", "erf({a})", _LIBM, zeros=_PASSES,
+       libm=("erf",), doc="the error function", slope="exp(-x*x) * 2/sqrt(pi)"),
+    Op("log1p", _N, _NO, (_R,), _R, arithmetic.logarithm_of_1_plus,
+       _of_one(lambda build, node, a: build.div(build.const(1.0), build.add(a, build.const(1.0)))),
+       "logarithm_of_1_plus({a})", "log1p({a})", _LIBM, python_raising="log1p({a})", zeros=_PASSES,
+       libm=("log1p",), doc="log(1 + x), exact near 0: minus infinity at -1, NaN below", slope="1/(x + 1)"),
+    Op("expm1", _N, _NO, (_R,), _R, arithmetic.exponential_minus_1,
+       _of_one(lambda build, node, a: build.call("exp", a)),
+       "exponential_minus_1({a})", "expm1({a})", _LIBM, python_raising="expm1({a})", zeros=_PASSES,
+       libm=("expm1",), doc="exp(x) - 1, exact near 0: infinite past overflow", slope="exp(x)"),
+    Op("sigmoid", _N, _NO, (_R,), _R, arithmetic.sigmoid,
+       _of_one(lambda build, node, a: build.mul(node, build.sub(build.const(1.0), node))),
+       "sigmoid({a})", "sigmoid1({a})", _FORMULA, zeros=_NO_ZEROS,
+       libm=("exp",), doc="1/(1 + exp(-x)), where nothing overflows", slope="sigmoid(x) * (1 - sigmoid(x))"),
+    Op("softplus", _N, _NO, (_R,), _R, arithmetic.softplus, _of_one(lambda build, node, a: build.call("sigmoid", a)),
+       "softplus({a})", "softplus1({a})", _FORMULA, zeros=_NO_ZEROS,
+       libm=("exp", "log1p"), doc="log(1 + exp(x)), as relu(x) + log1p(exp(-abs(x)))", slope="sigmoid(x)"),
+    Op("maximum", _N, _N, (_R, _R), _R, arithmetic.larger, _derive_maximum, "max({a}, {b})", "larger1({a}, {b})",
+       _CHOICE, c_lanes="larger{w}({a}, {b})", zeros=_PASSES, doc="the largest, as `max` finds it",
+       slope="1 in the first of those that are largest, 0 in the others"),
+    Op("minimum", _N, _N, (_R, _R), _R, arithmetic.smaller, _derive_minimum, "min({a}, {b})", "smaller1({a}, {b})",
+       _CHOICE, c_lanes="smaller{w}({a}, {b})", zeros=_PASSES, doc="the smallest, as `min` finds it",
+       slope="1 in the first of those that are smallest, 0 in the others"),
+    # What `x ** y` is where the exponent is a scalar. Of a `pow`, the exponent is a constant.
+    Op("power", _N, _N, (_R, _R), _R, arithmetic.power, _derive_power, "power({a}, {b})", "pow({a}, {b})", _LIBM,
+       python_raising="pow({a}, {b})", libm=("pow",), symbol="^"),
 )  # fmt: skip
 
 OPS_BY_NAME = {row.name: code for code, row in enumerate(OPS)}
 
-(CONST, INPUT, INDEX, GATHER, ADD, MUL, DIV, POW, LOG, EXP, RELU, STEP, MAX, EQUAL, WHERE, UNLESS, SELECT) = range(
+# Those that the compiler knows more of than their rows say.
+(CONST, INPUT, INDEX, GATHER, ADD, MUL, DIV, POW, LOG, EXP, RELU, STEP, MAX, EQUAL, WHERE, UNLESS, SELECT, *_) = range(
     len(OPS)
 )
 
@@ -208,3 +311,7 @@ OPS_BY_NAME = {row.name: code for code, row in enumerate(OPS)}
 GIVEN = frozenset((CONST, INPUT, INDEX))
 # What is read, not computed.
 READ = GIVEN | {GATHER}
+# The functions of one number that users call by their names.
+CALLED = tuple(code for code, row in enumerate(OPS) if row.doc and row.types == (_R,))
+# The functions of the C library that programs call, and how many numbers each takes.
+LIBM = dict(sorted((name, len(row.types)) for row in OPS for name in row.libm))

@@ -15,6 +15,7 @@ from typing import Any
 from ..ir.graph import Graph
 from .contract import Contractor, Statement, shift
 from .labels import Labels
+from .lanes import loads
 from .loop_program import LoopProgram, Nest, Recipe, parts_of, recipe_runs
 from .order_groups import order_groups, reads
 from .place import Addressing, Layout
@@ -143,9 +144,11 @@ def _with_constants(layout: Layout, group: list[Statement]) -> list[Statement]:
 
     Equal constants are one node of the graph, so their own addresses are not strided. A copy for each statement is.
     """
-    first = group[0]
-    outside = [slot for slot in memory_slots(first.recipe) if not any(step and step[slot] for step in first.steps)]
-    for slot in outside:
+    # A fold of one term has no steps, where others of its group have some.
+    steps = list(dict.fromkeys(step for statement in group for step in statement.steps if step))
+    for slot in loads(group[0].recipe):
+        if any(step[slot] for step in steps):
+            continue
         read = {statement.slots[slot] for statement in group}
         if len(read) == 1 or not read <= layout.constants.keys():
             continue

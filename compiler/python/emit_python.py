@@ -15,7 +15,7 @@ from itertools import groupby
 from ..ir.names import identifier, unused, value_names
 from .allocate import Function, Layout
 from .coarse import Block
-from .expressions import Expressions, runs
+from .expressions import CALLS, Expressions, imports, runs
 from .form_statements import LEAVES
 from .line import Line, Purpose, lines_for
 
@@ -27,13 +27,7 @@ WIDTH = 116
 READ_AHEAD = 16
 
 # What else is called by a name in the module.
-_RESERVED = ("memory", "inf", "nan", "divide", "exponential", "logarithm", "power", "max", "finish", "run")
-
-_PRELUDE = """
-from math import inf, nan
-
-from microgpt.compiler.arithmetic import divide, exponential, logarithm, power
-"""
+_RESERVED = ("memory", "inf", "nan", "finish", "run", *CALLS)
 
 
 def emit_python(layout: Layout, heading: Sequence[str] = ()) -> str:
@@ -93,7 +87,7 @@ class _PythonModule:
         yield Line("")
         yield from (Line(part) for line in heading for part in line.split("\n"))
         yield Line('"""')
-        yield from map(Line, _PRELUDE.split("\n"))
+        yield from map(Line, ("", *imports(graph), ""))
         for name, function in zip(self.function_names, functions, strict=True):
             yield from self._function(name, self._body(function))
         yield from self._function("finish", self._finish())

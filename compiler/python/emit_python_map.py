@@ -13,17 +13,11 @@ from collections.abc import Iterator, Sequence
 
 from ..ir.names import value_names
 from ..ir.ops import INPUT
-from .expressions import Expressions
+from .expressions import Expressions, imports
 from .form_statements import Statements
 from .line import Line, Purpose, lines_for
 
 __all__ = ["emit_python_map", "python_map_lines"]
-
-_PRELUDE = """
-from math import exp, inf, log, nan, pow
-
-from microgpt.compiler.arithmetic import divide, exponential, logarithm, power
-"""
 
 
 def emit_python_map(statements: Statements, mapped: Sequence[str], heading: Sequence[str] = ()) -> str:
@@ -45,7 +39,7 @@ def python_map_lines(statements: Statements, mapped: Sequence[str], heading: Seq
     yield Line("")
     yield from (Line(part) for line in heading for part in line.split("\n"))
     yield Line('"""')
-    yield from map(Line, _PRELUDE.split("\n"))
+    yield from map(Line, ("", *imports(graph, raising=True), ""))
     for name, raising in (("update", True), ("update_carefully", False)):
         yield Line("")
         yield Line(f"def {name}({', '.join(arguments)}):")

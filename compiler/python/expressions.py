@@ -11,14 +11,31 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, groupby
 
+from .. import arithmetic
 from ..errors import InternalError
-from ..ir.graph import A_IS_NODE, B_IS_NODE
+from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
 from ..ir.names import unused
-from ..ir.ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MAX, MUL, OPS, SELECT, UNLESS, WHERE, Field, is_closed
+from ..ir.ops import (
+    ADD,
+    CONST,
+    EQUAL,
+    GATHER,
+    INDEX,
+    INPUT,
+    MAX,
+    MUL,
+    OPS,
+    SELECT,
+    UNLESS,
+    WHERE,
+    Field,
+    called_in,
+    is_closed,
+)
 from .form_statements import Statements
 from .line import Line, Purpose
 
-__all__ = ["Expressions", "runs"]
+__all__ = ["CALLS", "Expressions", "imports", "runs"]
 
 # Input variables of a function: enough for a row of a wide layer, few enough to keep CPython's short instructions.
 WINDOW = 128
@@ -31,6 +48,26 @@ _LIKE_A_VALUE = re.compile(r".\d+|.*_\d+")
 
 # How tightly an expression binds, as Python's grammar orders them.
 _CHOICE, _SUM, _PRODUCT, _ATOM = range(4)
+
+
+# What spellings call: no variable may be called so.
+CALLS = tuple(sorted({name for row in OPS if (name := called_in(row.python))}))
+
+
+def imports(graph: Graph, raising: bool = False) -> Iterator[str]:
+    """The lines that import what the spellings of a graph's operations call.
+
+    Args:
+        raising: whether what may raise an exception is written too.
+    """
+    used = set(graph.op)
+    ops = [row for code, row in enumerate(OPS) if code in used]
+    functions = {name for row in ops if raising and (name := called_in(row.python_raising))}
+    yield f"from math import {', '.join(sorted({'inf', 'nan', *functions}))}"
+    total = sorted({name for row in ops if hasattr(arithmetic, name := called_in(row.python))})
+    if total:
+        yield ""
+        yield f"from microgpt.compiler.arithmetic import {', '.join(total)}"
 
 
 class Expressions:

@@ -13,7 +13,7 @@ from differential.programs import Program, arguments_of
 from microgpt.compiler.errors import CompileError
 from microgpt.compiler.ir.graph import Graph
 from microgpt.compiler.ir.interpret import evaluate_nodes, interpret
-from microgpt.compiler.ir.ops import ADD, EXP, LOG, MUL, POW, RELU
+from microgpt.compiler.ir.ops import ADD, CALLED, MUL, OPS_BY_NAME, POW
 from microgpt.compiler.ir.text import format_graph, format_node, parse
 from microgpt.compiler.passes.walk import differentiable_nodes
 from microgpt.compiler.pipeline import GRAPH_STAGES, compile_graph, compile_python
@@ -158,7 +158,7 @@ def _first_traced(program: Program, graph: Graph) -> str:
         Value.__init__ = original  # type: ignore[method-assign]
     total = sum(len(values) for values in program.inputs.values())
     flows = differentiable_nodes(graph, range(total))
-    recorded = {ADD, MUL, POW, LOG, EXP, RELU}
+    recorded = {ADD, MUL, POW, *CALLED, *(OPS_BY_NAME[name] for name in ("maximum", "minimum", "power"))}
     nodes = [node for node, op in enumerate(graph.op) if op in recorded and flows[node]]
     values = evaluate_nodes(graph, program.inputs, program.indices)
     for node, eager in zip(nodes, made, strict=False):

@@ -13,13 +13,16 @@ from fractions import Fraction
 from random import Random
 from typing import Any
 
-from microgpt.compiler.functions import maximum, scope, select
+from microgpt.compiler.functions import FUNCTIONS, constant_maximum, maximum, minimum, scope, select
 from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
 from microgpt.compiler.trace import trace
 
 __all__ = ["Program", "random_program"]
 
 INDEX_LIMITS = {"i": 3, "j": 4}
+
+# What the rows of the table of operations have for users.
+NAMES = sorted(FUNCTIONS)
 
 EXPONENTS = [
     "2", "3", "-1", "-0.5", "0.5", "0", "1", "2.5", "2.0", "-2", "-3", "1.5", "2", "3", "-1", "-0.5", "0.5", "True",
@@ -77,8 +80,9 @@ class Program:
     def function(self) -> Callable[..., Any]:
         """The function."""
         namespace: dict[str, Any] = {
-            "__name__": "random_program", "maximum": maximum, "select": select, "scope": scope,
+            "__name__": "random_program", "constant_maximum": constant_maximum, "select": select, "scope": scope,
             "inf": math.inf, "nan": math.nan, "Fraction": Fraction, "Double": Double,
+            "maximum": maximum, "minimum": minimum, **FUNCTIONS,
         }  # fmt: skip
         exec(compile(self.source, f"program_{self.seed}.py", "exec"), namespace)
         return namespace["program"]  # type: ignore[no-any-return]
@@ -112,7 +116,7 @@ class _Generator:
         self.lines: list[str] = []
         self.scalars: list[str] = []  # names with every method of a scalar
         self.expressions: list[str] = []  # that some of these were set to
-        self.numbers: list[str] = []  # names of constants: results of maximum and of choices among numbers
+        self.numbers: list[str] = []  # names of constants: results of constant_maximum and of choices among numbers
         self.terms: list[str] = []  # scalars that must be part of the result
         self.may_be_refused = False
         self.count = 0
@@ -123,7 +127,9 @@ class _Generator:
     def make(self) -> Program:
         random = self.random
         if random.random() < 0.02:
-            return self._program(random.choice(("x[0]", "y[1]", "x[2] * 1", "x[0] * 0", "maximum([x[0]]) + x[1] * 0")))
+            return self._program(
+                random.choice(("x[0]", "y[1]", "x[2] * 1", "x[0] * 0", "constant_maximum([x[0]]) + x[1] * 0"))
+            )
         if random.random() < 0.03:
             return self._only_gathers()
         blocks: list[tuple[Callable[[], None], int]] = [
@@ -214,6 +220,11 @@ class _Generator:
                 f"({a} * 0.25).exp()", f"{a}.exp()", f"({a} * {a} + 0.5).log()", f"{a}.log()",
                 f"({a} * {a} + 1) ** {random.choice(EXPONENTS)}", f"({a} + {self._other()}) * {self._scalar()}",
                 f"{a} * {self._scalar()} + {self._scalar()} * {self._scalar()}", f"({a} + {self._other()}).relu()",
+                f"{a}.{random.choice(NAMES)}()", f"{random.choice(NAMES)}({a} * 0.5)", f"{random.choice(NAMES)}({a})",
+                f"({a} + {self._other()}).{random.choice(NAMES)}() * {random.choice(NAMES)}({self._constant()})",
+                f"{random.choice(('maximum', 'minimum'))}({a}, {self._other()})", f"({a} * {a}) ** {self._scalar()}",
+                f"{a} ** {self._scalar()}", f"minimum({self._constant()}, {a}, {self._scalar()})",
+                f"maximum([{a}, {self._scalar()}, {self._scalar()}])",
             )
         )  # fmt: skip
         self._set(text)
@@ -249,7 +260,7 @@ class _Generator:
         if self.numbers and self.random.random() < 0.3:
             values.insert(self.random.randrange(len(values)), self.random.choice(self.numbers))
         name = self._name()
-        self.lines.append(f"{name} = maximum([{', '.join(values)}])")
+        self.lines.append(f"{name} = constant_maximum([{', '.join(values)}])")
         self.numbers.append(name)
 
     def _number(self) -> str:
@@ -286,7 +297,9 @@ class _Generator:
                 (f"{a} + {b}", f"{a} - {b}", f"{a} * {b}", f"{a} / {b}", f"{b} / {a}", f"{b} - {a}", f"{b} * {a}",
                  f"{a} / {b}", f"{b} / {a}", f"{a} ** {random.choice(EXPONENTS)}", f"-{a}", f"+{a}", f"{a}.relu()",
                  f"({a} * 0.25).exp()", f"({a} * {a} + 0.5).log()", f"{a}.log()", f"sum([{a}, {b}, {a}, 0.1])",
-                 f"maximum([{a}, {b}])", f"({a} * {a} + 1) ** {random.choice(EXPONENTS)}")
+                 f"constant_maximum([{a}, {b}])", f"({a} * {a} + 1) ** {random.choice(EXPONENTS)}",
+                 f"{a}.{random.choice(NAMES)}()", f"{random.choice(NAMES)}({a} * 0.25)", f"abs({a})",
+                 f"maximum({a}, {b})", f"minimum({b}, {a})", f"{a} ** {self._number()}")
             )
         )  # fmt: skip
 
@@ -300,7 +313,8 @@ class _Generator:
                  f"{a} - {c} ** {random.choice(EXPONENTS)}", f"({a} - {c}) ** {random.choice(EXPONENTS)}",
                  f"{c} / ({a} * {a} + {d})", f"{number} / {c} - {a}", f"+{a} * +{c}",
                  f"({c} * {a} + {d} * {number}).relu()", f"sum([{c}, {a}, {d}, {number}])",
-                 f"{a} * (127 / {c})", f"(({a} - {c}) * 0.25).exp() / {d}")
+                 f"{a} * (127 / {c})", f"(({a} - {c}) * 0.25).exp() / {d}", f"{a} ** {c}", f"{c} ** {a}",
+                 f"maximum({a}, {c}) - minimum({d}, {a})", f"{number} ** {a}" if number[0] in "0123" else f"{a} * 2")
             )
         )  # fmt: skip
 
@@ -361,7 +375,7 @@ class _Generator:
         return self.random.choice(
             (f"{element} * {shared}", f"({element} + {shared}).exp()", f"({element} * {element} + {shared}).relu()",
              f"({element} * 0.5 - {shared}) ** 2", f"-{element}", f"{shared} / ({element} * {element} + 1)",
-             f"{element}.exp().log() * {shared} + {element}")
+             f"{element}.exp().log() * {shared} + {element}", f"{element}.{self.random.choice(NAMES)}() * {shared}")
         )  # fmt: skip
 
     def _select_alike(self) -> None:
@@ -394,7 +408,7 @@ class _Generator:
 
     def _softmax(self, logits: str) -> str:
         powers, result, highest = self._name(), self._name(), self._name()
-        self.lines.append(f"{highest} = maximum({logits})")
+        self.lines.append(f"{highest} = constant_maximum({logits})")
         self.lines.append(f"{powers} = [(t - {highest}).exp() for t in {logits}]")
         total = self._name()
         self.lines.append(f"{total} = sum({powers})")
@@ -410,13 +424,13 @@ class _Generator:
             term = f"-select({self._softmax(logits)}, {index}).log()"
         elif form == 1:
             probabilities = self._softmax(logits)
-            term = f"-select({probabilities}, {index}).log() * maximum({probabilities})"
+            term = f"-select({probabilities}, {index}).log() * constant_maximum({probabilities})"
         elif form == 2:
             probabilities = self._softmax(logits)
             term = f"sum(p * p for p in {probabilities}) - select({probabilities}, {index}).log()"
         elif form == 3:
             highest = self._name()
-            self.lines.append(f"{highest} = maximum({logits})")
+            self.lines.append(f"{highest} = constant_maximum({logits})")
             term = f"sum([(t - {highest}).exp() for t in {logits}]).log() + {highest} - select({logits}, {index})"
         else:
             probabilities = self._softmax(logits)
@@ -471,7 +485,7 @@ class _Generator:
         # Two choices among the same computed values need not have a static gradient.
         earlier = [text for text in self.expressions if "select(v" not in text]
         if earlier:
-            self._set(self.random.choice(earlier) + self.random.choice(("", " + 0", " * 1", " * -1", " - 0.0")))
+            self._set(f"({self.random.choice(earlier)}){self.random.choice(('', ' + 0', ' * 1', ' * -1', ' - 0.0'))}")
 
     def _cancel(self) -> None:
         """What a simplifier may be tempted by."""

@@ -12,7 +12,7 @@ import autograd.numpy as np
 import pytest
 from differential.executions import load
 
-from microgpt.compiler.functions import maximum, select
+from microgpt.compiler.functions import constant_maximum, select
 from microgpt.compiler.ir.graph import IndexTensor, Tensor
 from microgpt.compiler.pipeline import compile_graph, compile_python
 from microgpt.compiler.trace import trace
@@ -61,10 +61,10 @@ class Array:
         return Array(np.log(self.data))
 
     def relu(self) -> Array:
-        return Array(np.maximum(self.data, 0.0))
+        return Array(np.constant_maximum(self.data, 0.0))
 
     @staticmethod
-    def maximum(values: Sequence[Any]) -> float:
+    def constant_maximum(values: Sequence[Any]) -> float:
         """A constant, as everywhere in this project."""
         return float(max(getattr(Array.of(value), "_value", Array.of(value)) for value in values))
 
@@ -99,7 +99,7 @@ def well_conditioned(seed: int) -> Callable[[Any, Any], Any]:
                 values.append(select([(t * constant).exp() for t in x[:4]], i[1]) * 0.3)
             elif kind == 9:
                 scores = [t * a * 0.5 for t in x[:4]]
-                highest = maximum(scores)
+                highest = constant_maximum(scores)
                 powers = [(score - highest).exp() for score in scores]
                 total = sum(powers)
                 values.append(-select([power / total for power in powers], i[1]).log())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from microgpt.compiler.functions import maximum, scope, select
+from microgpt.compiler.functions import constant_maximum, scope, select
 from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
 from microgpt.compiler.ir.text import format_graph
 from microgpt.compiler.pipeline import GRAPH_STAGES, compile_graph, compile_python, compile_python_map
@@ -31,7 +31,7 @@ def classify(inputs: Mapping[str, list[Any]], indices: Mapping[str, list[Any]]) 
         hidden = (x * weights[0] + 0.5 * 2).relu()
     with scope("scores"):
         scores = [weight * hidden - weight / 2 for weight in weights]
-    highest = maximum(scores)
+    highest = constant_maximum(scores)
     powers = [(score - highest).exp() for score in scores]
     total = sum(powers)
     with scope("loss"):

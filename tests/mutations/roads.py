@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from microgpt.compiler.functions import maximum, scope, select
+from microgpt.compiler.functions import constant_maximum, scope, select
 from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.trace import trace
@@ -31,7 +31,7 @@ def bits(x: list[Any], i: list[Any]) -> dict[str, list[Any]]:
     units = [total.relu() * 0.625 for total in sums]
     chosen = select([units[3], sums[5], units[11]], i[0])
     scale = (sum(unit * unit for unit in units) / 16 + 1e-5) ** -0.5
-    highest = maximum(sums)
+    highest = constant_maximum(sums)
     return {"out": [unit * scale - highest for unit in units], "one": [chosen.exp() / (scale + 1.0)]}
 
 
@@ -45,7 +45,7 @@ def classify(weights: list[Any], x: Any, target: Any) -> Any:
         hidden = [(x * weight + 0.5 * 2).relu() for weight in weights]
         other = [x * weight - 0.25 for weight in weights[:2]]
     scores = [weight * unit - weight / 2 for weight, unit in zip(weights, hidden, strict=True)]
-    highest = maximum(scores)
+    highest = constant_maximum(scores)
     powers = [(score - highest).exp() for score in scores]
     total = sum(powers)
     loss = -select([power / total for power in powers], target).log()
@@ -55,6 +55,19 @@ def classify(weights: list[Any], x: Any, target: Any) -> Any:
 def own_function(folder: Path) -> None:
     example = [0.3, -0.2, 0.7], 0.5, index(3)
     compile_function(classify, *example, target="python", cache=Cache.open(folder))
+
+
+def logarithm(x: Any) -> Any:
+    """Defined where numbers are large, and so for none of those that are the same for all functions."""
+    return (x - 100.0).log() * 0.01
+
+
+def own_logarithm(folder: Path) -> None:
+    compile_function(logarithm, 101.5, target="python", cache=Cache.open(folder))
+
+
+def c_of_own_logarithm(folder: Path) -> None:
+    compile_function(logarithm, 101.5, target="c", cache=Cache.open(folder))
 
 
 def python_model(folder: Path) -> None:
@@ -84,6 +97,8 @@ def c_library_of_a_model(folder: Path) -> None:
 # A road takes the folder of a cache that is empty.
 ROADS: dict[str, Callable[[Path], None]] = {
     "own function": own_function,
+    "own function, defined near its example": own_logarithm,
+    "C of an own function, defined near its example": c_of_own_logarithm,
     "Python of a model": python_model,
     "Python of the optimiser": python_optimizer,
     "loops of a model": loops,

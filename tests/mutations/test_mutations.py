@@ -59,6 +59,13 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
         "emit_python, a wrong constant": after_python_stage("emit_python", replaced_once("0.01", "0.02")),
         "emit_python, inputs shifted": after_python_stage("emit_python", replaced_once("[0:3]", "[1:4]")),
     },
+    "own function, defined near its example": {
+        "simplify, a wrong constant": after_stage("simplify", changes.wrong_constant),
+        "emit_python, a wrong constant": after_python_stage("emit_python", replaced_once("0.01", "0.02")),
+    },
+    "C of an own function, defined near its example": {
+        "kernels, another operator": kernel(" * ", " + "),
+    },
     "Python of a model": {
         "trace, another operation": after_trace(changes.other_operation),
         "trace, an operand shifted": after_trace(changes.shifted_operand),
@@ -144,7 +151,7 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
     },
 }  # fmt: skip
 
-NEED_C = ("C of a graph", "C of a model")
+NEED_C = ("C of an own function, defined near its example", "C of a graph", "C of a model")
 CASES = [
     pytest.param(road, patch, id=f"{road}: {name}", marks=[pytest.mark.slow] if road == "C of a model" else [])
     for road, mutations in MUTATIONS.items()

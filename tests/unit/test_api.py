@@ -226,7 +226,7 @@ def test_no_error_of_the_command_line_comes_out(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("microgpt.runtime.c_backend.CBackend.find", lambda backend: False)
     with pytest.raises(ToolchainError, match="the C backend needs a C compiler that keeps every bit"):
         microgpt.train(["ab"], steps=1, **SHAPE, backend="c")
-    with pytest.warns(UserWarning, match="programs run in Python, for want of a C compiler"):
+    with pytest.warns(UserWarning, match="no C compiler can be used, so programs run in Python"):
         model = microgpt.train(["ab"], steps=1, n_embd=2, n_head=1, block_size=2)
     assert model.losses
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microgpt.compiler import arithmetic
+from microgpt.compiler.ir.ops import LIBM
 
 SPECIAL = [
     0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 0.5, -0.5, 2.5, -1.5, math.inf, -math.inf, math.nan, 5e-324, -5e-324,
@@ -40,8 +41,19 @@ def same_with_sign(a: float, b: float) -> bool:
     return (a != a and b != b) or (a == b and math.copysign(1, a) == math.copysign(1, b))
 
 
-@pytest.mark.parametrize(("name", "ours"), [("exp", arithmetic.exponential), ("log", arithmetic.logarithm)])
-def test_exp_and_log_of_special_numbers(name: str, ours: Callable[[float], float]) -> None:
+FUNCTIONS: list[tuple[str, Callable[[float], float]]] = [
+    ("exp", arithmetic.exponential), ("log", arithmetic.logarithm), ("sqrt", arithmetic.square_root),
+    ("sin", arithmetic.sine), ("cos", arithmetic.cosine), ("tanh", arithmetic.tanh), ("atan", arithmetic.atan),
+    ("erf", arithmetic.erf), ("log1p", arithmetic.logarithm_of_1_plus), ("expm1", arithmetic.exponential_minus_1),
+]  # fmt: skip
+
+
+def test_every_function_of_libm_is_compared() -> None:
+    assert LIBM.keys() - {"pow"} <= {name for name, _ in FUNCTIONS}
+
+
+@pytest.mark.parametrize(("name", "ours"), FUNCTIONS)
+def test_functions_of_special_numbers(name: str, ours: Callable[[float], float]) -> None:
     theirs = _function(name, 1)
     for x in SPECIAL:
         assert same_with_sign(ours(x), theirs(x)), x
@@ -63,10 +75,19 @@ def test_pow_of_any_numbers(base: float, exponent: float) -> None:
     assert same_with_sign(arithmetic.power(base, exponent), _function("pow", 2)(base, exponent))
 
 
-@given(st.floats())
-def test_exp_and_log_of_any_number(x: float) -> None:
-    assert same_with_sign(arithmetic.exponential(x), _function("exp", 1)(x))
-    assert same_with_sign(arithmetic.logarithm(x), _function("log", 1)(x))
+@pytest.mark.parametrize(("name", "ours"), FUNCTIONS)
+@given(x=st.floats())
+def test_functions_of_any_number(name: str, ours: Callable[[float], float], x: float) -> None:
+    assert same_with_sign(ours(x), _function(name, 1)(x))
+
+
+@given(st.floats(allow_nan=False))
+def test_the_formulas_are_what_they_are_called(x: float) -> None:
+    assert 0.0 <= arithmetic.sigmoid(x) <= 1.0
+    assert arithmetic.sigmoid(x) == pytest.approx(1.0 / (1.0 + arithmetic.exponential(-x)), rel=1e-14, abs=1e-307)
+    assert arithmetic.softplus(x) >= max(0.0, x)
+    if -700.0 < x < 700.0:
+        assert arithmetic.softplus(x) == pytest.approx(math.log1p(math.exp(x)), rel=1e-14)
 
 
 def test_division_is_that_of_ieee_754() -> None:

@@ -246,7 +246,7 @@ def test_without_a_c_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     assert "needs a C compiler that keeps every bit: cc: is broken; `microgpt doctor` tells more" in result.stderr
     result = train("--steps", 1, "--samples", 0)
     assert result.exit_code == 0
-    assert "programs run in Python, for want of a C compiler (cc: is broken)" in result.stderr
+    assert "no C compiler can be used, so programs run in Python (cc: is broken)" in result.stderr
     assert "with the python backend" in result.stderr
 
 

@@ -35,6 +35,13 @@ def test_the_walkthrough_is_what_the_compiler_makes():
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_the_table_of_operations_is_what_the_rows_say():
+    result = subprocess.run(
+        [sys.executable, DOCS / "operations.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 def test_a_walkthrough_that_went_stale_is_noticed(
     walkthrough: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

@@ -72,8 +72,9 @@ def test_which_graphs_are_made_for_a_library(block: int, monkeypatch: pytest.Mon
     config = GPTConfig(5, 1, 6, 2, block)
     made: Counter[tuple[str, int]] = Counter()
 
-    def watch(kind: str, number: int) -> None:
-        made[kind, number] += 1
+    def watch(what: str, kind: str = "", number: int = 0) -> None:
+        if kind:
+            made[kind, number] += 1
 
     c_source.model_source(config, AdamConfig(), tell=watch).prove()
     stages = {"training": 6, "inference": 5}
@@ -92,7 +93,7 @@ def test_progress_while_a_library_is_compiled(toolchain: Toolchain, tmp_path: Pa
     shares = []
     cache = Cache.open(tmp_path / "own", warn=pytest.fail)
     config = GPTConfig(5, 1, 4, 2, 7)
-    c_library.load_model_library(cache, config, AdamConfig(), lambda share, total: shares.append(share / total))
+    c_library.load_model_library(cache, config, AdamConfig(), lambda share, total, stage: shares.append(share / total))
     assert len(shares) > 30
     assert shares == sorted(shares)
     assert 0 < shares[0] < 0.1

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from microgpt.compiler.functions import maximum
+from microgpt.compiler.functions import constant_maximum
 from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
 from microgpt.compiler.ir.interpret import interpret
 from microgpt.compiler.pipeline import compile_graph
@@ -102,7 +102,9 @@ def test_triangles_are_copied_as_triangles(cache):
 def test_indices_are_checked(cache):
     tensors, indices = [Tensor("x", "x", 0, (5,))], [IndexTensor("i", 0, 1, 5)]
     graph = compile_graph(
-        lambda: trace(lambda a, n: {"loss": [n["i"][0].select(a["x"]) * maximum(a["x"])]}, "chosen", tensors, indices),
+        lambda: trace(
+            lambda a, n: {"loss": [n["i"][0].select(a["x"]) * constant_maximum(a["x"])]}, "chosen", tensors, indices
+        ),
         "x",
     )
     compiled = compile_executable(graph, "c", cache)

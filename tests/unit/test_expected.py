@@ -44,8 +44,13 @@ def test_without_another_process_it_is_done_here(monkeypatch, name, value):
 
 def test_the_other_process_ends_with_what_it_is_for(monkeypatch):
     monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
-    with pytest.raises(KeyboardInterrupt), expecting(CONFIG, AdamConfig()) as pending:
-        process = pending._process
-        raise KeyboardInterrupt
-    assert process is not None
-    assert process.returncode is not None
+    begun = []
+
+    def interrupted() -> None:
+        with expecting(CONFIG, AdamConfig()) as pending:
+            begun.append(pending._process)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert begun[0].returncode is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import json
 import platform
 import shutil
 import subprocess
@@ -15,6 +17,8 @@ from microgpt.data.corpus import Corpus, CorpusError, load_corpus
 from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.backend import EagerBackend
 from microgpt.runtime.export import export_library
+from microgpt.runtime.probe import problem
+from microgpt.runtime.probe_source import probe_source
 from microgpt.runtime.training import Training, sample
 
 STEPS = 60
@@ -58,8 +62,14 @@ def compiler(name: str) -> str:
 
 
 def compile_c(command: Sequence[str], folder: Path, output: Path) -> subprocess.CompletedProcess[str]:
+    libraries = () if "-c" in command else ("-lm",)
     return subprocess.run(
-        [*command, "-o", str(output), "-lm"], cwd=folder, capture_output=True, text=True, errors="replace", check=False
+        [*command, "-o", str(output), *libraries],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
     )
 
 
@@ -121,6 +131,17 @@ def test_every_bit_is_kept_with_any_flags(
         return
     assert result.returncode == 0, result.stderr
     assert printed(result.stdout) == expected
+
+
+@pytest.mark.parametrize("flags", ["-O2 -march=native", "-O3 -march=native -ftree-slp-vectorize -ftree-vectorize"])
+@pytest.mark.parametrize("name", COMPILERS)
+def test_single_operations_keep_their_bits_in_every_neighbourhood(name: str, flags: str, tmp_path: Path) -> None:
+    """GCC 12 contracts a difference beside a sum, also where contraction is off."""
+    source = probe_source()
+    (tmp_path / "probe.c").write_text(source.text)
+    built = compile_c([compiler(name), "-shared", "-fPIC", *flags.split(), "probe.c"], tmp_path, tmp_path / "probe.so")
+    assert built.returncode == 0, built.stderr
+    assert problem(ctypes.CDLL(str(tmp_path / "probe.so")), json.loads(source.expected)) == ""
 
 
 @pytest.mark.parametrize("name", COMPILERS)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_graphs import check_all, traced, written
 
-from microgpt.compiler.functions import maximum, scope, select
+from microgpt.compiler.functions import constant_maximum, scope, select
 from microgpt.compiler.ir.builder import GraphBuilder
 from microgpt.compiler.ir.graph import Graph, Origin, Output, Tensor
 from microgpt.compiler.ir.interpret import evaluate_nodes
@@ -144,7 +144,7 @@ ARGUMENTS = [
 def test_an_argument_may_have_any_name(name: str) -> None:
     def function(**arguments: Any) -> Any:
         x = arguments[name]
-        u = (x[0] * x[1]).exp() + maximum(x) * x[2]
+        u = (x[0] * x[1]).exp() + constant_maximum(x) * x[2]
         return (u + 1 / x[0]).log() * u + float("inf") * 0 * x[1]
 
     check_all(function, {name: [0.3, 0.7, 1.5]}, name="checked")
@@ -211,7 +211,7 @@ def test_programs_without_a_statement(function: Any) -> None:
         lambda v, x: 1 / (v * v + 1),
         lambda v, x: v + x[0],
         lambda v, x: v * x[0],
-        lambda v, x: maximum([v, x[0]]) + v,
+        lambda v, x: constant_maximum([v, x[0]]) + v,
         lambda v, x: (v * v + 1.0) ** -0.5,
         lambda v, x: -v,
     ],
@@ -228,9 +228,9 @@ def test_deep_chains(step: Any) -> None:
 
 def test_a_deep_chain_of_maxima() -> None:
     def function(x: Any) -> Any:
-        highest = maximum(x)
+        highest = constant_maximum(x)
         for n in range(2000):
-            highest = maximum([x[n % 2] * n, highest, highest + x[0]])
+            highest = constant_maximum([x[n % 2] * n, highest, highest + x[0]])
         return x[0] * highest
 
     check_all(function, {"x": [0.3, 0.6]})
@@ -238,7 +238,7 @@ def test_a_deep_chain_of_maxima() -> None:
 
 def test_a_maximum_of_sums_of_maxima() -> None:
     def function(x: Any) -> Any:
-        return maximum([maximum(x[:2]) + maximum(x[2:4]), x[4] * 3.0]) * x[0]
+        return constant_maximum([constant_maximum(x[:2]) + constant_maximum(x[2:4]), x[4] * 3.0]) * x[0]
 
     check_all(function, {"x": [1.5, 0.2, 0.3, 0.4, 1.5]})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,10 +21,10 @@ from microgpt.compiler.ir.ops import Field, Op, Type
 
 ABS = len(ops.OPS)
 ops.OPS += (
-    Op("abs", Field.NODE, Field.NOTHING, (Type.REAL,), Type.REAL, abs, None, "abs({a})", "fabs({a})", "a choice",
+    Op("size", Field.NODE, Field.NOTHING, (Type.REAL,), Type.REAL, abs, None, "abs({a})", "fabs({a})", "a choice",
        c_lanes=sys.argv[2]),
 )
-ops.OPS_BY_NAME["abs"] = ABS
+ops.OPS_BY_NAME["size"] = ABS
 
 from microgpt.compiler.ir.builder import GraphBuilder
 from microgpt.compiler.ir.graph import Origin, Output, Tensor
@@ -66,6 +67,61 @@ print("done")
 def test_a_new_row_is_emitted_as_it_says(lanes: str, toolchain: Toolchain, tmp_path: Path) -> None:
     command = [sys.executable, "-P", "-c", SCRIPT, str(tmp_path), lanes]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
+
+
+# A function that users call: the row, and nothing else.
+SINH = """
+import math, sys
+from pathlib import Path
+from microgpt.compiler import arithmetic
+from microgpt.compiler.ir import ops
+
+def hyperbolic_sine(x):
+    try:
+        return math.sinh(x)
+    except OverflowError:
+        return math.copysign(math.inf, x)
+
+arithmetic.hyperbolic_sine = hyperbolic_sine
+rows = [
+    ops.Op("cosh", ops._N, ops._NO, (ops._R,), ops._R, math.cosh, None, "cosh({a})", "cosh({a})", ops._LIBM,
+           libm=("cosh",)),
+    ops.Op("sinh", ops._N, ops._NO, (ops._R,), ops._R, hyperbolic_sine,
+           ops._of_one(lambda build, node, a: build.call("cosh", a)), "hyperbolic_sine({a})", "sinh({a})", ops._LIBM,
+           zeros=ops._PASSES, libm=("sinh",), doc="the hyperbolic sine", slope="cosh(x)"),
+]
+arithmetic.cosh = math.cosh
+for row in rows:
+    ops.OPS_BY_NAME[row.name] = len(ops.OPS)
+    ops.OPS += (row,)
+    ops.LIBM[row.name] = 1
+    ops.CALLED += (ops.OPS_BY_NAME[row.name],) * bool(row.doc)
+
+import microgpt
+
+def function(x):
+    return sum(microgpt.sinh(a) * a.sinh() + microgpt.sinh(0.25) for a in x) + microgpt.constant_maximum(x).sinh()
+
+numbers = [0.3, -1.25, 2.0, -0.0, 3.5, 17.0, 0.01, -6.0, 1.0]
+values = [microgpt.Value(number) for number in numbers]
+total = function(values)
+total.backward()
+assert (microgpt.sinh(0.5), microgpt.sinh(1e4)) == (math.sinh(0.5), math.inf)
+assert microgpt.Value(2.0).sinh().data == math.sinh(2.0)
+for target in ("python", "c"):
+    compiled = microgpt.compile(function, numbers, target=target)
+    assert compiled(numbers) == (total.data, [value.grad for value in values]), target
+    assert ("hyperbolic_sine(" if target == "python" else "libm_sinh") in compiled.source
+print("done")
+"""
+
+
+def test_a_function_is_one_row(toolchain: Toolchain, tmp_path: Path) -> None:
+    """``sinh``, with ``cosh`` for its derivative: eager, traced, in Python and in C, for scalars and floats."""
+    environment = {**os.environ, "MICROGPT_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-P", "-c", SINH]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
 
 

@@ -13,7 +13,7 @@ import pytest
 from small_graphs import check_all, traced
 
 from microgpt.compiler.errors import TraceError
-from microgpt.compiler.functions import maximum, select
+from microgpt.compiler.functions import constant_maximum, maximum, minimum, select
 from microgpt.compiler.ir.ops import OPS
 from microgpt.compiler.number import Number
 from microgpt.compiler.trace import TracedNumber, TracedScalar
@@ -44,7 +44,7 @@ OPERATORS: list[Callable[[Any, Any], Any]] = [
 
 def test_a_division_by_a_maximum_is_one_division() -> None:
     def function(x: Any) -> Any:
-        return x[0] * (49 / maximum([x[0], 1.0]))
+        return x[0] * (49 / constant_maximum([x[0], 1.0]))
 
     check_all(function, {"x": [49.0]})
     assert function([Value(49.0)]).data == 49.0
@@ -54,7 +54,7 @@ def test_a_division_by_a_maximum_is_one_division() -> None:
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_scalars_and_constants_mix(operator: Callable[[Any, Any], Any]) -> None:
     def function(x: Any, i: Any) -> Any:
-        largest = maximum([x[1]])
+        largest = constant_maximum([x[1]])
         chosen = select(NUMBERS, i[0])
         mixed = operator(largest, chosen)
         return operator(x[0], mixed) + operator(chosen, x[1]) * 0.5
@@ -67,7 +67,7 @@ def test_scalars_and_constants_mix(operator: Callable[[Any, Any], Any]) -> None:
 @pytest.mark.parametrize("plain", PLAIN, ids=lambda plain: f"{type(plain).__name__}")
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_what_counts_as_a_number(operator: Callable[[Any, Any], Any], plain: Any) -> None:
-    check_all(lambda x: operator(x[0], plain) + operator(maximum(x), plain), {"x": [1.7, 2.9]})
+    check_all(lambda x: operator(x[0], plain) + operator(constant_maximum(x), plain), {"x": [1.7, 2.9]})
 
 
 EXPONENTS = [
@@ -78,7 +78,7 @@ EXPONENTS = [
 @pytest.mark.parametrize("exponent", EXPONENTS, ids=lambda exponent: type(exponent).__name__)
 def test_powers_of_scalars_and_of_constants(exponent: Any) -> None:
     for base in NUMBERS:
-        check_all(lambda x: x[0] ** exponent + (maximum(x) - 1) ** exponent, {"x": [base]})
+        check_all(lambda x: x[0] ** exponent + (constant_maximum(x) - 1) ** exponent, {"x": [base]})
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -94,7 +94,7 @@ def test_the_slope_of_a_power_of_zero_is_zero(number: float) -> None:
 )
 def test_constants_have_the_functions_of_scalars(function: Callable[[Any], Any]) -> None:
     for number in NUMBERS:
-        check_all(lambda x: x[0] * function(maximum(x)) - 1 / function(maximum(x)), {"x": [number]})
+        check_all(lambda x: x[0] * function(constant_maximum(x)) - 1 / function(constant_maximum(x)), {"x": [number]})
 
 
 def test_a_choice_among_numbers_and_scalars_is_a_scalar_whatever_is_chosen() -> None:
@@ -107,16 +107,19 @@ def test_a_choice_among_numbers_and_scalars_is_a_scalar_whatever_is_chosen() -> 
         (first, second, third) = select([[Value(3.0), 49, 1.0], [49, 7, Value(0.7)]], place)
         assert (type(first), type(second), type(third)) == (Value, Number, Value)
     # An index that is fixed while tracing.
-    check_all(lambda x: 49 / select([x[0], 49, maximum(x)], 1) + 49 / select([x[0], 49, maximum(x)], 2), {"x": [49.0]})
+    check_all(
+        lambda x: 49 / select([x[0], 49, constant_maximum(x)], 1) + 49 / select([x[0], 49, constant_maximum(x)], 2),
+        {"x": [49.0]},
+    )
 
 
 def test_sums_of_constants_run_from_the_left_on_every_python() -> None:
     def function(x: Any) -> Any:
-        values = [maximum([value]) for value in x]
+        values = [constant_maximum([value]) for value in x]
         return x[0] * sum(values) + sum([values[0], 1e16, 1.0, -1e16])
 
     check_all(function, {"x": [1e16, 1.0, -1e16, 1.0, 1.0]})
-    tenth = maximum([Value(0.1)])
+    tenth = constant_maximum([Value(0.1)])
     total = 0.0
     for _ in range(10):
         total += 0.1
@@ -124,10 +127,10 @@ def test_sums_of_constants_run_from_the_left_on_every_python() -> None:
 
 
 def test_a_constant_is_a_float() -> None:
-    constant = maximum([Value(2.0), 1])
+    constant = constant_maximum([Value(2.0), 1])
     assert isinstance(constant, float)
     assert (constant, repr(constant), f"{constant:.2f}", math.sqrt(constant)) == (2.0, "2.0", "2.00", math.sqrt(2.0))
-    assert [type(maximum([1, 2])), type(select([1, 2], 0)), type(constant**-1)] == [Number, Number, Number]
+    assert [type(constant_maximum([1, 2])), type(select([1, 2], 0)), type(constant**-1)] == [Number, Number, Number]
     assert 1 / Number(0.0) == math.inf
     assert math.isnan(Number(-8.0) ** 0.5)
     assert select(["a", "b"], 1) == "b"
@@ -136,10 +139,11 @@ def test_a_constant_is_a_float() -> None:
 @pytest.mark.parametrize(
     "function",
     [
-        lambda x: x ** (maximum([x])), lambda x: x**x, lambda x: 2.0**x, lambda x: 2.0 ** maximum([x]),
-        lambda x: maximum([x]) ** maximum([x]), lambda x: maximum([x]) ** x, lambda x: x - None, lambda x: x + "1",
-        lambda x: x / "1", lambda x: x**"1", lambda x: x**None, lambda x: x * 1j, lambda x: maximum([x]) - None,
-        lambda x: maximum([x]) + "1", lambda x: maximum([x, "1"]), lambda x: x * [1.0],
+        lambda x: x - None, lambda x: x + "1", lambda x: x / "1", lambda x: x**"1", lambda x: x**None,
+        lambda x: "1" ** x, lambda x: x * 1j, lambda x: x * [1.0], lambda x: maximum(x, "1"), lambda x: minimum("1", x),
+        lambda x: constant_maximum([x]) - None, lambda x: constant_maximum([x]) + "1",
+        lambda x: "1" ** constant_maximum([x]), lambda x: constant_maximum([x]) ** "1",
+        lambda x: constant_maximum([x, "1"]),
     ],
 )  # fmt: skip
 def test_what_is_no_number_is_refused_alike(function: Callable[[Any], Any]) -> None:
@@ -153,7 +157,8 @@ def test_what_is_no_number_is_refused_alike(function: Callable[[Any], Any]) -> N
     "function",
     [
         lambda x, n: x + n, lambda x, n: n - x, lambda x, n: x - n, lambda x, n: x / n, lambda x, n: n / x,
-        lambda x, n: x**n, lambda x, n: maximum([x, n]), lambda x, n: maximum([x]) / n, lambda x, n: n / maximum([x]),
+        lambda x, n: x**n, lambda x, n: constant_maximum([x, n]), lambda x, n: constant_maximum([x]) / n,
+        lambda x, n: n / constant_maximum([x]),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(
@@ -179,6 +184,6 @@ def test_the_four_types_have_the_same_operations() -> None:
 
     eager, constant = operations(Value), operations(Number)
     assert operations(TracedScalar) == eager - {"backward"}
-    assert operations(TracedNumber) == constant | {"maximum"}
-    assert eager - constant == {"backward", "constant", "maximum"}
+    assert operations(TracedNumber) == constant | {"constant_maximum"}
+    assert eager - constant == {"backward", "constant", "constant_maximum"}
     assert constant <= eager

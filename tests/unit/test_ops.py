@@ -10,11 +10,8 @@ from microgpt.compiler import arithmetic
 from microgpt.compiler.ir.ops import OPS, OPS_BY_NAME, Field, Op, Type
 
 VALUES = [0.0, -0.0, 1.0, -1.5, 2.0, 0.3, math.inf, -math.inf, math.nan, 1e308, 5e-324, 745.0]
-NAMESPACE = {
-    "divide": arithmetic.divide, "power": arithmetic.power, "logarithm": arithmetic.logarithm,
-    "exponential": arithmetic.exponential,
-}  # fmt: skip
-RAISING = {"pow": math.pow, "log": math.log, "exp": math.exp}
+NAMESPACE = vars(arithmetic)
+RAISING = vars(math)
 
 evaluated = pytest.mark.parametrize("row", [row for row in OPS if row.evaluate], ids=lambda row: row.name)
 

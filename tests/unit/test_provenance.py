@@ -116,7 +116,13 @@ def test_functions_of_the_c_are_where_they_are_said_to_be(chain: Chain):
     spans = [*source.body.kernels, *source.body.programs.values()]
     for span in spans:
         text = lines[source.body_line + span.start : source.body_line + span.end]
-        assert sum(line.startswith(f"static void {span.name}(double *m, const int *ix") for line in text) == 1
+        assert (
+            sum(
+                re.match(rf"(KERNEL|static void) {span.name}\(double \*m, const int \*ix", line) is not None
+                for line in text
+            )
+            == 1
+        )
         assert text[-1] == "}"
     for one, two in pairwise(spans):
         assert lines[source.body_line + one.end : source.body_line + two.start] == [""]
@@ -271,7 +277,7 @@ class Checker:
         text = self.chain.pane("c").lines
         lines = [text[number - 1] for number in numbers]
         called = [match[1] for line in lines if (match := re.match(r"    (\w+)\(m, ix", line))]
-        kernels = [match[1] for line in lines if (match := re.match(r"static void (\w+)\(double \*m", line))]
+        kernels = [match[1] for line in lines if (match := re.match(r"KERNEL (\w+)\(double \*m", line))]
         assert len(called) == 1 or self.graph.op[node] in (GATHER, EQUAL)
         assert sorted(set(called)) == sorted(kernels)
         origin = self.graph.origins[self.graph.origin[node]]

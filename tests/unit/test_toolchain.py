@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from microgpt.runtime import choose_backend as choosing
 from microgpt.runtime import toolchain
 from microgpt.runtime.toolchain import (
     Toolchain,
@@ -44,7 +45,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setattr(toolchain, "_failed", {})
     find_toolchain.cache_clear()
-    backends._warn_once.cache_clear()
+    monkeypatch.setattr(choosing, "_warned", set())
     yield
     find_toolchain.cache_clear()
 
@@ -80,7 +81,7 @@ def test_a_compiler_that_contracts_or_replaces_is_refused(real, tmp_path):
         "import subprocess, sys\n"
         f"sys.exit(subprocess.call([*{real.command!r}, *sys.argv[1:], '-ffast-math', '-ffp-contract=fast']))\n",
     )
-    with pytest.raises(ToolchainError, match="does not keep every bit"):
+    with pytest.raises(ToolchainError, match="these flags change results"):
         probe(unprobed(command))
 
 
@@ -199,7 +200,10 @@ def test_flags_that_a_compiler_does_not_know_are_left_out(real, tmp_path):
 
 
 def test_a_compiler_that_cannot_be_kept_from_contracting_is_refused(real, tmp_path):
-    code = 'case "$*" in *-ffp-contract=off*) exit 1 ;; esac\nset -- "$@" -ffp-contract=fast'
+    # Neither the flag nor what stands in the file keeps it from that.
+    code = """case "$*" in *-ffp-contract=off*) exit 1 ;; esac
+        for file; do case $file in *.c) sed -i 's/"fp-contract=off", //; s/^#pragma [Sf].*//' $file ;; esac; done
+        set -- "$@" -ffp-contract=fast"""
     call = compiler(tmp_path / "cc", code)
     fuses = subprocess.run(
         [*real.command, "-march=native", "-dM", "-E", "-xc", os.devnull], capture_output=True, text=True, check=True
@@ -301,7 +305,7 @@ def test_without_another_compiler_programs_run_in_python(how, eager, tmp_path, m
     stdout, (passed, python) = train()
     assert stdout == eager
     assert f"warning: the C compiler {bad} is passed over: " in passed
-    assert "warning: programs run in Python, for want of a C compiler (" in python
+    assert "warning: no C compiler can be used, so programs run in Python (" in python
     _, (error,) = train("--backend", "c", code=5)
     assert "error: the C backend needs a C compiler that keeps every bit" in error
     compiled = CliRunner().invoke(cli, ["compile", *TRAIN[1:7], "--json"])
@@ -319,16 +323,15 @@ def test_the_last_compiler_that_fails_is_an_error_of_the_c_backend(eager, tmp_pa
 def test_models_that_are_loaded_fall_back_too(tmp_path, eager, monkeypatch):
     """Where nothing is prepared, what is called first compiles."""
     from microgpt.runtime.checkpoint import load_checkpoint
-    from microgpt.tools.models import optimizer_of
 
     train("--backend", "eager", "--out", str(tmp_path / "out"))
     model = load_checkpoint(tmp_path / "out" / "checkpoint.safetensors")
     only(monkeypatch, compiler(tmp_path / "bad", AT_MODEL.format("exit 1")))
-    engine = backends.choose_backend("auto", model.config, optimizer_of(model))
+    engine = backends.choose_backend("auto", model.config, model.optimizer)
     assert engine.name == "c"
     loss, gradient = engine.loss_and_gradient(model.parameters, ([0], [1]))
     assert engine.name == "python"
-    other = backends.choose_backend("eager", model.config, optimizer_of(model))
+    other = backends.choose_backend("eager", model.config, model.optimizer)
     assert (loss, gradient) == other.loss_and_gradient(model.parameters, ([0], [1]))
     assert getattr(engine, "sample_many", None) is None
 

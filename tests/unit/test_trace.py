@@ -11,7 +11,7 @@ import pytest
 from small_graphs import traced
 
 from microgpt.compiler.errors import CompileError, TraceError
-from microgpt.compiler.functions import maximum, scope, select
+from microgpt.compiler.functions import constant_maximum, scope, select
 from microgpt.compiler.ir.graph import IndexTensor, Tensor
 from microgpt.compiler.ir.ops import OPS
 from microgpt.compiler.pipeline import compile_graph
@@ -20,7 +20,7 @@ from microgpt.compiler.trace import TracedNumber, trace, trace_twice
 
 def test_a_traced_value_has_a_text() -> None:
     def function(x: Any, i: Any) -> Any:
-        assert f"{x[0]} {maximum(x)!r} {i[0]!s}" == "<TracedScalar %0> <TracedNumber %11> <TracedIndex %6>"
+        assert f"{x[0]} {constant_maximum(x)!r} {i[0]!s}" == "<TracedScalar %0> <TracedNumber %11> <TracedIndex %6>"
         assert len({x[0], x[1], x[0]}) == 2
         return x[0]
 
@@ -82,7 +82,7 @@ def test_origins_are_the_users_lines_and_scopes() -> None:
     def function(x: Any, i: Any) -> Any:
         with scope("outer"), scope("unit", 3):
             a = x[0] * x[1]
-        b = maximum([a, x[2]])
+        b = constant_maximum([a, x[2]])
         return select([a + b, a - b, a * b], i[0])
 
     graph = traced(function, i=(1, 3))
@@ -97,7 +97,7 @@ def test_origins_are_the_users_lines_and_scopes() -> None:
 
 
 def test_no_gradient_flows_through_a_maximum_of_one() -> None:
-    graph = traced(lambda x: x[0] * maximum([x[1]]))
+    graph = traced(lambda x: x[0] * constant_maximum([x[1]]))
     assert "max" in {OPS[op].name for op in graph.op}
 
 

@@ -109,7 +109,7 @@ def test_stages_of_compiling(toolchain: Toolchain):
     stages = re.findall(r"^microgpt: [\d.]+ (?:s|ms): (.*)", run(*TINY, "--backend", "c", "-v").stderr, re.MULTILINE)
     expected = [
         *("tracing length 1", "tracing length 2", "tracing position 0", "tracing position 1"),
-        *("writing the loops as C", "C compiler, and the proof beside it"),
+        *("writing the loops as C", "the C compiler, and the proof beside it"),
     ]
     assert stages == expected
 

@@ -26,8 +26,8 @@ __all__ = ["find_operation", "neighbourhood", "scalar_picture"]
 
 _ROW = re.compile(r"\[\d+")
 
-# How an operation is drawn; others by their name.
-SYMBOLS = {"add": "+", "mul": "×", "div": "÷", "step": "> 0", "equal": "=", "pow": "^"}
+# How operations are drawn, by name.
+SYMBOLS = {row.name: row.symbol for row in OPS if row.symbol}
 
 
 def find_operation(statements: Statements, text: str) -> int:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from ...compiler import arithmetic
+from ...compiler.ir.calculator import FLOATS
 from ...compiler.ir.graph import A_IS_NODE, B_IS_NODE, Graph
 from ...compiler.ir.interpret import evaluate_nodes, interpret
 from ...compiler.ir.ops import INDEX, OPS, SELECT
@@ -53,31 +53,8 @@ def _inference(model: Checkpoint, cache: list[float]) -> dict[str, Sequence[floa
     return {"parameters": model.parameters, "temperature": [1.0], "cache": cache}
 
 
-class _Calculator:
-    """Stands in for a `GraphBuilder`: the derivatives of the table then give numbers instead of nodes."""
-
-    const = staticmethod(float)
-    constant_of = staticmethod(float)
-    div = staticmethod(arithmetic.divide)
-    pow = staticmethod(arithmetic.power)
-    step = staticmethod(arithmetic.step)
-
-    @staticmethod
-    def mul(a: float, b: float) -> float:
-        return a * b
-
-    @staticmethod
-    def where(flag: float, value: float) -> float:
-        return value if flag else 0.0
-
-    @staticmethod
-    def unless(flag: float, value: float) -> float:
-        return 0.0 if flag else value
-
-
 def adjoints(graph: Graph, values: Sequence[float], result: int) -> list[float]:
     """The derivative of the node `result` in every node that it is computed from; 0 for others."""
-    calculator = cast(Any, _Calculator())
     gradients = [0.0] * len(graph)
     gradients[result] = 1.0
     for node in range(result, -1, -1):
@@ -90,12 +67,9 @@ def adjoints(graph: Graph, values: Sequence[float], result: int) -> list[float]:
             gradients[graph.lists[b][int(values[a])]] += gradient
         elif rule is not None:
             operands = values[a] if A_IS_NODE[op] else 0.0, values[b] if B_IS_NODE[op] else 0.0
-            for operand, local in zip(
-                (a, b), rule(calculator, cast(Any, values[node]), *cast(Any, operands)), strict=True
-            ):
+            for operand, local in zip((a, b), rule(FLOATS, values[node], *operands), strict=True):
                 if local is not None:
-                    # The table's mark for a derivative of exactly one is its only whole number.
-                    gradients[operand] += gradient if isinstance(local, int) else local * gradient
+                    gradients[operand] += local * gradient
     return gradients
 
 

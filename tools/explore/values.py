@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.interpret import evaluate_nodes
-from ...compiler.ir.ops import EXP, LOG, POW
+from ...compiler.ir.ops import OPS
 from ...runtime.checkpoint import Checkpoint
 from ..models import document_length
 
 __all__ = ["Documents", "Text", "documents"]
 
 # What depends on the C library; all other operations give the same bits in every language.
-TRANSCENDENTAL = (POW, LOG, EXP)
+TRANSCENDENTAL = frozenset(code for code, row in enumerate(OPS) if row.libm)
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Text:
     Attributes:
         name: the text itself.
         indices: what the graph reads as whole numbers: tokens, then targets.
-        transcendental: the values of its exp, log and pow operations, in order.
+        transcendental: the values of those of its operations that call the C library, such as exp, in order.
     """
 
     name: str

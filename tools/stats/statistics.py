@@ -74,12 +74,11 @@ def collect(subject: Subject) -> Statistics:
 def _calls(graph: Graph) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for op, b in zip(graph.op, graph.b, strict=True):
-        name = OPS[op].name
-        if name not in ("pow", "log", "exp"):
+        if not OPS[op].libm:
             continue
         if op == POW and graph.op[b] == CONST and graph.constants[graph.a[b]] in _PROVED:
             continue
-        counts[name] += 1
+        counts[OPS[op].name] += 1
     return dict(sorted(counts.items()))
 
 

@@ -1,0 +1,65 @@
+"""Elementary functions: what users call by its name, as methods of every kind of scalar, made from the rows of `ops`.
+
+The lines under ``TYPE_CHECKING`` say the same to type checkers; a test compares them with the rows. `functions` has
+each as a function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
+
+from .ir.ops import CALLED, OPS, Op
+
+__all__ = ["Functions", "text_of"]
+
+
+class Functions:
+    """The base of scalars: a method for each function. A kind of scalar says in `_apply` what carrying it out is."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def abs(self) -> Self: ...
+        def atan(self) -> Self: ...
+        def cos(self) -> Self: ...
+        def erf(self) -> Self: ...
+        def exp(self) -> Self: ...
+        def expm1(self) -> Self: ...
+        def log(self) -> Self: ...
+        def log1p(self) -> Self: ...
+        def relu(self) -> Self: ...
+        def sigmoid(self) -> Self: ...
+        def sin(self) -> Self: ...
+        def softplus(self) -> Self: ...
+        def sqrt(self) -> Self: ...
+        def tanh(self) -> Self: ...
+
+    def _apply(self, op: int) -> Any:
+        """The result of the operation `op` of the table on this scalar."""
+        raise NotImplementedError
+
+    def _pair(self, op: int, first: Any, second: Any) -> Any:
+        """The result of the operation `op` on two numbers, of which this scalar is one."""
+        raise NotImplementedError
+
+    def __abs__(self) -> Self:
+        return self.abs()
+
+
+def text_of(row: Op) -> str:
+    """The docstring of a function."""
+    return f"{row.doc[0].upper()}{row.doc[1:]}.\n\nIts derivative is {row.slope}.\n"
+
+
+def _method(op: int, row: Op) -> Callable[[Functions], Any]:
+    def method(self: Functions) -> Any:
+        return self._apply(op)
+
+    method.__name__, method.__qualname__, method.__doc__ = row.name, f"Functions.{row.name}", text_of(row)
+    return method
+
+
+for _op in CALLED:
+    setattr(Functions, OPS[_op].name, _method(_op, OPS[_op]))
