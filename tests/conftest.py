@@ -86,3 +86,13 @@ def toolchain() -> Toolchain:
         return find_toolchain()
     except ToolchainError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def compiles() -> bool:
+    """Whether there is a C compiler that keeps every bit."""
+    try:
+        find_toolchain()
+    except ToolchainError:
+        return False
+    return True

@@ -1,7 +1,6 @@
 """A sweep that is stopped, however and whenever: it ends, its workers too, and the same command goes on with it."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -150,7 +149,7 @@ def test_in_the_background(environment: dict[str, str], tmp_path: Path):
     assert "terminated after" in errors
 
 
-@pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler here")
+@pytest.mark.usefixtures("toolchain")
 def test_a_compiler_is_ended_too(environment: dict[str, str], tmp_path: Path):
     """With what it has started, and it leaves no files."""
     compiler, started, temporary = tmp_path / "cc", tmp_path / "started", tmp_path / "temporary"

@@ -3,7 +3,7 @@
 
 For each system, compiler and user: the README's command that trains, from a checkout; the program that it installed,
 from a folder full of hostile modules; the README's command that runs the tests. Nothing is used of the host but its
-network, with what pip needs to reach the package index.
+network, with what pip and apt need to reach what they install.
 
 Needs root, mmdebstrap and unshare. Example, with what takes longest left out:
 
@@ -40,6 +40,7 @@ COMPILERS = {
 PACKAGES = ("python3", "python3-venv", "ca-certificates")
 USERS = {"root": 0, "reader": 1000}  # the home of `reader` cannot be written
 STEPS = ("train", "hostile", "tests")
+EXACT = ("gcc", "clang")  # programs are C with these; without one, Python, and one warning says so
 
 # Modules that the standard library or microgpt imports. One that runs tells so.
 HOSTILE = ("hashlib.py", "json.py", "multiprocessing.py", "microgpt/__init__.py", "ziglang/__init__.py")
@@ -47,6 +48,9 @@ TELL_TALE = "raise SystemExit('a module of the current folder was executed: ' + 
 
 # What tells pip, and the TLS library below it, where the package index is and whom to trust.
 _VARIABLES = re.compile(r"PIP_\w+|(https?|all|no)_proxy|SSL_CERT_FILE|REQUESTS_CA_BUNDLE", re.IGNORECASE)
+
+# Likewise for apt, whose files mmdebstrap does not read.
+_APT_SETTINGS = re.compile(r"Acquire::((https?|ftp)::.+|Retries|Check-Date) ")
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,8 @@ def build(chroots: Path, system: str, compiler: str, mirror: str | None) -> Path
         unfinished = archive.with_suffix(".new.tar")
         packages = ",".join((*PACKAGES, *COMPILERS[compiler]))
         # A mirror may be a snapshot, whose lists are older than they allow; their signatures are checked all the same.
-        options = ["--variant=apt", f"--include={packages}", '--aptopt=Acquire::Check-Valid-Until "false"']
+        settings = [*apt_settings(), 'Acquire::Check-Valid-Until "false"']
+        options = ["--variant=apt", f"--include={packages}", *(f"--aptopt={setting}" for setting in settings)]
         command = ["mmdebstrap", *options, system, str(unfinished), *([mirror] if mirror else [])]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
@@ -178,24 +183,41 @@ def try_one(options: argparse.Namespace, archive: Path, system: str, compiler: s
         yield Result(log.read_text().split()[-1] if status == 0 else "none", status == 0)
         train = "microgpt train --steps 20 --samples 2"
         tool = f"{checkout}/.venv/bin/{train}"
+        backend = "c" if compiler in EXACT else "python"
         commands = {
-            "train": (readme_command("run"), checkout, "sample 20:"),
+            "train": (readme_command("run"), checkout),
             # With the cache of the step before out of the way: children are started.
-            "hostile": (
-                f"export XDG_CACHE_HOME=$(mktemp -d) && {tool} && {tool} --backend python",
-                hostile,
-                "sample  2:",
-            ),
-            "tests": (f"{readme_command('test')} {options.pytest}".strip(), checkout, "passed"),
+            "hostile": (f"export XDG_CACHE_HOME=$(mktemp -d) && {tool} && {tool} --backend python", hostile),
+            "tests": (f"{readme_command('test')} {options.pytest}".strip(), checkout),
         }
         for step in options.step:
-            command, folder, last = commands[step]
+            command, folder = commands[step]
             log = logs / f"{system}-{compiler}-{user}-{step}.log"
             start = time.monotonic()
             status = machine.run(command, folder, user, log)
-            lines = log.read_text(errors="replace").splitlines()
-            well = status == 0 and any(last in line for line in lines)
-            yield Result(f"ok {time.monotonic() - start:.0f} s" if well else f"FAILED ({status})", well)
+            problem = f"status {status}" if status else problem_of(step, backend, log.read_text(errors="replace"))
+            yield Result(f"FAILED: {problem}" if problem else f"ok {time.monotonic() - start:.0f} s", well=not problem)
+
+
+def problem_of(step: str, backend: str, output: str) -> str:
+    """What is wrong with the output of a step whose status is 0; empty if nothing is.
+
+    Args:
+        backend: what ``auto`` must be here.
+    """
+    if step == "tests":
+        return "" if re.search(r"\b[1-9]\d* passed\b", output) else "no tests"
+    backends = re.findall(r"with the (\w+) backend$", output, re.MULTILINE)
+    expected = [backend] if step == "train" else [backend, "python"]
+    if backends != expected:
+        return f"ran with {', '.join(backends) or 'no backend'}"
+    samples = len(re.findall(r"^sample +\d+: ", output, re.MULTILINE))
+    if samples != (20 if step == "train" else 4):
+        return f"{samples} samples"
+    warnings = len(re.findall(r"^microgpt: warning: .*C compiler", output, re.MULTILINE))
+    if warnings != (backend == "python"):
+        return f"{warnings} warnings of compilers"
+    return ""
 
 
 def furnish(root: Path) -> Machine:
@@ -247,6 +269,14 @@ def pip_settings() -> configparser.RawConfigParser:
         ]
     )
     return settings
+
+
+def apt_settings() -> list[str]:
+    """How the host's apt reaches an archive, and what it checks: proxies, certificates, retries, dates."""
+    if not shutil.which("apt-config"):
+        return []
+    dump = subprocess.run(["apt-config", "dump", "Acquire"], capture_output=True, text=True, check=True).stdout
+    return [line for line in dump.splitlines() if _APT_SETTINGS.match(line)]
 
 
 def copy_checkout(target: Path, owner: int) -> None:

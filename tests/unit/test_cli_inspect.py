@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,6 @@ from microgpt.tools.cli import cli
 
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]
 CONFIG = GPTConfig(27, 1, 4, 2, 4)
-
-needs_c = pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler")
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +97,7 @@ def test_compile_dumps_every_stage(kind: str, tmp_path: Path):
             assert max(map(len, text.splitlines())) < 250
 
 
-@needs_c
+@pytest.mark.usefixtures("toolchain")
 def test_compile_dumps_and_proves_loops(tmp_path: Path):
     result = run("compile", "--backend", "c", "--dump", tmp_path / "loops", "--verify")
     assert result.exit_code == 0, result.stderr

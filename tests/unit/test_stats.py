@@ -1,7 +1,6 @@
 """`microgpt stats`: counting operations, live values, paths and traffic; roofs, and where a program stands."""
 
 import json
-import shutil
 from itertools import pairwise
 
 import pytest
@@ -44,8 +43,6 @@ GRAPH = written(
     "%7 = add %5, %6",
     "output loss = %7",
 )
-
-needs_compiler = pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler")
 
 
 def run(*arguments: object) -> Result:
@@ -221,7 +218,7 @@ def test_the_command(arguments: tuple[object, ...]):
     assert f"{report['operations']['all']:,} operations" in result.stdout
 
 
-@needs_compiler
+@pytest.mark.usefixtures("toolchain")
 def test_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory):
     monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cli-cache"))
     monkeypatch.setattr("microgpt.tools.commands.stats.ROUNDS", 1)

@@ -31,7 +31,7 @@ from microgpt.runtime.toolchain import (
 from microgpt.tools import backends
 from microgpt.tools.cli import cli
 
-pytestmark = pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler")
+pytestmark = pytest.mark.usefixtures("toolchain")
 
 
 @pytest.fixture
