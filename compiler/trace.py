@@ -414,6 +414,7 @@ class TracedIndex(_Traced):
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __pow__ = __neg__ = (
         _refuse("an index cannot be computed with; it can only choose, through select(values, index)")
     )
+    _apply = _pair = __neg__
 
     def select(self, values: Sequence[Any]) -> Any:
         """``values[self]``: a scalar, or among numbers a constant; where `values` are rows, a row."""

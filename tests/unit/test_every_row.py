@@ -9,6 +9,8 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -33,6 +35,7 @@ from microgpt.compiler.python.emit_python_map import emit_python_map
 from microgpt.compiler.python.form_statements import form_statements
 from microgpt.compiler.trace import TracedNumber, TracedScalar, trace
 from microgpt.runtime import probe
+from microgpt.runtime.cache import Cache
 from microgpt.runtime.toolchain import Toolchain
 from microgpt.runtime.value import Value
 
@@ -319,6 +322,23 @@ def test_one_language(function: Any) -> None:
     """What mixes kinds of scalars has the same bits eagerly and compiled."""
     for numbers in ([1.7, -2.3, 0.6], [0.0, 0.0, 1.0], [2.0, 2.0, 2.0], [math.inf, -1.0, math.nan], [0.0, -1.0, -0.0]):
         check_all(function, {"x": numbers})
+
+
+@pytest.mark.parametrize("target", ["python", "c"])
+def test_the_front_door(target: str, toolchain: Toolchain, tmp_path: Path) -> None:
+    """Where the eager autograd carries out the trace, before the program may be used."""
+
+    def function(x: Any, i: Any) -> Any:
+        gated = [microgpt.sigmoid(a) * maximum(a, b, 0.25) ** b for a, b in pairwise(x)]
+        return microgpt.select(gated, i) + minimum(gated).sqrt() - constant_maximum(gated) ** 0.5 * abs(x[0])
+
+    compiled = microgpt.compile(function, [0.5] * 4, microgpt.index(3), target=target, cache=Cache.open(tmp_path))
+    for numbers in ([1.5, 0.25, 2.0, 0.75], [0.0, 1.0, 1.0, 0.0], [-3.0, 0.5, math.inf, 1e-300]):
+        values = [Value(number) for number in numbers]
+        total = function(values, 1)
+        total.backward()
+        value, (gradient, _) = compiled(numbers, 1)
+        assert all(map(same, [value, *gradient], [total.data, *(value.grad for value in values)])), numbers
 
 
 def test_type_checkers_are_told_what_the_rows_say() -> None:

@@ -17,7 +17,7 @@ import pytest
 from small_graphs import traced
 
 from microgpt.compiler.errors import TraceError
-from microgpt.compiler.functions import select
+from microgpt.compiler.functions import maximum, select, tanh
 from microgpt.compiler.ir.graph import Tensor
 from microgpt.compiler.ir.ops import OPS
 from microgpt.compiler.trace import trace
@@ -75,6 +75,26 @@ def _grad(x: Any, i: Any) -> Any:
 
 def _index_arithmetic(x: Any, i: Any) -> Any:
     return x[0] + (i[0] + 1)
+
+
+def _index_method(x: Any, i: Any) -> Any:
+    return x[0] * i[0].exp()
+
+
+def _index_function(x: Any, i: Any) -> Any:
+    return x[0] * tanh(i[0])
+
+
+def _index_absolute(x: Any, i: Any) -> Any:
+    return x[0] * abs(i[0])
+
+
+def _index_maximum(x: Any, i: Any) -> Any:
+    return maximum(i[0], x[0])
+
+
+def _index_exponent(x: Any, i: Any) -> Any:
+    return x[0] ** i[0]
 
 
 def _index_as_scalar(x: Any, i: Any) -> Any:
@@ -211,6 +231,11 @@ REFUSED = [
     (_data, r"read \(\.data\)"),
     (_grad, r"read \(\.grad\)"),
     (_index_arithmetic, "index cannot be computed with"),
+    (_index_method, "index cannot be computed with"),
+    (_index_function, "index cannot be computed with"),
+    (_index_absolute, "index cannot be computed with"),
+    (_index_maximum, "index cannot be computed with"),
+    (_index_exponent, "TracedIndex is not a scalar"),
     (_index_as_scalar, "not a scalar"),
     (_text, "str is not a scalar"),
     (_divide_by_text, "str is not a scalar"),
