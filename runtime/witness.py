@@ -246,7 +246,7 @@ def _carried_out(what: str, run: Callable[..., Any], *arguments: Any) -> Any:
 
 def _repetitions(size: int) -> int:
     """How often a program of `size` operations or so is run: small ones cost nothing."""
-    return max(1, min(8, 4000 // max(1, size)))
+    return max(1, min(32, 20_000 // max(1, size)))
 
 
 def _compare_training(what: str, expected: tuple[float, Sequence[float]], found: tuple[float, Sequence[float]]) -> None:

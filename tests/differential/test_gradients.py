@@ -61,7 +61,7 @@ class Array:
         return Array(np.log(self.data))
 
     def relu(self) -> Array:
-        return Array(np.constant_maximum(self.data, 0.0))
+        return Array(np.maximum(self.data, 0.0))
 
     @staticmethod
     def constant_maximum(values: Sequence[Any]) -> float:

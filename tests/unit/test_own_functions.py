@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import microgpt
-from microgpt.compiler.functions import maximum, select
+from microgpt.compiler.functions import constant_maximum, select
 from microgpt.runtime.cache import Cache
 from microgpt.runtime.executable import TARGETS
 from microgpt.runtime.toolchain import ToolchainError, find_toolchain
@@ -72,7 +72,7 @@ def wavefront(x: list[Any]) -> Any:
 
 def softmax_of_triangle(x: list[Any]) -> Any:
     sums = [sum(x[j] * x[i - j] for j in range(i + 1)) for i in range(9)]
-    highest = maximum(sums)
+    highest = constant_maximum(sums)
     powers = [(total - highest).exp() for total in sums]
     return squares([power / sum(powers) for power in powers])
 

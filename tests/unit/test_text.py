@@ -63,7 +63,7 @@ def test_format_of_a_node() -> None:
     [
         "",
         "nonsense",
-        "%0 = sin %1 ; 0 <- %0 ",
+        "%0 = sinus %1 ; 0 <- %0 ",
         "%0 = add %1 ; 0 <- %0 ",
         "%0 = add %x, %1 ; 0 <- %0 ",
         "%0 = const 0x1.zp+0 ; 0 <- %0 ",

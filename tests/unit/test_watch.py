@@ -80,7 +80,7 @@ def test_the_bar_of_compiling_fits(width: int, total: int, monkeypatch: pytest.M
     monkeypatch.setenv("COLUMNS", str(width))
     screen = io.StringIO()
     monkeypatch.setattr(sys, "stderr", screen)
-    bar = reporting._Bar()
+    bar = reporting._Bar("")
     bar.begin("compiling 20 programs: tracing length 3", 7, total, 0.0)
     bar.end()
     Console(file=screen, width=width).print(bar._progress.get_renderable())
