@@ -17,7 +17,7 @@ settings.load_profile("microgpt")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("microgpt")
-    group.addoption("--programs", type=int, default=1000, metavar="N", help="random programs to compare (default 1000)")
+    group.addoption("--programs", type=int, default=400, metavar="N", help="random programs to compare (default 400)")
     group.addoption("--seed", default="0", metavar="S", help="number of the first of these, or 'random' (default 0)")
     group.addoption("--kills", type=int, default=20, metavar="N", help="times to kill a training (default 20)")
     group.addoption("--fuzz", type=int, default=1000, metavar="N", help="broken inputs of each kind (default 1000)")

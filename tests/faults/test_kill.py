@@ -37,7 +37,8 @@ def start(environment: dict[str, str], out: Path, backend: str, *more: str) -> "
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-@pytest.mark.parametrize("backend", ["python", pytest.param("c", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["python", "c"])
 def test_the_bits_survive_kills(
     backend: str, tmp_path: Path, environment: dict[str, str], request: pytest.FixtureRequest
 ):

@@ -52,6 +52,7 @@ def test_training_and_sampling(run: str, cache: Cache) -> None:
     assert session.rng.getstate() == after
 
 
+@pytest.mark.slow
 def test_an_exported_library_trains_and_samples(cache: Cache, tmp_path: Path) -> None:
     if not shutil.which("make"):
         pytest.skip("there is no make")
@@ -111,6 +112,7 @@ def test_a_broken_or_foreign_library_is_made_again(cache: Cache) -> None:
     assert len(backend.advance(task.state, [task.document(0)], 2)) == 1
 
 
+@pytest.mark.slow
 def test_an_exported_library_is_clean_under_sanitizers(tmp_path: Path, cache: Cache) -> None:
     if not shutil.which("make"):
         pytest.skip("there is no make")

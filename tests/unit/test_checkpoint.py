@@ -352,6 +352,7 @@ def test_every_truncation(path: Path):
     assert "damaged" in refusal(path)
 
 
+@pytest.mark.slow
 def test_random_mutations(path: Path):
     """A changed byte is noticed, unless it says the same in another way; nothing but CheckpointError is ever raised."""
     rng = random.Random(7)

@@ -127,6 +127,7 @@ def refused(result: Result) -> None:
     assert result.stderr.count("error:") == 1
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_refused_everywhere(monkeypatch: pytest.MonkeyPatch):
     large = (*LARGE, "--data", "corpus.txt")
     trained = run("train", *large, "--backend", "eager", "--steps", 1, "--samples", 0, "--out", "model")
@@ -174,6 +175,8 @@ def test_commands_that_make_one_graph_refuse_what_does_not_fit(
 ):
     """Before anything is traced."""
     monkeypatch.setenv("MICROGPT_MEMORY_LIMIT", "100M")
+    for kind in ("training", "inference"):  # what is counted once, in small graphs
+        count_operations(kind, GPTConfig(5, 1, 4, 2, 4), 2)
     monkeypatch.setattr(Recipe, "trace", pytest.fail)
     refused(run(*command, *LARGE, "--length", 16, "--data", "corpus.txt"))
 

@@ -166,7 +166,10 @@ def test_in_python_for_each_of_many_lanes(op: int) -> None:
         assert all(map(same, lanes, map(OPS[op].evaluate, numbers))), numbers  # type: ignore[arg-type]
 
 
-@pytest.fixture(scope="module", params=VECTOR_WIDTHS)
+@pytest.fixture(
+    scope="module",
+    params=[*(pytest.param(width, marks=pytest.mark.slow) for width in VECTOR_WIDTHS[:-1]), VECTOR_WIDTHS[-1]],
+)
 def compiled(request: pytest.FixtureRequest, toolchain: Toolchain, tmp_path_factory: Any) -> tuple[CPrograms, int, str]:
     """All of it in C."""
     looped = {f"row_{name}": compile_loops(graph) for name, graph in FORWARD.items()}

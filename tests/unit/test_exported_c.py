@@ -35,9 +35,10 @@ DOCUMENTS = (
     "mia",
 )
 COMPILERS = ("gcc", "clang")
-FLAGS = (
-    "-O0", "-O1", "-O2", "-Os", "-O3 -march=native", "-O3 -march=native -std=c99 -pedantic-errors",
-    "-O3 -march=native -ffp-contract=fast", "-O2 -trigraphs -frounding-math",
+FLAGS = ("-O0", "-O3 -march=native -ffp-contract=fast")
+FURTHER_FLAGS = (
+    "-O1", "-O2", "-Os", "-O3 -march=native", "-O3 -march=native -std=c99 -pedantic-errors",
+    "-O2 -trigraphs -frounding-math",
     "-O3 -march=native -fno-signed-zeros -fno-trapping-math", "-O2 -fno-strict-aliasing -fwrapv -funsigned-char",
 )  # fmt: skip
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werror")
@@ -115,7 +116,7 @@ def printed(output: bytes) -> bytes:
     return b"\n".join(lines)
 
 
-@pytest.mark.parametrize("flags", FLAGS)
+@pytest.mark.parametrize("flags", [*FLAGS, *(pytest.param(flags, marks=pytest.mark.slow) for flags in FURTHER_FLAGS)])
 @pytest.mark.parametrize("name", COMPILERS)
 def test_every_bit_is_kept_with_any_flags(
     name: str, flags: str, exported: Path, expected: bytes, tmp_path: Path

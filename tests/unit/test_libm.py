@@ -107,7 +107,7 @@ def fast_math(toolchain: Toolchain, tmp_path: Path) -> Path:
     ("arguments", "status", "said"),
     [
         (["doctor"], 0, "floats    subnormal numbers (below 2.2e-308) are treated as zero in this process"),
-        (["doctor", "--json"], 0, '"floats": "subnormal numbers'),
+        pytest.param(["doctor", "--json"], 0, '"floats": "subnormal numbers', marks=pytest.mark.slow),
         (["verify", "--steps", "1", *SIZES], 5, "error: subnormal numbers (below 2.2e-308) are treated as zero"),
         (
             ["train", "--backend", "eager", "--steps", "1", "--samples", "0", *SIZES],
