@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from explorer.pages import PANES, Tab, Written
+
+pytestmark = pytest.mark.slow
 
 
 def focused(page: Any) -> str:

@@ -9,6 +9,8 @@ from microgpt.compiler.ir.ops import CONST, INDEX, INPUT
 from microgpt.compiler.ir.text import format_node
 from microgpt.tools.explore.blocks import blocks
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("pane", PANES)
 def test_a_click_lights_the_same_lines_as_the_chain(tab: Tab, written: Written, pane: str) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from explorer.pages import Tab, Written
 
+pytestmark = pytest.mark.slow
+
 AA = 4.5
 
 # For every element with text of its own in the window: the contrast of its colour to what lies behind it.

@@ -14,6 +14,8 @@ from microgpt.runtime.toolchain import ToolchainError
 from microgpt.tools.explore.make import make_page
 from microgpt.tools.provenance import c_program
 
+pytestmark = pytest.mark.slow
+
 
 def test_texts_with_markup_stay_text(tab: Tab, hostile: Written) -> None:
     page = tab.open(hostile.address)

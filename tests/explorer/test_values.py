@@ -11,6 +11,8 @@ from explorer.pages import Tab, Written
 
 from microgpt.compiler.ir.interpret import evaluate_nodes, interpret
 
+pytestmark = pytest.mark.slow
+
 
 def bits(numbers: list[float]) -> list[str]:
     return [struct.pack(">d", number).hex() for number in numbers]

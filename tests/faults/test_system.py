@@ -193,6 +193,7 @@ def needs_compiler(result: "subprocess.CompletedProcess[str]") -> None:
         pytest.skip("there is no C compiler here")
 
 
+@pytest.mark.slow
 def test_the_compiler_is_killed(microgpt, tmp_path: Path):
     compiler = tmp_path / "cc"
     compiler.write_text('#!/bin/sh\ncase "$*" in *model.c*) kill -9 $$;; esac\nexec cc "$@"\n')

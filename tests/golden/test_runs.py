@@ -115,6 +115,7 @@ SHAPES = [
 DOCUMENTS = ["abba", "a", "ca", "bacca", "cab", "aaaaaaaa", "b", "éa", "abc"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 42])
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "-".join(map(str, shape.values())))
 def test_other_shapes_agree_with_the_eager_autograd(shape: dict[str, int], seed: int, library: Library) -> None:

@@ -103,6 +103,7 @@ def check(page: str) -> Page:
     return found
 
 
+@pytest.mark.slow
 def test_a_page_shows_all_of_a_run():
     folder = train("--eval-fraction", 0.01)
     page = report(folder, "--text", "emma", "--text", "abcdefgh")

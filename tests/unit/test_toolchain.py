@@ -214,6 +214,7 @@ def test_a_compiler_that_cannot_be_kept_from_contracting_is_refused(real, tmp_pa
         probe(unprobed(call))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
@@ -298,6 +299,7 @@ def test_a_link_to_a_compiler_that_failed_is_not_tried(real, eager, tmp_path, mo
     assert len(warnings) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["exit 1", "kill -9 $$", 'while [ "$1" != -o ]; do shift; done; echo x >$2; exit 0'])
 def test_without_another_compiler_programs_run_in_python(how, eager, tmp_path, monkeypatch):
     bad = compiler(tmp_path / "bad", AT_MODEL.format(how))
