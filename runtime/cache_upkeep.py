@@ -146,7 +146,11 @@ def _lock_now(path: Path) -> Iterator[bool]:
     """
     from filelock import FileLock
 
-    if os.path.lexists(path) and not is_own_file(path):
+    try:
+        foreign = not is_own_file(path)
+    except FileNotFoundError:  # also where another process has just removed it
+        foreign = False
+    if foreign:
         yield False
         return
     lock = FileLock(path, timeout=0)

@@ -235,7 +235,9 @@ def test_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     assert result.exit_code == 0, result.output
     assert max(map(len, result.stdout.splitlines())) <= 80
     assert "Roofline: the program is at " in result.stdout
-    report = json.loads(run("--kind", "optimizer", "--json").stdout)
+    result = run("--kind", "optimizer", "--json")
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
     assert report["roofline"]["seconds"] > 0
     assert report["lanes"] == CONFIG.parameter_count
 
