@@ -23,6 +23,7 @@ from .runtime.version import VERSION
 
 if TYPE_CHECKING:
     from .api import Model, load, train
+    from .compiler.conditions import choose, logical_and, logical_not, logical_or, where
     from .compiler.errors import CompileError, TraceError
     from .compiler.functions import (
         abs,
@@ -53,9 +54,10 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 __all__ = [
-    "CompileError", "CompiledFunction", "Model", "TraceError", "Value", "abs", "atan", "compile", "constant_maximum",
-    "cos", "erf", "exp", "expm1", "index", "load", "log", "log1p", "maximum", "minimum", "relu", "scope", "select",
-    "sigmoid", "sin", "softplus", "sqrt", "tanh", "train",
+    "CompileError", "CompiledFunction", "Model", "TraceError", "Value", "abs", "atan", "choose", "compile",
+    "constant_maximum", "cos", "erf", "exp", "expm1", "index", "load", "log", "log1p", "logical_and", "logical_not",
+    "logical_or", "maximum", "minimum", "relu", "scope", "select", "sigmoid", "sin", "softplus", "sqrt", "tanh",
+    "train", "where",
 ]  # fmt: skip
 
 # Where each name of the public API lives, but for functions such as `exp`, which the rows of the table of operations
@@ -66,15 +68,20 @@ _HOMES = {
     "Model": "api",
     "TraceError": "compiler.errors",
     "Value": "runtime.value",
+    "choose": "compiler.conditions",
     "compile": "runtime.function",
     "constant_maximum": "compiler.functions",
     "index": "runtime.function",
     "load": "api",
+    "logical_and": "compiler.conditions",
+    "logical_not": "compiler.conditions",
+    "logical_or": "compiler.conditions",
     "maximum": "compiler.functions",
     "minimum": "compiler.functions",
     "scope": "compiler.functions",
     "select": "compiler.functions",
     "train": "api",
+    "where": "compiler.conditions",
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from ..compiler import functions
 from ..compiler.ir.calculator import FLOATS
 from ..compiler.ir.graph import Graph
-from ..compiler.ir.ops import CONST, EQUAL, GATHER, INDEX, INPUT, OPS, POW, SELECT
+from ..compiler.ir.ops import CHOOSE, CONST, EQUAL, GATHER, INDEX, INPUT, OPS, POW, SELECT, Type
 from ..model import adam, gpt
 from ..model.config import AdamConfig, GPTConfig
 from .value import Value
@@ -99,13 +99,18 @@ def replay(
     return results
 
 
-def _operation(op: int, operands: Sequence[Any]) -> Value:
-    """An operation of the table, with the derivative of its row."""
+def _operation(op: int, operands: Sequence[Any]) -> Any:
+    """An operation of the table, with the derivative of its row; of a comparison a bool."""
     row = OPS[op]
+    if row.picks:
+        decider, *choices = operands
+        return Value._choose_fixed(choices, decider if op == CHOOSE else 1 - decider)
     if row.evaluate is None:
         raise TypeError(f"{row.name} has no value of its own")
     data = [operand.data if isinstance(operand, Value) else operand for operand in operands]
     result = row.evaluate(*data)
+    if row.result is Type.FLAG:
+        return result
     values = tuple(operand for operand in operands if isinstance(operand, Value))
     if row.derivative is None or len(values) < len(operands):
         return Value(result)

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from ..compiler.arithmetic import power
 from ..compiler.ir.calculator import FLOATS
 from ..compiler.ir.ops import OPS, OPS_BY_NAME, POW
-from ..compiler.number import Number, Scalar, is_plain, real
+from ..compiler.number import Condition, Number, Scalar, is_plain, real
 
 __all__ = ["Value"]
 
@@ -37,7 +37,9 @@ class Value(Scalar):
 
     __slots__ = ("_local_grads", "_operands", "data", "grad")
 
-    def __init__(self, data: float, _operands: tuple[Value, ...] = (), _local_grads: tuple[float, ...] = ()) -> None:
+    def __init__(
+        self, data: float, _operands: tuple[Value, ...] = (), _local_grads: tuple[float | None, ...] = ()
+    ) -> None:
         self.data = data if type(data) is float else real(data)
         self.grad = 0.0
         self._operands = _operands
@@ -85,6 +87,21 @@ class Value(Scalar):
         result = row.evaluate(a.data, b.data)
         return Value(result, (a, b), row.derivative(FLOATS, result, a.data, b.data))
 
+    def _compare(self, op: int, first: Any, second: Any) -> Condition:
+        a, b = (value.data if isinstance(value, Value) else real(value) for value in (first, second))
+        return Condition(bool(FLOATS.node(op, a, b)))
+
+    def _where(self, condition: Any, first: Value | float, second: Value | float) -> Value:
+        holds = condition.holds if isinstance(condition, Condition) else condition
+        return self._choose_fixed((first, second), 0 if holds else 1)
+
+    @staticmethod
+    def _choose_fixed(values: Sequence[Value | float], place: int) -> Value:
+        """The value at a place; the others receive no gradient."""
+        operands = tuple(value if isinstance(value, Value) else Value(value) for value in values)
+        slopes = tuple(1.0 if at == place else None for at in range(len(operands)))
+        return Value(operands[place].data, operands, slopes)
+
     def __pos__(self) -> Value:
         return self
 
@@ -130,9 +147,14 @@ class Value(Scalar):
     def backward(self) -> None:
         """Adds d(self)/d(v) into ``v.grad`` for every value `v` that self was computed from."""
         self.grad = 1.0
+        reached = {self}
         for value in reversed(self._walk()):
-            for operand, local_grad in zip(value._operands, value._local_grads, strict=True):
-                operand.grad += local_grad * value.grad
+            # What has received nothing, since it was not chosen, hands nothing on: not 0 times infinity.
+            if value in reached:
+                for operand, local_grad in zip(value._operands, value._local_grads, strict=True):
+                    if local_grad is not None:
+                        operand.grad += local_grad * value.grad
+                        reached.add(operand)
 
     def _walk(self) -> list[Value]:
         """Everything self depends on, operands first: depth-first post-order on a stack of our own, however deep."""

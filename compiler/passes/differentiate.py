@@ -8,19 +8,25 @@ operation that it differentiates.
 that its consumers have handed to it, and it hands on ``local gradient * gradient`` to each operand (Griewank and
 Walther, Evaluating Derivatives, 2008, chapter 3). Where an index chooses among values, a contribution is kept or
 replaced by zero.
+
+Behind a branch, a contribution is made under its condition (see `regions`). Within a region gradients are computed
+whether it holds or not; what leaves it, for an operation that other regions hand something to, is masked with zero. So
+nothing comes out of what was not taken, not even a NaN, and the masks are the region's.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import NoReturn
 
 from ..errors import CompileError, InternalError
 from ..ir.builder import GraphBuilder
 from ..ir.graph import Graph, Output, Scatter, Table
-from ..ir.ops import ADD, GATHER, INPUT, MUL, ONE, OPS, SELECT
+from ..ir.ops import ADD, BRANCH, CHOOSE, GATHER, INDEX, INPUT, MUL, ONE, OPS, SELECT
 from ..ir.rewrite import Rewritten
 from .eager_order import Group, differentiable_nodes, eager_order
+from .regions import ALWAYS, NEVER, Region, Regions
 
 __all__ = ["differentiate"]
 
@@ -78,6 +84,14 @@ class _Backward:
         self.scatters: list[Scatter] = []
         # Products that have become the gradient of an operation.
         self.claimed: set[int] = set()
+        # The region in which each contribution is made, if there are branches: of nodes, and of inputs by ~number.
+        self.has_branches = BRANCH in graph.op or CHOOSE in graph.op
+        self.regions = Regions(self.build)
+        self.conditions: dict[int, list[Region]] = {}
+        self.region = ALWAYS  # of what is being handed on
+        self.region_of: dict[int, Region] = {}  # of members of groups
+        # What is handed nothing, whatever the conditions.
+        self.never: set[int] = set()
         # How many of a node's contributions come from consumers that are chosen together with it.
         self.joint: dict[int, int] = {}
         self.tables_share_inputs = self._tables_share_inputs()
@@ -112,7 +126,7 @@ class _Backward:
                 last = contributions[-1]
                 last = last if isinstance(last, int) else last.value
                 build.mark(build.origin[last], build.source[last])
-                nodes.append(self._sum(contributions))
+                nodes.append(self._sum_for_input(number, contributions))
             else:
                 nodes.append(-1)
         return build.finish((*graph.outputs, Output("gradient", tuple(nodes), tuple(self.scatters))))
@@ -122,9 +136,14 @@ class _Backward:
         graph, build = self.graph, self.build
         contributions = self.contributions.pop(node, None)
         if contributions is None:
-            self._refuse(node)
+            if node not in self.never:
+                self._refuse(node)
+            self.never.update(self.operands[node])
+            return
         build.mark(graph.origin[node], ~graph.source[node])
         op, operands = graph.op[node], self.operands[node]
+        if self.has_branches:
+            self._enter_region(node, contributions)
         gradient = self._sum(contributions)
         if len(contributions) == 1 and build.op[gradient] == MUL and gradient not in self.claimed:
             # A sum of one: the product is this operation's gradient, so it is known as that, as a sum would be.
@@ -132,13 +151,46 @@ class _Backward:
             build.origin[gradient], build.source[gradient] = build.current_origin, build.current_source
         member = self.order.group_of.get(node)
         if member is not None:
-            self.gradients[node] = gradient
+            self.gradients[node], self.region_of[node] = gradient, self.region
             if len(contributions) > 2 and 0 < self.joint.get(node, 0) < len(contributions):
                 self._refuse(node)
+        if OPS[op].picks:
+            self._hand_to_branches(operands, gradient)
+            return
         for side, local in enumerate(_DERIVATIVES[op](build, node, *operands)):
             operand = operands[side]
             if local is not None and self.differentiable[operand]:
                 self._hand_on(operand, gradient if local == ONE else build.node(MUL, local, gradient), member, side)
+
+    def _enter_region(self, node: int, contributions: list[_Contribution]) -> None:
+        """Finds the region of a node, and masks the contributions that are made in a part of it only."""
+        conditions = self.conditions.pop(node)
+        self.region = reduce(self.regions.either, conditions)
+        for place, condition in enumerate(conditions):
+            if condition != self.region:
+                contributions[place] = self.regions.mask(condition, self._resolve(contributions[place]))
+
+    def _hand_to_branches(self, operands: tuple[int, ...], gradient: int) -> None:
+        """Hands the gradient of a branch to each of its operands, in the region in which that is the one taken."""
+        decider, *branches = operands
+        whole, is_flag = self.region, self.graph.op[decider] != INDEX
+        for place, operand in enumerate(branches):
+            if self.differentiable[operand]:
+                self.region = self.regions.inside(whole, decider, 1 - place if is_flag else place)
+                if self.region == NEVER:
+                    self.never.add(operand)
+                else:
+                    self._hand(operand, gradient)
+
+    def _sum_for_input(self, number: int, contributions: list[_Contribution]) -> int:
+        """The gradient in an input: zero outside of its region."""
+        conditions = self.conditions.get(~number)
+        if conditions is None:
+            return self._sum(contributions)
+        if all(condition == conditions[0] for condition in conditions):
+            return self.regions.mask(conditions[0], self._sum(contributions))
+        pairs = zip(conditions, contributions, strict=True)
+        return self._sum([self.regions.mask(condition, self._resolve(each)) for condition, each in pairs])
 
     def _hand_on(self, operand: int, value: int, member: tuple[int, int] | None, side: int) -> None:
         """Hands a contribution of a node, perhaps the member of a group, to one of its operands."""
@@ -155,7 +207,7 @@ class _Backward:
         raise CompileError(
             f"{self.graph.origins[self.graph.origin[node]]}: a select() chooses among values that are also used "
             "elsewhere, in a way that leaves no fixed order for adding up their gradients; let the term with select() "
-            "come after the others"
+            "come after the others, or write choose(values, index), whose gradient has a fixed order"
         )
 
     def _chosen_together(self, operand: int, member: tuple[int, int]) -> bool:
@@ -172,9 +224,14 @@ class _Backward:
         group = self.order.groups[number]
         first = group.nodes[0]
         build.mark(graph.origin[first], ~graph.source[first])
+        if self.never.issuperset(group.nodes):
+            for node in group.nodes:
+                self.never.update(self.operands[node])
+            return
         for node in group.nodes:
-            if node not in self.gradients:
+            if node not in self.gradients or self.region_of[node] != self.region_of[first]:
                 self._refuse(node)
+        self.region = self.region_of[first]
         gradients = [self.gradients[node] for node in group.nodes]
         for side, operands in enumerate(zip(*(self.operands[node] for node in group.nodes), strict=True)):
             if len(set(operands)) == 1:
@@ -220,11 +277,13 @@ class _Backward:
         known = self.contributions.get(node)
         if known is not None:
             known.append(contribution)
+            if self.has_branches:
+                self.conditions[node].append(self.region)
             return
         graph, build = self.graph, self.build
         op = graph.op[node]
         if op == INPUT:
-            self.input_contributions.setdefault(graph.attribute[node], []).append(contribution)
+            self._hand_input(graph.attribute[node], contribution)
         elif op == SELECT:
             index, *choices = self.operands[node]
             value = self._resolve(contribution)
@@ -237,10 +296,18 @@ class _Backward:
             self._refuse(node)
         else:
             self.contributions[node] = [contribution]
+            if self.has_branches:
+                self.conditions[node] = [self.region]
+
+    def _hand_input(self, number: int, contribution: _Contribution) -> None:
+        self.input_contributions.setdefault(number, []).append(contribution)
+        if self.has_branches:
+            self.conditions.setdefault(~number, []).append(self.region)
 
     def _hand_table(self, index: int, table: Table, value: int) -> None:
         build = self.build
         if not self.tables_share_inputs:
+            value = self.regions.mask(self.region, value)
             self.scatters.append(
                 Scatter(value, index, Table(table.base - self.inputs.start, table.stride, table.count))
             )
@@ -248,7 +315,7 @@ class _Backward:
         # What comes first must be added first, so each input gets its share as an ordinary contribution.
         for row in range(table.count):
             share = build.where(build.equal(index, row), value)
-            self.input_contributions.setdefault(table.base + table.stride * row, []).append(share)
+            self._hand_input(table.base + table.stride * row, share)
 
     def _resolve(self, contribution: _Contribution) -> int:
         """The node that is worth the contribution, whatever is chosen."""
