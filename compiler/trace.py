@@ -242,7 +242,7 @@ _KNOWN = (
 )
 
 
-_WRITE_WHERE = "which is only known when the program runs: write where(condition, a, b)"
+_WRITE_WHERE = "only known when the program runs: write where(condition, a, b)"
 
 
 class _Traced(Scalar):
@@ -253,7 +253,7 @@ class _Traced(Scalar):
     node: int
     recorder: _Recorder
 
-    __bool__ = _refuse(f"a traced value was used as a truth value, {_WRITE_WHERE}")
+    __bool__ = _refuse(f"a traced value was used as a condition; its value is {_WRITE_WHERE}")
     __hash__ = object.__hash__
     __float__ = __int__ = __round__ = __trunc__ = __floor__ = __ceil__ = __complex__ = _refuse(
         f"a traced value was read as a plain number (by a function of math?); {_KNOWN}"
@@ -516,7 +516,10 @@ class TracedCondition(_Traced):
         self.recorder.mark()
         return TracedCondition(self.recorder, self.recorder.build.node(op, self.node, *others))
 
-    __bool__ = _refuse(f"a condition was used as a truth value, {_WRITE_WHERE}, and &, | and ~ for and, or and not")
+    __bool__ = _refuse(
+        "traced values were compared to decide what Python does next; their values are "
+        f"{_WRITE_WHERE}, maximum() or minimum(), and &, | and ~ for and, or and not"
+    )
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __pow__ = __neg__ = (
         _refuse("a condition is no number: where(condition, 1, 0) is one")
     )
