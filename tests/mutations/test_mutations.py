@@ -25,8 +25,9 @@ from microgpt.compiler.errors import InternalError
 from microgpt.compiler.ir.ops import ADD
 from microgpt.compiler.loops import compile_family, form_loops
 from microgpt.compiler.loops.transpose import Transposer
-from microgpt.runtime import c_library, c_source, executable
-from microgpt.runtime.cache import Cache
+from microgpt.runtime.executable import executable
+from microgpt.runtime.programs import c_library, c_source
+from microgpt.runtime.storage.cache import Cache
 
 
 def kernel(old: str, new: str) -> Patch:
