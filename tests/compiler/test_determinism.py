@@ -15,7 +15,7 @@ from microgpt.compiler.errors import CompileError
 from microgpt.compiler.pipeline import compile_graph, compile_python
 from microgpt.compiler.ir.text import format_graph
 from microgpt.model.config import GPTConfig
-from microgpt.runtime import graphs
+from microgpt.runtime.programs import graphs
 
 def show(make, gradient):
     def observe(stage):

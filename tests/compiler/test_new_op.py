@@ -30,7 +30,7 @@ from microgpt.compiler.ir.builder import GraphBuilder
 from microgpt.compiler.ir.graph import Origin, Output, Tensor
 from microgpt.compiler.ir.interpret import interpret
 from microgpt.compiler.pipeline import compile_graph, compile_python
-from microgpt.runtime.executable import compile_executable
+from microgpt.runtime.executable.executable import compile_executable
 from microgpt.runtime.storage.cache import Cache
 from microgpt.runtime.executable.program import compile_pieces
 

@@ -349,7 +349,7 @@ def test_two_processes_at_once(tmp_path: Path, mode: str):
 
 def test_a_lock_keeps_others_waiting_but_not_for_ever(cache: Cache, monkeypatch: pytest.MonkeyPatch):
     code = (
-        "import sys; from pathlib import Path; from microgpt.runtime import cache\n"
+        "import sys; from pathlib import Path; from microgpt.runtime.storage import cache\n"
         "cache.PATIENCE = 0.1\n"
         "with cache.Cache.open(Path(sys.argv[1]), warn=sys.exit).lock('key'): print('went on')"
     )

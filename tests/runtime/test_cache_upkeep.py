@@ -246,7 +246,7 @@ def test_a_full_disk_can_be_cleaned(cache: Cache, monkeypatch: pytest.MonkeyPatc
 
 RACE = """
 import random, sys
-from microgpt.runtime import cache_upkeep
+from microgpt.runtime.storage import cache_upkeep
 from microgpt.runtime.storage.cache import Cache
 cache_upkeep.RECENT = -1.0
 cache, rng = Cache.open(warn=sys.exit), random.Random(int(sys.argv[1]))

@@ -16,6 +16,7 @@ from microgpt.compiler.ir.ops import CONST
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime import reporting
+from microgpt.runtime.executable import estimate as limits
 from microgpt.runtime.executable.estimate import TooLargeError
 from microgpt.runtime.machine import memory
 from microgpt.runtime.machine.memory import available_memory
@@ -94,7 +95,7 @@ def test_which_graphs_are_made_for_a_library(block: int, monkeypatch: pytest.Mon
 
 
 def test_progress_while_a_library_is_compiled(toolchain: Toolchain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(estimate, "_SMALL", 0)
+    monkeypatch.setattr(estimate, "SMALL", 0)
     shares = []
     cache = Cache.open(tmp_path / "own", warn=pytest.fail)
     config = GPTConfig(5, 1, 4, 2, 7)
@@ -108,13 +109,13 @@ def test_progress_while_a_library_is_compiled(toolchain: Toolchain, tmp_path: Pa
 @pytest.mark.parametrize("backend", ["c", "python"])
 def test_what_is_long_is_announced(backend: str, monkeypatch: pytest.MonkeyPatch):
     small = ("--n-embd", 4, "--n-head", 2, "--block-size", 4, "--steps", 2, "--samples", 0, "--data", "corpus.txt")
-    monkeypatch.setattr(estimate, "_SMALL", 0)
+    monkeypatch.setattr(estimate, "SMALL", 0)
     command = ("train", *small, "--jobs", 1, "--backend", backend)
     quick = run(*command)
     if "needs a C compiler" in quick.stderr:
         pytest.skip("there is no C compiler here")
     assert "operations" not in quick.stderr
-    monkeypatch.setattr(estimate, "LONG", 0.0)
+    monkeypatch.setattr(limits, "LONG", 0.0)
     assert "operations" not in run(*command).stderr, "nothing is compiled"
     result = run(*command, "--n-layer", 2)
     assert result.exit_code == 0
@@ -188,8 +189,8 @@ def test_commands_that_make_one_graph_refuse_what_does_not_fit(
     "command", [("graph", "-o", "x.dot"), ("passes",), ("show", "--stage", "loops"), ("compile", "--check")]
 )
 def test_commands_that_make_one_graph_announce_what_is_long(command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(estimate, "_SMALL", 0)
-    monkeypatch.setattr(estimate, "LONG", 0.0)
+    monkeypatch.setattr(estimate, "SMALL", 0)
+    monkeypatch.setattr(limits, "LONG", 0.0)
     size = ("--n-embd", 4, "--n-head", 2, "--block-size", 4, "--data", "corpus.txt")
     result = run(*command, "--length", 2, *size)
     assert result.exit_code == 0, result.stderr
@@ -198,11 +199,11 @@ def test_commands_that_make_one_graph_announce_what_is_long(command: tuple[str, 
 
 def test_a_sweep_announces_what_is_long(monkeypatch: pytest.MonkeyPatch):
     """Once for all of its programs, those apart that are in the cache."""
-    monkeypatch.setattr(estimate, "_SMALL", 0)
+    monkeypatch.setattr(estimate, "SMALL", 0)
     size = ("--n-embd", 4, "--n-head", 2, "--block-size", 4, "--steps", 1, "--data", "corpus.txt", "--jobs", 2)
     grid = ("--set", "n_layer=1,2", "--set", "learning_rate=0.01,0.02", "--backend", "python")
     assert "operations" not in run("sweep", *size, *grid, "--out", "quick").stderr
-    monkeypatch.setattr(estimate, "LONG", 0.0)
+    monkeypatch.setattr(limits, "LONG", 0.0)
     assert "operations" not in run("sweep", *size, *grid, "--out", "again").stderr, "nothing is compiled"
     more = ("--set", "n_layer=1,3,4", "--set", "learning_rate=0.01,0.02", "--backend", "python")
     result = run("sweep", *size, *more, "--out", "deeper")
@@ -215,10 +216,10 @@ def test_a_sweep_announces_what_is_long(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_estimates_of_several_models():
-    one, two, three = (estimate.Estimate(10, seconds, 100 * seconds) for seconds in (1.0, 2.0, 3.0))
-    assert estimate.together([None, one, None, three, two], 2) == estimate.Estimate(30, 3.0, 500.0)
-    assert estimate.together([one], 4) == one
-    assert estimate.together([None, None], 2) is None
+    one, two, three = (limits.Estimate(10, seconds, 100 * seconds) for seconds in (1.0, 2.0, 3.0))
+    assert limits.together([None, one, None, three, two], 2) == limits.Estimate(30, 3.0, 500.0)
+    assert limits.together([one], 4) == one
+    assert limits.together([None, None], 2) is None
 
 
 def test_training_from_python_announces_what_is_long(monkeypatch: pytest.MonkeyPatch):
@@ -231,8 +232,8 @@ def test_training_from_python_announces_what_is_long(monkeypatch: pytest.MonkeyP
         yield reporting.silent
 
     monkeypatch.setattr("microgpt.api.compile_progress", progress)
-    monkeypatch.setattr(estimate, "_SMALL", 0)
-    monkeypatch.setattr(estimate, "LONG", 0.0)
+    monkeypatch.setattr(estimate, "SMALL", 0)
+    monkeypatch.setattr(limits, "LONG", 0.0)
     model = microgpt.train(["anna", "bob"], steps=1, n_embd=4, n_head=2, block_size=4, backend="python")
     told = r"compiling 0\.0 million operations: about \d+ s and \d+\.\d MiB"
     (training,) = announced

@@ -12,10 +12,10 @@ from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
 from microgpt.compiler.ir.interpret import interpret
 from microgpt.compiler.pipeline import GRAPH_STAGES, compile_graph
 from microgpt.compiler.trace import trace
+from microgpt.runtime.executable import estimate
 from microgpt.runtime.executable.executable import compile_executable
 from microgpt.runtime.executable.function import CompiledFunction, compile_function
 from microgpt.runtime.machine.toolchain import ToolchainError, find_toolchain
-from microgpt.runtime.programs import estimate
 from microgpt.runtime.storage.cache import Cache
 
 
@@ -121,7 +121,7 @@ def test_indices_are_checked(cache):
 @pytest.mark.parametrize("target", ["c", "python"])
 def test_what_does_not_fit_into_memory_is_refused(target, cache, monkeypatch):
     """Before anything is emitted; not what is in the cache."""
-    monkeypatch.setattr(estimate, "_SMALL", 0)
+    monkeypatch.setattr(estimate, "SMALL", 0)
 
     def twice(x):
         return x * 2.0

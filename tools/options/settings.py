@@ -184,7 +184,7 @@ def _all_names() -> set[str]:
     """The options of all commands."""
     names: set[str] = set()
     for command in COMMANDS:
-        found = getattr(import_module(f".commands.{command}", __package__), command)
+        found = getattr(import_module(f"..commands.{command}", __package__), command)
         names.update(_long_name(option) for option in _options(found))
     return names
 
