@@ -14,7 +14,7 @@ from ...compiler.ir.graph import Graph
 from ...compiler.ir.interpret import evaluate_nodes, interpret
 from ...compiler.ir.ops import OPS, SELECT, Field
 from ...compiler.passes.differentiate import differentiate
-from ...compiler.passes.hoist_selects import hoist_selects
+from ...compiler.passes.sink_through_selects import sink_through_selects
 from ...model import adam
 from ..backends.backend import Document, State
 from ..programs import graphs
@@ -67,7 +67,7 @@ def _carry_out(training: Training, state: State, document: Document) -> tuple[Gr
     """The graph of a step, up to the gradient, and the value of each of its nodes."""
     tokens, targets = document
     forward = Recipe("training", len(tokens), training.config).trace()
-    graph = differentiate(hoist_selects(forward).graph, "parameters").graph
+    graph = differentiate(sink_through_selects(forward).graph, "parameters").graph
     return graph, evaluate_nodes(graph, {"parameters": state.parameters}, {"tokens": tokens, "targets": targets})
 
 

@@ -14,11 +14,11 @@ from microgpt.compiler.ir.interpret import evaluate_nodes
 from microgpt.compiler.ir.ops import OPS
 from microgpt.compiler.ir.rewrite import Rewritten
 from microgpt.compiler.ir.verify import verify
+from microgpt.compiler.passes.cse import cse
+from microgpt.compiler.passes.dce import dce
 from microgpt.compiler.passes.differentiate import differentiate
-from microgpt.compiler.passes.hoist_selects import hoist_selects
-from microgpt.compiler.passes.merge_equal_nodes import merge_equal_nodes
-from microgpt.compiler.passes.remove_dead_nodes import remove_dead_nodes
 from microgpt.compiler.passes.simplify import simplify
+from microgpt.compiler.passes.sink_through_selects import sink_through_selects
 from microgpt.compiler.pipeline import GRAPH_STAGES, compile_graph
 
 
@@ -27,7 +27,7 @@ def names(graph: Graph) -> list[str]:
 
 
 def clean(rewritten: Rewritten) -> list[str]:
-    return body(remove_dead_nodes(rewritten.graph).graph)
+    return body(dce(rewritten.graph).graph)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_simplify(operation: str, result: str) -> None:
 )  # fmt: skip
 def test_simplify_leaves_alone_what_would_change_bits(operation: str) -> None:
     # x * 0 is NaN for infinity; x ** 2 is not always x * x, nor x ** -1 always 1 / x.
-    assert len(names(remove_dead_nodes(simplify(_with_constants(operation)).graph).graph)) > 1
+    assert len(names(dce(simplify(_with_constants(operation)).graph).graph)) > 1
 
 
 def _with_constants(operation: str) -> Graph:
@@ -93,21 +93,21 @@ def test_simplify_keeps_the_sign_of_a_zero_that_shows(use: str, kept: bool) -> N
         "%0 = input 0", "%1 = const 0.0", "%2 = add %0, %1", "%3 = const -1.0", "%4 = const 1.0", "%5 = const -2.0",
         f"%6 = {use}", "output out = %6",
     )  # fmt: skip
-    assert ("add" in names(remove_dead_nodes(simplify(graph).graph).graph)) is kept
+    assert ("add" in names(dce(simplify(graph).graph).graph)) is kept
     result = simplify(graph)
     before = evaluate_nodes(graph, {"x": [-0.0] * 6}, {"i": [0, 0]})[6]
     after = evaluate_nodes(result.graph, {"x": [-0.0] * 6}, {"i": [0, 0]})[result.ids[6]]
     assert before == after
 
 
-def test_merge_equal_nodes() -> None:
+def test_cse() -> None:
     graph = written(
         "%0 = input 0", "%1 = input 1", "%2 = add %0, %1", "%3 = add %1, %0", "%4 = mul %0, %1", "%5 = mul %1, %0",
         "%6 = div %0, %1", "%7 = div %1, %0", "%8 = max %0, %1", "%9 = max %1, %0", "%10 = exp %2", "%11 = exp %3",
         "%12 = const 0.0", "%13 = const -0.0", "%14 = const 0.0",
         "output out = %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14",
     )  # fmt: skip
-    merged = merge_equal_nodes(graph)
+    merged = cse(graph)
     # Sums and products commute; quotients and maxima do not, and zeros of both signs are not the same number.
     assert list(merged.ids) == [0, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 8, 9, 10, 9]
     verify(merged.graph)
@@ -124,7 +124,7 @@ def test_merge_equal_selects_and_gathers() -> None:
         ),
         i=(2, 3),
     )
-    merged = merge_equal_nodes(graph).graph
+    merged = cse(graph).graph
     assert names(graph).count("select") == 3
     assert names(merged).count("select") == 2
     assert len(merged.lists) == 2
@@ -132,23 +132,23 @@ def test_merge_equal_selects_and_gathers() -> None:
     assert names(merged).count("gather") == 1
 
 
-def test_remove_dead_nodes() -> None:
+def test_dce() -> None:
     graph = written(
         "%0 = input 0", "%1 = const 2.0", "%2 = const 3.0", "%3 = mul %0, %1", "%4 = mul %0, %2", "output out = %4, 0",
     )  # fmt: skip
-    result = remove_dead_nodes(graph)
+    result = dce(graph)
     assert list(result.ids) == [0, -1, 1, -1, 2]
     assert body(result.graph) == ["%0 = input 0", "%1 = const 3.0", "%2 = mul %0, %1", "output out = %2, 0"]
     assert result.graph.constants == (3.0,)
-    again = remove_dead_nodes(result.graph)
+    again = dce(result.graph)
     assert again.graph == result.graph
 
 
-def test_hoist_selects_chooses_before_it_computes() -> None:
+def test_sink_through_selects_chooses_before_it_computes() -> None:
     def function(x: list, i: list) -> object:  # type: ignore[type-arg]
         return select([(value * x[5]).exp() for value in x[:3]], i[0])
 
-    graph = remove_dead_nodes(hoist_selects(traced(function, i=(1, 3))).graph).graph
+    graph = dce(sink_through_selects(traced(function, i=(1, 3))).graph).graph
     assert [name for name in names(graph) if name not in ("input", "index")] == ["gather", "mul", "exp"]
 
 
@@ -160,14 +160,14 @@ def test_hoist_selects_chooses_before_it_computes() -> None:
         lambda x: [x[0].exp()] * 2 + [x[1].exp()],
     ],
 )
-def test_hoist_selects_leaves_unlike_values(values: object) -> None:
+def test_sink_through_selects_leaves_unlike_values(values: object) -> None:
     graph = traced(lambda x, i: select(values(x), i[0]), i=(1, 3))  # type: ignore[operator]
-    hoisted = hoist_selects(graph).graph
-    verify(hoisted)
-    assert names(hoisted).count("select") == 1
+    sunk = sink_through_selects(graph).graph
+    verify(sunk)
+    assert names(sunk).count("select") == 1
 
 
-def test_hoist_selects_looks_only_at_uses_with_a_gradient() -> None:
+def test_sink_through_selects_looks_only_at_uses_with_a_gradient() -> None:
     def function(x: list, i: list) -> object:  # type: ignore[type-arg]
         values = [value.exp() for value in x[:3]]
         values[0] * 2  # no output needs this
@@ -230,8 +230,8 @@ def test_a_choice_of_what_became_inputs_is_a_gather() -> None:
     def function(x, i):
         return select([value * 1.0 for value in x[:3]], i[0]) * 3.0 + select(x[:3], i[0])
 
-    graph = merge_equal_nodes(simplify(traced(function, i=(1, 3))).graph).graph
-    kept = names(remove_dead_nodes(graph).graph)
+    graph = cse(simplify(traced(function, i=(1, 3))).graph).graph
+    kept = names(dce(graph).graph)
     assert kept.count("gather") == 1
     assert "select" not in kept
 

@@ -25,7 +25,7 @@ from microgpt.tools.provenance.chain import Chain
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 # The panes of the page, by the names of the chain's.
-PANES = {"source": "gpt.py", "ir": "remove_dead_nodes", "python": "python", "c": "c", "assembly": "assembly"}
+PANES = {"source": "gpt.py", "ir": "dce", "python": "python", "c": "c", "assembly": "assembly"}
 
 
 def small_model(documents: tuple[str, ...] = ("anna", "eve"), **shape: int) -> Checkpoint:

@@ -112,7 +112,7 @@ def test_show_colours_every_line_as_it_is(language: str, monkeypatch: pytest.Mon
 
 def test_show_interleaved():
     asked = ("show", "--length", 3, "--line", "gpt.py:129", "--interleave", "--limit", 2)
-    panes = ("--stage", "remove_dead_nodes", "--stage", "loops", "--stage", "python", "--stage", "c")
+    panes = ("--stage", "dce", "--stage", "loops", "--stage", "python", "--stage", "c")
     text = run(*asked, *panes).stdout
     assert text.startswith("gpt.py:129 forward, ")
     places = [text.index(f"\n  {name}\n") for name in panes[1::2]]
@@ -144,7 +144,7 @@ def test_show_as_json():
         (("--line", "gpt.py:9-3"), "gpt.py has lines 1 to "),
         (("--scope", "nowhere"), "there is no such scope"),
         (("--op", "seven"), "write for example %123"),
-        (("--op", "%99999999"), "remove_dead_nodes has operations %0 to %"),
+        (("--op", "%99999999"), "dce has operations %0 to %"),
         (("--grep", "("), "is not a regular expression"),
         (("--stage", "trace", "--stage", "simplify"), "several stages at a time are for --interleave"),
     ],

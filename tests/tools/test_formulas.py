@@ -30,7 +30,7 @@ class Case:
     """A graph as loops, with the value at every address."""
 
     def __init__(self, recipe: Recipe) -> None:
-        self.graph: Graph = stages.stage_product(recipe, "remove_dead_nodes")
+        self.graph: Graph = stages.stage_product(recipe, "dce")
         stored = stored_nodes(self.graph)
         layout = Layout()
         place(layout, "graph", {0: (self.graph, stored)})

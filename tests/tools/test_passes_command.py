@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 from small_graphs import written
 
-from microgpt.compiler.passes.merge_equal_nodes import merge_equal_nodes
-from microgpt.compiler.passes.remove_dead_nodes import remove_dead_nodes
+from microgpt.compiler.passes.cse import cse
+from microgpt.compiler.passes.dce import dce
 from microgpt.compiler.passes.simplify import simplify
 from microgpt.model.config import GPTConfig
 from microgpt.runtime.programs.recipe import Recipe
@@ -47,9 +47,9 @@ def test_what_passes_did_is_counted():
     simple = simplify(GRAPH)
     # x*1 is x, and exp(1) is a number that was not there.
     assert count_changes(GRAPH, *simple) == Changes(11, 0, 2, 0, 1, 10)
-    merged = merge_equal_nodes(simple.graph)
+    merged = cse(simple.graph)
     assert count_changes(simple.graph, *merged) == Changes(10, 0, 0, 1, 0, 9)
-    live = remove_dead_nodes(merged.graph)
+    live = dce(merged.graph)
     assert count_changes(merged.graph, *live) == Changes(9, 2, 0, 0, 0, 7)  # the logarithm and the one
 
 
@@ -79,9 +79,9 @@ def test_counts_add_up(kind: str):
         assert left == changes.after == len(stage.product) == sum(operations_by_kind(stage.product).values())
         if stage.name == "differentiate":
             assert changes.removed == changes.replaced == changes.merged == 0 < changes.added
-        elif stage.name == "merge_equal_nodes":
+        elif stage.name == "cse":
             assert changes.removed == changes.replaced == changes.added == 0 < changes.merged
-        elif stage.name == "remove_dead_nodes":
+        elif stage.name == "dce":
             assert changes.merged == changes.replaced == changes.added == 0 < changes.removed
 
 
@@ -134,7 +134,7 @@ def test_a_diff_shows_what_changed_and_nothing_else():
     assert [" = add " in line for line in gone] == [True, True]
     assert len(new) == 1
     assert new[0].split(" = ")[0][1:] == gone[1].split(" = ")[0][1:]  # it has kept its number
-    assert hunks["remove_dead_nodes"].lines == ()
+    assert hunks["dce"].lines == ()
     assert all(len(line) < 80 for hunk in hunks.values() for line in hunk.lines)
 
 
@@ -143,7 +143,7 @@ def test_the_command(tmp_path: Path):
     assert result.exit_code == 0, result.output
     assert max(map(len, result.stdout.splitlines())) <= 80
     assert result.stdout.startswith("Loss and gradient of 4 characters: ")
-    assert "@@ merge_equal_nodes: kept" in result.stdout
+    assert "@@ cse: kept" in result.stdout
     report = json.loads(run("--length", 2, "--around", 7, "--json").stdout)
     assert report["passes"][-1]["after"] == len(FOUND.graphs[-1].product)
     assert report["trace"]["operations"] == operations_by_kind(FOUND.graphs[0].product)

@@ -27,7 +27,7 @@ __all__ = ["show"]
 
 # Lines of each text that stand below a line of the model.
 _BELOW = 6
-_INTERLEAVED = ("remove_dead_nodes", "loops", "python", "c", "assembly")
+_INTERLEAVED = ("dce", "loops", "python", "c", "assembly")
 # Made from the whole library of a model.
 _OF_LIBRARY = ("loops", "c", "assembly")
 _LANGUAGES = {"python": "python", "c": "c", "straight": "c", "assembly": "assembly", "loops": "loops"}
@@ -127,7 +127,7 @@ def show(
     else:
         expect(estimate_c(config) if panes[0] in _OF_LIBRARY else estimate_graph(recipe))
     chain = Chain(recipe, config)
-    stage = next((pane for pane in panes if pane in chain.graphs), "remove_dead_nodes")
+    stage = next((pane for pane in panes if pane in chain.graphs), "dce")
     found = ask(chain, lines, scopes, operations, stage)
     if interleave:
         selection = found or chain.from_nodes(range(len(chain.graph)))
@@ -190,7 +190,7 @@ def _text(pane: str, recipe: Recipe, config: GPTConfig, jobs: int | None) -> Seq
     if pane == "straight":
         from ...compiler.c.emit_straight_c import emit_straight_c
 
-        graph = stages.stage_product(recipe, "remove_dead_nodes")
+        graph = stages.stage_product(recipe, "dce")
         return emit_straight_c(graph, "run", comments=True).splitlines()
     if pane == "loops":
         from ..provenance.chain import Chain

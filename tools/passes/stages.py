@@ -95,7 +95,7 @@ def compile_all(recipe: Recipe, observe: Observer) -> None:
 
 
 def file_name(number: int, stage: Stage) -> str:
-    """The file that a dump keeps a stage in: ``05_remove_dead_nodes.txt``."""
+    """The file that a dump keeps a stage in: ``05_dce.txt``."""
     return f"{number:02d}_{stage.name}.{'py' if isinstance(stage.product, str) else 'txt'}"
 
 

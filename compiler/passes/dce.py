@@ -1,4 +1,4 @@
-"""Remove dead nodes: drops every operation, constant and table that no output needs.
+"""DCE, dead code elimination: drops every operation, constant and table that no output needs.
 
 In and out: any graph; afterwards every node is needed by an output. Exact: what remains is unchanged.
 """
@@ -12,10 +12,10 @@ from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
 from ..ir.ops import CONST, GATHER, SELECT
 from ..ir.rewrite import Rewritten, renumber_outputs
 
-__all__ = ["remove_dead_nodes"]
+__all__ = ["dce"]
 
 
-def remove_dead_nodes(graph: Graph) -> Rewritten:
+def dce(graph: Graph) -> Rewritten:
     """Keeps what the outputs need, in the same order."""
     needed = needed_nodes(graph)
     ids = [place - 1 if keep else -1 for keep, place in zip(needed, accumulate(needed), strict=True)]

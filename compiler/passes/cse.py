@@ -1,4 +1,4 @@
-"""Merge equal nodes: common subexpression elimination. Of operations that do the same to the same operands one is kept.
+"""CSE, common subexpression elimination: of operations that do the same to the same operands one is kept.
 
 In and out: any graph; afterwards no two nodes are equal, the operands of a commutative operation taken in either
 order. Exact: the one result is the same number as the other would have been. It comes after `differentiate`, because
@@ -13,12 +13,12 @@ from ..ir.graph import Graph
 from ..ir.ops import OPS, SELECT
 from ..ir.rewrite import Rewritten, rewrite
 
-__all__ = ["merge_equal_nodes"]
+__all__ = ["cse"]
 
 _COMMUTATIVE = tuple(row.commutative for row in OPS)
 
 
-def merge_equal_nodes(graph: Graph) -> Rewritten:
+def cse(graph: Graph) -> Rewritten:
     """Keeps the first of each set of equal nodes."""
     known: dict[object, int] = {}
 

@@ -1,8 +1,8 @@
-"""Walk: the order in which the eager autograd would visit the operations of a forward graph.
+"""Eager order: the order in which the eager autograd would visit the operations of a forward graph.
 
-In: a forward graph and a result. Out: a `Walk`, whose places in reverse are the order in which gradients are handed
-on. The eager walk is depth-first from the result, operands in order, each operation after its operands. The order of
-the places decides the order in which contributions to one gradient are added, and so the bits of every sum.
+In: a forward graph and a result. Out: an `EagerOrder`, whose places in reverse are the order in which gradients are
+handed on. The eager walk is depth-first from the result, operands in order, each operation after its operands. The
+order of the places decides the order in which contributions to one gradient are added, and so the bits of every sum.
 
 A select is transparent to the eager walk: its consumer's operand IS the chosen value. Which value that is, is only
 known when the program runs, and the chosen one is visited earlier than it would have been otherwise. The walk is
@@ -19,7 +19,7 @@ from ..errors import CompileError
 from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
 from ..ir.ops import GATHER, INPUT, OPS, SELECT
 
-__all__ = ["Group", "Walk", "differentiable_nodes", "walk"]
+__all__ = ["EagerOrder", "Group", "differentiable_nodes", "eager_order"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Group:
 
 
 @dataclass
-class Walk:
+class EagerOrder:
     """The order of a backward pass, still forwards.
 
     Attributes:
@@ -61,14 +61,14 @@ def differentiable_nodes(graph: Graph, inputs: range) -> bytearray:
     return flags
 
 
-def walk(graph: Graph, result: int, differentiable: bytearray) -> Walk:
+def eager_order(graph: Graph, result: int, differentiable: bytearray) -> EagerOrder:
     """Visits what `result` depends on.
 
     Raises:
         CompileError: if the values of a select are not computed alike, so that no static order serves all of them.
     """
     op, column_a, column_b, size = graph.op, graph.a, graph.b, len(graph)
-    found = Walk([], [], {})
+    found = EagerOrder([], [], {})
     # Inputs have no operands to hand anything on to, so they need no place; neither does what no gradient flows
     # through.
     leaf = [OPS[code].derivative is None and code != SELECT for code in range(len(OPS))]

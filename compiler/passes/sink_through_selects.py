@@ -1,4 +1,5 @@
-"""Hoist selects: ``select(i, [f(x), f(y)])`` becomes ``f(select(i, [x, y]))``, where the values serve nothing else.
+"""Sink through selects: ``select(i, [f(x), f(y)])`` becomes ``f(select(i, [x, y]))``, where the values serve nothing
+else.
 
 In and out: a forward graph. A model chooses one of the probabilities that it computed; after this pass the program
 computes the chosen one alone, and `differentiate` finds every other value of a select in use elsewhere. Exact: the
@@ -12,10 +13,10 @@ from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
 from ..ir.ops import CONST, GATHER, INPUT, OPS, POW, SELECT
 from ..ir.rewrite import Rewritten, renumber_outputs
 
-__all__ = ["hoist_selects"]
+__all__ = ["sink_through_selects"]
 
 
-def hoist_selects(graph: Graph) -> Rewritten:
+def sink_through_selects(graph: Graph) -> Rewritten:
     """Computes what selects choose from after the choice, where that is all it is for."""
     if not graph.lists:
         return Rewritten(graph, range(len(graph)))
