@@ -156,6 +156,22 @@ def test_the_verifier_notices_broken_rules(change, message):
         verify_loops(broken, looped.layout.size)
 
 
+def test_no_point_reads_what_another_point_assigns() -> None:
+    """In the order of its points, which nobody keeps, each of these nests would compute the graph."""
+    size = 40
+    chain = Nest((ADD, ("mem", 1), ("mem", 2)), None, (), (10, 9, 20), ((1, 1, 1),), (8,))
+    fold = Nest(("fold", ADD, ((2, (("mem", 1),)),)), None, ((0, 1, 0),), (10, 0, 11), ((1, 0, 0),), (2,))
+    row = Nest(("row", 1, 4, 2), None, (), (10, 9, 0), ((1, 1, 0),), (8,))
+    pick = Nest(("pick", 1, 2), None, (), (10, 0, 0), ((1, 1, 0),), (2,))
+    for nest, places in ((chain, ()), (fold, ()), (row, ()), (pick, (30, 10))):
+        with pytest.raises(VerifyError, match="reads 1[01], which another of its points assigns"):
+            verify_loops(LoopProgram("order", (nest,), places, ()), size)
+        verify_loops(LoopProgram("order", (replace(nest, trips=(1,)),), places, ()), size)
+    in_place = replace(chain, base=(10, 10, 20))
+    adding = replace(chain, row_stride=1)
+    verify_loops(LoopProgram("order", (in_place, adding), (), ()), size)
+
+
 @pytest.mark.parametrize(("first", "copied"), [(8, True), (12, False)])
 def test_only_folds_that_stay_in_their_rows_read_copies(first: int, copied: bool):
     """Sums of the first numbers of each row; from number 12 on, the longer ones go on into the next row."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from microgpt.compiler.functions import constant_maximum, scope, select
 from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
+from microgpt.compiler.loops.compile_loops import compile_loops
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.trace import trace
 from microgpt.model.config import AdamConfig, GPTConfig
@@ -86,6 +88,16 @@ def wide_loops(folder: Path) -> None:
     model_source(WIDE, AdamConfig()).prove()
 
 
+def sums_graph() -> Graph:
+    """Each sum needs the one before it."""
+    tensors = [Tensor("x", "x", 0, (9,))]
+    return compile_graph(lambda: trace(lambda given, _: {"sums": list(accumulate(given["x"]))}, "sums", tensors))
+
+
+def recurrence(folder: Path) -> None:
+    compile_loops(sums_graph()).prove()
+
+
 def c_of_a_graph(folder: Path) -> None:
     compile_executable(bits_graph(), "c", Cache.open(folder))
 
@@ -103,6 +115,7 @@ ROADS: dict[str, Callable[[Path], None]] = {
     "Python of the optimiser": python_optimizer,
     "loops of a model": loops,
     "loops with copies": wide_loops,
+    "loops of a recurrence": recurrence,
     "C of a graph": c_of_a_graph,
     "C of a model": c_library_of_a_model,
 }

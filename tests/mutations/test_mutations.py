@@ -23,7 +23,7 @@ from microgpt.compiler import pipeline
 from microgpt.compiler.c import emit_c
 from microgpt.compiler.errors import InternalError
 from microgpt.compiler.ir.ops import ADD
-from microgpt.compiler.loops import compile_family, form_loops
+from microgpt.compiler.loops import compile_family, compile_loops, form_loops
 from microgpt.compiler.loops.transpose import Transposer
 from microgpt.runtime.executable import executable
 from microgpt.runtime.programs import c_library, c_source
@@ -124,6 +124,11 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
         ),
         "transpose, a column less": results_of(
             Transposer, "_copy", lambda n: replace(n, trips=wider(n.trips, 1, -1))
+        ),
+    },
+    "loops of a recurrence": {
+        "form_loops, a nest that reads what it assigns": results_of(
+            compile_loops, "form_loops", loop_changes.recurrence_in_one_nest
         ),
     },
     "C of a graph": {
