@@ -21,13 +21,18 @@ def run(backend: str, samples: int) -> str:
     return "\n".join([*lines, *(f"sample {number:2}: ann" for number in range(1, samples + 1))]) + "\n"
 
 
+def hostile(backend: str, own: str) -> str:
+    warning = WARNING if backend == "python" else ""
+    return f"{warning}{run(backend, 2)}{run('python', 2)}step 500  loss 0.001\nown function in {own}\n"
+
+
 @pytest.mark.parametrize(
     ("step", "backend", "output"),
     [
         ("train", "c", run("c", 20)),
         ("train", "python", WARNING + run("python", 20)),
-        ("hostile", "c", run("c", 2) + run("python", 2)),
-        ("hostile", "python", WARNING + run("python", 2) + run("python", 2)),
+        ("hostile", "c", hostile("c", "c")),
+        ("hostile", "python", hostile("python", "python")),
         ("tests", "c", "===== 588 passed, 21 skipped in 318.08s =====\n"),
     ],
 )
@@ -45,6 +50,9 @@ def test_what_is_right_passes(step: str, backend: str, output: str) -> None:
         ("train", "c", run("c", 19), "19 samples"),
         ("hostile", "c", run("c", 2), "ran with c"),
         ("hostile", "c", "a module of the current folder was executed\n", "ran with no backend"),
+        ("hostile", "c", hostile("c", "python"), "own function in python"),
+        ("hostile", "c", run("c", 2) + run("python", 2), "own function in nothing"),
+        ("hostile", "python", "x.py:3: CacheWarning: no\n" + hostile("python", "python"), "a warning of Python's"),
         ("tests", "c", "===== 588 deselected in 2.00s =====\n", "no tests"),
     ],
 )
