@@ -6,11 +6,11 @@ folder imports what stands before it, and nothing else; python and loops do not 
     trace                   the function runs once on symbolic scalars, which record a `Graph`
     ir/                     the graph: its table of operations, its rules, its meaning, its text; what it is made of
     passes/                 graph to graph
-        hoist_selects       what is chosen by an index is computed after the choice
+        sink_through_selects  what is chosen by an index is computed after the choice
         differentiate       the backward pass, as operations of the same graph, in the eager autograd's order
         simplify            known results, neutral operands
-        merge_equal_nodes   common subexpressions
-        remove_dead_nodes   what no output needs
+        cse                 common subexpressions
+        dce                 what no output needs
     python/                 graph to straight-line Python
         form_statements     operations with one use become part of their consumer's expression
         schedule            blocks of like statements, in a topological order

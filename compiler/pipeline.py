@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 from .ir.graph import Graph
 from .ir.rewrite import Rewritten
 from .ir.verify import verify
+from .passes.cse import cse
+from .passes.dce import dce
 from .passes.differentiate import differentiate
-from .passes.hoist_selects import hoist_selects
-from .passes.merge_equal_nodes import merge_equal_nodes
-from .passes.remove_dead_nodes import remove_dead_nodes
 from .passes.simplify import simplify
+from .passes.sink_through_selects import sink_through_selects
 from .python.allocate import allocate
 from .python.emit_python import emit_python
 from .python.emit_python_map import emit_python_map
@@ -39,11 +39,11 @@ __all__ = [
 ]
 
 GRAPH_STAGES: tuple[Callable[..., Rewritten], ...] = (
-    hoist_selects,
+    sink_through_selects,
     differentiate,
     simplify,
-    merge_equal_nodes,
-    remove_dead_nodes,
+    cse,
+    dce,
 )
 PYTHON_STAGES: tuple[Callable[..., Any], ...] = (form_statements, schedule, allocate, emit_python)
 

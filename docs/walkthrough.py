@@ -19,7 +19,6 @@ from difflib import unified_diff
 from pathlib import Path
 
 from microgpt.compiler.c.prelude import prelude
-from microgpt.compiler.ir.changes import count_changes
 from microgpt.compiler.ir.graph import Graph
 from microgpt.compiler.ir.interpret import evaluate_nodes
 from microgpt.compiler.ir.ops import MUL, SELECT
@@ -27,9 +26,10 @@ from microgpt.compiler.ir.text import format_node
 from microgpt.compiler.pipeline import Stage
 from microgpt.data.corpus import load_corpus
 from microgpt.model.config import AdamConfig, GPTConfig
-from microgpt.runtime.recipe import Recipe
-from microgpt.runtime.toolchain import Toolchain, ToolchainError, find_toolchain
-from microgpt.runtime.training import Training
+from microgpt.runtime.machine.toolchain import Toolchain, ToolchainError, find_toolchain
+from microgpt.runtime.programs.recipe import Recipe
+from microgpt.runtime.training.training import Training
+from microgpt.tools.passes.changes import count_changes
 from microgpt.tools.passes.collect import operations_by_kind
 from microgpt.tools.passes.follow import Hunk, find_operation, follow
 from microgpt.tools.provenance.chain import Chain
@@ -58,7 +58,7 @@ class Guide:
         self.stages = [Stage(name, graph, 0.0, self.chain.ids[name]) for name, graph in self.chain.graphs.items()]
         _, self.op = find_operation(self.stages, f"{SCOPE}.scores")
         self.hunks = {hunk.name: hunk for hunk in follow(self.stages, 0, self.op, 2, 40)}
-        self.final = self.hunks["remove_dead_nodes"].after
+        self.final = self.hunks["dce"].after
         graph = self.chain.graph
         self.backward = [node for node in range(len(graph)) if graph.source[node] == ~self.op]
         trace = self.chain.graphs["trace"]
@@ -84,21 +84,19 @@ class Guide:
             rows.append(f"| {name} | {' | '.join(f'{cell:,}' if cell else '' for cell in cells)} |")
         head = "| pass | before | removed | replaced | merged | added | after |\n|---|--:|--:|--:|--:|--:|--:|"
         by_name = dict(changes)
-        merged, left = (
-            operations_by_kind(self.chain.graphs[name]) for name in ("merge_equal_nodes", "remove_dead_nodes")
-        )
+        merged, left = (operations_by_kind(self.chain.graphs[name]) for name in ("cse", "dce"))
         gone = {kind: count - left.get(kind, 0) for kind, count in merged.items() if count != left.get(kind, 0)}
-        expect(gone["mul"] == 27 * LENGTH, "the products that hoist_selects leaves behind are dead")
+        expect(gone["mul"] == 27 * LENGTH, "the products that sink_through_selects leaves behind are dead")
         kinds = [f"{count} of `{kind}`" for kind, count in sorted(gone.items(), key=lambda item: -item[1])]
         return {
             "traced": f"{sizes['trace']:,}",
-            "hoisted": f"{sizes['hoist_selects']:,}",
+            "sunk": f"{sizes['sink_through_selects']:,}",
             "differentiated": f"{sizes['differentiate']:,}",
             "simplified": f"{by_name['simplify'].replaced:,}",
-            "merged": f"{by_name['merge_equal_nodes'].merged:,}",
-            "removed": f"{by_name['remove_dead_nodes'].removed:,}",
+            "merged": f"{by_name['cse'].merged:,}",
+            "removed": f"{by_name['dce'].removed:,}",
             "removed_kinds": f"{', '.join(kinds[:-1])} and {kinds[-1]}",
-            "left": f"{sizes['remove_dead_nodes']:,}",
+            "left": f"{sizes['dce']:,}",
             "statements": f"{len(self.chain.statements.roots):,}",
             "table": "\n".join([head, *rows]),
         }
@@ -123,12 +121,12 @@ class Guide:
             "source": "\n".join(source),
             "trace": "\n".join(node_line(trace, node) for node in range(self.op, end + 1)),
             "score_operations": str(end + 1 - self.op),
-            "hoist": lines_of(self._hunk("hoist_selects", LOSS, SELECT, 2, 8)),
+            "sink": lines_of(self._hunk("sink_through_selects", LOSS, SELECT, 2, 8)),
             "differentiate": "\n".join(differentiate),
             "op_query": label(for_query)[1:],
             "op_key": label(for_key)[1:],
             "simplify": "\n".join(simplify[at[0] - 1 : at[-1] + 2]),
-            "merge": lines_of(self._hunk("merge_equal_nodes", f"{SCOPE}.weights", MUL, 1, 20)),
+            "merge": lines_of(self._hunk("cse", f"{SCOPE}.weights", MUL, 1, 20)),
         }
 
     def _numbers(self) -> dict[str, str]:

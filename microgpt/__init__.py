@@ -45,8 +45,8 @@ if TYPE_CHECKING:
         sqrt,
         tanh,
     )
-    from .runtime.function import CompiledFunction, index
-    from .runtime.function import compile_function as compile
+    from .runtime.executable.function import CompiledFunction, index
+    from .runtime.executable.function import compile_function as compile
     from .runtime.value import Value
 
 
@@ -62,13 +62,13 @@ __all__ = [
 # have. Looked up when first used, so that the command line starts fast.
 _HOMES = {
     "CompileError": "compiler.errors",
-    "CompiledFunction": "runtime.function",
+    "CompiledFunction": "runtime.executable.function",
     "Model": "api",
     "TraceError": "compiler.errors",
     "Value": "runtime.value",
-    "compile": "runtime.function",
+    "compile": "runtime.executable.function",
     "constant_maximum": "compiler.functions",
-    "index": "runtime.function",
+    "index": "runtime.executable.function",
     "load": "api",
     "maximum": "compiler.functions",
     "minimum": "compiler.functions",

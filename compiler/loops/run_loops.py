@@ -277,7 +277,7 @@ def prove_loops(
     outputs: Mapping[str, int],
     before: LoopProgram | None = None,
 ) -> None:
-    """Checks that the loops, unrolled, are the graph. The graph must have no equal nodes (see `merge_equal_nodes`).
+    """Checks that the loops, unrolled, are the graph. The graph must have no equal nodes (see `cse`).
 
     Args:
         inputs: of each input number, its address.

@@ -4,7 +4,7 @@ In: a forward graph with one result. Out: the same graph with the operations of 
 further output, ``gradient``, with an element for each input of one argument. Each new node's `source` names the forward
 operation that it differentiates.
 
-The `walk` gives the order. In its reverse, each operation's gradient is the sum, from the left, of the contributions
+`eager_order` gives the order. In its reverse, each operation's gradient is the sum, from the left, of the contributions
 that its consumers have handed to it, and it hands on ``local gradient * gradient`` to each operand (Griewank and
 Walther, Evaluating Derivatives, 2008, chapter 3). Where an index chooses among values, a contribution is kept or
 replaced by zero.
@@ -20,13 +20,13 @@ from ..ir.builder import GraphBuilder
 from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph, Output, Scatter, Table
 from ..ir.ops import ADD, GATHER, INPUT, MUL, ONE, OPS, SELECT
 from ..ir.rewrite import Rewritten
-from .walk import Group, differentiable_nodes, walk
+from .eager_order import Group, differentiable_nodes, eager_order
 
 __all__ = ["differentiate"]
 
 
 def _no_derivative(build: GraphBuilder, node: int, a: int, b: int) -> NoReturn:
-    raise InternalError(f"the walk visits {OPS[build.op[node]].name}, which has no derivative")
+    raise InternalError(f"the eager order visits {OPS[build.op[node]].name}, which has no derivative")
 
 
 _DERIVATIVES = tuple(row.derivative or _no_derivative for row in OPS)
@@ -66,7 +66,7 @@ class _Backward:
         self.inputs = inputs
         self.build = GraphBuilder.extending(graph)
         self.differentiable = differentiable_nodes(graph, inputs)
-        self.walk = walk(graph, result, self.differentiable)
+        self.order = eager_order(graph, result, self.differentiable)
         # Of nodes, then, by input number, of inputs: an input may stand in several nodes and in tables.
         self.contributions: dict[int, list[_Contribution]] = {}
         self.input_contributions: dict[int, list[_Contribution]] = {}
@@ -103,7 +103,7 @@ class _Backward:
         if self.differentiable[self.result]:
             build.mark(graph.origin[self.result], ~graph.source[self.result])
             self._hand(self.result, build.const(1.0))
-        for place in reversed(self.walk.places):
+        for place in reversed(self.order.places):
             if place >= 0:
                 self._visit(place)
             else:
@@ -133,7 +133,7 @@ class _Backward:
             # A sum of one: the product is this operation's gradient, so it is known as that, as a sum would be.
             self.claimed.add(gradient)
             build.origin[gradient], build.source[gradient] = build.current_origin, build.current_source
-        member = self.walk.group_of.get(node)
+        member = self.order.group_of.get(node)
         if member is not None:
             self.gradients[node] = gradient
             if len(contributions) > 2 and 0 < self.joint.get(node, 0) < len(contributions):
@@ -165,16 +165,16 @@ class _Backward:
 
     def _chosen_together(self, operand: int, member: tuple[int, int]) -> bool:
         """Whether `operand` belongs to the same choice as its consumer, a member of a group."""
-        other = self.walk.group_of.get(operand)
+        other = self.order.group_of.get(operand)
         if other is None:
             return False
-        groups = self.walk.groups
+        groups = self.order.groups
         return groups[other[0]].index == groups[member[0]].index and other[1] == member[1]
 
     def _visit_group(self, number: int) -> None:
         """Hands on the gradient of the chosen node of a group, at the place where the eager autograd visits it."""
         graph, build = self.graph, self.build
-        group = self.walk.groups[number]
+        group = self.order.groups[number]
         first = group.nodes[0]
         build.mark(graph.origin[first], ~graph.source[first])
         for node in group.nodes:
@@ -264,7 +264,7 @@ class _Backward:
         """The node that is worth the contribution, whatever is chosen."""
         if isinstance(contribution, int):
             return contribution
-        flag = self.build.equal(self.walk.groups[contribution.group].index, contribution.place)
+        flag = self.build.equal(self.order.groups[contribution.group].index, contribution.place)
         return self.build.unless(flag, contribution.value)
 
     def _sum(self, contributions: list[_Contribution]) -> int:

@@ -15,11 +15,11 @@ from microgpt.compiler.ir.graph import Graph
 from microgpt.compiler.ir.interpret import evaluate_nodes, interpret
 from microgpt.compiler.ir.ops import ADD, CALLED, MUL, OPS_BY_NAME, POW
 from microgpt.compiler.ir.text import format_graph, format_node, parse
-from microgpt.compiler.passes.walk import differentiable_nodes
+from microgpt.compiler.passes.eager_order import differentiable_nodes
 from microgpt.compiler.pipeline import GRAPH_STAGES, compile_graph, compile_python
 from microgpt.compiler.python import allocate, expressions, form_statements
 from microgpt.compiler.python.emit_python import _PythonModule
-from microgpt.runtime.program import compile_pieces
+from microgpt.runtime.executable.program import compile_pieces
 from microgpt.runtime.value import Value
 
 __all__ = ["MismatchError", "compare", "load", "run_eagerly", "same", "shrink"]
@@ -169,7 +169,7 @@ def _first_traced(program: Program, graph: Graph) -> str:
 
 def _first_statement(program: Program, stages: Mapping[str, Any], run: Any) -> str:
     """The first variable of generated code that differs from the interpreter."""
-    layout, graph = stages["allocate"], stages["remove_dead_nodes"]
+    layout, graph = stages["allocate"], stages["dce"]
     values = evaluate_nodes(graph, program.inputs, program.indices)
     node_of = {name: node for node, name in _PythonModule(layout).names.items()}
     differing: list[int] = []

@@ -16,7 +16,7 @@ from microgpt.compiler.ir.ops import OPS
 from microgpt.compiler.ir.text import format_graph, parse
 from microgpt.compiler.ir.verify import verify
 
-STAGES = ("trace", "hoist_selects", "differentiate", "simplify", "merge_equal_nodes", "remove_dead_nodes")
+STAGES = ("trace", "sink_through_selects", "differentiate", "simplify", "cse", "dce")
 
 
 def test_corrupted_graphs_are_rejected_or_sound() -> None:

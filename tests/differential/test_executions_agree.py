@@ -46,7 +46,7 @@ def test_all_executions_agree(first_seed: int, count: int) -> None:
         if stages is None:
             refused += 1
             continue
-        ops.update(stages["remove_dead_nodes"].op)
+        ops.update(stages["dce"].op)
         loss, gradient = run_eagerly(program).values()
         ordinary += math.isfinite(loss[0]) and any(math.isfinite(element) and element for element in gradient)
     if count >= 1000:

@@ -17,15 +17,15 @@ import pytest
 from microgpt.data.tokenizer import Tokenizer
 from microgpt.model.config import GPTConfig
 from microgpt.model.gpt import initial_parameters
-from microgpt.runtime.checkpoint import Checkpoint
-from microgpt.runtime.recipe import Recipe
+from microgpt.runtime.programs.recipe import Recipe
+from microgpt.runtime.training.checkpoint import Checkpoint
 from microgpt.tools.explore.make import make_page
 from microgpt.tools.provenance.chain import Chain
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 # The panes of the page, by the names of the chain's.
-PANES = {"source": "gpt.py", "ir": "remove_dead_nodes", "python": "python", "c": "c", "assembly": "assembly"}
+PANES = {"source": "gpt.py", "ir": "dce", "python": "python", "c": "c", "assembly": "assembly"}
 
 
 def small_model(documents: tuple[str, ...] = ("anna", "eve"), **shape: int) -> Checkpoint:

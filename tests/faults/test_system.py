@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from microgpt.runtime.checkpoint import load_checkpoint
+from microgpt.runtime.training.checkpoint import load_checkpoint
 
 SMALL = ("--n-embd", "4", "--n-head", "2", "--block-size", "4")
 # Nothing is compiled.

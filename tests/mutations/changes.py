@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from microgpt.compiler.ir.graph import Graph, Output
 from microgpt.compiler.ir.ops import ADD, CONST, MUL, POW
-from microgpt.compiler.passes.remove_dead_nodes import needed_nodes
+from microgpt.compiler.passes.dce import needed_nodes
 from microgpt.compiler.python.allocate import Layout
 from microgpt.compiler.python.form_statements import Statements
 from microgpt.compiler.python.schedule import Schedule

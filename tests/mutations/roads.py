@@ -13,13 +13,13 @@ from microgpt.compiler.loops.compile_loops import compile_loops
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.trace import trace
 from microgpt.model.config import AdamConfig, GPTConfig
-from microgpt.runtime.c_library import load_model_library
-from microgpt.runtime.c_source import model_source
-from microgpt.runtime.cache import Cache
-from microgpt.runtime.executable import compile_executable
-from microgpt.runtime.function import compile_function, index
-from microgpt.runtime.library import Library
-from microgpt.runtime.recipe import Recipe
+from microgpt.runtime.executable.executable import compile_executable
+from microgpt.runtime.executable.function import compile_function, index
+from microgpt.runtime.programs.c_library import load_model_library
+from microgpt.runtime.programs.c_source import model_source
+from microgpt.runtime.programs.library import Library
+from microgpt.runtime.programs.recipe import Recipe
+from microgpt.runtime.storage.cache import Cache
 
 TINY = GPTConfig(vocab_size=3, n_layer=1, n_embd=2, n_head=1, block_size=7)
 # Wide enough for a copy of a matrix, and for vectors.

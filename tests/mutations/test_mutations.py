@@ -25,8 +25,9 @@ from microgpt.compiler.errors import InternalError
 from microgpt.compiler.ir.ops import ADD
 from microgpt.compiler.loops import compile_family, compile_loops, form_loops
 from microgpt.compiler.loops.transpose import Transposer
-from microgpt.runtime import c_library, c_source, executable
-from microgpt.runtime.cache import Cache
+from microgpt.runtime.executable import executable
+from microgpt.runtime.programs import c_library, c_source
+from microgpt.runtime.storage.cache import Cache
 
 
 def kernel(old: str, new: str) -> Patch:
@@ -36,18 +37,18 @@ def kernel(old: str, new: str) -> Patch:
 
 MUTATIONS: dict[str, dict[str, Patch]] = {
     "own function": {
-        "hoist_selects, another operation": after_stage("hoist_selects", changes.other_operation),
-        "hoist_selects, a wrong constant": after_stage("hoist_selects", changes.wrong_constant),
+        "sink_through_selects, another operation": after_stage("sink_through_selects", changes.other_operation),
+        "sink_through_selects, a wrong constant": after_stage("sink_through_selects", changes.wrong_constant),
         "differentiate, terms exchanged": after_stage("differentiate", lambda g: changes.exchanged_terms(g, True)),
         "differentiate, gradients exchanged": after_stage("differentiate", changes.swapped_outputs),
         "differentiate, a gradient lost": after_stage("differentiate", changes.lost_output),
         "simplify, a wrong constant": after_stage("simplify", changes.wrong_constant),
         "simplify, an operand for its operation": after_stage("simplify", changes.operand_for_operation),
         "simplify, terms exchanged": after_stage("simplify", changes.exchanged_terms),
-        "merge_equal_nodes, unequal ones merged": after_stage("merge_equal_nodes", changes.unequal_merged),
-        "merge_equal_nodes, an operand shifted": after_stage("merge_equal_nodes", changes.shifted_operand),
-        "remove_dead_nodes, a live result lost": after_stage("remove_dead_nodes", changes.lost_output),
-        "remove_dead_nodes, an operand shifted": after_stage("remove_dead_nodes", changes.shifted_operand),
+        "cse, unequal ones merged": after_stage("cse", changes.unequal_merged),
+        "cse, an operand shifted": after_stage("cse", changes.shifted_operand),
+        "dce, a live result lost": after_stage("dce", changes.lost_output),
+        "dce, an operand shifted": after_stage("dce", changes.shifted_operand),
         "form_statements, an operation lost": after_python_stage("form_statements", changes.lost_operation),
         "form_statements, values exchanged": after_python_stage("form_statements", changes.other_root),
         "schedule, a block too late": after_python_stage("schedule", changes.late_block),

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...model.config import AdamConfig, GPTConfig
-from ...runtime.estimate import estimate_c, estimate_graph, estimate_page
-from ...runtime.recipe import Recipe
-from .. import console, options, stages
-from ..backends import check_backend, compiled_c, expect, open_library
-from ..chosen_program import given_config, program_number
-from ..code import print_code, print_heading
+from ...runtime.programs.estimate import estimate_c, estimate_graph, estimate_page
+from ...runtime.programs.recipe import Recipe
+from ..options import shared as options
+from ..options.backends import check_backend, compiled_c, expect, open_library
+from ..options.chosen_program import given_config, program_number
+from ..passes import stages
+from ..terminal import console
+from ..terminal.code import print_code, print_heading
 
 if TYPE_CHECKING:
     from ..provenance.chain import Chain
@@ -25,7 +27,7 @@ __all__ = ["show"]
 
 # Lines of each text that stand below a line of the model.
 _BELOW = 6
-_INTERLEAVED = ("remove_dead_nodes", "loops", "python", "c", "assembly")
+_INTERLEAVED = ("dce", "loops", "python", "c", "assembly")
 # Made from the whole library of a model.
 _OF_LIBRARY = ("loops", "c", "assembly")
 _LANGUAGES = {"python": "python", "c": "c", "straight": "c", "assembly": "assembly", "loops": "loops"}
@@ -125,7 +127,7 @@ def show(
     else:
         expect(estimate_c(config) if panes[0] in _OF_LIBRARY else estimate_graph(recipe))
     chain = Chain(recipe, config)
-    stage = next((pane for pane in panes if pane in chain.graphs), "remove_dead_nodes")
+    stage = next((pane for pane in panes if pane in chain.graphs), "dce")
     found = ask(chain, lines, scopes, operations, stage)
     if interleave:
         selection = found or chain.from_nodes(range(len(chain.graph)))
@@ -158,7 +160,7 @@ def _compiled(pattern: str | None) -> re.Pattern[str] | None:
 
 def _available(panes: Sequence[str]) -> list[str]:
     """Without the assembly where nothing can make it."""
-    from ...runtime.toolchain import ToolchainError, find_toolchain
+    from ...runtime.machine.toolchain import ToolchainError, find_toolchain
 
     try:
         find_toolchain()
@@ -174,8 +176,8 @@ def _text(pane: str, recipe: Recipe, config: GPTConfig, jobs: int | None) -> Seq
         check_backend("c")
         return _c_library(config).splitlines()
     if pane == "assembly":
-        from ...runtime.assembly import assembly
-        from ...runtime.toolchain import find_toolchain
+        from ...runtime.machine.assembly import assembly
+        from ...runtime.machine.toolchain import find_toolchain
 
         check_backend("c")
         return assembly(find_toolchain(), _c_library(config)).lines
@@ -188,7 +190,7 @@ def _text(pane: str, recipe: Recipe, config: GPTConfig, jobs: int | None) -> Seq
     if pane == "straight":
         from ...compiler.c.emit_straight_c import emit_straight_c
 
-        graph = stages.stage_product(recipe, "remove_dead_nodes")
+        graph = stages.stage_product(recipe, "dce")
         return emit_straight_c(graph, "run", comments=True).splitlines()
     if pane == "loops":
         from ..provenance.chain import Chain

@@ -34,7 +34,7 @@ from ...compiler.python.allocate import Layout, allocate
 from ...compiler.python.form_statements import Statements, form_statements
 from ...compiler.python.schedule import Schedule, schedule
 from ...model.config import AdamConfig, GPTConfig
-from ...runtime.recipe import Recipe
+from ...runtime.programs.recipe import Recipe
 from . import panes
 from .c_program import CProgram, c_program
 from .pane import Pane
@@ -57,7 +57,7 @@ class Chain:
 
     Attributes:
         recipe: which program.
-        graphs: of every stage that makes one, by name and in order, from ``trace`` to ``remove_dead_nodes``.
+        graphs: of every stage that makes one, by name and in order, from ``trace`` to ``dce``.
         graph: the last of them. ``graph.source`` has the traced operation that each node comes from, ``~n`` for what
             `differentiate` added for it; ``graph.origins[graph.origin[node]]`` the model's line and scope.
         ids: by stage, where each node of the graph before has gone.

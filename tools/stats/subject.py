@@ -10,10 +10,10 @@ from ...compiler.loops.loop_program import LoopProgram
 from ...compiler.pipeline import compile_graph
 from ...model import gpt
 from ...model.config import AdamConfig, GPTConfig
-from ...runtime.backend import Document, State
-from ...runtime.c_backend import CBackend
-from ...runtime.recipe import Recipe
-from ...runtime.stopwatch import best_seconds
+from ...runtime.backends.backend import Document, State
+from ...runtime.backends.c_backend import CBackend
+from ...runtime.machine.stopwatch import best_seconds
+from ...runtime.programs.recipe import Recipe
 from ..provenance.c_program import c_program
 
 __all__ = ["Subject", "make_subject", "run_seconds"]
