@@ -195,7 +195,7 @@ class _PythonExecutable(Executable):
 
 def _python_executable(job: _Job) -> Executable:
     graph = job.graph
-    key = f"function-{program_key({'graph': graph.fingerprint})}"
+    key = f"python-{program_key({'graph': graph.fingerprint})}"
     with job.cache.lock(key):
         program = load_program(job.cache, key)
         if program is None:

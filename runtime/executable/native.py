@@ -1,7 +1,7 @@
 """Native libraries: C text becomes a library that is proved, tried, and kept in the cache.
 
-The C compiler runs in another process; meanwhile the text is proved. The library is then run on inputs whose results are
-known, before anybody else may use it. An entry of the cache holds the C source, for people, the library, and a report.
+The C compiler runs in another process; meanwhile the text is proved. The library is then run on inputs whose results
+are known, before anybody else may use it. An entry of the cache holds the C source, the library, and a report.
 """
 
 from __future__ import annotations
