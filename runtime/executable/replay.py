@@ -20,7 +20,7 @@ def replay(
 
     Args:
         traced: as the trace recorded it, before any pass.
-        gradient: the argument to differentiate in; None for none.
+        gradient: the argument to differentiate the first output in; None for none.
     """
     inputs = [Value(number) for name in traced.arguments() for number in arguments[name]]
     numbers = [number for tensor in traced.indices for number in indices[tensor.name]]
@@ -46,8 +46,8 @@ def replay(
             worth.append(_operation(op, operands))
     results = {output.name: [worth[node].data for node in output.nodes] for output in traced.outputs}
     if gradient is not None:
-        (result,) = (worth[node] for output in traced.outputs for node in output.nodes)
-        result.backward()
+        (result,) = traced.outputs[0].nodes
+        worth[result].backward()
         start, count = traced.arguments()[gradient]
         results["gradient"] = [value.grad for value in inputs[start : start + count]]
     return results
