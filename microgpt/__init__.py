@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         sqrt,
         tanh,
     )
+    from .runtime.executable.derivatives import hessian, hvp, jacobian
     from .runtime.executable.function import CompiledFunction, index
     from .runtime.executable.function import compile_function as compile
     from .runtime.value import Value
@@ -54,8 +55,8 @@ __version__ = VERSION
 
 __all__ = [
     "CompileError", "CompiledFunction", "Model", "TraceError", "Value", "abs", "atan", "compile", "constant_maximum",
-    "cos", "erf", "exp", "expm1", "index", "load", "log", "log1p", "maximum", "minimum", "relu", "scope", "select",
-    "sigmoid", "sin", "softplus", "sqrt", "tanh", "train",
+    "cos", "erf", "exp", "expm1", "hessian", "hvp", "index", "jacobian", "load", "log", "log1p", "maximum", "minimum",
+    "relu", "scope", "select", "sigmoid", "sin", "softplus", "sqrt", "tanh", "train",
 ]  # fmt: skip
 
 # Where each name of the public API lives, but for functions such as `exp`, which the rows of the table of operations
@@ -68,7 +69,10 @@ _HOMES = {
     "Value": "runtime.value",
     "compile": "runtime.executable.function",
     "constant_maximum": "compiler.functions",
+    "hessian": "runtime.executable.derivatives",
+    "hvp": "runtime.executable.derivatives",
     "index": "runtime.executable.function",
+    "jacobian": "runtime.executable.derivatives",
     "load": "api",
     "maximum": "compiler.functions",
     "minimum": "compiler.functions",

@@ -22,7 +22,7 @@ from ..ir.ops import ADD, GATHER, INPUT, MUL, ONE, OPS, SELECT
 from ..ir.rewrite import Rewritten
 from .eager_order import Group, differentiable_nodes, eager_order
 
-__all__ = ["differentiate"]
+__all__ = ["Backward", "differentiate"]
 
 
 def _no_derivative(build: GraphBuilder, node: int, a: int, b: int) -> NoReturn:
@@ -32,8 +32,12 @@ def _no_derivative(build: GraphBuilder, node: int, a: int, b: int) -> NoReturn:
 _DERIVATIVES = tuple(row.derivative or _no_derivative for row in OPS)
 
 
-def differentiate(graph: Graph, argument: str = "parameters") -> Rewritten:
+def differentiate(graph: Graph, argument: str = "parameters", scatter: bool = True) -> Rewritten:
     """Adds the derivative of the graph's first output, which is one number, in every input of `argument`.
+
+    Args:
+        scatter: whether the gradient of what a table chooses is a scatter where that is possible. Scatters belong to
+            outputs, so a gradient that is differentiated again must not have one.
 
     Raises:
         CompileError: if it is not one number, or a select makes the order of a sum depend on its index in a way that no
@@ -43,7 +47,9 @@ def differentiate(graph: Graph, argument: str = "parameters") -> Rewritten:
     if len(results) != 1:
         raise CompileError(f"a gradient is taken of one number, but {graph.name} returns {len(results)}")
     start, count = graph.arguments()[argument]
-    return Rewritten(_Backward(graph, results[0], range(start, start + count)).run(), range(len(graph)))
+    backward = Backward(graph, range(start, start + count), scatter)
+    gradient = Output("gradient", *backward.gradient(results[0]))
+    return Rewritten(backward.build.finish((*graph.outputs, gradient)), range(len(graph)))
 
 
 @dataclass(frozen=True)
@@ -59,14 +65,25 @@ class _Unchosen:
 _Contribution = int | _Unchosen
 
 
-class _Backward:
-    def __init__(self, graph: Graph, result: int, inputs: range) -> None:
+class Backward:
+    """Appends backward passes to a graph.
+
+    Attributes:
+        build: the graph with them.
+    """
+
+    def __init__(self, graph: Graph, inputs: range, scatter: bool = True) -> None:
         self.graph = graph
-        self.result = result
         self.inputs = inputs
         self.build = GraphBuilder.extending(graph)
         self.differentiable = differentiable_nodes(graph, inputs)
-        self.order = eager_order(graph, result, self.differentiable)
+        self.scatter = scatter and not self._tables_share_inputs()
+        # Products that have become the gradient of an operation.
+        self.claimed: set[int] = set()
+
+    def gradient(self, result: int) -> tuple[tuple[int, ...], tuple[Scatter, ...]]:
+        """Appends the backward pass of a node; gives the derivative in each input, and what else is added to these."""
+        self.order = eager_order(self.graph, result, self.differentiable)
         # Of nodes, then, by input number, of inputs: an input may stand in several nodes and in tables.
         self.contributions: dict[int, list[_Contribution]] = {}
         self.input_contributions: dict[int, list[_Contribution]] = {}
@@ -75,11 +92,9 @@ class _Backward:
         # What they have handed to their operands, by group, place and side.
         self.unchosen: dict[tuple[int, int, int], _Unchosen] = {}
         self.scatters: list[Scatter] = []
-        # Products that have become the gradient of an operation.
-        self.claimed: set[int] = set()
         # How many of a node's contributions come from consumers that are chosen together with it.
         self.joint: dict[int, int] = {}
-        self.tables_share_inputs = self._tables_share_inputs()
+        return self._run(result), tuple(self.scatters)
 
     def _tables_share_inputs(self) -> bool:
         """Whether some input is used both through a table and directly, so that the order between the two matters."""
@@ -98,11 +113,11 @@ class _Backward:
             for code, left, right in zip(op, a, graph.b, strict=True)
         )
 
-    def run(self) -> Graph:
-        graph, build = self.graph, self.build
-        if self.differentiable[self.result]:
-            build.mark(graph.origin[self.result], ~graph.source[self.result])
-            self._hand(self.result, build.const(1.0))
+    def _run(self, result: int) -> tuple[int, ...]:
+        build = self.build
+        if self.differentiable[result]:
+            self._mark(result)
+            self._hand(result, build.const(1.0))
         for place in reversed(self.order.places):
             if place >= 0:
                 self._visit(place)
@@ -118,7 +133,12 @@ class _Backward:
                 nodes.append(self._sum(contributions))
             else:
                 nodes.append(-1)
-        return build.finish((*graph.outputs, Output("gradient", tuple(nodes), tuple(self.scatters))))
+        return tuple(nodes)
+
+    def _mark(self, node: int) -> None:
+        """The nodes from now on differentiate `node`, which may be of a backward pass itself."""
+        source = self.graph.source[node]
+        self.build.mark(self.graph.origin[node], min(source, ~source))
 
     def _visit(self, node: int) -> None:
         """Adds up the gradient of `node` and hands it on."""
@@ -126,7 +146,7 @@ class _Backward:
         contributions = self.contributions.pop(node, None)
         if contributions is None:
             self._refuse(node)
-        build.mark(graph.origin[node], ~graph.source[node])
+        self._mark(node)
         op, a, b = graph.op[node], graph.a[node], graph.b[node]
         gradient = self._sum(contributions)
         if len(contributions) == 1 and build.op[gradient] == MUL and gradient not in self.claimed:
@@ -173,10 +193,10 @@ class _Backward:
 
     def _visit_group(self, number: int) -> None:
         """Hands on the gradient of the chosen node of a group, at the place where the eager autograd visits it."""
-        graph, build = self.graph, self.build
+        graph = self.graph
         group = self.order.groups[number]
         first = group.nodes[0]
-        build.mark(graph.origin[first], ~graph.source[first])
+        self._mark(first)
         for node in group.nodes:
             if node not in self.gradients:
                 self._refuse(node)
@@ -250,7 +270,7 @@ class _Backward:
 
     def _hand_table(self, index: int, table: Table, value: int) -> None:
         build = self.build
-        if not self.tables_share_inputs:
+        if self.scatter:
             self.scatters.append(
                 Scatter(value, index, Table(table.base - self.inputs.start, table.stride, table.count))
             )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 from ...compiler.ir.calculator import FLOATS
@@ -14,13 +16,19 @@ __all__ = ["replay"]
 
 
 def replay(
-    traced: Graph, gradient: str | None, arguments: Mapping[str, Sequence[float]], indices: Mapping[str, Sequence[int]]
+    traced: Graph,
+    gradient: str | None,
+    arguments: Mapping[str, Sequence[float]],
+    indices: Mapping[str, Sequence[int]],
+    derivative: str = "gradient",
 ) -> dict[str, list[float]]:
-    """What the eager autograd gives for a function that has been traced: its results, and ``gradient``.
+    """What the eager autograd gives for a function that has been traced: its results, and their ``derivative``.
 
     Args:
-        traced: as the trace recorded it, before any pass.
-        gradient: the argument to differentiate the first output in; None for none.
+        traced: as the trace recorded it, before any pass; for a ``hessian`` or ``hvp`` with its gradient.
+        gradient: the argument to differentiate in; None for none.
+        derivative: the ``gradient`` of the first output, its ``jacobian``, the ``hessian``, or the product of that with
+            the last inputs, ``hvp``.
     """
     inputs = [Value(number) for name in traced.arguments() for number in arguments[name]]
     numbers = [number for tensor in traced.indices for number in indices[tensor.name]]
@@ -44,12 +52,26 @@ def replay(
         else:
             operands = [worth[a]] * A_IS_NODE[op] + ([worth[b]] if B_IS_NODE[op] else [])
             worth.append(_operation(op, operands))
-    results = {output.name: [worth[node].data for node in output.nodes] for output in traced.outputs}
+    results = {
+        output.name: [worth[node].data if node >= 0 else 0.0 for node in output.nodes] for output in traced.outputs
+    }
     if gradient is not None:
-        (result,) = traced.outputs[0].nodes
-        worth[result].backward()
         start, count = traced.arguments()[gradient]
-        results["gradient"] = [value.grad for value in inputs[start : start + count]]
+        wrt = inputs[start : start + count]
+        of = traced.outputs[0] if derivative in ("gradient", "jacobian") else traced.output("gradient")
+        rows: list[Any] = [worth[node] if node >= 0 else Value(0.0) for node in of.nodes]
+        if derivative == "hvp":
+            terms = [
+                row * number for row, number, node in zip(rows, inputs[-count:], of.nodes, strict=True) if node >= 0
+            ]
+            rows = [reduce(operator.add, terms)] if terms else [Value(0.0)]
+        results[derivative] = []
+        for row in rows:
+            for value in (*inputs, *worth):
+                if isinstance(value, Value):
+                    value.grad = 0.0
+            row.backward()
+            results[derivative] += (value.grad for value in wrt)
     return results
 
 
