@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from ..errors import CompileError, InternalError
 from ..ir.builder import GraphBuilder
-from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph, Output, Scatter, Table
+from ..ir.graph import Graph, Output, Scatter, Table
 from ..ir.ops import ADD, GATHER, INPUT, MUL, ONE, OPS, SELECT
 from ..ir.rewrite import Rewritten
 from .eager_order import Group, differentiable_nodes, eager_order
@@ -25,7 +25,7 @@ from .eager_order import Group, differentiable_nodes, eager_order
 __all__ = ["Backward", "differentiate"]
 
 
-def _no_derivative(build: GraphBuilder, node: int, a: int, b: int) -> NoReturn:
+def _no_derivative(build: GraphBuilder, node: int, *operands: int) -> NoReturn:
     raise InternalError(f"the eager order visits {OPS[build.op[node]].name}, which has no derivative")
 
 
@@ -59,7 +59,7 @@ class _Unchosen:
     value: int
     group: int
     place: int
-    side: int  # of the operation: 0 for its first operand, 1 for the second
+    side: int  # of the operation: 0 for its first operand, 1 for the second, and so on
 
 
 _Contribution = int | _Unchosen
@@ -77,13 +77,14 @@ class Backward:
         self.inputs = inputs
         self.build = GraphBuilder.extending(graph)
         self.differentiable = differentiable_nodes(graph, inputs)
+        self.operands = list(graph.all_operands())
         self.scatter = scatter and not self._tables_share_inputs()
         # Products that have become the gradient of an operation.
         self.claimed: set[int] = set()
 
     def gradient(self, result: int) -> tuple[tuple[int, ...], tuple[Scatter, ...]]:
         """Appends the backward pass of a node; gives the derivative in each input, and what else is added to these."""
-        self.order = eager_order(self.graph, result, self.differentiable)
+        self.order = eager_order(self.graph, result, self.differentiable, self.operands)
         # Of nodes, then, by input number, of inputs: an input may stand in several nodes and in tables.
         self.contributions: dict[int, list[_Contribution]] = {}
         self.input_contributions: dict[int, list[_Contribution]] = {}
@@ -98,7 +99,7 @@ class Backward:
 
     def _tables_share_inputs(self) -> bool:
         """Whether some input is used both through a table and directly, so that the order between the two matters."""
-        graph, op, a = self.graph, self.graph.op, self.graph.a
+        graph, op, attribute = self.graph, self.graph.op, self.graph.attribute
         through_tables = {
             number
             for table in graph.tables
@@ -106,12 +107,8 @@ class Backward:
         }
         if not through_tables:
             return False
-        nodes = {node for node in range(len(graph)) if op[node] == INPUT and a[node] in through_tables}
-        chosen = {node for values in graph.lists for node in values}
-        return not nodes.isdisjoint(chosen) or any(
-            (left in nodes and A_IS_NODE[code]) or (right in nodes and B_IS_NODE[code])
-            for code, left, right in zip(op, a, graph.b, strict=True)
-        )
+        nodes = {node for node in range(len(graph)) if op[node] == INPUT and attribute[node] in through_tables}
+        return not nodes.isdisjoint(graph.flat)
 
     def _run(self, result: int) -> tuple[int, ...]:
         build = self.build
@@ -147,7 +144,7 @@ class Backward:
         if contributions is None:
             self._refuse(node)
         self._mark(node)
-        op, a, b = graph.op[node], graph.a[node], graph.b[node]
+        op, operands = graph.op[node], self.operands[node]
         gradient = self._sum(contributions)
         if len(contributions) == 1 and build.op[gradient] == MUL and gradient not in self.claimed:
             # A sum of one: the product is this operation's gradient, so it is known as that, as a sum would be.
@@ -158,12 +155,10 @@ class Backward:
             self.gradients[node] = gradient
             if len(contributions) > 2 and 0 < self.joint.get(node, 0) < len(contributions):
                 self._refuse(node)
-        rule = _DERIVATIVES[op]
-        local_a, local_b = rule(build, node, a, b)
-        if A_IS_NODE[op] and local_a is not None and self.differentiable[a]:
-            self._hand_on(a, gradient if local_a == ONE else build.node(MUL, local_a, gradient), member, 0)
-        if B_IS_NODE[op] and local_b is not None and self.differentiable[b]:
-            self._hand_on(b, gradient if local_b == ONE else build.node(MUL, local_b, gradient), member, 1)
+        for side, local in enumerate(_DERIVATIVES[op](build, node, *operands)):
+            operand = operands[side]
+            if local is not None and self.differentiable[operand]:
+                self._hand_on(operand, gradient if local == ONE else build.node(MUL, local, gradient), member, side)
 
     def _hand_on(self, operand: int, value: int, member: tuple[int, int] | None, side: int) -> None:
         """Hands a contribution of a node, perhaps the member of a group, to one of its operands."""
@@ -201,12 +196,7 @@ class Backward:
             if node not in self.gradients:
                 self._refuse(node)
         gradients = [self.gradients[node] for node in group.nodes]
-        op = graph.op[first]
-        for side, is_node in enumerate((A_IS_NODE[op], B_IS_NODE[op])):
-            if not is_node:
-                continue
-            column = (graph.a, graph.b)[side]
-            operands = [column[node] for node in group.nodes]
+        for side, operands in enumerate(zip(*(self.operands[node] for node in group.nodes), strict=True)):
             if len(set(operands)) == 1:
                 self._hand_chosen(group, number, operands[0], side, gradients)
             else:
@@ -222,7 +212,7 @@ class Backward:
         locals_ = []
         rule = _DERIVATIVES[graph.op[group.nodes[0]]]
         for node in group.nodes:
-            local = rule(build, node, graph.a[node], graph.b[node])[side]
+            local = rule(build, node, *self.operands[node])[side]
             if local is None:
                 return
             locals_.append(local)
@@ -236,7 +226,7 @@ class Backward:
         """The contribution of a group's node to an operand of its own, which is visited before the group."""
         graph, build = self.graph, self.build
         if graph.op[operand] == INPUT:
-            known = self.input_contributions[graph.a[operand]]
+            known = self.input_contributions[graph.attribute[operand]]
         else:
             known = self.contributions.get(operand, [])
         if known and known[-1] == mine:
@@ -254,15 +244,15 @@ class Backward:
         graph, build = self.graph, self.build
         op = graph.op[node]
         if op == INPUT:
-            self.input_contributions.setdefault(graph.a[node], []).append(contribution)
+            self.input_contributions.setdefault(graph.attribute[node], []).append(contribution)
         elif op == SELECT:
-            index = graph.a[node]
+            index, *choices = self.operands[node]
             value = self._resolve(contribution)
-            for place, choice in enumerate(graph.lists[graph.b[node]]):
+            for place, choice in enumerate(choices):
                 if self.differentiable[choice]:
                     self._hand(choice, build.where(build.equal(index, place), value))
         elif op == GATHER:
-            self._hand_table(graph.a[node], graph.tables[graph.b[node]], self._resolve(contribution))
+            self._hand_table(self.operands[node][0], graph.tables[graph.attribute[node]], self._resolve(contribution))
         elif node in self.gradients:
             self._refuse(node)
         else:

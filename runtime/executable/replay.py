@@ -8,7 +8,7 @@ from functools import reduce
 from typing import Any
 
 from ...compiler.ir.calculator import FLOATS
-from ...compiler.ir.graph import A_IS_NODE, B_IS_NODE, Graph
+from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import CONST, EQUAL, GATHER, INDEX, INPUT, OPS, POW, SELECT
 from ..value import Value
 
@@ -33,24 +33,24 @@ def replay(
     inputs = [Value(number) for name in traced.arguments() for number in arguments[name]]
     numbers = [number for tensor in traced.indices for number in indices[tensor.name]]
     worth: list[Any] = []  # a Value, or the number of an index, or a truth value
-    for op, a, b in zip(traced.op, traced.a, traced.b, strict=True):
+    for op, nodes, attribute in zip(traced.op, traced.all_operands(), traced.attribute, strict=True):
+        operands = [worth[node] for node in nodes]
         if op == CONST:
-            worth.append(Value(traced.constants[a]))
+            worth.append(Value(traced.constants[attribute]))
         elif op == INPUT:
-            worth.append(inputs[a])
+            worth.append(inputs[attribute])
         elif op == INDEX:
-            worth.append(numbers[a])
+            worth.append(numbers[attribute])
         elif op == GATHER:
-            table = traced.tables[b]
-            worth.append(inputs[table.base + table.stride * worth[a]])
+            table = traced.tables[attribute]
+            worth.append(inputs[table.base + table.stride * operands[0]])
         elif op == SELECT:
-            worth.append(worth[traced.lists[b][worth[a]]])
+            worth.append(operands[1 + operands[0]])
         elif op == EQUAL:
-            worth.append(worth[a] == b)
+            worth.append(operands[0] == attribute)
         elif op == POW:
-            worth.append(worth[a] ** worth[b].data)
+            worth.append(operands[0] ** operands[1].data)
         else:
-            operands = [worth[a]] * A_IS_NODE[op] + ([worth[b]] if B_IS_NODE[op] else [])
             worth.append(_operation(op, operands))
     results = {
         output.name: [worth[node].data if node >= 0 else 0.0 for node in output.nodes] for output in traced.outputs
@@ -85,5 +85,4 @@ def _operation(op: int, operands: Sequence[Any]) -> Value:
     values = tuple(operand for operand in operands if isinstance(operand, Value))
     if row.derivative is None or len(values) < len(operands):
         return Value(result)
-    slopes = row.derivative(FLOATS, result, data[0], data[-1])
-    return Value(result, values, slopes[: len(values)])
+    return Value(result, values, row.derivative(FLOATS, result, *data))
