@@ -188,7 +188,6 @@ class Backward:
 
     def _visit_group(self, number: int) -> None:
         """Hands on the gradient of the chosen node of a group, at the place where the eager autograd visits it."""
-        graph = self.graph
         group = self.order.groups[number]
         first = group.nodes[0]
         self._mark(first)
