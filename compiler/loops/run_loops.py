@@ -176,7 +176,9 @@ class NodeDomain:
         self.pairs: dict[int, int] = {}
         size = self.size = len(graph) + 2
         for node, (op, a, b) in enumerate(zip(graph.op, graph.a, graph.b, strict=True)):
-            if op == INPUT:
+            if OPS[op].commutative:
+                self.pairs[op * size * size + (a * size + b if a < b else b * size + a)] = node
+            elif op == INPUT:
                 self.memory[inputs[a]] = node
             elif op == CONST:
                 self.known[graph.constants[a].hex()] = node
@@ -189,8 +191,6 @@ class NodeDomain:
                 self.known["select", graph.a[a], graph.lists[b]] = node
             elif op == EQUAL:
                 self.known["equal", graph.a[a], b] = node
-            elif OPS[op].commutative:
-                self.pairs[op * size * size + (a * size + b if a < b else b * size + a)] = node
             else:
                 self.known[(op, *[a, b][: A_IS_NODE[op] + B_IS_NODE[op]])] = node
 

@@ -15,20 +15,18 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...compiler.loops.coverage import coverage
-from ...compiler.pipeline import without_collection
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.program import peak_memory, program_key, sources_digest
 from ..machine.toolchain import Toolchain, ToolchainError, first_candidate, warn_of_toolchain, with_toolchain
 from ..reporting import Report, silent
 from ..storage.cache import Cache
 from ..storage.files import write_plainly
-from .c_source import model_source
 from .estimate import count_operations, estimate_c
-from .expected import Pending, expecting
-from .witness import check_library
+
+if TYPE_CHECKING:
+    from .expected import Pending
 
 __all__ = ["ModelLibrary", "cached_model_library", "load_model_library"]
 
@@ -141,6 +139,8 @@ def _typed(path: Path) -> ctypes.CDLL:
 def _compile(
     cache: Cache, key: str, config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain, tell: _Meter
 ) -> ModelLibrary:
+    from .expected import expecting
+
     with expecting(config, optimizer) as pending:
         files = _make(config, optimizer, toolchain, tell, pending)
     entry = cache.store(key, files)
@@ -188,6 +188,12 @@ class _Meter:
 def _make(
     config: GPTConfig, optimizer: AdamConfig, toolchain: Toolchain, tell: _Meter, pending: Pending
 ) -> dict[str, bytes]:
+    # Not at the top: a start that finds its library in the cache is over before the compiler would be there.
+    from ...compiler.loops.coverage import coverage
+    from ...compiler.pipeline import without_collection
+    from .c_source import model_source
+    from .witness import check_library
+
     start = time.perf_counter()
     with without_collection():
         source = model_source(config, optimizer, tell, toolchain.vector_width)
