@@ -8,7 +8,7 @@ this walk.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ..compiler.arithmetic import power
@@ -131,22 +131,32 @@ class Value(Scalar):
         """Adds d(self)/d(v) into ``v.grad`` for every value `v` that self was computed from."""
         self.grad = 1.0
         for value in reversed(self._walk()):
-            for operand, local_grad in zip(value._operands, value._local_grads, strict=True):
-                operand.grad += local_grad * value.grad
+            grad, operands = value.grad, value._operands
+            if len(operands) == 2:  # most have two: a loop over them takes twice as long
+                first, second = operands
+                local_grad, other = value._local_grads
+                first.grad += local_grad * grad
+                second.grad += other * grad
+            elif operands:
+                operands[0].grad += value._local_grads[0] * grad
 
     def _walk(self) -> list[Value]:
         """Everything self depends on, operands first: depth-first post-order on a stack of our own, however deep."""
         order: list[Value] = []
-        visited = {self}
-        stack: list[tuple[Value, Iterator[Value]]] = [(self, iter(self._operands))]
+        visited: set[Value] = set()
+        # Values to visit, and a None below which all operands of the last one in `entered` have been visited.
+        stack: list[Value | None] = [self]
+        entered: list[Value] = []
         while stack:
-            value, remaining = stack[-1]
-            for operand in remaining:
-                if operand not in visited:
-                    visited.add(operand)
-                    stack.append((operand, iter(operand._operands)))
-                    break
-            else:
-                order.append(value)
-                stack.pop()
+            value = stack.pop()
+            if value is None:
+                order.append(entered.pop())
+            elif value not in visited:
+                visited.add(value)
+                if value._operands:
+                    entered.append(value)
+                    stack.append(None)
+                    stack += value._operands[::-1]
+                else:
+                    order.append(value)
         return order

@@ -25,9 +25,10 @@ def best_seconds(run: Callable[[int], object], span: float = SPAN, repeats: int 
         repeats: how many measurements there are.
     """
     turns = 1
-    while (seconds := _seconds(run, turns)) < span and turns < MOST_TURNS:
+    # The best must last that long: one measurement that was interrupted does, however few its turns.
+    while (seconds := min(_seconds(run, turns) for _ in range(repeats))) < span and turns < MOST_TURNS:
         turns = max(2 * turns, int(turns * span / max(seconds, 1e-6)))
-    return min(_seconds(run, turns) for _ in range(repeats)) / turns
+    return seconds / turns
 
 
 def _seconds(run: Callable[[int], object], turns: int) -> float:
