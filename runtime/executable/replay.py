@@ -66,10 +66,10 @@ def replay(
             ]
             rows = [reduce(operator.add, terms)] if terms else [Value(0.0)]
         results[derivative] = []
+        values = [value for value in (*inputs, *worth) if isinstance(value, Value)]
         for row in rows:
-            for value in (*inputs, *worth):
-                if isinstance(value, Value):
-                    value.grad = 0.0
+            for value in values:
+                value.grad = 0.0
             row.backward()
             results[derivative] += (value.grad for value in wrt)
     return results
@@ -82,7 +82,13 @@ def _operation(op: int, operands: Sequence[Any]) -> Value:
         raise TypeError(f"{row.name} has no value of its own")
     data = [operand.data if isinstance(operand, Value) else operand for operand in operands]
     result = row.evaluate(*data)
-    values = tuple(operand for operand in operands if isinstance(operand, Value))
-    if row.derivative is None or len(values) < len(operands):
+    if row.derivative is None:
         return Value(result)
-    return Value(result, values, row.derivative(FLOATS, result, *data))
+    slopes = row.derivative(FLOATS, result, *data)
+    # Through the flag that decides whether a contribution counts, no gradient flows.
+    pairs = [
+        (operand, slope)
+        for operand, slope in zip(operands, slopes, strict=False)
+        if isinstance(operand, Value) and slope is not None
+    ]
+    return Value(result, tuple(operand for operand, _ in pairs), tuple(slope for _, slope in pairs))
