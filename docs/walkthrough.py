@@ -19,7 +19,6 @@ from difflib import unified_diff
 from pathlib import Path
 
 from microgpt.compiler.c.prelude import prelude
-from microgpt.compiler.ir.changes import count_changes
 from microgpt.compiler.ir.graph import Graph
 from microgpt.compiler.ir.interpret import evaluate_nodes
 from microgpt.compiler.ir.ops import MUL, SELECT
@@ -27,9 +26,10 @@ from microgpt.compiler.ir.text import format_node
 from microgpt.compiler.pipeline import Stage
 from microgpt.data.corpus import load_corpus
 from microgpt.model.config import AdamConfig, GPTConfig
-from microgpt.runtime.recipe import Recipe
-from microgpt.runtime.toolchain import Toolchain, ToolchainError, find_toolchain
-from microgpt.runtime.training import Training
+from microgpt.runtime.machine.toolchain import Toolchain, ToolchainError, find_toolchain
+from microgpt.runtime.programs.recipe import Recipe
+from microgpt.runtime.training.training import Training
+from microgpt.tools.passes.changes import count_changes
 from microgpt.tools.passes.collect import operations_by_kind
 from microgpt.tools.passes.follow import Hunk, find_operation, follow
 from microgpt.tools.provenance.chain import Chain

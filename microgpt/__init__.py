@@ -46,8 +46,9 @@ if TYPE_CHECKING:
         sqrt,
         tanh,
     )
-    from .runtime.function import CompiledFunction, index
-    from .runtime.function import compile_function as compile
+    from .runtime.executable.derivatives import hessian, hvp, jacobian
+    from .runtime.executable.function import CompiledFunction, index
+    from .runtime.executable.function import compile_function as compile
     from .runtime.value import Value
 
 
@@ -55,23 +56,26 @@ __version__ = VERSION
 
 __all__ = [
     "CompileError", "CompiledFunction", "Model", "TraceError", "Value", "abs", "atan", "choose", "compile",
-    "constant_maximum", "cos", "erf", "exp", "expm1", "index", "load", "log", "log1p", "logical_and", "logical_not",
-    "logical_or", "maximum", "minimum", "relu", "scope", "select", "sigmoid", "sin", "softplus", "sqrt", "tanh",
-    "train", "where",
+    "constant_maximum", "cos", "erf", "exp", "expm1", "hessian", "hvp", "index", "jacobian", "load", "log", "log1p",
+    "logical_and", "logical_not", "logical_or", "maximum", "minimum", "relu", "scope", "select", "sigmoid", "sin",
+    "softplus", "sqrt", "tanh", "train", "where",
 ]  # fmt: skip
 
 # Where each name of the public API lives, but for functions such as `exp`, which the rows of the table of operations
 # have. Looked up when first used, so that the command line starts fast.
 _HOMES = {
     "CompileError": "compiler.errors",
-    "CompiledFunction": "runtime.function",
+    "CompiledFunction": "runtime.executable.function",
     "Model": "api",
     "TraceError": "compiler.errors",
     "Value": "runtime.value",
     "choose": "compiler.conditions",
-    "compile": "runtime.function",
+    "compile": "runtime.executable.function",
     "constant_maximum": "compiler.functions",
-    "index": "runtime.function",
+    "hessian": "runtime.executable.derivatives",
+    "hvp": "runtime.executable.derivatives",
+    "index": "runtime.executable.function",
+    "jacobian": "runtime.executable.derivatives",
     "load": "api",
     "logical_and": "compiler.conditions",
     "logical_not": "compiler.conditions",

@@ -20,15 +20,15 @@ from random import Random
 from .data.corpus import Corpus, CorpusError, load_corpus
 from .model.config import MOST_PARAMETERS, AdamConfig, GPTConfig
 from .runtime import arguments
-from .runtime.backend import Backend
-from .runtime.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from .runtime.choose_backend import BACKENDS, choose_backend
-from .runtime.evaluation import Evaluation, evaluate
-from .runtime.recording import recorded_steps
+from .runtime.backends.backend import Backend
+from .runtime.backends.choose_backend import BACKENDS, choose_backend
 from .runtime.reporting import compile_progress
-from .runtime.runs import CHECKPOINT, newest_checkpoint
-from .runtime.sampling import SamplingOptions, sample_texts
-from .runtime.training import Step, Training
+from .runtime.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from .runtime.training.evaluation import Evaluation, evaluate
+from .runtime.training.recording import recorded_steps
+from .runtime.training.runs import CHECKPOINT, newest_checkpoint
+from .runtime.training.sampling import SamplingOptions, sample_texts
+from .runtime.training.training import Step, Training
 
 __all__ = ["Model", "load", "train"]
 
@@ -154,7 +154,7 @@ class Model:
         Raises:
             OSError: if the folder cannot be written.
         """
-        from .runtime.export import export_library
+        from .runtime.programs.export import export_library
 
         place, model = arguments.path("folder", folder), self.checkpoint
         return export_library(place, model.config, model.optimizer, model.tokenizer.characters, model.parameters)

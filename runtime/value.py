@@ -8,7 +8,9 @@ this walk.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import repeat
+from operator import attrgetter, contains
 from typing import Any, NoReturn
 
 from ..compiler.arithmetic import power
@@ -19,6 +21,7 @@ from ..compiler.number import Condition, Number, Scalar, is_plain, real
 __all__ = ["Value"]
 
 _POWER = OPS_BY_NAME["power"]
+_LOCAL_GRADS = attrgetter("_local_grads")
 
 
 class Value(Scalar):
@@ -37,9 +40,7 @@ class Value(Scalar):
 
     __slots__ = ("_local_grads", "_operands", "data", "grad")
 
-    def __init__(
-        self, data: float, _operands: tuple[Value, ...] = (), _local_grads: tuple[float | None, ...] = ()
-    ) -> None:
+    def __init__(self, data: float, _operands: tuple[Value, ...] = (), _local_grads: tuple[Any, ...] = ()) -> None:
         self.data = data if type(data) is float else real(data)
         self.grad = 0.0
         self._operands = _operands
@@ -147,9 +148,28 @@ class Value(Scalar):
     def backward(self) -> None:
         """Adds d(self)/d(v) into ``v.grad`` for every value `v` that self was computed from."""
         self.grad = 1.0
+        order = self._walk()
+        order.reverse()
+        if any(map(contains, map(_LOCAL_GRADS, order), repeat(None))):
+            self._hand_to_chosen(order)
+            return
+        for value in order:
+            grad, operands = value.grad, value._operands
+            if len(operands) == 2:  # most have two: a loop over them takes twice as long
+                first, second = operands
+                local_grad, other = value._local_grads
+                first.grad += local_grad * grad
+                second.grad += other * grad
+            elif operands:
+                operands[0].grad += value._local_grads[0] * grad
+
+    def _hand_to_chosen(self, order: list[Value]) -> None:
+        """Hands gradients on where some operand was not chosen: what has received nothing hands nothing on.
+
+        Not even 0 times infinity.
+        """
         reached = {self}
-        for value in reversed(self._walk()):
-            # What has received nothing, since it was not chosen, hands nothing on: not 0 times infinity.
+        for value in order:
             if value in reached:
                 for operand, local_grad in zip(value._operands, value._local_grads, strict=True):
                     if local_grad is not None:
@@ -159,16 +179,20 @@ class Value(Scalar):
     def _walk(self) -> list[Value]:
         """Everything self depends on, operands first: depth-first post-order on a stack of our own, however deep."""
         order: list[Value] = []
-        visited = {self}
-        stack: list[tuple[Value, Iterator[Value]]] = [(self, iter(self._operands))]
+        visited: set[Value] = set()
+        # Values to visit, and a None below which all operands of the last one in `entered` have been visited.
+        stack: list[Value | None] = [self]
+        entered: list[Value] = []
         while stack:
-            value, remaining = stack[-1]
-            for operand in remaining:
-                if operand not in visited:
-                    visited.add(operand)
-                    stack.append((operand, iter(operand._operands)))
-                    break
-            else:
-                order.append(value)
-                stack.pop()
+            value = stack.pop()
+            if value is None:
+                order.append(entered.pop())
+            elif value not in visited:
+                visited.add(value)
+                if value._operands:
+                    entered.append(value)
+                    stack.append(None)
+                    stack += value._operands[::-1]
+                else:
+                    order.append(value)
         return order

@@ -8,7 +8,7 @@ from random import SystemRandom
 import pytest
 from hypothesis import settings
 
-from microgpt.runtime.toolchain import Toolchain, ToolchainError, find_toolchain
+from microgpt.runtime.machine.toolchain import Toolchain, ToolchainError, find_toolchain
 
 # Deadlines measure the machine and what else runs on it, not the code.
 settings.register_profile("microgpt", deadline=None)

@@ -17,10 +17,10 @@ from typing import Any
 
 import click
 
-from . import console, failures, signals
-from .failures import CommandError, StoppedError
-from .suggesting import Group, explain_extra_argument, explain_no_option
-from .verbosity import with_verbosity
+from .terminal import console, failures, signals
+from .terminal.failures import CommandError, StoppedError
+from .terminal.suggesting import Group, explain_extra_argument, explain_no_option
+from .terminal.verbosity import with_verbosity
 
 __all__ = ["COMMANDS", "cli", "main"]
 
@@ -158,11 +158,11 @@ def _explain(error: BaseException) -> tuple[str, int]:
     from ..data.catalog import FetchError
     from ..data.corpus import CorpusError
     from ..data.tokenizer import UnknownCharacterError
-    from ..runtime.checkpoint import CheckpointError
-    from ..runtime.estimate import TooLargeError
-    from ..runtime.memory import LimitError
-    from ..runtime.sampling import SamplingError
-    from ..runtime.toolchain import ToolchainError
+    from ..runtime.executable.estimate import TooLargeError
+    from ..runtime.machine.memory import LimitError
+    from ..runtime.machine.toolchain import ToolchainError
+    from ..runtime.training.checkpoint import CheckpointError
+    from ..runtime.training.sampling import SamplingError
 
     text = " ".join(str(error).split("\n"))
     match error:

@@ -1,8 +1,8 @@
 """The part of every C file that spares calls of pow() and divisions: results that are proved to have the same bits.
 
 The proof is a margin. A power that is computed by one correctly rounded operation is what pow() gives, unless the exact
-power lies so close to the middle between two doubles that the error of pow() decides. `tools/check_powers.py` looks for
-inputs that disprove the margin.
+power lies so close to the middle between two doubles that the error of pow() decides. `tools/checks/check_powers.py`
+looks for inputs that disprove the margin.
 """
 
 __all__ = ["powers"]

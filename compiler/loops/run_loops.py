@@ -40,16 +40,22 @@ def _run(program: LoopProgram, domain: Domain) -> None:
 
 
 def carry_out(nest: Nest, domain: Domain) -> Iterator[Any]:
-    """Carries out a nest, point by point; yields what each point has stored or added."""
+    """Carries out a nest, point by point; yields what each point has computed.
+
+    It is stored at the end: points may run in any order, and several at once, so none may read what another assigns.
+    """
+    stored: list[tuple[int, Any]] = []
     for slots in points(nest):
         if min(slots) < 0:  # Python would count it from the end of memory
             raise ProofError(f"a nest has the number {min(slots)} among {slots}")
         value = _evaluate(nest, nest.recipe, slots, domain)
         if nest.row_stride is None:
-            domain.memory[slots[0]] = value
+            stored.append((slots[0], value))
         else:
             domain.add_to_row(slots[0], nest.row_stride, slots[1], value)
         yield value
+    for address, value in stored:
+        domain.memory[address] = value
 
 
 def _evaluate(nest: Nest, recipe: Recipe, slots: Sequence[int], domain: Domain) -> Any:

@@ -2,11 +2,14 @@
 
 In: a program and the size of its memory. Nothing comes out; a broken rule is an error that shows the nest. The rules:
 every slot that a recipe names exists; steps and strides have a number for each slot they apply to; all addresses, over
-all points and repetitions, lie in memory; no nest assigns to one address twice; folds have at least one term. What the
-loops compute is for `prove_loops`.
+all points and repetitions, lie in memory; no nest assigns to one address twice; no point reads what another point of
+its nest assigns, since points may run in any order, and several at once (of what an index chooses, only the first is
+checked here); folds have at least one term. What the loops compute is for `prove_loops`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from ..errors import VerifyError
 from ..ir.ops import OPS
@@ -23,7 +26,11 @@ def verify_loops(program: LoopProgram, size: int) -> None:
         VerifyError: naming the nest and the rule that it breaks.
     """
     for number, nest in enumerate(program.nests):
-        problem = _form_problem(nest) or _address_problem(nest, size, len(program.places))
+        problem = (
+            _form_problem(nest)
+            or _address_problem(nest, size, len(program.places))
+            or _order_problem(nest, program.places)
+        )
         if problem:
             raise VerifyError(f"{program.name}: nest {number} {format_recipe(nest.recipe)}: {problem}")
     for start, count in program.zeros:
@@ -85,6 +92,37 @@ def _address_problem(nest: Nest, size: int, places: int) -> str:
                 last = slots[slot] + step[slot] * (slots[count] - 1)
                 if min(slots[slot], last) < 0 or max(slots[slot], last) >= (places if kind == "pick" else size):
                     return f"it reads from {slots[slot]} to {last}, which is not in memory"
+    return ""
+
+
+def _order_problem(nest: Nest, places: Sequence[int]) -> str:
+    """Scatters are the exception: they run in the order of their points, and each adds to what the last one left."""
+    if nest.adds:
+        return ""
+    targets = {slots[0]: number for number, slots in enumerate(points(nest))}
+    if not targets:
+        return ""
+    lowest, highest = min(targets), max(targets)
+    outside = [(read, None) for read in _reads(nest.recipe, folds=False)]
+    inside = [
+        (read, (count, step))
+        for (count, terms), step in zip(recipe_runs(nest.recipe), nest.steps, strict=True)
+        for term in terms
+        for read in _reads(term)
+    ]
+    for number, slots in enumerate(points(nest)):
+        for (kind, slot), run in (*outside, *inside):
+            step = run[1][slot] if run else 0
+            numbers: Sequence[int] = (slots[slot],)
+            if run and step:
+                numbers = range(slots[slot], slots[slot] + step * slots[run[0]], step)
+            if kind == "pick":
+                numbers = [places[place] for place in numbers]
+            if numbers[0] < lowest > numbers[-1] or numbers[0] > highest < numbers[-1]:
+                continue
+            for address in numbers:
+                if targets.get(address, number) != number:
+                    return f"it reads {address}, which another of its points assigns"
     return ""
 
 

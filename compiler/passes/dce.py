@@ -5,6 +5,8 @@ In and out: any graph; afterwards every node is needed by an output. Exact: what
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate, chain, compress
 
 from ..ir.builder import GraphBuilder
@@ -15,8 +17,14 @@ from ..ir.rewrite import Rewritten, renumber_outputs
 __all__ = ["dce"]
 
 
-def dce(graph: Graph) -> Rewritten:
-    """Keeps what the outputs need, in the same order."""
+def dce(graph: Graph, outputs: Sequence[str] | None = None) -> Rewritten:
+    """Keeps what the outputs need, in the same order.
+
+    Args:
+        outputs: the names of those that are needed; None for all.
+    """
+    if outputs is not None:
+        graph = replace(graph, outputs=tuple(output for output in graph.outputs if output.name in outputs))
     needed = needed_nodes(graph)
     ids = [place - 1 if keep else -1 for keep, place in zip(needed, accumulate(needed), strict=True)]
     build = GraphBuilder(graph.name, graph.inputs, graph.indices, graph.origins)

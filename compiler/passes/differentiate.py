@@ -1,8 +1,8 @@
 """Differentiate: reverse mode, graph to graph, adding up every gradient in the order of the eager autograd.
 
-In: a forward graph with one result. Out: the same graph with the operations of the backward pass behind it and a
-further output, ``gradient``, with an element for each input of one argument. Each new node's `source` names the forward
-operation that it differentiates.
+In: a forward graph whose first output is one number. Out: the same graph with the operations of the backward pass
+behind it and a further output, ``gradient``, with an element for each input of one argument. Each new node's `source`
+names the forward operation that it differentiates.
 
 `eager_order` gives the order. In its reverse, each operation's gradient is the sum, from the left, of the contributions
 that its consumers have handed to it, and it hands on ``local gradient * gradient`` to each operand (Griewank and
@@ -23,12 +23,12 @@ from typing import NoReturn
 from ..errors import CompileError, InternalError
 from ..ir.builder import GraphBuilder
 from ..ir.graph import Graph, Output, Scatter, Table
-from ..ir.ops import ADD, BRANCH, CHOOSE, GATHER, INDEX, INPUT, MUL, ONE, OPS, SELECT
+from ..ir.ops import ADD, BRANCH, CHOOSE, EQUAL, GATHER, INPUT, MUL, ONE, OPS, SELECT, UNLESS, WHERE
 from ..ir.rewrite import Rewritten
 from .eager_order import Group, differentiable_nodes, eager_order
 from .regions import ALWAYS, NEVER, Region, Regions
 
-__all__ = ["differentiate"]
+__all__ = ["Backward", "differentiate"]
 
 
 def _no_derivative(build: GraphBuilder, node: int, *operands: int) -> NoReturn:
@@ -38,18 +38,24 @@ def _no_derivative(build: GraphBuilder, node: int, *operands: int) -> NoReturn:
 _DERIVATIVES = tuple(row.derivative or _no_derivative for row in OPS)
 
 
-def differentiate(graph: Graph, argument: str = "parameters") -> Rewritten:
-    """Adds the derivative of the graph's only result in every input of `argument`.
+def differentiate(graph: Graph, argument: str = "parameters", scatter: bool = True) -> Rewritten:
+    """Adds the derivative of the graph's first output, which is one number, in every input of `argument`.
+
+    Args:
+        scatter: whether the gradient of what a table chooses is a scatter where that is possible. Scatters belong to
+            outputs, so a gradient that is differentiated again must not have one.
 
     Raises:
-        CompileError: if there is not exactly one result, or a select makes the order of a sum depend on its index in
-            a way that no static program can follow.
+        CompileError: if it is not one number, or a select makes the order of a sum depend on its index in a way that no
+            static program can follow.
     """
-    results = [node for output in graph.outputs for node in output.nodes]
+    results = graph.outputs[0].nodes
     if len(results) != 1:
         raise CompileError(f"a gradient is taken of one number, but {graph.name} returns {len(results)}")
     start, count = graph.arguments()[argument]
-    return Rewritten(_Backward(graph, results[0], range(start, start + count)).run(), range(len(graph)))
+    backward = Backward(graph, range(start, start + count), scatter)
+    gradient = Output("gradient", *backward.gradient(results[0]))
+    return Rewritten(backward.build.finish((*graph.outputs, gradient)), range(len(graph)))
 
 
 @dataclass(frozen=True)
@@ -65,15 +71,28 @@ class _Unchosen:
 _Contribution = int | _Unchosen
 
 
-class _Backward:
-    def __init__(self, graph: Graph, result: int, inputs: range) -> None:
+class Backward:
+    """Appends backward passes to a graph.
+
+    Attributes:
+        build: the graph with them.
+    """
+
+    def __init__(self, graph: Graph, inputs: range, scatter: bool = True) -> None:
         self.graph = graph
-        self.result = result
         self.inputs = inputs
         self.build = GraphBuilder.extending(graph)
         self.differentiable = differentiable_nodes(graph, inputs)
         self.operands = list(graph.all_operands())
-        self.order = eager_order(graph, result, self.differentiable, self.operands)
+        self.scatter = scatter and not self._tables_share_inputs()
+        # Products that have become the gradient of an operation.
+        self.claimed: set[int] = set()
+        self.regions = Regions(self.build)
+        self.has_branches = any(map(self._branches, range(len(graph))))
+
+    def gradient(self, result: int) -> tuple[tuple[int, ...], tuple[Scatter, ...]]:
+        """Appends the backward pass of a node; gives the derivative in each input, and what else is added to these."""
+        self.order = eager_order(self.graph, result, self.differentiable, self.operands)
         # Of nodes, then, by input number, of inputs: an input may stand in several nodes and in tables.
         self.contributions: dict[int, list[_Contribution]] = {}
         self.input_contributions: dict[int, list[_Contribution]] = {}
@@ -82,11 +101,7 @@ class _Backward:
         # What they have handed to their operands, by group, place and side.
         self.unchosen: dict[tuple[int, int, int], _Unchosen] = {}
         self.scatters: list[Scatter] = []
-        # Products that have become the gradient of an operation.
-        self.claimed: set[int] = set()
         # The region in which each contribution is made, if there are branches: of nodes, and of inputs by ~number.
-        self.has_branches = BRANCH in graph.op or CHOOSE in graph.op
-        self.regions = Regions(self.build)
         self.conditions: dict[int, list[Region]] = {}
         self.region = ALWAYS  # of what is being handed on
         self.region_of: dict[int, Region] = {}  # of members of groups
@@ -94,7 +109,7 @@ class _Backward:
         self.never: set[int] = set()
         # How many of a node's contributions come from consumers that are chosen together with it.
         self.joint: dict[int, int] = {}
-        self.tables_share_inputs = self._tables_share_inputs()
+        return self._run(result), tuple(self.scatters)
 
     def _tables_share_inputs(self) -> bool:
         """Whether some input is used both through a table and directly, so that the order between the two matters."""
@@ -109,11 +124,18 @@ class _Backward:
         nodes = {node for node in range(len(graph)) if op[node] == INPUT and attribute[node] in through_tables}
         return not nodes.isdisjoint(graph.flat)
 
-    def run(self) -> Graph:
-        graph, build = self.graph, self.build
-        if self.differentiable[self.result]:
-            build.mark(graph.origin[self.result], ~graph.source[self.result])
-            self._hand(self.result, build.const(1.0))
+    def _branches(self, node: int) -> bool:
+        """Whether a node hands its gradient on under a condition: a branch, or its mask in a graph of gradients."""
+        op = self.graph.op[node]
+        if op in (WHERE, UNLESS):  # for the choices of an index these are factors of one and zero
+            return self.graph.op[self.operands[node][0]] != EQUAL
+        return op in (BRANCH, CHOOSE)
+
+    def _run(self, result: int) -> tuple[int, ...]:
+        build = self.build
+        if self.differentiable[result]:
+            self._mark(result)
+            self._hand(result, build.const(1.0))
         for place in reversed(self.order.places):
             if place >= 0:
                 self._visit(place)
@@ -129,7 +151,12 @@ class _Backward:
                 nodes.append(self._sum_for_input(number, contributions))
             else:
                 nodes.append(-1)
-        return build.finish((*graph.outputs, Output("gradient", tuple(nodes), tuple(self.scatters))))
+        return tuple(nodes)
+
+    def _mark(self, node: int) -> None:
+        """The nodes from now on differentiate `node`, which may be of a backward pass itself."""
+        source = self.graph.source[node]
+        self.build.mark(self.graph.origin[node], min(source, ~source))
 
     def _visit(self, node: int) -> None:
         """Adds up the gradient of `node` and hands it on."""
@@ -140,7 +167,7 @@ class _Backward:
                 self._refuse(node)
             self.never.update(self.operands[node])
             return
-        build.mark(graph.origin[node], ~graph.source[node])
+        self._mark(node)
         op, operands = graph.op[node], self.operands[node]
         if self.has_branches:
             self._enter_region(node, contributions)
@@ -154,8 +181,8 @@ class _Backward:
             self.gradients[node], self.region_of[node] = gradient, self.region
             if len(contributions) > 2 and 0 < self.joint.get(node, 0) < len(contributions):
                 self._refuse(node)
-        if OPS[op].picks:
-            self._hand_to_branches(operands, gradient)
+        if self.has_branches and self._branches(node):
+            self._hand_to_branches(op, operands, gradient)
             return
         for side, local in enumerate(_DERIVATIVES[op](build, node, *operands)):
             operand = operands[side]
@@ -170,13 +197,14 @@ class _Backward:
             if condition != self.region:
                 contributions[place] = self.regions.mask(condition, self._resolve(contributions[place]))
 
-    def _hand_to_branches(self, operands: tuple[int, ...], gradient: int) -> None:
+    def _hand_to_branches(self, op: int, operands: tuple[int, ...], gradient: int) -> None:
         """Hands the gradient of a branch to each of its operands, in the region in which that is the one taken."""
         decider, *branches = operands
-        whole, is_flag = self.region, self.graph.op[decider] != INDEX
-        for place, operand in enumerate(branches):
+        whole = self.region
+        values = range(len(branches)) if op in (CHOOSE, UNLESS) else range(1, -1, -1)
+        for value, operand in zip(values, branches, strict=False):
             if self.differentiable[operand]:
-                self.region = self.regions.inside(whole, decider, 1 - place if is_flag else place)
+                self.region = self.regions.inside(whole, decider, value)
                 if self.region == NEVER:
                     self.never.add(operand)
                 else:
@@ -220,10 +248,9 @@ class _Backward:
 
     def _visit_group(self, number: int) -> None:
         """Hands on the gradient of the chosen node of a group, at the place where the eager autograd visits it."""
-        graph, build = self.graph, self.build
         group = self.order.groups[number]
         first = group.nodes[0]
-        build.mark(graph.origin[first], ~graph.source[first])
+        self._mark(first)
         if self.never.issuperset(group.nodes):
             for node in group.nodes:
                 self.never.update(self.operands[node])
@@ -306,7 +333,7 @@ class _Backward:
 
     def _hand_table(self, index: int, table: Table, value: int) -> None:
         build = self.build
-        if not self.tables_share_inputs:
+        if self.scatter:
             value = self.regions.mask(self.region, value)
             self.scatters.append(
                 Scatter(value, index, Table(table.base - self.inputs.start, table.stride, table.count))

@@ -13,7 +13,7 @@ from microgpt.compiler.c.emit_straight_c import emit_straight_c
 from microgpt.compiler.c.prelude import prelude
 from microgpt.compiler.ir.graph import Graph
 from microgpt.compiler.loops.compile_loops import LoopedGraph
-from microgpt.runtime.toolchain import Toolchain
+from microgpt.runtime.machine.toolchain import Toolchain
 
 __all__ = ["CPrograms"]
 

@@ -19,7 +19,7 @@ from microgpt.compiler.passes.eager_order import differentiable_nodes
 from microgpt.compiler.pipeline import GRAPH_STAGES, compile_graph, compile_python
 from microgpt.compiler.python import allocate, expressions, form_statements
 from microgpt.compiler.python.emit_python import _PythonModule
-from microgpt.runtime.program import compile_pieces
+from microgpt.runtime.executable.program import compile_pieces
 from microgpt.runtime.value import Value
 
 __all__ = ["MismatchError", "compare", "load", "run_eagerly", "same", "shrink"]

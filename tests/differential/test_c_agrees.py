@@ -21,7 +21,7 @@ from microgpt.compiler.loops.compile_loops import LoopedGraph, compile_loops
 from microgpt.compiler.loops.run_loops import interpret_loops
 from microgpt.compiler.loops.verify_loops import verify_loops
 from microgpt.compiler.pipeline import compile_graph
-from microgpt.runtime.toolchain import Toolchain
+from microgpt.runtime.machine.toolchain import Toolchain
 
 TOGETHER = 30
 

@@ -17,8 +17,8 @@ import pytest
 from microgpt.data.tokenizer import Tokenizer
 from microgpt.model.config import GPTConfig
 from microgpt.model.gpt import initial_parameters
-from microgpt.runtime.checkpoint import Checkpoint
-from microgpt.runtime.recipe import Recipe
+from microgpt.runtime.programs.recipe import Recipe
+from microgpt.runtime.training.checkpoint import Checkpoint
 from microgpt.tools.explore.make import make_page
 from microgpt.tools.provenance.chain import Chain
 

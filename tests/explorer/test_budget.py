@@ -11,7 +11,7 @@ from explorer.pages import PANES, Tab, Written, check_clicks, write_page
 from microgpt.data.tokenizer import Tokenizer
 from microgpt.model.config import GPTConfig
 from microgpt.model.gpt import initial_parameters
-from microgpt.runtime.checkpoint import Checkpoint
+from microgpt.runtime.training.checkpoint import Checkpoint
 
 LARGEST = 5_000_000  # bytes
 MOST_NODES = 150

@@ -9,8 +9,8 @@ import pytest
 from explorer.conftest import HOSTILE
 from explorer.pages import Tab, Written, small_model
 
-from microgpt.runtime.recipe import Recipe
-from microgpt.runtime.toolchain import ToolchainError
+from microgpt.runtime.machine.toolchain import ToolchainError
+from microgpt.runtime.programs.recipe import Recipe
 from microgpt.tools.explore.make import make_page
 from microgpt.tools.provenance import c_program
 

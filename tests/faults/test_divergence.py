@@ -7,9 +7,9 @@ import pytest
 
 from microgpt.data.corpus import Corpus
 from microgpt.model.config import AdamConfig
-from microgpt.runtime.backend import Document, EagerBackend, State
-from microgpt.runtime.divergence import Cause, find_cause
-from microgpt.runtime.training import NotFiniteError, Step, Training
+from microgpt.runtime.backends.backend import Document, EagerBackend, State
+from microgpt.runtime.training.divergence import Cause, find_cause
+from microgpt.runtime.training.training import NotFiniteError, Step, Training
 
 CORPUS = Corpus("small", ("abba", "a", "ca", "bacca", "cab"), "")
 SHAPE = {"n_layer": 1, "n_embd": 4, "n_head": 2, "block_size": 4}

@@ -12,10 +12,10 @@ from click.testing import CliRunner
 
 from microgpt.data.corpus import Corpus, CorpusError, load_corpus
 from microgpt.model.config import AdamConfig
-from microgpt.runtime.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from microgpt.runtime.training import Training
+from microgpt.runtime.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from microgpt.runtime.training.training import Training
 from microgpt.tools.cli import cli
-from microgpt.tools.console import escaped
+from microgpt.tools.terminal.console import escaped
 
 Tries = Callable[[str], Iterator[random.Random]]
 
@@ -104,7 +104,7 @@ def test_checkpoints_that_lie(checkpoint: Path, tries: Tries):
     """Metadata that is nonsense under a digest that is right."""
     import json
 
-    from microgpt.runtime import checkpoint as module
+    from microgpt.runtime.training import checkpoint as module
 
     content = checkpoint.read_bytes()
     size = int.from_bytes(content[:8], "little")

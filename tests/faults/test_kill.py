@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from microgpt.runtime.checkpoint import load_checkpoint
+from microgpt.runtime.training.checkpoint import load_checkpoint
 
 COMMAND = (
     *("--n-embd", "4", "--n-head", "2", "--block-size", "4", "--jobs", "1", "--samples", "3"),

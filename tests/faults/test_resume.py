@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from microgpt.runtime.backend import PythonBackend
-from microgpt.runtime.checkpoint import Checkpoint, load_checkpoint
-from microgpt.runtime.runs import FolderInUseError, RunFolder
+from microgpt.runtime.backends.backend import PythonBackend
+from microgpt.runtime.training.checkpoint import Checkpoint, load_checkpoint
+from microgpt.runtime.training.runs import FolderInUseError, RunFolder
 from microgpt.tools.cli import cli
 
 # Python, with slices of one step, unless a test says otherwise: some tests stop at a certain step.
@@ -40,7 +40,7 @@ def everything(folder: Path) -> tuple[object, ...]:
 
 def stop_after(step: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Lets training end as if by Ctrl-C, once the step is taken; gives what undoes that."""
-    from microgpt.tools.train_run import Run
+    from microgpt.tools.training.train_run import Run
 
     save_step = Run._save_step
 
@@ -184,7 +184,7 @@ def test_nothing_to_resume(tmp_path: Path):
 def test_a_model_without_progress_is_refused(tmp_path: Path, whole: Result):
     from dataclasses import replace
 
-    from microgpt.runtime.checkpoint import save_checkpoint
+    from microgpt.runtime.training.checkpoint import save_checkpoint
 
     path = tmp_path / "model.safetensors"
     save_checkpoint(path, replace(load_checkpoint(tmp_path / "whole" / "checkpoint.safetensors"), progress=None))
@@ -271,15 +271,15 @@ def test_divergence_leaves_the_last_good_checkpoint(tmp_path: Path):
 
 def test_c_and_python_go_on_with_each_other(tmp_path: Path):
     """From one backend to the other and back, in slices of another length, through a file each time."""
-    toolchain = pytest.importorskip("microgpt.runtime.toolchain")
+    toolchain = pytest.importorskip("microgpt.runtime.machine.toolchain")
     from microgpt.data.corpus import load_corpus
     from microgpt.model.config import AdamConfig
-    from microgpt.runtime.backend import PythonBackend
-    from microgpt.runtime.c_backend import CBackend
-    from microgpt.runtime.cache import Cache
-    from microgpt.runtime.checkpoint import save_checkpoint
-    from microgpt.runtime.library import Library
-    from microgpt.runtime.training import Training, sample
+    from microgpt.runtime.backends.backend import PythonBackend
+    from microgpt.runtime.backends.c_backend import CBackend
+    from microgpt.runtime.programs.library import Library
+    from microgpt.runtime.storage.cache import Cache
+    from microgpt.runtime.training.checkpoint import save_checkpoint
+    from microgpt.runtime.training.training import Training, sample
 
     shape = {"n_layer": 1, "n_embd": 4, "n_head": 2, "block_size": 4}
     corpus, cache, optimizer = load_corpus("names"), Cache.open(), AdamConfig()

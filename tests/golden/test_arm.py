@@ -21,9 +21,9 @@ from microgpt.compiler import arithmetic
 from microgpt.data.corpus import Corpus
 from microgpt.model import adam
 from microgpt.model.config import AdamConfig
-from microgpt.runtime.backend import EagerBackend
-from microgpt.runtime.export import export_library
-from microgpt.runtime.training import Training
+from microgpt.runtime.backends.backend import EagerBackend
+from microgpt.runtime.programs.export import export_library
+from microgpt.runtime.training.training import Training
 
 COMPILER, EMULATOR, SYSTEM = "aarch64-linux-gnu-gcc", "qemu-aarch64", "/usr/aarch64-linux-gnu"
 STEPS = 6

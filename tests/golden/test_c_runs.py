@@ -13,12 +13,12 @@ from golden.test_runs import DOCUMENTS, SHAPES, figures, training
 
 from microgpt.data.corpus import Corpus
 from microgpt.model.config import AdamConfig
-from microgpt.runtime.backend import Backend, EagerBackend
-from microgpt.runtime.c_backend import CBackend
-from microgpt.runtime.cache import Cache
-from microgpt.runtime.export import export_library
-from microgpt.runtime.toolchain import ToolchainError, find_toolchain
-from microgpt.runtime.training import Training, sample
+from microgpt.runtime.backends.backend import Backend, EagerBackend
+from microgpt.runtime.backends.c_backend import CBackend
+from microgpt.runtime.machine.toolchain import ToolchainError, find_toolchain
+from microgpt.runtime.programs.export import export_library
+from microgpt.runtime.storage.cache import Cache
+from microgpt.runtime.training.training import Training, sample
 
 RUNS = ("names_seed42", "makemore_seed42", "makemore_seed42_layer2")
 

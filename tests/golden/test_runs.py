@@ -16,10 +16,10 @@ import pytest
 
 from microgpt.data.corpus import Corpus, load_corpus
 from microgpt.model.config import AdamConfig
-from microgpt.runtime.backend import Backend, EagerBackend, PythonBackend
-from microgpt.runtime.cache import Cache
-from microgpt.runtime.library import Library
-from microgpt.runtime.training import Training, sample
+from microgpt.runtime.backends.backend import Backend, EagerBackend, PythonBackend
+from microgpt.runtime.programs.library import Library
+from microgpt.runtime.storage.cache import Cache
+from microgpt.runtime.training.training import Training, sample
 
 HERE = Path(__file__).parent
 BESIDE = HERE.parents[2] / "shared"

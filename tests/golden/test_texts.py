@@ -16,7 +16,7 @@ from microgpt.compiler.ir.text import format_graph
 from microgpt.compiler.pipeline import GRAPH_STAGES, compile_graph, compile_python, compile_python_map
 from microgpt.compiler.trace import trace
 from microgpt.model.config import AdamConfig, GPTConfig
-from microgpt.runtime import graphs
+from microgpt.runtime.programs import graphs
 
 if TYPE_CHECKING:
     from conftest import Golden

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from mutations.patches import Patch, once, results_of
 
+from microgpt.compiler.ir.ops import ADD
 from microgpt.compiler.loops import compile_family, contract, form_loops
 from microgpt.compiler.loops.contract import Contractor, Statement
 from microgpt.compiler.loops.loop_program import LoopProgram, Nest
@@ -101,3 +102,11 @@ def scatters_reversed(nests: list[Nest]) -> list[Nest]:
             for nest in reversed(nests)
         ]
     return nests
+
+
+def recurrence_in_one_nest(program: LoopProgram) -> LoopProgram:
+    """Nests of one point each become the points of one, of which each reads what the one before it assigns."""
+    first, second, third, *_ = chain = [nest for nest in program.nests if nest.recipe[0] == ADD]
+    stride = tuple(after - before for before, after in zip(second.base, third.base, strict=True))
+    whole = replace(second, strides=(stride,), trips=(len(chain) - 1,))
+    return replace(program, nests=(first, whole, *program.nests[len(chain) :]))

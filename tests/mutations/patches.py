@@ -11,7 +11,7 @@ from microgpt.compiler import pipeline
 from microgpt.compiler.ir.graph import Graph
 from microgpt.compiler.ir.rewrite import Rewritten
 from microgpt.compiler.python import allocate
-from microgpt.runtime import graphs
+from microgpt.runtime.programs import graphs
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from microgpt.compiler.functions import constant_maximum, scope, select
 from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
+from microgpt.compiler.loops.compile_loops import compile_loops
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.trace import trace
 from microgpt.model.config import AdamConfig, GPTConfig
-from microgpt.runtime.c_library import load_model_library
-from microgpt.runtime.c_source import model_source
-from microgpt.runtime.cache import Cache
-from microgpt.runtime.executable import compile_executable
-from microgpt.runtime.function import compile_function, index
-from microgpt.runtime.library import Library
-from microgpt.runtime.recipe import Recipe
+from microgpt.runtime.executable.executable import compile_executable
+from microgpt.runtime.executable.function import compile_function, index
+from microgpt.runtime.programs.c_library import load_model_library
+from microgpt.runtime.programs.c_source import model_source
+from microgpt.runtime.programs.library import Library
+from microgpt.runtime.programs.recipe import Recipe
+from microgpt.runtime.storage.cache import Cache
 
 TINY = GPTConfig(vocab_size=3, n_layer=1, n_embd=2, n_head=1, block_size=7)
 # Wide enough for a copy of a matrix, and for vectors.
@@ -86,6 +88,16 @@ def wide_loops(folder: Path) -> None:
     model_source(WIDE, AdamConfig()).prove()
 
 
+def sums_graph() -> Graph:
+    """Each sum needs the one before it."""
+    tensors = [Tensor("x", "x", 0, (9,))]
+    return compile_graph(lambda: trace(lambda given, _: {"sums": list(accumulate(given["x"]))}, "sums", tensors))
+
+
+def recurrence(folder: Path) -> None:
+    compile_loops(sums_graph()).prove()
+
+
 def c_of_a_graph(folder: Path) -> None:
     compile_executable(bits_graph(), "c", Cache.open(folder))
 
@@ -103,6 +115,7 @@ ROADS: dict[str, Callable[[Path], None]] = {
     "Python of the optimiser": python_optimizer,
     "loops of a model": loops,
     "loops with copies": wide_loops,
+    "loops of a recurrence": recurrence,
     "C of a graph": c_of_a_graph,
     "C of a model": c_library_of_a_model,
 }

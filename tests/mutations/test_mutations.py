@@ -23,10 +23,11 @@ from microgpt.compiler import pipeline
 from microgpt.compiler.c import emit_c
 from microgpt.compiler.errors import InternalError
 from microgpt.compiler.ir.ops import ADD
-from microgpt.compiler.loops import compile_family, form_loops
+from microgpt.compiler.loops import compile_family, compile_loops, form_loops
 from microgpt.compiler.loops.transpose import Transposer
-from microgpt.runtime import c_library, c_source, executable
-from microgpt.runtime.cache import Cache
+from microgpt.runtime.executable import executable
+from microgpt.runtime.programs import c_source
+from microgpt.runtime.storage.cache import Cache
 
 
 def kernel(old: str, new: str) -> Patch:
@@ -125,6 +126,11 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
             Transposer, "_copy", lambda n: replace(n, trips=wider(n.trips, 1, -1))
         ),
     },
+    "loops of a recurrence": {
+        "form_loops, a nest that reads what it assigns": results_of(
+            compile_loops, "form_loops", loop_changes.recurrence_in_one_nest
+        ),
+    },
     "C of a graph": {
         "emit_c, a call lost": results_of(executable, "function_text", without_line("    run_kernel1(m")),
         "emit_c, a wrong constant": results_of(
@@ -146,7 +152,7 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
             c_source, "_table", replaced_once("length2, length3", "length3, length2")
         ),
         "emit_c, zeros not set": results_of(
-            c_library, "model_source", lambda s: replace(s, text=without_line("    memset(m + ")(s.text))
+            c_source, "model_source", lambda s: replace(s, text=without_line("    memset(m + ")(s.text))
         ),
     },
 }  # fmt: skip

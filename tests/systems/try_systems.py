@@ -2,7 +2,8 @@
 """Runs the README's two commands on fresh Debian systems, and prints a table of what went well.
 
 For each system, compiler and user: the README's command that trains, from a checkout; the program that it installed,
-from a folder full of hostile modules; the README's command that runs the tests. Nothing is used of the host but its
+and a script with a function of its own, from a folder full of hostile modules; the README's command that runs the
+tests. Nothing is used of the host but its
 network, with what pip and apt need to reach what they install.
 
 Needs root, mmdebstrap and unshare. Example, with what takes longest left out:
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import configparser
 import io
+import json
 import os
 import re
 import shlex
@@ -45,6 +47,13 @@ EXACT = ("gcc", "clang")  # programs are C with these; without one, Python, and 
 # Modules that the standard library or microgpt imports. One that runs tells so.
 HOSTILE = ("hashlib.py", "json.py", "multiprocessing.py", "microgpt/__init__.py", "ziglang/__init__.py")
 TELL_TALE = "raise SystemExit('a module of the current folder was executed: ' + __file__)\n"
+
+# An example that compiles a function of its own, and compares it with the eager autograd; then it tells what it became.
+OWN_FUNCTION = "examples/own_model.py"
+TARGET = 'print("own function in", value_and_gradient.target)\n'
+
+# What the eager autograd gives for the README's run.
+GOLDEN = ROOT / "tests/golden/names_seed42.json"
 
 # What tells pip, and the TLS library below it, where the package index is and whom to trust.
 _VARIABLES = re.compile(r"PIP_\w+|(https?|all|no)_proxy|SSL_CERT_FILE|REQUESTS_CA_BUNDLE", re.IGNORECASE)
@@ -178,16 +187,19 @@ def try_one(options: argparse.Namespace, archive: Path, system: str, compiler: s
             path = root / "srv/hostile" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(TELL_TALE)
+        (root / "srv/hostile/own_function.py").write_text((ROOT / OWN_FUNCTION).read_text("utf-8") + TARGET)
         log = logs / f"{system}-{compiler}-{user}-python.log"
         status = machine.run("python3 --version", checkout, user, log)
         yield Result(log.read_text().split()[-1] if status == 0 else "none", status == 0)
-        train = "microgpt train --steps 20 --samples 2"
-        tool = f"{checkout}/.venv/bin/{train}"
+        programs = f"{checkout}/.venv/bin"
+        train = f"{programs}/microgpt train --steps 20 --samples 2"
+        # With -P, Python itself does not look for modules in the folder of a script.
+        own = f"{programs}/python -P own_function.py"
         backend = "c" if compiler in EXACT else "python"
         commands = {
             "train": (readme_command("run"), checkout),
             # With the cache of the step before out of the way: children are started.
-            "hostile": (f"export XDG_CACHE_HOME=$(mktemp -d) && {tool} && {tool} --backend python", hostile),
+            "hostile": (f"export XDG_CACHE_HOME=$(mktemp -d) && {train} && {train} --backend python && {own}", hostile),
             "tests": (f"{readme_command('test')} {options.pytest}".strip(), checkout),
         }
         for step in options.step:
@@ -211,13 +223,30 @@ def problem_of(step: str, backend: str, output: str) -> str:
     expected = [backend] if step == "train" else [backend, "python"]
     if backends != expected:
         return f"ran with {', '.join(backends) or 'no backend'}"
-    samples = len(re.findall(r"^sample +\d+: ", output, re.MULTILINE))
-    if samples != (20 if step == "train" else 4):
-        return f"{samples} samples"
+    lines = re.findall(r"^(?:step +\d+ /|sample +\d+:).*$", output, re.MULTILINE)
+    half = len(lines) // 2
+    if step == "train" and lines != golden_lines():
+        return "losses or samples are not the eager autograd's"
+    if step == "hostile" and (len(lines) != 44 or lines[:half] != lines[half:]):
+        return "the two runs differ"
     warnings = len(re.findall(r"^microgpt: warning: .*C compiler", output, re.MULTILINE))
     if warnings != (backend == "python"):
         return f"{warnings} warnings of compilers"
+    if step == "hostile":
+        targets = re.findall(r"^own function in (\w+)$", output, re.MULTILINE)
+        if targets != [backend]:
+            return f"own function in {', '.join(targets) or 'nothing'}"
+    if "Warning: " in output:  # what is not the command line's own, such as those of `microgpt.compile`
+        return "a warning of Python's"
     return ""
+
+
+def golden_lines() -> list[str]:
+    """The losses and samples that the README's run prints."""
+    golden = json.loads(GOLDEN.read_text("utf-8"))
+    losses = [float.fromhex(loss) for loss in golden["losses"]]
+    steps = [f"step {step:4} / {len(losses)} | loss {loss:.4f}" for step, loss in enumerate(losses, 1)]
+    return steps + [f"sample {number:2}: {text}" for number, text in enumerate(golden["samples"], 1)]
 
 
 def furnish(root: Path) -> Machine:

@@ -17,15 +17,16 @@ import click
 from ...data.corpus import load_corpus
 from ...model import gpt
 from ...model.config import AdamConfig, GPTConfig
-from ...runtime.backend import Backend, Document, EagerBackend, PythonBackend, State
-from ...runtime.cache import Cache
-from ...runtime.library import Library
+from ...runtime.backends.backend import Backend, Document, EagerBackend, PythonBackend, State
+from ...runtime.programs.library import Library
 from ...runtime.reporting import silent
-from ...runtime.training import Training
-from .. import console, options
-from ..backends import COMPILED, check_backend
-from ..chosen_program import USUAL_LENGTH, check_shape, parse_lengths
-from ..rivals.run import RivalResult, Work, check_rivals, run_rivals
+from ...runtime.storage.cache import Cache
+from ...runtime.training.training import Training
+from ..baselines.run import RivalResult, Work, check_rivals, run_rivals
+from ..options import shared as options
+from ..options.backends import COMPILED, check_backend
+from ..options.chosen_program import USUAL_LENGTH, check_shape, parse_lengths
+from ..terminal import console
 
 __all__ = ["bench"]
 
@@ -151,7 +152,7 @@ def _default_lengths(block_size: int) -> list[int]:
 def _make_backend(name: str, config: GPTConfig, cache: Cache) -> Backend:
     if name == "python":
         return PythonBackend(config, AdamConfig(), Library(cache, jobs=1))
-    from ...runtime.c_backend import CBackend
+    from ...runtime.backends.c_backend import CBackend
 
     return CBackend(config, AdamConfig(), cache, console.warn)
 

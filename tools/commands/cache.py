@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from ...runtime.cache import UnusableCacheError, usable_folder
-from ...runtime.cache_upkeep import (
+from ...runtime.storage.cache import UnusableCacheError, usable_folder
+from ...runtime.storage.cache_upkeep import (
     LIMIT_VARIABLE,
     Entry,
     list_entries,
@@ -21,17 +21,18 @@ from ...runtime.cache_upkeep import (
     remove_leftovers,
     surplus,
 )
-from ...runtime.sizes import size_text
-from .. import console, options
-from ..failures import BAD_INPUT, ENVIRONMENT, CommandError
+from ...runtime.storage.sizes import size_text
+from ..options import shared as options
+from ..terminal import console
+from ..terminal.failures import BAD_INPUT, ENVIRONMENT, CommandError
 
 __all__ = ["cache"]
 
 # By the first word of a key: what the entry is.
 _KINDS = {
-    "c": "C library",
-    "cfunction": "C",
-    "function": "Python",
+    "model": "C library",
+    "function": "C",
+    "python": "Python",
     "training": "Python, length",
     "inference": "Python, position",
     "optimizer": "Python",

@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
-from ...runtime.checkpoint import Checkpoint
-from ...runtime.runs import CONFIG, LOG, newest_checkpoint
-from .. import console, options
-from ..failures import DIFFERENCE, USAGE, CommandError
+from ...runtime.training.checkpoint import Checkpoint
+from ...runtime.training.runs import CONFIG, LOG, newest_checkpoint
+from ..options import shared as options
+from ..terminal import console
+from ..terminal.failures import DIFFERENCE, USAGE, CommandError
 
 __all__ = ["compare"]
 

@@ -10,17 +10,19 @@ import click
 
 from ...compiler.pipeline import Stage
 from ...model.config import AdamConfig, GPTConfig
-from ...runtime.auto_backend import python_instead
-from ...runtime.estimate import estimate_python
-from ...runtime.files import write_atomically
-from ...runtime.library import Library
-from ...runtime.program import Program
-from ...runtime.recipe import Recipe
-from .. import console, options, stages
-from ..backends import COMPILED, check_backend, compiled_c, expect, open_library
-from ..chosen_program import given_config, length_of, parse_lengths, program_number, program_title
-from ..failures import ENVIRONMENT, CommandError
-from ..loop_programs import dump_programs, prove_programs
+from ...runtime.backends.auto_backend import python_instead
+from ...runtime.executable.program import Program
+from ...runtime.programs.estimate import estimate_python
+from ...runtime.programs.library import Library
+from ...runtime.programs.recipe import Recipe
+from ...runtime.storage.files import write_atomically
+from ..options import shared as options
+from ..options.backends import COMPILED, check_backend, compiled_c, expect, open_library
+from ..options.chosen_program import given_config, length_of, parse_lengths, program_number, program_title
+from ..passes import stages
+from ..passes.loop_programs import dump_programs, prove_programs
+from ..terminal import console
+from ..terminal.failures import ENVIRONMENT, CommandError
 
 __all__ = ["compile"]
 
@@ -72,7 +74,7 @@ def compile(
     if verify and (of_python or backend == "python"):
         raise click.UsageError("--verify is for the loops of the C library; --check is for programs in Python")
     config = given_config(data, shape)
-    from ...runtime.toolchain import ToolchainError
+    from ...runtime.machine.toolchain import ToolchainError
 
     if not (of_python and backend == "auto") and check_backend(backend) == "c":
         try:

@@ -11,9 +11,10 @@ import click
 
 from ...data.catalog import CATALOG, NamedCorpus, cached_content, fetch, keep_file
 from ...data.corpus import Corpus, load_corpus
-from .. import console, options
-from ..completing import complete_corpus
-from ..suggesting import Group
+from ..options import shared as options
+from ..terminal import console
+from ..terminal.completing import complete_corpus
+from ..terminal.suggesting import Group
 
 __all__ = ["data"]
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
-from ...runtime.libm import float_fault
+from ...runtime.machine.libm import float_fault
 from ...runtime.version import VERSION
-from .. import console, options
-from ..backends import open_cache
+from ..options import shared as options
+from ..options.backends import open_cache
+from ..terminal import console
 
 __all__ = ["doctor"]
 
@@ -63,7 +64,7 @@ def doctor(as_json: bool) -> None:
 
 
 def _compilers() -> list[dict[str, Any]]:
-    from ...runtime.toolchain import ToolchainError, brief, candidates, probe, unprobed
+    from ...runtime.machine.toolchain import ToolchainError, brief, candidates, probe, unprobed
 
     found = []
     for where, call in candidates():

@@ -10,18 +10,19 @@ import click
 
 from ...data.corpus import load_corpus
 from ...data.tokenizer import Tokenizer
-from ...runtime.backend import Backend
-from ...runtime.checkpoint import Checkpoint
-from ...runtime.evaluation import Evaluation, evaluate, next_token_probabilities
-from ...runtime.sampling import Draw
-from ...runtime.training import windows
-from .. import console, options
-from ..backends import BACKENDS, backend_of
-from ..completing import complete_corpus
-from ..failures import BAD_INPUT, CommandError
-from ..models import load_model
-from ..sampling import draw_to_json, trace_lines
-from ..settings import ConfiguredCommand
+from ...runtime.backends.backend import Backend
+from ...runtime.training.checkpoint import Checkpoint
+from ...runtime.training.evaluation import Evaluation, evaluate, next_token_probabilities
+from ...runtime.training.sampling import Draw
+from ...runtime.training.training import windows
+from ..options import shared as options
+from ..options.backends import BACKENDS, backend_of
+from ..options.models import load_model
+from ..options.settings import ConfiguredCommand
+from ..terminal import console
+from ..terminal.completing import complete_corpus
+from ..terminal.failures import BAD_INPUT, CommandError
+from ..training.sampling import draw_to_json, trace_lines
 
 __all__ = ["eval"]
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from ...runtime.estimate import estimate_page
-from ...runtime.recipe import Recipe
-from .. import console, options
-from ..backends import expect
-from ..chosen_program import check_shape_of, given_config, program_number
-from ..failures import BAD_INPUT, CommandError
-from ..output_file import check_output, write_output
+from ...runtime.programs.estimate import estimate_page
+from ...runtime.programs.recipe import Recipe
+from ..options import shared as options
+from ..options.backends import expect
+from ..options.chosen_program import check_shape_of, given_config, program_number
+from ..terminal import console
+from ..terminal.failures import BAD_INPUT, CommandError
+from ..terminal.output_file import check_output, write_output
 
 __all__ = ["explore"]
 
@@ -76,7 +77,7 @@ def explore(
       microgpt explore --time
     """
     from ..explore.make import make_page
-    from ..models import document_length, load_model
+    from ..options.models import document_length, load_model
 
     if checkpoint is not None and not texts:
         raise click.UsageError("--values needs a --text to read")

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from ...model.config import AdamConfig, GPTConfig
-from .. import console, options
-from ..chosen_program import check_shape, check_shape_of
-from ..failures import ENVIRONMENT, CommandError
-from ..models import load_model
+from ..options import shared as options
+from ..options.chosen_program import check_shape, check_shape_of
+from ..options.models import load_model
+from ..terminal import console
+from ..terminal.failures import ENVIRONMENT, CommandError
 
 __all__ = ["export"]
 
@@ -41,7 +42,7 @@ def export(context: click.Context, /, folder: Path, checkpoint: Path | None, dat
     """
     from ...data.corpus import load_corpus
     from ...data.tokenizer import Tokenizer
-    from ...runtime.export import export_library
+    from ...runtime.programs.export import export_library
 
     if checkpoint is not None:
         model = load_model(checkpoint)

@@ -13,14 +13,16 @@ from ...compiler.ir.graph import Graph
 from ...compiler.pipeline import without_collection
 from ...compiler.python.form_statements import form_statements
 from ...model.config import AdamConfig, GPTConfig
-from ...runtime.checkpoint import Checkpoint
-from ...runtime.estimate import estimate_graph
-from ...runtime.recipe import Recipe
-from .. import console, options, stages
-from ..backends import expect
-from ..chosen_program import check_shape_of, given_config, length_of, program_number, program_title
-from ..models import document_length, load_model
-from ..output_file import check_output
+from ...runtime.programs.estimate import estimate_graph
+from ...runtime.programs.recipe import Recipe
+from ...runtime.training.checkpoint import Checkpoint
+from ..options import shared as options
+from ..options.backends import expect
+from ..options.chosen_program import check_shape_of, given_config, length_of, program_number, program_title
+from ..options.models import document_length, load_model
+from ..passes import stages
+from ..terminal import console
+from ..terminal.output_file import check_output
 
 if TYPE_CHECKING:
     from ..drawing.picture import Picture

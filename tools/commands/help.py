@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import CompletionItem
 
-from ..suggesting import Group
+from ..terminal.suggesting import Group
 
 __all__ = ["help"]
 

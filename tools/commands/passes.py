@@ -8,15 +8,16 @@ from typing import Any
 
 import click
 
-from ...compiler.ir.changes import Changes
 from ...compiler.pipeline import Stage
-from ...runtime.estimate import estimate_graph
-from ...runtime.recipe import Recipe
-from .. import console, options
-from ..backends import expect
-from ..chosen_program import given_recipe, length_of, program_title
+from ...runtime.programs.estimate import estimate_graph
+from ...runtime.programs.recipe import Recipe
+from ..options import shared as options
+from ..options.backends import expect
+from ..options.chosen_program import given_recipe, length_of, program_title
+from ..passes.changes import Changes
 from ..passes.collect import LaterStage, Passes, collect, operations_by_kind
 from ..passes.follow import Hunk, find_operation, follow, statement_name
+from ..terminal import console
 
 __all__ = ["passes"]
 

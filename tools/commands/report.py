@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from .. import console, options
-from ..backends import BACKENDS, backend_of
-from ..output_file import check_output, write_output
-from ..settings import ConfiguredCommand
+from ..options import shared as options
+from ..options.backends import BACKENDS, backend_of
+from ..options.settings import ConfiguredCommand
+from ..terminal import console
+from ..terminal.output_file import check_output, write_output
 
 __all__ = ["report"]
 

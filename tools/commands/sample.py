@@ -9,13 +9,14 @@ from random import Random
 import click
 
 from ...model.config import GPTConfig
-from ...runtime.sampling import SamplingOptions, sample_document
-from .. import console, options
-from ..backends import BACKENDS, backend_of
-from ..failures import BAD_INPUT, CommandError
-from ..models import load_model
-from ..sampling import print_samples, sample_to_json
-from ..settings import ConfiguredCommand
+from ...runtime.training.sampling import SamplingOptions, sample_document
+from ..options import shared as options
+from ..options.backends import BACKENDS, backend_of
+from ..options.models import load_model
+from ..options.settings import ConfiguredCommand
+from ..terminal import console
+from ..terminal.failures import BAD_INPUT, CommandError
+from ..training.sampling import print_samples, sample_to_json
 
 __all__ = ["sample"]
 

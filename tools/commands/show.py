@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...model.config import AdamConfig, GPTConfig
-from ...runtime.estimate import estimate_c, estimate_graph, estimate_page
-from ...runtime.recipe import Recipe
-from .. import console, options, stages
-from ..backends import check_backend, compiled_c, expect, open_library
-from ..chosen_program import given_config, program_number
-from ..code import print_code, print_heading
+from ...runtime.programs.estimate import estimate_c, estimate_graph, estimate_page
+from ...runtime.programs.recipe import Recipe
+from ..options import shared as options
+from ..options.backends import check_backend, compiled_c, expect, open_library
+from ..options.chosen_program import given_config, program_number
+from ..passes import stages
+from ..terminal import console
+from ..terminal.code import print_code, print_heading
 
 if TYPE_CHECKING:
     from ..provenance.chain import Chain
@@ -158,7 +160,7 @@ def _compiled(pattern: str | None) -> re.Pattern[str] | None:
 
 def _available(panes: Sequence[str]) -> list[str]:
     """Without the assembly where nothing can make it."""
-    from ...runtime.toolchain import ToolchainError, find_toolchain
+    from ...runtime.machine.toolchain import ToolchainError, find_toolchain
 
     try:
         find_toolchain()
@@ -174,8 +176,8 @@ def _text(pane: str, recipe: Recipe, config: GPTConfig, jobs: int | None) -> Seq
         check_backend("c")
         return _c_library(config).splitlines()
     if pane == "assembly":
-        from ...runtime.assembly import assembly
-        from ...runtime.toolchain import find_toolchain
+        from ...runtime.machine.assembly import assembly
+        from ...runtime.machine.toolchain import find_toolchain
 
         check_backend("c")
         return assembly(find_toolchain(), _c_library(config)).lines

@@ -7,16 +7,17 @@ from typing import Any
 
 import click
 
-from ...runtime.estimate import estimate_c
-from ...runtime.roofs import Machine, Roofs
-from ...runtime.toolchain import ToolchainError, find_toolchain
-from .. import console, options
-from ..backends import compiled_c, expect
-from ..chosen_program import given_config, given_recipe, length_of, program_title
+from ...runtime.machine.roofline import Machine, Roofs
+from ...runtime.machine.toolchain import ToolchainError, find_toolchain
+from ...runtime.programs.estimate import estimate_c
+from ..options import shared as options
+from ..options.backends import compiled_c, expect
+from ..options.chosen_program import given_config, given_recipe, length_of, program_title
 from ..stats.roofline import Standing, stand
 from ..stats.statistics import Statistics, collect, to_json
 from ..stats.subject import Subject, make_subject, run_seconds
 from ..stats.tables import print_statistics
+from ..terminal import console
 
 __all__ = ["stats"]
 

@@ -9,19 +9,20 @@ from typing import Any
 
 import click
 
-from ...runtime.estimate import together
-from ...runtime.files import write_atomically
-from ...runtime.runs import RunFolder
-from .. import console, options
-from ..backends import BACKENDS
-from ..completing import complete_setting
-from ..failures import BAD_INPUT, DIVERGED, ENVIRONMENT, CommandError, StoppedError
-from ..settings import ConfiguredCommand
+from ...runtime.executable.estimate import together
+from ...runtime.storage.files import write_atomically
+from ...runtime.training.runs import RunFolder
+from ..options import shared as options
+from ..options.backends import BACKENDS
+from ..options.settings import ConfiguredCommand
 from ..sweeping.execute import carry_out, open_executor, processors
 from ..sweeping.grid import Axis, Job, jobs_of, parse_axes
 from ..sweeping.job import Result, estimate_programs, read_result, stored_identity
 from ..sweeping.plot import axis_to_plot, draw_plot
 from ..sweeping.results import report, settings_of, table
+from ..terminal import console
+from ..terminal.completing import complete_setting
+from ..terminal.failures import BAD_INPUT, DIVERGED, ENVIRONMENT, CommandError, StoppedError
 
 __all__ = ["sweep"]
 

@@ -9,19 +9,20 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from ...runtime.recording import describe_result
-from ...runtime.sampling import SamplingOptions, sample_texts
-from ...runtime.training import ResumeError, Training
-from .. import console, options
-from ..backends import BACKENDS, choose_backend
-from ..chosen_program import check_shape
-from ..completing import complete_file
-from ..failures import BAD_INPUT, CommandError
-from ..new_training import SHAPE, new_training
-from ..resume import Resumption, find_run, refuse_unfinished
-from ..sampling import print_samples
-from ..settings import ConfiguredCommand
-from ..train_run import Run, open_outputs
+from ...runtime.training.recording import describe_result
+from ...runtime.training.sampling import SamplingOptions, sample_texts
+from ...runtime.training.training import ResumeError, Training
+from ..options import shared as options
+from ..options.backends import BACKENDS, choose_backend
+from ..options.chosen_program import check_shape
+from ..options.new_training import SHAPE, new_training
+from ..options.settings import ConfiguredCommand
+from ..terminal import console
+from ..terminal.completing import complete_file
+from ..terminal.failures import BAD_INPUT, CommandError
+from ..training.resume import Resumption, find_run, refuse_unfinished
+from ..training.sampling import print_samples
+from ..training.train_run import Run, open_outputs
 
 __all__ = ["train"]
 

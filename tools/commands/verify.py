@@ -6,13 +6,14 @@ import click
 
 from ...data.corpus import load_corpus
 from ...model.config import AdamConfig
-from ...runtime.libm import float_fault
-from ...runtime.training import Training, sample
-from .. import console, options
-from ..backends import COMPILED, choose_backend, open_library, prepare
-from ..checker import Checker, UnequalError
-from ..chosen_program import check_shape
-from ..failures import DIFFERENCE, ENVIRONMENT, CommandError
+from ...runtime.machine.libm import float_fault
+from ...runtime.training.training import Training, sample
+from ..checks.checker import Checker, UnequalError
+from ..options import shared as options
+from ..options.backends import COMPILED, choose_backend, open_library, prepare
+from ..options.chosen_program import check_shape
+from ..terminal import console
+from ..terminal.failures import DIFFERENCE, ENVIRONMENT, CommandError
 
 __all__ = ["verify"]
 

@@ -13,7 +13,7 @@ from html import escape
 
 import graphviz
 
-from ..console import escaped
+from ..terminal.console import escaped
 from .picture import Arrow, Box, Picture
 from .roles import ROLES
 from .source import Links

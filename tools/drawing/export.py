@@ -9,7 +9,7 @@ from typing import Any
 
 import networkx as nx
 
-from ..console import escaped, with_schema
+from ..terminal.console import escaped, with_schema
 from .picture import Box, Picture
 from .source import Links
 

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ...runtime.files import write_atomically
-from ..failures import ENVIRONMENT, CommandError
+from ...runtime.storage.files import write_atomically
+from ..terminal.failures import ENVIRONMENT, CommandError
 from .dot import to_dot
 from .picture import Picture
 from .source import Links

@@ -17,9 +17,9 @@ from ...compiler.ir.graph import Graph
 from ...compiler.ir.interpret import evaluate_nodes, interpret
 from ...compiler.ir.ops import INDEX, OPS, SELECT
 from ...model.config import GPTConfig
-from ...runtime.backend import split_document
-from ...runtime.checkpoint import Checkpoint
-from ...runtime.recipe import Recipe
+from ...runtime.backends.backend import split_document
+from ...runtime.programs.recipe import Recipe
+from ...runtime.training.checkpoint import Checkpoint
 from .picture import Picture
 
 __all__ = ["Numbers", "add_numbers", "adjoints", "evaluate_document"]

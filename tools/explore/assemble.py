@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 
-from ..content_policy import content_policy
+from ..pictures.content_policy import content_policy
 
 __all__ = ["SCRIPTS", "assemble"]
 

@@ -7,10 +7,10 @@ from random import Random
 
 from ...model.config import GPTConfig
 from ...model.gpt import initial_parameters
-from ...runtime.checkpoint import Checkpoint
-from ...runtime.recipe import Recipe
-from ...runtime.toolchain import ToolchainError
-from ..chosen_program import program_title
+from ...runtime.machine.toolchain import ToolchainError
+from ...runtime.programs.recipe import Recipe
+from ...runtime.training.checkpoint import Checkpoint
+from ..options.chosen_program import program_title
 from ..provenance.chain import Chain
 from ..provenance.pane import Pane
 from .assemble import assemble

@@ -16,9 +16,9 @@ from math import fsum
 from pathlib import Path
 
 from ...compiler.ir.ops import GIVEN
-from ...runtime.c_source import ModelSource
-from ...runtime.files import write_plainly
-from ...runtime.toolchain import find_toolchain
+from ...runtime.machine.toolchain import find_toolchain
+from ...runtime.programs.c_source import ModelSource
+from ...runtime.storage.files import write_plainly
 from ..provenance.chain import Chain
 
 __all__ = ["Times", "measure"]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.interpret import evaluate_nodes
 from ...compiler.ir.ops import OPS
-from ...runtime.checkpoint import Checkpoint
-from ..models import document_length
+from ...runtime.training.checkpoint import Checkpoint
+from ..options.models import document_length
 
 __all__ = ["Documents", "Text", "documents"]
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...compiler.c.emit_c import CText, emit_c
-from ...compiler.ir.changes import Changes, count_changes
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import OPS
 from ...compiler.loops.compile_loops import compile_loops
@@ -24,7 +23,8 @@ from ...compiler.pipeline import Stage, compile_graph, compile_python, without_c
 from ...compiler.python.allocate import Layout
 from ...compiler.python.form_statements import Statements
 from ...compiler.python.schedule import Schedule
-from ...runtime.recipe import Recipe
+from ...runtime.programs.recipe import Recipe
+from .changes import Changes, count_changes
 
 __all__ = ["LaterStage", "Passes", "collect", "operations_by_kind"]
 

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 
-from ...compiler.ir.changes import continue_labels, originals
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.names import value_names
-from ...compiler.ir.neighbourhood import neighbourhood
 from ...compiler.ir.ops import CONST, INPUT, OPS, Attribute
 from ...compiler.pipeline import Stage
 from ...compiler.python.form_statements import form_statements
+from ..drawing.neighbourhood import neighbourhood
+from .changes import continue_labels, originals
 
 __all__ = ["Hunk", "find_operation", "follow", "statement_name"]
 

@@ -13,10 +13,10 @@ from ...compiler.loops.map_lanes import one_lane
 from ...compiler.loops.unroll import Unrolled, unroll
 from ...compiler.pipeline import without_collection
 from ...model.config import AdamConfig, GPTConfig
-from ...runtime.assembly import Assembly, assembly
-from ...runtime.c_source import PROGRAM_NAMES, ModelSource, model_source
-from ...runtime.recipe import Recipe
-from ...runtime.toolchain import find_toolchain, vector_width_here
+from ...runtime.machine.assembly import Assembly, assembly
+from ...runtime.machine.toolchain import find_toolchain, vector_width_here
+from ...runtime.programs.c_source import PROGRAM_NAMES, ModelSource, model_source
+from ...runtime.programs.recipe import Recipe
 
 __all__ = ["CProgram", "c_program"]
 

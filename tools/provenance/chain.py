@@ -34,7 +34,7 @@ from ...compiler.python.allocate import Layout, allocate
 from ...compiler.python.form_statements import Statements, form_statements
 from ...compiler.python.schedule import Schedule, schedule
 from ...model.config import AdamConfig, GPTConfig
-from ...runtime.recipe import Recipe
+from ...runtime.programs.recipe import Recipe
 from . import panes
 from .c_program import CProgram, c_program
 from .pane import Pane

@@ -13,9 +13,9 @@ from ...compiler.python.allocate import Layout
 from ...compiler.python.emit_python import python_lines
 from ...compiler.python.emit_python_map import python_map_lines
 from ...compiler.python.form_statements import Statements
-from ...runtime.graphs import MAPPED
-from ...runtime.recipe import Recipe
-from .. import stages
+from ...runtime.programs.graphs import MAPPED
+from ...runtime.programs.recipe import Recipe
+from ..passes import stages
 from .c_program import CProgram
 from .pane import Pane
 from .ragged import Ragged

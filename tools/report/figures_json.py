@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..console import without_infinities
 from ..pictures.smoothing import horizon_of, smooth
+from ..terminal.console import without_infinities
 from .gather import Report, guessing_loss
 
 __all__ = ["as_json"]

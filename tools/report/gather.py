@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from random import Random
 
 from ...data.tokenizer import Tokenizer
-from ...runtime.backend import Backend
-from ...runtime.checkpoint import Checkpoint
-from ...runtime.evaluation import token_losses
-from ...runtime.reading import Reading, read_document
-from ...runtime.sampling import SamplingError, SamplingOptions, sample_texts
+from ...runtime.backends.backend import Backend
+from ...runtime.training.checkpoint import Checkpoint
+from ...runtime.training.evaluation import token_losses
+from ...runtime.training.reading import Reading, read_document
+from ...runtime.training.sampling import SamplingError, SamplingOptions, sample_texts
 from ..pictures.principal import Plane, principal_plane
 from .record import Record
 

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from ...data.tokenizer import Tokenizer
-from ..console import escaped
+from ..terminal.console import escaped
 
 __all__ = ["names_of_read", "token_names"]
 

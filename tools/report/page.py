@@ -15,10 +15,10 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from ...runtime.version import VERSION
-from ..console import escaped
-from ..content_policy import content_policy
+from ..pictures.content_policy import content_policy
 from ..pictures.smoothing import horizon_of, smooth
 from ..pictures.svg import theme
+from ..terminal.console import escaped
 from . import figures
 from .gather import Report, guessing_loss
 

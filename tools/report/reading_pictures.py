@@ -7,7 +7,7 @@ from math import exp
 
 from markupsafe import Markup
 
-from ...runtime.reading import Reading
+from ...runtime.training.reading import Reading
 from ..pictures.heat_map import HeatMap, heat_legend
 from ..pictures.svg import picture, text
 from .letters import names_of_read

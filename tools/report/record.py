@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...runtime.checkpoint import Checkpoint, load_checkpoint
-from ...runtime.runs import CHECKPOINT, CHECKPOINTS, CONFIG, LOG, RESULT, last_model_path, newest_checkpoint
-from .. import console
-from ..failures import BAD_INPUT, CommandError
+from ...runtime.training.checkpoint import Checkpoint, load_checkpoint
+from ...runtime.training.runs import CHECKPOINT, CHECKPOINTS, CONFIG, LOG, RESULT, last_model_path, newest_checkpoint
+from ..terminal import console
+from ..terminal.failures import BAD_INPUT, CommandError
 
 __all__ = ["Record", "read_log", "read_record"]
 

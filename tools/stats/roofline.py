@@ -13,9 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import fsum
 
-from ...compiler.ir.critical_path import critical_path
 from ...compiler.ir.ops import OPS, READ
-from ...runtime.roofs import Roofs
+from ...runtime.machine.roofline import Roofs
+from .critical_path import critical_path
 from .statistics import BYTES, Statistics
 from .subject import Subject
 

@@ -6,13 +6,13 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...compiler.ir.count_operations import Count, by_kind, by_scope, flops, function_calls
-from ...compiler.ir.critical_path import CriticalPath, critical_path
 from ...compiler.ir.graph import Graph
-from ...compiler.ir.liveness import Liveness, measure_liveness
 from ...compiler.ir.ops import OPS, POW, READ
-from ...compiler.loops.traffic import Traffic, measure_traffic
+from .count_operations import Count, by_kind, by_scope, flops, function_calls
+from .critical_path import CriticalPath, critical_path
+from .liveness import Liveness, measure_liveness
 from .subject import Subject
+from .traffic import Traffic, measure_traffic
 
 __all__ = ["BYTES", "Statistics", "collect", "kinds_of", "to_json"]
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import click
 
-from ...compiler.ir.count_operations import Count
-from ...runtime.roofs import Roofs
-from .. import console
+from ...runtime.machine.roofline import Roofs
+from ..terminal import console
+from .count_operations import Count
 from .roofline import Bound, Standing
 from .statistics import BYTES, Statistics, intensity, kinds_of
 from .subject import Subject

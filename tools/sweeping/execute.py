@@ -13,7 +13,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from ..failures import ENVIRONMENT, CommandError
+from ..terminal.failures import ENVIRONMENT, CommandError
 from .grid import Job
 from .job import Result, make_programs, run_job
 from .workers import Workers

@@ -13,8 +13,8 @@ from urllib.parse import quote
 import click
 
 from ...data.corpus import STANDARD_INPUT, load_corpus
-from ..chosen_program import check_shape
-from ..new_training import DECISIVE, SHAPE
+from ..options.chosen_program import check_shape
+from ..options.new_training import DECISIVE, SHAPE
 
 __all__ = ["Axis", "Job", "jobs_of", "parse_axes"]
 

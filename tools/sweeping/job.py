@@ -16,21 +16,21 @@ from typing import Any
 
 from ...compiler.errors import CompileError
 from ...data.corpus import CorpusError
-from ...runtime.backend import Backend
-from ...runtime.choose_backend import choose_backend as choose_silently
-from ...runtime.divergence import find_cause
-from ...runtime.estimate import Estimate
-from ...runtime.evaluation import evaluate
-from ...runtime.files import write_atomically
-from ...runtime.memory import LimitError
-from ...runtime.recording import recorded_steps
+from ...runtime.backends.backend import Backend
+from ...runtime.backends.choose_backend import choose_backend as choose_silently
+from ...runtime.executable.estimate import Estimate
+from ...runtime.machine.memory import LimitError
+from ...runtime.machine.toolchain import ToolchainError
 from ...runtime.reporting import silent
-from ...runtime.runs import LOG, newest_checkpoint
-from ...runtime.toolchain import ToolchainError
-from ...runtime.training import NotFiniteError, ResumeError, Training
-from ..backends import choose_backend
-from ..failures import CommandError
-from ..new_training import new_training
+from ...runtime.storage.files import write_atomically
+from ...runtime.training.divergence import find_cause
+from ...runtime.training.evaluation import evaluate
+from ...runtime.training.recording import recorded_steps
+from ...runtime.training.runs import LOG, newest_checkpoint
+from ...runtime.training.training import NotFiniteError, ResumeError, Training
+from ..options.backends import choose_backend
+from ..options.new_training import new_training
+from ..terminal.failures import CommandError
 from .grid import Job
 
 __all__ = ["RESULT", "Result", "estimate_programs", "make_programs", "read_result", "run_job", "stored_identity"]

@@ -12,10 +12,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ..console import escaped
 from ..pictures.axis import Axis as Scale
 from ..pictures.axis import label, span
 from ..pictures.svg import element, line, picture, standalone, text
+from ..terminal.console import escaped
 from .grid import Axis
 from .results import Setting
 

@@ -19,7 +19,7 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import IO, Any
 
-from ..failures import TERMINATED, TerminatedError
+from ..terminal.failures import TERMINATED, TerminatedError
 from .grid import Job
 from .job import Result, make_programs, run_job
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import Any
 
-from ...runtime.child import child_environment, python_command
+from ...runtime.machine.child import child_environment, python_command
 from .worker import decode_answer, encode_task
 
 __all__ = ["Workers"]

@@ -1,0 +1,182 @@
+"""Backends: the ways to carry out a model. Each gives the same bits; they differ in speed.
+
+A backend trains (some steps at a time) and predicts the next token. The rest of the runtime does not know which one it
+uses.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ...model import adam
+from ...model.config import AdamConfig, GPTConfig
+from ..executable.estimate import Estimate
+from ..programs.library import Library
+from ..programs.recipe import Recipe
+from ..reporting import Report
+
+__all__ = ["Backend", "Document", "EagerBackend", "PythonBackend", "State", "split_document"]
+
+# A document as the model sees it: what it reads, and what it is to say at each position.
+Document = tuple[list[int], list[int]]
+
+
+@dataclass
+class State:
+    """What training changes: one number for each parameter in each list.
+
+    Attributes:
+        parameters: in the order of ``config.matrices()``.
+        first_moment, second_moment: Adam's running means of the gradient and of its square.
+        step: how many steps have been taken.
+    """
+
+    parameters: list[float]
+    first_moment: list[float] = field(default_factory=list)
+    second_moment: list[float] = field(default_factory=list)
+    step: int = 0
+
+    def __post_init__(self) -> None:
+        self.first_moment = self.first_moment or [0.0] * len(self.parameters)
+        self.second_moment = self.second_moment or [0.0] * len(self.parameters)
+
+
+def split_document(config: GPTConfig, tokens: Sequence[int]) -> Document:
+    """Cuts a document, with the token that begins and ends it at both ends, to as many positions as the model has."""
+    length = min(config.block_size, len(tokens) - 1)
+    return list(tokens[:length]), list(tokens[1 : length + 1])
+
+
+class Backend(Protocol):
+    """A way to carry out a model.
+
+    Attributes:
+        name: as on the command line.
+        slice: how many steps to ask for at a time: few enough to stay responsive.
+        config: the model's shape.
+    """
+
+    name: str
+    slice: int
+    config: GPTConfig
+
+    def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
+        """What `prepare` will take; None if that is little."""
+
+    def prepare(self, lengths: Sequence[int], positions: int, progress: Report) -> None:
+        """Makes programs for documents of these lengths and for sampling up to `positions`."""
+
+    def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
+        """Trains `state` on one document a step, of `num_steps` in all; returns the losses, in nats."""
+
+    def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
+        """The loss of one document and its derivative in each parameter."""
+
+    def next_token(
+        self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]
+    ) -> list[float]:
+        """The probability of each token after `token`; `cache`, empty at first, grows by what this position adds."""
+
+
+class _StepByStep(ABC):
+    """What has a gradient first, and then an update."""
+
+    @abstractmethod
+    def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
+        """The loss of one document and its derivative in each parameter."""
+
+    @abstractmethod
+    def update(self, state: State, gradient: list[float], num_steps: int) -> None:
+        """Takes a step with a gradient that is known."""
+
+    def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
+        losses = []
+        for document in documents:
+            loss, gradient = self.loss_and_gradient(state.parameters, document)
+            self.update(state, gradient, num_steps)
+            losses.append(loss)
+        return losses
+
+
+class PythonBackend(_StepByStep):
+    """Runs generated Python."""
+
+    name = "python"
+    # Some 60 ms. Training keeps a copy of the state before each slice, which took as long as a step when it was one.
+    slice = 20
+
+    def __init__(self, config: GPTConfig, optimizer: AdamConfig, library: Library) -> None:
+        self.config, self.optimizer, self.library = config, optimizer, library
+        self._update = Recipe("optimizer", 0, optimizer)
+
+    def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
+        return self.library.estimate(self._recipes(lengths, positions))
+
+    def prepare(self, lengths: Sequence[int], positions: int, progress: Report) -> None:
+        self.library.prepare(self._recipes(lengths, positions), progress)
+
+    def _recipes(self, lengths: Sequence[int], positions: int) -> list[Recipe]:
+        recipes = [Recipe("training", length, self.config) for length in lengths]
+        recipes += (Recipe("inference", position, self.config) for position in range(positions))
+        return [*recipes, self._update] if lengths else recipes
+
+    def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
+        tokens, targets = document
+        (loss,), gradient = self.library.get(Recipe("training", len(tokens), self.config)).run(
+            parameters, tokens, targets
+        )
+        return loss, gradient
+
+    def update(self, state: State, gradient: list[float], num_steps: int) -> None:
+        constants = adam.step_constants(self.optimizer, state.step, num_steps)
+        self.library.get(self._update).run(
+            state.parameters, gradient, state.first_moment, state.second_moment, *constants
+        )
+        state.step += 1
+
+    def next_token(
+        self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]
+    ) -> list[float]:
+        program = self.library.get(Recipe("inference", position, self.config))
+        probabilities, entry = program.run(parameters, [temperature], cache, [token])
+        cache += entry
+        return list(probabilities)
+
+
+class EagerBackend(_StepByStep):
+    """Runs the model on the eager autograd: slow, and what all others must equal."""
+
+    name = "eager"
+    slice = 1
+
+    def __init__(self, config: GPTConfig, optimizer: AdamConfig) -> None:
+        self.config, self.optimizer = config, optimizer
+
+    def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
+        return None
+
+    def prepare(self, lengths: Sequence[int], positions: int, progress: Report) -> None:
+        pass
+
+    def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
+        from ..programs import eager
+
+        return eager.loss_and_gradient(self.config, parameters, *document)
+
+    def update(self, state: State, gradient: list[float], num_steps: int) -> None:
+        from ..programs import eager
+
+        constants = adam.step_constants(self.optimizer, state.step, num_steps)
+        lanes = (state.parameters, gradient, state.first_moment, state.second_moment)
+        state.parameters, state.first_moment, state.second_moment = eager.update(self.optimizer, lanes, constants)
+        state.step += 1
+
+    def next_token(
+        self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]
+    ) -> list[float]:
+        from ..programs import eager
+
+        return eager.next_token(self.config, parameters, temperature, token, position, cache)

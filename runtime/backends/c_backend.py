@@ -1,0 +1,214 @@
+"""The C backend: trains and samples in calls of a compiled library, many steps or documents each."""
+
+from __future__ import annotations
+
+import ctypes
+from array import array
+from collections.abc import Callable, Sequence
+from itertools import chain
+from random import Random
+
+from ...model import adam
+from ...model.config import AdamConfig, GPTConfig
+from ..executable.estimate import Estimate, check
+from ..executable.native import Native
+from ..machine.toolchain import warn_of_toolchain
+from ..programs.c_library import cached_model_library, load_model_library
+from ..programs.estimate import estimate_c
+from ..reporting import Report, silent
+from ..storage.cache import Cache
+from .backend import Document, State
+
+__all__ = ["CBackend"]
+
+# Documents for which random numbers are drawn at a time: handing them over costs more than a document.
+_DOCUMENTS = 256
+
+
+class CBackend:
+    """Runs a model's C library, over a memory of its own: what training changes is copied in and out for each slice.
+
+    Args:
+        warn: is told of each C compiler that failed and is passed over; by default, a `ToolchainWarning`.
+    """
+
+    name = "c"
+    slice = 250
+
+    def __init__(
+        self,
+        config: GPTConfig,
+        optimizer: AdamConfig,
+        cache: Cache,
+        warn: Callable[[str], None] = warn_of_toolchain,
+    ) -> None:
+        self.config, self.optimizer, self.cache, self._warn = config, optimizer, cache, warn
+        self._library: Native | None = None
+        # The parameters that the sampling programs have been prepared for.
+        self._prepared: list[float] | None = None
+
+    def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
+        """What `prepare` will take; None if that is little."""
+        return None if self.find() else estimate_c(self.config)
+
+    def prepare(
+        self,
+        lengths: Sequence[int],
+        positions: int,
+        progress: Report = silent,
+    ) -> None:
+        """Finds or makes the library, which serves all lengths and positions."""
+        if not self.find():
+            check(estimate_c(self.config))
+            progress(0, 1)
+            self._use(load_model_library(self.cache, self.config, self.optimizer, progress, self._warn))
+            progress(1, 1)
+
+    def find(self) -> bool:
+        """Whether the library need not be compiled any more: it is loaded, or is now from the cache."""
+        if self._library is None:
+            known = cached_model_library(self.cache, self.config, self.optimizer)
+            if known is not None:
+                self._use(known)
+        return self._library is not None
+
+    @property
+    def library(self) -> Native:
+        """The library; compiled now if need be."""
+        self.prepare((), 0)
+        assert self._library is not None
+        return self._library
+
+    def _use(self, library: Native) -> None:
+        size = library.functions.microgpt_memory()
+        # Kept as long as the backend: `_memory` points into it, at an address that 64 divides.
+        self._bytes = ctypes.create_string_buffer(8 * size + 64)
+        start = -ctypes.addressof(self._bytes) % 64
+        self._memory = (ctypes.c_double * size).from_buffer(self._bytes, start)
+        library.functions.microgpt_initialize(self._memory)
+        size = self.config.parameter_count
+        sizes = {"parameters": size, "gradient": size, "first_moment": size, "second_moment": size}
+        sizes["cache"] = 2 * self.config.n_layer * self.config.n_embd * self.config.block_size
+        self._views: dict[str, memoryview[float]] = {
+            name: _view(getattr(library.functions, f"microgpt_{name}")(self._memory), size)
+            for name, size in sizes.items()
+        }
+        self._library = library
+
+    def _put(self, name: str, values: Sequence[float]) -> None:
+        self._views[name][:] = array("d", values)
+
+    def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
+        """The loss of one document and its derivative in each parameter."""
+        self.prepare((), 0)
+        self._prepared = None
+        self._put("parameters", parameters)
+        loss = self.repeat_loss(document, 1)
+        return loss, [*self._views["gradient"]]
+
+    def repeat_loss(self, document: Document, times: int) -> float:
+        """Computes loss and gradient `times` times with the parameters of the last call; for measuring."""
+        functions = self.library.functions
+        tokens, targets = document
+        numbers = (ctypes.c_int * (2 * len(tokens)))(*tokens, *targets)
+        for _ in range(times):
+            loss = functions.microgpt_loss(self._memory, len(tokens), numbers)
+        return float(loss)
+
+    def repeat_next(self, position: int, times: int) -> None:
+        """Computes `times` times what follows one token at `position`, whatever stands before it; for measuring."""
+        functions = self.library.functions
+        for _ in range(times):
+            functions.microgpt_next(self._memory, position, 0, 1.0)
+
+    def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
+        """Trains `state` on one document a step."""
+        functions = self.library.functions
+        self._prepared = None
+        count = len(documents)
+        lengths = array("i", [len(tokens) for tokens, _ in documents])
+        index = array("i", list(chain.from_iterable(chain.from_iterable(documents))))
+        steps = range(state.step, state.step + count)
+        constants = array("d", [x for step in steps for x in adam.step_constants(self.optimizer, step, num_steps)])
+        losses = array("d", bytes(8 * count))
+        for name in ("parameters", "first_moment", "second_moment"):
+            self._put(name, getattr(state, name))
+        functions.microgpt_train(
+            self._memory, _ints(lengths), _ints(index), _doubles(constants), count, _doubles(losses)
+        )
+        for name in ("parameters", "first_moment", "second_moment"):
+            setattr(state, name, self._views[name].tolist())
+        state.step += count
+        return losses.tolist()
+
+    def next_token(
+        self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]
+    ) -> list[float]:
+        """The probability of each token after `token`; `cache` grows by what this position adds."""
+        functions = self.library.functions
+        self._prepare(parameters)
+        entry = 2 * self.config.n_layer * self.config.n_embd
+        stored = self._views["cache"]
+        stored[: len(cache)] = array("d", cache)
+        probabilities = functions.microgpt_next(self._memory, position, token, temperature)[: self.config.vocab_size]
+        cache += stored[len(cache) : len(cache) + entry]
+        return list(probabilities)
+
+    def _prepare(self, parameters: list[float]) -> None:
+        if self._prepared != parameters:
+            self._put("parameters", parameters)
+            self.library.functions.microgpt_prepare(self._memory)
+            self._prepared = list(parameters)
+
+    def sample_many(
+        self, parameters: list[float], rng: Random, temperature: float, bos: int, documents: int
+    ) -> list[list[int]]:
+        """Draws documents: the same, from the same stream of random numbers, as ``rng.choices`` would draw token by
+        token.
+
+        Raises:
+            ValueError: if the model gives weights that nothing can be chosen by.
+        """
+        functions, block = self.library.functions, self.config.block_size
+        self._prepare(parameters)
+        drawn: list[list[int]] = []
+        while len(drawn) < documents:
+            wanted = min(_DOCUMENTS, documents - len(drawn))
+            state = rng.getstate()
+            uniform = (ctypes.c_double * (wanted * block))(*(rng.random() for _ in range(wanted * block)))
+            tokens = (ctypes.c_int * (wanted * (block + 1)))()
+            used = ctypes.c_long()
+            count = functions.microgpt_sample(
+                self._memory, temperature, bos, wanted, uniform, len(uniform), tokens, ctypes.byref(used)
+            )
+            # The stream stands where it would stand if each number had been drawn when it was needed.
+            rng.setstate(state)
+            for _ in range(used.value):
+                rng.random()
+            if count < 0:
+                raise ValueError("the model's probabilities are not finite numbers; nothing can be drawn")
+            document: list[int] = []
+            for token in tokens:
+                if token >= 0:
+                    document.append(token)
+                    continue
+                drawn.append(document)
+                document = []
+                if not (count := count - 1):
+                    break
+        return drawn
+
+
+def _view(pointer: ctypes._Pointer[ctypes.c_double], size: int) -> memoryview[float]:
+    """Doubles of the library's memory, which the caller keeps alive."""
+    return memoryview((ctypes.c_double * size).from_address(ctypes.addressof(pointer.contents))).cast("B").cast("d")
+
+
+def _ints(numbers: array[int]) -> ctypes.Array[ctypes.c_int]:
+    """The numbers themselves, for a function in C."""
+    return (ctypes.c_int * len(numbers)).from_buffer(numbers)
+
+
+def _doubles(numbers: array[float]) -> ctypes.Array[ctypes.c_double]:
+    """The numbers themselves, for a function in C."""
+    return (ctypes.c_double * len(numbers)).from_buffer(numbers)

@@ -1,0 +1,121 @@
+"""How long compiling takes and how much memory, before it begins; what does not fit into memory is refused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..machine.memory import LIMIT_VARIABLE, available_memory
+from ..storage.sizes import size_text
+
+__all__ = ["Estimate", "TooLargeError", "check", "check_function", "together"]
+
+# Measured with CPython 3.11 on one core, a process a shape: CPU seconds, and the most memory that the process held. The
+# shapes are vocabulary, layers, width, heads and block size. For C, `model_source` and its proof; for Python,
+# `Library.compile` of one training program. The small graphs that are counted here took 5.7 to 6.7 us an operation.
+#
+#   C      27 1 16 4 16    0.81 M operations made and proved    7.6 s   159 MB, the longest graph has 0.39 M
+#   C      27 1 32 4 16    2.87 M                              25.2 s   442 MB                        1.35 M
+#   C      27 1 48 4 16    6.20 M                              53.7 s  1062 MB                        2.91 M
+#   C      27 2 16 4 16    1.49 M                              12.9 s   296 MB                        0.72 M
+#   C      27 1 16 4 32    1.58 M                              13.4 s   316 MB                        0.83 M
+#   C    1000 1 16 4 16    4.76 M                              50.9 s   797 MB                        2.24 M
+#   Python 27 1 16 4 12    0.28 M                               3.8 s   118 MB
+#   Python 27 1 16 4 16    0.39 M                               5.9 s   152 MB
+#   Python 27 1 32 4 16    1.35 M                              20.3 s   455 MB
+#
+# For C, the eager autograd runs beside it in a process of its own: 5.9 s and 56 MB of the first shape, 25.6 s and
+# 156 MB of the second. That is no more seconds than the rest takes, and 105 bytes an operation of the longest graph.
+#
+# An operation of a program costs so many times what one of the small graphs does. The C compiler runs beside the proof.
+C_COST = 1.4
+PYTHON_COST = 2.3
+# Bytes of the process for each operation of the longest graph, and for everything else.
+C_BYTES = 360 + 105
+PYTHON_BYTES = 320
+# The same, where the stages of one graph are kept (`passes`: 430, a `Chain`: 403, a picture: 313); and where every text
+# of it is kept as well (`explore`).
+GRAPH_BYTES = 430
+PAGE_BYTES = 630
+BASE_BYTES = 40 << 20
+# What takes longer than this is worth a word, and what is sure to take less is not even estimated.
+LONG = 10.0
+SMALL = 100_000
+
+
+class TooLargeError(MemoryError):
+    """A model whose compilation does not fit into the memory of this machine."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What compiling will take.
+
+    Attributes:
+        operations: of all graphs that will be made, each counted as often as it is made.
+        seconds: of one process.
+        memory: bytes, of all processes together.
+    """
+
+    operations: int
+    seconds: float
+    memory: float
+
+    @property
+    def announcement(self) -> str:
+        """What to say before compiling begins; empty if it is short."""
+        return f"compiling {self}" if self.seconds > LONG else ""
+
+    def __str__(self) -> str:
+        many = f"{self.operations / 1e6:,.1f} million operations"
+        return f"{many}: about {_time_text(self.seconds)} and {size_text(self.memory)}"
+
+
+def _time_text(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:,.0f} hours"
+
+
+def together(estimates: Iterable[Estimate | None], jobs: int) -> Estimate | None:
+    """What several compilations take, `jobs` at a time; None if all of them are little."""
+    found = sorted((each for each in estimates if each is not None), key=lambda each: -each.memory)
+    if not found:
+        return None
+    at_once = found[:jobs]
+    seconds = math.fsum(each.seconds for each in found) / len(at_once)
+    return Estimate(sum(each.operations for each in found), seconds, math.fsum(each.memory for each in at_once))
+
+
+def check(estimate: Estimate | None) -> None:
+    """Refuses what does not fit into the memory of this machine.
+
+    Raises:
+        TooLargeError: with the memory that it needs, and what to do.
+        LimitError: if the limit in the environment is no size.
+    """
+    if estimate is None:
+        return
+    available = available_memory()
+    if estimate.memory > available:
+        raise TooLargeError(
+            f"compiling {estimate}, but {size_text(available)} are available; choose a smaller n_embd, n_layer or "
+            f"block_size, or a corpus of fewer different characters; the eager backend compiles nothing; "
+            f"{LIMIT_VARIABLE}=none tries it all the same"
+        )
+
+
+def check_function(operations: int, target: str) -> None:
+    """Refuses a graph of so many operations, if compiling it to `target` does not fit into the memory of this machine.
+
+    Raises:
+        TooLargeError: with the memory that it needs.
+        LimitError: if the limit in the environment is no size.
+    """
+    needed = operations * (C_BYTES if target == "c" else PYTHON_BYTES) + BASE_BYTES
+    if operations > SMALL and needed > (available := available_memory()):
+        raise TooLargeError(
+            f"compiling {operations:,} operations takes about {size_text(needed)}, but {size_text(available)} are "
+            f"available; give the function fewer numbers; {LIMIT_VARIABLE}=none tries it all the same"
+        )

@@ -1,0 +1,119 @@
+"""Witness: a program that has just been made is run on random numbers and compared, as bits, before anybody may use it.
+
+That loops are their graph is proved for all numbers (see `run_loops`). What stands before the graph and behind the
+loops, from the trace to the machine code, is witnessed here: the results must be those of the eager autograd. All
+numbers are the same each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from random import Random
+from typing import Any
+
+from ...compiler.errors import ProofError
+from ...compiler.ir.graph import Graph
+from ...compiler.ir.interpret import interpret
+from ...compiler.passes.differentiate import differentiate
+from ...compiler.passes.sink_through_selects import sink_through_selects
+from .replay import replay
+
+__all__ = ["Numbers", "carried_out", "check_graph", "check_program", "compare", "points", "repetitions"]
+
+# By name of an argument or a result.
+Numbers = Mapping[str, Sequence[float]]
+
+
+def points(graph: Graph, example: Numbers | None = None) -> Iterator[tuple[Numbers, dict[str, list[int]]]]:
+    """Arguments and indices: numbers of both signs, positive ones, for logarithms and roots, and some near an example.
+
+    A function need not be defined elsewhere: almost no matrix has a Cholesky factor, and NaN equals NaN. Two orders of
+    three terms often have the same sum, so small graphs are run several times.
+    """
+    kinds = 2 if example is None else 3
+    for number in range(kinds * repetitions(len(graph))):
+        random = Random(f"witness {number}")
+        arguments: dict[str, Sequence[float]] = {}
+        for name, (_, size) in graph.arguments().items():
+            if example is not None and number % kinds == 2:
+                near = example[name]  # the first time, the example itself
+                arguments[name] = near if number == 2 else [x + random.gauss(0.0, (x or 1.0) / 1024) for x in near]
+            elif number % kinds == 1:
+                arguments[name] = [random.uniform(0.25, 1.75) for _ in range(size)]
+            else:
+                arguments[name] = [random.gauss(0.0, 1.0) for _ in range(size)]
+        yield (
+            arguments,
+            {tensor.name: [random.randrange(tensor.limit) for _ in range(tensor.count)] for tensor in graph.indices},
+        )
+
+
+def check_graph(
+    traced: Graph,
+    graph: Graph,
+    gradient: str | None,
+    example: Numbers | None = None,
+    derivative: str = "gradient",
+) -> None:
+    """Checks that what the passes made of a trace computes what the eager autograd does.
+
+    A second derivative is that of the gradient's graph, as the eager autograd differentiates it; that this graph has
+    the eager autograd's gradient is checked, too.
+
+    Args:
+        gradient: the argument that it differentiates in; None for none.
+        example: by name, arguments that the function is defined for.
+        derivative: see `replay`.
+
+    Raises:
+        ProofError: naming the first result that differs.
+    """
+    twice = derivative in ("hessian", "hvp")
+    joint = differentiate(sink_through_selects(traced).graph, str(gradient), scatter=False).graph if twice else traced
+    kept = {output.name for output in graph.outputs}
+    for arguments, indices in points(traced, example):
+        expected = replay(joint, gradient, arguments, indices, derivative)
+        if twice:
+            once = replay(traced, gradient, arguments, indices)
+            compare(f"the gradient of {graph.name}", once, expected)
+        found = interpret(graph, arguments, indices)
+        compare(f"the graph {graph.name}", {name: expected[name] for name in expected if name in kept}, found)
+
+
+def check_program(run: Callable[..., Iterable[Sequence[float]]], graph: Graph, example: Numbers | None = None) -> None:
+    """Checks that a program computes what its graph does.
+
+    Args:
+        run: takes a sequence for each argument of the graph, then one for each of its indices, and gives its outputs.
+        example: by name, arguments that the graph is defined for.
+
+    Raises:
+        ProofError: naming the first result that differs.
+    """
+    what = f"the program {graph.name}"
+    for arguments, indices in points(graph, example):
+        found = carried_out(what, run, *arguments.values(), *indices.values())
+        names = (output.name for output in graph.outputs)
+        compare(what, interpret(graph, arguments, indices), dict(zip(names, found, strict=True)))
+
+
+def carried_out(what: str, run: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return run(*arguments)
+    except Exception as error:  # a wrong program may raise anything; a right one raises nothing
+        raise ProofError(f"{what} raises {type(error).__name__}: {error}") from error
+
+
+def repetitions(size: int) -> int:
+    """How often a program of `size` operations or so is run: small ones cost nothing."""
+    return max(1, min(32, 20_000 // max(1, size)))
+
+
+def compare(what: str, expected: Numbers, found: Numbers) -> None:
+    for name, numbers in expected.items():
+        others = found.get(name, ())
+        if len(numbers) != len(others):
+            raise ProofError(f"{what} gives {len(others)} numbers of {name}, not {len(numbers)}")
+        for place, (a, b) in enumerate(zip(numbers, others, strict=True)):
+            if a != b and (a == a or b == b):
+                raise ProofError(f"{what} gives {b!r} for {name}[{place}], the eager autograd {a!r}")

@@ -1,0 +1,154 @@
+"""The C library of a model as a thing that runs: found in the cache or compiled, loaded, and called."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ...model.config import AdamConfig, GPTConfig
+from ..executable.native import Native, Source, find_native, native_library
+from ..executable.program import sources_digest
+from ..machine.toolchain import Toolchain, warn_of_toolchain
+from ..reporting import Report, silent
+from ..storage.cache import Cache
+from .estimate import count_operations, estimate_c
+
+if TYPE_CHECKING:
+    from .expected import Pending
+
+__all__ = ["cached_model_library", "load_model_library"]
+
+_NAME = "model"
+
+_Doubles = ctypes.POINTER(ctypes.c_double)
+_Ints = ctypes.POINTER(ctypes.c_int)
+_Longs = ctypes.POINTER(ctypes.c_long)
+_FUNCTIONS: dict[str, tuple[list[Any], Any]] = {
+    "microgpt_memory": ([], ctypes.c_long),
+    "microgpt_initialize": ([_Doubles], None),
+    "microgpt_parameters": ([_Doubles], _Doubles),
+    "microgpt_gradient": ([_Doubles], _Doubles),
+    "microgpt_first_moment": ([_Doubles], _Doubles),
+    "microgpt_second_moment": ([_Doubles], _Doubles),
+    "microgpt_cache": ([_Doubles], _Doubles),
+    "microgpt_loss": ([_Doubles, ctypes.c_int, _Ints], ctypes.c_double),
+    "microgpt_train": ([_Doubles, _Ints, _Ints, _Doubles, ctypes.c_long, _Doubles], None),
+    "microgpt_prepare": ([_Doubles], None),
+    "microgpt_next": ([_Doubles, ctypes.c_int, ctypes.c_int, ctypes.c_double], _Doubles),
+    "microgpt_choose": ([_Doubles, ctypes.c_double], ctypes.c_int),
+    "microgpt_sample": (
+        [_Doubles, ctypes.c_double, ctypes.c_int, ctypes.c_long, _Doubles, ctypes.c_long, _Ints, _Longs],
+        ctypes.c_long,
+    ),
+}  # fmt: skip
+
+
+def load_model_library(
+    cache: Cache,
+    config: GPTConfig,
+    optimizer: AdamConfig,
+    report: Report = silent,
+    warn: Callable[[str], None] = warn_of_toolchain,
+) -> Native:
+    """The library of a model; compiled if it is not in the cache. Every function has its types.
+
+    Its report has ``programs``, too: for the largest of each family its ``number``, how many ``nests`` of loops it has,
+    how many scalar ``operations`` these carry out, and how many of those ``in_loops`` that turn at least twice.
+
+    Args:
+        report: takes what is being done, and what share of the operations has been compiled, of 1, if it takes long.
+        warn: is told of each C compiler that failed and is passed over.
+
+    Raises:
+        TooLargeError: if it takes more memory than there is.
+        ToolchainError: if no C compiler that keeps every bit can compile it.
+        CompileError: if the model cannot be compiled.
+        ProofError: if a program is not what it should be; a mistake in microgpt, or in the C compiler.
+    """
+    known = cached_model_library(cache, config, optimizer)
+    if known is not None:
+        return known
+    from .expected import expecting
+
+    tell = _Meter(config, report)
+    with expecting(config, optimizer) as pending:
+        make = partial(_source, config, optimizer, tell, pending)
+        return _typed(native_library(cache, _NAME, _what(config, optimizer), make, tell, warn))
+
+
+def cached_model_library(cache: Cache, config: GPTConfig, optimizer: AdamConfig) -> Native | None:
+    """The library that the first compiler found here has made before. That compiler need not be probed again."""
+    known = find_native(cache, _NAME, _what(config, optimizer))
+    return _typed(known) if known else None
+
+
+def _what(config: GPTConfig, optimizer: AdamConfig) -> dict[str, Any]:
+    # The learning rate is an argument of the library's functions.
+    constants = {name: value for name, value in asdict(optimizer).items() if name != "learning_rate"}
+    model = sources_digest("microgpt.model") + sources_digest("microgpt.runtime")
+    return {"config": asdict(config), "optimizer": constants, "model": model}
+
+
+def _typed(native: Native) -> Native:
+    for name, (arguments, result) in _FUNCTIONS.items():
+        function = getattr(native.functions, name)
+        function.argtypes, function.restype = arguments, result
+    return native
+
+
+class _Meter:
+    """Turns the stages of graphs that are done into a share of all work.
+
+    Attributes:
+        proving: whether graphs are made once more, for the proof, which is no news.
+    """
+
+    # Of a training graph, and as much as one for what becomes of the graph.
+    STAGES = 7
+
+    def __init__(self, config: GPTConfig, report: Report) -> None:
+        estimate = estimate_c(config)
+        self.proving = False
+        self._config, self._report, self._done, self._what = config, report, 0, ""
+        self._total = self.STAGES * estimate.operations if estimate else 0
+
+    def __call__(self, what: str, kind: str = "", number: int = 0) -> None:
+        """Takes what is being done, and the graph of which a stage has been done."""
+        if kind and self._total:
+            self._done += count_operations(kind, self._config, number)
+        if not self.proving:
+            self._what = what
+        self._report(min(self._done / self._total, 0.99) if self._total else 0, 1, self._what)
+
+
+def _source(config: GPTConfig, optimizer: AdamConfig, tell: _Meter, pending: Pending, toolchain: Toolchain) -> Source:
+    # Not at the top: a start that finds its library in the cache is over before the compiler would be there.
+    from ...compiler.loops.coverage import coverage
+    from .c_source import model_source
+    from .witness import check_library
+
+    source = model_source(config, optimizer, tell, toolchain.vector_width)
+    programs = {}
+    for family in source.families:
+        number, program = max(family.programs.items())
+        in_loops, operations = coverage(program)
+        programs[family.name] = {
+            "number": number,
+            "nests": len(program.nests),
+            "operations": operations,
+            "in_loops": in_loops,
+        }
+
+    def prove() -> None:
+        tell.proving = True
+        source.prove()
+        pending.result()
+
+    def try_out(native: Native) -> None:
+        constants, addresses = source.layout.constants, source.addresses
+        check_library(_typed(native).functions, config, optimizer, pending.result(), constants, addresses)
+
+    return Source(source.text, {"programs": programs}, prove, try_out)

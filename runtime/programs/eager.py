@@ -1,0 +1,54 @@
+"""The eager autograd, carrying out what is compiled elsewhere: every program must equal it, bit for bit.
+
+The model and its optimiser run on `Value` and on floats as they are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...compiler import functions
+from ...model import adam, gpt
+from ...model.config import AdamConfig, GPTConfig
+from ..value import Value
+
+__all__ = ["loss_and_gradient", "next_token", "update"]
+
+
+def loss_and_gradient(
+    config: GPTConfig, parameters: Sequence[float], tokens: Sequence[int], targets: Sequence[int]
+) -> tuple[float, list[float]]:
+    """The loss of one document, and its derivative in each parameter."""
+    scalars = [Value(parameter) for parameter in parameters]
+    loss = gpt.loss(config, functions, gpt.weights_of(config, scalars), tokens, targets)
+    loss.backward()
+    return loss.data, [scalar.grad for scalar in scalars]
+
+
+def next_token(
+    config: GPTConfig, parameters: Sequence[float], temperature: float, token: int, position: int, cache: list[float]
+) -> list[float]:
+    """The probability of each token after `token`; `cache` grows by what this position adds."""
+    width = config.n_embd
+    vectors = [[Value(unit) for unit in cache[start : start + width]] for start in range(0, len(cache), width)]
+    keys = [vectors[2 * layer :: 2 * config.n_layer] for layer in range(config.n_layer)]
+    values = [vectors[2 * layer + 1 :: 2 * config.n_layer] for layer in range(config.n_layer)]
+    weights = gpt.weights_of(config, [Value(parameter) for parameter in parameters])
+    probabilities = gpt.next_token_probabilities(config, functions, weights, token, position, keys, values, temperature)
+    for layer in range(config.n_layer):
+        cache += (unit.data for unit in keys[layer][-1] + values[layer][-1])
+    return [probability.data for probability in probabilities]
+
+
+def update(
+    config: AdamConfig, lanes: Sequence[Sequence[float]], constants: Sequence[float]
+) -> tuple[list[float], list[float], list[float]]:
+    """New parameters, first and second moments.
+
+    Args:
+        lanes: parameters, gradient, first and second moments.
+        constants: the learning rate and the two bias corrections.
+    """
+    results = [adam.update(config, *lane, *constants) for lane in zip(*lanes, strict=True)]
+    parameters, first_moment, second_moment = (list(column) for column in zip(*results, strict=True))
+    return parameters, first_moment, second_moment

@@ -1,0 +1,162 @@
+"""What a model's C library must give: the results of the eager autograd, once for each program.
+
+The eager autograd takes half as long as everything else that makes a library, and needs nothing but the model's shape.
+So it runs in a process of its own, while the loops are found: ``python -m microgpt.runtime.programs.expected``, which
+reads the shape and writes the results, as JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from random import Random
+from typing import Any
+
+from ...model import adam
+from ...model.config import AdamConfig, GPTConfig
+from ..machine.child import child_environment, python_command
+from . import eager
+
+__all__ = [
+    "TEMPERATURE",
+    "Expected",
+    "Pending",
+    "expecting",
+    "lanes_of_update",
+    "some_lanes",
+    "some_parameters",
+    "some_tokens",
+    "step_constants",
+]
+
+TEMPERATURE = 0.75
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The results.
+
+    Attributes:
+        losses: by length of the document, the loss and its gradient.
+        probabilities: by position, those of the next token.
+        cache: keys and values of all positions, one after the other.
+        updated: parameters, first and second moments after a step.
+    """
+
+    losses: list[tuple[float, list[float]]]
+    probabilities: list[list[float]]
+    cache: list[float]
+    updated: list[list[float]]
+
+    @classmethod
+    def of(cls, config: GPTConfig, optimizer: AdamConfig) -> Expected:
+        """Runs the eager autograd."""
+        weights = some_parameters(config)
+        losses = [
+            eager.loss_and_gradient(config, weights, some_tokens(config, length), some_tokens(config, length, 1))
+            for length in range(1, config.block_size + 1)
+        ]
+        cache: list[float] = []
+        probabilities = [
+            eager.next_token(config, weights, TEMPERATURE, token, position, cache)
+            for position, token in enumerate(some_tokens(config, config.block_size))
+        ]
+        updated = eager.update(optimizer, lanes_of_update(config, losses[0][1]), step_constants(optimizer))
+        return cls(losses, probabilities, cache, list(updated))
+
+
+def lanes_of_update(config: GPTConfig, gradient: list[float]) -> list[list[float]]:
+    """Parameters, gradient, first and second moments before the step."""
+    return [some_parameters(config), gradient, *some_lanes(config.parameter_count)[2:]]
+
+
+@contextlib.contextmanager
+def expecting(config: GPTConfig, optimizer: AdamConfig) -> Iterator[Pending]:
+    """Begins to run the eager autograd, beside what is done within; ends it if that fails."""
+    pending = Pending(config, optimizer)
+    try:
+        yield pending
+    finally:
+        pending.stop()
+
+
+class Pending:
+    """Results in the making."""
+
+    def __init__(self, config: GPTConfig, optimizer: AdamConfig) -> None:
+        self._config, self._optimizer = config, optimizer
+        self._process: subprocess.Popen[str] | None = None
+        self._result: Expected | None = None
+        if (os.cpu_count() or 1) > 1:
+            pipe = subprocess.PIPE
+            with contextlib.suppress(OSError):  # then it runs here
+                self._process = subprocess.Popen(
+                    python_command(
+                        "microgpt.runtime.programs.expected", json.dumps([asdict(config), asdict(optimizer)])
+                    ),
+                    env=child_environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=pipe,
+                    stderr=subprocess.DEVNULL,
+                    encoding="ascii",
+                )
+
+    def result(self) -> Expected:
+        """The results; computed here if there is no other process, or it has failed."""
+        if self._result is None and self._process is not None:
+            answer, _ = self._process.communicate()
+            if self._process.returncode == 0:
+                self._result = Expected(**json.loads(answer))
+        self._result = self._result or Expected.of(self._config, self._optimizer)
+        return self._result
+
+    def stop(self) -> None:
+        """Ends the other process, if it is still at work."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
+        self._process = None
+
+
+def some_parameters(config: GPTConfig) -> list[float]:
+    """Weights, the same each time."""
+    random = Random("witness parameters")
+    return [random.gauss(0.0, 0.3) for _ in range(config.parameter_count)]
+
+
+def some_tokens(config: GPTConfig, count: int, part: int = 0) -> list[int]:
+    """Tokens of a document."""
+    random = Random(f"witness tokens {count} {part}")
+    return [random.randrange(config.vocab_size) for _ in range(count)]
+
+
+def some_lanes(size: int) -> list[list[float]]:
+    """Parameters, gradient, first and second moments."""
+    random = Random("witness lanes")
+    return [
+        [abs(random.gauss(0.0, 1.0)) if row == 3 else random.gauss(0.0, 1.0) for _ in range(size)] for row in range(4)
+    ]
+
+
+def step_constants(config: AdamConfig) -> Sequence[float]:
+    """The constants of a step."""
+    return adam.step_constants(config, 2, 10)
+
+
+def _main(argument: str) -> None:
+    # The terminal sends Ctrl-C to everybody; the process that asked ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()  # a Value is in no cycle, and looking for some takes a third of the time
+    shape: list[dict[str, Any]] = json.loads(argument)
+    json.dump(asdict(Expected.of(GPTConfig(**shape[0]), AdamConfig(**shape[1]))), sys.stdout)
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1])

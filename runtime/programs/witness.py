@@ -1,0 +1,181 @@
+"""Witnesses of the programs of a model: each is run once when it is made, and must give what the eager autograd gives.
+
+Memory that nothing has been assigned to holds NaN, so that nothing right can come from it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Any
+
+from ...compiler.errors import ProofError
+from ...compiler.ir.interpret import interpret
+from ...model.config import AdamConfig, GPTConfig
+from ..executable.witness import carried_out, compare, repetitions
+from . import eager, graphs
+from .expected import (
+    TEMPERATURE,
+    Expected,
+    lanes_of_update,
+    some_lanes,
+    some_parameters,
+    some_tokens,
+    step_constants,
+)
+
+__all__ = [
+    "check_inference",
+    "check_library",
+    "check_optimizer",
+    "check_training",
+]
+
+
+def check_training(run: Callable[..., Any], config: GPTConfig, length: int) -> None:
+    """Checks a generated program for documents of `length`.
+
+    Raises:
+        ProofError: naming the first result that differs.
+    """
+    parameters, what = some_parameters(config), f"the program of length {length}"
+    for number in range(repetitions(config.parameter_count * length)):
+        tokens, targets = some_tokens(config, length, 2 * number), some_tokens(config, length, 2 * number + 1)
+        (loss,), gradient = carried_out(what, run, parameters, tokens, targets)
+        _compare_training(what, eager.loss_and_gradient(config, parameters, tokens, targets), (loss, gradient))
+
+
+def check_inference(run: Callable[..., Any], config: GPTConfig, position: int) -> None:
+    """Checks a generated program for sampling at `position`.
+
+    Raises:
+        ProofError: naming the first result that differs.
+    """
+    parameters, (token,) = some_parameters(config), some_tokens(config, 1)
+    random = Random(f"witness cache {position}")
+    cache = [random.gauss(0.0, 1.0) for _ in range(2 * config.n_layer * config.n_embd * position)]
+    after = list(cache)
+    expected = eager.next_token(config, parameters, TEMPERATURE, token, position, after)
+    what = f"the program of position {position}"
+    found = carried_out(what, run, parameters, [TEMPERATURE], cache, [token])
+    compare(
+        what,
+        {"probabilities": expected, "entry": after[len(cache) :]},
+        dict(zip(("probabilities", "entry"), found, strict=True)),
+    )
+
+
+def check_optimizer(run: Callable[..., Any], config: AdamConfig) -> None:
+    """Checks a generated program for the update: with ordinary numbers, and with some for which floats of Python raise
+    an exception, so that the program starts again with functions that do not.
+
+    Raises:
+        ProofError: naming the first result that differs.
+    """
+    lanes, constants = some_lanes(5), step_constants(config)
+    expected = eager.update(config, lanes, constants)
+    what = "the program of the optimizer"
+    carried_out(what, run, *lanes, *constants)
+    _compare_update(what, expected, (lanes[0], lanes[2], lanes[3]))
+    lanes = some_lanes(5)
+    lanes[1][-1] = 1e200  # its square overflows
+    graph = graphs.optimizer_graph(config)
+    columns: list[list[float]] = [[], [], []]
+    for lane in zip(*lanes, strict=True):
+        arguments = zip(graph.arguments(), (*lane, *constants), strict=True)
+        for column, result in zip(columns, interpret(graph, {k: [v] for k, v in arguments}).values(), strict=True):
+            column += result
+    what = "the careful program of the optimizer"
+    carried_out(what, run, *lanes, *constants)
+    _compare_update(what, columns, (lanes[0], lanes[2], lanes[3]))
+
+
+def check_library(
+    functions: ctypes.CDLL,
+    config: GPTConfig,
+    optimizer: AdamConfig,
+    expected: Expected,
+    constants: Mapping[int, str],
+    addresses: Mapping[str, int],
+) -> None:
+    """Runs every program of the C library of a model once.
+
+    Args:
+        functions: the library.
+        expected: what they must give.
+        constants: by address, numbers that stay in memory, in hexadecimal.
+        addresses: of ``parameters``, ``gradient`` and the rest (see `ModelSource`).
+
+    Raises:
+        ProofError: naming the program and the first result that differs.
+    """
+    size, weights = config.parameter_count, some_parameters(config)
+    memory = _Memory(functions, constants, addresses)
+    for length, result in enumerate(expected.losses, 1):
+        tokens, targets = some_tokens(config, length), some_tokens(config, length, 1)
+        memory.forget(parameters=weights)
+        loss = functions.microgpt_loss(memory.doubles, length, (ctypes.c_int * (2 * length))(*tokens, *targets))
+        _compare_training(f"the program of length {length}", result, (loss, memory.read("gradient", size)))
+    parameters, _, first, second = lanes_of_update(config, expected.losses[0][1])
+    memory.forget(parameters=parameters, first_moment=first, second_moment=second)
+    tokens, targets = some_tokens(config, 1), some_tokens(config, 1, 1)
+    functions.microgpt_train(
+        memory.doubles,
+        (ctypes.c_int * 1)(1),
+        (ctypes.c_int * 2)(*tokens, *targets),
+        (ctypes.c_double * 3)(*step_constants(optimizer)),
+        1,
+        (ctypes.c_double * 1)(),
+    )
+    names = ("parameters", "first_moment", "second_moment")
+    updated = tuple(memory.read(name, size) for name in names)
+    _compare_update("the program of the optimizer", expected.updated, updated)
+    entry, cache = 2 * config.n_layer * config.n_embd, expected.cache
+    for position, token in enumerate(some_tokens(config, config.block_size)):
+        memory.forget(parameters=weights, cache=cache[: entry * position])
+        functions.microgpt_prepare(memory.doubles)
+        probabilities = functions.microgpt_next(memory.doubles, position, token, TEMPERATURE)
+        compare(
+            f"the program of position {position}",
+            {"probabilities": expected.probabilities[position], "entry": cache[entry * position :][:entry]},
+            {
+                "probabilities": probabilities[: config.vocab_size],
+                "entry": memory.read("cache", entry * (position + 1))[entry * position :],
+            },
+        )
+
+
+class _Memory:
+    """A library's memory, in which nothing but constants is known."""
+
+    def __init__(self, functions: ctypes.CDLL, constants: Mapping[int, str], addresses: Mapping[str, int]) -> None:
+        self.addresses = addresses
+        size = functions.microgpt_memory()
+        self._bytes = ctypes.create_string_buffer(8 * size + 64)
+        self.doubles = (ctypes.c_double * size).from_buffer(self._bytes, -ctypes.addressof(self._bytes) % 64)
+        functions.microgpt_initialize(self.doubles)
+        known = {address: float.fromhex(text) for address, text in constants.items()}
+        if any(self.doubles[address] != number and number == number for address, number in known.items()):
+            raise ProofError("the library does not put its constants where the programs read them")
+        self._unknown = (ctypes.c_double * size)(*(known.get(address, math.nan) for address in range(size)))
+
+    def forget(self, **arguments: Sequence[float]) -> None:
+        """Fills memory with NaN, but for the constants and these arguments."""
+        ctypes.memmove(self.doubles, self._unknown, ctypes.sizeof(self._unknown))
+        for name, numbers in arguments.items():
+            self.doubles[self.addresses[name] : self.addresses[name] + len(numbers)] = numbers
+
+    def read(self, name: str, size: int) -> list[float]:
+        """Results."""
+        return list(self.doubles[self.addresses[name] : self.addresses[name] + size])
+
+
+def _compare_training(what: str, expected: tuple[float, Sequence[float]], found: tuple[float, Sequence[float]]) -> None:
+    compare(what, *({"loss": [loss], "gradient": gradient} for loss, gradient in (expected, found)))
+
+
+def _compare_update(what: str, expected: Sequence[Sequence[float]], found: Sequence[Sequence[float]]) -> None:
+    names = ("parameter", "first_moment", "second_moment")
+    compare(what, *(dict(zip(names, columns, strict=True)) for columns in (expected, found)))

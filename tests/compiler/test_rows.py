@@ -1,0 +1,66 @@
+"""Triangles: rows of evenly growing length get coordinates, and a factorisation becomes loops."""
+
+from __future__ import annotations
+
+import microgpt
+from microgpt.compiler.loops.compile_loops import compile_loops
+from microgpt.compiler.loops.coverage import coverage
+from microgpt.compiler.loops.rows import find_rows
+from microgpt.runtime.storage.cache import Cache
+
+
+def triangle(rows: int) -> tuple[list[int], list[int]]:
+    """When the members of rows 1, 2, ... were recorded, and the one that ends each row."""
+    members, ends, now = [], [], 0
+    for row in range(rows):
+        members += range(now, now + row + 1)
+        now += row + 1
+        ends.append(now)
+        now += 1
+    return members, ends
+
+
+def test_rows_are_what_another_array_separates():
+    members, ends = triangle(5)
+    rows = find_rows({"members": members, "ends": ends})
+    assert rows == {"members": [(row, column) for row in range(5) for column in range(row + 1)]}
+
+
+def test_the_first_row_may_have_more():
+    members, ends = triangle(5)
+    later = [7 + position for position in members]
+    rows = find_rows({"members": [1, 2, 4, *later], "ends": [7 + end for end in ends]})
+    assert rows["members"][:5] == [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0)]
+
+
+def test_nothing_else_is_in_rows():
+    members, ends = triangle(5)
+    assert not find_rows({"members": members})
+    assert not find_rows({"members": members, "ends": [ends[0], ends[3]]})
+    # Rows of equal length are strided as they are.
+    assert not find_rows({"members": list(range(0, 30)), "ends": list(range(4, 30, 5))})
+
+
+def cholesky(rows):
+    size = len(rows)
+    factor = [[0.0] * size for _ in range(size)]
+    for i in range(size):
+        for j in range(i + 1):
+            k = rows[i][j]
+            for t in range(j):
+                k = k - factor[i][t] * factor[j][t]
+            factor[i][j] = k**0.5 if i == j else k / factor[j][j]
+    return sum(factor[i][i].log() for i in range(size))
+
+
+def test_a_factorisation_becomes_loops(tmp_path):
+    size = 16
+    matrix = [[float(size) if i == j else 1.0 / (1 + i + j) for j in range(size)] for i in range(size)]
+    cache = Cache.open(tmp_path)
+    compiled = microgpt.compile(cholesky, matrix, target="python", cache=cache)
+    program = compile_loops(compiled.graph).program
+    inside, total = coverage(program)
+    assert inside / total > 0.9
+    assert len(program.nests) < len(compiled.graph) / 15
+    in_c = microgpt.compile(cholesky, matrix, cache=cache)
+    assert in_c(matrix) == compiled(matrix)

@@ -1,0 +1,146 @@
+"""One graph as C: the bits of the interpreter, from the compiler and from the cache; coverage of other programs."""
+
+from __future__ import annotations
+
+import re
+from random import Random
+
+import pytest
+
+from microgpt.compiler.functions import constant_maximum
+from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
+from microgpt.compiler.ir.interpret import interpret
+from microgpt.compiler.pipeline import GRAPH_STAGES, compile_graph
+from microgpt.compiler.trace import trace
+from microgpt.runtime.executable import estimate
+from microgpt.runtime.executable.executable import compile_executable
+from microgpt.runtime.executable.function import CompiledFunction, compile_function
+from microgpt.runtime.machine.toolchain import ToolchainError, find_toolchain
+from microgpt.runtime.storage.cache import Cache
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    try:
+        find_toolchain()
+    except ToolchainError as error:
+        pytest.skip(str(error))
+    return Cache.open(tmp_path_factory.mktemp("functions"))
+
+
+def differentiated(function, size: int) -> Graph:
+    tensors = [Tensor("x", "x", 0, (size,))]
+    return compile_graph(lambda: trace(lambda a, i: {"loss": [function(a["x"])]}, "function", tensors), "x")
+
+
+def perceptron(x):
+    hidden = [x[8 * unit : 8 * unit + 8] for unit in range(16)]
+    out = [x[128 + 16 * unit : 144 + 16 * unit] for unit in range(3)]
+    total = 0
+    for sample in range(6):
+        inputs = x[176 + 8 * sample : 184 + 8 * sample]
+        activations = [sum(w * v for w, v in zip(row, inputs, strict=True)).relu() for row in hidden]
+        results = [sum(w * v for w, v in zip(row, activations, strict=True)) for row in out]
+        total = total + sum(result**2 for result in results)
+    return total / 6
+
+
+def bodies(x):
+    count = 8
+    places = [x[3 * body : 3 * body + 3] for body in range(count)]
+    energy = 0
+    for body in range(count):
+        force = [0.0, 0.0, 0.0]
+        for other in range(count):
+            if other != body:
+                away = [places[other][axis] - places[body][axis] for axis in range(3)]
+                pull = (sum(part * part for part in away) + 0.01) ** -1.5
+                force = [force[axis] + x[24 + other] * away[axis] * pull for axis in range(3)]
+        energy = energy + sum(part * part for part in force)
+    return energy
+
+
+def recurrent(x):
+    weights = [x[6 * unit : 6 * unit + 6] for unit in range(6)]
+    state = x[36:42]
+    for step in range(50):
+        state = [(sum(w * s for w, s in zip(row, state, strict=True)) + x[42 + step]).relu() for row in weights]
+    return sum(unit * unit for unit in state)
+
+
+@pytest.mark.parametrize(
+    ("function", "size", "least"), [(perceptron, 224, 0.999), (bodies, 32, 0.99), (recurrent, 92, 0.999)]
+)
+def test_other_programs_end_in_loops_too(function, size, least, cache):
+    graph = differentiated(function, size)
+    compiled = compile_executable(graph, "c", cache)
+    inside, total = compiled.report["coverage"]
+    assert inside / total >= least
+    random = Random(5)
+    for _ in range(3):
+        x = [random.gauss(0, 0.4) for _ in range(size)]
+        loss, gradient = compiled.run(x)
+        expected = interpret(graph, {"x": x})
+        assert (loss, gradient) == (expected["loss"], expected["gradient"])
+    again = compile_executable(graph, "c", cache)
+    assert again.path == compiled.path
+    assert again.run(x) == [loss, gradient]
+
+
+def test_triangles_are_copied_as_triangles(cache):
+    size = 6
+
+    def transposed(x):
+        """What stands above the diagonal is only copied; what stands below is computed."""
+        rows = range(size)
+        return [x[size * i + j] if i <= j else x[size * i + j] * 2.0 for j in rows for i in rows]
+
+    tensors = [Tensor("x", "x", 0, (size * size,))]
+    graph = compile_graph(lambda: trace(lambda a, i: {"out": transposed(a["x"])}, "triangles", tensors))
+    random = Random(5)
+    x = [random.gauss(0, 1) for _ in range(size * size)]
+    assert compile_executable(graph, "c", cache).run(x) == [interpret(graph, {"x": x})["out"]]
+
+
+def test_indices_are_checked(cache):
+    tensors, indices = [Tensor("x", "x", 0, (5,))], [IndexTensor("i", 0, 1, 5)]
+    graph = compile_graph(
+        lambda: trace(
+            lambda a, n: {"loss": [n["i"][0].select(a["x"]) * constant_maximum(a["x"])]}, "chosen", tensors, indices
+        ),
+        "x",
+    )
+    compiled = compile_executable(graph, "c", cache)
+    assert compiled.run([1.0, 2.0, 3.0, 4.0, 5.0], [2])[0] == [15.0]
+    with pytest.raises(IndexError, match="from 0 to 4"):
+        compiled.run([1.0, 2.0, 3.0, 4.0, 5.0], [5])
+    with pytest.raises(ValueError, match="5 numbers"):
+        compiled.run([1.0], [2])
+
+
+@pytest.mark.parametrize("target", ["c", "python"])
+def test_what_does_not_fit_into_memory_is_refused(target, cache, monkeypatch):
+    """Before anything is emitted; not what is in the cache."""
+    monkeypatch.setattr(estimate, "SMALL", 0)
+
+    def twice(x):
+        return x * 2.0
+
+    known = compile_function(twice, 1.0, target=target, cache=cache)
+    monkeypatch.setenv("MICROGPT_MEMORY_LIMIT", "1M")
+    again = compile_function(twice, 1.0, target=target, cache=cache)
+    assert again(3.0) == known(3.0)
+    with pytest.raises(
+        MemoryError, match=r"compiling \d+ operations takes about 40\.0 MiB, but 1\.0 MiB are available"
+    ):
+        compile_function(lambda x: x.exp() * 3.0, 1.0, target=target, cache=cache)
+
+
+def test_progress_says_how_many_operations(cache):
+    told = []
+    CompiledFunction(lambda x: x.exp() * 3.0, [1.0], "python", cache, lambda *news: told.append(news[2]))
+    assert told[0] == "trace"
+    assert [re.fullmatch(r"(\w+), \d+ operations", stage)[1] for stage in told[1:]] == [
+        "trace",
+        *(stage.__name__ for stage in GRAPH_STAGES),
+    ]

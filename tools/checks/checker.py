@@ -1,0 +1,213 @@
+"""A backend that checks the compiled programs against the eager autograd while it works, bit by bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...compiler import functions
+from ...compiler.ir.text import format_node
+from ...compiler.pipeline import compile_graph
+from ...model import adam, gpt
+from ...model.config import AdamConfig, GPTConfig
+from ...runtime.backends.backend import Backend, Document, EagerBackend, PythonBackend, State
+from ...runtime.executable.estimate import Estimate
+from ...runtime.programs.library import Library
+from ...runtime.programs.recipe import Recipe
+from ...runtime.reporting import Report
+from ...runtime.value import Value
+from .bisect import Case, Numbers, first_unequal, locate
+
+__all__ = ["Checker", "UnequalError"]
+
+
+class UnequalError(Exception):
+    """The first difference, told in lines."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(lines[0])
+        self.lines = lines
+
+
+class Checker:
+    """A backend that does everything twice, compiled and eagerly, and compares.
+
+    Attributes:
+        compiled: what is checked; by default generated Python.
+        compared: how many numbers were equal.
+        where: what is being done, for messages; training says so itself.
+    """
+
+    name = "checker"
+    slice = 1
+
+    def __init__(
+        self, config: GPTConfig, optimizer: AdamConfig, library: Library, compiled: Backend | None = None
+    ) -> None:
+        self.config, self.optimizer, self.library = config, optimizer, library
+        self.compiled = compiled or PythonBackend(config, optimizer, library)
+        self.eager = EagerBackend(config, optimizer)
+        self.compared = 0
+        self.where = ""
+
+    def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
+        return self.compiled.estimate(lengths, positions)
+
+    def prepare(self, lengths: Sequence[int], positions: int, progress: Report) -> None:
+        self.compiled.prepare(lengths, positions, progress)
+
+    def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
+        return self.compiled.loss_and_gradient(parameters, document)
+
+    def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
+        return [self._check_step(state, document, num_steps) for document in documents]
+
+    def _check_step(self, state: State, document: Document, num_steps: int) -> float:
+        """Takes a step both ways; `state` becomes that of the eager one."""
+        self.where = f"step {state.step + 1}, a document of {len(document[0])} positions"
+        loss, gradient = self.eager.loss_and_gradient(state.parameters, document)
+        expected = {"loss": [loss], "gradient": gradient}
+        found_loss, found_gradient = self.compiled.loss_and_gradient(state.parameters, document)
+        wrong = self._compare(expected, {"loss": [found_loss], "gradient": found_gradient})
+        if wrong:
+            self._tell(wrong, self._training_case(state.parameters, document, expected))
+        before = _copy(state)
+        other = _copy(state)
+        self.eager.update(state, gradient, num_steps)
+        if isinstance(self.compiled, PythonBackend):
+            self.compiled.update(other, gradient, num_steps)
+        else:
+            self.compiled.advance(other, [document], num_steps)
+        names = ("parameters", "first_moment", "second_moment")
+        wrong = self._compare(*({name: getattr(which, name) for name in names} for which in (state, other)))
+        if wrong:
+            self._tell(wrong, self._optimizer_case(before, gradient, wrong[1], num_steps))
+        return loss
+
+    def next_token(
+        self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]
+    ) -> list[float]:
+        width = len(cache)
+        values = _eager_inference(self.config, parameters, temperature, token, position, cache)
+        expected = {name: [value.data for value in output] for name, output in values.items()}
+        mine = list(cache)
+        probabilities = self.compiled.next_token(parameters, temperature, token, position, mine)
+        wrong = self._compare(expected, {"probabilities": probabilities, "entry": mine[width:]})
+        if wrong:
+            recipe = Recipe("inference", position, self.config)
+            program = self.library.get(recipe)
+            arguments = {"parameters": parameters, "temperature": [temperature], "cache": list(cache)}
+
+            def run() -> Numbers:
+                results = program.run(parameters, [temperature], arguments["cache"], [token])
+                return dict(zip(("probabilities", "entry"), results, strict=True))
+
+            self._tell(wrong, Case(recipe, program, arguments, {"token": [token]}, expected, values, run))
+        cache += expected["entry"]
+        return expected["probabilities"]
+
+    def _compare(self, expected: Numbers, found: Numbers) -> tuple[str, int, float, float] | None:
+        for name, numbers in expected.items():
+            place = first_unequal(numbers, found[name])
+            if place is not None:
+                return name, place, numbers[place], found[name][place]
+            self.compared += len(numbers)
+        return None
+
+    def _training_case(self, parameters: Sequence[float], document: Document, expected: Numbers) -> Case:
+        recipe = Recipe("training", len(document[0]), self.config)
+        program = self.library.get(recipe)
+        scalars = [Value(parameter) for parameter in parameters]
+        loss = gpt.loss(self.config, functions, gpt.weights_of(self.config, scalars), *document)
+        indices = dict(zip(("tokens", "targets"), document, strict=True))
+
+        def run() -> Numbers:
+            return dict(zip(("loss", "gradient"), program.run(parameters, *document), strict=True))
+
+        return Case(recipe, program, {"parameters": parameters}, indices, expected, {"loss": [loss]}, run)
+
+    def _optimizer_case(self, state: State, gradient: Sequence[float], place: int, num_steps: int) -> Case:
+        recipe = Recipe("optimizer", 0, self.optimizer)
+        program = self.library.get(recipe)
+        lane = [numbers[place] for numbers in (state.parameters, gradient, state.first_moment, state.second_moment)]
+        constants = adam.step_constants(self.optimizer, state.step, num_steps)
+        names = ("parameter", "gradient", "first_moment", "second_moment")
+        results = ("parameter", "first_moment", "second_moment")
+        right = adam.update(self.optimizer, *(*lane, *constants))
+        arguments = {name: [number] for name, number in zip(names, lane, strict=True)}
+        constant_names = ("learning_rate", "correction1", "correction2")
+        arguments |= {name: [number] for name, number in zip(constant_names, constants, strict=True)}
+
+        def run() -> Numbers:
+            columns = {name: list(arguments[name]) for name in names}
+            program.run(*columns.values(), *constants)
+            return {name: columns[name] for name in results}
+
+        expected = {name: [number] for name, number in zip(results, right, strict=True)}
+        return Case(recipe, program, arguments, {}, expected, {}, run)
+
+    def _tell(self, wrong: tuple[str, int, float, float], case: Case) -> None:
+        name, place, expected, found = wrong
+        number = name if name == "loss" else f"{name}[{place}]"
+        if name in _BY_PARAMETER:
+            number += f" of {_parameter_name(self.config, place)}"
+        lines = [f"{self.where}: {number} differs", *_numbers("eager", expected), *_numbers("compiled", found)]
+        first = locate(case)
+        if first is None and not isinstance(self.compiled, PythonBackend):
+            lines.append(f"generated Python gives the right numbers: the fault is in the {self.compiled.name} backend")
+            raise UnequalError([*lines, *_operation(case, name, place)])
+        if first is None:
+            lines.append(
+                "run again by itself, the program gives the right numbers: the difference depends on what ran before"
+            )
+        else:
+            lines += [f"the first operation that differs, at the stage {first.stage}:", f"  {first.operation}"]
+            lines += [*_numbers("expected", first.expected), *_numbers("found", first.found)]
+        lines.append(f"the program is {case.program.path}")
+        raise UnequalError(lines)
+
+
+def _operation(case: Case, name: str, place: int) -> list[str]:
+    """The operation that a wrong number is the result of."""
+    graph = compile_graph(case.recipe.trace, case.recipe.gradient)
+    output = next((output for output in graph.outputs if output.name == name), None)
+    if output is None or output.nodes[place] < 0:
+        return []
+    return ["the number is the result of", f"  {format_node(graph, output.nodes[place])}"]
+
+
+_BY_PARAMETER = ("gradient", "parameters", "first_moment", "second_moment")
+
+
+def _numbers(label: str, number: float) -> list[str]:
+    return [f"  {label:<9} {number!r:<24} {float(number).hex()}"]
+
+
+def _parameter_name(config: GPTConfig, place: int) -> str:
+    for name, rows, columns in config.matrices():
+        if place < rows * columns:
+            return f"{name}[{place // columns},{place % columns}]"
+        place -= rows * columns
+    raise IndexError(place)
+
+
+def _copy(state: State) -> State:
+    return State(list(state.parameters), list(state.first_moment), list(state.second_moment), state.step)
+
+
+def _eager_inference(
+    config: GPTConfig,
+    parameters: Sequence[float],
+    temperature: float,
+    token: int,
+    position: int,
+    cache: Sequence[float],
+) -> dict[str, list[Value]]:
+    """One position of sampling on the eager autograd, with the values themselves."""
+    width = config.n_embd
+    vectors = [[Value(unit) for unit in cache[start : start + width]] for start in range(0, len(cache), width)]
+    keys = [vectors[2 * layer :: 2 * config.n_layer] for layer in range(config.n_layer)]
+    values = [vectors[2 * layer + 1 :: 2 * config.n_layer] for layer in range(config.n_layer)]
+    weights = gpt.weights_of(config, [Value(parameter) for parameter in parameters])
+    probabilities = gpt.next_token_probabilities(config, functions, weights, token, position, keys, values, temperature)
+    entry = [unit for pair in zip(keys, values, strict=True) for rows in pair for unit in rows[-1]]
+    return {"probabilities": probabilities, "entry": entry}

@@ -1,0 +1,98 @@
+"""The backend that a command is to use, and the user's cache, with warnings as lines on stderr."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...model.config import AdamConfig, GPTConfig
+from ...runtime.backends import choose_backend as choosing
+from ...runtime.backends.backend import Backend
+from ...runtime.backends.choose_backend import BACKENDS, COMPILED
+from ...runtime.executable.estimate import Estimate, check
+from ...runtime.programs.library import Library
+from ...runtime.storage.cache import Cache
+from ...runtime.training.checkpoint import Checkpoint
+from ..terminal import console
+
+if TYPE_CHECKING:
+    from ...runtime.backends.c_backend import CBackend
+
+__all__ = [
+    "BACKENDS",
+    "COMPILED",
+    "backend_of",
+    "check_backend",
+    "choose_backend",
+    "compiled_c",
+    "describe_programs",
+    "expect",
+    "open_cache",
+    "open_library",
+    "prepare",
+]
+
+
+def open_cache() -> Cache:
+    """The user's cache of programs."""
+    return Cache.open(warn=console.warn)
+
+
+def open_library(jobs: int | None = None) -> Library:
+    """The library of generated Python in the user's cache."""
+    return Library(open_cache(), jobs)
+
+
+def check_backend(name: str) -> str:
+    """The backend that `name` stands for here, as in the runtime; warnings go to stderr."""
+    return choosing.check_backend(name, console.warn)
+
+
+def choose_backend(name: str, config: GPTConfig, optimizer: AdamConfig, jobs: int | None = None) -> Backend:
+    """The backend called `name`, as in the runtime; warnings go to stderr."""
+    return choosing.choose_backend(name, config, optimizer, jobs, console.warn)
+
+
+def backend_of(model: Checkpoint, name: str, jobs: int | None) -> Backend:
+    """The backend called `name`, with the programs that a trained model samples and is evaluated by."""
+    backend = choose_backend(name, model.config, model.optimizer, jobs)
+    prepare(backend, [], model.config.block_size)
+    return backend
+
+
+def prepare(backend: Backend, lengths: Sequence[int], positions: int, what: str = "program") -> None:
+    """Has a backend make its programs, and tells how that goes; before it begins, what it will take if that is long."""
+    with console.compile_progress(what, backend.estimate(lengths, positions)) as progress:
+        backend.prepare(lengths, positions, progress)
+
+
+def expect(estimate: Estimate | None) -> None:
+    """Before graphs are made that no backend keeps: refuses what does not fit into memory, and says what takes long.
+
+    Raises:
+        TooLargeError: with the memory that it needs.
+    """
+    check(estimate)
+    if estimate and estimate.announcement:
+        console.say(estimate.announcement)
+
+
+def compiled_c(config: GPTConfig) -> CBackend:
+    """The C backend of a model, with its library, which is compiled if it is not in the cache."""
+    from ...runtime.backends.c_backend import CBackend
+
+    backend = CBackend(config, AdamConfig(), open_cache(), console.warn)
+    prepare(backend, (), 0, "library")
+    return backend
+
+
+def describe_programs(backend: Backend) -> str:
+    """Where the programs of a backend that has been prepared are, and how they were made."""
+    library = getattr(backend, "library", None)
+    if library is None:
+        return f"the {backend.name} backend has no programs"
+    if isinstance(library, Library):
+        return f"programs in {library.cache.folder}"
+    seconds = ", ".join(f"{stage} {time:.1f} s" for stage, time in library.report["seconds"].items())
+    return f"program {library.path} (by {shlex.join(library.report['command'])}; {seconds})"

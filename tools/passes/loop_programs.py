@@ -1,0 +1,41 @@
+"""The programs of loops of a model, for ``compile --backend c``: written out as text, and proved one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...compiler.loops.loop_text import format_program
+from ...compiler.pipeline import without_collection
+from ...model.config import AdamConfig, GPTConfig
+from ...runtime.machine.toolchain import vector_width_here
+from ...runtime.programs.c_source import model_source
+from ...runtime.storage.files import write_atomically
+from ..terminal import console
+
+__all__ = ["dump_programs", "prove_programs"]
+
+
+def dump_programs(config: GPTConfig, folder: Path) -> None:
+    """Writes a file for each program, and the library in C that they become.
+
+    Raises:
+        OSError: if a file cannot be written.
+    """
+    source = model_source(config, AdamConfig(), vector_width=vector_width_here())
+    for name, program in source.programs.items():
+        write_atomically(folder / f"{name}.txt", format_program(program).encode())
+    write_atomically(folder / "model.c", source.text.encode())
+    console.say(f"wrote {len(source.programs)} programs of loops and model.c to {folder}")
+
+
+def prove_programs(config: GPTConfig) -> None:
+    """Unrolls the loops of every program again and compares them with its graph, operation by operation.
+
+    Raises:
+        ProofError: naming the program and the operation, if one is not what it should be.
+    """
+    source = model_source(config, AdamConfig(), vector_width=vector_width_here())
+    count = sum(len(family.programs) for family in source.families)
+    with console.count_progress("proving programs of loops") as progress, without_collection():
+        operations = source.prove_all(progress)
+    console.say(f"{count} programs of loops, unrolled, are their graphs: {operations:,} operations")

@@ -1,1 +1,0 @@
-"""The same training in other hands, for `microgpt bench --against`."""

@@ -1,0 +1,1 @@
+"""What commands share on a terminal: printing, tables, exit codes, signals, suggestions."""

@@ -1,0 +1,308 @@
+"""What commands say and how: lines for results on stdout, messages and progress on stderr, tables for both.
+
+rich is imported only where progress is shown. In a pipe everything is plain text, at most 80 columns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import shutil
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from ...runtime import reporting
+from ...runtime.reporting import Report
+from .table import table_lines
+
+if TYPE_CHECKING:
+    from ...runtime.executable.estimate import Estimate
+
+__all__ = [
+    "NORMAL",
+    "QUIET",
+    "VERBOSE",
+    "Lines",
+    "bar",
+    "compile_progress",
+    "count_progress",
+    "detail",
+    "echo_wrapped",
+    "escaped",
+    "is_quiet",
+    "print_json",
+    "print_table",
+    "printable",
+    "say",
+    "seconds_text",
+    "set_verbosity",
+    "shows_progress",
+    "step_progress",
+    "styled",
+    "terminal_width",
+    "warn",
+    "with_schema",
+    "without_infinities",
+]
+
+# Seconds. Nobody sees more, and a flush at each step would cost more than a compiled step does.
+FLUSH_INTERVAL = 0.05
+
+# Seconds before the progress of compiling is shown: what is over before that would only flicker.
+PAUSE = 0.2
+
+# Of all schemas of --json; raised when a field changes its meaning or goes away. New fields do not raise it.
+JSON_VERSION = 1
+
+QUIET, NORMAL, VERBOSE = -1, 0, 1
+
+
+class _Verbosity:
+    """How much is said on stderr, in all of this process."""
+
+    level = NORMAL
+
+
+def set_verbosity(level: int) -> None:
+    """Says nothing but warnings and errors from now on (`QUIET`), or also details (`VERBOSE`)."""
+    _Verbosity.level = level
+
+
+def is_quiet() -> bool:
+    """Whether nothing but results, warnings and errors is to be written."""
+    return _Verbosity.level <= QUIET
+
+
+def shows_progress() -> bool:
+    """Whether there is somebody to show progress to: stderr is a terminal, not to be quiet, and progress not off."""
+    return not is_quiet() and sys.stderr.isatty() and not reporting.is_switched_off()
+
+
+def say(message: str) -> None:
+    """A line on stderr, unless we are to be quiet."""
+    if _Verbosity.level > QUIET:
+        _write(message)
+
+
+def detail(message: str) -> None:
+    """A line on stderr for those who want to know more."""
+    if _Verbosity.level >= VERBOSE:
+        _write(message)
+
+
+def warn(message: str) -> None:
+    """A warning on stderr."""
+    _write(f"warning: {message}")
+
+
+def _write(message: str) -> None:
+    with contextlib.suppress(OSError):
+        click.echo(f"microgpt: {escaped(message)}", err=True)
+
+
+def print_json(schema: str, data: Mapping[str, Any]) -> None:
+    """What ``--json`` prints: one object that says which schema it follows, described in docs/json.md.
+
+    Args:
+        schema: the name of the command, or of what the command tells.
+        data: plain objects; a number that is not finite is an error, since JSON has none.
+    """
+    click.echo(json.dumps(with_schema(schema, data), indent=1, allow_nan=False))
+
+
+def with_schema(schema: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """`data`, and before it what it is and of which version."""
+    return {"schema": f"microgpt.{schema}", "version": JSON_VERSION, **data}
+
+
+def without_infinities(data: Any) -> Any:
+    """A copy of plain data with None for every number that JSON does not have."""
+    match data:
+        case float():
+            return data if math.isfinite(data) else None
+        case dict():
+            return {name: without_infinities(value) for name, value in data.items()}
+        case list() | tuple():
+            return [without_infinities(value) for value in data]
+    return data
+
+
+def printable(text: str) -> str:
+    """`text` for stdout: on a terminal, characters that would control it are shown as escapes."""
+    return escaped(text) if sys.stdout.isatty() else text
+
+
+def escaped(text: str) -> str:
+    """`text` in one line, with escapes for what cannot be seen, controls a terminal or the direction of writing, or has
+    no place in XML: files and their names may hold anything.
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def styled(text: str, colour: str | None = None, bold: bool = False) -> str:
+    """`text` in a colour, where stdout is a terminal and nobody has set NO_COLOR."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return click.style(text, fg=colour, bold=bold or None)
+
+
+def bar(share: float, width: int) -> str:
+    """A bar for a share of 1, at most `width` columns long; what is not nothing has a column at least."""
+    length = min(width, max(round(share * width), int(share > 0)))
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    return ("█" if encoding == "utf8" else "#") * length
+
+
+class Lines:
+    """Writes lines to a stream that somebody may be watching, however fast they come."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._flushed = 0.0
+
+    def write(self, line: str) -> None:
+        """Writes `line` and a newline."""
+        self._stream.write(line + "\n")
+        now = time.monotonic()
+        if now - self._flushed > FLUSH_INTERVAL:
+            self._stream.flush()
+            self._flushed = now
+
+    def flush(self) -> None:
+        """Makes everything visible that has been written."""
+        self._stream.flush()
+
+
+@contextlib.contextmanager
+def compile_progress(what: str = "program", estimate: Estimate | None = None) -> Iterator[Report]:
+    """Gives what a backend tells of its compiling: how many programs of how many, and the stage. Silent if nothing is
+    compiled. On a terminal, the stage and the seconds are shown; with -v, a line for each stage.
+
+    Args:
+        estimate: what it will take; told before it begins if that is long.
+    """
+    start = time.monotonic()
+    began, last = False, ""
+    verbose = _Verbosity.level >= VERBOSE
+    with reporting.compile_progress(shows_progress() and not verbose, what, PAUSE) as shown:
+
+        def report(done: float, total: int, stage: str = "", /) -> None:
+            nonlocal began, last
+            many = f"{total} {what}{'s' * (total != 1)}"
+            if not began and estimate and estimate.announcement:
+                say(estimate.announcement)
+            elif not began and (verbose or not shows_progress()):
+                say(f"compiling {many}")
+            began = True
+            if stage and stage != last:
+                detail(f"{time.monotonic() - start:.1f} s: {stage}")
+            last = stage
+            shown(done, total, stage)
+            if done == total:
+                say(f"compiled {many} in {seconds_text(time.monotonic() - start)}")
+
+        yield report
+
+
+def seconds_text(seconds: float) -> str:
+    """A time for people: ``22 ms``, ``6.5 s``, ``2 min 5 s``; never one that looks like nothing."""
+    if seconds < 0.0995:
+        return f"{max(1e3 * seconds, 0.1):.{0 if seconds >= 0.00995 else 1}f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.{1 if seconds >= 0.995 else 2}f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+@contextlib.contextmanager
+def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Gives what is to be told how many of how many are done. A bar on a terminal, nothing elsewhere."""
+    if not shows_progress():
+        yield lambda done, total: None
+        return
+    with _progress_bar() as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@contextlib.contextmanager
+def step_progress(total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
+    """Gives what is to be called after each of `total` steps, with a few words. A bar, if nothing else shows steps."""
+    if sys.stdout.isatty() or not shows_progress():
+        yield lambda words: None
+        return
+    with _progress_bar(rate=True) as progress:
+        task = progress.add_task("training", total=total, completed=done)
+        yield lambda words: progress.update(task, advance=1, description=words)
+
+
+def _progress_bar(rate: bool = False) -> Any:
+    """A bar with the time that is left; with `rate`, also how many a second."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.table import Column
+    from rich.text import Text
+
+    class RateColumn(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed:,.{0 if speed >= 10 else 1}f} a second" if speed else "")
+
+    console = Console(stderr=True)
+    # With a rate goes a description of some 30 columns. What there is no room for is left out; rich would squeeze all.
+    room = console.width if rate else 80
+    description = Column(no_wrap=True, overflow="crop")
+    columns: list[ProgressColumn] = [TextColumn("{task.description}", markup=False, table_column=description)]
+    columns += [BarColumn(20)] if room >= 76 else []
+    columns += [MofNCompleteColumn()] if room >= 58 else []
+    columns += [RateColumn()] if rate and room >= 72 else []
+    columns += [TimeRemainingColumn(compact=True), TextColumn("left")] if room >= 44 else []
+    return Progress(*columns, console=console, transient=True)
+
+
+def print_table(
+    title: str | None, headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 0, bars: bool = False
+) -> None:
+    """A table of numbers on stdout; on a terminal, one that fits.
+
+    Args:
+        left, bars: as for `table_lines`.
+    """
+    width = terminal_width() if sys.stdout.isatty() else None
+    if title is not None:
+        echo_wrapped(title, bold=True)
+    cells = [[escaped(cell) for cell in row] for row in rows]
+    for line, is_heading in table_lines(headings, cells, left, bars, width):
+        click.echo(styled(line, bold=True) if is_heading and line else line)
+
+
+def terminal_width() -> int:
+    """Of the terminal that stdout is, in columns."""
+    return shutil.get_terminal_size().columns
+
+
+def echo_wrapped(text: str, width: int | None = None, bold: bool = False, indent: str = "") -> None:
+    """A sentence on stdout, broken between words into lines that fit the terminal.
+
+    Args:
+        width: the most columns of a line, on a terminal and elsewhere.
+        indent: what lines begin with, but for the first.
+    """
+    widths = [width] if width else []
+    if sys.stdout.isatty():
+        widths.append(terminal_width())
+    lines = [text]
+    if widths and len(text) > min(widths):
+        lines = textwrap.wrap(text, min(widths), break_on_hyphens=False, subsequent_indent=indent)
+    for line in lines:
+        click.echo(styled(line, bold=bold))

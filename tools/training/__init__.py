@@ -1,0 +1,1 @@
+"""Training as commands do it: watched, recorded, resumed, and sampled from."""
