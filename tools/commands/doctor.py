@@ -21,7 +21,7 @@ __all__ = ["doctor"]
 @click.command()
 @options.json_option
 def doctor(as_json: bool) -> None:
-    """Tell what this machine has that microgpt can use.
+    """Show what this machine has that microgpt can use.
 
     Every C compiler is tried: it must build a library that loads and has
     Python's bits. The first that does is used; $CC comes before all others.

@@ -111,7 +111,7 @@ def print_json(schema: str, data: Mapping[str, Any]) -> None:
     """What ``--json`` prints: one object that says which schema it follows, described in docs/json.md.
 
     Args:
-        schema: the name of the command, or of what the command tells.
+        schema: the name of the command, or of what it prints.
         data: plain objects; a number that is not finite is an error, since JSON has none.
     """
     click.echo(json.dumps(with_schema(schema, data), indent=1, allow_nan=False))
@@ -184,11 +184,11 @@ class Lines:
 
 @contextlib.contextmanager
 def compile_progress(what: str = "program", estimate: Estimate | None = None) -> Iterator[Report]:
-    """Gives what a backend tells of its compiling: how many programs of how many, and the stage. Silent if nothing is
+    """Gives the progress of a compiling backend: how many programs of how many, and the stage. Silent if nothing is
     compiled. On a terminal, the stage and the seconds are shown; with -v, a line for each stage.
 
     Args:
-        estimate: what it will take; told before it begins if that is long.
+        estimate: what it will take; announced if that is long.
     """
     start = time.monotonic()
     began, last = False, ""
@@ -226,7 +226,7 @@ def seconds_text(seconds: float) -> str:
 
 @contextlib.contextmanager
 def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Gives what is to be told how many of how many are done. A bar on a terminal, nothing elsewhere."""
+    """Gives a function to report to how many of how many are done. A bar on a terminal, nothing elsewhere."""
     if not shows_progress():
         yield lambda done, total: None
         return
