@@ -146,8 +146,7 @@ class Commands(Group):
         if self.debug and not isinstance(error, click.ClickException):
             traceback.print_exception(error)
         kind = "" if code in (failures.INTERRUPTED, failures.TERMINATED) else "error: "
-        with contextlib.suppress(OSError):
-            click.echo(f"microgpt: {kind}{console.escaped(message)}", err=True)
+        console.write_message(f"{kind}{message}")
         return code
 
 

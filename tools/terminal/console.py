@@ -50,6 +50,7 @@ __all__ = [
     "warn",
     "with_schema",
     "without_infinities",
+    "write_message",
 ]
 
 # Seconds. Nobody sees more, and a flush at each step would cost more than a compiled step does.
@@ -88,23 +89,34 @@ def shows_progress() -> bool:
 def say(message: str) -> None:
     """A line on stderr, unless we are to be quiet."""
     if _Verbosity.level > QUIET:
-        _write(message)
+        write_message(message)
 
 
 def detail(message: str) -> None:
     """A line on stderr for those who want to know more."""
     if _Verbosity.level >= VERBOSE:
-        _write(message)
+        write_message(message)
 
 
 def warn(message: str) -> None:
     """A warning on stderr."""
-    _write(f"warning: {message}")
+    write_message(f"warning: {message}")
 
 
-def _write(message: str) -> None:
+def write_message(message: str) -> None:
+    """A message on stderr: one line, or on a terminal as many as it takes to break it between words."""
+    text = f"microgpt: {escaped(message)}"
+    lines = [text]
+    with contextlib.suppress(OSError, ValueError):
+        if sys.stderr.isatty():
+            columns = int(os.environ.get("COLUMNS", "0")) or os.get_terminal_size(sys.stderr.fileno()).columns
+            if columns > 20:
+                lines = textwrap.wrap(
+                    text, columns, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+                )
     with contextlib.suppress(OSError):
-        click.echo(f"microgpt: {escaped(message)}", err=True)
+        for line in lines:
+            click.echo(line, err=True)
 
 
 def print_json(schema: str, data: Mapping[str, Any]) -> None:
