@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from microgpt.runtime.machine.toolchain import Toolchain
 from microgpt.tools.cli import cli
+from microgpt.tools.terminal import console
 
 EAGER = ("--n-embd", "4", "--n-head", "2", "--block-size", "4", "--backend", "eager")
 
