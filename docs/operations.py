@@ -42,7 +42,7 @@ other: where it meets an infinite or undefined gradient, the product is NaN.
 
 `constant_maximum(values)` is the largest as a constant: no gradient flows through it, as a softmax needs.
 `select(values, index)` is `values[index]` for an index that is only known when the program runs.
-[exactness.md](exactness.md) tells the kinds of scalars apart.
+[exactness.md](exactness.md) explains the kinds of scalars.
 
 ## For the compiler
 

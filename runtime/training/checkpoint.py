@@ -152,7 +152,7 @@ def _encode(checkpoint: Checkpoint) -> bytes:
 def _decode(file: BinaryIO) -> Checkpoint:
     import safetensors  # here, because most commands need no checkpoint
 
-    # The metadata first: a foreign file, which may be one of many gigabytes, is told from it alone.
+    # The metadata first: a foreign file, which may be one of many gigabytes, is recognised by it alone.
     metadata = _metadata(file)
     file.seek(0)
     content = file.read()

@@ -55,7 +55,7 @@ def keep_last_model(checkpoint: Checkpoint) -> None:
 
 
 def keep_rescued_model(checkpoint: Checkpoint) -> Path:
-    """Keeps `checkpoint` although its own folder does not take it, and tells where. The last model stays what it was.
+    """Keeps `checkpoint` although its own folder does not take it, and returns where. The last model stays what it was.
 
     Raises:
         OSError: if the user's data folder cannot be written either.
@@ -73,7 +73,7 @@ class FolderInUseError(OSError):
 class RunFolder:
     """The folder of one run: ``checkpoint.safetensors``, ``config.json``, ``log.jsonl``, and ``checkpoints``.
 
-    When the run has ended, also ``result.json``, which tells how, and ``loss.svg`` and ``samples.txt``, if something
+    When the run has ended, also ``result.json``, which says how, and ``loss.svg`` and ``samples.txt``, if something
     made them.
 
     Args:
@@ -132,7 +132,7 @@ class RunFolder:
         write_atomically(self.path / SAMPLES, content.encode("utf-8", "surrogatepass"))
 
     def save(self, checkpoint: Checkpoint) -> Path:
-        """Writes the model, whole or not at all, and tells where."""
+        """Writes the model, whole or not at all, and returns where."""
         save_checkpoint(self.path / CHECKPOINT, checkpoint)
         return self.path / CHECKPOINT
 
