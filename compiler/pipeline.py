@@ -71,7 +71,11 @@ T = TypeVar("T")
 
 
 def compile_graph(
-    traced: Callable[[], Graph], gradient: str | None = None, observe: Observer | None = None, check: bool = False
+    traced: Callable[[], Graph],
+    gradient: str | None = None,
+    observe: Observer | None = None,
+    check: bool = False,
+    initial: str | None = None,
 ) -> Graph:
     """Traces, differentiates and cleans a graph.
 
@@ -80,6 +84,7 @@ def compile_graph(
         gradient: the argument to differentiate in; None for the value alone.
         observe: is told of each stage.
         check: whether to verify the graph after each stage.
+        initial: the argument that holds the gradient so far, which is added to; None for zero.
 
     Raises:
         CompileError: if the function cannot be traced, or its gradient has no static program.
@@ -90,7 +95,7 @@ def compile_graph(
     for stage in GRAPH_STAGES:
         if stage is differentiate and gradient is None:
             continue
-        further = (gradient,) if stage is differentiate else ()
+        further = (gradient, initial) if stage is differentiate else ()
         graph = _timed(stage.__name__, partial(stage, graph, *further), observe).graph
         if check:
             verify(graph)

@@ -32,8 +32,12 @@ def _no_derivative(build: GraphBuilder, node: int, a: int, b: int) -> NoReturn:
 _DERIVATIVES = tuple(row.derivative or _no_derivative for row in OPS)
 
 
-def differentiate(graph: Graph, argument: str = "parameters") -> Rewritten:
+def differentiate(graph: Graph, argument: str = "parameters", initial: str | None = None) -> Rewritten:
     """Adds the derivative of the graph's only result in every input of `argument`.
+
+    Args:
+        initial: an argument of the same size that holds the gradient so far: what ``backward()`` adds to if nothing
+            sets it to zero before. None for zero.
 
     Raises:
         CompileError: if there is not exactly one result, or a select makes the order of a sum depend on its index in
@@ -43,7 +47,10 @@ def differentiate(graph: Graph, argument: str = "parameters") -> Rewritten:
     if len(results) != 1:
         raise CompileError(f"a gradient is taken of one number, but {graph.name} returns {len(results)}")
     start, count = graph.arguments()[argument]
-    return Rewritten(_Backward(graph, results[0], range(start, start + count)).run(), range(len(graph)))
+    backward = _Backward(graph, results[0], range(start, start + count))
+    if initial is not None:
+        backward.begin_with(graph.arguments()[initial][0])
+    return Rewritten(backward.run(), range(len(graph)))
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,11 @@ class _Backward:
             (left in nodes and A_IS_NODE[code]) or (right in nodes and B_IS_NODE[code])
             for code, left, right in zip(op, a, graph.b, strict=True)
         )
+
+    def begin_with(self, initial: int) -> None:
+        """Makes the inputs from number `initial` on the first terms of the gradient."""
+        for offset, number in enumerate(self.inputs):
+            self.input_contributions[number] = [self.build.input(initial + offset)]
 
     def run(self) -> Graph:
         graph, build = self.graph, self.build

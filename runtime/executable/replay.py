@@ -14,13 +14,18 @@ __all__ = ["replay"]
 
 
 def replay(
-    traced: Graph, gradient: str | None, arguments: Mapping[str, Sequence[float]], indices: Mapping[str, Sequence[int]]
+    traced: Graph,
+    gradient: str | None,
+    arguments: Mapping[str, Sequence[float]],
+    indices: Mapping[str, Sequence[int]],
+    initial: str | None = None,
 ) -> dict[str, list[float]]:
     """What the eager autograd gives for a function that has been traced: its results, and ``gradient``.
 
     Args:
         traced: as the trace recorded it, before any pass.
         gradient: the argument to differentiate in; None for none.
+        initial: the argument that holds the gradient so far; None for zero.
     """
     inputs = [Value(number) for name in traced.arguments() for number in arguments[name]]
     numbers = [number for tensor in traced.indices for number in indices[tensor.name]]
@@ -47,8 +52,11 @@ def replay(
     results = {output.name: [worth[node].data for node in output.nodes] for output in traced.outputs}
     if gradient is not None:
         (result,) = (worth[node] for output in traced.outputs for node in output.nodes)
-        result.backward()
         start, count = traced.arguments()[gradient]
+        for value, so_far in zip(inputs[start:], arguments[initial] if initial else (), strict=False):
+            value.grad = so_far
+        # A node of its own: `backward` sets the gradient of what it is called on, and that may be an input.
+        Value(result.data, (result,), (1.0,)).backward()
         results["gradient"] = [value.grad for value in inputs[start : start + count]]
     return results
 

@@ -46,18 +46,21 @@ def points(graph: Graph, example: Numbers | None = None) -> Iterator[tuple[Numbe
         )
 
 
-def check_graph(traced: Graph, graph: Graph, gradient: str | None, example: Numbers | None = None) -> None:
+def check_graph(
+    traced: Graph, graph: Graph, gradient: str | None, example: Numbers | None = None, initial: str | None = None
+) -> None:
     """Checks that what the passes made of a trace computes what the eager autograd does.
 
     Args:
         gradient: the argument that it differentiates in; None for none.
         example: by name, arguments that the function is defined for.
+        initial: the argument that holds the gradient so far; None for zero.
 
     Raises:
         ProofError: naming the first result that differs.
     """
     for arguments, indices in points(traced, example):
-        expected = replay(traced, gradient, arguments, indices)
+        expected = replay(traced, gradient, arguments, indices, initial)
         compare(f"the graph {graph.name}", expected, interpret(graph, arguments, indices))
 
 

@@ -1,0 +1,224 @@
+"""The problem: what is fitted to what, as structures and graphs.
+
+In: a loss, weights, and a row of the data. Out: a `Problem`, which knows how the numbers of both lie in flat sequences
+and makes the graphs: of one example, of the penalty, and of the optimiser's update of one weight.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, update_wrapper
+from numbers import Integral
+from typing import Any
+
+from ...compiler.ir.graph import Graph, IndexTensor, Tensor
+from ...compiler.ir.names import identifier
+from ...compiler.pipeline import compile_graph
+from ...compiler.trace import TracedNumber, trace_twice
+from ..executable.structure import Structure, doubles_in, structure_of
+from ..executable.witness import Numbers, check_graph
+from .optimizers import Optimizer
+
+__all__ = ["INITIAL", "ROW", "WEIGHTS", "Compiled", "Problem", "argument", "parts_of", "problem_of"]
+
+# The arguments of the graphs of an example and of the penalty: the gradient so far is what the new one is added to.
+WEIGHTS, INITIAL, ROW = "weights", "initial", "row"
+
+
+def argument(name: str, kind: str = "state") -> str:
+    """The argument of the optimiser's graph that holds a state or a constant; no name of a user's can clash."""
+    return f"{kind}_{name}"
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A function as its graphs.
+
+    Attributes:
+        traced: as it was recorded.
+        initial: the argument that its gradient is added to; None where none is taken.
+    """
+
+    traced: Graph
+    initial: str | None
+
+    @cached_property
+    def graph(self) -> Graph:
+        """With its gradient in the weights, clean."""
+        return compile_graph(lambda: self.traced, WEIGHTS if self.initial else None, initial=self.initial)
+
+    def check(self, example: Numbers | None) -> None:
+        """Compares the graph with the eager autograd.
+
+        Args:
+            example: arguments that the function is defined for.
+
+        Raises:
+            ProofError: naming the first result that differs.
+        """
+        check_graph(self.traced, self.graph, WEIGHTS if self.initial else None, example, self.initial)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is fitted.
+
+    Attributes:
+        loss: of the weights and the parts of one example.
+        penalty: of the weights alone, once a step; None for none.
+        optimizer: takes the steps.
+        weights: how they are nested.
+        row: how the parts of one example are.
+    """
+
+    loss: Callable[..., Any]
+    penalty: Callable[..., Any] | None
+    optimizer: Optimizer
+    weights: Structure
+    row: Structure
+
+    @cached_property
+    def size(self) -> int:
+        """How many weights there are."""
+        return sum(map(doubles_in, self.weights.nodes))
+
+    @cached_property
+    def row_size(self) -> int:
+        """How many floats an example has."""
+        return sum(map(doubles_in, self.row.nodes))
+
+    @cached_property
+    def indices(self) -> tuple[IndexTensor, ...]:
+        """The whole numbers of an example."""
+        return self.row.indices
+
+    @cached_property
+    def index_count(self) -> int:
+        """How many whole numbers an example has."""
+        return sum(tensor.count for tensor in self.indices)
+
+    @cached_property
+    def example(self) -> Compiled:
+        """``loss, gradient (weights, initial, row, indices)``."""
+        size, rows = self.size, _moved(self.row.tensors, ROW, 2 * self.size)
+
+        def run(inputs: Mapping[str, list[Any]], indices: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+            numbers = [number for block in indices.values() for number in block]
+            return {"loss": [self.evaluate(inputs[WEIGHTS], inputs.get(ROW, []), numbers)]}
+
+        update_wrapper(run, self.loss)  # which errors name
+        tensors = [*_moved(self.weights.tensors, WEIGHTS, 0), Tensor(INITIAL, INITIAL, size, (size,)), *rows]
+        return Compiled(trace_twice(run, _name(self.loss), tensors, self.indices), INITIAL)
+
+    @cached_property
+    def extra(self) -> Compiled | None:
+        """Of the penalty: ``loss, gradient (weights, initial)``."""
+        penalty, size = self.penalty, self.size
+        if penalty is None:
+            return None
+
+        def run(inputs: Mapping[str, list[Any]], indices: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+            return {"loss": [penalty(*self.weights.arrange(inputs[WEIGHTS], []))]}
+
+        update_wrapper(run, penalty)
+        tensors = [*_moved(self.weights.tensors, WEIGHTS, 0), Tensor(INITIAL, INITIAL, size, (size,))]
+        return Compiled(trace_twice(run, _name(penalty), tensors), INITIAL)
+
+    @cached_property
+    def update(self) -> Compiled:
+        """Of the optimiser: the new parameter and state, of numbers."""
+        optimizer = self.optimizer
+        states = [argument(name) for name in optimizer.state]
+        names = ["parameter", "gradient", *states, *(argument(name, "constant") for name in optimizer.constants)]
+
+        def run(inputs: Mapping[str, list[Any]], indices: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+            results = optimizer.apply(*(inputs[name][0] for name in names))
+            return dict(zip(("parameter", *states), ([result] for result in results), strict=True))
+
+        update_wrapper(run, optimizer.update)
+        tensors = [Tensor(name, name, place, ()) for place, name in enumerate(names)]
+        return Compiled(trace_twice(run, _name_of_update(optimizer), tensors, (), TracedNumber), None)
+
+    @property
+    def lanes(self) -> list[str]:
+        """The arguments of the optimiser's graph that hold a number for each weight."""
+        return ["parameter", "gradient", *(argument(name) for name in self.optimizer.state)]
+
+    def evaluate(self, weights: Sequence[Any], floats: Sequence[Any], numbers: Sequence[Any]) -> Any:
+        """The loss of one example, of scalars of any kind."""
+        return self.loss(*self.weights.arrange(weights, []), *self.row.arrange(floats, numbers))
+
+
+def problem_of(
+    loss: Callable[..., Any],
+    penalty: Callable[..., Any] | None,
+    optimizer: Optimizer,
+    weights: Any,
+    row: Any,
+) -> Problem:
+    """The problem for weights and examples like these.
+
+    Raises:
+        TypeError: if there is no weight, or a part could change unseen.
+        ValueError: if one is nested too deeply.
+    """
+    parts = parts_of(row)
+    first, *others = _argument_names(loss, 1 + len(parts))
+    try:
+        inspect.signature(loss).bind(weights, *parts)
+    except TypeError:
+        raise TypeError(
+            f"loss is called with ({', '.join((first, *others))}), the weights and the {len(parts)} parts of an "
+            f"example, which {_name(loss)} does not take; an example is a tuple of its parts, or one part"
+        ) from None
+    except ValueError:  # a function of C that does not say what it takes
+        pass
+    structure = structure_of([first, *others], [with_floats(weights), *map(with_floats, parts)])
+    ours, theirs = Structure(structure.names[:1], structure.nodes[:1]), Structure(
+        structure.names[1:], structure.nodes[1:]
+    )
+    if not any(map(doubles_in, ours.nodes)):
+        raise TypeError(f"weights must have at least one number to fit, and {weights!r:.60} has none")
+    if ours.indices:
+        raise TypeError("an index cannot be fitted; weights must be numbers")
+    return Problem(loss, penalty, optimizer, ours, theirs)
+
+
+def parts_of(row: Any) -> tuple[Any, ...]:
+    """The parts of an example: a tuple's own, or one."""
+    return row if type(row) is tuple else (row,)
+
+
+def with_floats(tree: Any) -> Any:
+    """An example's numbers as floats, whole ones too: all of them vary."""
+    if isinstance(tree, Integral) and not isinstance(tree, bool):
+        return float(tree)
+    if isinstance(tree, dict):
+        return {key: with_floats(part) for key, part in tree.items()}
+    if isinstance(tree, list | tuple):
+        parts = [with_floats(part) for part in tree]
+        return type(tree)._make(parts) if hasattr(tree, "_make") else type(tree)(parts)
+    kind = getattr(getattr(tree, "dtype", None), "kind", "")
+    return tree.astype("float64") if kind in ("i", "u") else tree
+
+
+def _moved(tensors: Sequence[Tensor], argument: str, start: int) -> list[Tensor]:
+    return [replace(tensor, argument=argument, start=tensor.start + start) for tensor in tensors]
+
+
+def _name(function: Any) -> str:
+    return identifier(getattr(function, "__name__", type(function).__name__))
+
+
+def _name_of_update(optimizer: Optimizer) -> str:
+    return identifier(optimizer.name)
+
+
+def _argument_names(function: Callable[..., Any], count: int) -> list[str]:
+    try:
+        names = [parameter.name for parameter in inspect.signature(function).parameters.values() if parameter.kind < 2]
+    except (TypeError, ValueError):
+        names = []
+    return [names[place] if place < len(names) else f"argument{place}" for place in range(count)]
