@@ -47,15 +47,18 @@ if TYPE_CHECKING:
     )
     from .runtime.executable.function import CompiledFunction, index
     from .runtime.executable.function import compile_function as compile
+    from .runtime.fitting.fit import DivergedError, Fit, FitStep, fit
+    from .runtime.fitting.optimizers import Optimizer, adam, momentum, sgd
     from .runtime.value import Value
 
 
 __version__ = VERSION
 
 __all__ = [
-    "CompileError", "CompiledFunction", "Model", "TraceError", "Value", "abs", "atan", "compile", "constant_maximum",
-    "cos", "erf", "exp", "expm1", "index", "load", "log", "log1p", "maximum", "minimum", "relu", "scope", "select",
-    "sigmoid", "sin", "softplus", "sqrt", "tanh", "train",
+    "CompileError", "CompiledFunction", "DivergedError", "Fit", "FitStep", "Model", "Optimizer", "TraceError", "Value",
+    "abs", "adam", "atan", "compile", "constant_maximum", "cos", "erf", "exp", "expm1", "fit", "index", "load", "log",
+    "log1p", "maximum", "minimum", "momentum", "relu", "scope", "select", "sgd", "sigmoid", "sin", "softplus", "sqrt",
+    "tanh", "train",
 ]  # fmt: skip
 
 # Where each name of the public API lives, but for functions such as `exp`, which the rows of the table of operations
@@ -63,17 +66,25 @@ __all__ = [
 _HOMES = {
     "CompileError": "compiler.errors",
     "CompiledFunction": "runtime.executable.function",
+    "DivergedError": "runtime.fitting.fit",
+    "Fit": "runtime.fitting.fit",
+    "FitStep": "runtime.fitting.fit",
     "Model": "api",
+    "Optimizer": "runtime.fitting.optimizers",
     "TraceError": "compiler.errors",
     "Value": "runtime.value",
+    "adam": "runtime.fitting.optimizers",
     "compile": "runtime.executable.function",
     "constant_maximum": "compiler.functions",
+    "fit": "runtime.fitting.fit",
     "index": "runtime.executable.function",
     "load": "api",
     "maximum": "compiler.functions",
     "minimum": "compiler.functions",
+    "momentum": "runtime.fitting.optimizers",
     "scope": "compiler.functions",
     "select": "compiler.functions",
+    "sgd": "runtime.fitting.optimizers",
     "train": "api",
 }
 

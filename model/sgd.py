@@ -1,4 +1,4 @@
-"""Stochastic gradient descent, written once for one scalar parameter. The same lines run on floats and under the trace."""
+"""Stochastic gradient descent, written once for one scalar parameter, as Adam is."""
 
 from typing import Any
 

@@ -67,9 +67,7 @@ def map_lanes(
 
     def add(statement: Statement) -> None:
         strides = tuple(int(slot in moving) for slot in statement.slots)
-        nests.append(
-            Nest(statement.recipe, None, (), statement.slots, (strides,), (lanes,), labels.of([statement]))
-        )
+        nests.append(Nest(statement.recipe, None, (), statement.slots, (strides,), (lanes,), labels.of([statement])))
 
     written: dict[int, int] = {}
     for node in range(len(graph)):

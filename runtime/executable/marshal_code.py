@@ -45,11 +45,15 @@ class Marshal:
     source: str
 
 
-def marshal(structure: Structure) -> Marshal:
-    """The functions for a structure."""
+def marshal(structure: Structure, fixed: bool = False) -> Marshal:
+    """The functions for a structure.
+
+    Args:
+        fixed: whether ``write`` gives what is fixed in the example, or None in its place.
+    """
     constants: list[Any] = []
     lines = ["def read(arguments, memory):", *_Reader(constants).lines(structure)]
-    lines += ["", "", "def write(memory):", *_Writer(constants).lines(structure)]
+    lines += ["", "", "def write(memory):", *_Writer(constants, fixed).lines(structure)]
     source = "\n".join(lines) + "\n"
     namespace: dict[str, Any] = {
         "K": tuple(constants), "Mismatch": MismatchError, "array": array, "rebuild": _rebuild, "view": memoryview,
@@ -150,6 +154,10 @@ class _Reader(_Code):
 class _Writer(_Code):
     """Writes ``write``."""
 
+    def __init__(self, constants: list[Any], fixed: bool) -> None:
+        super().__init__(constants)
+        self.fixed = fixed
+
     def lines(self, structure: Structure) -> Iterator[str]:
         at, results = 0, []
         for node in structure.nodes:
@@ -164,6 +172,8 @@ class _Writer(_Code):
         match node:
             case Scalar():
                 return f"floats[{_sum(base, at)}]"
+            case Fixed() if self.fixed:
+                return self.constant(node.value)
             case Index() | Fixed():
                 return "None"
             case Vector():

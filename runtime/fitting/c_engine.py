@@ -58,7 +58,7 @@ class CEngine:
         # Kept as long as the engine: `_memory` points into it, at an address that 64 divides.
         self._bytes = ctypes.create_string_buffer(8 * size + 64)
         self._memory = (ctypes.c_double * size).from_buffer(self._bytes, -ctypes.addressof(self._bytes) % 64)
-        view = memoryview(self._memory).cast("B").cast("d")
+        view: memoryview[float] = memoryview(self._memory).cast("B").cast("d")
         view[:] = array("d", [math.nan]) * size  # so that nothing right comes from what was not assigned
         self._library.fit_begin(self._memory)
         places = {name: report["arguments"][argument(name)] for name in problem.optimizer.state}
@@ -81,7 +81,10 @@ class CEngine:
             slot[:] = array("d", state.slots[name])
         self._library.fit(
             self._memory,
-            *map(_pointer, (rows.floats, rows.indices, order, shared)),
+            _pointer(rows.floats),
+            _pointer(rows.indices),
+            _pointer(order),
+            _pointer(shared),
             ctypes.c_longlong(steps),
             ctypes.c_longlong(len(order) // steps),
             _pointer(losses),

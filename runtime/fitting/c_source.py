@@ -107,7 +107,8 @@ def fit_source(problem: Problem, vector_width: int) -> FitSource:
     )
     parts = {
         "begin": "".join(f"    {name}_begin(m + {name.upper()});\n" for name in (*looped, "update")),
-        "row": "            memcpy(m + EXAMPLE_ROW, rows + *order * ROW, ROW * sizeof(double));\n" * (ROW in _names(problem)),
+        "row": "            memcpy(m + EXAMPLE_ROW, rows + *order * ROW, ROW * sizeof(double));\n"
+        * (ROW in _names(problem)),
         "penalty": _PENALTY * ("penalty" in looped),
         "constants": _CONSTANTS * bool(problem.optimizer.constants),
         "moves": moves,

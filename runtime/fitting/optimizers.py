@@ -1,4 +1,4 @@
-"""Optimisers: plain scalar functions of one parameter, its gradient, its state, and constants that all parameters share.
+"""Optimisers: plain scalar functions of a parameter, its gradient, its state, and constants that all parameters share.
 
 `sgd`, `momentum` and `adam` make the usual ones; an `Optimizer` around any other function is their equal.
 """
@@ -132,9 +132,7 @@ def momentum(learning_rate: Schedule = 0.01, decay: float = 0.9) -> Optimizer:
     return Optimizer(rule, {"velocity": 0.0}, {"learning_rate": _schedule(learning_rate)})
 
 
-def adam(
-    learning_rate: Schedule = 0.01, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8
-) -> Optimizer:
+def adam(learning_rate: Schedule = 0.01, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Optimizer:
     """Adam (Kingma and Ba, 2015, algorithm 1).
 
     Args:
@@ -173,7 +171,8 @@ def optimizer_of(given: Any) -> Optimizer:
         return Optimizer(given)
     except TypeError as error:
         raise TypeError(
-            f"optimizer: {error}; for more than these, write Optimizer({_name(given)}, state={{...}}, constants={{...}})"
+            f"optimizer: {error}; where it has a state or constants, write Optimizer({_name(given)}, state={{...}}, "
+            f"constants={{...}})"
         ) from None
 
 

@@ -7,17 +7,17 @@ and makes the graphs: of one example, of the penalty, and of the optimiser's upd
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, update_wrapper
 from numbers import Integral
 from typing import Any
 
 from ...compiler.ir.graph import Graph, IndexTensor, Tensor
-from ...compiler.ir.names import identifier
+from ...compiler.ir.names import identifier, unused
 from ...compiler.pipeline import compile_graph
 from ...compiler.trace import TracedNumber, trace_twice
-from ..executable.structure import Structure, doubles_in, structure_of
+from ..executable.structure import Items, Keys, Node, Scalar, Structure, doubles_in, structure_of
 from ..executable.witness import Numbers, check_graph
 from .optimizers import Optimizer
 
@@ -85,6 +85,11 @@ class Problem:
         return sum(map(doubles_in, self.weights.nodes))
 
     @cached_property
+    def tensors(self) -> list[Tensor]:
+        """The weights, in blocks with the names that their places in the user's structure have."""
+        return _inputs(self.weights, WEIGHTS, 0)
+
+    @cached_property
     def row_size(self) -> int:
         """How many floats an example has."""
         return sum(map(doubles_in, self.row.nodes))
@@ -102,14 +107,14 @@ class Problem:
     @cached_property
     def example(self) -> Compiled:
         """``loss, gradient (weights, initial, row, indices)``."""
-        size, rows = self.size, _moved(self.row.tensors, ROW, 2 * self.size)
+        size, rows = self.size, _inputs(self.row, ROW, 2 * self.size)
 
         def run(inputs: Mapping[str, list[Any]], indices: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
             numbers = [number for block in indices.values() for number in block]
             return {"loss": [self.evaluate(inputs[WEIGHTS], inputs.get(ROW, []), numbers)]}
 
         update_wrapper(run, self.loss)  # which errors name
-        tensors = [*_moved(self.weights.tensors, WEIGHTS, 0), Tensor(INITIAL, INITIAL, size, (size,)), *rows]
+        tensors = [*self.tensors, Tensor(INITIAL, INITIAL, size, (size,)), *rows]
         return Compiled(trace_twice(run, _name(self.loss), tensors, self.indices), INITIAL)
 
     @cached_property
@@ -123,7 +128,7 @@ class Problem:
             return {"loss": [penalty(*self.weights.arrange(inputs[WEIGHTS], []))]}
 
         update_wrapper(run, penalty)
-        tensors = [*_moved(self.weights.tensors, WEIGHTS, 0), Tensor(INITIAL, INITIAL, size, (size,))]
+        tensors = [*self.tensors, Tensor(INITIAL, INITIAL, size, (size,))]
         return Compiled(trace_twice(run, _name(penalty), tensors), INITIAL)
 
     @cached_property
@@ -139,7 +144,7 @@ class Problem:
 
         update_wrapper(run, optimizer.update)
         tensors = [Tensor(name, name, place, ()) for place, name in enumerate(names)]
-        return Compiled(trace_twice(run, _name_of_update(optimizer), tensors, (), TracedNumber), None)
+        return Compiled(trace_twice(run, identifier(optimizer.name), tensors, (), TracedNumber), None)
 
     @property
     def lanes(self) -> list[str]:
@@ -176,8 +181,9 @@ def problem_of(
     except ValueError:  # a function of C that does not say what it takes
         pass
     structure = structure_of([first, *others], [with_floats(weights), *map(with_floats, parts)])
-    ours, theirs = Structure(structure.names[:1], structure.nodes[:1]), Structure(
-        structure.names[1:], structure.nodes[1:]
+    ours, theirs = (
+        Structure(structure.names[:1], structure.nodes[:1]),
+        Structure(structure.names[1:], structure.nodes[1:]),
     )
     if not any(map(doubles_in, ours.nodes)):
         raise TypeError(f"weights must have at least one number to fit, and {weights!r:.60} has none")
@@ -192,28 +198,50 @@ def parts_of(row: Any) -> tuple[Any, ...]:
 
 
 def with_floats(tree: Any) -> Any:
-    """An example's numbers as floats, whole ones too: all of them vary."""
+    """An example's numbers as floats, whole ones too: all of them vary. What has none is given back as it is."""
     if isinstance(tree, Integral) and not isinstance(tree, bool):
         return float(tree)
     if isinstance(tree, dict):
-        return {key: with_floats(part) for key, part in tree.items()}
+        found = {key: with_floats(part) for key, part in tree.items()}
+        return tree if all(found[key] is tree[key] for key in found) else found
     if isinstance(tree, list | tuple):
         parts = [with_floats(part) for part in tree]
-        return type(tree)._make(parts) if hasattr(tree, "_make") else type(tree)(parts)
+        if all(part is old for part, old in zip(parts, tree, strict=True)):
+            return tree
+        return (
+            type(tree)._make(parts) if hasattr(tree, "_make") else (parts if isinstance(tree, list) else tuple(parts))
+        )
     kind = getattr(getattr(tree, "dtype", None), "kind", "")
     return tree.astype("float64") if kind in ("i", "u") else tree
 
 
-def _moved(tensors: Sequence[Tensor], argument: str, start: int) -> list[Tensor]:
-    return [replace(tensor, argument=argument, start=tensor.start + start) for tensor in tensors]
+def _inputs(structure: Structure, argument: str, start: int) -> list[Tensor]:
+    """The floats of a structure as tensors of one argument: ``weights.0.w``, of 16 x 2."""
+    tensors: list[Tensor] = []
+    for path, node in zip(structure.names, structure.nodes, strict=True):
+        for name, shape in _blocks(path, node):
+            taken = {tensor.name for tensor in tensors}
+            tensors.append(Tensor(unused(name, taken), argument, start, shape))
+            start += tensors[-1].size
+    return tensors
+
+
+def _blocks(path: str, node: Node) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The largest rectangular parts of a node."""
+    for tensor in Structure((path,), (node,)).tensors:  # one, or none
+        if isinstance(node, Keys):
+            parts = list(zip(node.keys, node.parts, strict=True))
+        elif isinstance(node, Items) and len(tensor.shape) == 1 and any(not isinstance(x, Scalar) for x in node.parts):
+            parts = list(enumerate(node.parts))
+        else:
+            yield path, tensor.shape
+            return
+        for name, part in parts:
+            yield from _blocks(f"{path}.{name if isinstance(name, int) else identifier(str(name))}", part)
 
 
 def _name(function: Any) -> str:
     return identifier(getattr(function, "__name__", type(function).__name__))
-
-
-def _name_of_update(optimizer: Optimizer) -> str:
-    return identifier(optimizer.name)
 
 
 def _argument_names(function: Callable[..., Any], count: int) -> list[str]:

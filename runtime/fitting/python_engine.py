@@ -57,17 +57,17 @@ class PythonEngine:
     def _step(self, state: State, batch: array[int], constants: Sequence[float]) -> float:
         rows, (example, *penalties) = self._rows, self._programs
         gradient: Sequence[float] = [0.0] * len(state.weights)
-        example.inputs[WEIGHTS][:] = state.weights
+        example.inputs[WEIGHTS][:] = array("d", state.weights)
         row, total = example.inputs.get(ROW), 0.0
         for number in batch:
             if row is not None:
-                row[:] = rows.floats_of(number)
+                row[:] = array("d", rows.floats_of(number))
             loss, gradient = _run(example, gradient, rows.indices_of(number))
             total += loss
         loss = total / len(batch)
         gradient = [number / len(batch) for number in gradient]
         for penalty in penalties:
-            penalty.inputs[WEIGHTS][:] = state.weights
+            penalty.inputs[WEIGHTS][:] = array("d", state.weights)
             more, gradient = _run(penalty, gradient, [])
             loss += more
         self._update(state.weights, gradient, *state.slots.values(), *constants)
@@ -76,7 +76,7 @@ class PythonEngine:
 
 
 def _run(program: Workspace, gradient: Sequence[float], indices: Sequence[int]) -> tuple[float, Sequence[float]]:
-    program.inputs[INITIAL][:] = gradient
+    program.inputs[INITIAL][:] = array("d", gradient)
     program.run(indices)
     return program.outputs["loss"][0], program.outputs["gradient"]
 
