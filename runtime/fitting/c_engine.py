@@ -53,7 +53,7 @@ class CEngine:
             # Folders may be mounted so that nothing in them can be executed.
             raise ToolchainError(f"the library that the C compiler made cannot be loaded: {error}") from None
         self._path = folder / _SOURCE
-        self._rows, self._size = rows, problem.size
+        self._rows = rows
         size = report["memory"]
         # Kept as long as the engine: `_memory` points into it, at an address that 64 divides.
         self._bytes = ctypes.create_string_buffer(8 * size + 64)
@@ -62,10 +62,11 @@ class CEngine:
         view[:] = array("d", [math.nan]) * size  # so that nothing right comes from what was not assigned
         self._library.fit_begin(self._memory)
         places = {name: report["arguments"][argument(name)] for name in problem.optimizer.state}
-        self._weights, *slots = (
-            view[place : place + self._size] for place in (report["arguments"]["parameter"], *places.values())
-        )
-        self._slots = dict(zip(places, slots, strict=True))
+        start: int = report["arguments"]["parameter"]
+        self._weights: memoryview[float] = view[start : start + problem.size]
+        self._slots: dict[str, memoryview[float]] = {
+            name: view[place : place + problem.size] for name, place in places.items()
+        }
 
     @property
     def source(self) -> str:
@@ -89,8 +90,8 @@ class CEngine:
             ctypes.c_longlong(len(order) // steps),
             _pointer(losses),
         )
-        state.weights = self._weights.tolist()
-        state.slots = {name: slot.tolist() for name, slot in self._slots.items()}
+        state.weights = list(self._weights)
+        state.slots = {name: list(slot) for name, slot in self._slots.items()}
         state.step += steps
         return losses.tolist()
 
