@@ -4,7 +4,7 @@ In: a program and the size of its memory. Nothing comes out; a broken rule is an
 every slot that a recipe names exists; steps and strides have a number for each slot they apply to; all addresses, over
 all points and repetitions, lie in memory; no nest assigns to one address twice; no point reads what another point of
 its nest assigns, since points may run in any order, and several at once (of what an index chooses, only the first is
-looked at here); folds have at least one term. What the loops compute is for `prove_loops`.
+checked here); folds have at least one term. What the loops compute is for `prove_loops`.
 """
 
 from __future__ import annotations

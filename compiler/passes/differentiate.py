@@ -1,8 +1,8 @@
 """Differentiate: reverse mode, graph to graph, adding up every gradient in the order of the eager autograd.
 
-In: a forward graph with one result. Out: the same graph with the operations of the backward pass behind it and a
-further output, ``gradient``, with an element for each input of one argument. Each new node's `source` names the forward
-operation that it differentiates.
+In: a forward graph whose first output is one number. Out: the same graph with the operations of the backward pass
+behind it and a further output, ``gradient``, with an element for each input of one argument. Each new node's `source`
+names the forward operation that it differentiates.
 
 `eager_order` gives the order. In its reverse, each operation's gradient is the sum, from the left, of the contributions
 that its consumers have handed to it, and it hands on ``local gradient * gradient`` to each operand (Griewank and
@@ -33,17 +33,17 @@ _DERIVATIVES = tuple(row.derivative or _no_derivative for row in OPS)
 
 
 def differentiate(graph: Graph, argument: str = "parameters", initial: str | None = None) -> Rewritten:
-    """Adds the derivative of the graph's only result in every input of `argument`.
+    """Adds the derivative of the graph's first output, which is one number, in every input of `argument`.
 
     Args:
         initial: an argument of the same size that holds the gradient so far: what ``backward()`` adds to if nothing
             sets it to zero before. None for zero.
 
     Raises:
-        CompileError: if there is not exactly one result, or a select makes the order of a sum depend on its index in
-            a way that no static program can follow.
+        CompileError: if it is not one number, or a select makes the order of a sum depend on its index in a way that no
+            static program can follow.
     """
-    results = [node for output in graph.outputs for node in output.nodes]
+    results = graph.outputs[0].nodes
     if len(results) != 1:
         raise CompileError(f"a gradient is taken of one number, but {graph.name} returns {len(results)}")
     start, count = graph.arguments()[argument]

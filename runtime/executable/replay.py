@@ -24,7 +24,7 @@ def replay(
 
     Args:
         traced: as the trace recorded it, before any pass.
-        gradient: the argument to differentiate in; None for none.
+        gradient: the argument to differentiate the first output in; None for none.
         initial: the argument that holds the gradient so far; None for zero.
     """
     inputs = [Value(number) for name in traced.arguments() for number in arguments[name]]
@@ -51,12 +51,12 @@ def replay(
             worth.append(_operation(op, operands))
     results = {output.name: [worth[node].data for node in output.nodes] for output in traced.outputs}
     if gradient is not None:
-        (result,) = (worth[node] for output in traced.outputs for node in output.nodes)
+        (node,) = traced.outputs[0].nodes
         start, count = traced.arguments()[gradient]
         for value, so_far in zip(inputs[start:], arguments[initial] if initial else (), strict=False):
             value.grad = so_far
         # A node of its own: `backward` sets the gradient of what it is called on, and that may be an input.
-        Value(result.data, (result,), (1.0,)).backward()
+        Value(worth[node].data, (worth[node],), (1.0,)).backward()
         results["gradient"] = [value.grad for value in inputs[start : start + count]]
     return results
 

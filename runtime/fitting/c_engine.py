@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import math
-import tempfile
 from array import array
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
-from ...compiler.pipeline import without_collection
 from ..executable.estimate import check_function
-from ..executable.program import program_key, sources_digest
+from ..executable.native import Native, Source, native_library
+from ..executable.program import sources_digest
 from ..executable.witness import Numbers
-from ..machine.toolchain import Toolchain, ToolchainError, with_toolchain
+from ..machine.toolchain import Toolchain
 from ..reporting import Report
 from ..storage.cache import Cache
-from ..storage.files import write_plainly
 from .c_source import fit_source
 from .engine import State
-from .problem import Compiled, Problem, argument
+from .problem import Problem, argument
 from .rows import Rows
 from .witness import check_steps
 
 __all__ = ["CEngine", "TooLongError", "c_engine"]
-
-_SOURCE, _LIBRARY, _REPORT = "fit.c", "fit.so", "report.json"
 
 
 class TooLongError(Exception):
@@ -40,19 +33,13 @@ class CEngine:
     """Runs a problem's library, over a memory of its own: what steps change is copied in and out for each call.
 
     Args:
-        folder: of the library.
-        report: of its source.
+        native: what `fit_source` became.
     """
 
     target = "c"
 
-    def __init__(self, problem: Problem, rows: Rows, folder: Path, report: Mapping[str, Any]) -> None:
-        try:
-            self._library = ctypes.CDLL(str(folder / _LIBRARY))
-        except OSError as error:
-            # Folders may be mounted so that nothing in them can be executed.
-            raise ToolchainError(f"the library that the C compiler made cannot be loaded: {error}") from None
-        self._path = folder / _SOURCE
+    def __init__(self, problem: Problem, rows: Rows, native: Native) -> None:
+        self._library, self._path, report = native.functions, native.path, native.report
         self._rows = rows
         size = report["memory"]
         # Kept as long as the engine: `_memory` points into it, at an address that 64 divides.
@@ -111,68 +98,34 @@ def c_engine(
         ToolchainError: if no C compiler that keeps every bit can compile it.
         ProofError: if a program is not what it should be; a mistake in microgpt, or in the C compiler.
     """
-    return with_toolchain(partial(_made_by, problem, rows, cache, report, example, longest))
+    functions = [function for function in (problem.example, problem.extra, problem.update) if function]
 
-
-def _functions(problem: Problem) -> list[Compiled]:
-    return [function for function in (problem.example, problem.extra, problem.update) if function]
-
-
-def _made_by(
-    problem: Problem,
-    rows: Rows,
-    cache: Cache,
-    report: Report,
-    example: Numbers,
-    longest: int | None,
-    toolchain: Toolchain,
-) -> CEngine:
-    what = {
-        "graphs": [function.traced.fingerprint for function in _functions(problem)],
-        "driver": sources_digest("microgpt.runtime.fitting"),
-        "toolchain": toolchain.identity,
-    }
-    key = f"cfit-{program_key(what)}"
-    with cache.lock(key):
-        files = cache.load(key)
-        if files is None:
-            files = _compile(problem, report, example, longest, toolchain)
-            cache.store(key, files)
-    return CEngine(problem, rows, cache.entry(key), json.loads(files[_REPORT]))
-
-
-def _compile(
-    problem: Problem, report: Report, example: Numbers, longest: int | None, toolchain: Toolchain
-) -> dict[str, bytes]:
-    check_function(sum(len(function.traced) for function in _functions(problem)), "c")
-    report(0, 1, "the graphs")
-    graphs = [function.graph for function in _functions(problem)]
-    report(0, 1, f"loops, {sum(map(len, graphs)):,} operations")
-    with without_collection():
+    def make(toolchain: Toolchain) -> Source:
+        check_function(sum(len(function.traced) for function in functions), "c")
+        report(0, 1, "the graphs")
+        report(0, 1, f"loops, {sum(len(function.graph) for function in functions):,} operations")
         source = fit_source(problem, toolchain.vector_width)
-    if longest is not None and len(source.text) > longest:
-        raise TooLongError
-    found = {**source.report, "memory": source.memory, "arguments": dict(source.arguments)}
-    with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
-        path, library = Path(folder) / _SOURCE, Path(folder) / _LIBRARY
-        write_plainly(path, source.text.encode())
-        report(0, 1, "the C compiler")
-        process = toolchain.start(path, library)
-        try:
-            with without_collection():
-                source.prove()
-                for function in _functions(problem):
-                    function.check(example if function is problem.example else None)
-            toolchain.finish(process)
-        finally:
-            if process.poll() is None:
-                toolchain.stop(process)
-        check_steps(lambda rows: CEngine(problem, rows, Path(folder), found), problem, example)
-        return {
-            _SOURCE: source.text.encode(),
-            _LIBRARY: library.read_bytes(),
-            _REPORT: json.dumps(found, indent=1).encode() + b"\n",
-        }
+        if longest is not None and len(source.text) > longest:
+            raise TooLongError
+
+        def prove() -> None:
+            source.prove()
+            for function in functions:
+                function.check(example if function is problem.example else None)
+
+        found = {**source.report, "memory": source.memory, "arguments": dict(source.arguments)}
+        return Source(
+            source.text,
+            found,
+            prove,
+            lambda native: check_steps(lambda rows: CEngine(problem, rows, native), problem, example),
+        )
+
+    what = {
+        "graphs": [function.traced.fingerprint for function in functions],
+        "driver": sources_digest("microgpt.runtime.fitting"),
+    }
+    return CEngine(problem, rows, native_library(cache, "fit", what, make, lambda stage: report(0, 1, stage)))
 
 
 def _pointer(numbers: array[Any]) -> ctypes.c_void_p:

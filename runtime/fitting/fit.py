@@ -13,6 +13,7 @@ from typing import Any
 from .. import arguments as checked
 from ..executable.executable import LONGEST
 from ..executable.marshal_code import marshal
+from ..executable.results import Results, Wanted
 from ..machine.toolchain import ToolchainError
 from ..reporting import Report, compile_progress, step_progress
 from ..storage.cache import Cache
@@ -166,11 +167,11 @@ def fit(
         report(1, 1)
     compiled = time.perf_counter()
     run = Run(problem, data, engine, order, batch, State.initial(flat, rule))
-    write = marshal(problem.weights, fixed=True).write
+    write = marshal(problem.weights, Wanted(""), Results(problem.weights.nodes[0])).write
 
     def result(interrupted: bool = False) -> Fit:
         seconds = {"compile": compiled - read, "run": read - begun + time.perf_counter() - compiled}
-        (found,) = write(run.state.weights)
+        found = write({"value": run.state.weights})
         return Fit(found, run.losses, run.state.step, engine.target, interrupted, seconds, engine)
 
     interrupted = False

@@ -17,7 +17,7 @@ from ...compiler.ir.graph import Graph, IndexTensor, Tensor
 from ...compiler.ir.names import identifier, unused
 from ...compiler.pipeline import compile_graph
 from ...compiler.trace import TracedNumber, trace_twice
-from ..executable.structure import Items, Keys, Node, Scalar, Structure, doubles_in, structure_of
+from ..executable.structure import Items, Keys, Node, Structure, doubles_in, shape_of, structure_of
 from ..executable.witness import Numbers, check_graph
 from .optimizers import Optimizer
 
@@ -182,8 +182,8 @@ def problem_of(
         pass
     structure = structure_of([first, *others], [with_floats(weights), *map(with_floats, parts)])
     ours, theirs = (
-        Structure(structure.names[:1], structure.nodes[:1]),
-        Structure(structure.names[1:], structure.nodes[1:]),
+        Structure(structure.names[span], structure.nodes[span], tuple(range(len(structure.nodes[span]))))
+        for span in (slice(1), slice(1, None))
     )
     if not any(map(doubles_in, ours.nodes)):
         raise TypeError(f"weights must have at least one number to fit, and {weights!r:.60} has none")
@@ -228,15 +228,12 @@ def _inputs(structure: Structure, argument: str, start: int) -> list[Tensor]:
 
 def _blocks(path: str, node: Node) -> Iterator[tuple[str, tuple[int, ...]]]:
     """The largest rectangular parts of a node."""
-    for tensor in Structure((path,), (node,)).tensors:  # one, or none
-        if isinstance(node, Keys):
-            parts = list(zip(node.keys, node.parts, strict=True))
-        elif isinstance(node, Items) and len(tensor.shape) == 1 and any(not isinstance(x, Scalar) for x in node.parts):
-            parts = list(enumerate(node.parts))
-        else:
-            yield path, tensor.shape
-            return
-        for name, part in parts:
+    shape = shape_of(node)
+    if shape is not None:
+        yield path, shape
+    elif isinstance(node, Items | Keys):
+        names = node.keys if isinstance(node, Keys) else range(len(node.parts))
+        for name, part in zip(names, node.parts, strict=True):
             yield from _blocks(f"{path}.{name if isinstance(name, int) else identifier(str(name))}", part)
 
 

@@ -83,7 +83,7 @@ def _run(program: Workspace, gradient: Sequence[float], indices: Sequence[int]) 
 
 def _update_program(problem: Problem, cache: Cache) -> tuple[Callable[..., None], str]:
     """Changes the weights and the state in place."""
-    key = f"update-{program_key({'graph': problem.update.traced.fingerprint})}"
+    key = f"python-update-{program_key({'graph': problem.update.traced.fingerprint})}"
     with cache.lock(key):
         program = load_program(cache, key)
         if program is None:

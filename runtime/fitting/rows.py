@@ -11,6 +11,8 @@ from random import Random
 from typing import Any
 
 from ..executable.marshal_code import MismatchError, marshal
+from ..executable.results import Results, Wanted
+from ..executable.structure import Fixed
 from .problem import Problem, parts_of
 
 __all__ = ["Order", "Rows", "listed", "read_rows"]
@@ -79,12 +81,12 @@ def read_rows(problem: Problem, examples: list[Any]) -> Rows:
     floats, indices = array("d", bytes(8 * count * size)), array("i")
     # Released before the array is handed on, which could not grow under a view.
     with memoryview(floats) as memory:
-        read = marshal(problem.row).read
+        read = marshal(problem.row, Wanted(""), Results(Fixed(None))).read
         for number, example in enumerate(examples):
             parts = parts_of(example)
             place = memory[number * size : (number + 1) * size]
             try:
-                indices.extend(read(parts, place))
+                indices.extend(read(parts, place, None))
             except (MismatchError, TypeError, ValueError, LookupError, OverflowError, AttributeError):
                 # The fast road knows the first example's own types alone; this one takes what is like them.
                 try:

@@ -92,6 +92,7 @@ class Pending:
     def __init__(self, config: GPTConfig, optimizer: AdamConfig) -> None:
         self._config, self._optimizer = config, optimizer
         self._process: subprocess.Popen[str] | None = None
+        self._result: Expected | None = None
         if (os.cpu_count() or 1) > 1:
             pipe = subprocess.PIPE
             with contextlib.suppress(OSError):  # then it runs here
@@ -108,11 +109,12 @@ class Pending:
 
     def result(self) -> Expected:
         """The results; computed here if there is no other process, or it has failed."""
-        if self._process is not None:
+        if self._result is None and self._process is not None:
             answer, _ = self._process.communicate()
             if self._process.returncode == 0:
-                return Expected(**json.loads(answer))
-        return Expected.of(self._config, self._optimizer)
+                self._result = Expected(**json.loads(answer))
+        self._result = self._result or Expected.of(self._config, self._optimizer)
+        return self._result
 
     def stop(self) -> None:
         """Ends the other process, if it is still at work."""

@@ -30,9 +30,9 @@ __all__ = ["cache"]
 
 # By the first word of a key: what the entry is.
 _KINDS = {
-    "c": "C library",
-    "cfunction": "C",
-    "function": "Python",
+    "model": "C library",
+    "function": "C",
+    "python": "Python",
     "training": "Python, length",
     "inference": "Python, position",
     "optimizer": "Python",
