@@ -130,7 +130,7 @@ def load(path: str | os.PathLike[str], kind: FileKind, decode: Callable[[LoadedF
     """
     try:
         with open(path, "rb") as file:
-            return decode(_read(file, kind))
+            content = _read(file, kind)
     except FileNotFoundError:
         message = f"no such file; give the path of a checkpoint, as {kind.writer} writes it to DIR"
     except IsADirectoryError:
@@ -139,6 +139,11 @@ def load(path: str | os.PathLike[str], kind: FileKind, decode: Callable[[LoadedF
         message = str(error)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
         message = f"cannot be read ({getattr(error, 'strerror', None) or error}); give the path of a readable file"
+    else:
+        try:
+            return decode(content)
+        except CheckpointError as error:
+            message = str(error)
     raise CheckpointError(f"{os.fspath(path)}: {message}")
 
 
