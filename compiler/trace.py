@@ -23,7 +23,7 @@ from .errors import TraceAttributeError, TraceError
 from .functions import FUNCTIONS, current_scope
 from .ir.builder import GraphBuilder
 from .ir.graph import Graph, IndexTensor, Origin, Output, Tensor
-from .ir.ops import ADD, DIV, INDEX, INPUT, MAX, MUL, OPS, OPS_BY_NAME, POW
+from .ir.ops import ADD, DIV, MAX, MUL, OPS, OPS_BY_NAME, POW
 from .number import Number, Scalar, real
 from .user_code import called_from, described, innermost, is_users, user_frame
 
@@ -112,7 +112,7 @@ def _describe(graph: Graph, node: int) -> str:
     if node >= len(graph):
         return "nothing"
     operands = ", ".join(f"%{operand}" for operand in graph.operands(node))
-    constant = f" {graph.constants[graph.a[node]]!r}" if OPS[graph.op[node]].name == "const" else ""
+    constant = f" {graph.constants[graph.attribute[node]]!r}" if OPS[graph.op[node]].name == "const" else ""
     return f"{OPS[graph.op[node]].name}{constant} {operands}".strip()
 
 
@@ -128,10 +128,10 @@ class _Recorder:
         self._codes: list[object] = []  # keeps every code object alive, so that its id stays its own
 
     def input(self, number: int) -> int:
-        return self.build.node(INPUT, number)
+        return self.build.input(number)
 
     def index(self, number: int) -> int:
-        return self.build.node(INDEX, number)
+        return self.build.index(number)
 
     def operand(self, value: Any) -> int:
         """The node for a value: a traced scalar of this trace, or a number, which becomes a constant."""
@@ -293,11 +293,11 @@ class _Arithmetic(_Traced):
         self.recorder = recorder
         self.node = node
 
-    def _record(self, op: int, b: int = 0) -> Any:
+    def _record(self, op: int, *others: int) -> Any:
         """Appends an operation on this value that the calling frame of the user asked for; its result is like it."""
         recorder = self.recorder
         recorder.mark()
-        return type(self)(recorder, recorder.build.node(op, self.node, b))
+        return type(self)(recorder, recorder.build.node(op, self.node, *others))
 
     def __pow__(self, exponent: Any) -> Any:
         if isinstance(exponent, _Arithmetic | Number):

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         sqrt,
         tanh,
     )
+    from .runtime.executable.derivatives import hessian, hvp, jacobian
     from .runtime.executable.function import CompiledFunction, index
     from .runtime.executable.function import compile_function as compile
     from .runtime.fitting.fit import DivergedError, Fit, FitStep, fit
@@ -56,9 +57,9 @@ __version__ = VERSION
 
 __all__ = [
     "CompileError", "CompiledFunction", "DivergedError", "Fit", "FitStep", "Model", "Optimizer", "TraceError", "Value",
-    "abs", "adam", "atan", "compile", "constant_maximum", "cos", "erf", "exp", "expm1", "fit", "index", "load", "log",
-    "log1p", "maximum", "minimum", "momentum", "relu", "scope", "select", "sgd", "sigmoid", "sin", "softplus", "sqrt",
-    "tanh", "train",
+    "abs", "adam", "atan", "compile", "constant_maximum", "cos", "erf", "exp", "expm1", "fit", "hessian", "hvp",
+    "index", "jacobian", "load", "log", "log1p", "maximum", "minimum", "momentum", "relu", "scope", "select", "sgd",
+    "sigmoid", "sin", "softplus", "sqrt", "tanh", "train",
 ]  # fmt: skip
 
 # Where each name of the public API lives, but for functions such as `exp`, which the rows of the table of operations
@@ -77,7 +78,10 @@ _HOMES = {
     "compile": "runtime.executable.function",
     "constant_maximum": "compiler.functions",
     "fit": "runtime.fitting.fit",
+    "hessian": "runtime.executable.derivatives",
+    "hvp": "runtime.executable.derivatives",
     "index": "runtime.executable.function",
+    "jacobian": "runtime.executable.derivatives",
     "load": "api",
     "maximum": "compiler.functions",
     "minimum": "compiler.functions",

@@ -73,7 +73,7 @@ class Value(Scalar):
         assert row.evaluate is not None, row.name
         assert row.derivative is not None, row.name
         result = row.evaluate(data, *constants)
-        slope, _ = row.derivative(FLOATS, result, data, *(constants or (0.0,)))
+        slope, *_ = row.derivative(FLOATS, result, data, *constants)
         return Value(result, (self,), (slope,))
 
     def _pair(self, op: int, first: Value | float, second: Value | float) -> Value:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import InternalError
-from ..ir.ops import DIV, OPS, Type, is_closed
+from ..ir.ops import DIV, OPS, Type, is_closed, spell
 from ..loops.lanes import loads
 from ..loops.loop_program import Nest, Recipe
 
@@ -195,8 +195,8 @@ def spelled(op: int, texts: Sequence[str], width: int) -> str:
     spelling = row.c if width == 1 else row.c_lanes
     if not spelling:
         raise InternalError(f"{row.name} has no spelling in C for vectors")
-    text = spelling.format(w=width, **dict(zip("ab", texts, strict=False)))
-    return text if is_closed(spelling.format(w=width, a="", b="")) else f"({text})"
+    text = spell(spelling, texts, width=width)
+    return text if is_closed(spell(spelling, [""] * len(texts), width=width)) else f"({text})"
 
 
 def times(factor: int, text: str) -> str:

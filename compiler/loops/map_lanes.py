@@ -46,10 +46,10 @@ def map_lanes(
     names = {tensor.start: tensor.argument for tensor in graph.inputs}
     for node, op in enumerate(graph.op):
         if op == INPUT:
-            name = names[graph.a[node]]
+            name = names[graph.attribute[node]]
             address[node] = arrays[name] if name in arrays else shared[name]
         elif op == CONST:
-            address[node] = layout.constant(graph.constants[graph.a[node]].hex())
+            address[node] = layout.constant(graph.constants[graph.attribute[node]].hex())
     copied: list[tuple[int, int]] = []
     for output in graph.outputs:
         node, target = output.nodes[0], results[output.name]

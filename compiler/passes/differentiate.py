@@ -17,25 +17,29 @@ from typing import NoReturn
 
 from ..errors import CompileError, InternalError
 from ..ir.builder import GraphBuilder
-from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph, Output, Scatter, Table
+from ..ir.graph import Graph, Output, Scatter, Table
 from ..ir.ops import ADD, GATHER, INPUT, MUL, ONE, OPS, SELECT
 from ..ir.rewrite import Rewritten
 from .eager_order import Group, differentiable_nodes, eager_order
 
-__all__ = ["differentiate"]
+__all__ = ["Backward", "differentiate"]
 
 
-def _no_derivative(build: GraphBuilder, node: int, a: int, b: int) -> NoReturn:
+def _no_derivative(build: GraphBuilder, node: int, *operands: int) -> NoReturn:
     raise InternalError(f"the eager order visits {OPS[build.op[node]].name}, which has no derivative")
 
 
 _DERIVATIVES = tuple(row.derivative or _no_derivative for row in OPS)
 
 
-def differentiate(graph: Graph, argument: str = "parameters", initial: str | None = None) -> Rewritten:
+def differentiate(
+    graph: Graph, argument: str = "parameters", scatter: bool = True, initial: str | None = None
+) -> Rewritten:
     """Adds the derivative of the graph's first output, which is one number, in every input of `argument`.
 
     Args:
+        scatter: whether the gradient of what a table chooses is a scatter where that is possible. Scatters belong to
+            outputs, so a gradient that is differentiated again must not have one.
         initial: an argument of the same size that holds the gradient so far: what ``backward()`` adds to if nothing
             sets it to zero before. None for zero.
 
@@ -47,10 +51,10 @@ def differentiate(graph: Graph, argument: str = "parameters", initial: str | Non
     if len(results) != 1:
         raise CompileError(f"a gradient is taken of one number, but {graph.name} returns {len(results)}")
     start, count = graph.arguments()[argument]
-    backward = _Backward(graph, results[0], range(start, start + count))
-    if initial is not None:
-        backward.begin_with(graph.arguments()[initial][0])
-    return Rewritten(backward.run(), range(len(graph)))
+    backward = Backward(graph, range(start, start + count), scatter)
+    before = None if initial is None else graph.arguments()[initial][0]
+    gradient = Output("gradient", *backward.gradient(results[0], before))
+    return Rewritten(backward.build.finish((*graph.outputs, gradient)), range(len(graph)))
 
 
 @dataclass(frozen=True)
@@ -60,37 +64,54 @@ class _Unchosen:
     value: int
     group: int
     place: int
-    side: int  # of the operation: 0 for its first operand, 1 for the second
+    side: int  # of the operation: 0 for its first operand, 1 for the second, and so on
 
 
 _Contribution = int | _Unchosen
 
 
-class _Backward:
-    def __init__(self, graph: Graph, result: int, inputs: range) -> None:
+class Backward:
+    """Appends backward passes to a graph.
+
+    Attributes:
+        build: the graph with them.
+    """
+
+    def __init__(self, graph: Graph, inputs: range, scatter: bool = True) -> None:
         self.graph = graph
-        self.result = result
         self.inputs = inputs
         self.build = GraphBuilder.extending(graph)
         self.differentiable = differentiable_nodes(graph, inputs)
-        self.order = eager_order(graph, result, self.differentiable)
+        self.operands = list(graph.all_operands())
+        self.scatter = scatter and not self._tables_share_inputs()
+        # Products that have become the gradient of an operation.
+        self.claimed: set[int] = set()
+
+    def gradient(self, result: int, initial: int | None = None) -> tuple[tuple[int, ...], tuple[Scatter, ...]]:
+        """Appends the backward pass of a node; gives the derivative in each input, and what else is added to these.
+
+        Args:
+            initial: the number of the first of the inputs that the derivatives are added to; None for zero.
+        """
+        self.order = eager_order(self.graph, result, self.differentiable, self.operands)
         # Of nodes, then, by input number, of inputs: an input may stand in several nodes and in tables.
         self.contributions: dict[int, list[_Contribution]] = {}
         self.input_contributions: dict[int, list[_Contribution]] = {}
+        if initial is not None:
+            for place, number in enumerate(self.inputs, initial):
+                self.input_contributions[number] = [self.build.input(place)]
         # Of the members of groups, once they have been visited.
         self.gradients: dict[int, int] = {}
         # What they have handed to their operands, by group, place and side.
         self.unchosen: dict[tuple[int, int, int], _Unchosen] = {}
         self.scatters: list[Scatter] = []
-        # Products that have become the gradient of an operation.
-        self.claimed: set[int] = set()
         # How many of a node's contributions come from consumers that are chosen together with it.
         self.joint: dict[int, int] = {}
-        self.tables_share_inputs = self._tables_share_inputs()
+        return self._run(result), tuple(self.scatters)
 
     def _tables_share_inputs(self) -> bool:
         """Whether some input is used both through a table and directly, so that the order between the two matters."""
-        graph, op, a = self.graph, self.graph.op, self.graph.a
+        graph, op, attribute = self.graph, self.graph.op, self.graph.attribute
         through_tables = {
             number
             for table in graph.tables
@@ -98,23 +119,14 @@ class _Backward:
         }
         if not through_tables:
             return False
-        nodes = {node for node in range(len(graph)) if op[node] == INPUT and a[node] in through_tables}
-        chosen = {node for values in graph.lists for node in values}
-        return not nodes.isdisjoint(chosen) or any(
-            (left in nodes and A_IS_NODE[code]) or (right in nodes and B_IS_NODE[code])
-            for code, left, right in zip(op, a, graph.b, strict=True)
-        )
+        nodes = {node for node in range(len(graph)) if op[node] == INPUT and attribute[node] in through_tables}
+        return not nodes.isdisjoint(graph.flat)
 
-    def begin_with(self, initial: int) -> None:
-        """Makes the inputs from number `initial` on the first terms of the gradient."""
-        for offset, number in enumerate(self.inputs):
-            self.input_contributions[number] = [self.build.input(initial + offset)]
-
-    def run(self) -> Graph:
-        graph, build = self.graph, self.build
-        if self.differentiable[self.result]:
-            build.mark(graph.origin[self.result], ~graph.source[self.result])
-            self._hand(self.result, build.const(1.0))
+    def _run(self, result: int) -> tuple[int, ...]:
+        build = self.build
+        if self.differentiable[result]:
+            self._mark(result)
+            self._hand(result, build.const(1.0))
         for place in reversed(self.order.places):
             if place >= 0:
                 self._visit(place)
@@ -130,7 +142,12 @@ class _Backward:
                 nodes.append(self._sum(contributions))
             else:
                 nodes.append(-1)
-        return build.finish((*graph.outputs, Output("gradient", tuple(nodes), tuple(self.scatters))))
+        return tuple(nodes)
+
+    def _mark(self, node: int) -> None:
+        """The nodes from now on differentiate `node`, which may be of a backward pass itself."""
+        source = self.graph.source[node]
+        self.build.mark(self.graph.origin[node], min(source, ~source))
 
     def _visit(self, node: int) -> None:
         """Adds up the gradient of `node` and hands it on."""
@@ -138,8 +155,8 @@ class _Backward:
         contributions = self.contributions.pop(node, None)
         if contributions is None:
             self._refuse(node)
-        build.mark(graph.origin[node], ~graph.source[node])
-        op, a, b = graph.op[node], graph.a[node], graph.b[node]
+        self._mark(node)
+        op, operands = graph.op[node], self.operands[node]
         gradient = self._sum(contributions)
         if len(contributions) == 1 and build.op[gradient] == MUL and gradient not in self.claimed:
             # A sum of one: the product is this operation's gradient, so it is known as that, as a sum would be.
@@ -150,12 +167,10 @@ class _Backward:
             self.gradients[node] = gradient
             if len(contributions) > 2 and 0 < self.joint.get(node, 0) < len(contributions):
                 self._refuse(node)
-        rule = _DERIVATIVES[op]
-        local_a, local_b = rule(build, node, a, b)
-        if A_IS_NODE[op] and local_a is not None and self.differentiable[a]:
-            self._hand_on(a, gradient if local_a == ONE else build.node(MUL, local_a, gradient), member, 0)
-        if B_IS_NODE[op] and local_b is not None and self.differentiable[b]:
-            self._hand_on(b, gradient if local_b == ONE else build.node(MUL, local_b, gradient), member, 1)
+        for side, local in enumerate(_DERIVATIVES[op](build, node, *operands)):
+            operand = operands[side]
+            if local is not None and self.differentiable[operand]:
+                self._hand_on(operand, gradient if local == ONE else build.node(MUL, local, gradient), member, side)
 
     def _hand_on(self, operand: int, value: int, member: tuple[int, int] | None, side: int) -> None:
         """Hands a contribution of a node, perhaps the member of a group, to one of its operands."""
@@ -185,20 +200,14 @@ class _Backward:
 
     def _visit_group(self, number: int) -> None:
         """Hands on the gradient of the chosen node of a group, at the place where the eager autograd visits it."""
-        graph, build = self.graph, self.build
         group = self.order.groups[number]
         first = group.nodes[0]
-        build.mark(graph.origin[first], ~graph.source[first])
+        self._mark(first)
         for node in group.nodes:
             if node not in self.gradients:
                 self._refuse(node)
         gradients = [self.gradients[node] for node in group.nodes]
-        op = graph.op[first]
-        for side, is_node in enumerate((A_IS_NODE[op], B_IS_NODE[op])):
-            if not is_node:
-                continue
-            column = (graph.a, graph.b)[side]
-            operands = [column[node] for node in group.nodes]
+        for side, operands in enumerate(zip(*(self.operands[node] for node in group.nodes), strict=True)):
             if len(set(operands)) == 1:
                 self._hand_chosen(group, number, operands[0], side, gradients)
             else:
@@ -214,7 +223,7 @@ class _Backward:
         locals_ = []
         rule = _DERIVATIVES[graph.op[group.nodes[0]]]
         for node in group.nodes:
-            local = rule(build, node, graph.a[node], graph.b[node])[side]
+            local = rule(build, node, *self.operands[node])[side]
             if local is None:
                 return
             locals_.append(local)
@@ -228,7 +237,7 @@ class _Backward:
         """The contribution of a group's node to an operand of its own, which is visited before the group."""
         graph, build = self.graph, self.build
         if graph.op[operand] == INPUT:
-            known = self.input_contributions[graph.a[operand]]
+            known = self.input_contributions[graph.attribute[operand]]
         else:
             known = self.contributions.get(operand, [])
         if known and known[-1] == mine:
@@ -246,15 +255,15 @@ class _Backward:
         graph, build = self.graph, self.build
         op = graph.op[node]
         if op == INPUT:
-            self.input_contributions.setdefault(graph.a[node], []).append(contribution)
+            self.input_contributions.setdefault(graph.attribute[node], []).append(contribution)
         elif op == SELECT:
-            index = graph.a[node]
+            index, *choices = self.operands[node]
             value = self._resolve(contribution)
-            for place, choice in enumerate(graph.lists[graph.b[node]]):
+            for place, choice in enumerate(choices):
                 if self.differentiable[choice]:
                     self._hand(choice, build.where(build.equal(index, place), value))
         elif op == GATHER:
-            self._hand_table(graph.a[node], graph.tables[graph.b[node]], self._resolve(contribution))
+            self._hand_table(self.operands[node][0], graph.tables[graph.attribute[node]], self._resolve(contribution))
         elif node in self.gradients:
             self._refuse(node)
         else:
@@ -262,7 +271,7 @@ class _Backward:
 
     def _hand_table(self, index: int, table: Table, value: int) -> None:
         build = self.build
-        if not self.tables_share_inputs:
+        if self.scatter:
             self.scatters.append(
                 Scatter(value, index, Table(table.base - self.inputs.start, table.stride, table.count))
             )

@@ -8,8 +8,10 @@ arithmetic that the program would use. Not done, since it would change bits: rea
 
 from __future__ import annotations
 
+from itertools import chain, compress, repeat
+
 from ..ir.builder import GraphBuilder
-from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
+from ..ir.graph import Graph
 from ..ir.ops import ADD, CONST, DIV, MAX, MUL, OPS, POW, SELECT, UNLESS, WHERE
 from ..ir.rewrite import Rewritten, rewrite
 from .rename_sums import rename_sums
@@ -41,58 +43,52 @@ def _sums_with_a_visible_sign(graph: Graph) -> set[int]:
     return {
         node
         for node in seen
-        if graph.op[node] == ADD
-        and OPS[graph.op[graph.a[node]]].zeros.negative
-        and OPS[graph.op[graph.b[node]]].zeros.negative
+        if graph.op[node] == ADD and all(OPS[graph.op[operand]].zeros.negative for operand in graph.operands(node))
     }
 
 
 def _signed(graph: Graph, node: int, shown: bool) -> list[int]:
     """The operands of which the sign of a zero is shown, or handed on, by the result."""
-    op, a, b = graph.op[node], graph.a[node], graph.b[node]
+    op = graph.op[node]
     if op == POW and not _odd(graph, node, negative=shown):
         return []
     flags = OPS[op].zeros.shown if shown else OPS[op].zeros.handed_on
-    operands = [a] if flags[0] and A_IS_NODE[op] else []
-    if flags[1] and B_IS_NODE[op]:
-        operands.append(b)
-    elif flags[1] and op == SELECT:
-        operands += graph.lists[b]
-    return operands
+    return list(compress(graph.operands(node), chain(flags, repeat(flags[-1]))))
 
 
 def _odd(graph: Graph, power: int, negative: bool) -> bool:
-    exponent = graph.constants[graph.a[graph.b[power]]]
+    exponent = graph.constants[graph.attribute[graph.operands(power)[1]]]
     return exponent % 2.0 == 1.0 and (exponent < 0.0) == negative
 
 
-def _rule(build: GraphBuilder, op: int, a: int, b: int) -> int | None:
+def _rule(build: GraphBuilder, op: int, operands: tuple[int, ...], attribute: int) -> int | None:
     ops = build.op
-    a_known = A_IS_NODE[op] and ops[a] == CONST
-    b_known = B_IS_NODE[op] and ops[b] == CONST
-    if op == MAX and a == b:
-        return a
     if op == SELECT:  # the values may have become inputs
-        return build.plain_choice(a, build.lists[b])
-    if not a_known and not b_known:
+        return build.plain_choice(operands[0], operands[1:])
+    if op == MAX and operands[0] == operands[1]:
+        return operands[0]
+    for operand in operands:
+        if ops[operand] == CONST:
+            break
+    else:
         return None
-    if a_known and (b_known or not B_IS_NODE[op]):
+    if all(ops[operand] == CONST for operand in operands):
         evaluate = OPS[op].evaluate
-        operands = [build.constant_of(node) for node in (a, b)[: 1 + B_IS_NODE[op]]]
-        return None if evaluate is None else build.const(evaluate(*operands))
-    known, other = (build.constant_of(a), b) if a_known else (build.constant_of(b), a)
+        return None if evaluate is None else build.const(evaluate(*map(build.constant_of, operands)))
+    place = operands.index(operand)
+    known, other = build.constant_of(operands[place]), operands[1 - place]
     if op == ADD and known == 0.0:
         return other
     if op == MUL and known == 1.0:
         return other
-    if op == MUL and known == -1.0 and ops[other] == MUL and _is_minus_one(build, build.b[other]):
-        return build.a[other]
-    if b_known and known == 1.0 and op in (POW, DIV):
+    if op == MUL and known == -1.0 and ops[other] == MUL and _is_minus_one(build, build.operands(other)[1]):
+        return build.operands(other)[0]
+    if op in (POW, DIV) and place == 1 and known == 1.0:
         return other
-    if op == POW and b_known and known == 0.0:
+    if op == POW and place == 1 and known == 0.0:
         return build.const(1.0)
     if op in (WHERE, UNLESS) and known == 0.0:
-        return b
+        return operands[place]
     return None
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import operator
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial, update_wrapper
 from pathlib import Path, PurePath
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 from ...compiler.errors import TraceError
 from ...compiler.ir.graph import Graph
@@ -21,14 +20,12 @@ from ..reporting import Report, compile_progress, silent
 from ..storage.cache import Cache
 from .executable import TARGETS, compile_executable
 from .marshal_code import MismatchError, marshal
-from .results import Results, Wanted, taken_apart
+from .results import Results, taken_apart
 from .structure import Scalar, index, structure_of
+from .wanted import Wanted, Wrt, argument_names, wanted_of
 from .witness import check_graph
 
-__all__ = ["CompiledFunction", "Wrt", "compile_function", "compile_wanted", "index", "wanted_of"]
-
-# Arguments by name or position.
-Wrt: TypeAlias = "str | int | Sequence[str | int] | None"
+__all__ = ["CompiledFunction", "compile_function", "compile_wanted", "index"]
 
 
 def compile_function(
@@ -108,42 +105,6 @@ def compile_wanted(
     return compiled
 
 
-def wanted_of(
-    function: Callable[..., Any], count: int, derivative: str, wrt: Wrt, has_aux: bool, value: bool = True
-) -> Wanted:
-    """What is wanted of a function of `count` arguments.
-
-    Raises:
-        TypeError: if `wrt` is no name, position, or sequence of these.
-        ValueError: if there is no such argument, or it is mentioned twice.
-    """
-    if wrt is None:
-        return Wanted(derivative, None, True, value, has_aux)
-    if not derivative:
-        raise ValueError("wrt names what to differentiate in, but gradient=False asks for the value alone")
-    names = _argument_names(function, count)
-    single = isinstance(wrt, str) or hasattr(type(wrt), "__index__")
-    if not single and not (isinstance(wrt, Iterable) and not isinstance(wrt, Mapping)):
-        raise TypeError(f"wrt must be the name or position of an argument, or a sequence of these, not {wrt!r:.60}")
-    entries: list[Any] = [wrt] if single else list(wrt)  # type: ignore[arg-type]
-    places = tuple(_place(entry, names) for entry in entries)
-    if not places or len(set(places)) < len(places):
-        raise ValueError(f"wrt must name at least one argument, and each once, not {wrt!r:.60}")
-    return Wanted(derivative, places, single, value, has_aux)
-
-
-def _place(entry: Any, names: Sequence[str]) -> int:
-    """The place of the argument with that name or position."""
-    if isinstance(entry, str):
-        return names.index(checked.choice("wrt", entry, names))
-    if isinstance(entry, bool) or not hasattr(type(entry), "__index__"):
-        raise TypeError(f"wrt must be the name or position of an argument, or a sequence of these, not {entry!r:.60}")
-    place = operator.index(entry)
-    if not -len(names) <= place < len(names):
-        raise ValueError(f"wrt is position {place}, but the arguments are {', '.join(names)}")
-    return place % len(names)
-
-
 class CompiledFunction:
     """A compiled function. What it computes has the bits that the eager ``Value`` gives.
 
@@ -167,8 +128,13 @@ class CompiledFunction:
     ) -> None:
         wanted = wanted or Wanted()
         self.name = identifier(getattr(function, "__name__", "function"))
-        self._structure = structure_of(_argument_names(function, len(example)), example, wanted.wrt)
-        self._function, self._wanted = function, wanted
+        structure = structure_of(argument_names(function, len(example)), example, wanted.wrt)
+        floats = structure.floats(example)
+        if wanted.derivative == "hvp":
+            structure = structure.with_vector(wanted.single)
+            floats += [1.0] * structure.size
+        self._structure, self._function, self._wanted = structure, function, wanted
+        defined = {"parameters": floats[: structure.size], "data": floats[structure.size :]}
         graphs: list[Graph] = []
 
         def tell(done: float, total: int, stage: str = "", /) -> None:
@@ -180,10 +146,9 @@ class CompiledFunction:
 
         tell(0, 1, "trace")
         gradient = "parameters" if wanted.derivative else None
-        self.graph: Graph = compile_graph(self._trace, gradient, watch)
-        floats, size = self._structure.floats(example), self._structure.size
-        defined = {"parameters": floats[:size], "data": floats[size:]}
-        check = partial(check_graph, graphs[0], self.graph, gradient, defined)
+        derivative = wanted.derivative or "gradient"
+        self.graph: Graph = compile_graph(self._trace, gradient, watch, derivative=derivative, outputs=wanted.outputs)
+        check = partial(check_graph, graphs[0], self.graph, gradient, defined, derivative)
         self._executable = compile_executable(self.graph, target, cache, check, tell, defined)
         self._marshal = marshal(self._structure, wanted, self._results)
 
@@ -250,7 +215,8 @@ class CompiledFunction:
         def run(inputs: Mapping[str, list[Any]], indices: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
             scalars = [scalar for block in indices.values() for scalar in block]
             floats = [scalar for block in inputs.values() for scalar in block]
-            result = self._function(*self._structure.arrange(floats, scalars))
+            arguments = self._structure.arrange(floats, scalars)
+            result = self._function(*(arguments[:-1] if self._wanted.derivative == "hvp" else arguments))
             outputs: dict[str, list[Any]] = {"value": []}
             found.append(self._taken_apart(result, outputs))
             return {name: leaves for name, leaves in outputs.items() if leaves or name == "value"}
@@ -271,9 +237,10 @@ class CompiledFunction:
             result, beside = result
             aux = taken_apart(beside, outputs.setdefault("aux", []), fixed=True)
         value = taken_apart(result, outputs["value"], fixed=False)
-        if self._wanted.derivative == "gradient" and not isinstance(value, Scalar):
+        if self._wanted.derivative not in ("", "jacobian") and not isinstance(value, Scalar):
+            kind = {"gradient": "gradient"}.get(self._wanted.derivative, "Hessian")
             raise self._returned(
-                f"{_kind(result)}, and a gradient is taken of one number: use microgpt.jacobian for the derivatives of "
+                f"{_kind(result)}, and a {kind} is taken of one number: use microgpt.jacobian for the derivatives of "
                 "each, has_aux=True for a loss with something beside it, or gradient=False for the values alone"
             )
         if not outputs["value"]:
@@ -291,11 +258,3 @@ def _kind(result: Any) -> str:
     if isinstance(result, list | tuple | dict):
         return f"a {type(result).__name__} of {len(result)}"
     return f"a value of type {type(result).__name__}"
-
-
-def _argument_names(function: Callable[..., Any], count: int) -> list[str]:
-    try:
-        names = [parameter.name for parameter in inspect.signature(function).parameters.values() if parameter.kind < 2]
-    except (TypeError, ValueError):
-        names = []
-    return [names[place] if place < len(names) else f"argument{place}" for place in range(count)]

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from .results import HELPERS, Code, Results, Wanted, write_code
+from .results import HELPERS, Code, Results, write_code
 from .structure import Fixed, Index, Items, Keys, Node, Scalar, Structure, Vector, doubles_in
+from .wanted import Wanted
 
 __all__ = ["Marshal", "MismatchError", "marshal"]
 

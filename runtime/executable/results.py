@@ -1,7 +1,7 @@
 """Results: what a compiled function returns, and generated code that makes it from the flat outputs of its program.
 
-In: what is wanted of a function, and the structure of what it returned under the trace. Out: an expression that builds
-the value, the auxiliary result and the derivative in the structures of the function's results and arguments.
+In: what is `Wanted` of a function, and the structure of what it returned under the trace. Out: an expression that
+builds the value, the auxiliary result and the derivative in the structures of the function's results and arguments.
 """
 
 from __future__ import annotations
@@ -12,28 +12,10 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-from .structure import Fixed, Index, Items, Keys, Node, Scalar, Structure, Vector, doubles_in, shape_of
+from .structure import Fixed, Index, Items, Keys, Node, Scalar, Structure, Vector, doubles_in, is_numpy, shape_of
+from .wanted import Wanted
 
-__all__ = ["HELPERS", "Code", "Results", "Wanted", "summed", "taken_apart", "write_code"]
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a compiled function computes.
-
-    Attributes:
-        derivative: ``gradient``, ``jacobian``, ``hessian`` or ``hvp``; empty for none.
-        wrt: the arguments that it is taken in, by place; None for all of them.
-        single: whether the derivative in a single argument is given as it is, and not as a tuple of one.
-        value: whether the value is given, too.
-        has_aux: whether the function returns a pair, of which the second part is not differentiated.
-    """
-
-    derivative: str = "gradient"
-    wrt: tuple[int, ...] | None = None
-    single: bool = True
-    value: bool = True
-    has_aux: bool = False
+__all__ = ["HELPERS", "Code", "Results", "summed", "taken_apart", "write_code"]
 
 
 @dataclass(frozen=True)
@@ -85,11 +67,6 @@ def taken_apart(result: Any, leaves: list[Any], fixed: bool) -> Node:
         return Vector(kind, tuple(result.shape))
     leaves.append(result)
     return Scalar()
-
-
-def is_numpy(kind: type) -> bool:
-    """Whether a type is NumPy's."""
-    return kind.__module__.partition(".")[0] == "numpy"
 
 
 def write_code(code: Code, structure: Structure, wanted: Wanted, results: Results) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from math import prod
@@ -18,11 +18,12 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from ...compiler.ir.graph import IndexTensor, Tensor
+from ...compiler.ir.names import unused
 from ..arguments import whole
 
 __all__ = [
     "Fixed", "Index", "Items", "Keys", "Node", "Scalar", "Structure", "Vector", "build", "doubles_in", "index",
-    "shape_of", "structure_of",
+    "is_numpy", "shape_of", "structure_of",
 ]  # fmt: skip
 
 # Deeper arguments are refused: they are more likely to contain themselves than to be meant.
@@ -145,6 +146,11 @@ def indices_in(node: Node) -> Iterator[int]:
             yield from indices_in(part)
 
 
+def is_numpy(kind: type) -> bool:
+    """Whether a type is NumPy's."""
+    return kind.__module__.partition(".")[0] == "numpy"
+
+
 def structure_of(names: Sequence[str], example: Sequence[Any], wrt: Sequence[int] | None = None) -> Structure:
     """The structure of an example.
 
@@ -225,6 +231,17 @@ class Structure:
         """How many numbers derivatives are taken in."""
         return sum(map(doubles_in, self.parameters))
 
+    def with_vector(self, single: bool) -> Structure:
+        """The structure with a further argument, which is like the derivative in all parameters.
+
+        Args:
+            single: whether that is no tuple where there is a single one.
+        """
+        parts = tuple(map(_like_gradient, self.parameters))
+        vector = parts[0] if single and len(parts) == 1 else Items(tuple, parts)
+        name = unused("vector", set(self.names))
+        return Structure((*self.names, name), (*self.nodes, vector), self.wrt)
+
     @cached_property
     def starts(self) -> tuple[int, ...]:
         """For each argument, the number of its first float among the inputs of the graph."""
@@ -299,6 +316,17 @@ class Structure:
             _take(argument, node, name, found[-1], numbers)
         ordered = sorted(zip(self.starts, found, strict=True), key=lambda row: row[0])
         return [number for _, part in ordered for number in part]
+
+
+def _like_gradient(node: Node) -> Node:
+    """The structure of the derivative in an argument."""
+    match node:
+        case Index() | Fixed():
+            return Fixed(None)
+        case Items() | Keys():
+            return replace(node, parts=tuple(map(_like_gradient, node.parts)))
+        case _:
+            return node
 
 
 def build(node: Node, floats: Iterator[Any], numbers: Iterator[Any] | None = None) -> Any:

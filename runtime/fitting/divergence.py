@@ -73,7 +73,7 @@ def _first(
     function: Compiled, arguments: Mapping[str, Sequence[float]], indices: Mapping[str, Sequence[int]], where: str
 ) -> Cause | list[float]:
     """The cause, if it is in a function and its gradient; else the gradient."""
-    graph = differentiate(sink_through_selects(function.traced).graph, WEIGHTS, function.initial).graph
+    graph = differentiate(sink_through_selects(function.traced).graph, WEIGHTS, initial=function.initial).graph
     values = evaluate_nodes(graph, arguments, indices)
     node = first_bad(graph, values)
     if node is None:

@@ -13,7 +13,8 @@ from typing import Any
 from .. import arguments as checked
 from ..executable.executable import LONGEST
 from ..executable.marshal_code import marshal
-from ..executable.results import Results, Wanted
+from ..executable.results import Results
+from ..executable.wanted import Wanted
 from ..machine.toolchain import ToolchainError
 from ..reporting import Report, compile_progress, step_progress
 from ..storage.cache import Cache

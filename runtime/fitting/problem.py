@@ -58,7 +58,7 @@ class Compiled:
         Raises:
             ProofError: naming the first result that differs.
         """
-        check_graph(self.traced, self.graph, WEIGHTS if self.initial else None, example, self.initial)
+        check_graph(self.traced, self.graph, WEIGHTS if self.initial else None, example, initial=self.initial)
 
 
 @dataclass(frozen=True)

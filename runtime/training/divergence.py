@@ -12,7 +12,7 @@ from math import isfinite
 
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.interpret import evaluate_nodes, interpret
-from ...compiler.ir.ops import OPS, SELECT, Field
+from ...compiler.ir.ops import OPS, SELECT
 from ...compiler.passes.differentiate import differentiate
 from ...compiler.passes.sink_through_selects import sink_through_selects
 from ...model import adam
@@ -110,15 +110,12 @@ def first_bad(graph: Graph, values: Sequence[float]) -> int | None:
 
 def _operands(graph: Graph, node: int, values: Sequence[float]) -> Sequence[int]:
     """The operands that have a part in the value of a node."""
-    if graph.op[node] == SELECT:
-        return [graph.lists[graph.b[node]][int(values[graph.a[node]])]]
-    return list(graph.operands(node))
+    operands = graph.operands(node)
+    return [operands[1 + int(values[operands[0]])]] if graph.op[node] == SELECT else operands
 
 
 def describe(graph: Graph, node: int, values: Sequence[float]) -> str:
     """``mul(1e+200, 1e+200) at gpt.py:164 position0.embed _rmsnorm``."""
     row = OPS[graph.op[node]]
     operands = [f"{values[operand]:.6g}" for operand in _operands(graph, node, values)]
-    if row.b is Field.CONSTANT:
-        operands.append(f"{graph.constants[graph.b[node]]:.6g}")
     return f"{row.name}({', '.join(operands)}) at {graph.origins[graph.origin[node]]}"
