@@ -32,6 +32,7 @@ __all__ = ["cache"]
 _KINDS = {
     "model": "C library",
     "function": "C",
+    "fit": "C, fit",
     "python": "Python",
     "training": "Python, length",
     "inference": "Python, position",
