@@ -61,7 +61,7 @@ A condition is no bool, for it may only be known when the program runs: an `if` 
 two plain numbers gives a bool, as ever, and `where` of a bool and plain numbers a float. A comparison with a NaN does
 not hold, `!=` does. A scalar or a float as a condition counts as `condition != 0`.
 
-[exactness.md](exactness.md) tells the kinds of scalars apart.
+[exactness.md](exactness.md) explains the kinds of scalars.
 
 ## For the compiler
 
@@ -88,9 +88,14 @@ def _functions() -> Iterator[str]:
 def _rows() -> Iterator[str]:
     for row in OPS:
         if row.evaluate is not None:
-            lanes = f"`{spell(row.c_lanes, LETTERS, 'n', 'N')}`" if row.c_lanes else ""
-            spelled = (f"`{spell(spelling, LETTERS, 'n')}`" for spelling in (row.python, row.c))
+            lanes = f"`{_cell(row.c_lanes)}`" if row.c_lanes else ""
+            spelled = (f"`{_cell(spelling)}`" for spelling in (row.python, row.c))
             yield f"| {' | '.join((f'`{row.name}`', *spelled, lanes, ', '.join(row.libm), row.exact))} |"
+
+
+def _cell(spelling: str) -> str:
+    """A spelling as it stands in a table, whose columns end at a bar."""
+    return spell(spelling, LETTERS, "n", "N").replace("|", "\\|")
 
 
 def main() -> int:

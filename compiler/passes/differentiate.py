@@ -38,12 +38,16 @@ def _no_derivative(build: GraphBuilder, node: int, *operands: int) -> NoReturn:
 _DERIVATIVES = tuple(row.derivative or _no_derivative for row in OPS)
 
 
-def differentiate(graph: Graph, argument: str = "parameters", scatter: bool = True) -> Rewritten:
+def differentiate(
+    graph: Graph, argument: str = "parameters", scatter: bool = True, initial: str | None = None
+) -> Rewritten:
     """Adds the derivative of the graph's first output, which is one number, in every input of `argument`.
 
     Args:
         scatter: whether the gradient of what a table chooses is a scatter where that is possible. Scatters belong to
             outputs, so a gradient that is differentiated again must not have one.
+        initial: an argument of the same size that holds the gradient so far: what ``backward()`` adds to if nothing
+            sets it to zero before. None for zero.
 
     Raises:
         CompileError: if it is not one number, or a select makes the order of a sum depend on its index in a way that no
@@ -54,7 +58,8 @@ def differentiate(graph: Graph, argument: str = "parameters", scatter: bool = Tr
         raise CompileError(f"a gradient is taken of one number, but {graph.name} returns {len(results)}")
     start, count = graph.arguments()[argument]
     backward = Backward(graph, range(start, start + count), scatter)
-    gradient = Output("gradient", *backward.gradient(results[0]))
+    before = None if initial is None else graph.arguments()[initial][0]
+    gradient = Output("gradient", *backward.gradient(results[0], before))
     return Rewritten(backward.build.finish((*graph.outputs, gradient)), range(len(graph)))
 
 
@@ -90,12 +95,19 @@ class Backward:
         self.regions = Regions(self.build)
         self.has_branches = any(map(self._branches, range(len(graph))))
 
-    def gradient(self, result: int) -> tuple[tuple[int, ...], tuple[Scatter, ...]]:
-        """Appends the backward pass of a node; gives the derivative in each input, and what else is added to these."""
+    def gradient(self, result: int, initial: int | None = None) -> tuple[tuple[int, ...], tuple[Scatter, ...]]:
+        """Appends the backward pass of a node; gives the derivative in each input, and what else is added to these.
+
+        Args:
+            initial: the number of the first of the inputs that the derivatives are added to; None for zero.
+        """
         self.order = eager_order(self.graph, result, self.differentiable, self.operands)
         # Of nodes, then, by input number, of inputs: an input may stand in several nodes and in tables.
         self.contributions: dict[int, list[_Contribution]] = {}
         self.input_contributions: dict[int, list[_Contribution]] = {}
+        if initial is not None:
+            for place, number in enumerate(self.inputs, initial):
+                self.input_contributions[number] = [self.build.input(place)]
         # Of the members of groups, once they have been visited.
         self.gradients: dict[int, int] = {}
         # What they have handed to their operands, by group, place and side.

@@ -21,6 +21,7 @@ def replay(
     arguments: Mapping[str, Sequence[float]],
     indices: Mapping[str, Sequence[int]],
     derivative: str = "gradient",
+    initial: str | None = None,
 ) -> dict[str, list[float]]:
     """What the eager autograd gives for a function that has been traced: its results, and their ``derivative``.
 
@@ -29,6 +30,7 @@ def replay(
         gradient: the argument to differentiate in; None for none.
         derivative: the ``gradient`` of the first output, its ``jacobian``, the ``hessian``, or the product of that with
             the last inputs, ``hvp``.
+        initial: the argument that holds the gradient so far, which ``backward()`` adds to; None for zero.
     """
     inputs = [Value(number) for name in traced.arguments() for number in arguments[name]]
     numbers = [number for tensor in traced.indices for number in indices[tensor.name]]
@@ -74,7 +76,10 @@ def replay(
         for row in rows:
             for value in values:
                 value.grad = 0.0
-            row.backward()
+            for value, before in zip(wrt, arguments[initial] if initial else (), strict=False):
+                value.grad = before
+            # A node of its own: `backward` sets the gradient of what it is called on, and that may be an input.
+            Value(row.data, (row,), (1.0,)).backward()
             results[derivative] += (value.grad for value in wrt)
     return results
 

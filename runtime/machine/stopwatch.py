@@ -20,7 +20,7 @@ def best_seconds(run: Callable[[int], object], span: float = SPAN, repeats: int 
     """Seconds a turn.
 
     Args:
-        run: does as many turns as it is told to.
+        run: does as many turns as it is given.
         span: how long a measurement lasts, at least.
         repeats: how many measurements there are.
     """
