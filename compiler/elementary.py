@@ -47,6 +47,24 @@ class Functions:
     def __abs__(self) -> Self:
         return self.abs()
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """What NumPy's operators and functions give: of arrays, arrays with a scalar for each element.
+
+        NumPy's loops over objects call the operators and methods of each.
+        """
+        import numpy
+
+        boxed: list[Any] = []
+        for given in inputs:
+            box = given
+            if isinstance(given, Functions):
+                box = numpy.empty((), dtype=object)
+                box[()] = given
+            elif isinstance(given, numpy.ndarray | numpy.generic) and given.dtype.kind == "f":
+                box = given.astype(float)  # as objects, long doubles would come back here
+            boxed.append(box)
+        return getattr(ufunc, method)(*boxed, **options)
+
 
 def text_of(row: Op) -> str:
     """The docstring of a function."""

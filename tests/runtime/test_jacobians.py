@@ -1,4 +1,4 @@
-"""Jacobians, Hessians and their products with vectors: the bits of the eager autograd, the numbers of another library."""
+"""Jacobians, Hessians and their products with vectors: the eager autograd's bits, and another library's numbers."""
 
 from __future__ import annotations
 
