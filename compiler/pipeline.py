@@ -86,6 +86,7 @@ def compile_graph(
     check: bool = False,
     derivative: str = "gradient",
     outputs: Sequence[str] | None = None,
+    initial: str | None = None,
 ) -> Graph:
     """Traces, differentiates and cleans a graph.
 
@@ -96,6 +97,7 @@ def compile_graph(
         check: whether to verify the graph after each stage.
         derivative: one of `DERIVATIVES`, which is the name of the further output.
         outputs: those to keep; None for all.
+        initial: the argument that holds the gradient so far, which is added to; None for zero.
 
     Raises:
         CompileError: if the function cannot be traced, or its gradient has no static program.
@@ -103,7 +105,7 @@ def compile_graph(
     graph = _timed("trace", traced, observe)
     if check:
         verify(graph)
-    for stage, further in _graph_stages(gradient, derivative, outputs):
+    for stage, further in _graph_stages(gradient, derivative, outputs, initial):
         graph = _timed(stage.__name__, partial(stage, graph, *further), observe).graph
         if check:
             verify(graph)
@@ -111,7 +113,7 @@ def compile_graph(
 
 
 def _graph_stages(
-    gradient: str | None, derivative: str, outputs: Sequence[str] | None
+    gradient: str | None, derivative: str, outputs: Sequence[str] | None, initial: str | None
 ) -> Iterator[tuple[Callable[..., Rewritten], tuple[Any, ...]]]:
     """The stages from graph to graph, each with what it takes beside one."""
     for stage in GRAPH_STAGES:
@@ -122,7 +124,7 @@ def _graph_stages(
         elif gradient is not None:
             once = len(DERIVATIVES[derivative]) == 1
             for step in DERIVATIVES[derivative]:
-                yield step, (gradient, once) if step is differentiate else (gradient,)
+                yield step, (gradient, once, initial) if step is differentiate else (gradient,)
 
 
 def compile_python(graph: Graph, observe: Observer | None = None, heading: Sequence[str] = ()) -> str:

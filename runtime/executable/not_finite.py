@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from math import isfinite
 
 from ...compiler.ir.graph import Graph, Origin
-from ...compiler.ir.ops import CONST, INPUT, OPS, SELECT, Field
+from ...compiler.ir.ops import CONST, INPUT, OPS, SELECT
 
-__all__ = ["NotFinite", "described", "first_bad", "not_finite"]
+__all__ = ["NotFinite", "describe", "first_bad", "not_finite"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ def not_finite(graph: Graph, values: Sequence[float]) -> NotFinite | None:
         return None
     results = tuple(_bad_results(graph, values))
     if graph.op[node] == INPUT:
-        return NotFinite(values[node], "forward", f"the argument {graph.input_name(graph.a[node])}", "", results)
+        name = graph.input_name(graph.attribute[node])
+        return NotFinite(values[node], "forward", f"the argument {name}", "", results)
     phase = "backward" if graph.is_backward(node) else "forward"
     return NotFinite(values[node], phase, _operation(graph, node, values), _line(graph, node), results)
 
@@ -75,16 +76,15 @@ def first_bad(graph: Graph, values: Sequence[float]) -> int | None:
     return first
 
 
-def described(graph: Graph, node: int, values: Sequence[float]) -> str:
+def describe(graph: Graph, node: int, values: Sequence[float]) -> str:
     """``mul(1e+200, 1e+200) at gpt.py:164 position0.embed _rmsnorm``."""
     return f"{_operation(graph, node, values)} at {graph.origins[graph.origin[node]]}"
 
 
 def _operands(graph: Graph, node: int, values: Sequence[float]) -> Sequence[int]:
     """The operands that have a part in the value of a node."""
-    if graph.op[node] == SELECT:
-        return [graph.lists[graph.b[node]][int(values[graph.a[node]])]]
-    return list(graph.operands(node))
+    operands = graph.operands(node)
+    return [operands[1 + int(values[operands[0]])]] if graph.op[node] == SELECT else operands
 
 
 def _operation(graph: Graph, node: int, values: Sequence[float]) -> str:
@@ -92,8 +92,6 @@ def _operation(graph: Graph, node: int, values: Sequence[float]) -> str:
     if graph.op[node] == CONST:
         return "the constant"
     operands = [f"{values[operand]:.6g}" for operand in _operands(graph, node, values)]
-    if row.b is Field.CONSTANT:
-        operands.append(f"{graph.constants[graph.b[node]]:.6g}")
     return f"{row.name}({', '.join(operands)})"
 
 

@@ -68,7 +68,7 @@ def taken_apart(result: Any, leaves: list[Any], fixed: bool) -> Node:
         return Keys(names, tuple(taken_apart(getattr(result, name), leaves, fixed) for name in names), kind)
     if fixed and (result is None or isinstance(result, bool | str)):
         return Fixed(result)
-    shape: tuple[int, ...] = result.shape if is_numpy(kind) else ()
+    shape: tuple[int, ...] = getattr(result, "shape", ()) if is_numpy(kind) else ()
     if shape:
         leaves += result.ravel().tolist()
         return Vector(kind, shape)

@@ -15,7 +15,7 @@ from ...compiler.passes.differentiate import differentiate
 from ...compiler.passes.sink_through_selects import sink_through_selects
 from ...model import adam
 from ..backends.backend import Document, State
-from ..executable.not_finite import described, first_bad
+from ..executable.not_finite import describe, first_bad
 from ..programs import graphs
 from ..programs.recipe import Recipe
 from .training import NotFiniteError, Training
@@ -59,7 +59,7 @@ def _in_model(training: Training, state: State, document: Document) -> Cause | N
     if node is None:
         return None
     phase = "forward" if graph.source[node] >= 0 else "backward"
-    return Cause(state.step + 1, training.text(state.step), values[node], phase, described(graph, node, values))
+    return Cause(state.step + 1, training.text(state.step), values[node], phase, describe(graph, node, values))
 
 
 def _carry_out(training: Training, state: State, document: Document) -> tuple[Graph, list[float]]:
@@ -89,6 +89,6 @@ def _in_update(training: Training, state: State, document: Document) -> Cause | 
         node = first_bad(graph, values)
         if node is not None:
             name = joint.input_name(place)
-            operation = f"{described(graph, node, values)}, for {name}"
+            operation = f"{describe(graph, node, values)}, for {name}"
             return Cause(state.step + 1, training.text(state.step), values[node], "update", operation)
     return None

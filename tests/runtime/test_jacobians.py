@@ -1,4 +1,4 @@
-"""Jacobians, Hessians and their products with vectors: the eager autograd's bits, and another library's numbers."""
+"""Jacobians, Hessians and their products with vectors: the eager autograd's bits, another library's numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/mistakes.md: each mistake is told what the page says, at the user's line, and what stands there instead works."""
+"""docs/mistakes.md: each mistake is told what the page says, at the user's line, and what to write instead works."""
 
 from __future__ import annotations
 

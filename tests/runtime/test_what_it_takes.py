@@ -86,6 +86,21 @@ def with_arrays(x: Any) -> Any:
     return sum(np.asarray(result).sum() * (place + 1) for place, result in enumerate(results))
 
 
+def compared(x: Any, number: Any) -> list[Any]:
+    """Every comparison with the number on both sides."""
+    each = (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne)
+    return [microgpt.where(result, x, 0.0) for op in each for result in (op(x, number), op(number, x))]
+
+
+@pytest.mark.parametrize("number", [np.float64(1.5), np.float32(0.5), np.int64(2), np.array(1.5), Fraction(3, 2)])
+def test_every_number_is_compared_on_both_sides(cache: Cache, number: Any) -> None:
+    eager = [value.data for value in compared(Value(1.5), number)]
+    assert eager == [value.data for value in compared(Value(1.5), float(number))]
+    assert (
+        microgpt.compile(lambda x: compared(x, number), 1.5, gradient=False, target="python", cache=cache)(1.5) == eager
+    )
+
+
 def test_arrays_meet_scalars_element_by_element(cache: Cache) -> None:
     scalars = [Value(0.5), Value(1.5)]
     assert [each.data for each in scalars[0] * VECTOR] == [each.data for each in VECTOR * scalars[0]] == [0.5, 1.0]
@@ -101,7 +116,7 @@ def test_arrays_meet_scalars_element_by_element(cache: Cache) -> None:
     ("function", "message"),
     [
         (lambda x: microgpt.maximum(x, VECTOR), "ndarray is not a scalar; use its elements one by one"),
-        (lambda x: x < VECTOR, "traced values were compared"),
+        (lambda x: max(VECTOR[0], x), "traced values were compared"),
         (lambda x: np.maximum(VECTOR, x), r"traced values were compared.*maximum\(\)"),
         (lambda x: np.sinh(x) + 1, "has no callable sinh method"),
         (lambda x: np.array([x], dtype=float), "read as a plain number"),

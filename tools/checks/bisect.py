@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from ...compiler.ir.graph import A_IS_NODE, B_IS_NODE, Graph
+from ...compiler.ir.graph import Graph
 from ...compiler.ir.interpret import evaluate_nodes, interpret
 from ...compiler.ir.names import value_names
 from ...compiler.ir.ops import GATHER, POW, SELECT
@@ -109,7 +109,8 @@ def _from_eager(graph: Graph, values: Sequence[float], case: Case) -> Difference
     while stack:
         value, node = stack.pop()
         while graph.op[node] == SELECT:  # eagerly, a choice leaves no trace
-            node = graph.lists[graph.b[node]][int(values[graph.a[node]])]
+            index, *choices = graph.operands(node)
+            node = choices[int(values[index])]
         if node in seen:
             continue
         seen.add(node)
@@ -117,7 +118,7 @@ def _from_eager(graph: Graph, values: Sequence[float], case: Case) -> Difference
             first = node, value.data
         code = graph.op[node]
         if code != GATHER and value._operands:
-            operands = (graph.a[node],) * A_IS_NODE[code] + (graph.b[node],) * (B_IS_NODE[code] and code != POW)
+            operands = graph.operands(node)[: 1 if code == POW else None]
             stack += zip(value._operands, operands, strict=False)
     return first and Difference("trace", format_node(graph, first[0]), first[1], values[first[0]])
 
