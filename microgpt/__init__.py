@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .runtime.executable.function import compile_function as compile
     from .runtime.fitting.fit import DivergedError, Fit, FitStep, fit
     from .runtime.fitting.optimizers import Optimizer, adam, momentum, sgd
+    from .runtime.fitting.over_rows import mean_over_rows
     from .runtime.value import Value
 
 
@@ -58,8 +59,8 @@ __version__ = VERSION
 __all__ = [
     "CompileError", "CompiledFunction", "DivergedError", "Fit", "FitStep", "Model", "Optimizer", "TraceError", "Value",
     "abs", "adam", "atan", "compile", "constant_maximum", "cos", "erf", "exp", "expm1", "fit", "hessian", "hvp",
-    "index", "jacobian", "load", "log", "log1p", "maximum", "minimum", "momentum", "relu", "scope", "select", "sgd",
-    "sigmoid", "sin", "softplus", "sqrt", "tanh", "train",
+    "index", "jacobian", "load", "log", "log1p", "maximum", "mean_over_rows", "minimum", "momentum", "relu", "scope",
+    "select", "sgd", "sigmoid", "sin", "softplus", "sqrt", "tanh", "train",
 ]  # fmt: skip
 
 # Where each name of the public API lives, but for functions such as `exp`, which the rows of the table of operations
@@ -84,6 +85,7 @@ _HOMES = {
     "jacobian": "runtime.executable.derivatives",
     "load": "api",
     "maximum": "compiler.functions",
+    "mean_over_rows": "runtime.fitting.over_rows",
     "minimum": "compiler.functions",
     "momentum": "runtime.fitting.optimizers",
     "scope": "compiler.functions",
