@@ -21,6 +21,7 @@ from .terminal import console, failures, signals
 from .terminal.failures import CommandError, StoppedError
 from .terminal.suggesting import Group, explain_extra_argument, explain_no_option
 from .terminal.verbosity import with_verbosity
+from .text.escape import escaped
 
 __all__ = ["COMMANDS", "cli", "main"]
 
@@ -147,7 +148,7 @@ class Commands(Group):
             traceback.print_exception(error)
         kind = "" if code in (failures.INTERRUPTED, failures.TERMINATED) else "error: "
         with contextlib.suppress(OSError):
-            click.echo(f"microgpt: {kind}{console.escaped(message)}", err=True)
+            click.echo(f"microgpt: {kind}{escaped(message)}", err=True)
         return code
 
 
@@ -163,6 +164,8 @@ def _explain(error: BaseException) -> tuple[str, int]:
     from ..runtime.machine.toolchain import ToolchainError
     from ..runtime.training.checkpoint import CheckpointError
     from ..runtime.training.sampling import SamplingError
+    from .drawing.picture import GraphvizError
+    from .subject.user_file import UserFileError
 
     text = " ".join(str(error).split("\n"))
     match error:
@@ -183,14 +186,14 @@ def _explain(error: BaseException) -> tuple[str, int]:
         case click.ClickException():
             return error.format_message(), failures.ENVIRONMENT
         case (
-            CorpusError() | FetchError() | CheckpointError() | UnknownCharacterError() | SamplingError() | LimitError()
+            UserFileError() | CorpusError() | FetchError() | CheckpointError() | UnknownCharacterError() | SamplingError() | LimitError()
         ):
             return text, failures.BAD_INPUT
         case CompileError():
             return text, failures.COMPILE
         case InternalError():
             return f"{text}; this is a mistake in microgpt, and nothing of yours is wrong", failures.INTERNAL
-        case ToolchainError() | TooLargeError():
+        case ToolchainError() | TooLargeError() | GraphvizError():
             return text, failures.ENVIRONMENT
         case MemoryError():
             return "out of memory; a smaller model or a shorter --block-size needs less", failures.ENVIRONMENT

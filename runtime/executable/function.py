@@ -74,7 +74,7 @@ class CompiledFunction:
 
     Attributes:
         name: of the function.
-        graph: what is carried out, operation by operation.
+        ir: what is carried out, operation by operation.
     """
 
     def __init__(
@@ -93,15 +93,16 @@ class CompiledFunction:
             tell(0, 1, stage.name)
 
         tell(0, 1, "trace")
-        self.graph: Graph = compile_graph(self._trace, "parameters", watch)
-        defined = {"parameters": self._structure.floats(example)}
-        check = partial(check_graph, graphs[0], self.graph, "parameters", defined)
-        self._executable = compile_executable(self.graph, target, cache, check, tell, defined)
+        self.ir: Graph = compile_graph(self._trace, "parameters", watch)
+        # What the example holds, by argument of the graph.
+        self._example = {"parameters": self._structure.floats(example)}
+        check = partial(check_graph, graphs[0], self.ir, "parameters", self._example)
+        self._executable = compile_executable(self.ir, target, cache, check, tell, self._example)
         self._marshal = marshal(self._structure)
-        self._value, self._gradient = (output.name for output in self.graph.outputs)
+        self._value, self._gradient = (output.name for output in self.ir.outputs)
 
     def __repr__(self) -> str:
-        return f"<microgpt.CompiledFunction {self.name} of {len(self.graph):,} operations in {self.target}>"
+        return f"<microgpt.CompiledFunction {self.name} of {len(self.ir):,} operations in {self.target}>"
 
     def __copy__(self) -> CompiledFunction:
         return self

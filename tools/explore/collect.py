@@ -19,6 +19,7 @@ from ...compiler.ir.ops import OPS
 from ..provenance.chain import Chain
 from ..provenance.pane import Pane
 from .blocks import blocks
+from .joined import starts
 from .measure import Times
 from .pack import differences, pack_bytes, pack_doubles, pack_integers, pack_lines
 from .values import Documents
@@ -47,6 +48,7 @@ def collect(
     chain: Chain,
     panes: Mapping[str, Pane],
     missing: Mapping[str, str],
+    sources: Sequence[str],
     documents: Documents | None = None,
     times: Times | None = None,
 ) -> Collected:
@@ -55,6 +57,7 @@ def collect(
     Args:
         panes: by the page's names: ``source``, ``python``, ``c`` and ``assembly``, as far as they are there.
         missing: for those that are not, why.
+        sources: the files that ``source`` is made of.
     """
     graph, statements = chain.graph, chain.statements
     roots = [-1 if own < 0 else statements.roots[own] for own in statements.statement_of]
@@ -72,6 +75,10 @@ def collect(
         packed["transcendental"] = pack_doubles(value for text in documents.texts for value in text.transcendental)
     meta = {
         **_describe(graph),
+        "files": [
+            {"name": file, "start": start}
+            for file, start in zip(sources, starts([chain.pane(file) for file in sources]), strict=True)
+        ],
         "blocks": block_names,
         "listings": list(panes),
         "missing": dict(missing),
