@@ -45,9 +45,10 @@ if TYPE_CHECKING:
         sqrt,
         tanh,
     )
-    from .runtime.executable.function import CompiledFunction, index
-    from .runtime.executable.function import compile_function as compile
+    from .runtime.executable.function import index
     from .runtime.value import Value
+    from .seeing import CompiledFunction
+    from .seeing import compile_function as compile
 
 
 __version__ = VERSION
@@ -62,11 +63,11 @@ __all__ = [
 # have. Looked up when first used, so that the command line starts fast.
 _HOMES = {
     "CompileError": "compiler.errors",
-    "CompiledFunction": "runtime.executable.function",
+    "CompiledFunction": "seeing",
     "Model": "api",
     "TraceError": "compiler.errors",
     "Value": "runtime.value",
-    "compile": "runtime.executable.function",
+    "compile": "seeing",
     "constant_maximum": "compiler.functions",
     "index": "runtime.executable.function",
     "load": "api",

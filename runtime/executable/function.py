@@ -32,6 +32,7 @@ def compile_function(
     target: str = "auto",
     cache: Cache | None = None,
     progress: bool = True,
+    kind: type[CompiledFunction] | None = None,
 ) -> CompiledFunction:
     """Compiles a scalar function of scalars for arguments like `example`.
 
@@ -46,6 +47,7 @@ def compile_function(
             in a reasonable time, else Python. The results have the same bits.
         cache: where compiled programs are kept; by default the user's.
         progress: whether to show what is being done, on a terminal or in a notebook, if it takes longer than a second.
+        kind: a class that can do more.
 
     Raises:
         TraceError: if the function reads a value that is only known later, uses an unknown operation, or does something
@@ -60,7 +62,7 @@ def compile_function(
     checked.function("function", function)
     checked.choice("target", target, TARGETS)
     with compile_progress(checked.boolean("progress", progress), "function") as report:
-        compiled = CompiledFunction(function, example, target, cache or Cache.open(), report)
+        compiled = (kind or CompiledFunction)(function, example, target, cache or Cache.open(), report)
         report(1, 1)
     return compiled
 

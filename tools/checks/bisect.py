@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from ...compiler.ir.graph import A_IS_NODE, B_IS_NODE, Graph
 from ...compiler.ir.interpret import evaluate_nodes, interpret
@@ -20,13 +21,20 @@ from ...compiler.ir.text import format_node
 from ...compiler.passes.differentiate import differentiate
 from ...compiler.pipeline import GRAPH_STAGES
 from ...compiler.python.form_statements import form_statements
-from ...runtime.executable.program import Program
-from ...runtime.programs.recipe import Recipe
 from ...runtime.value import Value
 
-__all__ = ["Case", "Difference", "first_unequal", "locate", "same"]
+__all__ = ["Case", "Difference", "Traced", "first_unequal", "locate", "same"]
 
 Numbers = Mapping[str, Sequence[float]]
+
+
+class Traced(Protocol):
+    """What has a trace and a gradient: a recipe, or a subject."""
+
+    @property
+    def gradient(self) -> str | None: ...
+
+    def trace(self) -> Graph: ...
 
 
 @dataclass(frozen=True)
@@ -34,15 +42,16 @@ class Case:
     """One run of a program, with what it should give.
 
     Attributes:
-        recipe, program: what is run.
+        traced: what is run.
+        program: the path of its Python.
         arguments, indices: the inputs, each a flat sequence.
         expected: the right results, by output.
         eager: for outputs that the eager autograd computes, its values.
         run: runs the program on these inputs; returns its outputs by name.
     """
 
-    recipe: Recipe
-    program: Program
+    traced: Traced
+    program: Path
     arguments: Numbers
     indices: Mapping[str, Sequence[int]]
     expected: Numbers
@@ -80,16 +89,16 @@ def first_unequal(a: Sequence[float], b: Sequence[float]) -> int | None:
 
 def locate(case: Case) -> Difference | None:
     """Compares stage by stage; None if everything is as it should be."""
-    graph = case.recipe.trace()
+    graph = case.traced.trace()
     values = evaluate_nodes(graph, case.arguments, case.indices)
     found = _from_eager(graph, values, case) or _from_outputs("trace", graph, case, None)
     for stage in GRAPH_STAGES:
         if found:
             return found
         if stage is differentiate:
-            if case.recipe.gradient is None:
+            if case.traced.gradient is None:
                 continue
-            rewritten = differentiate(graph, case.recipe.gradient)
+            rewritten = differentiate(graph, case.traced.gradient)
         else:
             rewritten = stage(graph)
         before, graph = values, rewritten.graph
@@ -152,7 +161,7 @@ def _from_outputs(stage: str, graph: Graph, case: Case, results: Numbers | None)
 def _from_program(graph: Graph, values: Sequence[float], case: Case) -> Difference | None:
     """Runs the program and looks at the variables of its functions when they return."""
     variables: dict[str, Any] = {}
-    path = str(case.program.path)
+    path = str(case.program)
 
     def watch(frame: FrameType, event: str, _: object) -> None:
         if event == "return" and frame.f_code.co_filename == path:

@@ -101,7 +101,7 @@ class Checker:
                 results = program.run(parameters, [temperature], arguments["cache"], [token])
                 return dict(zip(("probabilities", "entry"), results, strict=True))
 
-            self._tell(wrong, Case(recipe, program, arguments, {"token": [token]}, expected, values, run))
+            self._tell(wrong, Case(recipe, program.path, arguments, {"token": [token]}, expected, values, run))
         cache += expected["entry"]
         return expected["probabilities"]
 
@@ -123,7 +123,7 @@ class Checker:
         def run() -> Numbers:
             return dict(zip(("loss", "gradient"), program.run(parameters, *document), strict=True))
 
-        return Case(recipe, program, {"parameters": parameters}, indices, expected, {"loss": [loss]}, run)
+        return Case(recipe, program.path, {"parameters": parameters}, indices, expected, {"loss": [loss]}, run)
 
     def _optimizer_case(self, state: State, gradient: Sequence[float], place: int, num_steps: int) -> Case:
         recipe = Recipe("optimizer", 0, self.optimizer)
@@ -143,7 +143,7 @@ class Checker:
             return {name: columns[name] for name in results}
 
         expected = {name: [number] for name, number in zip(results, right, strict=True)}
-        return Case(recipe, program, arguments, {}, expected, {}, run)
+        return Case(recipe, program.path, arguments, {}, expected, {}, run)
 
     def _tell(self, wrong: tuple[str, int, float, float], case: Case) -> None:
         name, place, expected, found = wrong
@@ -162,13 +162,13 @@ class Checker:
         else:
             lines += [f"the first operation that differs, at the stage {first.stage}:", f"  {first.operation}"]
             lines += [*_numbers("expected", first.expected), *_numbers("found", first.found)]
-        lines.append(f"the program is {case.program.path}")
+        lines.append(f"the program is {case.program}")
         raise UnequalError(lines)
 
 
 def _operation(case: Case, name: str, place: int) -> list[str]:
     """The operation that a wrong number is the result of."""
-    graph = compile_graph(case.recipe.trace, case.recipe.gradient)
+    graph = compile_graph(case.traced.trace, case.traced.gradient)
     output = next((output for output in graph.outputs if output.name == name), None)
     if output is None or output.nodes[place] < 0:
         return []
