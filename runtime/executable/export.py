@@ -6,7 +6,6 @@ Makefile. Every name that other files can see begins with a prefix, so that seve
 
 from __future__ import annotations
 
-import keyword
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from string import Template
 from ...compiler.c.emit_function import function_text
 from ...compiler.c.guards import EXACT_FUNCTION
 from ...compiler.ir.graph import Graph
+from ...compiler.ir.ops import LIBM
 from ...compiler.loops.compile_loops import compile_loops
 from ...compiler.pipeline import without_collection
 from ..machine.toolchain import vector_width_here
@@ -28,7 +28,7 @@ _SPARE = 8
 _PREFIX = re.compile(r"[A-Za-z]\w*", re.ASCII)
 _RESERVED = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if inline int long main "
-    "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while".split()
+    "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main memcpy printf".split()
 )
 
 
@@ -50,8 +50,8 @@ def export_function(
         OSError: if the folder cannot be written.
         ProofError: if the loops are not the graph; a mistake of the compiler.
     """
-    if not _PREFIX.fullmatch(prefix) or prefix in _RESERVED or keyword.iskeyword(prefix):
-        raise ValueError(f"prefix {prefix!r} is no name for a function in C; write for example loss")
+    if not _PREFIX.fullmatch(prefix) or prefix in _RESERVED or prefix in LIBM:
+        raise ValueError(f"prefix {prefix!r} is no name for a function in C, or taken; write for example my_function")
     with without_collection():
         looped = compile_loops(graph)
         looped.prove()

@@ -17,8 +17,9 @@ from ...runtime.value import Value
 from ..subject.function import FunctionSubject
 from ..text.document import Document
 from .bisect import Case, Numbers, first_unequal, locate
+from .verdict import Verdict
 
-__all__ = ["Point", "Verdict", "eagerly", "point_of", "points_near", "verify_function"]
+__all__ = ["Point", "eagerly", "point_of", "points_near", "verify_function"]
 
 
 @dataclass(frozen=True)
@@ -38,19 +39,6 @@ class Point:
     def worth(self, graph: Graph) -> tuple[list[float], str]:
         """What every operation of a graph is worth here, and a few words of whose values these are."""
         return evaluate_nodes(graph, self.arguments, self.indices), f"for {self.words}"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What came out.
-
-    Attributes:
-        document: a line for each stage, or the first difference.
-        difference: the first difference, in lines; None if all numbers are equal.
-    """
-
-    document: Document
-    difference: Sequence[str] | None
 
 
 def point_of(subject: FunctionSubject, arguments: Sequence[Any]) -> Point:
