@@ -1,7 +1,7 @@
 """What is compiled, to be looked at: drawn, listed, counted, checked, measured and exported, from Python.
 
-These are the commands `microgpt show`, `graph`, `explore`, `passes`, `stats`, `verify`, `bench` and `export` as methods.
-What they need is imported when they are called.
+The commands `show`, `graph`, `explore`, `passes`, `stats`, `verify`, `bench` and `export` as methods. What they need is
+imported when they are called.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class CompiledFunction(runtime.CompiledFunction):
         """The program as text, or what a stage of the compiler makes on the way to it.
 
         Args:
-            stage: ``trace``, ``dce``, ``loops``, ``python``, ``c``, ``assembly``, ...; by default the program that runs.
+            stage: ``trace``, ``dce``, ``loops``, ``python``, ``c``, ``assembly``, ...; by default what runs.
             line: only what comes from these lines of yours: 12, ``model.py:12`` or ``model.py:12-15``.
             scope: only what was computed in these functions or scopes; ``*`` is anything.
             op: only what belongs to these operations of the stage.
@@ -140,7 +140,7 @@ class CompiledFunction(runtime.CompiledFunction):
         """What each pass of the compiler did, in figures.
 
         Args:
-            around: an operation, such as ``%12`` of the trace, or the name of a function: also what each pass did near it.
+            around: an operation, such as ``%12`` of the trace, or a function: also what each pass did near it.
             radius, limit: how many steps away to look, and how many operations to show.
 
         Raises:
@@ -237,7 +237,9 @@ def compile_function(
     return made
 
 
-compile_function.__doc__ = (runtime.compile_function.__doc__ or "").replace("        kind: a class that can do more.\n", "")
+compile_function.__doc__ = (runtime.compile_function.__doc__ or "").replace(
+    "        kind: a class that can do more.\n", ""
+)
 
 
 def model_html(model: Model) -> str:

@@ -186,7 +186,13 @@ def _explain(error: BaseException) -> tuple[str, int]:
         case click.ClickException():
             return error.format_message(), failures.ENVIRONMENT
         case (
-            UserFileError() | CorpusError() | FetchError() | CheckpointError() | UnknownCharacterError() | SamplingError() | LimitError()
+            UserFileError()
+            | CorpusError()
+            | FetchError()
+            | CheckpointError()
+            | UnknownCharacterError()
+            | SamplingError()
+            | LimitError()
         ):
             return text, failures.BAD_INPUT
         case CompileError():

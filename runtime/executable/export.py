@@ -26,9 +26,9 @@ __all__ = ["export_function"]
 # Doubles behind a memory that vectors may read.
 _SPARE = 8
 _PREFIX = re.compile(r"[A-Za-z]\w*", re.ASCII)
-_RESERVED = frozenset(
-    "auto break case char const continue default do double else enum extern float for goto if inline int long main "
-    "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main memcpy printf".split()
+_RESERVED = re.compile(
+    "auto|break|case|char|const|continue|default|do|double|else|enum|extern|float|for|goto|if|inline|int|long|register|"
+    "restrict|return|short|signed|sizeof|static|struct|switch|typedef|union|unsigned|void|volatile|while|main|memcpy|printf"
 )
 
 
@@ -50,7 +50,7 @@ def export_function(
         OSError: if the folder cannot be written.
         ProofError: if the loops are not the graph; a mistake of the compiler.
     """
-    if not _PREFIX.fullmatch(prefix) or prefix in _RESERVED or prefix in LIBM:
+    if not _PREFIX.fullmatch(prefix) or _RESERVED.fullmatch(prefix) or prefix in LIBM:
         raise ValueError(f"prefix {prefix!r} is no name for a function in C, or taken; write for example my_function")
     with without_collection():
         looped = compile_loops(graph)
@@ -101,8 +101,8 @@ def _sizes(graph: Graph, prefix: str) -> str:
             if tensor.argument == name:
                 shape = " x ".join(map(str, tensor.shape)) or "a number"
                 lines.append(
-                    f"#define {prefix.upper()}_AT_{_upper(tensor.name)} {tensor.start - first} /* {_plain(tensor.name)}:"
-                    f" {shape} */"
+                    f"#define {prefix.upper()}_AT_{_upper(tensor.name)} {tensor.start - first} "
+                    f"/* {_plain(tensor.name)}: {shape} */"
                 )
     for index in graph.indices:
         lines.append(

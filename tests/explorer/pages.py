@@ -64,7 +64,9 @@ class Written:
 def write_page(path: Path, model: Checkpoint, texts: tuple[str, ...], length: int) -> Written:
     """Makes a page."""
     subject = ModelSubject(Recipe("training", length, model.config))
-    path.write_text(make_page(subject, partial(documents, checkpoint=model, texts=texts, length=length)), encoding="utf-8")
+    path.write_text(
+        make_page(subject, partial(documents, checkpoint=model, texts=texts, length=length)), encoding="utf-8"
+    )
     return Written(path, Chain(subject), model, texts)
 
 

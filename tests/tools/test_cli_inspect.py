@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from microgpt.compiler.ir.text import format_graph, parse
 from microgpt.compiler.ir.verify import verify
 from microgpt.compiler.loops.loop_text import format_program, parse_program
-from microgpt.model.config import GPTConfig
+from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.programs.recipe import Recipe
 from microgpt.tools.cli import cli
 from microgpt.tools.options.chosen_program import parse_lengths, program_number

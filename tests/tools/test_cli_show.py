@@ -13,8 +13,8 @@ from microgpt.model.config import GPTConfig
 from microgpt.runtime.programs.recipe import Recipe
 from microgpt.tools.cli import cli
 from microgpt.tools.passes import stages
-from microgpt.tools.terminal import code
 from microgpt.tools.subject.model import ModelSubject
+from microgpt.tools.terminal import code
 from microgpt.tools.text.document import Code
 
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]

@@ -91,7 +91,9 @@ def test_later_stages():
     names = [stage.name for stage in FOUND.c]
     assert names == ["place", "contract", "order_groups", "reroll", "transpose", "emit_c"]
     figures = {stage.name: stage.figures for stage in (*FOUND.python, *FOUND.c)}
-    assert figures["emit_python"]["lines"] == len(stages.stage_product(ModelSubject(RECIPE), "emit_python").splitlines())
+    assert figures["emit_python"]["lines"] == len(
+        stages.stage_product(ModelSubject(RECIPE), "emit_python").splitlines()
+    )
     assert figures["contract"]["statements"] == figures["order_groups"]["statements"]
     assert figures["emit_c"]["kernels"] <= figures["transpose"]["nests"]
     assert figures["transpose"]["operations"] <= len(FOUND.graphs[-1].product)

@@ -23,10 +23,10 @@ from microgpt.tools.stats.critical_path import critical_path
 from microgpt.tools.stats.liveness import last_uses, measure_liveness
 from microgpt.tools.stats.roofline import stand
 from microgpt.tools.stats.statistics import collect, kinds_of
-from microgpt.tools.stats.work import work_of
-from microgpt.tools.subject.model import ModelSubject
 from microgpt.tools.stats.tables import quantity, time_text
 from microgpt.tools.stats.traffic import Traffic, measure_traffic
+from microgpt.tools.stats.work import work_of
+from microgpt.tools.subject.model import ModelSubject
 from microgpt.tools.text.document import bar
 
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -112,7 +113,7 @@ def verify_function(subject: FunctionSubject, points: Iterable[Point], report: R
             if wrong is not None:
                 case = Case(
                     subject, programs["python"].path, point.arguments, point.indices, expected,
-                    {next(iter(expected)): [result]}, lambda: runs["python"](point),
+                    {next(iter(expected)): [result]}, partial(runs["python"], point),
                 )  # fmt: skip
                 return _difference(subject, name, point, wrong, case)
             counts[name] += sum(map(len, found.values()))
@@ -127,9 +128,7 @@ def _interpreted(graph: Graph) -> Callable[[Point], Numbers]:
 
 def _carried_out(program: Executable) -> Callable[[Point], Numbers]:
     names = [output.name for output in program.graph.outputs]
-    return lambda point: dict(
-        zip(names, program.run(*point.arguments.values(), *point.indices.values()), strict=True)
-    )
+    return lambda point: dict(zip(names, program.run(*point.arguments.values(), *point.indices.values()), strict=True))
 
 
 def _first(expected: Numbers, found: Numbers) -> tuple[str, int, float, float] | None:

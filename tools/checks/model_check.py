@@ -46,8 +46,8 @@ def verify_model(
             document.say(line)
     else:
         document.say(
-            f"{steps} steps and {samples} samples: {checker.compared:,} numbers of the {engine.name} backend, all equal "
-            "to the eager autograd's, bit by bit"
+            f"{steps} steps and {samples} samples: {checker.compared:,} numbers of the {engine.name} backend, all "
+            "equal to the eager autograd's, bit by bit"
         )
     document.data = {
         "backend": engine.name,

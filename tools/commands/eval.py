@@ -20,9 +20,9 @@ from ..options.backends import BACKENDS, backend_of
 from ..options.models import load_model
 from ..options.settings import ConfiguredCommand
 from ..terminal import console
-from ..text.schema import without_infinities
 from ..terminal.completing import complete_corpus
 from ..terminal.failures import BAD_INPUT, CommandError
+from ..text.schema import without_infinities
 from ..training.sampling import draw_to_json, trace_lines
 
 __all__ = ["eval"]

@@ -30,7 +30,15 @@ __all__ = ["export"]
 @options.data_option
 @options.model_options
 @click.pass_context
-def export(context: click.Context, /, words: tuple[str, ...], checkpoint: Path | None, prefix: str | None, data: str, **shape: int) -> None:
+def export(
+    context: click.Context,
+    /,
+    words: tuple[str, ...],
+    checkpoint: Path | None,
+    prefix: str | None,
+    data: str,
+    **shape: int,
+) -> None:
     """Write a model, or your own function, as C that stands alone.
 
     DIR gets microgpt.c and microgpt.h, main.c (an example that trains and

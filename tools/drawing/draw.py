@@ -82,15 +82,15 @@ def check_wanted(wanted: Wanted, subject: Subject, option: Callable[[str], str] 
     if wanted.scope is not None and wanted.around is not None:
         raise ValueError(f"give {option('scope')} or {option('around')}, not both")
     if level == "model" and wanted.scope is not None:
-        raise ValueError(f"{option('scope')} goes with {option('level')} op or scalar; the level model draws all scopes")
+        raise ValueError(
+            f"{option('scope')} goes with {option('level')} op or scalar; the level model draws all scopes"
+        )
     if level != "scalar" and wanted.around is not None:
         raise ValueError(f"{option('around')} goes with {option('level')} scalar")
     if level != "scalar" and wanted.stage is not None:
         raise ValueError(f"{option('stage')} goes with {option('level')} scalar; the other levels draw the last graph")
     if wanted.stage is not None and wanted.stage not in graphs:
-        raise ValueError(
-            f"{option('stage')} {wanted.stage!r} makes no graph; those that do are {', '.join(graphs)}"
-        )
+        raise ValueError(f"{option('stage')} {wanted.stage!r} makes no graph; those that do are {', '.join(graphs)}")
 
 
 def draw(subject: Subject, wanted: Wanted) -> Picture:

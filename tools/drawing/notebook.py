@@ -53,4 +53,5 @@ def model_html(config: GPTConfig, parameters: int, steps: int, losses: Sequence[
     curve = standalone(draw_loss_curve(numbers, finite, log(config.vocab_size)))
     # As an image, so that its style stays its own.
     data = b64encode(curve.encode()).decode()
-    return f"{head}<img style='max-width:60em;width:100%' alt='the loss of each step' src='data:image/svg+xml;base64,{data}'>"
+    image = f"src='data:image/svg+xml;base64,{data}'"
+    return f"{head}<img style='max-width:60em;width:100%' alt='the loss of each step' {image}>"

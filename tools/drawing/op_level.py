@@ -208,7 +208,9 @@ def _shortened(formula: str) -> str:
 
 
 def _inside(graph: Graph, nodes: Sequence[int], scope: str) -> bool:
-    return any(within(place_of(graph.origins[origin]), scope) for origin in sorted({graph.origin[node] for node in nodes}))
+    return any(
+        within(place_of(graph.origins[origin]), scope) for origin in sorted({graph.origin[node] for node in nodes})
+    )
 
 
 def _merged(boxes: Sequence[Box], names: dict[int, str]) -> dict[int, str]:

@@ -71,9 +71,7 @@ def source_names(chain: Chain) -> list[str]:
     return sorted(files, key=lambda file: (-counts[file], file))
 
 
-def _panes(
-    chain: Chain, sources: Sequence[str], warn: Callable[[str], None]
-) -> tuple[dict[str, Pane], dict[str, str]]:
+def _panes(chain: Chain, sources: Sequence[str], warn: Callable[[str], None]) -> tuple[dict[str, Pane], dict[str, str]]:
     files = [chain.pane(file) for file in sources]
     panes = {"source": joined(files), "python": chain.pane("python"), "c": chain.pane("c")}
     missing = {}

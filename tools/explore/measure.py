@@ -36,8 +36,8 @@ static double now(void)
     return at.tv_sec + 1e-9 * at.tv_nsec;
 }
 
-__attribute__((visibility("default"))) void microgpt_time_calls(double *m, const int *ix, int rounds, int calls, double *seconds);
-__attribute__((visibility("default"))) void microgpt_time_calls(double *m, const int *ix, int rounds, int calls, double *seconds)
+__attribute__((visibility("default")))
+void microgpt_time_calls(double *m, const int *ix, int rounds, int calls, double *seconds)
 {
     double start, each;
     for (int round = 0; round < rounds; round++) {

@@ -90,7 +90,9 @@ def chosen_race(
         from ..checks.function_race import race_function
 
         if len(words) > 1:
-            raise click.UsageError(f"{programs[0]} is measured alone; leave out {words[words[0] == programs[0]]}", context)
+            raise click.UsageError(
+                f"{programs[0]} is measured alone; leave out {words[words[0] == programs[0]]}", context
+            )
         subject = given_function(context, programs[0])
         with console.compile_progress("function") as progress:
             return race_function(subject, None, seconds, progress)

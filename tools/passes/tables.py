@@ -37,9 +37,7 @@ LEGEND = (
 )
 
 
-def describe_passes(
-    subject: Subject, around: str | None = None, radius: int = RADIUS, limit: int = SHOWN
-) -> Document:
+def describe_passes(subject: Subject, around: str | None = None, radius: int = RADIUS, limit: int = SHOWN) -> Document:
     """Runs every stage, and tells what each of them did.
 
     Args:

@@ -74,7 +74,9 @@ def _line(chain: Chain, text: str) -> Selection:
     match = _LINE.fullmatch(text)
     if match is None:
         example = next(iter(chain.files), "gpt.py")
-        raise QuestionError("line", f"{text} is not a line of the model; write for example {example}:7 or {example}:7-9")
+        raise QuestionError(
+            "line", f"{text} is not a line of the model; write for example {example}:7 or {example}:7-9"
+        )
     file = match["file"] or (next(iter(chain.files)) if len(chain.files) == 1 else "")
     if file not in chain.files:
         problem = f"not {file}" if file else f"so write for example {next(iter(chain.files), 'gpt.py')}:{text}"

@@ -212,7 +212,7 @@ class Chain:
         return Selection(self, chosen.nodes, chosen.seeds, origins)
 
     def from_scope(self, pattern: str) -> Selection:
-        """What was recorded in scopes, or outside of them in functions, that have all parts of the pattern, in any order.
+        """What was recorded in scopes, or outside of them functions, that have all parts of the pattern, in any order.
 
         Args:
             pattern: ``layer0.head2``; ``*`` and ``?`` stand for letters within a part.

@@ -133,9 +133,7 @@ def _text(
     return stages.describe(stages.stage_product(subject, pane)).splitlines()
 
 
-def _lines(
-    chosen: Sequence[tuple[int, str]], pane: str, question: Question, operations: int | None = None
-) -> Document:
+def _lines(chosen: Sequence[tuple[int, str]], pane: str, question: Question, operations: int | None = None) -> Document:
     total = len(chosen)
     shown = chosen[: question.limit]
     listed = [{"line": place, "text": text} for place, text in shown]

@@ -84,8 +84,8 @@ class _Page:
         way = ", backward" if graph.is_backward(live.peak_node) else ""
         self.head(f"Live values: {live.peak:,} of {live.values:,} at most are needed at a time")
         self.say(
-            f"in the order of the graph, after operation {live.peak_node:,} ({origin}{way}). How many operations later a "
-            "value is used for the last time:"
+            f"in the order of the graph, after operation {live.peak_node:,} ({origin}{way}). How many operations "
+            "later a value is used for the last time:"
         )
         rows = []
         counts = [sum(live.histogram[low:high]) for low, high in _RANGES]
@@ -104,7 +104,9 @@ class _Page:
         parts = f" ({len(path.nodes) - backward} forward, {backward} backward)" if backward else ""
         self.head(f"Critical path: {len(path.nodes):,} operations, each of which waits for the one before")
         most = ", ".join(f"{count} {name}" for name, count in kinds[:5])
-        self.say(f"{most}{parts}. On average {statistics.parallelism * work.lanes:,.0f} operations could run at a time.")
+        self.say(
+            f"{most}{parts}. On average {statistics.parallelism * work.lanes:,.0f} operations could run at a time."
+        )
 
     def memory(self, work: Work, statistics: Statistics) -> None:
         traffic, flop = statistics.traffic, statistics.flops.all * work.lanes
@@ -120,7 +122,9 @@ class _Page:
         self.document.table(["doubles", "read", "written", "bytes", "flop/byte"], rows, left=1)
 
     def standing(self, roofs: Roofs, standing: Standing) -> None:
-        self.head(f"Roofline: the program is at {100 * standing.attained:.0f} % of what {standing.roof.name} would allow")
+        self.head(
+            f"Roofline: the program is at {100 * standing.attained:.0f} % of what {standing.roof.name} would allow"
+        )
         rows = [_bound_row(bound, standing) for bound in standing.bounds]
         rows.append(["the run, measured", "", "", time_text(standing.seconds), "100 %"])
         self.document.table(["takes at least", "amount", "rate", "time", "share"], rows, left=1)
@@ -129,8 +133,8 @@ class _Page:
         waits = ", ".join(f"{name} {1e9 * seconds:.1f}" for name, seconds in roofs.latencies.items())
         self.document.gap()
         self.say(
-            f"One core of this machine: {separate}/s in vectors of {roofs.lanes} ({fused}/s with fused operations, which "
-            f"would change bits); {levels}. Nanoseconds until a result can be used: {waits}."
+            f"One core of this machine: {separate}/s in vectors of {roofs.lanes} ({fused}/s with fused operations, "
+            f"which would change bits); {levels}. Nanoseconds until a result can be used: {waits}."
         )
 
 

@@ -174,9 +174,7 @@ class ModelSubject(Subject):
 
     def ordinary_inputs(self) -> tuple[Mapping[str, Sequence[float]], Sequence[int]]:
         parameters = gpt.initial_parameters(self.config, Random(SEED))
-        return {"parameters": parameters}, [
-            place % self.config.vocab_size for place in range(2 * self.recipe.number)
-        ]
+        return {"parameters": parameters}, [place % self.config.vocab_size for place in range(2 * self.recipe.number)]
 
     def graph_estimate(self) -> Estimate | None:
         return estimate_graph(self.recipe)

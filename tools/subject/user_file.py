@@ -19,7 +19,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from ...compiler.errors import CompileError
@@ -97,7 +97,8 @@ def load_module(path: Path) -> ModuleType:
     """
     name = _free_name(path.stem)
     specification = importlib.util.spec_from_file_location(name, path.resolve())
-    assert specification is not None and specification.loader is not None
+    assert specification is not None
+    assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module  # dataclasses look there for the module of a class
     try:
@@ -135,13 +136,14 @@ def _as_script_folder(folder: Path) -> Iterator[None]:
 
 
 def _functions(module: ModuleType) -> list[str]:
-    """Functions that the file itself defines, and compiled ones."""
-    return [
-        name
-        for name, value in vars(module).items()
-        if isinstance(value, CompiledFunction)
-        or (callable(value) and getattr(value, "__module__", None) == module.__name__ and not isinstance(value, type))
-    ]
+    """Compiled functions, functions with an example, and those that the file itself defines."""
+
+    def counts(name: str, value: object) -> bool:
+        if isinstance(value, CompiledFunction) or hasattr(module, _EXAMPLE.format(name)):
+            return True
+        return isinstance(value, FunctionType) and value.__module__ == module.__name__
+
+    return [name for name, value in vars(module).items() if counts(name, value)]
 
 
 def _explained(path: Path, error: BaseException) -> str:
