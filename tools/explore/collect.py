@@ -18,6 +18,7 @@ from ...compiler.ir.names import value_names
 from ...compiler.ir.ops import OPS
 from ..provenance.chain import Chain
 from ..provenance.pane import Pane
+from ..subject.places import place_of
 from .blocks import blocks
 from .joined import starts
 from .measure import Times
@@ -73,12 +74,10 @@ def collect(
     if documents:
         packed["inputs"] = pack_doubles(documents.inputs)
         packed["transcendental"] = pack_doubles(value for text in documents.texts for value in text.transcendental)
+    begins = dict(zip(sources, starts([chain.pane(file) for file in sources]), strict=True))
     meta = {
-        **_describe(graph),
-        "files": [
-            {"name": file, "start": start}
-            for file, start in zip(sources, starts([chain.pane(file) for file in sources]), strict=True)
-        ],
+        **_describe(graph, begins),
+        "files": [{"name": file, "start": start} for file, start in begins.items()],
         "blocks": block_names,
         "listings": list(panes),
         "missing": dict(missing),
@@ -107,8 +106,12 @@ def _columns(graph: Graph, roots: Sequence[int]) -> dict[str, str]:
     }
 
 
-def _describe(graph: Graph) -> dict[str, Any]:
-    """What stands beside the columns. JSON has no infinity, so constants come as text."""
+def _describe(graph: Graph, begins: Mapping[str, int]) -> dict[str, Any]:
+    """What stands beside the columns. JSON has no infinity, so constants come as text.
+
+    Args:
+        begins: by source file, where it begins in the listing of all.
+    """
     return {
         "name": graph.name,
         "columns": [[name, name in ("origin", "source")] for name in ("op", "a", "b", "origin", "source", "root")],
@@ -117,7 +120,8 @@ def _describe(graph: Graph) -> dict[str, Any]:
             for row in OPS
         ],
         "origins": [
-            {"scope": each.scope, "file": each.file, "line": each.line, "function": each.function}
+            {"scope": place_of(each), "file": each.file, "line": each.line, "function": each.function,
+             "at": begins.get(each.file, 0) + each.line}
             for each in graph.origins
         ],
         "constants": [number.hex() for number in graph.constants],
