@@ -49,7 +49,7 @@ STAGES = {
 # Files beside these folders that all of them may import.
 SHARED = {
     "compiler": {"arithmetic", "errors"},
-    "runtime": {"arguments", "reporting", "value", "version"},
+    "runtime": {"arguments", "reporting", "value", "value_drawing", "version"},
 }
 # Where a library may be imported: by folder or by module.
 PLACES = {
