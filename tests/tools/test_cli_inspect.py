@@ -142,7 +142,7 @@ def test_statements_in_text_name_what_the_program_names():
 
 @pytest.mark.parametrize("backend", ["python", "c"])
 def test_bench(backend: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("microgpt.tools.commands.bench.RUN_STEPS", 50)
+    monkeypatch.setattr("microgpt.tools.checks.model_race.RUN_STEPS", 50)
     result = run("bench", "--backend", backend, "--length", "1,2", "--seconds", "0.05")
     if "needs a C compiler" in result.stderr:
         pytest.skip("not checked: there is no C compiler here")

@@ -249,7 +249,7 @@ def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch):
     def none() -> None:
         raise ToolchainError("there is no C compiler")
 
-    monkeypatch.setattr("microgpt.tools.commands.stats.find_toolchain", none)
+    monkeypatch.setattr("microgpt.tools.stats.measure.find_toolchain", none)
     result = run("--length", 1)
     assert result.exit_code == 0
     assert "this machine is not measured: no C compiler can be used" in result.stderr
