@@ -4,7 +4,7 @@ from physics import acceleration
 
 import microgpt
 
-STEPS = 40
+STEPS = 12
 measured = [0.5 - 0.012 * step for step in range(STEPS)]
 
 
