@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from .ir.verify import verify
 from .passes.cse import cse
 from .passes.dce import dce
 from .passes.differentiate import differentiate
+from .passes.jacobian import hessian, hvp, jacobian
 from .passes.simplify import simplify
 from .passes.sink_through_selects import sink_through_selects
 from .python.allocate import allocate
@@ -28,6 +29,7 @@ from .python.form_statements import form_statements
 from .python.schedule import schedule
 
 __all__ = [
+    "DERIVATIVES",
     "GRAPH_STAGES",
     "PYTHON_STAGES",
     "Observer",
@@ -45,6 +47,13 @@ GRAPH_STAGES: tuple[Callable[..., Rewritten], ...] = (
     cse,
     dce,
 )
+# What stands in place of `differentiate` for each derivative.
+DERIVATIVES: Mapping[str, tuple[Callable[..., Rewritten], ...]] = {
+    "gradient": (differentiate,),
+    "jacobian": (jacobian,),
+    "hessian": (differentiate, hessian),
+    "hvp": (differentiate, hvp),
+}
 PYTHON_STAGES: tuple[Callable[..., Any], ...] = (form_statements, schedule, allocate, emit_python)
 
 
@@ -71,7 +80,13 @@ T = TypeVar("T")
 
 
 def compile_graph(
-    traced: Callable[[], Graph], gradient: str | None = None, observe: Observer | None = None, check: bool = False
+    traced: Callable[[], Graph],
+    gradient: str | None = None,
+    observe: Observer | None = None,
+    check: bool = False,
+    derivative: str = "gradient",
+    outputs: Sequence[str] | None = None,
+    initial: str | None = None,
 ) -> Graph:
     """Traces, differentiates and cleans a graph.
 
@@ -80,6 +95,9 @@ def compile_graph(
         gradient: the argument to differentiate in; None for the value alone.
         observe: is told of each stage.
         check: whether to verify the graph after each stage.
+        derivative: one of `DERIVATIVES`, which is the name of the further output.
+        outputs: those to keep; None for all.
+        initial: the argument that holds the gradient so far, which is added to; None for zero.
 
     Raises:
         CompileError: if the function cannot be traced, or its gradient has no static program.
@@ -87,14 +105,26 @@ def compile_graph(
     graph = _timed("trace", traced, observe)
     if check:
         verify(graph)
-    for stage in GRAPH_STAGES:
-        if stage is differentiate and gradient is None:
-            continue
-        further = (gradient,) if stage is differentiate else ()
+    for stage, further in _graph_stages(gradient, derivative, outputs, initial):
         graph = _timed(stage.__name__, partial(stage, graph, *further), observe).graph
         if check:
             verify(graph)
     return graph
+
+
+def _graph_stages(
+    gradient: str | None, derivative: str, outputs: Sequence[str] | None, initial: str | None
+) -> Iterator[tuple[Callable[..., Rewritten], tuple[Any, ...]]]:
+    """The stages from graph to graph, each with what it takes beside one."""
+    for stage in GRAPH_STAGES:
+        if stage is dce:
+            yield stage, (outputs,)
+        elif stage is not differentiate:
+            yield stage, ()
+        elif gradient is not None:
+            once = len(DERIVATIVES[derivative]) == 1
+            for step in DERIVATIVES[derivative]:
+                yield step, (gradient, once, initial) if step is differentiate else (gradient,)
 
 
 def compile_python(graph: Graph, observe: Observer | None = None, heading: Sequence[str] = ()) -> str:

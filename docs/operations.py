@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from microgpt.compiler.ir.ops import CALLED, OPS
+from microgpt.compiler.ir.ops import CALLED, LETTERS, OPS, spell
 
 PAGE = Path(__file__).with_name("operations.md")
 
@@ -42,7 +42,7 @@ other: where it meets an infinite or undefined gradient, the product is NaN.
 
 `constant_maximum(values)` is the largest as a constant: no gradient flows through it, as a softmax needs.
 `select(values, index)` is `values[index]` for an index that is only known when the program runs.
-[exactness.md](exactness.md) tells the kinds of scalars apart.
+[exactness.md](exactness.md) explains the kinds of scalars.
 
 ## For the compiler
 
@@ -69,8 +69,8 @@ def _functions() -> Iterator[str]:
 def _rows() -> Iterator[str]:
     for row in OPS:
         if row.evaluate is not None:
-            lanes = f"`{row.c_lanes.format(w='N', a='a', b='b')}`" if row.c_lanes else ""
-            spelled = (f"`{spelling.format(a='a', b='b')}`" for spelling in (row.python, row.c))
+            lanes = f"`{spell(row.c_lanes, LETTERS, 'n', 'N')}`" if row.c_lanes else ""
+            spelled = (f"`{spell(spelling, LETTERS, 'n')}`" for spelling in (row.python, row.c))
             yield f"| {' | '.join((f'`{row.name}`', *spelled, lanes, ', '.join(row.libm), row.exact))} |"
 
 

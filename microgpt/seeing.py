@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from .compiler.errors import ProofError
 from .runtime import arguments as checked
+from .runtime.executable import derivatives
 from .runtime.executable import function as runtime
 from .runtime.reporting import compile_progress
-from .runtime.storage.cache import Cache
 
 if TYPE_CHECKING:
     from .api import Model
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .tools.subject.function import FunctionSubject
     from .tools.text.document import Document
 
-__all__ = ["CompiledFunction", "compile_function", "model_html"]
+__all__ = ["CompiledFunction", "compile_function", "hessian", "hvp", "jacobian", "model_html"]
 
 
 class CompiledFunction(runtime.CompiledFunction):
@@ -223,23 +223,25 @@ class CompiledFunction(runtime.CompiledFunction):
         return function_html(self._subject)
 
 
-def compile_function(
-    function: Callable[..., Any],
-    *example: Any,
-    target: str = "auto",
-    cache: Cache | None = None,
-    progress: bool = True,
-) -> CompiledFunction:
-    made = runtime.compile_function(
-        function, *example, target=target, cache=cache, progress=progress, kind=CompiledFunction
-    )
-    assert isinstance(made, CompiledFunction)
-    return made
+P = ParamSpec("P")
 
 
-compile_function.__doc__ = (runtime.compile_function.__doc__ or "").replace(
-    "        kind: a class that can do more.\n", ""
-)
+def _to_be_seen(compile: Callable[P, runtime.CompiledFunction]) -> Callable[P, CompiledFunction]:
+    """The same with the methods of this file."""
+
+    @wraps(compile)
+    def compiled(*arguments: P.args, **options: P.kwargs) -> CompiledFunction:
+        function = CompiledFunction.__new__(CompiledFunction)
+        vars(function).update(vars(compile(*arguments, **options)))
+        return function
+
+    return compiled
+
+
+compile_function = _to_be_seen(runtime.compile_function)
+jacobian = _to_be_seen(derivatives.jacobian)
+hessian = _to_be_seen(derivatives.hessian)
+hvp = _to_be_seen(derivatives.hvp)
 
 
 def model_html(model: Model) -> str:

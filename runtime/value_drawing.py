@@ -13,7 +13,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ..compiler.ir.calculator import FLOATS
-from ..compiler.ir.ops import OPS, POW, Field, Op
+from ..compiler.ir.ops import OPS, POW, Op
 
 if TYPE_CHECKING:
     from .value import Value
@@ -66,6 +66,8 @@ def value_dot(order: Sequence[Value]) -> str:
 
 def operation_of(value: Value) -> str:
     """The sign or the name of the operation that has this result and these local gradients; ``?`` if none has."""
+    if None in value._local_grads:  # where: what was not chosen gets no gradient
+        return "where"
     data = [operand.data for operand in value._operands]
     for code, row in enumerate(OPS):
         if code == POW and len(data) == 1:
@@ -73,20 +75,16 @@ def operation_of(value: Value) -> str:
             if exponent is not None and _fits(value, row, [data[0], exponent]):
                 return f"^{exponent:g}"
         elif _fits(value, row, data):
-            return _SIGNS.get(row.name, row.name)
+            return escape(row.symbol or row.name)
     return "?"
 
 
-_SIGNS = {"add": "+", "mul": "×", "power": "^"}
-
-
 def _fits(value: Value, row: Op, data: Sequence[float]) -> bool:
-    nodes = (row.a is Field.NODE) + (row.b is Field.NODE)
-    if row.evaluate is None or row.derivative is None or nodes != len(data):
+    if row.evaluate is None or row.derivative is None or row.variadic or len(row.types) != len(data):
         return False
     try:
         result = row.evaluate(*data)
-        slopes = row.derivative(FLOATS, result, data[0], data[-1])
+        slopes = row.derivative(FLOATS, result, *data)
     except (ArithmeticError, TypeError, ValueError):
         return False
     local = value._local_grads
@@ -99,7 +97,7 @@ def _exponent(value: Value, base: float) -> float | None:
     """d/dx x**n is n * x**(n-1), so n is that times x by x**n; people write halves and whole numbers."""
     if not base or not value.data:
         return None
-    found = value._local_grads[0] * base / value.data
+    found = float(value._local_grads[0] * base / value.data)
     return round(2 * found) / 2 if abs(found) < 1e6 and abs(round(2 * found) / 2 - found) < 1e-6 else found
 
 

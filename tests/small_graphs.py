@@ -36,13 +36,13 @@ def body(graph: Graph) -> list[str]:
     for node, op in enumerate(graph.op):
         row = OPS[op]
         if row.name == "const":
-            lines.append(f"%{node} = const {graph.constants[graph.a[node]]!r}")
+            lines.append(f"%{node} = const {graph.constants[graph.attribute[node]]!r}")
         elif row.name in ("input", "index"):
-            lines.append(f"%{node} = {row.name} {graph.a[node]}")
+            lines.append(f"%{node} = {row.name} {graph.attribute[node]}")
         else:
             fields = [f"%{operand}" for operand in graph.operands(node)]
             if row.name == "equal":
-                fields.append(str(graph.b[node]))
+                fields.append(str(graph.attribute[node]))
             lines.append(f"%{node} = {row.name} {', '.join(fields)}")
     for output in graph.outputs:
         lines.append(f"output {output.name} = {', '.join(f'%{node}' if node >= 0 else '0' for node in output.nodes)}")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from ..ir.ops import ADD
 from ..loops.lanes import find_fold, find_proved, loads, vector_loop
 from ..loops.loop_program import Nest, Recipe
-from .emit_expression import ONE, Expressions, Part, Pattern, Run, add_up, spelled, times
+from .emit_expression import ONE, Expressions, Part, Pattern, Run, add_up, spelled, stored_text, times
 from .emit_lanes import lanes_function
 
 __all__ = ["kernel_function"]
@@ -125,7 +125,7 @@ class _Writer:
             self.line(f"m[{add_up([text.affine(0), row])}] += {value};")
             return
         target = text.address(0, part)
-        value = value if is_vector or width == 1 else f"all{width}({value})"
+        value = stored_text(self.nest.recipe, value, is_vector, width)
         if width == 1:
             self.line(f"m[{target}] = {value};")
         else:
@@ -136,45 +136,37 @@ class _Writer:
         op, runs = fold[1], fold[2]
         for number, part in enumerate(parts):
             self.line(f"{'double' if part.width == 1 else f'v{part.width}'} sum{number};")
-        first = True
         for run, (count_slot, terms) in enumerate(runs):
             constant = not self.text.is_parameter(count_slot) and not any(
                 stride[count_slot] for stride in self.nest.strides
             )
             count = self.nest.base[count_slot] if constant else None
-            if first:
-                # The first term begins the sum: zero plus the term would be one addition more, and another zero's sign.
-                self._terms(op, terms, parts, None, begins=True)
-            if count == 1 and not first:
-                self._terms(op, terms, parts, None, begins=False)
-            elif count != 1:
-                self._repeat(op, terms, parts, run, count, int(first))
-            first = False
+            # The first term begins the sum: zero plus the term would be one addition more, and another zero's sign.
+            self._terms(op, terms, parts, None, begins=run == 0)
+            if count != 1:
+                self._repeat(op, terms, parts, run, count)
 
-    def _repeat(
-        self, op: int, terms: Sequence[Recipe], parts: Sequence[Part], run: int, count: int | None, start: int
-    ) -> None:
-        """A loop over the repetitions of a run, from number `start` on."""
+    def _repeat(self, op: int, terms: Sequence[Recipe], parts: Sequence[Part], run: int, count: int | None) -> None:
+        """A loop over the further repetitions of a run."""
         count_slot = self.fold[2][run][0] if self.fold else 0
-        self._walk(terms, run, start)
+        self._walk(terms, run)
         if count is not None and self.vector is not None and count <= 16:
             self.line("UNROLL")
-        self._open(f"for (long k = {start}, end = {self.text.address(count_slot)}; k < end; k++) {{")
-        self._terms(op, terms, parts, (run, "k"), begins=False)
+        self._open(f"for (long k = 1, end = {self.text.address(count_slot)}; k < end; k++) {{")
+        # Before its term: behind the last one, a pointer might leave memory, which C does not define.
         for slot in self.text.walkers:
             step = self.nest.steps[run][slot]
             self.line(f"w{slot} += {step};" if step > 0 else f"w{slot} -= {-step};")
+        self._terms(op, terms, parts, (run, "k"), begins=False)
         self._close()
         self.text.walkers = ()
 
-    def _walk(self, terms: Sequence[Recipe], run: int, start: int) -> None:
+    def _walk(self, terms: Sequence[Recipe], run: int) -> None:
         """Pointers that walk along with a fold: the pass of the C compiler that finds them is off (see `toolchain`)."""
         slots = dict.fromkeys(slot for term in terms for slot in loads(term))
-        walkers = tuple(slot for slot in slots if self.nest.steps[run][slot])
-        for slot in walkers:
-            address = self.text.address(slot, ONE, (run, str(start)) if start else None)
-            self.line(f"const double *w{slot} = m + {address};")
-        self.text.walkers = walkers
+        self.text.walkers = tuple(slot for slot in slots if self.nest.steps[run][slot])
+        for slot in self.text.walkers:
+            self.line(f"const double *w{slot} = m + {self.text.address(slot)};")
 
     def _terms(self, op: int, terms: Sequence[Recipe], parts: Sequence[Part], run: Run | None, begins: bool) -> None:
         for place, term in enumerate(terms):

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
-from ..ir.ops import CONST, EQUAL, GATHER, INDEX, INPUT, OPS, SELECT
+from ..ir.graph import Graph
+from ..ir.ops import CONST, EQUAL, GATHER, INDEX, INPUT, OPS, SELECT, spell
 from ..ir.text import format_node
 from .emit_expression import number_text
 
@@ -56,36 +56,33 @@ def straight_lines(graph: Graph, name: str, comments: bool = False) -> Iterator[
 
 def _statements(graph: Graph, comments: bool) -> Iterator[tuple[str, int]]:
     # What a select chooses from is read from `v`, also inputs and constants.
-    chosen = {value for values in graph.lists for value in values}
-    for node, (op, a, b) in enumerate(zip(graph.op, graph.a, graph.b, strict=True)):
+    rows = list(zip(graph.op, graph.all_operands(), graph.attribute, strict=True))
+    chosen = {value for op, operands, _ in rows if op == SELECT for value in operands[1:]}
+    for node, (op, operands, attribute) in enumerate(rows):
         if op in (INDEX, EQUAL) or (op in (CONST, INPUT) and node not in chosen):
             continue
         if op == GATHER:
-            table = graph.tables[b]
-            text = f"x[{table.base} + {table.stride} * {_operand(graph, a)}]"
+            table = graph.tables[attribute]
+            text = f"x[{table.base} + {table.stride} * {_operand(graph, operands[0])}]"
         elif op == SELECT:
-            text = f"v[(const int[]){{{', '.join(map(str, graph.lists[b]))}}}[{_operand(graph, a)}]]"
+            text = f"v[(const int[]){{{', '.join(map(str, operands[1:]))}}}[{_operand(graph, operands[0])}]]"
         elif op in (CONST, INPUT):
             text = _operand(graph, node)
         else:
-            operands = {
-                "a": _operand(graph, a) if A_IS_NODE[op] else "",
-                "b": _operand(graph, b) if B_IS_NODE[op] else "",
-            }
-            text = OPS[op].c.format(**operands)
+            text = spell(OPS[op].c, [_operand(graph, operand) for operand in operands])
         yield f"    v[{node}] = {text};" + (f" /* {format_node(graph, node)} */" if comments else ""), node
 
 
 def _operand(graph: Graph, node: int) -> str:
-    op, a, b = graph.op[node], graph.a[node], graph.b[node]
+    op, attribute = graph.op[node], graph.attribute[node]
     if op == CONST:
-        return number_text(graph.constants[a].hex())
+        return number_text(graph.constants[attribute].hex())
     if op == INPUT:
-        return f"x[{a}]"
+        return f"x[{attribute}]"
     if op == INDEX:
-        return f"ix[{a}]"
+        return f"ix[{attribute}]"
     if op == EQUAL:
-        return f"({_operand(graph, a)} == {b})"
+        return f"({_operand(graph, graph.operands(node)[0])} == {attribute})"
     return f"v[{node}]"
 
 

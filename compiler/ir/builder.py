@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .calculator import Calculator
-from .graph import Graph, IndexTensor, Origin, Output, Table, Tensor
+from .graph import Graph, IndexTensor, Origin, Output, Table, Tensor, limit_of
 from .ops import CONST, EQUAL, GATHER, INDEX, INPUT, ONE, SELECT
 
 __all__ = ["GraphBuilder"]
@@ -18,8 +18,8 @@ __all__ = ["GraphBuilder"]
 class GraphBuilder(Calculator[int]):
     """A graph in the making. Its methods append a node and return its number.
 
-    `mark` sets the origin and source that nodes get from then on. The columns are plain lists: the hot loops of the
-    trace and of `differentiate` append to them directly.
+    `mark` sets the origin and source that nodes get from then on. The columns are plain lists: the hot loop of
+    `rewrite` appends to them directly.
     """
 
     name: str
@@ -27,12 +27,12 @@ class GraphBuilder(Calculator[int]):
     indices: tuple[IndexTensor, ...] = ()
     origins: tuple[Origin, ...] | list[Origin] = ()
     op: list[int] = field(default_factory=list)
-    a: list[int] = field(default_factory=list)
-    b: list[int] = field(default_factory=list)
+    starts: list[int] = field(default_factory=lambda: [0])
+    flat: list[int] = field(default_factory=list)
+    attribute: list[int] = field(default_factory=list)
     origin: list[int] = field(default_factory=list)
     source: list[int] = field(default_factory=list)
     constants: list[float] = field(default_factory=list)
-    lists: list[tuple[int, ...]] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     current_origin: int = 0
     current_source: int = 0
@@ -44,9 +44,10 @@ class GraphBuilder(Calculator[int]):
     def extending(cls, graph: Graph) -> GraphBuilder:
         """A builder that starts with the nodes of `graph`."""
         build = cls(graph.name, graph.inputs, graph.indices, graph.origins)
-        build.op, build.a, build.b = list(graph.op), list(graph.a), list(graph.b)
+        build.op, build.attribute = list(graph.op), list(graph.attribute)
+        build.starts, build.flat = list(graph.starts), list(graph.flat)
         build.origin, build.source = list(graph.origin), list(graph.source)
-        build.constants, build.lists, build.tables = list(graph.constants), list(graph.lists), list(graph.tables)
+        build.constants, build.tables = list(graph.constants), list(graph.tables)
         build._table_numbers = {table: number for number, table in enumerate(graph.tables)}
         return build
 
@@ -60,14 +61,19 @@ class GraphBuilder(Calculator[int]):
         """Sets where the nodes appended from now on come from."""
         self.current_origin, self.current_source = origin, source
 
-    def node(self, op: int, a: int, b: int = 0) -> int:
+    def node(self, op: int, *operands: int, attribute: int = 0) -> int:
         """Appends a node."""
         self.op.append(op)
-        self.a.append(a)
-        self.b.append(b)
+        self.flat.extend(operands)
+        self.starts.append(len(self.flat))
+        self.attribute.append(attribute)
         self.origin.append(self.current_origin)
         self.source.append(self.current_source)
         return len(self.op) - 1
+
+    def operands(self, node: int) -> list[int]:
+        """The operands of a node, in order."""
+        return self.flat[self.starts[node] : self.starts[node + 1]]
 
     @property
     def one(self) -> int:
@@ -81,27 +87,31 @@ class GraphBuilder(Calculator[int]):
         known = self._const_nodes.get(key)
         if known is None:
             self.constants.append(value)
-            known = self._const_nodes[key] = self.node(CONST, len(self.constants) - 1)
+            known = self._const_nodes[key] = self.node(CONST, attribute=len(self.constants) - 1)
         return known
 
     def constant_of(self, node: int) -> float:
         """The value of a constant node."""
-        return self.constants[self.a[node]]
+        return self.constants[self.attribute[node]]
 
     def input(self, number: int) -> int:
         """Input `number`."""
-        return self.node(INPUT, number)
+        return self.node(INPUT, attribute=number)
 
     def index(self, number: int) -> int:
         """Index `number`."""
-        return self.node(INDEX, number)
+        return self.node(INDEX, attribute=number)
 
     def equal(self, index: int, number: int) -> int:
         """Whether an index is `number`; each test is kept once."""
         known = self._equal_nodes.get((index, number))
         if known is None:
-            known = self._equal_nodes[index, number] = self.node(EQUAL, index, number)
+            known = self._equal_nodes[index, number] = self.node(EQUAL, index, attribute=number)
         return known
+
+    def limit(self, index: int) -> int:
+        """How many values an index node can have."""
+        return limit_of(self.indices, self.attribute[index])
 
     def table(self, table: Table) -> int:
         """The number of `table` among the side tables; each is kept once."""
@@ -116,18 +126,18 @@ class GraphBuilder(Calculator[int]):
         plain = self.plain_choice(index, nodes)
         if plain is not None:
             return plain
-        self.lists.append(tuple(nodes))
-        return self.node(SELECT, index, len(self.lists) - 1)
+        return self.node(SELECT, index, *nodes)
 
     def plain_choice(self, index: int, nodes: Sequence[int]) -> int | None:
         """What ``nodes[index]`` is where it need not be a select; None elsewhere."""
         if all(node == nodes[0] for node in nodes):
             return nodes[0]
         if all(self.op[node] == INPUT for node in nodes):
-            base, stride = self.a[nodes[0]], self.a[nodes[1]] - self.a[nodes[0]]
-            evenly = all(self.a[node] == base + stride * place for place, node in enumerate(nodes))
-            if evenly and self._in_one_argument(base, self.a[nodes[-1]]):
-                return self.node(GATHER, index, self.table(Table(base, stride, len(nodes))))
+            numbers = [self.attribute[node] for node in nodes]
+            base, stride = numbers[0], numbers[1] - numbers[0]
+            evenly = all(number == base + stride * place for place, number in enumerate(numbers))
+            if evenly and self._in_one_argument(base, numbers[-1]):
+                return self.node(GATHER, index, attribute=self.table(Table(base, stride, len(nodes))))
         return None
 
     def _in_one_argument(self, *numbers: int) -> bool:
@@ -142,18 +152,15 @@ class GraphBuilder(Calculator[int]):
 
     def finish(self, outputs: Iterable[Output]) -> Graph:
         """The graph, frozen."""
-        op, a, b, origin, source = (
-            array("i", column) for column in (self.op, self.a, self.b, self.origin, self.source)
-        )
         return Graph(
             self.name,
-            op,
-            a,
-            b,
-            origin,
-            source,
+            array("B", self.op),
+            array("i", self.starts),
+            array("i", self.flat),
+            array("i", self.attribute),
+            array("i", self.origin),
+            array("i", self.source),
             tuple(self.constants),
-            tuple(self.lists),
             tuple(self.tables),
             tuple(self.origins),
             self.inputs,

@@ -6,9 +6,9 @@ A derivative stands once, in its row of `ops`, as operations of a calculator. On
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from .ops import ADD, DIV, MAX, MUL, OPS, OPS_BY_NAME, POW, STEP, UNLESS, WHERE, Field
+from .ops import ADD, AND, DIV, MAX, MUL, NOT, OPS, OPS_BY_NAME, OR, POW, STEP, UNLESS, WHERE
 
 __all__ = ["FLOATS", "Calculator"]
 
@@ -31,7 +31,7 @@ class Calculator(Generic[N]):
         """The value of a constant."""
         raise NotImplementedError
 
-    def node(self, op: int, a: N, b: Any = 0) -> N:
+    def node(self, op: int, *operands: N) -> N:
         """An operation of the table."""
         raise NotImplementedError
 
@@ -75,6 +75,18 @@ class Calculator(Generic[N]):
         """`a` where the flag holds, else zero."""
         return self.node(WHERE, flag, a)
 
+    def both(self, a: N, b: N) -> N:
+        """Whether two flags hold."""
+        return self.node(AND, a, b)
+
+    def either(self, a: N, b: N) -> N:
+        """Whether one of two flags holds."""
+        return self.node(OR, a, b)
+
+    def negated(self, flag: N) -> N:
+        """Whether a flag does not hold."""
+        return self.node(NOT, flag)
+
     def unless(self, flag: N, a: N) -> N:
         """Zero where the flag holds, else `a`."""
         return self.node(UNLESS, flag, a)
@@ -93,10 +105,10 @@ class _Floats(Calculator[float]):
     def constant_of(self, node: float) -> float:
         return node
 
-    def node(self, op: int, a: float, b: float = 0.0) -> float:
+    def node(self, op: int, *operands: float) -> float:
         row = OPS[op]
         assert row.evaluate is not None, row.name
-        return row.evaluate(a) if row.b is Field.NOTHING else row.evaluate(a, b)
+        return row.evaluate(*operands)
 
 
 FLOATS = _Floats()

@@ -1,10 +1,10 @@
 """The graph: a flat, frozen list of scalar operations. What every pass takes and returns.
 
 A node is its position in the arrays; its operands stand before it, so that the order of the nodes is a topological
-order and dead code, liveness and levels are single scans. What does not fit two integers (constants, rows that an
-index chooses from) stands in side tables. Where a node comes from is carried along by every pass: `origin` says which
-line of the model in which scope, `source` which traced operation, complemented (``~n``) for what `differentiate`
-added for it.
+order and dead code, liveness and levels are single scans. The operands of all nodes stand in one array, a span for each
+node. What is no node (constants, rows that an index chooses from) stands in side tables. Where a node comes from is
+carried along by every pass: `origin` says which line of the model in which scope, `source` which traced operation,
+complemented (``~n``) for what `differentiate` added for it.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ import hashlib
 import math
 import re
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, repeat
 
-from .ops import OPS, SELECT, Field
+from .ops import OPS
 
 __all__ = [
-    "A_IS_NODE",
-    "B_IS_NODE",
     "Graph",
     "IndexTensor",
     "Origin",
@@ -29,13 +28,15 @@ __all__ = [
     "Scatter",
     "Table",
     "Tensor",
+    "limit_of",
 ]
 
-_NUMBER = re.compile(r"\d+(?=\.|$)")
+# How many operands each operation has; for those that may have any number, `_ANY`.
+_ANY = 255
+_COUNTS = bytes(_ANY if row.variadic else len(row.types) for row in OPS).ljust(256, b"\0")
+_EQUAL = re.compile(rb"(.)\1*", re.DOTALL)
 
-# By operation: whether the integers `a` and `b` of a node are operands.
-A_IS_NODE = tuple(row.a is Field.NODE for row in OPS)
-B_IS_NODE = tuple(row.b is Field.NODE for row in OPS)
+_NUMBER = re.compile(r"\d+(?=\.|$)")
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,11 @@ class IndexTensor:
     start: int
     count: int
     limit: int
+
+
+def limit_of(indices: Sequence[IndexTensor], number: int) -> int:
+    """How many values index `number` can have."""
+    return next(tensor.limit for tensor in reversed(indices) if tensor.start <= number)
 
 
 @dataclass(frozen=True)
@@ -144,16 +150,24 @@ class Origin:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """A frozen graph. Made by `GraphBuilder.finish`."""
+    """A frozen graph. Made by `GraphBuilder.finish`.
+
+    Attributes:
+        op: of each node, its row in the table of operations.
+        starts: where the operands of each node begin in `flat`; one more entry for the end.
+        flat: the operands of all nodes, one after the other.
+        attribute: of each node, what its row says; 0 where the row has none.
+        origin, source: where each node comes from.
+    """
 
     name: str
     op: array[int]
-    a: array[int]
-    b: array[int]
+    starts: array[int]
+    flat: array[int]
+    attribute: array[int]
     origin: array[int]
     source: array[int]
     constants: tuple[float, ...]
-    lists: tuple[tuple[int, ...], ...]
     tables: tuple[Table, ...]
     origins: tuple[Origin, ...]
     inputs: tuple[Tensor, ...]
@@ -167,10 +181,11 @@ class Graph:
     def fingerprint(self) -> str:
         """A sha256 over everything the graph says. Equal graphs, and no others, have equal fingerprints."""
         digest = hashlib.sha256()
-        for column in (self.op, self.a, self.b, self.origin, self.source, array("d", self.constants)):
+        columns = (self.op, self.starts, self.flat, self.attribute, self.origin, self.source)
+        for column in (*columns, array("d", self.constants)):
             digest.update(len(column).to_bytes(8, "little"))
             digest.update(column.tobytes())
-        rest = (self.name, self.lists, self.tables, self.origins, self.inputs, self.indices, self.outputs)
+        rest = (self.name, self.tables, self.origins, self.inputs, self.indices, self.outputs)
         digest.update(repr(rest).encode())
         return digest.hexdigest()
 
@@ -182,10 +197,47 @@ class Graph:
 
     def operands(self, node: int) -> tuple[int, ...]:
         """The nodes that `node` is computed from, in order."""
-        code, a, b = self.op[node], self.a[node], self.b[node]
-        if code == SELECT:
-            return (a, *self.lists[b])
-        return (a,) * A_IS_NODE[code] + (b,) * B_IS_NODE[code]
+        return tuple(self.flat[self.starts[node] : self.starts[node + 1]])
+
+    def all_operands(
+        self, renumber: Callable[[int], int] | None = None, backwards: bool = False
+    ) -> Iterator[tuple[int, ...]]:
+        """The operands of every node, node by node.
+
+        Neighbouring nodes mostly have equally many operands, so whole runs of them are zipped: for a pass over all
+        nodes that takes a third of the time of `operands`.
+
+        Args:
+            renumber: is asked for another number of each operand, not before the node is reached.
+            backwards: whether to begin with the last node.
+        """
+        return chain.from_iterable(self._zipped_runs(renumber, backwards))
+
+    def _zipped_runs(
+        self, renumber: Callable[[int], int] | None, backwards: bool
+    ) -> Iterator[Iterable[tuple[int, ...]]]:
+        runs = self._runs[::-1] if backwards else self._runs
+        step = -1 if backwards else 1
+        for count, first, beyond in runs:
+            if not count:
+                yield repeat((), beyond - first)
+                continue
+            start, end = self.starts[first], self.starts[beyond]
+            columns: list[Iterable[int]] = [self.flat[start + place : end : count][::step] for place in range(count)]
+            yield zip(*(columns if renumber is None else [map(renumber, column) for column in columns]), strict=True)
+
+    @cached_property
+    def _runs(self) -> list[tuple[int, int, int]]:
+        """Neighbouring nodes with equally many operands: how many operands, the first node, the one after the last."""
+        counts, starts = self.op.tobytes().translate(_COUNTS), self.starts
+        runs = []
+        for match in _EQUAL.finditer(counts):
+            first, beyond = match.span()
+            if counts[first] == _ANY:
+                runs += [(starts[node + 1] - starts[node], node, node + 1) for node in range(first, beyond)]
+            else:
+                runs.append((counts[first], first, beyond))
+        return runs
 
     def output(self, name: str) -> Output:
         """The output of that name."""
@@ -206,6 +258,10 @@ class Graph:
             start, size = spans.get(tensor.argument, (tensor.start, 0))
             spans[tensor.argument] = (start, size + tensor.size)
         return spans
+
+    def limit(self, index: int) -> int:
+        """How many values an index node can have."""
+        return limit_of(self.indices, self.attribute[index])
 
     def input_name(self, number: int) -> str:
         """The name of one input: ``wte[0,3]``."""

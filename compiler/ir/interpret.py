@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .graph import A_IS_NODE, B_IS_NODE, Graph
-from .ops import CONST, GATHER, INDEX, INPUT, OPS, SELECT
+from .graph import Graph
+from .ops import CHOOSE, CONST, GATHER, INDEX, INPUT, OPS, SELECT
 
 __all__ = ["evaluate_nodes", "interpret"]
 
@@ -36,25 +36,21 @@ def evaluate_nodes(
     inputs = [value for name in graph.arguments() for value in arguments[name]]
     numbers = [value for tensor in graph.indices for value in indices[tensor.name]]
     values: list[float] = []
-    for op, a, b in zip(graph.op, graph.a, graph.b, strict=True):
-        rule = OPS[op].evaluate
-        if rule is not None:
-            operands = [values[a]] * A_IS_NODE[op]
-            if op not in _UNARY:
-                operands.append(values[b] if B_IS_NODE[op] else b)
-            values.append(rule(*operands))
+    for op, operands, attribute in zip(graph.op, graph.all_operands(), graph.attribute, strict=True):
+        row = OPS[op]
+        if row.evaluate is not None:
+            known = [values[operand] for operand in operands]
+            values.append(row.evaluate(*known, attribute) if row.is_marked else row.evaluate(*known))
         elif op == CONST:
-            values.append(graph.constants[a])
+            values.append(graph.constants[attribute])
         elif op == INPUT:
-            values.append(inputs[a])
+            values.append(inputs[attribute])
         elif op == INDEX:
-            values.append(numbers[a])
+            values.append(numbers[attribute])
         elif op == GATHER:
-            table = graph.tables[b]
-            values.append(inputs[table.base + table.stride * int(values[a])])
-        elif op == SELECT:
-            values.append(values[graph.lists[b][int(values[a])]])
+            table = graph.tables[attribute]
+            values.append(inputs[table.base + table.stride * int(values[operands[0]])])
+        elif op in (SELECT, CHOOSE):
+            index, *choices = operands
+            values.append(values[choices[int(values[index])]])
     return values
-
-
-_UNARY = frozenset(code for code, row in enumerate(OPS) if row.b.value == "-")

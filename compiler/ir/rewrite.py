@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from .builder import GraphBuilder
-from .graph import A_IS_NODE, B_IS_NODE, Graph, Output, Scatter
-from .ops import CONST, GATHER, SELECT
+from .graph import Graph, Output, Scatter
+from .ops import CONST, GATHER
 
 __all__ = ["Rewritten", "Rule", "count_uses", "renumber_outputs", "rewrite"]
 
@@ -24,61 +24,50 @@ class Rewritten(NamedTuple):
     ids: Sequence[int]
 
 
-# From the builder of the new graph and an operation on its nodes to the node that stands for it; None to append it as
-# it is.
-Rule = Callable[[GraphBuilder, int, int, int], int | None]
+# From the builder of the new graph and an operation on its nodes (row, operands, attribute) to the node that stands for
+# it; None to append it as it is.
+Rule = Callable[[GraphBuilder, int, tuple[int, ...], int], int | None]
 
 
 def rewrite(graph: Graph, rule: Rule, untouched: frozenset[int] | set[int] = frozenset()) -> Rewritten:
-    """Copies `graph` operation by operation, with a say for `rule` in each. A select's `b` is the new list's number.
+    """Copies `graph` operation by operation, with a say for `rule` in each.
 
     Equal constants become one. `rule` is not asked about constants and about the `untouched` nodes.
     """
     build = GraphBuilder.like(graph)
     ids: list[int] = []
     # Nearly every operation is copied as it is, so that is done here, without a call.
-    append_op, append_a, append_b = build.op.append, build.a.append, build.b.append
-    append_origin, append_source = build.origin.append, build.source.append
-    for op, a, b, origin, source in zip(graph.op, graph.a, graph.b, graph.origin, graph.source, strict=True):
+    append_op, append_attribute, append_origin, append_source = (
+        column.append for column in (build.op, build.attribute, build.origin, build.source)
+    )
+    flat, add_operands, append_start = build.flat, build.flat.extend, build.starts.append
+    rows = zip(graph.op, graph.all_operands(ids.__getitem__), graph.attribute, graph.origin, graph.source, strict=True)
+    for op, operands, attribute, origin, source in rows:
         build.current_origin, build.current_source = origin, source
-        if A_IS_NODE[op]:
-            a = ids[a]
-        if B_IS_NODE[op]:
-            b = ids[b]
-        elif op == SELECT:
-            build.lists.append(tuple(ids[value] for value in graph.lists[b]))
-            b = len(build.lists) - 1
-        elif op == GATHER:
-            b = build.table(graph.tables[b])
-        elif op == CONST:
-            ids.append(build.const(graph.constants[a]))
+        if op == CONST:
+            ids.append(build.const(graph.constants[attribute]))
             continue
-        new = None if untouched and len(ids) in untouched else rule(build, op, a, b)
+        if op == GATHER:
+            attribute = build.table(graph.tables[attribute])
+        new = None if untouched and len(ids) in untouched else rule(build, op, operands, attribute)
         if new is None:
             ids.append(len(build.op))
             append_op(op)
-            append_a(a)
-            append_b(b)
+            add_operands(operands)
+            append_start(len(flat))
+            append_attribute(attribute)
             append_origin(origin)
             append_source(source)
         else:
             ids.append(new)
-            if op == SELECT:
-                build.lists.pop()  # nothing refers to it
     return Rewritten(build.finish(renumber_outputs(graph.outputs, ids)), ids)
 
 
 def count_uses(graph: Graph) -> list[int]:
     """How often each node is an operand or an output."""
     uses = [0] * len(graph)
-    for op, a, b in zip(graph.op, graph.a, graph.b, strict=True):
-        if A_IS_NODE[op]:
-            uses[a] += 1
-        if B_IS_NODE[op]:
-            uses[b] += 1
-        elif op == SELECT:
-            for value in graph.lists[b]:
-                uses[value] += 1
+    for operand in graph.flat:
+        uses[operand] += 1
     for root in graph.roots():
         uses[root] += 1
     return uses

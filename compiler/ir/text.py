@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from ..errors import CompileError
 from .builder import GraphBuilder
 from .graph import Graph, IndexTensor, Origin, Output, Scatter, Table, Tensor
-from .ops import OPS, OPS_BY_NAME, Field
+from .ops import INPUT, OPS, OPS_BY_NAME, Attribute
 
 __all__ = ["format_graph", "format_node", "parse"]
 
@@ -27,12 +27,17 @@ __all__ = ["format_graph", "format_node", "parse"]
 def format_node(graph: Graph, node: int) -> str:
     """One operation with where it comes from: ``%17 = mul %3, %9  ; 5 <- %17  gpt.py:41 layer0.query``."""
     row = OPS[graph.op[node]]
-    fields = [_format_field(graph, kind, number) for kind, number in ((row.a, graph.a[node]), (row.b, graph.b[node]))]
-    body = f"%{node} = {row.name} {', '.join(field for field in fields if field)}"
+    fields = [f"%{operand}" for operand in graph.operands(node)]
+    if row.variadic:
+        fixed = len(row.types) - 1
+        fields[fixed:] = [f"({', '.join(fields[fixed:])})"]
+    if row.is_marked:
+        fields.append(_format_attribute(graph, row.attribute, graph.attribute[node]))
+    body = f"%{node} = {row.name} {', '.join(fields)}"
     source = graph.source[node]
     origin = graph.origin[node]
     trail = f"; {origin} <- {'%' if source >= 0 else '~%'}{source if source >= 0 else ~source}"
-    name = f"{graph.input_name(graph.a[node])} " if row.a is Field.INPUT else ""
+    name = f"{graph.input_name(graph.attribute[node])} " if graph.op[node] == INPUT else ""
     return f"{body:<40} {trail:<16} {name}{graph.origins[origin]}{' backward' if source < 0 else ''}"
 
 
@@ -62,19 +67,16 @@ def _format_table(table: Table) -> str:
     return f"[{table.base} + {table.stride} * i, i < {table.count}]"
 
 
-def _format_field(graph: Graph, kind: Field, number: int) -> str:
-    if kind is Field.NODE:
-        return f"%{number}"
-    if kind is Field.CONSTANT:
+def _format_attribute(graph: Graph, kind: Attribute, number: int) -> str:
+    if kind is Attribute.CONSTANT:
         return graph.constants[number].hex()
-    if kind is Field.TABLE:
-        return _format_table(graph.tables[number])
-    if kind is Field.LIST:
-        return f"({', '.join(f'%{node}' for node in graph.lists[number])})"
-    return "" if kind is Field.NOTHING else str(number)
+    return _format_table(graph.tables[number]) if kind is Attribute.TABLE else str(number)
 
 
 _NODE = re.compile(r"%(\d+) = (\w+) (.*?) *; (\d+) <- (~?)%(\d+) ")
+# Operands, in parentheses those of which there may be any number; then the attribute.
+_FIELDS = re.compile(r"((?:\(?%\d+\)?(?:, |$))*)(?:(.+))?")
+_OPERAND = re.compile(r"%(\d+)")
 _INPUT = re.compile(r"input (\S+) in (\S+) \[([\d,]*)\]")
 _INDEX = re.compile(r"index (\S+) (\d+) < (\d+)")
 _ORIGIN = re.compile(r"origin (\d+) = (.+):(\d+) (\S+) (\S+) (\S+)")
@@ -129,23 +131,23 @@ def _parse_node(build: GraphBuilder, op: int | None, fields: str, where: str) ->
     if op is None:
         raise CompileError(f"unknown operation in {where}")
     row = OPS[op]
+    match = _FIELDS.fullmatch(fields)
     try:
-        first, _, second = fields.partition(", ")
-        build.node(op, _parse_field(build, row.a, first), _parse_field(build, row.b, second))
+        if match is None or bool(match[2]) != row.is_marked:
+            raise ValueError(fields)
+        operands = [int(number) for number in _OPERAND.findall(match[1])]
+        if not row.takes(len(operands)):
+            raise ValueError(fields)
+        build.node(op, *operands, attribute=_parse_attribute(build, row.attribute, match[2]) if row.is_marked else 0)
     except (ValueError, IndexError, TypeError):
         raise CompileError(f"unreadable operands in {where}") from None
 
 
-def _parse_field(build: GraphBuilder, kind: Field, text: str) -> int:
-    if kind is Field.NODE:
-        return int(text.removeprefix("%"))
-    if kind is Field.CONSTANT:
+def _parse_attribute(build: GraphBuilder, kind: Attribute, text: str) -> int:
+    if kind is Attribute.CONSTANT:
         build.constants.append(float.fromhex(text))
         return len(build.constants) - 1
-    if kind is Field.TABLE:
+    if kind is Attribute.TABLE:
         base, stride, count = (int(part) for part in re.findall(r"-?\d+", text))
         return build.table(Table(base, stride, count))
-    if kind is Field.LIST:
-        build.lists.append(tuple(int(part) for part in re.findall(r"\d+", text)))
-        return len(build.lists) - 1
-    return 0 if kind is Field.NOTHING else int(text)
+    return int(text)

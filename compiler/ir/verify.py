@@ -1,16 +1,18 @@
 """Verify: checks that a graph keeps the rules that every stage relies on. Always on in tests; ``verify=True``
 elsewhere.
 
-The rules: the columns are equally long; every integer of a node refers to something that exists, and operands stand
-before their user and have the type that its row of the table asks for; exponents are constants; a select or a gather
+The rules: the columns are equally long; every attribute refers to something that exists; operands stand before their
+user, and are as many and of the types that its row of the table asks for; exponents are constants; a select or a gather
 has a value for every value of its index; outputs and scatters refer to real numbers and to elements that exist.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from ..errors import VerifyError
-from .graph import A_IS_NODE, Graph
-from .ops import CONST, GATHER, INDEX, OPS, POW, SELECT, Field, Type
+from .graph import Graph
+from .ops import CHOOSE, CONST, GATHER, INDEX, OPS, POW, SELECT, Attribute, Type
 from .text import format_node
 
 __all__ = ["verify"]
@@ -23,17 +25,19 @@ def verify(graph: Graph) -> None:
         VerifyError: naming the first node that breaks a rule, with its operands and its line of the model.
     """
     size = len(graph)
-    if any(len(column) != size for column in (graph.a, graph.b, graph.origin, graph.source)):
+    if any(len(column) != size for column in (graph.starts[1:], graph.attribute, graph.origin, graph.source)):
         raise VerifyError(f"{graph.name}: the columns differ in length")
+    ends = pairwise((0, *graph.starts, len(graph.flat)))
+    if graph.starts[0] or graph.starts[-1] != len(graph.flat) or any(start > end for start, end in ends):
+        raise VerifyError(f"{graph.name}: the spans of operands are not one after the other")
     _check_interface(graph)
     input_count = sum(tensor.size for tensor in graph.inputs)
     index_count = sum(tensor.count for tensor in graph.indices)
     bounds = {
-        Field.CONSTANT: len(graph.constants),
-        Field.INPUT: input_count,
-        Field.INDEX: index_count,
-        Field.TABLE: len(graph.tables),
-        Field.LIST: len(graph.lists),
+        Attribute.CONSTANT: len(graph.constants),
+        Attribute.INPUT: input_count,
+        Attribute.INDEX: index_count,
+        Attribute.TABLE: len(graph.tables),
     }
     for node in range(size):
         problem = _problem(graph, node, bounds)
@@ -79,31 +83,31 @@ def _describe(graph: Graph, node: int) -> str:
     try:
         return format_node(graph, node)
     except (IndexError, StopIteration):  # it refers to something that is not there
-        return f"%{node}: operation {graph.op[node]}, {graph.a[node]}, {graph.b[node]}, origin {graph.origin[node]}"
+        operands, attribute = graph.operands(node), graph.attribute[node]
+        return f"%{node}: operation {graph.op[node]}, {operands}, {attribute}, origin {graph.origin[node]}"
 
 
-def _problem(graph: Graph, node: int, bounds: dict[Field, int]) -> str:
+def _problem(graph: Graph, node: int, bounds: dict[Attribute, int]) -> str:
     if not 0 <= graph.op[node] < len(OPS):
         return f"unknown operation {graph.op[node]}"
     row = OPS[graph.op[node]]
     if not 0 <= graph.origin[node] < len(graph.origins):
         return "unknown origin"
-    for kind, number in ((row.a, graph.a[node]), (row.b, graph.b[node])):
-        if kind is Field.NODE and not 0 <= number < node:
-            return f"operand %{number} does not stand before its user"
-        if kind in bounds and not 0 <= number < bounds[kind]:
-            return f"there is no {kind.value} {number}"
-    operands = graph.operands(node)
-    wanted = row.types if graph.op[node] != SELECT else (Type.INDEX,) + (Type.REAL,) * (len(operands) - 1)
-    for operand, type_ in zip(operands, wanted, strict=True):
-        if not 0 <= operand < node or OPS[graph.op[operand]].result is not type_:
+    attribute, operands = graph.attribute[node], graph.operands(node)
+    if row.attribute in bounds and not 0 <= attribute < bounds[row.attribute]:
+        return f"there is no {row.attribute.value} {attribute}"
+    if not row.takes(len(operands)):
+        return f"{len(operands)} operands"
+    for operand, type_ in zip(operands, row.types_of(len(operands)), strict=True):
+        if not 0 <= operand < node:
+            return f"operand %{operand} does not stand before its user"
+        if OPS[graph.op[operand]].result is not type_:
             return f"operand %{operand} is not of type {type_.value}"
-    if graph.op[node] == POW and graph.op[graph.b[node]] != CONST:
+    if graph.op[node] == POW and graph.op[operands[1]] != CONST:
         return "the exponent is not a constant"
-    if graph.op[node] in (SELECT, GATHER) and A_IS_NODE[graph.op[node]]:
-        number = graph.a[graph.a[node]]
-        limit = next(tensor.limit for tensor in reversed(graph.indices) if tensor.start <= number)
-        count = len(operands) - 1 if graph.op[node] == SELECT else graph.tables[graph.b[node]].count
+    if graph.op[node] in (SELECT, CHOOSE, GATHER):
+        limit = graph.limit(operands[0])
+        count = graph.tables[attribute].count if graph.op[node] == GATHER else len(operands) - 1
         if count < limit:
             return f"an index of up to {limit - 1} chooses among {count} values"
     return ""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
+from ..ir.graph import Graph
 from ..ir.ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MAX, MUL, POW, SELECT
 from ..ir.rewrite import count_uses
 from .loop_program import Recipe, parts_of
@@ -61,19 +61,21 @@ def stored_nodes(graph: Graph) -> bytearray:
     terms = [0] * len(graph)
     for root in graph.roots():
         stored[root] = 1
-    for values in graph.lists:
-        for value in values:
-            stored[value] = 1
-    for node, (op, a, b) in enumerate(zip(graph.op, graph.a, graph.b, strict=True)):
+    if SELECT in graph.op:
+        for op, operands in zip(graph.op, graph.all_operands(), strict=True):
+            if op == SELECT:
+                for value in operands[1:]:
+                    stored[value] = 1
+    for node, (op, operands) in enumerate(zip(graph.op, graph.all_operands(), strict=True)):
         if op in _INLINE:
             if op in (CONST, INPUT, INDEX, EQUAL):
                 stored[node] = 0
             continue
         if op in _FOLDED:
-            link = chain_link(graph, terms, stored, node)
-            rest = b if link == a else a
+            link = chain_link(graph, stored, op, *operands)
             inside = terms[link] if link >= 0 else 0
-            operands = (rest,) if link >= 0 else (a, b)
+            if link >= 0:
+                operands = (operands[operands[0] == link],)
             terms[node] = inside + len(operands)
             top = height[link] if link >= 0 else 0
             for operand in operands:
@@ -82,19 +84,19 @@ def stored_nodes(graph: Graph) -> bytearray:
                 if not stored[operand]:
                     top = max(top, height[operand] + 1)
             if link >= 0 and terms[node] == 3:
-                for operand in (graph.a[link], graph.b[link]):
+                for operand in graph.operands(link):
                     if folds[operand]:
                         stored[operand] = 1
             folds[node] = terms[node] > 2
             height[node] = top
         else:
             top = 0
-            for is_node, operand in ((A_IS_NODE[op], a), (B_IS_NODE[op], b)):
-                if is_node and not stored[operand]:
+            for operand in operands:
+                if not stored[operand]:
                     top = max(top, height[operand] + 1)
+                    if folds[operand] and folds[node]:
+                        stored[operand] = 1  # a recipe has one fold
                     folds[node] |= folds[operand]
-            if A_IS_NODE[op] and B_IS_NODE[op] and a != b and folds[a] and folds[b]:
-                stored[b] = 1
             height[node] = top
         if uses[node] > 1 or height[node] >= _HEIGHT:
             stored[node] = 1
@@ -105,9 +107,8 @@ def stored_nodes(graph: Graph) -> bytearray:
     return stored
 
 
-def chain_link(graph: Graph, terms: Sequence[int], stored: bytearray, node: int) -> int:
+def chain_link(graph: Graph, stored: bytearray, op: int, a: int, b: int) -> int:
     """The operand of a sum that is an unstored sum itself, and so the beginning of the same fold; -1 if none."""
-    op, a, b = graph.op[node], graph.a[node], graph.b[node]
     if graph.op[a] == op and not stored[a]:
         return a
     if graph.op[b] == op and not stored[b] and op == ADD and a != b:
@@ -132,7 +133,7 @@ class Contractor:
         self.address = address
         self.inputs = inputs
         self.places = places
-        self._list_places: dict[int, int] = {}
+        self._list_places: dict[tuple[int, ...], int] = {}
         self._chosen: list[int] = []
 
     def statement(self, node: int, shortest: int = 2) -> Statement:
@@ -153,7 +154,7 @@ class Contractor:
 
     def scatter(self, node: int, index: int, base: int, stride: int) -> Statement:
         """Adds a value to a row of an output."""
-        slots = [base, self.graph.a[index]]
+        slots = [base, self.graph.attribute[index]]
         statement = self._finish(-1, self._operand(node, slots, [], 3), slots, [])
         statement.row_stride, statement.moved = stride, node
         return statement
@@ -184,37 +185,40 @@ class Contractor:
         shortest: int,
     ) -> Recipe:
         graph = self.graph
-        op, a, b = graph.op[node], graph.a[node], graph.b[node]
+        op, attribute = graph.op[node], graph.attribute[node]
         if op in _FOLDED and shortest < 1000:
             folded = self._fold(node, slots, runs, shortest)
             if folded is not None:
                 return folded
         if op == CONST:
-            return ("const", graph.constants[a].hex())
+            return ("const", graph.constants[attribute].hex())
+        operands = graph.operands(node)
         if op == GATHER:
-            table = graph.tables[b]
-            slots += (self.inputs[table.base], graph.a[a])
+            table = graph.tables[attribute]
+            slots += (self.inputs[table.base], graph.attribute[operands[0]])
             return ("row", len(slots) - 2, table.stride, len(slots) - 1)
         if op == EQUAL:
-            slots += (graph.a[a], b)
+            slots += (graph.attribute[operands[0]], attribute)
             return ("equal", len(slots) - 2, len(slots) - 1)
         if op == SELECT:
-            return self._select(graph.a[a], b, slots)
+            index, *choices = operands
+            return self._select(graph.attribute[index], choices, slots)
         if op == POW:
-            return (op, self._operand(a, slots, runs, shortest), ("const", graph.constants[graph.a[b]].hex()))
-        recipe: Recipe = (op, self._operand(a, slots, runs, shortest))
-        return (*recipe, self._operand(b, slots, runs, shortest)) if B_IS_NODE[op] else recipe
+            base, exponent = operands
+            power = graph.constants[graph.attribute[exponent]].hex()
+            return (op, self._operand(base, slots, runs, shortest), ("const", power))
+        return (op, *[self._operand(operand, slots, runs, shortest) for operand in operands])
 
-    def _select(self, index: int, number: int, slots: list[int]) -> Recipe:
-        addresses = [self.address[value] for value in self.graph.lists[number]]
+    def _select(self, index: int, choices: Sequence[int], slots: list[int]) -> Recipe:
+        addresses = [self.address[value] for value in choices]
         self._chosen += addresses
         stride = addresses[1] - addresses[0]
         if all(address == addresses[0] + stride * place for place, address in enumerate(addresses)):
             slots += (addresses[0], index)
             return ("row", len(slots) - 2, stride, len(slots) - 1)
-        start = self._list_places.get(number)
+        start = self._list_places.get(tuple(addresses))
         if start is None:
-            start = self._list_places[number] = len(self.places)
+            start = self._list_places[tuple(addresses)] = len(self.places)
             self.places += addresses
         slots += (start, index)
         return ("pick", len(slots) - 2, len(slots) - 1)
@@ -224,11 +228,12 @@ class Contractor:
     ) -> Recipe | None:
         graph = self.graph
         op = graph.op[node]
-        ops, column_a, column_b, stored = graph.op, graph.a, graph.b, self.stored
+        ops, starts, flat, stored = graph.op, graph.starts, graph.flat, self.stored
         members: list[int] = []
         current = node
         while True:
-            a, b = column_a[current], column_b[current]
+            start = starts[current]
+            a, b = flat[start], flat[start + 1]
             if ops[a] == op and not stored[a]:
                 members.append(b)
                 current = a
@@ -263,7 +268,8 @@ class Contractor:
             return _MEMORY, (address[node],)
         graph = self.graph
         if graph.op[node] == MUL:
-            a, b = address[graph.a[node]], address[graph.b[node]]
+            start = graph.starts[node]
+            a, b = address[graph.flat[start]], address[graph.flat[start + 1]]
             if a >= 0 and b >= 0:
                 return _PRODUCT, (a, b)
         slots: list[int] = []

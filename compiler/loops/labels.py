@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
-from ..ir.ops import CONST, INDEX, INPUT, UNLESS, WHERE
+from ..ir.graph import Graph
+from ..ir.ops import CONST, EQUAL, INDEX, INPUT
 from .contract import Statement
 
 __all__ = ["Labels", "plain"]
@@ -20,9 +20,6 @@ _MOST = 4
 
 # What has no place of its own: a constant stands where it was first mentioned.
 _EVERYWHERE = (CONST, INPUT, INDEX)
-
-# Their first operand is a comparison of an index.
-_FLAGGED = (WHERE, UNLESS)
 
 _Place = tuple[str, str, bool]  # line, role, backward
 
@@ -45,7 +42,7 @@ class Labels:
         for statement in statements:
             node = statement.target if statement.target >= 0 else statement.moved
             if graph.op[node] in _EVERYWHERE:
-                name = graph.input_name(graph.a[node]) if graph.op[node] == INPUT else "a constant"
+                name = graph.input_name(graph.attribute[node]) if graph.op[node] == INPUT else "a constant"
                 return f"a copy of {plain(name)}"
             stored[2 * graph.origin[node] + (graph.source[node] < 0)] = None
             if statement.target >= 0:
@@ -63,20 +60,24 @@ def _places_inside(graph: Graph, stored: Sequence[int]) -> dict[int, list[int]]:
     owner = list(range(len(graph)))
     size = 2 * len(graph.origins)
     found: set[int] = set()  # owner and place as one number: this scan meets every node of the graph
-    add, origins, sources = found.add, graph.origin, graph.source
+    add, ops, origins, sources = found.add, graph.op, graph.origin, graph.source
     rows = zip(
-        range(len(graph) - 1, -1, -1), *map(reversed, (graph.op, graph.a, graph.b, origins, sources)), strict=True
+        range(len(graph) - 1, -1, -1),
+        reversed(graph.op),
+        graph.all_operands(backwards=True),
+        reversed(origins),
+        reversed(sources),
+        strict=True,
     )
-    for node, op, a, b, origin, source in rows:
+    for node, op, operands, origin, source in rows:
         own = owner[node]
         if own != node and op not in _EVERYWHERE:
             add(own * size + 2 * origin + (source < 0))
-        if op in _FLAGGED:  # comparisons are spelled out wherever they are used
-            add(own * size + 2 * origins[a] + (sources[a] < 0))
-        elif A_IS_NODE[op] and not stored[a]:  # and so are leaves; others that are not stored have one user
-            owner[a] = own
-        if B_IS_NODE[op] and not stored[b]:
-            owner[b] = own
+        for operand in operands:
+            if ops[operand] == EQUAL:  # comparisons of an index are spelled out wherever they are used
+                add(own * size + 2 * origins[operand] + (sources[operand] < 0))
+            elif not stored[operand]:  # and so are leaves; others that are not stored have one user
+                owner[operand] = own
     inside: dict[int, list[int]] = {}
     for number in sorted(found):
         inside.setdefault(number // size, []).append(number % size)

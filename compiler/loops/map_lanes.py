@@ -13,7 +13,7 @@ from dataclasses import replace
 from ..errors import CompileError
 from ..ir.graph import Graph
 from ..ir.ops import CONST, INPUT
-from .contract import Contractor, stored_nodes
+from .contract import Contractor, Statement, stored_nodes
 from .labels import Labels
 from .loop_program import LoopProgram, Nest
 from .order_groups import reads
@@ -30,7 +30,7 @@ def map_lanes(
     results: Mapping[str, int],
     layout: Layout,
 ) -> LoopProgram:
-    """A nest for each stored value of `graph`.
+    """A nest for each stored value of `graph`; what is no result gets an array of `layout`.
 
     Args:
         lanes: how many elements.
@@ -39,45 +39,47 @@ def map_lanes(
         layout: takes the constants.
 
     Raises:
-        CompileError: if a value that is not a result must be stored, or a result replaces an argument that is still
-            needed.
+        CompileError: if a result replaces an argument that is still needed.
     """
     stored = stored_nodes(graph)
     address = [-1] * len(graph)
     names = {tensor.start: tensor.argument for tensor in graph.inputs}
     for node, op in enumerate(graph.op):
         if op == INPUT:
-            name = names[graph.a[node]]
+            name = names[graph.attribute[node]]
             address[node] = arrays[name] if name in arrays else shared[name]
         elif op == CONST:
-            address[node] = layout.constant(graph.constants[graph.a[node]].hex())
+            address[node] = layout.constant(graph.constants[graph.attribute[node]].hex())
+    copied: list[tuple[int, int]] = []
     for output in graph.outputs:
-        address[output.nodes[0]] = results[output.name]
+        node, target = output.nodes[0], results[output.name]
+        if address[node] < 0:
+            address[node] = target
+        elif address[node] != target:  # an argument, a constant, or what is another result, too
+            copied.append((node, target))
+    for node in range(len(graph)):
+        if stored[node] and address[node] < 0:
+            address[node] = layout.allot(lanes)
     contractor = Contractor(graph, stored, address, [], [])
     labels = Labels(graph, stored)
-    moving = {*arrays.values(), *results.values()}
+    moving = {*arrays.values(), *results.values(), *(at for node, at in enumerate(address) if stored[node])}
     nests: list[Nest] = []
+
+    def add(statement: Statement) -> None:
+        strides = tuple(int(slot in moving) for slot in statement.slots)
+        nests.append(Nest(statement.recipe, None, (), statement.slots, (strides,), (lanes,), labels.of([statement])))
+
     written: dict[int, int] = {}
     for node in range(len(graph)):
         if not stored[node]:
             continue
-        if address[node] < 0:
-            raise CompileError(f"{graph.name}: a value that several results need must be a result itself")
         statement = contractor.statement(node, shortest=1000)
+        add(statement)
         read = {slot for addresses in reads(statement) for slot in addresses}
-        nests.append(
-            Nest(
-                statement.recipe,
-                None,
-                (),
-                statement.slots,
-                (tuple(int(slot in moving) for slot in statement.slots),),
-                (lanes,),
-                labels.of([statement]),
-            )
-        )
         _check_replaced(graph, node, read, address, written)
         written[address[node]] = node
+    for node, target in copied:
+        add(contractor.copy(node, target))
     return LoopProgram(graph.name, tuple(nests), (), ())
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from ..errors import CompileError
 from ..ir.graph import Graph
-from ..ir.ops import ADD, CONST, INPUT, MUL, OPS, POW
+from ..ir.ops import ADD, CONST, INPUT, MUL, OPS, POW, SELECT
 from .rows import find_rows
 
 __all__ = ["LITERALS", "Addressing", "Layout", "NotRegularError", "address", "place"]
@@ -275,9 +275,9 @@ def _kind(graph: Graph, node: int) -> str:
     A square root and a reciprocal are powers, and different arrays.
     """
     op = graph.op[node]
-    if op == POW and graph.op[graph.b[node]] == CONST:
-        return f"pow {graph.constants[graph.a[graph.b[node]]]!r}"
-    if op == MUL and CONST in (graph.op[graph.a[node]], graph.op[graph.b[node]]):
+    if op == POW:
+        return f"pow {graph.constants[graph.attribute[graph.operands(node)[1]]]!r}"
+    if op == MUL and any(graph.op[operand] == CONST for operand in graph.operands(node)):
         return "multiple"
     return "sum" if op in (ADD, MUL) else OPS[op].name
 
@@ -310,9 +310,9 @@ def address(
     nodes = [-1] * len(graph)
     for node, op in enumerate(graph.op):
         if op == INPUT:
-            nodes[node] = inputs[graph.a[node]]
+            nodes[node] = inputs[graph.attribute[node]]
         elif op == CONST:
-            value = graph.constants[graph.a[node]]
+            value = graph.constants[graph.attribute[node]]
             nodes[node] = layout.constant(value.hex()) if value not in LITERALS else -1
     coordinates: dict[int, tuple[int, ...]] = {}
     dense: dict[_Key, int] = {}
@@ -329,8 +329,9 @@ def address(
             if node >= 0 and nodes[node] < 0 and stored[node]:
                 nodes[node] = outputs[output.name] + offset
     # A literal that a select chooses from needs an address after all.
-    for values in graph.lists:
-        for node in values:
+    selects = (node for node, op in enumerate(graph.op) if op == SELECT)
+    for select in selects:
+        for node in graph.operands(select):
             if nodes[node] < 0 and graph.op[node] == CONST:
-                nodes[node] = layout.constant(graph.constants[graph.a[node]].hex())
+                nodes[node] = layout.constant(graph.constants[graph.attribute[node]].hex())
     return Addressing(nodes, coordinates, inputs, outputs)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..errors import ProofError
-from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
+from ..ir.graph import Graph
 from ..ir.ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MUL, OPS, POW, SELECT
 from .loop_program import LoopProgram, Nest, Recipe, points
 from .place import Layout
@@ -175,24 +175,27 @@ class NodeDomain:
         # Sums and products, by operation and operands as one number: most nodes are of these.
         self.pairs: dict[int, int] = {}
         size = self.size = len(graph) + 2
-        for node, (op, a, b) in enumerate(zip(graph.op, graph.a, graph.b, strict=True)):
-            if op == INPUT:
-                self.memory[inputs[a]] = node
+        commutative = [row.commutative for row in OPS]
+        rows = zip(graph.op, graph.all_operands(), graph.attribute, strict=True)
+        for node, (op, operands, attribute) in enumerate(rows):
+            if commutative[op]:
+                a, b = operands
+                self.pairs[op * size * size + (a * size + b if a < b else b * size + a)] = node
+            elif op == INPUT:
+                self.memory[inputs[attribute]] = node
             elif op == CONST:
-                self.known[graph.constants[a].hex()] = node
+                self.known[graph.constants[attribute].hex()] = node
             elif op == INDEX:
                 continue
             elif op == GATHER:
-                table = graph.tables[b]
-                self.known["row", inputs[table.base], table.stride, graph.a[a]] = node
+                table = graph.tables[attribute]
+                self.known["row", inputs[table.base], table.stride, graph.attribute[operands[0]]] = node
             elif op == SELECT:
-                self.known["select", graph.a[a], graph.lists[b]] = node
+                self.known["select", graph.attribute[operands[0]], operands[1:]] = node
             elif op == EQUAL:
-                self.known["equal", graph.a[a], b] = node
-            elif OPS[op].commutative:
-                self.pairs[op * size * size + (a * size + b if a < b else b * size + a)] = node
+                self.known["equal", graph.attribute[operands[0]], attribute] = node
             else:
-                self.known[(op, *[a, b][: A_IS_NODE[op] + B_IS_NODE[op]])] = node
+                self.known[(op, *operands)] = node
 
         for address, text in layout.constants.items():
             self.memory[address] = self.known.get(text, self.unset)
@@ -289,7 +292,7 @@ def prove_loops(
     """
     domain = NodeDomain(graph, program, layout, inputs)
     for node, code in enumerate(graph.op):
-        if code == POW and graph.op[graph.b[node]] != CONST:
+        if code == POW and graph.op[graph.operands(node)[1]] != CONST:
             raise ProofError("the exponent is not a constant")
     adds = [nest.adds for nest in program.nests]
     if adds != sorted(adds):
@@ -313,7 +316,7 @@ def prove_loops(
                     f"{output.name}[{offset}] of {graph.name} is %{held} instead of %{node} after the loops"
                 )
         expected = [
-            (start + scatter.table.base, scatter.table.stride, graph.a[scatter.index], scatter.node)
+            (start + scatter.table.base, scatter.table.stride, graph.attribute[scatter.index], scatter.node)
             for scatter in output.scatters
         ]
         if [entry for entry in domain.scatters if start <= entry[0] < start + len(output.nodes)] != expected:

@@ -2,9 +2,9 @@
 
 In: a program and the size of its memory. Nothing comes out; a broken rule is an error that shows the nest. The rules:
 every slot that a recipe names exists; steps and strides have a number for each slot they apply to; all addresses, over
-all points and repetitions, lie in memory; no nest assigns to one address twice; no point reads what another point of its
-nest assigns, since points may run in any order, and several at once (of what an index chooses, only the first is looked
-at here); folds have at least one term. What the loops compute is for `prove_loops`.
+all points and repetitions, lie in memory; no nest assigns to one address twice; no point reads what another point of
+its nest assigns, since points may run in any order, and several at once (of what an index chooses, only the first is
+checked here); folds have at least one term. What the loops compute is for `prove_loops`.
 """
 
 from __future__ import annotations
@@ -113,7 +113,9 @@ def _order_problem(nest: Nest, places: Sequence[int]) -> str:
     for number, slots in enumerate(points(nest)):
         for (kind, slot), run in (*outside, *inside):
             step = run[1][slot] if run else 0
-            numbers = range(slots[slot], slots[slot] + step * slots[run[0]], step) if run and step else (slots[slot],)
+            numbers: Sequence[int] = (slots[slot],)
+            if run and step:
+                numbers = range(slots[slot], slots[slot] + step * slots[run[0]], step)
             if kind == "pick":
                 numbers = [places[place] for place in numbers]
             if numbers[0] < lowest > numbers[-1] or numbers[0] > highest < numbers[-1]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ..ir.builder import GraphBuilder
 from ..ir.graph import Graph
-from ..ir.ops import OPS, SELECT
+from ..ir.ops import OPS
 from ..ir.rewrite import Rewritten, rewrite
 
 __all__ = ["cse"]
@@ -20,19 +20,19 @@ _COMMUTATIVE = tuple(row.commutative for row in OPS)
 
 def cse(graph: Graph) -> Rewritten:
     """Keeps the first of each set of equal nodes."""
-    known: dict[object, int] = {}
+    # By operation, from the operands, or from operands and attribute, to the first node that has them.
+    known: list[dict[object, int]] = [{} for _ in OPS]
 
-    def rule(build: GraphBuilder, op: int, a: int, b: int) -> int | None:
-        key: object
-        if op == SELECT:
-            key = (op, a, build.lists[b])
-        elif _COMMUTATIVE[op] and b < a:
-            key = (op, b, a)
-        else:
-            key = (op, a, b)
-        known_node = known.get(key)
+    def rule(build: GraphBuilder, op: int, operands: tuple[int, ...], attribute: int) -> int | None:
+        key: object = operands
+        if _COMMUTATIVE[op]:
+            if operands[1] < operands[0]:
+                key = operands[::-1]
+        elif attribute:
+            key = (operands, attribute)
+        known_node = known[op].get(key)
         if known_node is None:
-            known[key] = len(build.op)
+            known[op][key] = len(build.op)
         return known_node
 
     return rewrite(graph, rule)

@@ -5,35 +5,41 @@ In and out: any graph; afterwards every node is needed by an output. Exact: what
 
 from __future__ import annotations
 
-from itertools import accumulate, compress
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate, chain, compress
 
 from ..ir.builder import GraphBuilder
-from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
-from ..ir.ops import CONST, GATHER, SELECT
+from ..ir.graph import Graph
+from ..ir.ops import CONST, GATHER
 from ..ir.rewrite import Rewritten, renumber_outputs
 
 __all__ = ["dce"]
 
 
-def dce(graph: Graph) -> Rewritten:
-    """Keeps what the outputs need, in the same order."""
+def dce(graph: Graph, outputs: Sequence[str] | None = None) -> Rewritten:
+    """Keeps what the outputs need, in the same order.
+
+    Args:
+        outputs: the names of those that are needed; None for all.
+    """
+    if outputs is not None:
+        graph = replace(graph, outputs=tuple(output for output in graph.outputs if output.name in outputs))
     needed = needed_nodes(graph)
     ids = [place - 1 if keep else -1 for keep, place in zip(needed, accumulate(needed), strict=True)]
     build = GraphBuilder(graph.name, graph.inputs, graph.indices, graph.origins)
-    build.op, column_a, column_b, build.origin, build.source = (
-        list(compress(column, needed)) for column in (graph.op, graph.a, graph.b, graph.origin, graph.source)
+    build.op, build.attribute, build.origin, build.source = (
+        list(compress(column, needed)) for column in (graph.op, graph.attribute, graph.origin, graph.source)
     )
-    build.a = [ids[a] if A_IS_NODE[op] else a for op, a in zip(build.op, column_a, strict=True)]
-    build.b = [ids[b] if B_IS_NODE[op] else b for op, b in zip(build.op, column_b, strict=True)]
+    spans = list(compress(graph.all_operands(ids.__getitem__), needed))
+    build.starts, build.flat = list(accumulate(map(len, spans), initial=0)), list(chain.from_iterable(spans))
+    attributes = build.attribute
     constants: dict[int, int] = {}
     for node, op in enumerate(build.op):
         if op == CONST:
-            build.a[node] = constants.setdefault(column_a[node], len(constants))
+            attributes[node] = constants.setdefault(attributes[node], len(constants))
         elif op == GATHER:
-            build.b[node] = build.table(graph.tables[column_b[node]])
-        elif op == SELECT:
-            build.lists.append(tuple(ids[value] for value in graph.lists[column_b[node]]))
-            build.b[node] = len(build.lists) - 1
+            attributes[node] = build.table(graph.tables[attributes[node]])
     build.constants = [graph.constants[number] for number in constants]
     return Rewritten(build.finish(renumber_outputs(graph.outputs, ids)), ids)
 
@@ -43,15 +49,10 @@ def needed_nodes(graph: Graph) -> bytearray:
     needed = bytearray(len(graph))
     for root in graph.roots():
         needed[root] = 1
-    op, column_a, column_b = graph.op, graph.a, graph.b
-    for node in range(len(graph) - 1, -1, -1):
-        if needed[node]:
-            code = op[node]
-            if A_IS_NODE[code]:
-                needed[column_a[node]] = 1
-            if B_IS_NODE[code]:
-                needed[column_b[node]] = 1
-            elif code == SELECT:
-                for value in graph.lists[column_b[node]]:
-                    needed[value] = 1
+    place = len(graph)
+    for operands in graph.all_operands(backwards=True):
+        place -= 1
+        if needed[place]:
+            for operand in operands:
+                needed[operand] = 1
     return needed

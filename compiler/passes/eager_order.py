@@ -13,10 +13,11 @@ chosen).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import CompileError
-from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
+from ..ir.graph import Graph
 from ..ir.ops import GATHER, INPUT, OPS, SELECT
 
 __all__ = ["EagerOrder", "Group", "differentiable_nodes", "eager_order"]
@@ -48,30 +49,37 @@ class EagerOrder:
 def differentiable_nodes(graph: Graph, inputs: range) -> bytearray:
     """For each node, 1 if a gradient flows through it to one of the `inputs`, else 0."""
     flags = bytearray(len(graph))
-    flows = [row.derivative is not None for row in OPS]
-    for node, (op, a, b) in enumerate(zip(graph.op, graph.a, graph.b, strict=True)):
+    flows = [row.flows for row in OPS]
+    rows = zip(graph.op, graph.all_operands(), graph.attribute, strict=True)
+    for node, (op, operands, attribute) in enumerate(rows):
         if flows[op]:
-            flags[node] = (A_IS_NODE[op] and flags[a]) or (B_IS_NODE[op] and flags[b])
+            for operand in operands:
+                if flags[operand]:
+                    flags[node] = 1
+                    break
         elif op == INPUT:
-            flags[node] = a in inputs
+            flags[node] = attribute in inputs
         elif op == GATHER:
-            flags[node] = graph.tables[b].base in inputs
-        elif op == SELECT:
-            flags[node] = any(flags[value] for value in graph.lists[b])
+            flags[node] = graph.tables[attribute].base in inputs
     return flags
 
 
-def eager_order(graph: Graph, result: int, differentiable: bytearray) -> EagerOrder:
+def eager_order(
+    graph: Graph, result: int, differentiable: bytearray, operands_of: Sequence[tuple[int, ...]]
+) -> EagerOrder:
     """Visits what `result` depends on.
+
+    Args:
+        operands_of: the operands of each node.
 
     Raises:
         CompileError: if the values of a select are not computed alike, so that no static order serves all of them.
     """
-    op, column_a, column_b, size = graph.op, graph.a, graph.b, len(graph)
+    op, size = graph.op, len(graph)
     found = EagerOrder([], [], {})
     # Inputs have no operands to hand anything on to, so they need no place; neither does what no gradient flows
     # through.
-    leaf = [OPS[code].derivative is None and code != SELECT for code in range(len(OPS))]
+    leaf = [not row.flows for row in OPS]
     waiting = bytearray(flag and not leaf[code] for code, flag in zip(op, differentiable, strict=True))
     group_numbers: dict[Group, int] = {}
     places = found.places
@@ -82,7 +90,8 @@ def eager_order(graph: Graph, result: int, differentiable: bytearray) -> EagerOr
         """Puts a node that has not been visited on the stack, or for a select the group of its values."""
         waiting[node] = 0
         if op[node] == SELECT:
-            enter_group(Group(column_a[node], graph.lists[column_b[node]]), node)
+            index, *values = operands_of[node]
+            enter_group(Group(index, tuple(values)), node)
         else:
             stack.append(node)
 
@@ -94,10 +103,11 @@ def eager_order(graph: Graph, result: int, differentiable: bytearray) -> EagerOr
             return  # the values have been visited before this select: choosing one of them changes no order
         code = op[nodes[0]]
         alike = all(waiting[node] and op[node] == code and node not in found.group_of for node in nodes)
-        if not alike or code == SELECT or len(set(nodes)) != len(nodes):
+        if not alike or OPS[code].picks or len(set(nodes)) != len(nodes):
             raise CompileError(
                 f"{graph.origins[graph.origin[select]]}: the gradient of this select() has no fixed order, because the "
-                "values it chooses from are not all computed in the same way; select among inputs or alike results"
+                "values it chooses from are not all computed in the same way; write choose(values, index), whose "
+                "gradient has one"
             )
         number = group_numbers[group] = len(found.groups)
         found.groups.append(group)
@@ -107,11 +117,7 @@ def eager_order(graph: Graph, result: int, differentiable: bytearray) -> EagerOr
     def next_of_group(number: int) -> bool:
         """Enters the next operand of a group that has not been visited; False if there is none."""
         group = found.groups[number]
-        code = op[group.nodes[0]]
-        for is_node, column in ((A_IS_NODE[code], column_a), (B_IS_NODE[code], column_b)):
-            if not is_node:
-                continue
-            operands = tuple(column[node] for node in group.nodes)
+        for operands in zip(*(operands_of[node] for node in group.nodes), strict=True):
             depth = len(stack)
             if len(set(operands)) > 1:
                 enter_group(Group(group.index, operands), group.nodes[0])
@@ -131,15 +137,12 @@ def eager_order(graph: Graph, result: int, differentiable: bytearray) -> EagerOr
                 places.append(~(top - size))
                 stack.pop()
             continue
-        code = op[top]
-        if A_IS_NODE[code] and waiting[column_a[top]]:
-            enter(column_a[top])
-            if len(stack) > depth:
-                continue
-        if B_IS_NODE[code] and waiting[column_b[top]]:
-            enter(column_b[top])
-            if len(stack) > depth:
-                continue
-        places.append(top)
-        stack.pop()
+        for operand in operands_of[top]:
+            if waiting[operand]:
+                enter(operand)
+                if len(stack) > depth:
+                    break
+        else:
+            places.append(top)
+            stack.pop()
     return found

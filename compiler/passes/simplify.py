@@ -8,9 +8,11 @@ arithmetic that the program would use. Not done, since it would change bits: rea
 
 from __future__ import annotations
 
+from itertools import chain, compress, repeat
+
 from ..ir.builder import GraphBuilder
-from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
-from ..ir.ops import ADD, CONST, DIV, MAX, MUL, OPS, POW, SELECT, UNLESS, WHERE
+from ..ir.graph import Graph
+from ..ir.ops import ADD, BRANCH, CHOOSE, CONST, DIV, MAX, MUL, NOT, OPS, POW, SELECT, UNLESS, WHERE, Type
 from ..ir.rewrite import Rewritten, rewrite
 from .rename_sums import rename_sums
 
@@ -20,9 +22,13 @@ __all__ = ["simplify"]
 _SHOWING = frozenset(code for code, row in enumerate(OPS) if any(row.zeros.shown))
 
 
+_IS_FLAG = tuple(row.result is Type.FLAG for row in OPS)
+_IS_MASK = tuple(code in (WHERE, UNLESS, BRANCH) for code in range(len(OPS)))
+
+
 def simplify(graph: Graph) -> Rewritten:
     """Applies the rules of this module to every operation, operands first."""
-    return rename_sums(graph, rewrite(graph, _rule, untouched=_sums_with_a_visible_sign(graph)))
+    return rename_sums(graph, rewrite(graph, _Rules(), untouched=_sums_with_a_visible_sign(graph)))
 
 
 def _sums_with_a_visible_sign(graph: Graph) -> set[int]:
@@ -41,58 +47,87 @@ def _sums_with_a_visible_sign(graph: Graph) -> set[int]:
     return {
         node
         for node in seen
-        if graph.op[node] == ADD
-        and OPS[graph.op[graph.a[node]]].zeros.negative
-        and OPS[graph.op[graph.b[node]]].zeros.negative
+        if graph.op[node] == ADD and all(OPS[graph.op[operand]].zeros.negative for operand in graph.operands(node))
     }
 
 
 def _signed(graph: Graph, node: int, shown: bool) -> list[int]:
     """The operands of which the sign of a zero is shown, or handed on, by the result."""
-    op, a, b = graph.op[node], graph.a[node], graph.b[node]
+    op = graph.op[node]
     if op == POW and not _odd(graph, node, negative=shown):
         return []
     flags = OPS[op].zeros.shown if shown else OPS[op].zeros.handed_on
-    operands = [a] if flags[0] and A_IS_NODE[op] else []
-    if flags[1] and B_IS_NODE[op]:
-        operands.append(b)
-    elif flags[1] and op == SELECT:
-        operands += graph.lists[b]
-    return operands
+    return list(compress(graph.operands(node), chain(flags, repeat(flags[-1]))))
 
 
 def _odd(graph: Graph, power: int, negative: bool) -> bool:
-    exponent = graph.constants[graph.a[graph.b[power]]]
+    exponent = graph.constants[graph.attribute[graph.operands(power)[1]]]
     return exponent % 2.0 == 1.0 and (exponent < 0.0) == negative
 
 
-def _rule(build: GraphBuilder, op: int, a: int, b: int) -> int | None:
+class _Rules:
+    """The rules, and what they know of the flags of one graph."""
+
+    def __init__(self) -> None:
+        # Of flags that are computed from constants alone, whether they hold.
+        self.known: dict[int, bool] = {}
+
+    def __call__(self, build: GraphBuilder, op: int, operands: tuple[int, ...], attribute: int) -> int | None:
+        if op == SELECT:  # the values may have become inputs
+            return build.plain_choice(operands[0], operands[1:])
+        if op == CHOOSE:
+            index, *values = operands
+            return build.select(index, values[: build.limit(index)])
+        if _IS_FLAG[op] or _IS_MASK[op]:
+            return self._of_flags(build, op, operands)
+        return _rule(build, op, operands)
+
+    def _of_flags(self, build: GraphBuilder, op: int, operands: tuple[int, ...]) -> int | None:
+        if op == NOT and build.op[operands[0]] == NOT:
+            return build.operands(operands[0])[0]
+        if _IS_FLAG[op]:
+            evaluate, known = OPS[op].evaluate, [self._value(build, operand) for operand in operands]
+            if evaluate is not None and None not in known:
+                self.known[len(build.op)] = bool(evaluate(*known))  # for the node that will stand there
+            return None
+        flag, first, second = operands if op == BRANCH else (*operands, -1)
+        if first == second:
+            return first
+        holds = self.known.get(flag)
+        if holds is not None:
+            if op == BRANCH:
+                return first if holds else second
+            return first if holds == (op == WHERE) else build.const(0.0)
+        return first if op != BRANCH and build.op[first] == CONST and build.constant_of(first) == 0.0 else None
+
+    def _value(self, build: GraphBuilder, node: int) -> float | bool | None:
+        return build.constant_of(node) if build.op[node] == CONST else self.known.get(node)
+
+
+def _rule(build: GraphBuilder, op: int, operands: tuple[int, ...]) -> int | None:
     ops = build.op
-    a_known = A_IS_NODE[op] and ops[a] == CONST
-    b_known = B_IS_NODE[op] and ops[b] == CONST
-    if op == MAX and a == b:
-        return a
-    if op == SELECT:  # the values may have become inputs
-        return build.plain_choice(a, build.lists[b])
-    if not a_known and not b_known:
+    if op == MAX and operands[0] == operands[1]:
+        return operands[0]
+    for operand in operands:
+        if ops[operand] == CONST:
+            break
+    else:
         return None
-    if a_known and (b_known or not B_IS_NODE[op]):
+    if all(ops[operand] == CONST for operand in operands):
         evaluate = OPS[op].evaluate
-        operands = [build.constant_of(node) for node in (a, b)[: 1 + B_IS_NODE[op]]]
-        return None if evaluate is None else build.const(evaluate(*operands))
-    known, other = (build.constant_of(a), b) if a_known else (build.constant_of(b), a)
+        return None if evaluate is None else build.const(evaluate(*map(build.constant_of, operands)))
+    place = operands.index(operand)
+    known, other = build.constant_of(operands[place]), operands[1 - place]
     if op == ADD and known == 0.0:
         return other
     if op == MUL and known == 1.0:
         return other
-    if op == MUL and known == -1.0 and ops[other] == MUL and _is_minus_one(build, build.b[other]):
-        return build.a[other]
-    if b_known and known == 1.0 and op in (POW, DIV):
+    if op == MUL and known == -1.0 and ops[other] == MUL and _is_minus_one(build, build.operands(other)[1]):
+        return build.operands(other)[0]
+    if op in (POW, DIV) and place == 1 and known == 1.0:
         return other
-    if op == POW and b_known and known == 0.0:
+    if op == POW and place == 1 and known == 0.0:
         return build.const(1.0)
-    if op in (WHERE, UNLESS) and known == 0.0:
-        return b
     return None
 
 

@@ -9,8 +9,8 @@ chosen value's operations are carried out on the same numbers.
 from __future__ import annotations
 
 from ..ir.builder import GraphBuilder
-from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
-from ..ir.ops import CONST, GATHER, INPUT, OPS, POW, SELECT
+from ..ir.graph import Graph
+from ..ir.ops import CONST, GATHER, OPS, POW, SELECT, Type
 from ..ir.rewrite import Rewritten, renumber_outputs
 
 __all__ = ["sink_through_selects"]
@@ -18,21 +18,22 @@ __all__ = ["sink_through_selects"]
 
 def sink_through_selects(graph: Graph) -> Rewritten:
     """Computes what selects choose from after the choice, where that is all it is for."""
-    if not graph.lists:
+    if SELECT not in graph.op:
         return Rewritten(graph, range(len(graph)))
     uses = _uses_with_gradient(graph)
     build = GraphBuilder.like(graph)
     ids: list[int] = []
-    for node, (op, a, b) in enumerate(zip(graph.op, graph.a, graph.b, strict=True)):
-        build.mark(graph.origin[node], graph.source[node])
+    rows = zip(graph.op, graph.all_operands(ids.__getitem__), graph.attribute, graph.origin, graph.source, strict=True)
+    for op, operands, attribute, origin, source in rows:
+        build.current_origin, build.current_source = origin, source
         if op == SELECT:
-            ids.append(_choose(graph, build, ids, uses, a, graph.lists[b]))
+            ids.append(_choose(graph, build, ids, uses, *graph.operands(len(ids))))
         elif op == CONST:
-            ids.append(build.const(graph.constants[a]))
-        elif op == GATHER:
-            ids.append(build.node(op, ids[a], build.table(graph.tables[b])))
+            ids.append(build.const(graph.constants[attribute]))
         else:
-            ids.append(build.node(op, ids[a] if A_IS_NODE[op] else a, ids[b] if B_IS_NODE[op] else b))
+            if op == GATHER:
+                attribute = build.table(graph.tables[attribute])
+            ids.append(build.node(op, *operands, attribute=attribute))
     return Rewritten(build.finish(renumber_outputs(graph.outputs, ids)), ids)
 
 
@@ -44,52 +45,52 @@ def _uses_with_gradient(graph: Graph) -> list[int]:
     uses = [0] * len(graph)
     for root in graph.roots():
         uses[root] += 1
-    flows = [row.derivative is not None for row in OPS]
-    rows = zip(reversed(graph.op), reversed(graph.a), reversed(graph.b), strict=True)
-    for node, (op, a, b) in zip(range(len(graph) - 1, -1, -1), rows, strict=True):
-        if not uses[node]:
-            continue
-        if flows[op]:
-            if A_IS_NODE[op]:
-                uses[a] += 1
-            if B_IS_NODE[op]:
-                uses[b] += 1
-        elif op == SELECT:
-            for value in graph.lists[b]:
-                uses[value] += 1
+    flows = [row.flows for row in OPS]
+    rows = zip(reversed(graph.op), graph.all_operands(backwards=True), strict=True)
+    for node, (op, operands) in zip(range(len(graph) - 1, -1, -1), rows, strict=True):
+        if uses[node] and flows[op]:
+            for operand in operands:
+                uses[operand] += 1
     return uses
 
 
-def _choose(
-    graph: Graph, build: GraphBuilder, ids: list[int], uses: list[int], index: int, values: tuple[int, ...]
-) -> int:
+def _choose(graph: Graph, build: GraphBuilder, ids: list[int], uses: list[int], index: int, *values: int) -> int:
     """The new node for ``select(index, values)``. Descends as long as the values are alike and used only here."""
     # Two visits to each tuple of values: the first finds its operands, the second, once they are there, builds it.
     built: dict[tuple[int, ...], int] = {}
     stack = [values]
     while stack:
-        tuple_ = stack[-1]
-        op = graph.op[tuple_[0]]
-        alike = (
-            op not in (INPUT, SELECT)
-            and (A_IS_NODE[op] or B_IS_NODE[op])
-            and (op != POW or len({graph.b[value] for value in tuple_}) == 1)  # an exponent stays a constant
-            and len(set(tuple_)) == len(tuple_)
-            and all(graph.op[value] == op and uses[value] == 1 for value in tuple_)
-        )
-        if not alike:
-            built[tuple_] = build.select(ids[index], [ids[value] for value in tuple_])
+        chosen = stack[-1]
+        columns = _columns(graph, uses, chosen)
+        if columns is None:
+            built[chosen] = build.select(ids[index], [ids[value] for value in chosen])
             stack.pop()
             continue
-        fields = []
-        for is_node, column in ((A_IS_NODE[op], graph.a), (B_IS_NODE[op], graph.b)):
-            fields.append(tuple(column[value] for value in tuple_) if is_node else column[tuple_[0]])
-        wanted = [entry for entry in fields if isinstance(entry, tuple) and entry not in built]
+        wanted = [column for column in columns if column not in built]
         if wanted:
             stack += reversed(wanted)
             continue
-        a, b = (built[entry] if isinstance(entry, tuple) else entry for entry in fields)
-        build.mark(graph.origin[tuple_[0]], graph.source[tuple_[0]])
-        built[tuple_] = build.node(op, a, b)
+        build.mark(graph.origin[chosen[0]], graph.source[chosen[0]])
+        operands = (built[column] for column in columns)
+        built[chosen] = build.node(graph.op[chosen[0]], *operands, attribute=graph.attribute[chosen[0]])
         stack.pop()
     return built[values]
+
+
+def _columns(graph: Graph, uses: list[int], values: tuple[int, ...]) -> list[tuple[int, ...]] | None:
+    """The first operands of alike values, their second operands, and so on; None where they have to be chosen from."""
+    op = graph.op[values[0]]
+    if len(set(values)) < len(values) or any(graph.op[value] != op or uses[value] != 1 for value in values):
+        return None
+    if op in (SELECT, GATHER):
+        return None
+    rows = [graph.operands(value) for value in values]
+    if len(set(map(len, rows))) > 1:
+        return None
+    columns = list(zip(*rows, strict=True))
+    for column, type_ in zip(columns, OPS[op].types_of(len(columns)), strict=True):
+        if type_ is not Type.REAL and len(set(column)) > 1:  # one chooses among numbers alone
+            return None
+    if op == POW and len(set(columns[1])) > 1:  # an exponent stays a constant
+        return None
+    return columns or None

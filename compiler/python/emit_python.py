@@ -1,8 +1,8 @@
 """Emit Python: writes a scheduled graph as a module of straight-line functions.
 
-In: a `Layout`. Out: the module's text. Its ``run`` takes the argument sequences of the graph and returns each output
-as a list. Every statement is one expression; a comment over each block names the lines of the model it comes from.
-The text depends on nothing but the graph.
+In: a `Layout`. Out: the module's text. Its ``run`` takes the argument sequences of the graph and returns a tuple with a
+list for each output. Every statement is one expression; a comment over each block names the lines of the model it comes
+from. The text depends on nothing but the graph.
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ class _PythonModule:
             yield Line(f"    {self.outputs[output.name]} = [0.0] * {len(output.nodes)}")
         for name in (*self.function_names, "finish"):
             yield Line(f"    {name}({self.parameters})")
-        yield Line(f"    return {', '.join(self.outputs.values())}")
+        comma = "," * (len(self.outputs) == 1)
+        yield Line(f"    return {', '.join(self.outputs.values())}{comma}")
 
     def _function(self, name: str, body: Iterator[Line]) -> Iterator[Line]:
         yield Line("")

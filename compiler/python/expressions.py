@@ -13,7 +13,7 @@ from itertools import chain, groupby
 
 from .. import arithmetic
 from ..errors import InternalError
-from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
+from ..ir.graph import Graph
 from ..ir.names import unused
 from ..ir.ops import (
     ADD,
@@ -28,9 +28,9 @@ from ..ir.ops import (
     SELECT,
     UNLESS,
     WHERE,
-    Field,
     called_in,
     is_closed,
+    spell,
 )
 from .form_statements import Statements
 from .line import Line, Purpose
@@ -118,7 +118,7 @@ class Expressions:
     def text(self, statement: int) -> str:
         """The expression of a statement, whose inputs have been loaded."""
         graph = self.graph
-        ops, column_a, column_b = graph.op, graph.a, graph.b
+        ops, starts, flat = graph.op, graph.starts, graph.flat
         body = self.statements.bodies[statement]
         texts: dict[int, tuple[str, int]] = {}
         variable = self._variables.get
@@ -131,29 +131,33 @@ class Expressions:
             return text if bound >= tightness else f"({text})"
 
         for node in body:
-            op, a, b = ops[node], column_a[node], column_b[node]
+            op, start = ops[node], starts[node]
             if op == MUL:
                 # Most operands are variables; the shortcut halves the time of the whole stage.
+                a, b = flat[start], flat[start + 1]
                 left, right = variable(a) or operand(a, _PRODUCT), variable(b) or operand(b, _ATOM)
                 texts[node] = f"{left} * {right}", _PRODUCT
-            elif op == ADD:
+                continue
+            operands = flat[start : starts[node + 1]]
+            if op == ADD:
+                a, b = operands
                 left, right = operand(a, _SUM), operand(b, _PRODUCT)
                 if right.endswith(" * -1.0"):  # a + (-b) is a - b, to the bit
                     texts[node] = f"{left} - {right.removesuffix(' * -1.0')}", _SUM
                 else:
                     texts[node] = f"{left} + {right}", _SUM
             elif op in (WHERE, UNLESS):
-                texts[node] = self._spelling[op].format(a=operand(a, _SUM), b=operand(b, _SUM)), _CHOICE
+                texts[node] = spell(self._spelling[op], [operand(each, _SUM) for each in operands]), _CHOICE
             elif op == SELECT:
-                values = ", ".join(operand(value, _CHOICE) for value in graph.lists[b])
-                texts[node] = self._spelling[op].format(a=operand(a, _CHOICE), b=values), _ATOM
-            elif op == MAX and ops[a] == MAX and a in texts:
+                index, *choices = (operand(each, _CHOICE) for each in operands)
+                texts[node] = spell(self._spelling[op], (index, ", ".join(choices))), _ATOM
+            elif op == MAX and ops[operands[0]] == MAX and operands[0] in texts:
+                a, b = operands
                 texts[node] = f"{operand(a, _CHOICE)[:-1]}, {operand(b, _CHOICE)})", _ATOM
             else:
                 spelling = self._spelling[op]
                 tightness = _CHOICE if spelling[0].isalpha() else _ATOM  # a call's parentheses are enough
-                second = operand(b, tightness) if OPS[op].b is Field.NODE else ""
-                text = spelling.format(a=operand(a, tightness), b=second)
+                text = spell(spelling, [operand(each, tightness) for each in operands])
                 texts[node] = text if is_closed(spelling) else f"({text})", _ATOM
         return texts[body[-1]][0]
 
@@ -166,19 +170,19 @@ class Expressions:
 
     def _leaf(self, node: int) -> tuple[str, int]:
         graph = self.graph
-        op, a, b = graph.op[node], graph.a[node], graph.b[node]
+        op, attribute = graph.op[node], graph.attribute[node]
         if op == CONST:
-            return repr(graph.constants[a]), _ATOM
+            return repr(graph.constants[attribute]), _ATOM
         if op == INDEX:
-            return (self._indices.get(a) or self._name_index(a, node))[0], _ATOM
+            return (self._indices.get(attribute) or self._name_index(attribute, node))[0], _ATOM
         if op == EQUAL:
-            return f"{self._leaf(a)[0]} == {b}", _CHOICE
+            return spell(self._spelling[op], [self._leaf(graph.operands(node)[0])[0]], attribute), _CHOICE
         if op != GATHER:
             raise InternalError(f"%{node}, {OPS[op].name}, belongs to no statement and is no leaf")
-        table = graph.tables[b]
+        table = graph.tables[attribute]
         start, name = self._argument(table.base)
         offset = f"{table.base - start} + " if table.base > start else ""
-        return f"{name}[{offset}{table.stride} * {self._leaf(a)[0]}]", _ATOM
+        return f"{name}[{offset}{table.stride} * {self._leaf(graph.operands(node)[0])[0]}]", _ATOM
 
     def _name_index(self, number: int, node: int) -> tuple[str, int]:
         """Gives an index a variable: ``tokens3``, unless that is how values and inputs are called."""
@@ -194,21 +198,17 @@ class Expressions:
     def load_inputs(self, statements: Sequence[int]) -> None:
         """Reads what several statements will need, in as few slices as possible."""
         graph, variables = self.graph, self._variables
-        ops, column_a, column_b = graph.op, graph.a, graph.b
+        ops, starts, flat = graph.op, graph.starts, graph.flat
         needed: list[int] = []
         for node in chain.from_iterable(self.statements.bodies[statement] for statement in statements):
-            op = ops[node]
-            if A_IS_NODE[op] and ops[column_a[node]] == INPUT:
-                needed.append(column_a[node])
-            if B_IS_NODE[op] and ops[column_b[node]] == INPUT:
-                needed.append(column_b[node])
-            elif op == SELECT:
-                needed += (value for value in graph.lists[column_b[node]] if ops[value] == INPUT)
+            for operand in flat[starts[node] : starts[node + 1]]:
+                if ops[operand] == INPUT:
+                    needed.append(operand)
         if not all(node in variables for node in needed):
             self._load(needed)
 
     def _load(self, nodes: Sequence[int]) -> None:
-        window, node_of = self._window, {self.graph.a[node]: node for node in nodes}
+        window, node_of = self._window, {self.graph.attribute[node]: node for node in nodes}
         new = sorted(node_of.keys() - window.keys())
         if len(window) + len(new) > WINDOW:
             window.clear()
@@ -216,7 +216,7 @@ class Expressions:
             new = sorted(node_of)
         for place, number in enumerate(new, len(window)):
             window[number] = unused(f"{self._argument(number)[1][0]}{place}", self._taken)
-        self._variables.update((node, window[self.graph.a[node]]) for node in nodes)
+        self._variables.update((node, window[self.graph.attribute[node]]) for node in nodes)
         for (start, name), numbers in groupby(new, key=self._argument):
             for run in runs(list(numbers), longest=ROW):
                 names = ", ".join(window[number] for number in run)

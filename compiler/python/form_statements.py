@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
-from ..ir.graph import A_IS_NODE, B_IS_NODE, Graph
-from ..ir.ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MAX, MUL, OPS, SELECT
+from ..ir.graph import Graph
+from ..ir.ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, LETTERS, MAX, MUL, OPS
 from ..ir.rewrite import count_uses
 
 __all__ = ["LEAVES", "LONGEST", "Statements", "form_statements"]
@@ -28,8 +29,13 @@ DEEPEST = 60
 
 _FLAT = frozenset((ADD, MUL, MAX))
 
-# Where a spelling mentions an operand twice, the operand must have a name.
-_NAMED_OPERANDS = tuple((row.python.count("{a}") > 1, row.python.count("{b}") > 1) for row in OPS)
+# Where a spelling mentions an operand twice, the operand must have a name; and so must all of a variadic row.
+_NAMED_OPERANDS = {
+    code: named
+    for code, row in enumerate(OPS)
+    if any(named := [row.python.count(f"{{{letter}}}") > 1 for letter in LETTERS])
+}
+_VARIADIC = frozenset(code for code, row in enumerate(OPS) if row.variadic)
 
 
 @dataclass(frozen=True)
@@ -64,8 +70,8 @@ def form_statements(graph: Graph) -> Statements:
     statement_of = [-1] * len(graph)
     statement = len(roots)
     # From the back, each node finds its consumer's statement already known.
-    rows = zip(reversed(graph.op), reversed(graph.a), reversed(graph.b), strict=True)
-    for node, (code, a, b) in zip(range(len(graph) - 1, -1, -1), rows, strict=True):
+    spans = graph.all_operands(backwards=True)
+    for node, span in zip(range(len(graph) - 1, -1, -1), spans, strict=True):
         if leaf[node]:
             continue
         if is_root[node]:
@@ -74,27 +80,18 @@ def form_statements(graph: Graph) -> Statements:
         else:
             own = statement_of[node]
         bodies[own].append(node)
-        if A_IS_NODE[code]:
-            if is_root[a]:
-                operands[own].append(a)
-            elif leaf[a]:
-                leaves[own].append(a)
+        for operand in span:
+            if is_root[operand]:
+                operands[own].append(operand)
+            elif leaf[operand]:
+                leaves[own].append(operand)
             else:
-                statement_of[a] = own
-        if B_IS_NODE[code]:
-            if is_root[b]:
-                operands[own].append(b)
-            elif leaf[b]:
-                leaves[own].append(b)
-            else:
-                statement_of[b] = own
-        elif code == SELECT:
-            for value in graph.lists[b]:
-                (operands if is_root[value] else leaves)[own].append(value)
+                statement_of[operand] = own
     for body in bodies:
         body.reverse()
     distinct = [sorted(set(own)) for own in operands]
-    first_input = [min((graph.a[leaf] for leaf in own if graph.op[leaf] == INPUT), default=-1) for own in leaves]
+    op, attribute = graph.op, graph.attribute
+    first_input = [min((attribute[leaf] for leaf in own if op[leaf] == INPUT), default=-1) for own in leaves]
     return Statements(graph, roots, bodies, distinct, first_input, statement_of)
 
 
@@ -107,26 +104,26 @@ def _roots(graph: Graph, leaf: bytearray) -> bytearray:
         is_root[root] = not leaf[root]
     length = [0] * len(graph)
     depth = [0] * len(graph)  # of parentheses, at most
-    for node, (code, a, b) in enumerate(zip(graph.op, graph.a, graph.b, strict=True)):
+    ops = graph.op
+    for node, (code, span) in enumerate(zip(graph.op, graph.all_operands(), strict=True)):
         if leaf[node]:
             continue
+        if code in _NAMED_OPERANDS or code in _VARIADIC:
+            for operand, named in zip(span, _NAMED_OPERANDS.get(code, repeat(True)), strict=False):
+                is_root[operand] |= named and not leaf[operand]
         total, nested = 1, 0
-        if A_IS_NODE[code] and not leaf[a]:
-            if _NAMED_OPERANDS[code][0] or length[a] >= LONGEST or depth[a] >= DEEPEST:
-                is_root[a] = 1
-            if not is_root[a]:
-                total += length[a]
-                # Sums, products and maxima open no parenthesis for a first operand of their own kind.
-                nested = depth[a] + (code != graph.op[a] or code not in _FLAT)
-        if B_IS_NODE[code] and not leaf[b]:
-            if _NAMED_OPERANDS[code][1] or length[b] >= LONGEST or depth[b] >= DEEPEST:
-                is_root[b] = 1
-            if not is_root[b]:
-                total += length[b]
-                nested = max(nested, depth[b] + 1)
-        elif code == SELECT:
-            for value in graph.lists[b]:
-                is_root[value] = not leaf[value]
+        # Sums, products and maxima open no parenthesis for a first operand of their own kind.
+        beginning = span[0] if code in _FLAT and ops[span[0]] == code else -1
+        for operand in span:
+            if leaf[operand]:
+                continue
+            if length[operand] >= LONGEST or depth[operand] >= DEEPEST:
+                is_root[operand] = 1
+            if not is_root[operand]:
+                total += length[operand]
+                inside = depth[operand] + (operand != beginning)
+                if inside > nested:
+                    nested = inside
         length[node] = total
         depth[node] = nested
     return is_root

@@ -11,8 +11,9 @@ from random import Random
 from ...model import adam
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import Estimate, check
+from ..executable.native import Native
 from ..machine.toolchain import warn_of_toolchain
-from ..programs.c_library import ModelLibrary, cached_model_library, load_model_library
+from ..programs.c_library import cached_model_library, load_model_library
 from ..programs.estimate import estimate_c
 from ..reporting import Report, silent
 from ..storage.cache import Cache
@@ -42,7 +43,7 @@ class CBackend:
         warn: Callable[[str], None] = warn_of_toolchain,
     ) -> None:
         self.config, self.optimizer, self.cache, self._warn = config, optimizer, cache, warn
-        self._library: ModelLibrary | None = None
+        self._library: Native | None = None
         # The parameters that the sampling programs have been prepared for.
         self._prepared: list[float] | None = None
 
@@ -72,13 +73,13 @@ class CBackend:
         return self._library is not None
 
     @property
-    def library(self) -> ModelLibrary:
+    def library(self) -> Native:
         """The library; compiled now if need be."""
         self.prepare((), 0)
         assert self._library is not None
         return self._library
 
-    def _use(self, library: ModelLibrary) -> None:
+    def _use(self, library: Native) -> None:
         size = library.functions.microgpt_memory()
         # Kept as long as the backend: `_memory` points into it, at an address that 64 divides.
         self._bytes = ctypes.create_string_buffer(8 * size + 64)

@@ -7,9 +7,7 @@ workspaces: memory of a caller's own, so that threads can run one program side b
 from __future__ import annotations
 
 import ctypes
-import json
 import math
-import tempfile
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Mapping, Sequence
@@ -23,23 +21,21 @@ from ...compiler.c.prelude import prelude
 from ...compiler.ir.graph import Graph
 from ...compiler.loops.compile_loops import compile_loops
 from ...compiler.loops.coverage import coverage
-from ...compiler.pipeline import compile_python, without_collection
-from ..machine.toolchain import Toolchain, ToolchainError, with_toolchain
+from ...compiler.pipeline import compile_python
+from ..machine.toolchain import Toolchain, ToolchainError
 from ..reporting import Report, silent
 from ..storage.cache import Cache
-from ..storage.files import write_plainly
 from .estimate import check_function
+from .native import Native, Source, native_library
 from .program import Program, load_program, program_key, store_program
 from .witness import Numbers, check_program
 
-__all__ = ["TARGETS", "Executable", "Workspace", "c_head", "compile_executable", "python_heading"]
+__all__ = ["LONGEST", "TARGETS", "Executable", "Workspace", "c_head", "compile_executable", "python_heading"]
 
 TARGETS = ("auto", "c", "python")
 
-_SOURCE, _LIBRARY, _REPORT = "function.c", "function.so", "report.json"
-
 # With the target "auto", programs whose C is longer than this many bytes are Python: GCC takes about 15 s a megabyte.
-_LONGEST = 600_000
+LONGEST = 600_000
 
 
 Memory: TypeAlias = "list[float] | memoryview[float]"
@@ -151,7 +147,7 @@ def compile_executable(
     job = _Job(graph, cache, check, report, example)
     if target != "python":
         try:
-            return _c_executable(job, _LONGEST if target == "auto" else None)
+            return _c_executable(job, LONGEST if target == "auto" else None)
         except (ToolchainError, _TooLongError):
             if target == "c":
                 raise
@@ -199,7 +195,7 @@ class _PythonExecutable(Executable):
 
 def _python_executable(job: _Job) -> Executable:
     graph = job.graph
-    key = f"function-{program_key({'graph': graph.fingerprint})}"
+    key = f"python-{program_key({'graph': graph.fingerprint})}"
     with job.cache.lock(key):
         program = load_program(job.cache, key)
         if program is None:
@@ -236,13 +232,9 @@ class _CWorkspace(Workspace):
 class _CExecutable(Executable):
     target = "c"
 
-    def __init__(self, graph: Graph, folder: Path, report: Mapping[str, Any]) -> None:
-        super().__init__(graph, folder / _SOURCE, report)
-        try:
-            self._library = ctypes.CDLL(str(folder / _LIBRARY))
-        except OSError as error:
-            # Folders may be mounted so that nothing in them can be executed.
-            raise ToolchainError(f"the library that the C compiler made cannot be loaded: {error}") from None
+    def __init__(self, graph: Graph, native: Native) -> None:
+        super().__init__(graph, native.path, native.report)
+        self._library = native.functions
 
     def _workspace(self) -> Workspace:
         return _CWorkspace(self._library, self.graph, self.report)
@@ -259,56 +251,38 @@ def python_heading(graph: Graph) -> list[str]:
 
 
 def _c_executable(job: _Job, longest: int | None) -> Executable:
-    return with_toolchain(partial(_made_by, job, longest))
+    what = {"graph": job.graph.fingerprint}
+    native = native_library(
+        job.cache, "function", what, partial(_source, job, longest), lambda stage: job.report(0, 1, stage)
+    )
+    return _CExecutable(job.graph, native)
 
 
-def _made_by(job: _Job, longest: int | None, toolchain: Toolchain) -> Executable:
-    graph, cache = job.graph, job.cache
-    key = f"cfunction-{program_key({'graph': graph.fingerprint, 'toolchain': toolchain.identity})}"
-    with cache.lock(key):
-        files = cache.load(key)
-        if files is None:
-            files = _compile_c(job, longest, toolchain)
-            cache.store(key, files)
-    return _CExecutable(graph, cache.entry(key), json.loads(files[_REPORT]))
-
-
-def _compile_c(job: _Job, longest: int | None, toolchain: Toolchain) -> dict[str, bytes]:
+def _source(job: _Job, longest: int | None, toolchain: Toolchain) -> Source:
     graph = job.graph
     check_function(len(graph), "c")
     job.report(0, 1, "loops")
-    with without_collection():
-        looped = compile_loops(graph)
-        width = toolchain.vector_width
-        body = function_text(looped, "run", width).text
+    looped = compile_loops(graph)
+    width = toolchain.vector_width
+    body = function_text(looped, "run", width).text
     if longest is not None and len(body) > longest:
         raise _TooLongError
-    text = f"{c_head(graph, width)}{body}"
     layout = looped.layout
     report = {
         "coverage": coverage(looped.program),
         "nests": len(looped.program.nests),
-        "bytes": len(text),
         "memory": layout.size,
         "arguments": {name: layout.arguments[name] for name in graph.arguments()},
         "outputs": {output.name: layout.outputs[output.name] for output in graph.outputs},
     }
-    with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
-        source, library = Path(folder) / _SOURCE, Path(folder) / _LIBRARY
-        write_plainly(source, text.encode())
-        job.report(0, 1, "the C compiler")
-        process = toolchain.start(source, library)
-        try:
-            with without_collection():
-                looped.prove()
-                job.check()
-            toolchain.finish(process)
-        finally:
-            if process.poll() is None:
-                toolchain.stop(process)
-        check_program(_CExecutable(graph, Path(folder), report).run, graph, job.example)
-        return {
-            _SOURCE: text.encode(),
-            _LIBRARY: library.read_bytes(),
-            _REPORT: json.dumps(report, indent=1).encode() + b"\n",
-        }
+
+    def prove() -> None:
+        looped.prove()
+        job.check()
+
+    return Source(
+        f"{c_head(graph, width)}{body}",
+        report,
+        prove,
+        lambda native: check_program(_CExecutable(graph, native).run, graph, job.example),
+    )

@@ -6,7 +6,7 @@ import inspect
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial, update_wrapper
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NoReturn
 
 from ...compiler.errors import TraceError
@@ -20,21 +20,25 @@ from ..reporting import Report, compile_progress, silent
 from ..storage.cache import Cache
 from .executable import TARGETS, compile_executable
 from .marshal_code import MismatchError, marshal
-from .structure import index, structure_of
+from .results import Results, taken_apart
+from .structure import Scalar, index, structure_of
+from .wanted import Wanted, Wrt, argument_names, wanted_of
 from .witness import check_graph
 
-__all__ = ["CompiledFunction", "compile_function", "index"]
+__all__ = ["CompiledFunction", "compile_function", "compile_wanted", "index"]
 
 
 def compile_function(
     function: Callable[..., Any],
     *example: Any,
+    wrt: Wrt = None,
+    gradient: bool = True,
+    has_aux: bool = False,
     target: str = "auto",
     cache: Cache | None = None,
     progress: bool = True,
-    kind: type[CompiledFunction] | None = None,
 ) -> CompiledFunction:
-    """Compiles a scalar function of scalars for arguments like `example`.
+    """Compiles a scalar function of scalars for arguments like `example`: its value and gradient.
 
     Args:
         function: computes one scalar with ``+ - * / **``, the functions of docs/operations.md, `select`, and Python's
@@ -43,34 +47,68 @@ def compile_function(
             that varies, and ``index(n)`` for a whole number that does. An `array`, a ``memoryview`` or a NumPy array of
             floats is what a nested list of its shape would be, and that is what the function gets. Everything else,
             whole numbers too, is fixed from now on, and must be of a type that cannot change.
+        wrt: the arguments to differentiate in: a name or a position, for the gradient in this argument; or a sequence
+            of them, for a tuple of gradients. By default, all arguments. The others are data: they vary, but no
+            gradient in them is computed.
+        gradient: False for the value alone. Then `function` may return any nested lists, tuples and dicts of scalars.
+        has_aux: `function` returns a pair: the scalar, and an auxiliary result, of any nested structure of scalars, in
+            which nothing is differentiated.
         target: ``c``, ``python``, or ``auto``: C where a compiler is found that keeps every bit and takes the program
             in a reasonable time, else Python. The results have the same bits.
         cache: where compiled programs are kept; by default the user's.
         progress: whether to show what is being done, on a terminal or in a notebook, if it takes longer than a second.
-        kind: a class that can do more.
+
+    Returns:
+        A function of such arguments, which returns ``value, gradient``, or ``(value, aux), gradient`` with `has_aux`;
+        without the gradient, what `function` returns.
 
     Raises:
         TraceError: if the function reads a value that is only known later, uses an unknown operation, or does something
             else each time. The message names its line.
         CompileError: if its gradient has no static program.
         TypeError: if `function` is not callable, no float is in the example, or a part of it could change unseen.
-        ValueError: if there is no such target, or the example is nested too deeply.
+        ValueError: if there is no such target, or argument to differentiate in, or the example is nested too deeply.
         ToolchainError: if the target is ``c`` and there is no compiler for it.
         MemoryError: if compiling the function takes more memory than is available (`TooLargeError`).
         ProofError: if the program does not compute what the eager autograd does; a mistake in microgpt.
+
+    Example:
+        >>> def loss(weights, rows, labels):
+        ...     guesses = [sum(w * x for w, x in zip(weights, row)) for row in rows]
+        ...     errors = [guess - label for guess, label in zip(guesses, labels)]
+        ...     return sum(error**2 for error in errors), guesses
+        >>> rows, labels = [[1.0, 2.0], [3.0, 4.0]], [1.0, 2.0]
+        >>> fit = microgpt.compile(loss, [0.0, 0.0], rows, labels, wrt="weights", has_aux=True)
+        >>> (value, guesses), d_weights = fit([1.0, 0.5], rows, labels)
+        >>> value, guesses, d_weights
+        (10.0, [2.0, 5.0], [20.0, 28.0])
     """
     checked.function("function", function)
+    derivative = "gradient" if checked.boolean("gradient", gradient) else ""
+    wanted = wanted_of(function, len(example), derivative, wrt, checked.boolean("has_aux", has_aux))
+    return compile_wanted(function, example, wanted, target, cache, progress)
+
+
+def compile_wanted(
+    function: Callable[..., Any],
+    example: Sequence[Any],
+    wanted: Wanted,
+    target: str,
+    cache: Cache | None,
+    progress: bool,
+) -> CompiledFunction:
+    """Compiles a function; `compile_function` says how."""
     checked.choice("target", target, TARGETS)
     with compile_progress(checked.boolean("progress", progress), "function") as report:
-        compiled = (kind or CompiledFunction)(function, example, target, cache or Cache.open(), report)
+        compiled = CompiledFunction(function, example, target, cache or Cache.open(), report, wanted)
         report(1, 1)
     return compiled
 
 
 class CompiledFunction:
-    """A compiled function. Calling it gives the value and the gradient, with the bits that the eager ``Value`` gives.
+    """A compiled function. What it computes has the bits that the eager ``Value`` gives.
 
-    The gradient has the structure of the example's argument, or for several arguments is a tuple with one for each. It
+    A gradient has the structure of the example's argument; in several arguments it is a tuple with one for each. It
     has a float in place of every float, an array in place of every array, and None in place of everything else. Calls
     from several threads may overlap.
 
@@ -80,11 +118,24 @@ class CompiledFunction:
     """
 
     def __init__(
-        self, function: Callable[..., Any], example: Sequence[Any], target: str, cache: Cache, report: Report = silent
+        self,
+        function: Callable[..., Any],
+        example: Sequence[Any],
+        target: str,
+        cache: Cache,
+        report: Report = silent,
+        wanted: Wanted | None = None,
     ) -> None:
+        wanted = wanted or Wanted()
         self.name = identifier(getattr(function, "__name__", "function"))
-        self._structure = structure_of(_argument_names(function, len(example)), example)
-        self._function = function
+        structure = structure_of(argument_names(function, len(example)), example, wanted.wrt)
+        floats = structure.floats(example)
+        if wanted.derivative == "hvp":
+            structure = structure.with_vector(wanted.single)
+            floats += [1.0] * structure.size
+        self._structure, self._function, self._wanted = structure, function, wanted
+        # What the example holds, by argument of the graph.
+        self._example = {"parameters": floats[: structure.size], "data": floats[structure.size :]}
         graphs: list[Graph] = []
 
         def tell(done: float, total: int, stage: str = "", /) -> None:
@@ -95,13 +146,12 @@ class CompiledFunction:
             tell(0, 1, stage.name)
 
         tell(0, 1, "trace")
-        self.ir: Graph = compile_graph(self._trace, "parameters", watch)
-        # What the example holds, by argument of the graph.
-        self._example = {"parameters": self._structure.floats(example)}
-        check = partial(check_graph, graphs[0], self.ir, "parameters", self._example)
+        gradient = "parameters" if wanted.derivative else None
+        derivative = wanted.derivative or "gradient"
+        self.ir: Graph = compile_graph(self._trace, gradient, watch, derivative=derivative, outputs=wanted.outputs)
+        check = partial(check_graph, graphs[0], self.ir, gradient, self._example, derivative)
         self._executable = compile_executable(self.ir, target, cache, check, tell, self._example)
-        self._marshal = marshal(self._structure)
-        self._value, self._gradient = (output.name for output in self.ir.outputs)
+        self._marshal = marshal(self._structure, wanted, self._results)
 
     def __repr__(self) -> str:
         return f"<microgpt.CompiledFunction {self.name} of {len(self.ir):,} operations in {self.target}>"
@@ -117,8 +167,8 @@ class CompiledFunction:
             f"{self!r} cannot be pickled; compile the function where it is needed: its program is in the cache"
         )
 
-    def __call__(self, *arguments: Any) -> tuple[float, Any]:
-        """The value, and the derivative of the value in every float of the arguments.
+    def __call__(self, *arguments: Any) -> Any:
+        """What the function was compiled for: see `compile_function`.
 
         Raises:
             TypeError: if the arguments are not like the example.
@@ -128,21 +178,22 @@ class CompiledFunction:
         """
         workspace = self._executable.take()
         try:
-            memory = workspace.inputs["parameters"]
+            memory, data = workspace.inputs["parameters"], workspace.inputs.get("data")
             try:
-                indices = self._marshal.read(arguments, memory)
+                indices = self._marshal.read(arguments, memory, data)
             except (MismatchError, TypeError, ValueError, LookupError, OverflowError, AttributeError):
                 # The fast road knows the example's own types alone; this one takes what is like them, or says why not.
                 floats, indices = self._structure.flatten(arguments)
-                memory[:] = array("d", floats)
+                memory[:] = array("d", floats[: self._structure.size])
+                if data is not None:
+                    data[:] = array("d", floats[self._structure.size :])
             except TraceError:
                 problem = f"{self.name} is compiled and takes no traced values; call what it was compiled from"
                 raise TraceError(described(problem, user_frame(trace.__code__))) from None
             workspace.run(indices)
-            value, results = workspace.outputs[self._value][0], self._marshal.write(workspace.outputs[self._gradient])
+            return self._marshal.write(workspace.outputs)
         finally:
             self._executable.give_back(workspace)
-        return value, results[0] if len(results) == 1 else results
 
     @property
     def target(self) -> str:
@@ -160,18 +211,51 @@ class CompiledFunction:
         return self._executable.source
 
     def _trace(self) -> Graph:
+        found: list[Results] = []
+
         def run(inputs: Mapping[str, list[Any]], indices: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
             scalars = [scalar for block in indices.values() for scalar in block]
-            return {"value": [self._function(*self._structure.arrange(inputs["parameters"], scalars))]}
+            floats = [scalar for block in inputs.values() for scalar in block]
+            arguments = self._structure.arrange(floats, scalars)
+            result = self._function(*(arguments[:-1] if self._wanted.derivative == "hvp" else arguments))
+            outputs: dict[str, list[Any]] = {"value": []}
+            found.append(self._taken_apart(result, outputs))
+            return {name: leaves for name, leaves in outputs.items() if leaves or name == "value"}
 
         update_wrapper(run, self._function)  # which errors name
         graph: Graph = trace_twice(run, self.name, self._structure.tensors, self._structure.indices)
+        self._results = found[0]
+        if found[0] != found[1]:
+            raise self._returned("a different structure each time; let it depend on the arguments alone")
         return graph
 
+    def _taken_apart(self, result: Any, outputs: dict[str, list[Any]]) -> Results:
+        """The structure of what the function has returned, and its numbers by output."""
+        aux = None
+        if self._wanted.has_aux:
+            if not isinstance(result, tuple | list) or len(result) != 2:
+                raise self._returned(f"{_kind(result)}; with has_aux=True it returns a pair, of a result and another")
+            result, beside = result
+            aux = taken_apart(beside, outputs.setdefault("aux", []), fixed=True)
+        value = taken_apart(result, outputs["value"], fixed=False)
+        if self._wanted.derivative not in ("", "jacobian") and not isinstance(value, Scalar):
+            kind = {"gradient": "gradient"}.get(self._wanted.derivative, "Hessian")
+            raise self._returned(
+                f"{_kind(result)}, and a {kind} is taken of one number: use microgpt.jacobian for the derivatives of "
+                "each, has_aux=True for a loss with something beside it, or gradient=False for the values alone"
+            )
+        if not outputs["value"]:
+            raise self._returned("no number")
+        return Results(value, aux)
 
-def _argument_names(function: Callable[..., Any], count: int) -> list[str]:
-    try:
-        names = [parameter.name for parameter in inspect.signature(function).parameters.values() if parameter.kind < 2]
-    except (TypeError, ValueError):
-        names = []
-    return [names[place] if place < len(names) else f"argument{place}" for place in range(count)]
+    def _returned(self, problem: str) -> TraceError:
+        """An error about what the function returns."""
+        code = getattr(inspect.unwrap(self._function), "__code__", None)
+        where = f"{PurePath(code.co_filename).name}:{code.co_firstlineno}: {code.co_qualname}" if code else self.name
+        return TraceError(f"{where} returned {problem}")
+
+
+def _kind(result: Any) -> str:
+    if isinstance(result, list | tuple | dict):
+        return f"a {type(result).__name__} of {len(result)}"
+    return f"a value of type {type(result).__name__}"

@@ -9,12 +9,14 @@ from 3 ms to 0.2 ms.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, MutableSequence, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from .results import HELPERS, Code, Results, write_code
 from .structure import Fixed, Index, Items, Keys, Node, Scalar, Structure, Vector, doubles_in
+from .wanted import Wanted
 
 __all__ = ["Marshal", "MismatchError", "marshal"]
 
@@ -34,54 +36,50 @@ class Marshal:
     """The functions.
 
     Attributes:
-        read: from the arguments and a memory for the floats to the indices, in order. `memory` is a list, or a
-            ``memoryview`` of doubles. Any exception means that the arguments are not exactly like the example.
-        write: from the gradient, a list or a ``memoryview`` of doubles, to a tuple with the result for each argument.
+        read: from the arguments and memory for the floats, of what is differentiated in and of data, to the indices,
+            in order. Memory is a list, or a ``memoryview`` of doubles. Any exception means that the arguments are not
+            exactly like the example.
+        write: from the outputs by name, lists or memoryviews of doubles, to what the compiled function returns.
         source: the text of both.
     """
 
-    read: Callable[[Sequence[Any], Any], list[int]]
-    write: Callable[[Any], tuple[Any, ...]]
+    read: Callable[[Sequence[Any], Any, Any], list[int]]
+    write: Callable[[Mapping[str, Any]], Any]
     source: str
 
 
-def marshal(structure: Structure) -> Marshal:
-    """The functions for a structure."""
-    constants: list[Any] = []
-    lines = ["def read(arguments, memory):", *_Reader(constants).lines(structure)]
-    lines += ["", "", "def write(memory):", *_Writer(constants).lines(structure)]
+def marshal(structure: Structure, wanted: Wanted, results: Results) -> Marshal:
+    """The functions for arguments of a structure and results of another."""
+    code = Code()
+    lines = ["def read(arguments, memory, data):", *_Reader(code).lines(structure)]
+    lines += ["", "", "def write(outputs):"]
+    lines += (f"    {line}" for line in write_code(code, structure, wanted, results))
     source = "\n".join(lines) + "\n"
     namespace: dict[str, Any] = {
-        "K": tuple(constants), "Mismatch": MismatchError, "array": array, "rebuild": _rebuild, "view": memoryview,
+        "K": tuple(code.constants), "Mismatch": MismatchError, "array": array, "view": memoryview, **HELPERS,
     }  # fmt: skip
     exec(compile(source, _FILE, "exec"), namespace)
     return Marshal(namespace["read"], namespace["write"], source)
 
 
-class _Code:
-    """Lines in the making, and constants that they refer to."""
-
-    def __init__(self, constants: list[Any]) -> None:
-        self.constants = constants
-        self._names = 0
-
-    def constant(self, value: Any) -> str:
-        self.constants.append(value)
-        return f"K[{len(self.constants) - 1}]"
-
-    def name(self) -> str:
-        self._names += 1
-        return f"v{self._names}"
-
-
-class _Reader(_Code):
+class _Reader:
     """Writes ``read``."""
+
+    def __init__(self, code: Code) -> None:
+        self.constant, self.name = code.constant, code.name
 
     def lines(self, structure: Structure) -> Iterator[str]:
         self.start = self.end = 0
+        self.memory = "memory"
         names = [self.name() for _ in structure.nodes]
         body = [f"{''.join(f'{name}, ' for name in names)}= arguments", "floats = []", "indices = []"]
-        for name, node in zip(names, structure.nodes, strict=True):
+        for place, (name, node) in enumerate(zip(names, structure.nodes, strict=True)):
+            in_data = place not in structure.wrt
+            start = structure.starts[place] - structure.size * in_data
+            memory = "data" if in_data else "memory"
+            if (start, memory) != (self.end, self.memory) and doubles_in(node):
+                body += self.flush()
+                self.start, self.end, self.memory = start, start, memory
             body += self.take(node, name, 0)
         body += [*self.flush(), "return indices"]
         return (f"    {line}" for line in body)
@@ -91,7 +89,7 @@ class _Reader(_Code):
         if self.end > self.start:
             yield f"if len(floats) != {self.end - self.start}: raise Mismatch"
             # An array takes nothing but numbers: no texts, which float() would read.
-            yield f"memory[{self.start}:{self.end}] = array('d', floats)"
+            yield f"{self.memory}[{self.start}:{self.end}] = array('d', floats)"
             yield "floats = []"
         self.start = self.end
 
@@ -113,7 +111,7 @@ class _Reader(_Code):
                 yield f"{name} = view({name})"
                 yield f"if {name}.format != 'd' or {name}.shape != {node.shape}: raise Mismatch"
                 cast = ".cast('B').cast('d')" if len(node.shape) > 1 else ""
-                yield f"memory[{begin}:{self.end}] = {name}{cast}"
+                yield f"{self.memory}[{begin}:{self.end}] = {name}{cast}"
             case Items():
                 yield from self.items(node, name, loops)
             case Keys():
@@ -147,76 +145,5 @@ class _Reader(_Code):
                     yield from self.take(part, element, loops)
 
 
-class _Writer(_Code):
-    """Writes ``write``."""
-
-    def lines(self, structure: Structure) -> Iterator[str]:
-        at, results = 0, []
-        for node in structure.nodes:
-            results.append(self.result(node, "", at))
-            at += doubles_in(node)
-        if any("floats" in result for result in results):
-            yield "    floats = memory if type(memory) is list else memory.tolist()"
-        yield f"    return ({''.join(f'{result}, ' for result in results)})"
-
-    def result(self, node: Node, base: str, at: int) -> str:
-        """An expression; `base` is the text of what is to be added to the position `at`."""
-        match node:
-            case Scalar():
-                return f"floats[{_sum(base, at)}]"
-            case Index() | Fixed():
-                return "None"
-            case Vector():
-                kind, count = self.constant(node.kind), prod(node.shape)
-                return f"rebuild({kind}, memory[{_sum(base, at)}:{_sum(base, at + count)}], {node.shape})"
-            case Items():
-                return self.items(node, base, at)
-            case Keys():
-                items = []
-                for key, part in zip(node.keys, node.parts, strict=True):
-                    items.append(f"{self.constant(key)}: {self.result(part, base, at)}")
-                    at += doubles_in(part)
-                return f"{{{', '.join(items)}}}"
-
-    def items(self, node: Items, base: str, at: int) -> str:
-        # Texts of elements, and of lists of elements.
-        parts: list[tuple[str, bool]] = []
-        for first, end, part in node.runs:
-            size, count = doubles_in(part), end - first
-            begin, stop = _sum(base, at), _sum(base, at + count * size)
-            if isinstance(part, Scalar):
-                parts.append((f"floats[{begin}:{stop}]", True))
-            elif count == 1:
-                parts.append((self.result(part, base, at), False))
-            elif size:
-                place = self.name()
-                parts.append((f"[{self.result(part, place, 0)} for {place} in range({begin}, {stop}, {size})]", True))
-            else:
-                parts.append((f"[{self.result(part, base, at)} for _ in range({count})]", True))
-            at += size * count
-        if node.is_list and len(parts) == 1 and parts[0][1]:
-            return parts[0][0]
-        inside = "".join(f"{'*' * is_list}{text}, " for text, is_list in parts)
-        if node.is_list:
-            return f"[{inside}]"
-        return f"{self.constant(node.kind)}._make(({inside}))" if hasattr(node.kind, "_fields") else f"({inside})"
-
-
 def _has_vector(node: Node) -> bool:
     return isinstance(node, Vector) or (isinstance(node, Items | Keys) and any(map(_has_vector, node.parts)))
-
-
-def _sum(base: str, at: int) -> str:
-    return (f"{base} + {at}" if at else base) if base else str(at)
-
-
-def _rebuild(kind: type, memory: MutableSequence[float], shape: tuple[int, ...]) -> Any:
-    """An array of the kind and shape of the example's, of doubles that are its own."""
-    flat = array("d", memory)
-    if kind is array:
-        return flat
-    if kind.__module__.partition(".")[0] == "numpy":
-        import numpy
-
-        return numpy.frombuffer(flat).reshape(shape)
-    return memoryview(flat) if len(shape) == 1 else memoryview(flat).cast("B").cast("d", shape)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from math import prod
@@ -18,9 +18,13 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from ...compiler.ir.graph import IndexTensor, Tensor
+from ...compiler.ir.names import unused
 from ..arguments import whole
 
-__all__ = ["Fixed", "Index", "Items", "Keys", "Node", "Scalar", "Structure", "Vector", "index", "structure_of"]
+__all__ = [
+    "Fixed", "Index", "Items", "Keys", "Node", "Scalar", "Structure", "Vector", "build", "doubles_in", "index",
+    "is_numpy", "shape_of", "structure_of",
+]  # fmt: skip
 
 # Deeper arguments are refused: they are more likely to contain themselves than to be meant.
 _DEEPEST = 50
@@ -142,11 +146,17 @@ def indices_in(node: Node) -> Iterator[int]:
             yield from indices_in(part)
 
 
-def structure_of(names: Sequence[str], example: Sequence[Any]) -> Structure:
+def is_numpy(kind: type) -> bool:
+    """Whether a type is NumPy's."""
+    return kind.__module__.partition(".")[0] == "numpy"
+
+
+def structure_of(names: Sequence[str], example: Sequence[Any], wrt: Sequence[int] | None = None) -> Structure:
     """The structure of an example.
 
     Args:
         names: of the arguments.
+        wrt: the places of the arguments that derivatives are taken in; None for all of them.
 
     Raises:
         TypeError: if a part of the example could change without being seen, or nothing varies.
@@ -155,7 +165,10 @@ def structure_of(names: Sequence[str], example: Sequence[Any]) -> Structure:
     nodes = tuple(_node(argument, name, 0) for name, argument in zip(names, example, strict=True))
     if not any(map(doubles_in, nodes)):
         raise TypeError("the example has no float, so there is nothing to differentiate in; write 1.0, not 1")
-    return Structure(tuple(names), nodes)
+    for place in wrt or ():
+        if not doubles_in(nodes[place]):
+            raise TypeError(f"wrt has {names[place]}, which has no float in the example to differentiate in")
+    return Structure(tuple(names), nodes, tuple(range(len(nodes)) if wrt is None else wrt))
 
 
 def _node(tree: Any, path: str, depth: int) -> Node:
@@ -195,25 +208,60 @@ def _view(tree: Any) -> memoryview | None:
 class Structure:
     """How nested arguments lie in flat sequences.
 
+    The floats of the arguments that derivatives are taken in are the graph's argument ``parameters``, all others are
+    its argument ``data``, and the inputs of the graph are numbered in this order.
+
     Attributes:
         names: of the arguments.
         nodes: their structures.
+        wrt: the places of the arguments that derivatives are taken in, in the order of the results.
     """
 
     names: tuple[str, ...]
     nodes: tuple[Node, ...]
+    wrt: tuple[int, ...]
+
+    @property
+    def parameters(self) -> tuple[Node, ...]:
+        """The structures of the arguments that derivatives are taken in."""
+        return tuple(self.nodes[place] for place in self.wrt)
+
+    @cached_property
+    def size(self) -> int:
+        """How many numbers derivatives are taken in."""
+        return sum(map(doubles_in, self.parameters))
+
+    def with_vector(self, single: bool) -> Structure:
+        """The structure with a further argument, which is like the derivative in all parameters.
+
+        Args:
+            single: whether that is no tuple where there is a single one.
+        """
+        parts = tuple(map(_like_gradient, self.parameters))
+        vector = parts[0] if single and len(parts) == 1 else Items(tuple, parts)
+        name = unused("vector", set(self.names))
+        return Structure((*self.names, name), (*self.nodes, vector), self.wrt)
+
+    @cached_property
+    def starts(self) -> tuple[int, ...]:
+        """For each argument, the number of its first float among the inputs of the graph."""
+        starts = [0] * len(self.nodes)
+        start = 0
+        for place in (*self.wrt, *(place for place in range(len(self.nodes)) if place not in self.wrt)):
+            starts[place] = start
+            start += doubles_in(self.nodes[place])
+        return tuple(starts)
 
     @cached_property
     def tensors(self) -> tuple[Tensor, ...]:
-        """The floats of each argument that has some, as inputs of the graph's argument ``parameters``."""
+        """The inputs of the graph: a tensor for each argument that has floats."""
         tensors: list[Tensor] = []
-        start = 0
-        for name, node in zip(self.names, self.nodes, strict=True):
+        for name, node, start in sorted(zip(self.names, self.nodes, self.starts, strict=True), key=lambda row: row[2]):
             count = doubles_in(node)
             if count:
-                shape = _shape(node)
-                tensors.append(Tensor(name, "parameters", start, (count,) if shape is None else shape))
-                start += count
+                shape = shape_of(node)
+                argument = "parameters" if start < self.size else "data"
+                tensors.append(Tensor(name, argument, start, (count,) if shape is None else shape))
         return tuple(tensors)
 
     @cached_property
@@ -230,36 +278,19 @@ class Structure:
         return tuple(indices)
 
     def arrange(self, floats: Sequence[Any], numbers: Sequence[Any]) -> tuple[Any, ...]:
-        """The example with its floats and indices replaced by these; arrays become nested lists."""
-        return self._build(iter(floats), iter(numbers), fixed=True)
+        """The example with its floats and indices replaced by these; arrays become nested lists.
 
-    def results(self, floats: Sequence[Any]) -> tuple[Any, ...]:
-        """Arguments with these floats, None in place of everything that is no float, and nested lists for arrays."""
-        return self._build(iter(floats), None, fixed=False)
-
-    def _build(self, floats: Iterator[Any], numbers: Iterator[Any] | None, fixed: bool) -> tuple[Any, ...]:
-        def build(node: Node) -> Any:
-            match node:
-                case Scalar():
-                    return next(floats)
-                case Index():
-                    return next(numbers) if numbers is not None else None
-                case Fixed():
-                    return node.value if fixed else None
-                case Vector():
-                    return _nested([next(floats) for _ in range(prod(node.shape))], node.shape)
-                case Items():
-                    parts = [build(part) for part in node.parts]
-                    if node.is_list:
-                        return parts
-                    return node.kind._make(parts) if hasattr(node.kind, "_fields") else tuple(parts)
-                case Keys():
-                    return dict(zip(node.keys, map(build, node.parts), strict=True))
-
-        return tuple(build(node) for node in self.nodes)
+        Args:
+            floats: in the order of the inputs.
+        """
+        ahead = iter(numbers)
+        return tuple(
+            build(node, iter(floats[start : start + doubles_in(node)]), ahead)
+            for node, start in zip(self.nodes, self.starts, strict=True)
+        )
 
     def flatten(self, arguments: Sequence[Any]) -> tuple[list[float], list[int]]:
-        """The floats and the indices of arguments that are like the example, leaf by leaf.
+        """The floats, in the order of the inputs, and the indices of arguments that are like the example, leaf by leaf.
 
         Raises:
             TypeError: if they are not like the example, naming the first part that differs.
@@ -274,15 +305,52 @@ class Structure:
         return self.floats(arguments, numbers), numbers
 
     def floats(self, arguments: Sequence[Any], numbers: list[int] | None = None) -> list[float]:
-        """The floats of arguments that are like the example; what `flatten` raises.
+        """The floats of arguments that are like the example, in the order of the inputs; what `flatten` raises.
 
         Args:
             numbers: takes the indices. Without it they may be anything, as in the example itself.
         """
-        floats: list[float] = []
+        found: list[list[float]] = []
         for name, node, argument in zip(self.names, self.nodes, arguments, strict=True):
-            _take(argument, node, name, floats, numbers)
-        return floats
+            found.append([])
+            _take(argument, node, name, found[-1], numbers)
+        ordered = sorted(zip(self.starts, found, strict=True), key=lambda row: row[0])
+        return [number for _, part in ordered for number in part]
+
+
+def _like_gradient(node: Node) -> Node:
+    """The structure of the derivative in an argument."""
+    match node:
+        case Index() | Fixed():
+            return Fixed(None)
+        case Items() | Keys():
+            return replace(node, parts=tuple(map(_like_gradient, node.parts)))
+        case _:
+            return node
+
+
+def build(node: Node, floats: Iterator[Any], numbers: Iterator[Any] | None = None) -> Any:
+    """A tree of that structure with the next of these floats and indices; arrays become nested lists.
+
+    Args:
+        numbers: None to have None in place of everything that is no float.
+    """
+    match node:
+        case Scalar():
+            return next(floats)
+        case Index():
+            return next(numbers) if numbers is not None else None
+        case Fixed():
+            return node.value if numbers is not None else None
+        case Vector():
+            return _nested([next(floats) for _ in range(prod(node.shape))], node.shape)
+        case Items():
+            parts = [build(part, floats, numbers) for part in node.parts]
+            if node.is_list:
+                return parts
+            return node.kind._make(parts) if hasattr(node.kind, "_fields") else tuple(parts)
+        case Keys():
+            return {key: build(part, floats, numbers) for key, part in zip(node.keys, node.parts, strict=True)}
 
 
 def _take(value: Any, node: Node, path: str, floats: list[float], numbers: list[int] | None) -> None:
@@ -361,7 +429,7 @@ def _same(value: Any, like: Any) -> bool:
     return isinstance(value, type(like)) and isinstance(value, bool) == isinstance(like, bool) and bool(value == like)
 
 
-def _shape(node: Node) -> tuple[int, ...] | None:
+def shape_of(node: Node) -> tuple[int, ...] | None:
     """The shape of rectangular nested floats; None for anything else."""
     if isinstance(node, Scalar):
         return ()
@@ -369,7 +437,7 @@ def _shape(node: Node) -> tuple[int, ...] | None:
         return node.shape
     if not isinstance(node, Items) or not node.parts or len(node.runs) > 1:
         return None
-    inner = _shape(node.parts[0])
+    inner = shape_of(node.parts[0])
     return None if inner is None else (len(node.parts), *inner)
 
 

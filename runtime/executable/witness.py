@@ -14,6 +14,8 @@ from typing import Any
 from ...compiler.errors import ProofError
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.interpret import interpret
+from ...compiler.passes.differentiate import differentiate
+from ...compiler.passes.sink_through_selects import sink_through_selects
 from .replay import replay
 
 __all__ = ["Numbers", "carried_out", "check_graph", "check_program", "compare", "points", "repetitions"]
@@ -46,19 +48,37 @@ def points(graph: Graph, example: Numbers | None = None) -> Iterator[tuple[Numbe
         )
 
 
-def check_graph(traced: Graph, graph: Graph, gradient: str | None, example: Numbers | None = None) -> None:
+def check_graph(
+    traced: Graph,
+    graph: Graph,
+    gradient: str | None,
+    example: Numbers | None = None,
+    derivative: str = "gradient",
+    initial: str | None = None,
+) -> None:
     """Checks that what the passes made of a trace computes what the eager autograd does.
+
+    A second derivative is that of the gradient's graph, as the eager autograd differentiates it; that this graph has
+    the eager autograd's gradient is checked, too.
 
     Args:
         gradient: the argument that it differentiates in; None for none.
         example: by name, arguments that the function is defined for.
+        derivative, initial: see `replay`.
 
     Raises:
         ProofError: naming the first result that differs.
     """
+    twice = derivative in ("hessian", "hvp")
+    joint = differentiate(sink_through_selects(traced).graph, str(gradient), scatter=False).graph if twice else traced
+    kept = {output.name for output in graph.outputs}
     for arguments, indices in points(traced, example):
-        expected = replay(traced, gradient, arguments, indices)
-        compare(f"the graph {graph.name}", expected, interpret(graph, arguments, indices))
+        expected = replay(joint, gradient, arguments, indices, derivative, initial)
+        if twice:
+            once = replay(traced, gradient, arguments, indices)
+            compare(f"the gradient of {graph.name}", once, expected)
+        found = interpret(graph, arguments, indices)
+        compare(f"the graph {graph.name}", {name: expected[name] for name in expected if name in kept}, found)
 
 
 def check_program(run: Callable[..., Iterable[Sequence[float]]], graph: Graph, example: Numbers | None = None) -> None:

@@ -81,7 +81,7 @@ def _choices(graph: Graph) -> Iterator[tuple[int, ...]]:
     """At each position, the nodes that its loss chooses from by the target: the probabilities of all tokens."""
     for node, op in enumerate(graph.op):
         if op == SELECT and graph.origins[graph.origin[node]].scope.endswith(".loss"):
-            yield graph.lists[graph.b[node]]
+            yield graph.operands(node)[1:]
 
 
 def _leaving(graph: Graph) -> dict[str, list[int]]:

@@ -19,7 +19,7 @@ from microgpt.compiler.ir.builder import GraphBuilder
 from microgpt.compiler.ir.graph import Graph, Origin, Output, Tensor
 from microgpt.compiler.ir.interpret import evaluate_nodes
 from microgpt.compiler.ir.names import identifier, value_names
-from microgpt.compiler.ir.ops import ADD, CONST, DIV, EXP, INPUT, LOG, MAX, MUL, POW, RELU, STEP, UNLESS, WHERE
+from microgpt.compiler.ir.ops import ADD, CONST, DIV, EXP, INPUT, LOG, MAX, MUL, OPS, POW, RELU, STEP, UNLESS, WHERE
 from microgpt.compiler.pipeline import compile_graph, compile_python, compile_python_map
 from microgpt.compiler.python.expressions import Expressions, runs
 from microgpt.compiler.python.form_statements import form_statements
@@ -31,9 +31,9 @@ exec("from math import inf, nan\nfrom microgpt.compiler.arithmetic import *", NA
 def a_tree(random: Random, size: int) -> Graph:
     """A graph of `size` operations in which each serves one other, so that all stand in few expressions."""
     build = GraphBuilder("tree", (Tensor("x", "x", 0, (4,)),), (), (Origin("", "", "tree.py", 1, "tree"),))
-    waiting = [build.node(INPUT, number) for number in range(4)]
+    waiting = [build.node(INPUT, attribute=number) for number in range(4)]
     build.constants += [-1.0, 2.0, -0.5, float("inf")]
-    waiting += [build.node(CONST, number) for number in range(4)]
+    waiting += [build.node(CONST, attribute=number) for number in range(4)]
     leaves = list(waiting)
     for _ in range(size):
         op = random.choice((ADD, ADD, MUL, MUL, ADD, MUL, DIV, POW, EXP, LOG, RELU, STEP, MAX, MAX, WHERE, UNLESS))
@@ -44,7 +44,7 @@ def a_tree(random: Random, size: int) -> Graph:
             waiting.remove(used)
         if op == POW:
             b = random.choice(leaves[4:])
-        waiting.append(build.node(op, a, b if op in (ADD, MUL, DIV, POW, MAX) else 0))
+        waiting.append(build.node(op, *(a, b)[: len(OPS[op].types)]))
     return build.finish([Output("out", tuple(waiting[8:]) or (leaves[0],))])
 
 

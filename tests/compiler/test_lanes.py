@@ -207,3 +207,18 @@ def compiled(toolchain: Toolchain, folder: Path, width: int, text: str) -> ctype
 def same(one: float, other: float) -> bool:
     """Equal, up to what the contract leaves open: the payload of NaN, the sign of zero."""
     return one == other or (one != one and other != other)
+
+
+def test_no_pointer_goes_beyond_the_last_term() -> None:
+    """Behind it may be the end of memory. Each moves before a further term, not after one."""
+    runs = ((3, (("mem", 1),)), (4, (("mem", 2),)))
+    fold = Nest(("fold", ADD, runs), None, ((0, 7, 0, 0, 0), (0, 0, -5, 0, 0)), (60, 0, 50, 6, 4), (), ())
+    lines = [line.strip() for line in emit_c([LoopProgram("f", (fold,), (), ())], ["f"], 2).text.splitlines()]
+    moves = [place for place, line in enumerate(lines) if line in ("w1 += 7;", "w2 -= 5;")]
+    assert len(moves) == 2
+    for place in moves:
+        assert lines[place - 1].startswith("for (long k = 1,")
+        assert "w1[0]" in lines[place + 1] or "w2[0]" in lines[place + 1]
+    declared = [line for line in lines if line.startswith("const double *w")]
+    assert len(declared) == 2
+    assert not any("*" in line.partition("=")[2] for line in declared), "at the first term"

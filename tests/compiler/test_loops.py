@@ -164,7 +164,7 @@ def test_no_point_reads_what_another_point_assigns() -> None:
     row = Nest(("row", 1, 4, 2), None, (), (10, 9, 0), ((1, 1, 0),), (8,))
     pick = Nest(("pick", 1, 2), None, (), (10, 0, 0), ((1, 1, 0),), (2,))
     for nest, places in ((chain, ()), (fold, ()), (row, ()), (pick, (30, 10))):
-        with pytest.raises(VerifyError, match="reads 1[01], which another of its points assigns"):
+        with pytest.raises(VerifyError, match=r"reads 1[01], which another of its points assigns"):
             verify_loops(LoopProgram("order", (nest,), places, ()), size)
         verify_loops(LoopProgram("order", (replace(nest, trips=(1,)),), places, ()), size)
     in_place = replace(chain, base=(10, 10, 20))

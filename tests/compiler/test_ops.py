@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import product
 
 import pytest
 
 from microgpt.compiler import arithmetic
-from microgpt.compiler.ir.ops import OPS, OPS_BY_NAME, Field, Op, Type
+from microgpt.compiler.ir.ops import LETTERS, OPS, OPS_BY_NAME, Attribute, Op, Type, spell
 
 VALUES = [0.0, -0.0, 1.0, -1.5, 2.0, 0.3, math.inf, -math.inf, math.nan, 1e308, 5e-324, 745.0]
 NAMESPACE = vars(arithmetic)
@@ -27,64 +29,60 @@ def test_every_column_is_filled(row: Op) -> None:
     assert row.exact
     assert row.python
     assert row.c
-    assert len(row.types) == (row.a is Field.NODE) + (row.b is Field.NODE)
-    assert (row.a is Field.NOTHING) <= (row.b is Field.NOTHING)
     for spelling in (row.python, row.c):
-        assert ("{a}" in spelling) or row.name == "gather" or (row.name == "select" and "{b}" in spelling)
-        assert ("{b}" in spelling) <= (row.b is not Field.NOTHING)
+        if row.evaluate:
+            assert all(f"{{{letter}}}" in spelling for letter in LETTERS[: len(row.types)])
+        assert ("{n}" in spelling) == row.is_marked
+    assert not row.variadic or row.types
     # What the interpreter cannot compute from operands alone is looked up in the graph's tables.
-    looked_up = {Field.CONSTANT, Field.INPUT, Field.INDEX, Field.TABLE, Field.LIST}
-    assert (row.evaluate is None) == bool({row.a, row.b} & looked_up)
+    looked_up = row.attribute not in (Attribute.NOTHING, Attribute.NUMBER) or row.variadic
+    assert (row.evaluate is None) == looked_up
     if row.commutative:
         assert row.types[0] is row.types[1]
 
 
 @evaluated
 def test_python_spelling_computes_what_the_row_says(row: Op) -> None:
-    assert row.evaluate is not None
-    for a, b in _operands(row):
-        text = row.python.format(a=_spelled(a), b=_spelled(b))
-        expected = row.evaluate(*((a, b) if row.b is not Field.NOTHING else (a,)))
-        assert _same(eval(text, {**NAMESPACE, "inf": math.inf, "nan": math.nan}), expected), text
+    for operands, attribute in _operands(row):
+        text = spell(row.python, [f"({operand!r})" for operand in operands], attribute)
+        assert _same(eval(text, {**NAMESPACE, "inf": math.inf, "nan": math.nan}), _meant(row, operands, attribute)), (
+            text
+        )
 
 
 @evaluated
 def test_raising_spelling_computes_the_same_or_raises(row: Op) -> None:
-    assert row.evaluate is not None
     if not row.python_raising:
         return
     raised = 0
-    for a, b in _operands(row):
-        text = row.python_raising.format(a=_spelled(a), b=_spelled(b))
+    for operands, attribute in _operands(row):
+        text = spell(row.python_raising, [f"({operand!r})" for operand in operands], attribute)
         try:
             found = eval(text, {**RAISING, "inf": math.inf, "nan": math.nan})
         except (ArithmeticError, ValueError):
             raised += 1
             continue
-        assert _same(found, row.evaluate(*((a, b) if row.b is not Field.NOTHING else (a,)))), text
+        assert _same(found, _meant(row, operands, attribute)), text
     assert raised
 
 
 @evaluated
 def test_commutative_rows_commute(row: Op) -> None:
-    assert row.evaluate is not None
     if row.commutative:
-        assert all(_same(row.evaluate(a, b), row.evaluate(b, a)) for a, b in _operands(row))
+        for operands, attribute in _operands(row):
+            assert _same(_meant(row, operands, attribute), _meant(row, operands[::-1], attribute))
 
 
-def _operands(row: Op) -> list[tuple[float, float]]:
-    firsts: list[float] = VALUES
-    if row.types[0] is Type.FLAG:
-        firsts = [True, False]
-    elif row.types[0] is Type.INDEX:
-        firsts = [0, 1, 2]
-    if row.b is Field.NOTHING:
-        return [(a, 0.0) for a in firsts]
-    return [(a, b) for a in firsts for b in ([0, 1, 2] if row.b is Field.NUMBER else VALUES)]
+def _operands(row: Op) -> list[tuple[tuple[float, ...], int]]:
+    """Operands of every kind, and attributes."""
+    samples = {Type.REAL: VALUES, Type.FLAG: [True, False], Type.INDEX: [0, 1, 2]}
+    attributes = range(3) if row.is_marked else (0,)
+    return list(product(product(*(samples[type_] for type_ in row.types)), attributes))
 
 
-def _spelled(value: float) -> str:
-    return f"({value!r})"
+def _meant(row: Op, operands: Sequence[float], attribute: int) -> float:
+    assert row.evaluate is not None
+    return row.evaluate(*operands, *(attribute,) * row.is_marked)
 
 
 def _same(a: float, b: float) -> bool:

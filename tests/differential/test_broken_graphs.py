@@ -52,22 +52,15 @@ def _problem(graph: Graph) -> str:
 
 def _corrupted(graph: Graph, random: Random) -> Graph:
     """The graph with one number changed."""
-    column = random.choice(("op", "a", "b", "origin", "a", "b", "op", "lists", "outputs"))
+    column = random.choice(("op", "flat", "flat", "origin", "attribute", "starts", "flat", "op", "outputs"))
     if column == "outputs":
         output = graph.outputs[-1]
         nodes = list(output.nodes)
         nodes[random.randrange(len(nodes))] = random.choice((-2, -1, 0, random.randrange(len(graph)), len(graph)))
         return replace(graph, outputs=(*graph.outputs[:-1], replace(output, nodes=tuple(nodes))))
-    if column == "lists":
-        if not graph.lists:
-            return _corrupted(graph, random)
-        lists = list(graph.lists)
-        place = random.randrange(len(lists))
-        values = list(lists[place])
-        values[random.randrange(len(values))] = random.choice((-1, random.randrange(len(graph)), len(graph) + 7))
-        lists[place] = tuple(random.choice((values, values[:-1])))
-        return replace(graph, lists=tuple(lists))
     numbers = getattr(graph, column)[:]
+    if not numbers:
+        return _corrupted(graph, random)
     node = random.randrange(len(numbers))
     limit = len(OPS) if column == "op" else len(graph)
     numbers[node] = random.choice((-1, 0, 1, random.randrange(limit), random.randrange(limit), limit, limit + 1000))
@@ -83,6 +76,6 @@ def _is_sound(graph: Graph, program: Program) -> None:
 
 def test_a_column_that_is_too_short_is_rejected() -> None:
     graph = random_program(0).trace()
-    for column in ("a", "b", "origin", "source"):
+    for column in ("starts", "attribute", "origin", "source"):
         with pytest.raises(VerifyError, match="columns differ in length"):
             verify(replace(graph, **{column: getattr(graph, column)[:-1]}))

@@ -232,7 +232,7 @@ def test_many_compile_the_same_at_once(count: int, backend: str, environment: di
     assert len({lines for lines, _ in printed}) == 1
     assert not any("warning" in errors for _, errors in printed)
     cache = tmp_path / "cache"
-    assert len(list(cache.glob("c-*/manifest.json"))) == (backend == "c")
+    assert len(list(cache.glob("model-*/manifest.json"))) == (backend == "c")
     assert not list(cache.glob(".*")), "nothing is left half done"
 
 

@@ -21,24 +21,25 @@ def nodes_of(graph: Graph, op: int, backward: bool | None = None) -> list[int]:
     ]
 
 
-def edited(graph: Graph, node: int, **columns: int) -> Graph:
-    changed = {}
-    for name, value in columns.items():
-        changed[name] = column = getattr(graph, name)[:]
-        column[node] = value
-    return replace(graph, **changed)
-
-
 def other_operation(graph: Graph) -> Graph:
     """A product becomes a sum."""
-    return edited(graph, nodes_of(graph, MUL)[-1], op=ADD)
+    op = graph.op[:]
+    op[nodes_of(graph, MUL)[-1]] = ADD
+    return replace(graph, op=op)
+
+
+def other_operand(graph: Graph, node: int, place: int, operand: int) -> Graph:
+    flat = graph.flat[:]
+    flat[graph.starts[node] + place] = operand
+    return replace(graph, flat=flat)
 
 
 def shifted_operand(graph: Graph) -> Graph:
-    node = next(
-        n for n in nodes_of(graph, MUL)[1:] if graph.a[n] > 0 and graph.op[graph.a[n]] == graph.op[graph.a[n] - 1]
-    )
-    return edited(graph, node, a=graph.a[node] - 1)
+    for node in nodes_of(graph, MUL)[1:]:
+        first, _ = graph.operands(node)
+        if first > 0 and graph.op[first] == graph.op[first - 1]:
+            return other_operand(graph, node, 0, first - 1)
+    raise LookupError("there is no such product")
 
 
 def wrong_constant(graph: Graph) -> Graph:
@@ -52,18 +53,21 @@ def exchanged_terms(graph: Graph, backward: bool | None = None) -> Graph:
     """``(x + y) + z`` becomes ``(x + z) + y``: the same terms in another order."""
     # The last one: the first sums of a gradient have terms that a choice has made zero.
     for node in reversed(nodes_of(graph, ADD, backward)):
-        inner, last = graph.a[node], graph.b[node]
-        plain = CONST not in (graph.op[last], graph.op[graph.a[inner]], graph.op[graph.b[inner]])
-        if graph.op[inner] == ADD and plain and last < inner:
-            graph = edited(graph, node, b=graph.b[inner])
-            return edited(graph, inner, b=last)
+        inner, last = graph.operands(node)
+        if graph.op[inner] == ADD and last < inner:
+            terms = graph.operands(inner)
+            if CONST not in (graph.op[last], *(graph.op[term] for term in terms)):
+                return other_operand(other_operand(graph, node, 1, terms[1]), inner, 1, last)
     raise LookupError("there is no such sum")
 
 
 def operand_for_operation(graph: Graph) -> Graph:
     """A power is taken of an operand of what it should be taken of."""
-    node = next(n for n in nodes_of(graph, POW) if graph.op[graph.a[n]] in (ADD, MUL))
-    return edited(graph, node, a=graph.a[graph.a[node]])
+    for node in nodes_of(graph, POW):
+        base, _ = graph.operands(node)
+        if graph.op[base] in (ADD, MUL):
+            return other_operand(graph, node, 0, graph.operands(base)[0])
+    raise LookupError("there is no such power")
 
 
 def swapped_outputs(graph: Graph) -> Graph:
@@ -88,8 +92,8 @@ def lost_scatter(graph: Graph) -> Graph:
 def unequal_merged(graph: Graph) -> Graph:
     """As if two products were equal that are not."""
     products = nodes_of(graph, MUL)
-    user = next(n for n in nodes_of(graph, ADD) if graph.b[n] in products[1:])
-    return edited(graph, user, b=products[products.index(graph.b[user]) - 1])
+    user = next(n for n in nodes_of(graph, ADD) if graph.operands(n)[1] in products[1:])
+    return other_operand(graph, user, 1, products[products.index(graph.operands(user)[1]) - 1])
 
 
 def lost_operation(statements: Statements) -> Statements:

@@ -26,7 +26,7 @@ from microgpt.compiler.ir.ops import ADD
 from microgpt.compiler.loops import compile_family, compile_loops, form_loops
 from microgpt.compiler.loops.transpose import Transposer
 from microgpt.runtime.executable import executable
-from microgpt.runtime.programs import c_library, c_source
+from microgpt.runtime.programs import c_source
 from microgpt.runtime.storage.cache import Cache
 
 
@@ -152,7 +152,7 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
             c_source, "_table", replaced_once("length2, length3", "length3, length2")
         ),
         "emit_c, zeros not set": results_of(
-            c_library, "model_source", lambda s: replace(s, text=without_line("    memset(m + ")(s.text))
+            c_source, "model_source", lambda s: replace(s, text=without_line("    memset(m + ")(s.text))
         ),
     },
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""A user's file: a pendulum, integrated step by step, whose length and damping are to be found from what was measured."""
+"""A user's file: a pendulum, integrated step by step, whose length and damping are to be fitted."""
 
 from physics import acceleration
 

@@ -16,21 +16,32 @@ _spec.loader.exec_module(try_systems)
 WARNING = "microgpt: warning: no C compiler can be used, so programs run in Python (there is no C compiler)\n"
 
 
-def run(backend: str, samples: int) -> str:
-    lines = [f"microgpt: trained 20 steps in 0.1 s (5 ms each) with the {backend} backend"]
-    return "\n".join([*lines, *(f"sample {number:2}: ann" for number in range(1, samples + 1))]) + "\n"
+def lines(backend: str) -> list[str]:
+    return [
+        *try_systems.golden_lines(),
+        f"microgpt: trained 1000 steps in 0.1 s (0.1 ms each) with the {backend} backend",
+    ]
 
 
-def hostile(backend: str, own: str) -> str:
+def train(backend: str) -> str:
+    return "\n".join(lines(backend)) + "\n"
+
+
+def short(backend: str, sample: str = "ann") -> str:
+    """20 steps and 2 samples."""
+    return "\n".join([*lines(backend)[:20], f"sample  1: {sample}", "sample  2: bo", lines(backend)[-1]]) + "\n"
+
+
+def hostile(backend: str, own: str, sample: str = "ann") -> str:
     warning = WARNING if backend == "python" else ""
-    return f"{warning}{run(backend, 2)}{run('python', 2)}step 500  loss 0.001\nown function in {own}\n"
+    return f"{warning}{short(backend)}{short('python', sample)}step 500  loss 0.001\nown function in {own}\n"
 
 
 @pytest.mark.parametrize(
     ("step", "backend", "output"),
     [
-        ("train", "c", run("c", 20)),
-        ("train", "python", WARNING + run("python", 20)),
+        ("train", "c", train("c")),
+        ("train", "python", WARNING + train("python")),
         ("hostile", "c", hostile("c", "c")),
         ("hostile", "python", hostile("python", "python")),
         ("tests", "c", "===== 588 passed, 21 skipped in 318.08s =====\n"),
@@ -43,15 +54,22 @@ def test_what_is_right_passes(step: str, backend: str, output: str) -> None:
 @pytest.mark.parametrize(
     ("step", "backend", "output", "problem"),
     [
-        ("train", "c", WARNING + run("python", 20), "ran with python"),
-        ("train", "c", WARNING + run("c", 20), "1 warnings of compilers"),
-        ("train", "python", run("python", 20), "0 warnings of compilers"),
-        ("train", "python", WARNING + WARNING + run("python", 20), "2 warnings of compilers"),
-        ("train", "c", run("c", 19), "19 samples"),
-        ("hostile", "c", run("c", 2), "ran with c"),
+        ("train", "c", WARNING + train("python"), "ran with python"),
+        ("train", "c", WARNING + train("c"), "1 warnings of compilers"),
+        ("train", "python", train("python"), "0 warnings of compilers"),
+        ("train", "python", WARNING + WARNING + train("python"), "2 warnings of compilers"),
+        ("train", "c", train("c").replace("amadon", "amador"), "losses or samples are not the eager autograd's"),
+        (
+            "train",
+            "c",
+            train("c").replace("step    1 / 1000 | loss 3.4639\n", ""),
+            "losses or samples are not the eager autograd's",
+        ),
+        ("hostile", "c", short("c"), "ran with c"),
+        ("hostile", "c", hostile("c", "c", "anne"), "the two runs differ"),
         ("hostile", "c", "a module of the current folder was executed\n", "ran with no backend"),
         ("hostile", "c", hostile("c", "python"), "own function in python"),
-        ("hostile", "c", run("c", 2) + run("python", 2), "own function in nothing"),
+        ("hostile", "c", short("c") + short("python"), "own function in nothing"),
         ("hostile", "python", "x.py:3: CacheWarning: no\n" + hostile("python", "python"), "a warning of Python's"),
         ("tests", "c", "===== 588 deselected in 2.00s =====\n", "no tests"),
     ],

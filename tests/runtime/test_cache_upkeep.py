@@ -210,7 +210,7 @@ def test_usage(cache: Cache, arguments: tuple[str, ...], words: str):
 def test_list(cache: Cache):
     assert microgpt("list").stdout == ""
     store(cache, "training7-0123", age=3 * DAY)
-    store(cache, "c-4567", 5000, age=120)
+    store(cache, "model-4567", 5000, age=120)
     result = microgpt("list")
     assert "2 programs, 6." in result.stderr
     assert result.stdout.splitlines()[-2:] == [

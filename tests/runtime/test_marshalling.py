@@ -11,8 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgpt.runtime.executable.marshal_code import MismatchError, marshal
-from microgpt.runtime.executable.structure import Index, structure_of
+from microgpt.runtime.executable import marshal_code
+from microgpt.runtime.executable.marshal_code import Marshal, MismatchError
+from microgpt.runtime.executable.results import Results
+from microgpt.runtime.executable.structure import Index, Scalar, Structure, build, structure_of
+from microgpt.runtime.executable.wanted import Wanted
 from microgpt.runtime.value import Value
 
 Pair = namedtuple("Pair", "first second")
@@ -20,6 +23,11 @@ Pair = namedtuple("Pair", "first second")
 FIXED = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=3))
 LEAVES = st.one_of(st.floats(allow_nan=False), st.integers(1, 9).map(Index), FIXED)
 ARRAYS = st.lists(st.floats(allow_nan=False), max_size=5).map(lambda numbers: array("d", numbers))
+
+
+def marshal(structure: Structure) -> Marshal:
+    """For the gradient alone, as a tuple."""
+    return marshal_code.marshal(structure, Wanted(single=False, value=False), Results(Scalar()))
 
 
 def rows(tree):
@@ -68,10 +76,31 @@ def test_the_code_does_what_the_walk_does(trees):
     code = marshal(structure)
     packed = memoryview(array("d", [0.0] * len(floats)))
     for memory in ([0.0] * len(floats), packed):
-        assert code.read(arguments, memory) == indices
+        assert code.read(arguments, memory, None) == indices
         assert list(memory) == floats
-        results = code.write(memory)
-        assert plain(list(results)) == plain(list(structure.results(floats)))
+        results = code.write({"gradient": memory})
+        ahead = iter(floats)
+        assert plain(list(results)) == plain([build(node, ahead) for node in structure.nodes])
+
+
+@given(st.lists(TREES, min_size=1, max_size=4), st.data())
+def test_data_lie_apart_from_what_is_differentiated_in(trees, data):
+    trees = [[1.0, tree] for tree in trees]
+    names = [f"y{place}" for place in range(len(trees))]
+    wrt = data.draw(st.lists(st.sampled_from(range(len(trees))), min_size=1, unique=True))
+    structure = structure_of(names, trees, wrt)
+    arguments = [called_with(tree) for tree in trees]
+    floats, indices = structure.flatten(arguments)
+    alone = [structure_of([names[place]], [trees[place]]).floats([arguments[place]]) for place in range(len(trees))]
+    others = [place for place in range(len(trees)) if place not in wrt]
+    assert floats == [number for place in (*wrt, *others) for number in alone[place]]
+    assert [tensor.name for tensor in structure.tensors] == [names[place] for place in (*wrt, *others)]
+    memory, beside = [0.0] * structure.size, [0.0] * (len(floats) - structure.size)
+    code = marshal(structure)
+    assert code.read(arguments, memory, beside) == indices
+    assert memory + beside == floats
+    gradient = code.write({"gradient": memory})
+    assert plain(list(gradient)) == plain([build(structure.nodes[place], iter(alone[place])) for place in wrt])
 
 
 EXAMPLE = {"w": [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], "p": (1.0, "tanh", 3), "i": Index(4)}
@@ -102,7 +131,7 @@ def call(**changes):
 def test_what_is_wrong_is_named(argument, error, message):
     structure = structure_of(["x"], [EXAMPLE])
     with pytest.raises((MismatchError, TypeError, ValueError, LookupError, OverflowError)):
-        marshal(structure).read([argument], [0.0] * 7)
+        marshal(structure).read([argument], [0.0] * 7, None)
     with pytest.raises(error, match=message):
         structure.flatten([argument])
 
@@ -147,7 +176,7 @@ def test_what_only_looks_like_the_example_is_refused(example, argument, error, m
     structure = structure_of(["x"], [example])
     before = dict(argument) if isinstance(argument, dict) else None
     with pytest.raises((MismatchError, TypeError)):
-        marshal(structure).read([argument], [0.0] * len(structure.floats([example])))
+        marshal(structure).read([argument], [0.0] * len(structure.floats([example])), None)
     with pytest.raises(error, match=message):
         structure.flatten([argument])
     assert before is None or argument == before
@@ -165,7 +194,7 @@ def test_numpy_neither_hides_nor_loses_anything():
 @pytest.mark.parametrize(("example", "result"), [(Row([1.0, 2.0]), [3.0, 4.0]), (Twice(1.0), Twice._make([3.0, 4.0]))])
 def test_subclasses_have_the_result_of_their_base(example, result):
     structure = structure_of(["x"], [example])
-    for (found,) in (marshal(structure).write([3.0, 4.0]), structure.results([3.0, 4.0])):
+    for found in (*marshal(structure).write({"gradient": [3.0, 4.0]}), build(structure.nodes[0], iter([3.0, 4.0]))):
         assert (found, type(found)) == (result, type(result))
 
 
@@ -211,9 +240,9 @@ def test_arrays_go_in_and_come_out():
     structure = structure_of(["x", "y", "z", "v"], [matrix, vector, single, memoryview(vector)])
     code = marshal(structure)
     memory = memoryview(array("d", [0.0] * 11))
-    assert code.read([matrix, vector, 9.0, memoryview(vector)], memory) == []
+    assert code.read([matrix, vector, 9.0, memoryview(vector)], memory, None) == []
     assert list(memory) == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 7.0, 8.0, 9.0, 7.0, 8.0]
-    x, y, z, v = code.write(memory)
+    x, y, z, v = code.write({"gradient": memory})
     assert (x == matrix).all()
     assert (x.shape, x.dtype, y, z, v.tolist()) == ((2, 3), numpy.float64, vector, 9.0, [7.0, 8.0])
     x[0, 0] = 5.0  # a copy of its own

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import configparser
 import io
+import json
 import os
 import re
 import shlex
@@ -50,6 +51,9 @@ TELL_TALE = "raise SystemExit('a module of the current folder was executed: ' + 
 # An example that compiles a function of its own, and compares it with the eager autograd; then it tells what it became.
 OWN_FUNCTION = "examples/own_model.py"
 TARGET = 'print("own function in", value_and_gradient.target)\n'
+
+# What the eager autograd gives for the README's run.
+GOLDEN = ROOT / "tests/golden/names_seed42.json"
 
 # What tells pip, and the TLS library below it, where the package index is and whom to trust.
 _VARIABLES = re.compile(r"PIP_\w+|(https?|all|no)_proxy|SSL_CERT_FILE|REQUESTS_CA_BUNDLE", re.IGNORECASE)
@@ -219,9 +223,12 @@ def problem_of(step: str, backend: str, output: str) -> str:
     expected = [backend] if step == "train" else [backend, "python"]
     if backends != expected:
         return f"ran with {', '.join(backends) or 'no backend'}"
-    samples = len(re.findall(r"^sample +\d+: ", output, re.MULTILINE))
-    if samples != (20 if step == "train" else 4):
-        return f"{samples} samples"
+    lines = re.findall(r"^(?:step +\d+ /|sample +\d+:).*$", output, re.MULTILINE)
+    half = len(lines) // 2
+    if step == "train" and lines != golden_lines():
+        return "losses or samples are not the eager autograd's"
+    if step == "hostile" and (len(lines) != 44 or lines[:half] != lines[half:]):
+        return "the two runs differ"
     warnings = len(re.findall(r"^microgpt: warning: .*C compiler", output, re.MULTILINE))
     if warnings != (backend == "python"):
         return f"{warnings} warnings of compilers"
@@ -232,6 +239,14 @@ def problem_of(step: str, backend: str, output: str) -> str:
     if "Warning: " in output:  # what is not the command line's own, such as those of `microgpt.compile`
         return "a warning of Python's"
     return ""
+
+
+def golden_lines() -> list[str]:
+    """The losses and samples that the README's run prints."""
+    golden = json.loads(GOLDEN.read_text("utf-8"))
+    losses = [float.fromhex(loss) for loss in golden["losses"]]
+    steps = [f"step {step:4} / {len(losses)} | loss {loss:.4f}" for step, loss in enumerate(losses, 1)]
+    return steps + [f"sample {number:2}: {text}" for number, text in enumerate(golden["samples"], 1)]
 
 
 def furnish(root: Path) -> Machine:

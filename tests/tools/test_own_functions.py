@@ -172,7 +172,8 @@ def test_exported_c_has_the_same_bits(compiler: str, program: str, tmp_path: Pat
     inputs, indices = subject.ordinary_inputs()
     point = function_check.Point("", inputs, function_check._by_name(subject.function.ir, indices))
     assert found == function_check.eagerly(subject, point)[1]
-    symbols = subprocess.run(["nm", "-g", "--defined-only", "mine.o"], cwd=tmp_path / "c", capture_output=True, text=True)
+    command = ["nm", "-g", "--defined-only", "mine.o"]
+    symbols = subprocess.run(command, cwd=tmp_path / "c", check=True, capture_output=True, text=True)
     assert all(line.split()[-1].startswith("mine") for line in symbols.stdout.splitlines())
 
 
@@ -188,7 +189,7 @@ def write(folder: Path, text: str) -> Path:
         (None, "f", 3, "there is no file"),
         ("def f(x):\n    return x\n", "g", 3, "model.py has nothing called g; there are f"),
         ("f = 3\n", "f", 3, "model.py: f is a int, no function; it has no function"),
-        ("def f(x):\n    return x\n", "f", 3, "model.py:1: f has no example to be compiled for; write beside it f_example ="),
+        ("def f(x):\n    return x\n", "f", 3, "model.py:1: f has no example to be compiled for; write beside"),
         ("def f(x):\n    return x\nf_example = 1.0\n", "f", 3, "f_example is a float; it must be a tuple"),
         ("def f(x:\n    return x\n", "f", 3, "model.py:1: '(' was never closed  [def f(x:]"),
         ("import math\nx = math.sqrt(-1)\n", "f", 3, "model.py:2: ValueError: math domain error  [x = math.sqrt(-1)]"),
@@ -291,6 +292,38 @@ def test_methods_say_what_the_commands_say(pendulum: Any, tmp_path: Path) -> Non
 def test_methods_refuse(call: Any, message: str, pendulum: Any) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         call(pendulum)
+
+
+def double(x: Any) -> Any:
+    return [x[0] * x[1], microgpt.exp(x[0])]
+
+
+def product(x: Any, y: Any) -> Any:
+    return x[0] ** 2 * x[1] + y
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda: microgpt.compile(double, [1.0, 2.0], gradient=False, target="python"),
+        lambda: microgpt.compile(product, [1.0, 2.0], 3.0, wrt="x", target="python"),
+        lambda: microgpt.compile(lambda x: (x * x, [x]), 2.0, has_aux=True, target="python"),
+        lambda: microgpt.jacobian(double, [1.0, 2.0], target="python"),
+        lambda: microgpt.hessian(product, [1.0, 2.0], 3.0, wrt=0, target="python"),
+        lambda: microgpt.hvp(product, [1.0, 2.0], 3.0, wrt=0, target="python"),
+    ],
+    ids=["value", "wrt", "aux", "jacobian", "hessian", "hvp"],
+)
+def test_every_kind_of_derivative_can_be_seen(function: Any, tmp_path: Path) -> None:
+    compiled = function()
+    verdict = compiled.verify().data
+    assert verdict["difference"] is None
+    assert {"trace", "dce", "python"} <= {stage["name"] for stage in verdict["stages"]}
+    assert compiled.passes().data["trace"]["operations"]
+    assert compiled.bench(seconds=0.01).data["pairs"] >= 1
+    assert compiled.graph(tmp_path / "x.dot").picture.boxes
+    assert compiled.export(tmp_path / "c", prefix="mine")
+    assert str(compiled.show("dce"))
 
 
 @DOT

@@ -11,30 +11,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
-from ...compiler.ir.graph import A_IS_NODE, B_IS_NODE, Graph
+from ...compiler.ir.graph import Graph
 from ...compiler.ir.interpret import evaluate_nodes, interpret
 from ...compiler.ir.names import value_names
 from ...compiler.ir.ops import GATHER, POW, SELECT
 from ...compiler.ir.text import format_node
-from ...compiler.passes.differentiate import differentiate
-from ...compiler.pipeline import GRAPH_STAGES
+from ...compiler.pipeline import Stage
 from ...compiler.python.form_statements import form_statements
 from ...runtime.value import Value
+from ..subject.subject import Subject
 
-__all__ = ["Case", "Difference", "Traced", "first_unequal", "locate", "same"]
+__all__ = ["Case", "Difference", "first_unequal", "locate", "same"]
 
 Numbers = Mapping[str, Sequence[float]]
-
-
-class Traced(Protocol):
-    """What has a trace and a gradient: a recipe, or a subject."""
-
-    @property
-    def gradient(self) -> str | None: ...
-
-    def trace(self) -> Graph: ...
 
 
 @dataclass(frozen=True)
@@ -42,7 +33,7 @@ class Case:
     """One run of a program, with what it should give.
 
     Attributes:
-        traced: what is run.
+        subject: what is run.
         program: the path of its Python.
         arguments, indices: the inputs, each a flat sequence.
         expected: the right results, by output.
@@ -50,7 +41,7 @@ class Case:
         run: runs the program on these inputs; returns its outputs by name.
     """
 
-    traced: Traced
+    subject: Subject
     program: Path
     arguments: Numbers
     indices: Mapping[str, Sequence[int]]
@@ -89,22 +80,18 @@ def first_unequal(a: Sequence[float], b: Sequence[float]) -> int | None:
 
 def locate(case: Case) -> Difference | None:
     """Compares stage by stage; None if everything is as it should be."""
-    graph = case.traced.trace()
+    stages: list[Stage] = []
+    case.subject.compile(stages.append)
+    graph = stages[0].product
     values = evaluate_nodes(graph, case.arguments, case.indices)
     found = _from_eager(graph, values, case) or _from_outputs("trace", graph, case, None)
-    for stage in GRAPH_STAGES:
+    for stage in stages[1:]:
         if found:
             return found
-        if stage is differentiate:
-            if case.traced.gradient is None:
-                continue
-            rewritten = differentiate(graph, case.traced.gradient)
-        else:
-            rewritten = stage(graph)
-        before, graph = values, rewritten.graph
+        before, graph = values, stage.product
         values = evaluate_nodes(graph, case.arguments, case.indices)
-        found = _from_nodes(stage.__name__, graph, before, values, rewritten.ids)
-        found = found or _from_outputs(stage.__name__, graph, case, None)
+        found = _from_nodes(stage.name, graph, before, values, stage.ids)
+        found = found or _from_outputs(stage.name, graph, case, None)
     return found or _from_program(graph, values, case)
 
 
@@ -118,7 +105,8 @@ def _from_eager(graph: Graph, values: Sequence[float], case: Case) -> Difference
     while stack:
         value, node = stack.pop()
         while graph.op[node] == SELECT:  # eagerly, a choice leaves no trace
-            node = graph.lists[graph.b[node]][int(values[graph.a[node]])]
+            index, *choices = graph.operands(node)
+            node = choices[int(values[index])]
         if node in seen:
             continue
         seen.add(node)
@@ -126,7 +114,7 @@ def _from_eager(graph: Graph, values: Sequence[float], case: Case) -> Difference
             first = node, value.data
         code = graph.op[node]
         if code != GATHER and value._operands:
-            operands = (graph.a[node],) * A_IS_NODE[code] + (graph.b[node],) * (B_IS_NODE[code] and code != POW)
+            operands = graph.operands(node)[: 1 if code == POW else None]
             stack += zip(value._operands, operands, strict=False)
     return first and Difference("trace", format_node(graph, first[0]), first[1], values[first[0]])
 

@@ -10,8 +10,10 @@ from typing import Any
 
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.interpret import evaluate_nodes, interpret
-from ...compiler.pipeline import compile_graph
+from ...compiler.passes.differentiate import differentiate
+from ...compiler.passes.sink_through_selects import sink_through_selects
 from ...runtime.executable.executable import Executable
+from ...runtime.executable.replay import replay
 from ...runtime.machine.toolchain import ToolchainError
 from ...runtime.reporting import Report, silent
 from ...runtime.value import Value
@@ -48,8 +50,11 @@ def point_of(subject: FunctionSubject, arguments: Sequence[Any]) -> Point:
     Raises:
         TypeError, IndexError, OverflowError: if it does not take them.
     """
-    floats, numbers = subject.function._structure.flatten(arguments)
-    return Point("these arguments", {"parameters": floats}, _by_name(subject.function.ir, numbers))
+    structure, graph = subject.function._structure, subject.function.ir
+    floats, numbers = structure.flatten(arguments)
+    split = {"parameters": floats[: structure.size], "data": floats[structure.size :]}
+    given = {name: split[name] for name in graph.arguments()}
+    return Point("these arguments", given, _by_name(graph, numbers))
 
 
 def points_near(subject: FunctionSubject, count: int, seed: int = 42) -> list[Point]:
@@ -72,16 +77,36 @@ def _by_name(graph: Graph, indices: Sequence[int]) -> dict[str, Sequence[int]]:
     return {tensor.name: indices[tensor.start : tensor.start + tensor.count] for tensor in graph.indices}
 
 
-def eagerly(subject: FunctionSubject, point: Point) -> tuple[Value, dict[str, list[float]]]:
-    """The function itself on the eager autograd: its result, and the program's outputs by name."""
-    function = subject.function
-    values = [Value(number) for number in point.arguments["parameters"]]
+def eagerly(subject: FunctionSubject, point: Point) -> tuple[Value | None, Numbers]:
+    """The function on the eager autograd: its result, if that is one number, and the program's outputs by name.
+
+    The function itself runs where its value or gradient is wanted. For further derivatives, the eager autograd repeats
+    what the trace recorded, since it has no second derivatives of its own.
+    """
+    function, wanted = subject.function, subject.function._wanted
+    if wanted.derivative not in ("", "gradient"):
+        return None, _replayed(subject, point)
+    values = [Value(number) for numbers in point.arguments.values() for number in numbers]
     numbers = [number for tensor in function.ir.indices for number in point.indices[tensor.name]]
-    result = function._function(*function._structure.arrange(values, numbers))
+    outputs: dict[str, list[Any]] = {"value": []}
+    function._taken_apart(function._function(*function._structure.arrange(values, numbers)), outputs)
+    found = {
+        name: [each.data if isinstance(each, Value) else float(each) for each in leaves]
+        for name, leaves in outputs.items()
+    }
+    (result, *_) = outputs["value"]
     result = result if isinstance(result, Value) else Value(result)
-    result.backward()
-    names = [output.name for output in function.ir.outputs]
-    return result, dict(zip(names, ([result.data], [value.grad for value in values]), strict=True))
+    if wanted.derivative:
+        result.backward()
+        found["gradient"] = [value.grad for value in values[: len(point.arguments["parameters"])]]
+    return result, found
+
+
+def _replayed(subject: FunctionSubject, point: Point) -> Numbers:
+    traced = subject.trace()
+    if subject.derivative in ("hessian", "hvp"):
+        traced = differentiate(sink_through_selects(traced).graph, str(subject.gradient), scatter=False).graph
+    return replay(traced, subject.gradient, point.arguments, point.indices, subject.derivative)
 
 
 def verify_function(subject: FunctionSubject, points: Iterable[Point], report: Report = silent) -> Verdict:
@@ -91,7 +116,7 @@ def verify_function(subject: FunctionSubject, points: Iterable[Point], report: R
         report: takes what is being compiled.
     """
     graphs: dict[str, Graph] = {}
-    compile_graph(subject.trace, subject.gradient, lambda stage: graphs.__setitem__(stage.name, stage.product))
+    subject.compile(lambda stage: graphs.__setitem__(stage.name, stage.product))
     runs: dict[str, Callable[[Point], Numbers]] = {}
     for name, graph in graphs.items():
         runs[name] = _interpreted(graph)
@@ -113,10 +138,10 @@ def verify_function(subject: FunctionSubject, points: Iterable[Point], report: R
             if wrong is not None:
                 case = Case(
                     subject, programs["python"].path, point.arguments, point.indices, expected,
-                    {next(iter(expected)): [result]}, partial(runs["python"], point),
+                    {"value": [result]} if result else {}, partial(runs["python"], point),
                 )  # fmt: skip
                 return _difference(subject, name, point, wrong, case)
-            counts[name] += sum(map(len, found.values()))
+            counts[name] += sum(len(numbers) for output, numbers in found.items() if output in expected)
         tried += 1
     subject.looped.prove()
     return _equal(subject, counts, tried, missing)
@@ -133,6 +158,8 @@ def _carried_out(program: Executable) -> Callable[[Point], Numbers]:
 
 def _first(expected: Numbers, found: Numbers) -> tuple[str, int, float, float] | None:
     for name, numbers in found.items():
+        if name not in expected:  # such as the gradient, on the way to a Hessian
+            continue
         place = first_unequal(expected[name], numbers)
         if place is not None:
             return name, place, expected[name][place], numbers[place]

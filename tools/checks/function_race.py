@@ -43,7 +43,8 @@ def race_function(
     function = subject.function
     inputs, indices = subject.ordinary_inputs()
     if arguments is None:
-        arguments = function._structure.arrange(inputs["parameters"], indices)
+        floats = [number for numbers in inputs.values() for number in numbers]
+        arguments = function._structure.arrange(floats, indices)
     point = point_of(subject, arguments)
     runs: dict[str, Callable[[], object]] = {"call": lambda: function(*arguments)}
     missing = ""

@@ -55,7 +55,7 @@ def passes(
     as_json: bool,
     **shape: int,
 ) -> None:
-    """Tell what each pass of the compiler does to a program.
+    """Show what each pass of the compiler does to a program.
 
     With --around, also how the operations near one operation change from pass to
     pass: lines with - are gone after it, lines with + are new. An operation keeps

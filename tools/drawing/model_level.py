@@ -156,10 +156,10 @@ def _blocks(graph: Graph, keys: Sequence[_Key | None]) -> dict[_Key, _Block]:
         block = blocks.setdefault(key, _Block())
         block.nodes.append(node)
         if graph.op[node] == GATHER:
-            block.reads[tensors[graph.tables[graph.b[node]].base]] = None
+            block.reads[tensors[graph.tables[graph.attribute[node]].base]] = None
         for operand in graph.operands(node):
             if graph.op[operand] == INPUT:
-                block.reads[tensors[graph.a[operand]]] = None
+                block.reads[tensors[graph.attribute[operand]]] = None
             elif keys[operand] != key:
                 outside[operand] = 1
     first = {tensor.argument: tensor.start for tensor in reversed(graph.inputs)}

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...compiler.ir.graph import A_IS_NODE, B_IS_NODE, Graph
-from ...compiler.ir.ops import GIVEN, SELECT
+from ...compiler.ir.graph import Graph
+from ...compiler.ir.ops import GIVEN
 
 __all__ = ["neighbourhood", "rings"]
 
@@ -34,12 +34,4 @@ def rings(graph: Graph, node: int, radius: int) -> Iterator[list[int]]:
 
 def _users(graph: Graph, nodes: set[int]) -> list[int]:
     """Which nodes have one of `nodes` as an operand."""
-    users = []
-    for user, (op, a, b) in enumerate(zip(graph.op, graph.a, graph.b, strict=True)):
-        if (
-            (A_IS_NODE[op] and a in nodes)
-            or (B_IS_NODE[op] and b in nodes)
-            or (op == SELECT and not nodes.isdisjoint(graph.lists[b]))
-        ):
-            users.append(user)
-    return users
+    return [user for user, operands in enumerate(graph.all_operands()) if not nodes.isdisjoint(operands)]

@@ -134,16 +134,17 @@ def _outsider(graph: Graph, node: int, names: Mapping[int, str]) -> Box:
 
 
 def _text_form(graph: Graph, node: int) -> str:
-    """Without the trail behind ``;``, which the other lines of the tooltip tell in words."""
+    """Without the trail behind ``;``, which the other lines of the tooltip have in words."""
     return " ".join(format_node(graph, node).partition(";")[0].split())
 
 
 def _read(graph: Graph, node: int) -> str:
     """What is read and not computed: the name of an input or an index, or a constant."""
-    op, number = graph.op[node], graph.a[node]
+    op, number = graph.op[node], graph.attribute[node]
     if op == GATHER:
         # The row is the index's: wte[tokens[0],3].
-        return _ROW.sub(f"[{_read(graph, number)}", graph.input_name(graph.tables[graph.b[node]].base), count=1)
+        row = _read(graph, graph.operands(node)[0])
+        return _ROW.sub(f"[{row}", graph.input_name(graph.tables[number].base), count=1)
     if op == INPUT:
         return graph.input_name(number)
     if op == CONST:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...compiler.ir.calculator import FLOATS
-from ...compiler.ir.graph import A_IS_NODE, B_IS_NODE, Graph
+from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import INDEX, OPS, SELECT
 from .picture import Picture
 
@@ -36,13 +36,13 @@ def adjoints(graph: Graph, values: Sequence[float], result: int) -> list[float]:
         gradient = gradients[node]
         if gradient == 0.0:
             continue
-        op, a, b = graph.op[node], graph.a[node], graph.b[node]
+        op, operands = graph.op[node], graph.operands(node)
         rule = OPS[op].derivative
         if op == SELECT:
-            gradients[graph.lists[b][int(values[a])]] += gradient
+            gradients[operands[1 + int(values[operands[0]])]] += gradient
         elif rule is not None:
-            operands = values[a] if A_IS_NODE[op] else 0.0, values[b] if B_IS_NODE[op] else 0.0
-            for operand, local in zip((a, b), rule(FLOATS, values[node], *operands), strict=True):
+            known = [values[operand] for operand in operands]
+            for operand, local in zip(operands, rule(FLOATS, values[node], *known), strict=True):
                 if local is not None:
                     gradients[operand] += local * gradient
     return gradients

@@ -1,19 +1,18 @@
 """Collect: what the page shows, as blocks of data and one object that describes them.
 
-In: the chain of a program, perhaps with documents and times. Out: base64 blocks by name; ``meta`` among them tells the
+In: the chain of a program, perhaps with documents and times. Out: base64 blocks by name; ``meta`` among them has the
 page how to read the others. The same input gives the same bytes.
 """
 
 from __future__ import annotations
 
 import json
-from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 from typing import Any
 
-from ...compiler.ir.graph import A_IS_NODE, B_IS_NODE, Graph
+from ...compiler.ir.graph import Graph
 from ...compiler.ir.names import value_names
 from ...compiler.ir.ops import OPS
 from ..provenance.chain import Chain
@@ -89,17 +88,17 @@ def collect(
     return Collected(head | packed, len(graph), backward)
 
 
+_COLUMNS = ("op", "starts", "flat", "attribute", "origin", "source", "root")
+_DIFFERENCES = ("starts", "origin", "source")
+
+
 def _columns(graph: Graph, roots: Sequence[int]) -> dict[str, str]:
     """The arrays of the graph. Operands and roots as distances from their node, which are small and much alike."""
-
-    def distances(column: Sequence[int], is_node: Sequence[bool]) -> array[int]:
-        rows = enumerate(zip(graph.op, column, strict=True))
-        return array("i", (node - value if is_node[op] else value for node, (op, value) in rows))
-
     return {
         "op": pack_integers(graph.op),
-        "a": pack_integers(distances(graph.a, A_IS_NODE)),
-        "b": pack_integers(distances(graph.b, B_IS_NODE)),
+        "starts": pack_integers(differences(graph.starts)),
+        "flat": pack_integers(node - each for node, own in enumerate(graph.all_operands()) for each in own),
+        "attribute": pack_integers(graph.attribute),
         "origin": pack_integers(differences(graph.origin)),
         "source": pack_integers(differences(graph.source)),
         "root": pack_integers(-1 if root < 0 else root - node for node, root in enumerate(roots)),
@@ -114,19 +113,28 @@ def _describe(graph: Graph, begins: Mapping[str, int]) -> dict[str, Any]:
     """
     return {
         "name": graph.name,
-        "columns": [[name, name in ("origin", "source")] for name in ("op", "a", "b", "origin", "source", "root")],
+        "columns": [[name, name in _DIFFERENCES] for name in _COLUMNS],
         "ops": [
-            {"name": row.name, "symbol": SYMBOLS.get(row.name, row.name), "a": row.a.value, "b": row.b.value}
+            {
+                "name": row.name,
+                "symbol": SYMBOLS.get(row.name, row.name),
+                "attribute": row.attribute.value,
+                "fixed": len(row.types) - 1 if row.variadic else None,
+            }
             for row in OPS
         ],
         "origins": [
-            {"scope": place_of(each), "file": each.file, "line": each.line, "function": each.function,
-             "at": begins.get(each.file, 0) + each.line}
+            {
+                "scope": place_of(each),
+                "file": each.file,
+                "line": each.line,
+                "function": each.function,
+                "at": begins.get(each.file, 0) + each.line,
+            }
             for each in graph.origins
         ],
         "constants": [number.hex() for number in graph.constants],
         "decimals": [_decimal(number) for number in graph.constants],
-        "lists": graph.lists,
         "tables": [(table.base, table.stride, table.count) for table in graph.tables],
         "inputs": [{"name": each.name, "start": each.start, "shape": each.shape} for each in graph.inputs],
         "indices": [{"name": each.name, "start": each.start} for each in graph.indices],

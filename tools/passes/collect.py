@@ -19,7 +19,7 @@ from ...compiler.loops.compile_loops import compile_loops
 from ...compiler.loops.coverage import coverage
 from ...compiler.loops.loop_program import LoopProgram, recipe_runs
 from ...compiler.loops.place import Layout as Memory
-from ...compiler.pipeline import Stage, compile_graph, compile_python, without_collection
+from ...compiler.pipeline import Stage, compile_python, without_collection
 from ...compiler.python.allocate import Layout
 from ...compiler.python.form_statements import Statements
 from ...compiler.python.schedule import Schedule
@@ -76,7 +76,7 @@ def collect(subject: Subject) -> Passes:
         CompileError: if the model cannot be compiled.
     """
     passes = Passes()
-    graph = compile_graph(subject.trace, subject.gradient, passes.graphs.append)
+    graph = subject.compile(passes.graphs.append)
     if subject.mapped:
         return passes
     compile_python(graph, lambda stage: passes.python.append(_python_stage(stage)))

@@ -14,7 +14,7 @@ from difflib import unified_diff
 
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.names import value_names
-from ...compiler.ir.ops import CONST, OPS, SELECT, Field
+from ...compiler.ir.ops import CONST, INPUT, OPS, Attribute
 from ...compiler.pipeline import Stage
 from ...compiler.python.form_statements import form_statements
 from ..drawing.neighbourhood import neighbourhood
@@ -196,21 +196,18 @@ def _line(graph: Graph, node: int, labels: Sequence[int]) -> str:
 
 
 def _operands(graph: Graph, node: int, labels: Sequence[int]) -> str:
-    code, a, b = graph.op[node], graph.a[node], graph.b[node]
+    code, operands, attribute = graph.op[node], graph.operands(node), graph.attribute[node]
     row = OPS[code]
     if code == CONST:
-        return repr(graph.constants[a])
-    if row.a is Field.INPUT:
-        return graph.input_name(a)
-    if code == SELECT:
-        return f"%{labels[a]} of {len(graph.lists[b])} values"
-    texts = []
-    for kind, number in ((row.a, a), (row.b, b)):
-        if kind is Field.NODE:
-            texts.append(f"%{labels[number]}")
-        elif kind is Field.TABLE:
-            table = graph.tables[number]
-            texts.append(f"[{table.base} + {table.stride} * i]")
-        elif kind is not Field.NOTHING:
-            texts.append(str(number))
+        return repr(graph.constants[attribute])
+    if code == INPUT:
+        return graph.input_name(attribute)
+    if row.variadic:
+        return f"%{labels[operands[0]]} of {len(operands) - 1} values"
+    texts = [f"%{labels[operand]}" for operand in operands]
+    if row.attribute is Attribute.TABLE:
+        table = graph.tables[attribute]
+        texts.append(f"[{table.base} + {table.stride} * i]")
+    elif row.is_marked:
+        texts.append(str(attribute))
     return ", ".join(texts)

@@ -14,7 +14,7 @@ from ...compiler.ir.graph import Graph
 from ...compiler.ir.names import value_names
 from ...compiler.ir.ops import OPS
 from ...compiler.ir.text import format_graph
-from ...compiler.pipeline import GRAPH_STAGES, PYTHON_STAGES, Observer, Stage, compile_graph, compile_python
+from ...compiler.pipeline import DERIVATIVES, GRAPH_STAGES, PYTHON_STAGES, Observer, Stage, compile_python
 from ...compiler.python.allocate import Layout
 from ...compiler.python.coarse import Block
 from ...compiler.python.form_statements import Statements
@@ -58,7 +58,9 @@ class _Found(Exception):  # noqa: N818 - a signal, no error
 
 def graph_names(subject: Subject) -> list[str]:
     """Those whose product is a graph, in order."""
-    return [name for name in GRAPHS if name != "differentiate" or subject.gradient is not None]
+    derivative = DERIVATIVES[subject.derivative] if subject.gradient is not None else ()
+    steps = [stage.__name__ for stage in derivative]
+    return [step for name in GRAPHS for step in (steps if name == "differentiate" else [name])]
 
 
 def stage_names(subject: Subject) -> list[str]:
@@ -89,7 +91,7 @@ def stage_product(subject: Subject, name: str) -> Any:
 
 def compile_all(subject: Subject, observe: Observer) -> None:
     """Runs every stage of a program."""
-    graph = compile_graph(subject.trace, subject.gradient, observe)
+    graph = subject.compile(observe)
     if not subject.mapped:
         compile_python(graph, observe)
 

@@ -17,7 +17,7 @@ __all__ = ["RADIUS", "SHOWN", "describe_passes"]
 
 RADIUS, SHOWN = 1, 40
 
-# How the figures of a stage behind the graph are told; thousands are marked, so the numbers are texts here.
+# How the figures of a stage behind the graph are printed; thousands are marked, so the numbers are texts here.
 SENTENCES = {
     "form_statements": "{operations} operations in {statements} expressions",
     "schedule": "{blocks} blocks of like statements, in order",

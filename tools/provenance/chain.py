@@ -29,7 +29,7 @@ from functools import cached_property
 
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import GIVEN
-from ...compiler.pipeline import PYTHON_STAGES, Stage, compile_graph, without_collection
+from ...compiler.pipeline import PYTHON_STAGES, Stage, without_collection
 from ...compiler.python.allocate import Layout, allocate
 from ...compiler.python.form_statements import Statements, form_statements
 from ...compiler.python.schedule import Schedule, schedule
@@ -73,7 +73,7 @@ class Chain:
         def keep(stage: Stage) -> None:
             self.graphs[stage.name], self.ids[stage.name] = stage.product, stage.ids
 
-        self.graph = compile_graph(subject.trace, subject.gradient, keep)
+        self.graph = subject.compile(keep)
         self._panes: dict[str, Pane] = {}
 
     @cached_property

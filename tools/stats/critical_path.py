@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...compiler.ir.graph import A_IS_NODE, B_IS_NODE, Graph
-from ...compiler.ir.ops import OPS, READ, SELECT
+from ...compiler.ir.graph import Graph
+from ...compiler.ir.ops import OPS, READ
 
 __all__ = ["UNIT_COSTS", "CriticalPath", "critical_path"]
 
@@ -40,17 +40,11 @@ def critical_path(graph: Graph, costs: Sequence[float] = UNIT_COSTS) -> Critical
     """
     finish: list[float] = []
     before: list[int] = []
-    for op, a, b in zip(graph.op, graph.a, graph.b, strict=True):
+    for op, operands in zip(graph.op, graph.all_operands(), strict=True):
         latest = -1
-        if A_IS_NODE[op]:
-            latest = a
-        if B_IS_NODE[op]:
-            if latest < 0 or finish[b] > finish[latest]:
-                latest = b
-        elif op == SELECT:
-            for value in graph.lists[b]:
-                if latest < 0 or finish[value] > finish[latest]:
-                    latest = value
+        for operand in operands:
+            if latest < 0 or finish[operand] > finish[latest]:
+                latest = operand
         finish.append(costs[op] + (finish[latest] if latest >= 0 else 0.0))
         before.append(latest)
     if not finish:

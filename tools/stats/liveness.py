@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...compiler.ir.graph import A_IS_NODE, B_IS_NODE, Graph
-from ...compiler.ir.ops import READ, SELECT
+from ...compiler.ir.graph import Graph
+from ...compiler.ir.ops import READ
 
 __all__ = ["Liveness", "last_uses", "measure_liveness"]
 
@@ -38,14 +38,9 @@ class Liveness:
 def last_uses(graph: Graph) -> list[int]:
     """For each node the last one that uses it; for a result the number of nodes; for what nobody uses itself."""
     last = list(range(len(graph)))
-    for node, (op, a, b) in enumerate(zip(graph.op, graph.a, graph.b, strict=True)):
-        if A_IS_NODE[op]:
-            last[a] = node
-        if B_IS_NODE[op]:
-            last[b] = node
-        elif op == SELECT:
-            for value in graph.lists[b]:
-                last[value] = node
+    for node, operands in enumerate(graph.all_operands()):
+        for operand in operands:
+            last[operand] = node
     for root in graph.roots():
         last[root] = len(graph)
     return last

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...compiler.ir.graph import Graph
-from ...compiler.ir.ops import CONST, OPS, POW, READ
+from ...compiler.ir.ops import OPS, POW, READ
 from .count_operations import Count, by_kind, by_scope, flops, function_calls
 from .critical_path import CriticalPath, critical_path
 from .liveness import Liveness, measure_liveness
@@ -73,10 +73,10 @@ def collect(work: Work) -> Statistics:
 
 def _calls(graph: Graph) -> dict[str, int]:
     counts: Counter[str] = Counter()
-    for op, b in zip(graph.op, graph.b, strict=True):
+    for op, operands in zip(graph.op, graph.all_operands(), strict=True):
         if not OPS[op].libm:
             continue
-        if op == POW and graph.op[b] == CONST and graph.constants[graph.a[b]] in _PROVED:
+        if op == POW and graph.constants[graph.attribute[operands[1]]] in _PROVED:
             continue
         counts[OPS[op].name] += 1
     return dict(sorted(counts.items()))
@@ -89,7 +89,7 @@ def kinds_of(graph: Graph, path: CriticalPath) -> dict[str, int]:
 
 
 def to_json(work: Work, statistics: Statistics) -> dict[str, Any]:
-    """As plain data; docs/json.md tells the fields."""
+    """As plain data; see docs/json.md for the schema."""
     graph, path, traffic, lanes = work.graph, statistics.path, statistics.traffic, work.lanes
     bounds = [(1 << place, (2 << place) - 1) for place in range(len(statistics.liveness.histogram))]
     backward = sum(graph.is_backward(node) for node in path.nodes)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from ...compiler.ir.graph import Graph
 from ...compiler.loops.loop_program import LoopProgram
-from ...compiler.pipeline import compile_graph
 from ..subject.subject import Subject
 
 __all__ = ["Work", "work_of"]
@@ -35,6 +34,6 @@ def work_of(subject: Subject) -> Work:
     Raises:
         CompileError: if it cannot be compiled.
     """
-    graph = compile_graph(subject.trace, subject.gradient)
+    graph = subject.compile()
     found = subject.c_program(graph)
     return Work(graph, subject.lanes, found.program, found.memory)

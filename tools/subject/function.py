@@ -33,6 +33,13 @@ from .subject import Subject
 
 __all__ = ["FunctionSubject"]
 
+_TITLES = {
+    "": "Value",
+    "gradient": "Value and gradient",
+    "jacobian": "Jacobian",
+    "hessian": "Hessian",
+    "hvp": "Product of a vector with the Hessian",
+}
 # Seconds that an operation takes in one pass through the compiler (see `runtime/executable/estimate.py`).
 _SECONDS = 6e-6
 
@@ -47,11 +54,16 @@ class FunctionSubject(Subject):
 
     def __init__(self, function: CompiledFunction) -> None:
         self.function = function
-        self.example: Mapping[str, Sequence[float]] = function._example
+        self.example: Mapping[str, Sequence[float]] = {
+            name: function._example[name] for name in function.ir.arguments()
+        }
         self.name = function.name
-        self.title = f"Value and gradient of {function.name}"
+        wanted = function._wanted
+        self.title = f"{_TITLES[wanted.derivative]} of {function.name}"
         self.about = {"kind": "function", "length": None}
-        self.gradient = "parameters"
+        self.gradient = "parameters" if wanted.derivative else None
+        self.derivative = wanted.derivative or "gradient"
+        self.outputs = wanted.outputs
         self.heading = python_heading(function.ir)
 
     def trace(self) -> Graph:

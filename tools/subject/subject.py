@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...compiler.ir.graph import Graph
+from ...compiler.pipeline import Observer, compile_graph
 from ...runtime.executable.estimate import Estimate
 from ...runtime.reporting import Report, silent
 from .c_program import CProgram
@@ -22,6 +23,8 @@ class Subject(ABC):
         name: what a file about it is called: ``training7``.
         about: what ``--json`` says of it.
         gradient: the argument that it differentiates in; None for the value alone.
+        derivative: what it computes of that: see `compile_graph`.
+        outputs: those that it keeps; None for all.
         mapped: the arguments that hold a number for each lane; empty for a program that is carried out once.
         lanes: how many times the graph is carried out.
         heading: of the Python module.
@@ -31,6 +34,8 @@ class Subject(ABC):
     name: str
     about: Mapping[str, Any]
     gradient: str | None
+    derivative: str = "gradient"
+    outputs: Sequence[str] | None = None
     mapped: Sequence[str] = ()
     lanes: int = 1
     heading: Sequence[str]
@@ -42,6 +47,17 @@ class Subject(ABC):
         Raises:
             TraceError: if the function cannot be recorded.
         """
+
+    def compile(self, observe: Observer | None = None) -> Graph:
+        """The final graph.
+
+        Args:
+            observe: takes what each stage makes.
+
+        Raises:
+            CompileError: if it cannot be compiled.
+        """
+        return compile_graph(self.trace, self.gradient, observe, derivative=self.derivative, outputs=self.outputs)
 
     @abstractmethod
     def c_program(self, graph: Graph, vector_width: int | None = None) -> CProgram:

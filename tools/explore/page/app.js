@@ -22,7 +22,7 @@ class Explorer {
     await Promise.all(meta.columns.map(async ([name, differences]) => {
       columns[name] = await unpackIntegers(name, differences);
     }));
-    this.graph = new Graph(meta, restoreOperands(meta, columns));
+    this.graph = new Graph(meta, restoreOperands(columns));
     await this.#nameStatements();
     const texts = {};
     const relations = {};
@@ -285,13 +285,10 @@ function textSource(lines, language) {
 }
 
 /** Operands come as distances from their operation, which are small and alike. */
-function restoreOperands(meta, columns) {
-  for (const [column, field] of [["a", "a"], ["b", "b"]]) {
-    const isNode = meta.ops.map((row) => row[field] === "node");
-    const numbers = columns[column];
-    for (let node = 0; node < numbers.length; node++) {
-      if (isNode[columns.op[node]]) numbers[node] = node - numbers[node];
-    }
+function restoreOperands(columns) {
+  const { flat, starts } = columns;
+  for (let node = 0; node + 1 < starts.length; node++) {
+    for (let at = starts[node]; at < starts[node + 1]; at++) flat[at] = node - flat[at];
   }
   const { root } = columns;
   for (let node = 0; node < root.length; node++) root[node] = root[node] < 0 ? -1 : node + root[node];

@@ -80,7 +80,7 @@ class Details {
     if (gradient !== null) worth.append(el("span", "", "gradient ", el("span", "figure", shortNumber(gradient))));
     if (origin.line) fact("line", this.#go({ pane: "source", line: origin.at }, `${origin.file}:${origin.line}`));
     if (isLeaf) {
-      fact("kind", row.name === "const" ? "a constant" : `read from the caller: ${row.name} ${graph.a[node]}`);
+      fact("kind", row.name === "const" ? "a constant" : `read from the caller: ${row.name} ${graph.attribute[node]}`);
     } else {
       fact("scope", origin.scope || origin.function);
       fact("pass", el("span", way, way));
@@ -107,11 +107,11 @@ class Details {
     const operands = graph.operands(node);
     const links = operands.map((operand) => this.#link(operand));
     if (kind === "gather") {
-      const tensor = graph.meta.inputs.findLast((each) => each.start <= graph.meta.tables[graph.b[node]][0]);
+      const tensor = graph.meta.inputs.findLast((each) => each.start <= graph.meta.tables[graph.attribute[node]][0]);
       return [`a row of ${tensor.name} chosen by `, ...links];
     }
     if (links.length === 2 && ["add", "mul", "div"].includes(kind)) return [links[0], ` ${row.symbol} `, links[1]];
-    if (kind === "equal") return [links[0], ` = ${graph.b[node]}?`];
+    if (kind === "equal") return [links[0], ` = ${graph.attribute[node]}?`];
     const shown = links.slice(0, 12).flatMap((link, place) => [place ? ", " : "", link]);
     return [`${kind}(`, ...shown, links.length > 12 ? ", …)" : ")"];
   }

@@ -2,29 +2,22 @@
 
 class Graph {
   /**
-   * @param meta what the page knows of the graph: `ops`, `origins`, `constants`, `lists`, `tables`, `inputs`, ...
-   * @param columns `op`, `a`, `b`, `origin`, `source`, `root`: an integer for each operation.
+   * @param meta what the page knows of the graph: `ops`, `origins`, `constants`, `tables`, `inputs`, ...
+   * @param columns `op`, `attribute`, `origin`, `source`, `root`: an integer for each operation; `flat`, the operands
+   *   of all, and `starts`, where those of each begin.
    */
   constructor(meta, columns) {
     Object.assign(this, columns);
     this.meta = meta;
     this.size = columns.op.length;
     this.names = meta.ops.map((row) => row.name);
-    this.aIsNode = meta.ops.map((row) => row.a === "node");
-    this.bIsNode = meta.ops.map((row) => row.b === "node");
-    this.select = this.names.indexOf("select");
     const leaves = ["const", "input", "index"];
     this.isLeaf = this.names.map((name) => leaves.includes(name));
   }
 
   /** The operations that `node` is computed from, in order. */
   operands(node) {
-    const op = this.op[node];
-    if (op === this.select) return [this.a[node], ...this.meta.lists[this.b[node]]];
-    const found = [];
-    if (this.aIsNode[op]) found.push(this.a[node]);
-    if (this.bIsNode[op]) found.push(this.b[node]);
-    return found;
+    return Array.from(this.flat.subarray(this.starts[node], this.starts[node + 1]));
   }
 
   /** Whether differentiation added the operation. */
@@ -85,19 +78,19 @@ class Graph {
   /** An operation as the text form of graphs has it: `%17 = mul %3, %9`. */
   text(node) {
     const row = this.meta.ops[this.op[node]];
-    const fields = [this.#field(row.a, this.a[node]), this.#field(row.b, this.b[node])];
-    return `%${node} = ${row.name} ${fields.filter((field) => field !== "").join(", ")}`;
+    let fields = this.operands(node).map((operand) => `%${operand}`);
+    if (row.fixed !== null) fields = [...fields.slice(0, row.fixed), `(${fields.slice(row.fixed).join(", ")})`];
+    if (row.attribute !== "-") fields.push(this.#attributeText(row.attribute, this.attribute[node]));
+    return `%${node} = ${row.name} ${fields.join(", ")}`;
   }
 
-  #field(kind, number) {
-    if (kind === "node") return `%${number}`;
+  #attributeText(kind, number) {
     if (kind === "constant") return this.meta.constants[number];
-    if (kind === "list") return `(${this.meta.lists[number].map((node) => `%${node}`).join(", ")})`;
     if (kind === "table") {
       const [base, stride, count] = this.meta.tables[number];
       return `[${base} + ${stride} * i, i < ${count}]`;
     }
-    return kind === "-" ? "" : String(number);
+    return String(number);
   }
 
   /** What stands behind the operation in the listing: what it is called and where it comes from. */
@@ -111,11 +104,11 @@ class Graph {
   /** A short name for people: that of its statement, of an input or of a constant, or its number. */
   label(node) {
     const kind = this.names[this.op[node]];
-    if (kind === "input") return this.inputName(this.a[node]);
-    if (kind === "const") return shortNumber(this.meta.numbers[this.a[node]]);
+    if (kind === "input") return this.inputName(this.attribute[node]);
+    if (kind === "const") return shortNumber(this.meta.numbers[this.attribute[node]]);
     if (kind === "index") {
-      const tensor = this.meta.indices.findLast((each) => each.start <= this.a[node]);
-      return `${tensor.name}[${this.a[node] - tensor.start}]`;
+      const tensor = this.meta.indices.findLast((each) => each.start <= this.attribute[node]);
+      return `${tensor.name}[${this.attribute[node] - tensor.start}]`;
     }
     return this.statementName.get(node) ?? `%${node}`;
   }

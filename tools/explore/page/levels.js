@@ -81,7 +81,7 @@ function connect(picture, neighbours) {
       }
     }
     if (neighbours && own[node] >= 0 && graph.names[graph.op[node]] === "gather") {
-      const tensor = graph.meta.inputs.findLast((each) => each.start <= graph.meta.tables[graph.b[node]][0]);
+      const tensor = graph.meta.inputs.findLast((each) => each.start <= graph.meta.tables[graph.attribute[node]][0]);
       picture.edge(tensorNode(picture, tensor, "forward"), own[node]);
     }
   }
@@ -101,7 +101,7 @@ function neighbourKey(picture, node, way) {
 }
 
 function tensorOf(graph, node) {
-  return graph.meta.inputs.findLast((each) => each.start <= graph.a[node]);
+  return graph.meta.inputs.findLast((each) => each.start <= graph.attribute[node]);
 }
 
 function tensorNode(picture, tensor, way) {

@@ -27,7 +27,7 @@ class Values {
     for (let node = loss; node >= 0; node--) {
       if (!reached[node] || graph.isBackward(node)) continue;
       const kind = graph.names[graph.op[node]];
-      if (kind === "input") this.inputGradient[graph.a[node]] += gradient[node];
+      if (kind === "input") this.inputGradient[graph.attribute[node]] += gradient[node];
       if (kind === "gather") this.inputGradient[this.gathered(node)] += gradient[node];
       for (const operand of new Set(graph.operands(node))) {
         const local = this.local(node, operand);
@@ -40,8 +40,9 @@ class Values {
 
   /** The number of the input that a gather has chosen. */
   gathered(node) {
-    const [base, stride] = this.graph.meta.tables[this.graph.b[node]];
-    return base + stride * this.value[this.graph.a[node]];
+    const { graph, value } = this;
+    const [base, stride] = graph.meta.tables[graph.attribute[node]];
+    return base + stride * value[graph.operands(node)[0]];
   }
 
   /** The derivative of `node` in `operand`; null where no gradient flows. */
@@ -49,14 +50,11 @@ class Values {
     const { graph, value } = this;
     const kind = graph.names[graph.op[node]];
     if (kind === "select") {
-      const chosen = graph.meta.lists[graph.b[node]][value[graph.a[node]]];
-      return operand === chosen ? 1 : null;
+      const [index, ...choices] = graph.operands(node);
+      return operand === choices[value[index]] ? 1 : null;
     }
-    const a = graph.a[node];
-    const b = graph.b[node];
-    const sides = [];
-    if (graph.aIsNode[graph.op[node]] && operand === a) sides.push(this.#side(kind, node, a, b, 0));
-    if (graph.bIsNode[graph.op[node]] && operand === b) sides.push(this.#side(kind, node, a, b, 1));
+    const [a, b] = graph.operands(node);
+    const sides = [a, b].map((each, side) => (operand === each ? this.#side(kind, node, a, b, side) : null));
     const known = sides.filter((side) => side !== null);
     return known.length ? known.reduce((sum, side) => sum + side) : null;
   }
@@ -92,17 +90,18 @@ class Values {
 
 /** The value of every operation. */
 function evaluate(graph, inputs, indices, transcendental) {
-  const { op, a, b, meta, names } = graph;
+  const { op, starts, flat, attribute, meta, names } = graph;
   const value = new Float64Array(graph.size);
   let next = 0;
   for (let node = 0; node < graph.size; node++) {
-    const x = a[node];
-    const y = b[node];
+    const x = flat[starts[node]];
+    const y = flat[starts[node] + 1];
+    const own = attribute[node];
     switch (names[op[node]]) {
-      case "const": value[node] = meta.numbers[x]; break;
-      case "input": value[node] = inputs[x]; break;
-      case "index": value[node] = indices[x]; break;
-      case "gather": value[node] = inputs[meta.tables[y][0] + meta.tables[y][1] * value[x]]; break;
+      case "const": value[node] = meta.numbers[own]; break;
+      case "input": value[node] = inputs[own]; break;
+      case "index": value[node] = indices[own]; break;
+      case "gather": value[node] = inputs[meta.tables[own][0] + meta.tables[own][1] * value[x]]; break;
       case "add": value[node] = value[x] + value[y]; break;
       case "mul": value[node] = value[x] * value[y]; break;
       case "div": value[node] = value[x] / value[y]; break;
@@ -110,10 +109,10 @@ function evaluate(graph, inputs, indices, transcendental) {
       case "relu": value[node] = value[x] > 0 ? value[x] : 0; break;
       case "step": value[node] = value[x] > 0 ? 1 : 0; break;
       case "max": value[node] = value[y] > value[x] ? value[y] : value[x]; break;
-      case "equal": value[node] = value[x] === y ? 1 : 0; break;
+      case "equal": value[node] = value[x] === own ? 1 : 0; break;
       case "where": value[node] = value[x] ? value[y] : 0; break;
       case "unless": value[node] = value[x] ? 0 : value[y]; break;
-      case "select": value[node] = value[meta.lists[y][value[x]]]; break;
+      case "select": value[node] = value[flat[starts[node] + 1 + value[x]]]; break;
     }
   }
   return value;
