@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
-from .ir.ops import CALLED, OPS, Op
+from .ir.ops import CALLED, LESS, LESS_EQUAL, OPS, SAME, Op
 
 __all__ = ["Functions", "text_of"]
+
+
+_COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 
 
 class Functions:
@@ -44,8 +47,53 @@ class Functions:
         """The result of the operation `op` on two numbers, of which this scalar is one."""
         raise NotImplementedError
 
+    def _compare(self, op: int, first: Any, second: Any) -> Any:
+        """The condition that the operation `op` says of two numbers, of which this scalar is one."""
+        raise NotImplementedError
+
+    def __lt__(self, other: Any) -> Any:
+        return self._compare(LESS, self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._compare(LESS, other, self)
+
+    def __le__(self, other: Any) -> Any:
+        return self._compare(LESS_EQUAL, self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._compare(LESS_EQUAL, other, self)
+
+    def __eq__(self, other: object) -> Any:
+        return self._compare(SAME, self, other)
+
+    def __ne__(self, other: object) -> Any:
+        condition = self._compare(SAME, self, other)
+        return condition if condition is NotImplemented else ~condition
+
+    __hash__ = object.__hash__
+
     def __abs__(self) -> Self:
         return self.abs()
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """What NumPy's operators and functions give: of arrays, arrays with a scalar for each element.
+
+        NumPy's loops over objects call the operators and methods of each.
+        """
+        import numpy
+
+        boxed: list[Any] = []
+        for given in inputs:
+            box = given
+            if isinstance(given, Functions):
+                box = numpy.empty((), dtype=object)
+                box[()] = given
+            elif isinstance(given, numpy.ndarray | numpy.generic) and given.dtype.kind == "f":
+                box = given.astype(float)  # as objects, long doubles would come back here
+            boxed.append(box)
+        if ufunc.__name__ in _COMPARISONS:
+            options.setdefault("dtype", object)  # a condition, which has no truth value
+        return getattr(ufunc, method)(*boxed, **options)
 
 
 def text_of(row: Op) -> str:

@@ -7,13 +7,18 @@ the trace a ``TracedNumber``; both follow the rules of this module, operation by
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .arithmetic import divide, power
 from .elementary import Functions
 from .ir.calculator import FLOATS
 
-__all__ = ["Number", "Scalar", "is_plain", "real"]
+__all__ = ["ArrayOperandError", "Condition", "ConstantCondition", "Number", "Scalar", "is_plain", "real"]
+
+
+class ArrayOperandError(TypeError):
+    """An array stands where a number is expected. An operator leaves it to the array, which has it for each element."""
 
 
 class Scalar(Functions):
@@ -21,28 +26,97 @@ class Scalar(Functions):
 
     __slots__ = ()
 
+    def _where(self, condition: Any, first: Any, second: Any) -> Any:
+        """See `conditions.where`. One of the three is self, the condition a bool if it is not."""
+        raise NotImplementedError
+
+    def _choose_fixed(self, values: Sequence[Any], place: int) -> Any:
+        """See `conditions.choose`, for an index that is known."""
+        raise NotImplementedError
+
 
 def is_plain(value: object) -> bool:
     """Whether `value` is a number that scalars compute with: an int, a float, or what converts to one.
 
-    Bools, fractions, decimals and NumPy's scalars are; text is not.
+    Bools, fractions, decimals, NumPy's scalars and arrays without dimensions are; text is not.
     """
     kind = type(value)
-    return kind is float or kind is int or (hasattr(kind, "__float__") and not issubclass(kind, Scalar))
+    if kind is float or kind is int:
+        return True
+    converts = hasattr(kind, "__float__") or hasattr(kind, "__index__")
+    return converts and not issubclass(kind, Scalar) and not _dimensions(value)
+
+
+def _dimensions(value: Any) -> Any:
+    return getattr(value, "shape", ())
 
 
 def real(value: Any) -> float:
     """The double that a plain number stands for.
 
     Raises:
-        TypeError: if `value` is not a plain number.
+        TypeError: if `value` is not a plain number; `ArrayOperandError` if it is an array.
         OverflowError: if it is an integer or fraction beyond every double.
     """
     if type(value) is float:
         return value
     if not is_plain(value):
-        raise TypeError(f"{type(value).__name__} is not a number")
+        is_array = hasattr(type(value), "__float__") and _dimensions(value)
+        raise (ArrayOperandError if is_array else TypeError)(f"{type(value).__name__} is not a number")
     return float(value)
+
+
+class Condition:
+    """What comparing eager scalars gives. It may be known only when a compiled program runs, so it is no bool.
+
+    Conditions are joined by ``&``, ``|`` and ``~``, with each other and with bools.
+
+    Attributes:
+        holds: whether it does, for the numbers at hand.
+    """
+
+    __slots__ = ("holds",)
+
+    def __init__(self, holds: bool) -> None:
+        self.holds = holds
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.holds})"
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "a condition on scalars was used as a Python truth value, which could not be compiled: write "
+            "where(condition, a, b), and &, | and ~ for and, or and not; to look at the numbers, compare x.data"
+        )
+
+    def __and__(self, other: Any) -> Any:
+        return self._joined(other, self.holds and _truth(other))
+
+    def __or__(self, other: Any) -> Any:
+        return self._joined(other, self.holds or _truth(other))
+
+    __rand__, __ror__ = __and__, __or__
+
+    def __invert__(self) -> Condition:
+        return type(self)(not self.holds)
+
+    def _joined(self, other: Any, holds: bool) -> Any:
+        if not isinstance(other, bool | Condition):
+            return NotImplemented
+        return (type(self) if isinstance(other, bool | ConstantCondition) else Condition)(holds)
+
+
+class ConstantCondition(Condition):
+    """What comparing constants gives: as these are floats, it has a truth value, too. Under the trace it has none."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return self.holds
+
+
+def _truth(value: object) -> bool:
+    return value.holds if isinstance(value, Condition) else value is True
 
 
 class Number(Functions, float):
@@ -84,6 +158,13 @@ class Number(Functions, float):
 
     def __pos__(self) -> Number:
         return self
+
+    __hash__ = float.__hash__
+
+    def _compare(self, op: int, first: Any, second: Any) -> Any:
+        if not (is_plain(first) and is_plain(second)):
+            return NotImplemented
+        return ConstantCondition(bool(FLOATS.node(op, real(first), real(second))))
 
     def _apply(self, op: int) -> Number:
         return Number(FLOATS.node(op, float(self)))

@@ -23,11 +23,11 @@ from .errors import TraceAttributeError, TraceError
 from .functions import FUNCTIONS, current_scope
 from .ir.builder import GraphBuilder
 from .ir.graph import Graph, IndexTensor, Origin, Output, Tensor
-from .ir.ops import ADD, DIV, MAX, MUL, OPS, OPS_BY_NAME, POW
-from .number import Number, Scalar, real
+from .ir.ops import ADD, AND, BRANCH, CHOOSE, DIV, LESS, MAX, MUL, NOT, OPS, OPS_BY_NAME, OR, POW, SAME
+from .number import ArrayOperandError, Condition, Number, Scalar, real
 from .user_code import called_from, described, innermost, is_users, user_frame
 
-__all__ = ["TracedIndex", "TracedNumber", "TracedScalar", "trace", "trace_twice"]
+__all__ = ["TracedCondition", "TracedIndex", "TracedNumber", "TracedScalar", "trace", "trace_twice"]
 
 # From the inputs and the indices by name to the results by name.
 Traceable = Callable[[Mapping[str, list[Any]], Mapping[str, list[Any]]], Mapping[str, Sequence[Any]]]
@@ -85,7 +85,9 @@ def trace(
     outputs = [
         Output(key, tuple(recorder.result(result, function) for result in values)) for key, values in results.items()
     ]
-    return recorder.finish(outputs)
+    graph = recorder.finish(outputs)
+    recorder.close()
+    return graph
 
 
 def trace_twice(*arguments: Any, **options: Any) -> Graph:
@@ -120,7 +122,7 @@ class _Recorder:
     """The graph being recorded, the origin of each operation, and the first error."""
 
     def __init__(self, build: GraphBuilder, scalar: type[TracedScalar | TracedNumber]) -> None:
-        self.build = build
+        self.build: Any = build
         self.scalar = scalar
         self.failure: TraceError | None = None
         self._origins: dict[tuple[str, int, int], int] = {}
@@ -142,14 +144,43 @@ class _Recorder:
         self.mark()
         return self.build.const(self.real(value))
 
-    def real(self, value: Any) -> float:
-        """The double that a plain number stands for."""
+    def other(self, value: Any) -> int:
+        """The node for the other operand of an operator.
+
+        Raises:
+            ArrayOperandError: if it is an array, which the operator leaves to the array.
+        """
+        if isinstance(value, _Arithmetic):
+            return self.operand(value)
+        self.mark()
+        return self.build.const(self.real(value, arrays=True))
+
+    def real(self, value: Any, arrays: bool = False) -> float:
+        """The double that a plain number stands for.
+
+        Args:
+            arrays: whether an array is an `ArrayOperandError`, and no failure of the trace.
+        """
         try:
             return real(value)
+        except ArrayOperandError:
+            if arrays:
+                raise
+            self.fail(f"{type(value).__name__} is not a scalar; use its elements one by one")
         except TypeError:
             self.fail(f"{type(value).__name__} is not a scalar; use numbers and the function's own arguments")
         except OverflowError:
             self.fail(f"this {type(value).__name__} is too large for a double")
+
+    def flag(self, condition: Any) -> int:
+        """The node for a condition: a comparison of this trace, or a bool."""
+        if isinstance(condition, TracedCondition):
+            if condition.recorder is not self:
+                self.fail("a condition of another trace was used; a function may only use its own arguments")
+            return condition.node
+        self.mark()
+        zero, holds = self.build.const(0.0), condition.holds if isinstance(condition, Condition) else condition
+        return self.build.node(SAME if holds else LESS, zero, zero)
 
     def result(self, value: Any, function: Traceable) -> int:
         """The node for what the function has returned."""
@@ -194,10 +225,30 @@ class _Recorder:
             known = self._origins[key] = self._numbers.setdefault(origin, len(self._numbers))
         self.build.current_origin = known
 
+    def close(self) -> None:
+        """Lets no value of this trace record anything from now on."""
+        self.build = _Closed(self)
+
     def finish(self, outputs: Sequence[Output]) -> Graph:
         self.build.source = list(range(len(self.build.op)))
         self.build.origins = tuple(self._numbers)
         return self.build.finish(outputs)
+
+
+class _Closed:
+    """Stands in place of the builder of a trace that is over."""
+
+    def __init__(self, recorder: _Recorder) -> None:
+        object.__setattr__(self, "recorder", recorder)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        self.recorder.fail(
+            "a value kept from an earlier trace was used; a function may only use its own arguments, and what it "
+            "computes from them has no value outside of it"
+        )
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        self.__getattr__(name)
 
 
 def _one_line(text: str) -> str:
@@ -227,9 +278,12 @@ def _refuse(problem: str) -> Callable[..., Any]:
 
 
 _KNOWN = (
-    "the operations are + - * / **, maximum(), minimum(), select(), "
+    "the operations are + - * / ** < <= == != > >=, where(), maximum(), minimum(), select(), choose(), "
     f"{', '.join(f'{name}()' for name in sorted(FUNCTIONS))}"
 )
+
+
+_WRITE_WHERE = "only known when the program runs: write where(condition, a, b)"
 
 
 class _Traced(Scalar):
@@ -240,16 +294,7 @@ class _Traced(Scalar):
     node: int
     recorder: _Recorder
 
-    __bool__ = _refuse(
-        "a traced value was used as a condition; its value is only known when the program runs: use relu(), maximum() "
-        "or select()"
-    )
-    __lt__ = __le__ = __gt__ = __ge__ = _refuse(
-        "traced values were compared; their values are only known when the program runs: use relu() or maximum()"
-    )
-    __eq__ = __ne__ = _refuse(
-        "traced values were tested for equality; their values are only known when the program runs: use select()"
-    )
+    __bool__ = _refuse(f"a traced value was used as a condition; its value is {_WRITE_WHERE}")
     __hash__ = object.__hash__
     __float__ = __int__ = __round__ = __trunc__ = __floor__ = __ceil__ = __complex__ = _refuse(
         f"a traced value was read as a plain number (by a function of math?); {_KNOWN}"
@@ -273,6 +318,12 @@ class _Traced(Scalar):
         if specification:
             self.recorder.fail(f"a traced value was formatted as a number; {_KNOWN}")
         return repr(self)
+
+    def _where(self, condition: Any, first: Any, second: Any) -> Any:
+        recorder = self.recorder
+        nodes = recorder.flag(condition), recorder.operand(first), recorder.operand(second)
+        recorder.mark()
+        return _kind(first, second)(recorder, recorder.build.node(BRANCH, *nodes))
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
@@ -302,7 +353,10 @@ class _Arithmetic(_Traced):
     def __pow__(self, exponent: Any) -> Any:
         if isinstance(exponent, _Arithmetic | Number):
             return self._pair(_POWER, self, exponent)
-        return self._record(POW, self.recorder.operand(self.recorder.real(exponent)))
+        try:
+            return self._record(POW, self.recorder.operand(self.recorder.real(exponent, arrays=True)))
+        except ArrayOperandError:
+            return NotImplemented
 
     def __rpow__(self, base: Any) -> Any:
         return self._pair(_POWER, base, self)
@@ -320,8 +374,20 @@ class _Arithmetic(_Traced):
         recorder = self.recorder
         nodes = recorder.operand(first), recorder.operand(second)
         recorder.mark()
-        kind = TracedScalar if isinstance(first, TracedScalar) or isinstance(second, TracedScalar) else TracedNumber
-        return kind(recorder, recorder.build.node(op, *nodes))
+        return _kind(first, second)(recorder, recorder.build.node(op, *nodes))
+
+    def _compare(self, op: int, first: Any, second: Any) -> TracedCondition:
+        recorder = self.recorder
+        nodes = recorder.operand(first), recorder.operand(second)
+        recorder.mark()
+        return TracedCondition(recorder, recorder.build.node(op, *nodes))
+
+    def _choose_fixed(self, values: Sequence[Any], place: int) -> Any:
+        """The value at a place; the others have their places in the order of gradients, too."""
+        *others, chosen = values
+        for at in range(len(others) - 1, -1, -1):
+            chosen = self._where(at == place, others[at], chosen)
+        return chosen if isinstance(chosen, _Arithmetic) else self._where(True, chosen, chosen)
 
     @staticmethod
     def constant_maximum(values: Sequence[Any]) -> TracedNumber:
@@ -334,22 +400,40 @@ class _Arithmetic(_Traced):
         return largest
 
 
+def _kind(*values: Any) -> type[TracedScalar | TracedNumber]:
+    """Of a result of these: a scalar if one of them is."""
+    return TracedScalar if any(isinstance(value, TracedScalar) for value in values) else TracedNumber
+
+
 class TracedScalar(_Arithmetic):
     """A scalar of the program being recorded. Its arithmetic is that of the eager autograd, operation by operation."""
 
     __slots__ = ()
 
     def __add__(self, other: Any) -> Any:
-        return self._record(ADD, self.recorder.operand(other))
+        try:
+            return self._record(ADD, self.recorder.other(other))
+        except ArrayOperandError:
+            return NotImplemented
 
     def __mul__(self, other: Any) -> Any:
-        return self._record(MUL, self.recorder.operand(other))
+        try:
+            return self._record(MUL, self.recorder.other(other))
+        except ArrayOperandError:
+            return NotImplemented
 
     def __sub__(self, other: Any) -> Any:
-        return self + (-other if isinstance(other, _Arithmetic) else -self.recorder.real(other))
+        try:
+            return self + (-other if isinstance(other, _Arithmetic) else -self.recorder.real(other, arrays=True))
+        except ArrayOperandError:
+            return NotImplemented
 
     def __truediv__(self, other: Any) -> Any:
-        return self * (other**-1 if isinstance(other, _Arithmetic) else power(self.recorder.real(other), -1.0))
+        try:
+            inverse = other**-1 if isinstance(other, _Arithmetic) else power(self.recorder.real(other, True), -1.0)
+            return self * inverse
+        except ArrayOperandError:
+            return NotImplemented
 
     def __radd__(self, other: Any) -> Any:
         return self + other
@@ -377,18 +461,30 @@ class TracedNumber(_Arithmetic):
     __slots__ = ()
 
     def __add__(self, other: Any) -> Any:
-        return NotImplemented if isinstance(other, TracedScalar) else self._record(ADD, self.recorder.operand(other))
+        try:
+            return NotImplemented if isinstance(other, TracedScalar) else self._record(ADD, self.recorder.other(other))
+        except ArrayOperandError:
+            return NotImplemented
 
     def __mul__(self, other: Any) -> Any:
-        return NotImplemented if isinstance(other, TracedScalar) else self._record(MUL, self.recorder.operand(other))
+        try:
+            return NotImplemented if isinstance(other, TracedScalar) else self._record(MUL, self.recorder.other(other))
+        except ArrayOperandError:
+            return NotImplemented
 
     def __sub__(self, other: Any) -> Any:
-        if isinstance(other, TracedScalar):
+        try:
+            if isinstance(other, TracedScalar):
+                return NotImplemented
+            return self + (-other if isinstance(other, TracedNumber) else -self.recorder.real(other, arrays=True))
+        except ArrayOperandError:
             return NotImplemented
-        return self + (-other if isinstance(other, TracedNumber) else -self.recorder.real(other))
 
     def __truediv__(self, other: Any) -> Any:
-        return NotImplemented if isinstance(other, TracedScalar) else self._record(DIV, self.recorder.operand(other))
+        try:
+            return NotImplemented if isinstance(other, TracedScalar) else self._record(DIV, self.recorder.other(other))
+        except ArrayOperandError:
+            return NotImplemented
 
     def __radd__(self, other: Any) -> Any:
         return self + other
@@ -415,22 +511,88 @@ class TracedIndex(_Traced):
         _refuse("an index cannot be computed with; it can only choose, through select(values, index)")
     )
     _apply = _pair = __neg__
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse(
+        "an index was compared; it can only be equal to a whole number, or choose, through select(values, index)"
+    )
+
+    def __eq__(self, other: object) -> Any:
+        if not isinstance(other, int):
+            self.recorder.fail(f"an index was compared with {type(other).__name__}; it can be equal to a whole number")
+        self.recorder.mark()
+        if not 0 <= other < self.limit:
+            return TracedCondition(self.recorder, self.recorder.flag(False))
+        return TracedCondition(self.recorder, self.recorder.build.equal(self.node, int(other)))
+
+    def __ne__(self, other: object) -> Any:
+        return ~(self == other)
+
+    __hash__ = object.__hash__
 
     def select(self, values: Sequence[Any]) -> Any:
         """``values[self]``: a scalar, or among numbers a constant; where `values` are rows, a row."""
         recorder = self.recorder
-        if len(values) < self.limit:
-            recorder.fail(
-                f"{self.name} can be up to {self.limit - 1}, but there are only {len(values)} values to select from"
-            )
+        self._check_count("select", values)
         if isinstance(values[0], list | tuple):
             if not all(isinstance(row, list | tuple) and len(row) == len(values[0]) for row in values):
                 recorder.fail("select() was given rows of different lengths")
             return [self.select(column) for column in zip(*values, strict=True)]
         nodes = [recorder.operand(value) for value in values[: self.limit]]
         recorder.mark()
-        kind = TracedScalar if any(isinstance(value, TracedScalar) for value in values) else TracedNumber
-        return kind(recorder, recorder.build.select(self.node, nodes))
+        return _kind(*values)(recorder, recorder.build.select(self.node, nodes))
+
+    def _choose(self, values: Sequence[Any]) -> Any:
+        """``values[self]``, of which all have their places in the order of gradients."""
+        recorder = self.recorder
+        self._check_count("choose", values)
+        nodes = [recorder.operand(value) for value in values]
+        recorder.mark()
+        return _kind(*values)(recorder, recorder.build.node(CHOOSE, self.node, *nodes))
+
+    def _check_count(self, name: str, values: Sequence[Any]) -> None:
+        if len(values) < self.limit:
+            self.recorder.fail(
+                f"{self.name} can be up to {self.limit - 1}, but there are only {len(values)} values to {name} from"
+            )
 
 
-_KINDS = (TracedScalar, TracedNumber, TracedIndex)
+class TracedCondition(_Traced):
+    """Whether a comparison of the program being recorded holds. It has no gradient."""
+
+    __slots__ = ()
+
+    is_condition = True
+
+    def __init__(self, recorder: _Recorder, node: int) -> None:
+        self.recorder, self.node = recorder, node
+
+    def __and__(self, other: Any) -> Any:
+        return self._joined(AND, other)
+
+    def __or__(self, other: Any) -> Any:
+        return self._joined(OR, other)
+
+    __rand__, __ror__ = __and__, __or__
+
+    def __invert__(self) -> TracedCondition:
+        return self._record(NOT)
+
+    def _joined(self, op: int, other: Any) -> Any:
+        if not isinstance(other, bool | Condition | TracedCondition):
+            return NotImplemented
+        return self._record(op, self.recorder.flag(other))
+
+    def _record(self, op: int, *others: int) -> TracedCondition:
+        self.recorder.mark()
+        return TracedCondition(self.recorder, self.recorder.build.node(op, self.node, *others))
+
+    __bool__ = _refuse(
+        "traced values were compared to decide what Python does next; their values are "
+        f"{_WRITE_WHERE}, maximum() or minimum(), and &, | and ~ for and, or and not"
+    )
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __pow__ = __neg__ = (
+        _refuse("a condition is no number: where(condition, 1, 0) is one")
+    )
+    _apply = _pair = _compare = __neg__
+
+
+_KINDS = (TracedScalar, TracedNumber, TracedIndex, TracedCondition)

@@ -110,7 +110,7 @@ class _Display(Protocol):
 
 
 class _Waiting:
-    """Begins to show what it is told after a while, from a thread of its own: whoever compiles has no time for it."""
+    """Shows progress after a while, from a thread of its own: whoever compiles has no time for it."""
 
     def __init__(self, display: _Display, words: _Words, delay: float) -> None:
         self._display, self._words = display, words

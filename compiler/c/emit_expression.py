@@ -15,7 +15,19 @@ from ..ir.ops import DIV, OPS, Type, is_closed, spell
 from ..loops.lanes import loads
 from ..loops.loop_program import Nest, Recipe
 
-__all__ = ["ONE", "Expressions", "Parameter", "Part", "Pattern", "Run", "add_up", "number_text", "spelled", "times"]
+__all__ = [
+    "ONE",
+    "Expressions",
+    "Parameter",
+    "Part",
+    "Pattern",
+    "Run",
+    "add_up",
+    "number_text",
+    "spelled",
+    "stored_text",
+    "times",
+]
 
 # A repetition of a fold: the number of its run, and the C text of which repetition it is.
 Run = tuple[int, str]
@@ -176,17 +188,32 @@ class Expressions:
         if kind == DIV and operands[0][1] and not operands[1][1]:
             return f"quotient{width}({texts[0]}, {self._divisor(recipe[2], texts[1])})", True
         row, is_vector = OPS[kind], any(flag for _, flag in operands)
-        if is_vector and not row.is_infix:
-            texts = [
-                text if flag else f"{'flag' if type_ is Type.FLAG else 'all'}{width}({text})"
-                for (text, flag), type_ in zip(operands, row.types, strict=True)
-            ]
+        if is_vector:
+            parts = zip(operands, recipe[1:], row.types, strict=True)
+            texts = [_lanes(*operand, part_, type_, width, row.is_infix) for operand, part_, type_ in parts]
         return spelled(kind, texts, width if is_vector else 1), is_vector
 
     def _divisor(self, recipe: Recipe, text: str) -> str:
         if recipe[0] == "mem" and recipe[1] in self.hoisted:
             return self.divisors.setdefault(recipe[1], self.hoisted[recipe[1]].replace("c", "d"))
         return f"divisor_of({text})"
+
+
+def _lanes(text: str, is_vector: bool, recipe: Recipe, type_: Type, width: int, is_infix: bool) -> str:
+    """An operand as a vector. Memory has flags as 1 and 0, vectors as all bits and none."""
+    if type_ is Type.FLAG:
+        if not is_vector:
+            return f"flag{width}({text})"
+        return f"({text} != 0.0)" if recipe[0] in ("mem", "row", "pick") else text
+    return text if is_vector or is_infix else f"all{width}({text})"
+
+
+def stored_text(recipe: Recipe, text: str, is_vector: bool, width: int) -> str:
+    """What a recipe computes, as it is stored: flags as 1 and 0."""
+    is_flag = isinstance(recipe[0], int) and OPS[recipe[0]].result is Type.FLAG
+    if is_vector and is_flag:
+        return f"keep{width}({text}, all{width}(1.0))"
+    return text if is_vector or width == 1 else f"all{width}({text})"
 
 
 def spelled(op: int, texts: Sequence[str], width: int) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from ..errors import InternalError
 from ..loops.lanes import find_fold, find_proved, loads, proved_power, vector_loop
 from ..loops.loop_program import Nest, Recipe
-from .emit_expression import ONE, Expressions, Part, Pattern, number_text
+from .emit_expression import ONE, Expressions, Part, Pattern, number_text, stored_text
 
 __all__ = ["group_lanes", "lanes_function"]
 
@@ -173,4 +173,5 @@ def _store(text: Expressions, part: Part) -> str:
     value, is_vector = text.expression(text.nest.recipe, part)
     if part.width == 1:
         return f"m[{text.address(0)}] = {value};"
-    return f"store{part.width}(m + {text.address(0, part)}, {value if is_vector else f'all{part.width}({value})'});"
+    stored = stored_text(text.nest.recipe, value, is_vector, part.width)
+    return f"store{part.width}(m + {text.address(0, part)}, {stored});"

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from ..ir.ops import ADD
 from ..loops.lanes import find_fold, find_proved, loads, vector_loop
 from ..loops.loop_program import Nest, Recipe
-from .emit_expression import ONE, Expressions, Part, Pattern, Run, add_up, spelled, times
+from .emit_expression import ONE, Expressions, Part, Pattern, Run, add_up, spelled, stored_text, times
 from .emit_lanes import lanes_function
 
 __all__ = ["kernel_function"]
@@ -125,7 +125,7 @@ class _Writer:
             self.line(f"m[{add_up([text.affine(0), row])}] += {value};")
             return
         target = text.address(0, part)
-        value = value if is_vector or width == 1 else f"all{width}({value})"
+        value = stored_text(self.nest.recipe, value, is_vector, width)
         if width == 1:
             self.line(f"m[{target}] = {value};")
         else:

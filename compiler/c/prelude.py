@@ -20,13 +20,15 @@ _HEAD = """\
 #if defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wunused-function"
 #endif
-#if defined(__AVX__)
-#include <immintrin.h>
-#endif
 #if defined(__GNUC__) && !defined(__clang__)
 #define UNROLL _Pragma("GCC unroll 16")
 #else
 #define UNROLL
+#endif
+#if defined(__has_builtin) && !defined(__clang__)
+#define HAS(builtin) __has_builtin(builtin)
+#else
+#define HAS(builtin) 0
 #endif
 #define INLINE static inline __attribute__((always_inline))
 /* A kernel that is called once is not inlined: GCC takes half as long for many small functions as for one long one. */
@@ -52,10 +54,11 @@ INLINE n{w} flag{w}(int x) {{ long long y = -(long long)x; return (n{w}){{{ys}}}
 INLINE n{w} equal{w}(long lane) {{ return (n{w}){{{numbers}}} == lane; }}
 INLINE v{w} keep{w}(n{w} flag, v{w} x) {{ return (v{w})(flag & (n{w})x); }}
 INLINE v{w} drop{w}(n{w} flag, v{w} x) {{ return (v{w})(~flag & (n{w})x); }}
+INLINE v{w} blend{w}(n{w} flag, v{w} a, v{w} b) {{ return (v{w})((flag & (n{w})a) | (~flag & (n{w})b)); }}
 INLINE v{w} rectify{w}(v{w} x) {{ return keep{w}(x > 0.0, x); }}
 INLINE v{w} positive{w}(v{w} x) {{ return keep{w}(x > 0.0, all{w}(1.0)); }}
-INLINE v{w} larger{w}(v{w} a, v{w} b) {{ n{w} flag = b > a; return (v{w})((flag & (n{w})b) | (~flag & (n{w})a)); }}
-INLINE v{w} smaller{w}(v{w} a, v{w} b) {{ n{w} flag = b < a; return (v{w})((flag & (n{w})b) | (~flag & (n{w})a)); }}
+INLINE v{w} larger{w}(v{w} a, v{w} b) {{ return blend{w}(b > a, b, a); }}
+INLINE v{w} smaller{w}(v{w} a, v{w} b) {{ return blend{w}(b < a, b, a); }}
 INLINE v{w} magnitude{w}(v{w} x) {{ return (v{w})((n{w})x & 0x7fffffffffffffffLL); }}
 {special}"""
 
@@ -81,10 +84,17 @@ INLINE v{w} square_root{w}(v{w} x)
 }}
 """
 
-# The same, where the compiler does not see that one instruction does it: by width, the condition and the text.
+# The same, where the compiler does not see that one instruction does it: by width, the condition, the text for a
+# compiler that has certain builtins, these, and the text for others. GCC reads immintrin.h for 0.2 s or more.
 _INSTRUCTIONS = {
     4: (
         "defined(__AVX2__) && defined(__FMA__)",
+        """\
+INLINE v4 fused4(v4 a, v4 b, v4 c) { return __builtin_ia32_vfmaddpd256(a, b, c); }
+INLINE int signs4(n4 x) { return __builtin_ia32_movmskpd256((v4)x); }
+INLINE v4 square_root4(v4 x) { return __builtin_ia32_sqrtpd256(x); }
+""",
+        ("vfmaddpd256", "movmskpd256", "sqrtpd256"),
         """\
 INLINE v4 fused4(v4 a, v4 b, v4 c) { return (v4)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
 INLINE int signs4(n4 x) { return _mm256_movemask_pd((__m256d)x); }
@@ -93,6 +103,12 @@ INLINE v4 square_root4(v4 x) { return (v4)_mm256_sqrt_pd((__m256d)x); }
     ),
     8: (
         "defined(__AVX512F__) && defined(__AVX512DQ__)",
+        """\
+INLINE v8 fused8(v8 a, v8 b, v8 c) { return __builtin_ia32_vfmaddpd512_mask(a, b, c, 255, 4); }
+INLINE int signs8(n8 x) { return (unsigned char)__builtin_ia32_cvtq2mask512(x); }
+INLINE v8 square_root8(v8 x) { return __builtin_ia32_sqrtpd512_mask(x, x, -1, 4); }
+""",
+        ("vfmaddpd512_mask", "cvtq2mask512", "sqrtpd512_mask"),
         """\
 INLINE v8 fused8(v8 a, v8 b, v8 c) { return (v8)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
 INLINE int signs8(n8 x) { return _mm512_movepi64_mask((__m512i)x); }
@@ -183,8 +199,10 @@ def prelude(vector_width: int) -> str:
 def _vectors(width: int) -> str:
     special = _SPECIAL.format(w=width)
     if width in _INSTRUCTIONS:
-        condition, text = _INSTRUCTIONS[width]
-        special = f"#if {condition}\n{text}#else\n{special}#endif\n"
+        condition, known, builtins, other = _INSTRUCTIONS[width]
+        has = " && ".join(f"HAS(__builtin_ia32_{name})" for name in builtins)
+        other = f"#include <immintrin.h>\n{other}"
+        special = f"#if {condition}\n#if {has}\n{known}#else\n{other}#endif\n#else\n{special}#endif\n"
     return _WIDTH.format(
         special=special,
         w=width,

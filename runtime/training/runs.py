@@ -56,7 +56,7 @@ def keep_last_model(checkpoint: Checkpoint) -> None:
 
 
 def keep_rescued_model(checkpoint: Checkpoint) -> Path:
-    """Keeps `checkpoint` although its own folder does not take it, and tells where. The last model stays what it was.
+    """Keeps `checkpoint` although its own folder does not take it, and returns where. The last model stays what it was.
 
     Raises:
         OSError: if the user's data folder cannot be written either.
@@ -141,7 +141,7 @@ class RunFolder(LockedFolder):
         write_atomically(self.path / SAMPLES, content.encode("utf-8", "surrogatepass"))
 
     def save(self, checkpoint: Checkpoint) -> Path:
-        """Writes the model, whole or not at all, and tells where."""
+        """Writes the model, whole or not at all, and returns where."""
         save_checkpoint(self.path / CHECKPOINT, checkpoint)
         return self.path / CHECKPOINT
 

@@ -1,4 +1,4 @@
-"""docs/json.md tells what every command prints with --json: each field that there is, and none that there is not.
+"""docs/json.md describes what every command prints with --json: each field that there is, and none that there is not.
 
 A new command with --json needs a section there, and a line in `RUNS`.
 """
@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from microgpt.tools.cli import COMMANDS, cli
 
 DOCS = Path(__file__).parents[2] / "docs" / "json.md"
+OWN = f"{Path(__file__).parents[1] / 'own' / 'pendulum.py'}:misfit"
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]
 
 # By command: what to run, so that all of its fields are seen at least once. Folders a and b hold runs that differ.
@@ -40,8 +41,8 @@ RUNS: dict[str, list[list[str]]] = {
     ],
     "passes": [[*MODEL, "--length", "1", "--around", "p0_l0_query_0"], ["--kind", "optimizer"]],
     "stats": [[*MODEL, "--length", "1"], [*MODEL, "--kind", "optimizer", "--no-machine"]],
-    "bench": [[*MODEL, "--length", "1", "--seconds", "0.01", "--against", "numpy"]],
-    "verify": [[*MODEL, "--steps", "1", "--samples", "1"]],
+    "bench": [[*MODEL, "--length", "1", "--seconds", "0.01", "--against", "numpy"], [OWN, "--seconds", "0.01"]],
+    "verify": [[*MODEL, "--steps", "1", "--samples", "1"], [OWN]],
     "cache list": [[]],
     "cache clean": [["--dry-run", "--all"]],
     "doctor": [[]],
@@ -68,7 +69,7 @@ def documented() -> dict[str, set[str]]:
         if line.startswith("## microgpt "):
             fields = sections[line.removeprefix("## microgpt ")] = set()
         elif row := re.match(r"\| `([^`]+)` \|", line):
-            assert row[1] not in fields, f"{row[1]} is told twice"
+            assert row[1] not in fields, f"{row[1]} is described twice"
             fields.add(row[1])
     return sections
 
@@ -108,8 +109,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def surroundings(folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cli-cache"))
     monkeypatch.setenv("MICROGPT_DATA_DIR", str(folder / "data"))
-    monkeypatch.setattr("microgpt.tools.commands.bench.RUN_STEPS", 25)
-    monkeypatch.setattr("microgpt.tools.commands.stats.ROUNDS", 1)
+    monkeypatch.setattr("microgpt.tools.checks.model_race.RUN_STEPS", 25)
+    monkeypatch.setattr("microgpt.tools.stats.measure.ROUNDS", 1)
     monkeypatch.setattr("microgpt.runtime.machine.roofline._cache_sizes", lambda: {"L1": 32 << 10, "L2": 256 << 10})
     monkeypatch.setattr("microgpt.runtime.machine.roofline._MEMORY_LEAST", 1 << 20)
     monkeypatch.chdir(folder)
@@ -145,9 +146,9 @@ def test_fields_are_those_of_the_page(command: str, compiles: bool):
         assert report.pop("version") == 1
         paths.update(dict.fromkeys(leaves(report)))
     unknown = [path for path in paths if not any(known.fullmatch(path) for known in fields.values())]
-    assert not unknown, f"docs/json.md does not tell of {unknown}"
+    assert not unknown, f"docs/json.md does not describe {unknown}"
     if everything:
         # An object that may be null or empty has a row of its own.
         wholes = {whole for path in paths for whole in beginnings(path)}
         unseen = [field for field, known in fields.items() if not any(map(known.fullmatch, wholes))]
-        assert not unseen, f"docs/json.md tells of {unseen}, which microgpt {command} does not print"
+        assert not unseen, f"docs/json.md describes {unseen}, which microgpt {command} does not print"

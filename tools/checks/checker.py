@@ -6,22 +6,23 @@ from collections.abc import Sequence
 
 from ...compiler import functions
 from ...compiler.ir.text import format_node
-from ...compiler.pipeline import compile_graph
 from ...model import adam, gpt
 from ...model.config import AdamConfig, GPTConfig
 from ...runtime.backends.backend import Backend, Document, EagerBackend, PythonBackend, State
 from ...runtime.executable.estimate import Estimate
+from ...runtime.programs import eager
 from ...runtime.programs.library import Library
 from ...runtime.programs.recipe import Recipe
 from ...runtime.reporting import Report
 from ...runtime.value import Value
+from ..subject.model import ModelSubject
 from .bisect import Case, Numbers, first_unequal, locate
 
 __all__ = ["Checker", "UnequalError"]
 
 
 class UnequalError(Exception):
-    """The first difference, told in lines."""
+    """The first difference, as lines."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__(lines[0])
@@ -87,7 +88,8 @@ class Checker:
         self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]
     ) -> list[float]:
         width = len(cache)
-        values = _eager_inference(self.config, parameters, temperature, token, position, cache)
+        results = eager.inference(self.config, parameters, temperature, token, position, cache)
+        values = dict(zip(("probabilities", "entry"), results, strict=True))
         expected = {name: [value.data for value in output] for name, output in values.items()}
         mine = list(cache)
         probabilities = self.compiled.next_token(parameters, temperature, token, position, mine)
@@ -101,7 +103,9 @@ class Checker:
                 results = program.run(parameters, [temperature], arguments["cache"], [token])
                 return dict(zip(("probabilities", "entry"), results, strict=True))
 
-            self._tell(wrong, Case(recipe, program, arguments, {"token": [token]}, expected, values, run))
+            self._tell(
+                wrong, Case(ModelSubject(recipe), program.path, arguments, {"token": [token]}, expected, values, run)
+            )
         cache += expected["entry"]
         return expected["probabilities"]
 
@@ -123,7 +127,9 @@ class Checker:
         def run() -> Numbers:
             return dict(zip(("loss", "gradient"), program.run(parameters, *document), strict=True))
 
-        return Case(recipe, program, {"parameters": parameters}, indices, expected, {"loss": [loss]}, run)
+        return Case(
+            ModelSubject(recipe), program.path, {"parameters": parameters}, indices, expected, {"loss": [loss]}, run
+        )
 
     def _optimizer_case(self, state: State, gradient: Sequence[float], place: int, num_steps: int) -> Case:
         recipe = Recipe("optimizer", 0, self.optimizer)
@@ -143,7 +149,7 @@ class Checker:
             return {name: columns[name] for name in results}
 
         expected = {name: [number] for name, number in zip(results, right, strict=True)}
-        return Case(recipe, program, arguments, {}, expected, {}, run)
+        return Case(ModelSubject(recipe), program.path, arguments, {}, expected, {}, run)
 
     def _tell(self, wrong: tuple[str, int, float, float], case: Case) -> None:
         name, place, expected, found = wrong
@@ -162,13 +168,13 @@ class Checker:
         else:
             lines += [f"the first operation that differs, at the stage {first.stage}:", f"  {first.operation}"]
             lines += [*_numbers("expected", first.expected), *_numbers("found", first.found)]
-        lines.append(f"the program is {case.program.path}")
+        lines.append(f"the program is {case.program}")
         raise UnequalError(lines)
 
 
 def _operation(case: Case, name: str, place: int) -> list[str]:
     """The operation that a wrong number is the result of."""
-    graph = compile_graph(case.recipe.trace, case.recipe.gradient)
+    graph = case.subject.compile()
     output = next((output for output in graph.outputs if output.name == name), None)
     if output is None or output.nodes[place] < 0:
         return []
@@ -192,22 +198,3 @@ def _parameter_name(config: GPTConfig, place: int) -> str:
 
 def _copy(state: State) -> State:
     return State(list(state.parameters), list(state.first_moment), list(state.second_moment), state.step)
-
-
-def _eager_inference(
-    config: GPTConfig,
-    parameters: Sequence[float],
-    temperature: float,
-    token: int,
-    position: int,
-    cache: Sequence[float],
-) -> dict[str, list[Value]]:
-    """One position of sampling on the eager autograd, with the values themselves."""
-    width = config.n_embd
-    vectors = [[Value(unit) for unit in cache[start : start + width]] for start in range(0, len(cache), width)]
-    keys = [vectors[2 * layer :: 2 * config.n_layer] for layer in range(config.n_layer)]
-    values = [vectors[2 * layer + 1 :: 2 * config.n_layer] for layer in range(config.n_layer)]
-    weights = gpt.weights_of(config, [Value(parameter) for parameter in parameters])
-    probabilities = gpt.next_token_probabilities(config, functions, weights, token, position, keys, values, temperature)
-    entry = [unit for pair in zip(keys, values, strict=True) for rows in pair for unit in rows[-1]]
-    return {"probabilities": probabilities, "entry": entry}

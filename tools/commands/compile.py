@@ -18,9 +18,10 @@ from ...runtime.programs.recipe import Recipe
 from ...runtime.storage.files import write_atomically
 from ..options import shared as options
 from ..options.backends import COMPILED, check_backend, compiled_c, expect, open_library
-from ..options.chosen_program import given_config, length_of, parse_lengths, program_number, program_title
+from ..options.chosen_program import given_config, parse_lengths, program_number
 from ..passes import stages
 from ..passes.loop_programs import dump_programs, prove_programs
+from ..subject.model import length_of, program_title
 from ..terminal import console
 from ..terminal.failures import ENVIRONMENT, CommandError
 
@@ -51,11 +52,11 @@ def compile(
     as_json: bool,
     **shape: int,
 ) -> None:
-    """Compile a model ahead of time and tell what each pass does.
+    """Compile a model ahead of time and show what each pass does.
 
-    With a C compiler, one library serves all lengths; the table tells how many
+    With a C compiler, one library serves all lengths; the table shows how many
     scalar operations ended in loops. In Python, every length of document has a
-    program of its own; the table tells how many operations there are after each
+    program of its own; the table shows how many operations there are after each
     stage, how many statements the program has, and how long compiling took.
     With --dump, --check or --verify, these are compiled again even if they are
     cached.

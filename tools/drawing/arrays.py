@@ -71,7 +71,7 @@ class Array:
             part = parts[place]
             ratio = self.strides[place - 1] // self.strides[place] if place else 0
             if self.coordinates[place] == "layer" and set(part) <= {""}:
-                continue  # the name tells
+                continue  # the name says so
             if place and ratio == 1 and not any(part.values()):
                 continue
             span = sum(abs(number) * (counts.get(name, 1) - 1) for name, number in part.items() if name)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ..terminal.completing import complete_corpus
+from ..terminal.completing import complete_corpus, complete_file
 from .chosen_program import USUAL_LENGTH
 from .types import NOT_NEGATIVE, PATH, POSITIVE, fraction, positive_number, share, temperature
 
@@ -26,6 +26,7 @@ __all__ = [
     "lengths_option",
     "model_options",
     "positive_number",
+    "program_argument",
     "seed_option",
     "share",
     "temperature_option",
@@ -54,7 +55,7 @@ data_option = click.option(
     show_default=True,
     help="A text file in UTF-8, one document a line; - for standard input; or a corpus of `microgpt data list`.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON; docs/json.md tells what is in it.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON; see docs/json.md for the schema.")
 length_option = click.option(
     "--length",
     type=POSITIVE,
@@ -73,6 +74,19 @@ kind_option = click.option(
     default="training",
     show_default=True,
     help="Loss and gradient; one step of sampling; or Adam.",
+)
+
+
+def _program(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    from ..subject.user_file import is_program
+
+    if value is not None and not is_program(value):
+        raise click.BadParameter(f"{value!r} is not FILE.py:NAME, as in model.py:loss")
+    return value
+
+
+program_argument = click.argument(
+    "program", required=False, metavar="[FILE.py:NAME]", callback=_program, shell_complete=complete_file
 )
 
 
@@ -179,7 +193,7 @@ _TRAINING = (
         default=0.0,
         show_default=True,
         metavar="NUMBER",
-        help="Hold out this share of the documents, and tell their loss at the end.",
+        help="Hold out this share of the documents, and print their loss at the end.",
     ),
     click.option("--pack", is_flag=True, help="Split documents longer than --block-size instead of cutting them."),
 )

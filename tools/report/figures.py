@@ -12,7 +12,7 @@ from ..pictures.histogram import draw_histograms
 from ..pictures.loss_curve import draw_loss_curve
 from ..pictures.principal import Plane
 from ..pictures.scatter import draw_scatter
-from ..terminal.console import escaped
+from ..text.escape import escaped
 from .gather import Report, TextRead, guessing_loss, tensors_of
 from .letters import names_of_read, token_names
 from .reading_pictures import draw_attention, draw_expectations, likeliest
@@ -59,7 +59,7 @@ def loss_figure(record: Record) -> Figure | None:
     drawn = draw_loss_curve(record.steps, record.losses, guessing, record.held_out_loss)
     lesson = (
         "Each dot is the loss of one document: how surprised the model was, on average, by each of its characters. "
-        "Dots scatter, for some documents are harder than others; the line tells whether the model learns. It falls "
+        "Dots scatter, for some documents are harder than others; the line shows whether the model learns. It falls "
         "fast while the model finds out which letters are common, then slowly while it learns which follow which."
     )
     return Figure(drawn, lesson)

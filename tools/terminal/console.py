@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import shutil
 import sys
@@ -20,7 +19,10 @@ import click
 
 from ...runtime import reporting
 from ...runtime.reporting import Report
-from .table import table_lines
+from ..text.document import BAR, Code, Document, Paragraph, Table, wrapped
+from ..text.escape import escaped
+from ..text.schema import with_schema
+from ..text.table import table_lines
 
 if TYPE_CHECKING:
     from ...runtime.executable.estimate import Estimate
@@ -30,13 +32,12 @@ __all__ = [
     "QUIET",
     "VERBOSE",
     "Lines",
-    "bar",
     "compile_progress",
     "count_progress",
     "detail",
     "echo_wrapped",
-    "escaped",
     "is_quiet",
+    "print_document",
     "print_json",
     "print_table",
     "printable",
@@ -48,8 +49,7 @@ __all__ = [
     "styled",
     "terminal_width",
     "warn",
-    "with_schema",
-    "without_infinities",
+    "write_message",
 ]
 
 # Seconds. Nobody sees more, and a flush at each step would cost more than a compiled step does.
@@ -57,9 +57,6 @@ FLUSH_INTERVAL = 0.05
 
 # Seconds before the progress of compiling is shown: what is over before that would only flicker.
 PAUSE = 0.2
-
-# Of all schemas of --json; raised when a field changes its meaning or goes away. New fields do not raise it.
-JSON_VERSION = 1
 
 QUIET, NORMAL, VERBOSE = -1, 0, 1
 
@@ -88,50 +85,44 @@ def shows_progress() -> bool:
 def say(message: str) -> None:
     """A line on stderr, unless we are to be quiet."""
     if _Verbosity.level > QUIET:
-        _write(message)
+        write_message(message)
 
 
 def detail(message: str) -> None:
     """A line on stderr for those who want to know more."""
     if _Verbosity.level >= VERBOSE:
-        _write(message)
+        write_message(message)
 
 
 def warn(message: str) -> None:
     """A warning on stderr."""
-    _write(f"warning: {message}")
+    write_message(f"warning: {message}")
 
 
-def _write(message: str) -> None:
+def write_message(message: str) -> None:
+    """A message on stderr: one line, or on a terminal as many as it takes to break it between words."""
+    text = f"microgpt: {escaped(message)}"
+    lines = [text]
+    with contextlib.suppress(OSError, ValueError):
+        if sys.stderr.isatty():
+            columns = int(os.environ.get("COLUMNS", "0")) or os.get_terminal_size(sys.stderr.fileno()).columns
+            if columns > 20:
+                lines = textwrap.wrap(
+                    text, columns, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+                )
     with contextlib.suppress(OSError):
-        click.echo(f"microgpt: {escaped(message)}", err=True)
+        for line in lines:
+            click.echo(line, err=True)
 
 
 def print_json(schema: str, data: Mapping[str, Any]) -> None:
     """What ``--json`` prints: one object that says which schema it follows, described in docs/json.md.
 
     Args:
-        schema: the name of the command, or of what the command tells.
+        schema: the name of the command, or of what it prints.
         data: plain objects; a number that is not finite is an error, since JSON has none.
     """
     click.echo(json.dumps(with_schema(schema, data), indent=1, allow_nan=False))
-
-
-def with_schema(schema: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """`data`, and before it what it is and of which version."""
-    return {"schema": f"microgpt.{schema}", "version": JSON_VERSION, **data}
-
-
-def without_infinities(data: Any) -> Any:
-    """A copy of plain data with None for every number that JSON does not have."""
-    match data:
-        case float():
-            return data if math.isfinite(data) else None
-        case dict():
-            return {name: without_infinities(value) for name, value in data.items()}
-        case list() | tuple():
-            return [without_infinities(value) for value in data]
-    return data
 
 
 def printable(text: str) -> str:
@@ -139,27 +130,11 @@ def printable(text: str) -> str:
     return escaped(text) if sys.stdout.isatty() else text
 
 
-def escaped(text: str) -> str:
-    """`text` in one line, with escapes for what cannot be seen, controls a terminal or the direction of writing, or has
-    no place in XML: files and their names may hold anything.
-    """
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
-
-
 def styled(text: str, colour: str | None = None, bold: bool = False) -> str:
     """`text` in a colour, where stdout is a terminal and nobody has set NO_COLOR."""
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return text
     return click.style(text, fg=colour, bold=bold or None)
-
-
-def bar(share: float, width: int) -> str:
-    """A bar for a share of 1, at most `width` columns long; what is not nothing has a column at least."""
-    length = min(width, max(round(share * width), int(share > 0)))
-    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
-    return ("█" if encoding == "utf8" else "#") * length
 
 
 class Lines:
@@ -184,11 +159,11 @@ class Lines:
 
 @contextlib.contextmanager
 def compile_progress(what: str = "program", estimate: Estimate | None = None) -> Iterator[Report]:
-    """Gives what a backend tells of its compiling: how many programs of how many, and the stage. Silent if nothing is
+    """Gives the progress of a compiling backend: how many programs of how many, and the stage. Silent if nothing is
     compiled. On a terminal, the stage and the seconds are shown; with -v, a line for each stage.
 
     Args:
-        estimate: what it will take; told before it begins if that is long.
+        estimate: what it will take; announced if that is long.
     """
     start = time.monotonic()
     began, last = False, ""
@@ -226,7 +201,7 @@ def seconds_text(seconds: float) -> str:
 
 @contextlib.contextmanager
 def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Gives what is to be told how many of how many are done. A bar on a terminal, nothing elsewhere."""
+    """Gives a function to report to how many of how many are done. A bar on a terminal, nothing elsewhere."""
     if not shows_progress():
         yield lambda done, total: None
         return
@@ -270,6 +245,39 @@ def _progress_bar(rate: bool = False) -> Any:
     return Progress(*columns, console=console, transient=True)
 
 
+def print_document(document: Document) -> None:
+    """A document on stdout, for the width and the colours of a terminal; its notes on stderr."""
+    for part in document.parts:
+        match part:
+            case Paragraph():
+                _print_paragraph(part)
+            case Table():
+                _print_table(part)
+            case Code():
+                from .code import print_code  # imports rich on a terminal
+
+                print_code(part)
+    for note in document.notes:
+        say(note)
+
+
+def _print_paragraph(part: Paragraph) -> None:
+    bold, colour = "bold" in part.style, part.style.replace("bold", "").replace("dim", "").strip() or None
+    widths = [part.width] if part.width else []
+    if sys.stdout.isatty():
+        widths.append(terminal_width())
+    for line in wrapped(part.text, min(widths, default=None)):
+        click.echo(styled(line, colour, bold) if line else line)
+
+
+def _print_table(table: Table) -> None:
+    width = terminal_width() if sys.stdout.isatty() else None
+    bars = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    for line, is_heading in table_lines(table.headings, table.rows, table.left, table.bars, width):
+        shown = line if bars else line.replace(BAR, "#")
+        click.echo(styled(shown, bold=True) if is_heading and shown else shown)
+
+
 def print_table(
     title: str | None, headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 0, bars: bool = False
 ) -> None:
@@ -278,12 +286,11 @@ def print_table(
     Args:
         left, bars: as for `table_lines`.
     """
-    width = terminal_width() if sys.stdout.isatty() else None
+    document = Document()
     if title is not None:
-        echo_wrapped(title, bold=True)
-    cells = [[escaped(cell) for cell in row] for row in rows]
-    for line, is_heading in table_lines(headings, cells, left, bars, width):
-        click.echo(styled(line, bold=True) if is_heading and line else line)
+        document.say(title, style="bold")
+    document.table(headings, rows, left, bars)
+    print_document(document)
 
 
 def terminal_width() -> int:
@@ -301,8 +308,5 @@ def echo_wrapped(text: str, width: int | None = None, bold: bool = False, indent
     widths = [width] if width else []
     if sys.stdout.isatty():
         widths.append(terminal_width())
-    lines = [text]
-    if widths and len(text) > min(widths):
-        lines = textwrap.wrap(text, min(widths), break_on_hyphens=False, subsequent_indent=indent)
-    for line in lines:
+    for line in wrapped(text, min(widths, default=None), indent):
         click.echo(styled(line, bold=bold))
