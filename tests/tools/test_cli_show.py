@@ -49,7 +49,7 @@ def test_show():
 
 
 def test_show_stages():
-    assert run("show", "--stage", "list", "--kind", "inference").stdout.split() == stages.all_names("inference")
+    assert run("show", "--stage", "list", "--kind", "inference").stdout.split() == stages.all_names(ModelSubject(Recipe("inference", 15, CONFIG)))
     graph = parse(run("show", "--length", 3, "--kind", "inference", "--stage", "trace").stdout)
     assert graph == Recipe("inference", 2, CONFIG).trace()
     assert run("show", "--length", 1, "--kind", "inference", "--stage", "differentiate").exit_code == 2

@@ -69,7 +69,7 @@ def test_every_node_of_every_stage_comes_from_a_line(chain: Chain):
                 assert origin.line > 0
                 assert origin.file in chain.files
                 assert origin.scope or origin.function
-            assert source >= 0 or chain.recipe.gradient
+            assert source >= 0 or chain.subject.gradient
 
 
 def test_every_node_has_lines_everywhere(chain: Chain):
@@ -157,13 +157,13 @@ def test_labels_name_the_lines_that_the_nests_carry_out(chain: Chain):
 
 def test_turns_of_loops_lead_to_where_values_are_stored(chain: Chain):
     graph, program = chain.graph, chain.c_program
-    if chain.recipe.kind == "optimizer":
+    if chain.subject.recipe.kind == "optimizer":
         assert program.turn(len(graph) - 1) == (len(program.program.nests) - 1, (0,))
         return
     source = program.source
-    family = source.families[chain.recipe.kind == "inference"]
+    family = source.families[chain.subject.recipe.kind == "inference"]
     stored = stored_nodes(graph)
-    where = address(source.layout, family.name, graph, stored, family.pinned(chain.recipe.number))
+    where = address(source.layout, family.name, graph, stored, family.pinned(chain.subject.recipe.number))
     found = 0
     for node in Random(2).sample(range(len(graph)), 300):
         turn = program.turn(node)
@@ -359,14 +359,14 @@ def test_lines_from_one_to_another(chain: Chain):
 
 
 def test_scopes_are_found_by_their_parts(chain: Chain):
-    if chain.recipe.kind == "optimizer":
+    if chain.subject.recipe.kind == "optimizer":
         return
     graph = chain.graph
 
     def scopes(pattern: str) -> set[str]:
         return {graph.origins[graph.origin[node]].scope for node in chain.from_scope(pattern).nodes}
 
-    position = chain.recipe.number if chain.recipe.kind == "inference" else 3
+    position = chain.subject.recipe.number if chain.subject.recipe.kind == "inference" else 3
     assert scopes(f"layer1.head0.position{position}.scores") == {f"position{position}.layer1.head0.scores"}
     assert {scope.split(".")[-1] for scope in scopes("head*.mix")} == {"mix"}
     assert not chain.from_scope("no-such-scope").nodes
