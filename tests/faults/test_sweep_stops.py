@@ -21,7 +21,7 @@ SMALL = ("--n-embd", "4", "--n-head", "2", "--block-size", "4", "--steps", "60",
 EAGER = (*SMALL, "--backend", "eager")
 SWEEP = ("--seeds", "4", "--jobs", "2")
 # Far more than is needed, on any machine: who waits so long has met a process that does not end.
-PATIENCE = 120
+PATIENCE = 600
 
 
 @pytest.fixture

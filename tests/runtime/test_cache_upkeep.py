@@ -264,7 +264,7 @@ def test_processes_that_store_and_remove_at_once(cache: Cache, monkeypatch: pyte
     monkeypatch.setenv("MICROGPT_CACHE_LIMIT", "50k")
     command = [sys.executable, "-c", RACE]
     three = [subprocess.Popen([*command, str(seed)], stderr=subprocess.PIPE, text=True) for seed in range(3)]
-    assert [process.communicate(timeout=120)[1] for process in three] == [""] * 3
+    assert [process.communicate(timeout=600)[1] for process in three] == [""] * 3
     assert all(cache.load(key) for key in cache.entries())
     assert list(cache.folder.glob(".*")) == []
 

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
@@ -170,6 +171,19 @@ def test_compile_c():
     assert max(len(line) for line in table.splitlines()[:-1]) <= 80
     assert run("show", "--backend", "c").stdout == Path(report["file"]).read_text()
     assert run("compile", "--backend", "c", "--length", 1).exit_code == 2
+
+
+def test_compile_c_on_a_slow_machine(monkeypatch: pytest.MonkeyPatch):
+    """Figures of more digits must not widen the page."""
+    program = {"number": 16, "operations": 220_000, "in_loops": 220_000, "nests": 124}
+    seconds = {"loops": 104.3, "cc": 1204.3}
+    report = {"programs": {"training": program}, "seconds": seconds, "peak_memory": 4e9, "bytes": 4e6}
+    made = SimpleNamespace(library=SimpleNamespace(report=report, path=Path("model.c")))
+    monkeypatch.setattr("microgpt.tools.commands.compile.check_backend", lambda name: "c")
+    monkeypatch.setattr("microgpt.tools.commands.compile.compiled_c", lambda config: made)
+    lines = run("compile").stdout.splitlines()
+    assert "loops 104.3 s, then the C compiler 1204.3 s" in " ".join(lines)
+    assert max(map(len, lines)) <= 80
 
 
 def test_export(tmp_path: Path):

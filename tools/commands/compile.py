@@ -129,7 +129,8 @@ def _compile_c(config: GPTConfig, as_json: bool) -> None:
     click.echo()
     console.echo_wrapped(
         f"loops {seconds['loops']:.1f} s, then the C compiler {seconds['cc']:.1f} s beside the proof; "
-        f"{report['peak_memory'] / 1e6:.0f} MB; source {report['bytes'] / 1e3:.0f} KB:"
+        f"{report['peak_memory'] / 1e6:.0f} MB; source {report['bytes'] / 1e3:.0f} KB:",
+        80,
     )
     click.echo(f"  {path}")
 
