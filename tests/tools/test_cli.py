@@ -165,7 +165,7 @@ def test_starts_without_what_it_does_not_need():
         (("show", "--length", "17"), "--length 17 is more than --block-size 16"),
         (
             ("show", "--length", "1", "--stage", "no"),
-            "has no stage 'no'; the stages are trace, sink_through_selects, differentiate",
+            "there is no stage 'no'; the stages are trace, sink_through_selects, differentiate",
         ),
         (("graph", "--length", "1", "-o", "x.gif"), "-o x.gif should end in .svg, .png, .pdf, .dot"),
         (("graph", "--length", "1", "--stage", "trace"), "--stage goes with --level scalar"),

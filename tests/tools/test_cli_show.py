@@ -49,7 +49,8 @@ def test_show():
 
 
 def test_show_stages():
-    assert run("show", "--stage", "list", "--kind", "inference").stdout.split() == stages.all_names(ModelSubject(Recipe("inference", 15, CONFIG)))
+    names = stages.all_names(ModelSubject(Recipe("inference", 15, CONFIG)))
+    assert run("show", "--stage", "list", "--kind", "inference").stdout.split() == names
     graph = parse(run("show", "--length", 3, "--kind", "inference", "--stage", "trace").stdout)
     assert graph == Recipe("inference", 2, CONFIG).trace()
     assert run("show", "--length", 1, "--kind", "inference", "--stage", "differentiate").exit_code == 2
@@ -140,7 +141,7 @@ def test_show_as_json():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--line", "gpt.py"), "write for example gpt.py:148"),
+        (("--line", "gpt.py"), "write for example gpt.py:7"),
         (("--line", "other.py:3"), "this program comes from gpt.py, not other.py"),
         (("--line", "gpt.py:9999"), "gpt.py has lines 1 to "),
         (("--line", "gpt.py:9-3"), "gpt.py has lines 1 to "),

@@ -160,7 +160,7 @@ def test_turns_of_loops_lead_to_where_values_are_stored(chain: Chain):
     if chain.subject.recipe.kind == "optimizer":
         assert program.turn(len(graph) - 1) == (len(program.program.nests) - 1, (0,))
         return
-    source = program.source
+    source = chain.subject.library()
     family = source.families[chain.subject.recipe.kind == "inference"]
     stored = stored_nodes(graph)
     where = address(source.layout, family.name, graph, stored, family.pinned(chain.subject.recipe.number))
