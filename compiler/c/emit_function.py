@@ -5,12 +5,9 @@ In: a `LoopedGraph`. Out: the text of two functions.
 
 from __future__ import annotations
 
-from textwrap import fill, indent
-
 from ..loops.compile_loops import LoopedGraph
-from ..loops.memory_map import constant_spans, memory_map
-from .emit_c import emit_c, memory_comment
-from .emit_expression import number_text
+from .emit_c import emit_c
+from .memory_struct import constants_text, memory_struct, read_constants
 
 __all__ = ["function_text"]
 
@@ -21,25 +18,18 @@ def function_text(looped: LoopedGraph, name: str, vector_width: int = 8) -> str:
 
     ``void NAME_begin(double *m)`` writes the constants; ``void NAME(double *m, const int *ix)`` computes.
     """
-    graph = looped.graph
-    tensors = {
-        argument: [tensor for tensor in graph.inputs if tensor.argument == argument] for argument in graph.arguments()
-    }
-    memory = memory_map(looped.layout, tensors, {})
-    spans = constant_spans(looped.layout.constants)
-    tables, lines = [], []
-    for number, (at, texts) in enumerate(spans):
-        if len(texts) == 1:
-            lines.append(f"    m[{at}] = {number_text(texts[0])};")
-        else:
-            values = fill(", ".join(map(number_text, texts)), 116, break_on_hyphens=False)
-            table = f"{name}_constants{number}"
-            # Volatile: GCC 12 makes a broadcast of eight known doubles that are equal but for zeros at their end.
-            tables.append(f"static const volatile double {table}[] = {{\n{indent(values, '    ')}\n}};\n")
-            lines.append(f"    for (long i = 0; i < {len(texts)}; i++) m[{at} + i] = {table}[i];")
-    begin = "\n".join([*tables, f"void {name}_begin(double *m)", "{", "    (void)m;", *lines, "}", ""])
-    words = lambda address: memory.region(address).words  # noqa: E731
-    body = emit_c([looped.program], [f"{name}_program"], vector_width, f"{name}_", words)
-    entry = f"void {name}(double *m, const int *ix) {{ {name}_program(m, ix); }}\n"
-    declarations = f"void {name}_begin(double *m);\nvoid {name}(double *m, const int *ix);\n"
-    return f"{declarations}{memory_comment(memory)}{body.text}\n{begin}\n{entry}"
+    memory, prefix = f"{name}_memory", f"{name}_"
+    constants = read_constants(looped.layout, [looped.program])
+    body = emit_c([looped.program], [f"{name}_program"], looped.layout, vector_width, prefix)
+    return "\n".join(
+        [
+            f"void {name}_begin(double *m);",
+            f"void {name}(double *m, const int *ix);",
+            memory_struct(looped.layout, memory),
+            body.text,
+            constants_text(looped.layout, constants, prefix, memory),
+            f"void {name}_begin(double *m) {{ {name}_set_constants(({memory} *)m); }}",
+            f"void {name}(double *m, const int *ix) {{ {name}_program(({memory} *)m, ix); }}",
+            "",
+        ]
+    )

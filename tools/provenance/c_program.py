@@ -8,9 +8,9 @@ from functools import cached_property
 from itertools import islice, pairwise
 
 from ...compiler.ir.graph import Graph
-from ...compiler.loops.loop_program import turns
-from ...compiler.loops.map_lanes import one_lane
+from ...compiler.loops.loop_ir import turns
 from ...compiler.loops.unroll import Unrolled, unroll
+from ...compiler.loops.vmap import one_lane
 from ...compiler.pipeline import without_collection
 from ...model.config import AdamConfig, GPTConfig
 from ...runtime.machine.assembly import Assembly, assembly
@@ -57,7 +57,7 @@ class CProgram:
         return rows
 
     def turn(self, node: int) -> tuple[int, tuple[int, ...]] | None:
-        """In which nest, and in which turn of each of its loops, innermost first, a node of the graph is computed.
+        """In which nest, and in which turn of each of its loops, outermost first, a node of the graph is computed.
 
         None for what is only read. In the C, the loops count in ``i0``, ``i1`` and so on, but for the one whose turns
         are lanes of vectors.
@@ -100,8 +100,8 @@ class CProgram:
         for name, span in body.programs.items():
             what = f"the program {name}" if name == self.name else f"another program, {name}"
             notes.update(dict.fromkeys(range(offset + span.start, offset + span.end), what))
-        for place, (start, _) in enumerate(self.program.zeros, offset + body.first_zero[self.name]):
-            notes[place] = f"zeros of {self.source.memory.region(start).words}"
+        for place, zeros in enumerate(self.program.zeros, offset + body.first_zero[self.name]):
+            notes[place] = f"zeros of {zeros.array.name}"
         return notes
 
     @cached_property

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from random import Random
 
 from ...compiler.ir.graph import Graph
-from ...compiler.loops.loop_program import LoopProgram
+from ...compiler.loops.layout import Layout
+from ...compiler.loops.loop_ir import LoopProgram
 from ...compiler.pipeline import compile_graph
 from ...model import gpt
 from ...model.config import AdamConfig, GPTConfig
@@ -31,7 +32,7 @@ class Subject:
         graph: its operations; the optimiser's, for one parameter.
         lanes: how many times the graph is carried out: once, or for every parameter.
         loops: what the C library runs for it.
-        memory: the size of the library's memory, in doubles.
+        layout: of the library's memory.
     """
 
     recipe: Recipe
@@ -39,7 +40,7 @@ class Subject:
     graph: Graph
     lanes: int
     loops: LoopProgram
-    memory: int
+    layout: Layout
 
 
 def make_subject(recipe: Recipe, config: GPTConfig) -> Subject:
@@ -51,7 +52,7 @@ def make_subject(recipe: Recipe, config: GPTConfig) -> Subject:
     graph = compile_graph(recipe.trace, recipe.gradient)
     found = c_program(recipe, graph, config, AdamConfig())
     lanes = config.parameter_count if recipe.kind == "optimizer" else 1
-    return Subject(recipe, config, graph, lanes, found.program, found.source.layout.size)
+    return Subject(recipe, config, graph, lanes, found.program, found.source.layout)
 
 
 def run_seconds(subject: Subject, backend: CBackend) -> float:

@@ -1,4 +1,4 @@
-"""Map lanes: a graph of a few scalars becomes loops that carry it out for every element of its arguments.
+"""Vmap: a graph of a few scalars becomes loops that carry it out for every element of its arguments.
 
 In: a graph whose inputs are scalars, and addresses of its arguments: arrays, or single numbers that all lanes share.
 Out: a `LoopProgram`. Results may take the place of arguments: a lane reads its own elements only, and each result is
@@ -13,16 +13,16 @@ from dataclasses import replace
 from ..errors import CompileError
 from ..ir.graph import Graph
 from ..ir.ops import CONST, INPUT
-from .contract import Contractor, stored_nodes
+from .form_reductions import StatementBuilder, reads, stored_nodes
 from .labels import Labels
-from .loop_program import LoopProgram, Nest
-from .order_groups import reads
-from .place import Layout
+from .layout import Layout
+from .loop_ir import Affine, Loop, LoopProgram, Nest, fill
+from .name_arrays import name_arrays
 
-__all__ = ["map_lanes", "one_lane"]
+__all__ = ["one_lane", "vmap"]
 
 
-def map_lanes(
+def vmap(
     graph: Graph,
     lanes: int,
     arrays: Mapping[str, int],
@@ -53,7 +53,7 @@ def map_lanes(
             address[node] = layout.constant(graph.constants[graph.attribute[node]].hex())
     for output in graph.outputs:
         address[output.nodes[0]] = results[output.name]
-    contractor = Contractor(graph, stored, address, [], [])
+    builder = StatementBuilder(graph, stored, address, [], layout.region, [])
     labels = Labels(graph, stored)
     moving = {*arrays.values(), *results.values()}
     nests: list[Nest] = []
@@ -63,27 +63,20 @@ def map_lanes(
             continue
         if address[node] < 0:
             raise CompileError(f"{graph.name}: a value that several results need must be a result itself")
-        statement = contractor.statement(node, shortest=1000)
+        statement = builder.statement(node, shortest=1000)
         read = {slot for addresses in reads(statement) for slot in addresses}
-        nests.append(
-            Nest(
-                statement.recipe,
-                None,
-                (),
-                statement.slots,
-                (tuple(int(slot in moving) for slot in statement.slots),),
-                (lanes,),
-                labels.of([statement]),
-            )
-        )
+        numbers = (Affine(number, (int(number in moving),)) for number in statement.numbers)
+        nests.append(Nest((Loop(Affine(lanes)),), fill(statement.form.body, numbers, iter(())), labels.of([statement])))
         _check_replaced(graph, node, read, address, written)
         written[address[node]] = node
-    return LoopProgram(graph.name, tuple(nests), (), ())
+    return name_arrays(LoopProgram(graph.name, tuple(nests)), layout)
 
 
 def one_lane(program: LoopProgram) -> LoopProgram:
-    """What a program that `map_lanes` made does for the first element."""
-    return replace(program, nests=tuple(replace(nest, trips=(1,)) for nest in program.nests))
+    """What a program that `vmap` made does for the first element."""
+    return replace(
+        program, nests=tuple(replace(nest, loops=(replace(nest.loops[0], trips=Affine(1)),)) for nest in program.nests)
+    )
 
 
 def _check_replaced(graph: Graph, node: int, read: set[int], address: list[int], written: dict[int, int]) -> None:
