@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from textwrap import fill, indent
 
 from ..loops.layout import Layout
-from ..loops.loop_ir import MEMORY, Affine, Array, Expr, Fold, Gather, Load, LoopProgram, parts_of
+from ..loops.loop_ir import MEMORY, Affine, Array, Expr, Fold, Gather, Load, LoopProgram, Run, parts_of
 from ..loops.name_arrays import corners
 from .print_c import number_text
 
@@ -71,11 +71,16 @@ def _reads(expr: Expr, counts: list[Affine]) -> Iterator[tuple[Array, int, int]]
             yield expr.array, 0, expr.array.size - 1
         case Fold():
             for run in expr.runs:
-                for term in run.terms:
-                    yield from _reads(term, [*counts, run.count])
+                yield from _run_reads(run, counts)
         case _:
             for part in parts_of(expr):
                 yield from _reads(part, counts)
+
+
+def _run_reads(run: Run, counts: list[Affine]) -> Iterator[tuple[Array, int, int]]:
+    inside = [*counts, run.count]
+    for part in run.parts:
+        yield from _run_reads(part, inside) if isinstance(part, Run) else _reads(part, inside)
 
 
 def constants_text(layout: Layout, constants: Mapping[int, str], prefix: str, memory: str) -> str:

@@ -15,11 +15,11 @@ from .kernel_ir import (
     Assign,
     Block,
     Declare,
-    Expr,
     Fold,
     For,
     Kernel,
     Name,
+    Run,
     Statement,
     Sum,
     Update,
@@ -65,22 +65,36 @@ def _sums(statements: Sequence[Statement]) -> tuple[Statement, ...]:
 
 def _runs(folds: Sequence[Fold]) -> list[Statement]:
     statements: list[Statement] = []
-    variable, op = folds[0].variable, folds[0].op
-    for number, run in enumerate(folds[0].runs):
-        terms = [fold.runs[number].terms for fold in folds]
+    for number in range(len(folds[0].runs)):
         # The first term begins the sum: zero plus the term would be one addition more, and another zero's sign.
-        statements += _terms([substituted(x, {variable: Sum()}) for x in terms], op, begins=number == 0)
-        if run.count != Sum(1):
-            few = not run.count.terms and run.count.constant <= _UNROLLED and folds[0].width > 1
-            body = tuple(_terms(terms, op, begins=False))
-            statements.append(For(variable, Sum(1), run.count, body, unroll=few))
+        statements += _run([fold.runs[number] for fold in folds], folds[0].op, folds[0].width, begins=number == 0)
     return statements
 
 
-def _terms(columns: Sequence[Sequence[Expr]], op: int, begins: bool) -> list[Statement]:
+def _run(runs: Sequence[Run], op: int, width: int, begins: bool) -> list[Statement]:
+    """The repetitions of a run, the first one by itself; of several folds side by side."""
+    variable, count = runs[0].variable, runs[0].count
+    first = [substituted(run, {variable: Sum()}) for run in runs]
+    statements = _parts(first, op, width, begins)
+    if count != Sum(1):
+        few = not count.terms and count.constant <= _UNROLLED and width > 1
+        flat = not any(isinstance(part, Run) for part in runs[0].parts)
+        body = tuple(_parts(runs, op, width, begins=False))
+        statements.append(For(variable, Sum(1), count, body if flat else (Block(body),), unroll=few and flat))
+    return statements
+
+
+def _parts(runs: Sequence[Run], op: int, width: int, begins: bool) -> list[Statement]:
     """One repetition; of each fold the first term, then of each the second, and so on."""
-    return [
-        Assign(f"sum{number}", term, None if begins and place == 0 else op)
-        for place in range(len(columns[0]))
-        for number, term in enumerate(terms[place] for terms in columns)
-    ]
+    statements: list[Statement] = []
+    for place in range(len(runs[0].parts)):
+        column = [run.parts[place] for run in runs]
+        inner = [part for part in column if isinstance(part, Run)]
+        if inner:
+            statements += _run(inner, op, width, begins and place == 0)
+            continue
+        own = None if begins and place == 0 else op
+        statements += [
+            Assign(f"sum{number}", term, own) for number, term in enumerate(column) if not isinstance(term, Run)
+        ]
+    return statements

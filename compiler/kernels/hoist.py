@@ -13,13 +13,13 @@ from .kernel_ir import (
     Declare,
     Divisor,
     Entry,
-    Fold,
     For,
     Kernel,
     Name,
     Number,
     Read,
     Room,
+    Run,
     Settle,
     names_in,
     parts,
@@ -75,7 +75,7 @@ def _loop_variables(node: Any) -> set[str]:
         part = stack.pop()
         if isinstance(part, For | Settle):
             found.add(part.lane if isinstance(part, Settle) else part.name)
-        elif isinstance(part, Fold):
+        elif isinstance(part, Run):
             found.add(part.variable)
         if not isinstance(part, int | str):
             stack += parts(part)

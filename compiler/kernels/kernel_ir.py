@@ -186,18 +186,18 @@ class Quotient:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Terms of a fold that are repeated `count` times."""
+    """Terms of a fold, or runs of terms, that are repeated `count` times. `variable` counts the repetitions."""
 
+    variable: str
     count: Sum
-    terms: tuple[Expr, ...]
+    parts: tuple[Expr | Run, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """An ordered fold. `variable` counts the repetitions of a run in its terms."""
+    """An ordered fold."""
 
     op: int
-    variable: str
     runs: tuple[Run, ...]
     width: int = 1
 

@@ -123,8 +123,12 @@ def _value_key(expr: loops.Expr, steps: Callable[[Affine], Hashable]) -> Hashabl
             rest = expr.operands[: len(expr.operands) - len(fixed)]
             return expr.op, fixed, tuple(_value_key(part, steps) for part in rest)
         case loops.Fold():
-            runs = ((steps(run.count), tuple(_value_key(x, steps) for x in run.terms)) for run in expr.runs)
-            return "fold", expr.op, tuple(runs)
+            return "fold", expr.op, tuple(_run_key(run, steps) for run in expr.runs)
+
+
+def _run_key(run: loops.Run, steps: Callable[[Affine], Hashable]) -> Hashable:
+    parts = (_run_key(part, steps) if isinstance(part, loops.Run) else _value_key(part, steps) for part in run.parts)
+    return "run", steps(run.count), tuple(parts)
 
 
 def _is_literal(const: loops.Const) -> bool:
@@ -270,14 +274,18 @@ class _Lowering:
                 return Call(op, tuple(self._expr(column, names) for column in columns))
             case loops.Fold(op, runs):
                 folds = [each for each in exprs if isinstance(each, loops.Fold)]
-                variable = next(name for name in ("k", "k2", "k3") if name not in names)
-                inside = [*names, variable]
-                found = [self._run([fold.runs[at] for fold in folds], names, inside) for at in range(len(runs))]
-                return Fold(op, variable, tuple(found))
+                return Fold(op, tuple(self._run([fold.runs[at] for fold in folds], names) for at in range(len(runs))))
 
-    def _run(self, runs: Sequence[loops.Run], names: list[str], inside: list[str]) -> Run:
-        terms = [self._expr([run.terms[at] for run in runs], inside) for at in range(len(runs[0].terms))]
-        return Run(self._sum([run.count for run in runs], names), tuple(terms))
+    def _run(self, runs: Sequence[loops.Run], names: list[str]) -> Run:
+        variable = next(name for name in ("k", "k2", "k3") if name not in names)
+        inside, parts = [*names, variable], list[Expr | Run]()
+        for at, part in enumerate(runs[0].parts):
+            column = [run.parts[at] for run in runs]
+            if isinstance(part, loops.Run):
+                parts.append(self._run([each for each in column if isinstance(each, loops.Run)], inside))
+            else:
+                parts.append(self._expr([each for each in column if not isinstance(each, loops.Run)], inside))
+        return Run(variable, self._sum([run.count for run in runs], names), tuple(parts))
 
 
 def _is_taken(name: str) -> bool:

@@ -162,14 +162,21 @@ def _widened(expr: Expr, lane: str, where: dict[str, Sum], width: int) -> Expr:
         case Call():
             return _call(expr, [_widened(part, lane, where, width) for part in expr.operands])
         case Fold():
-            runs = (
-                Run(run.count, tuple(_vector(_widened(x, lane, where, width), width) for x in run.terms))
-                for run in expr.runs
-            )
-            return Fold(expr.op, expr.variable, tuple(runs), width)
+            runs = (_widened_run(run, lane, where, width) for run in expr.runs)
+            return Fold(expr.op, tuple(runs), width)
         case Number() | Name() | Pick():
             return expr
     raise TypeError(expr)
+
+
+def _widened_run(run: Run, lane: str, where: dict[str, Sum], width: int) -> Run:
+    parts = (
+        _widened_run(part, lane, where, width)
+        if isinstance(part, Run)
+        else _vector(_widened(part, lane, where, width), width)
+        for part in run.parts
+    )
+    return Run(run.variable, run.count, tuple(parts))
 
 
 def _call(call: Call, operands: list[Expr]) -> Expr:

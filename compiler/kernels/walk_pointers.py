@@ -36,7 +36,7 @@ def walk_pointers(kernel: Kernel) -> Kernel:
         if not isinstance(part, Block):
             return None
         names = (f"w{number}" for number in count())
-        return Block(tuple(each for statement in part.body for each in _walked(statement, names)))
+        return Block(tuple(each for statement in rebuilt(part.body, change) for each in _walked(statement, names)))
 
     return replace(kernel, body=rebuilt(kernel.body, change))
 

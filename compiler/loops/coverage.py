@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .loop_ir import Expr, Fold, LoopProgram, Op, turns
+from .loop_ir import Expr, Fold, LoopProgram, Op, Run, turns
 
 __all__ = ["coverage"]
 
@@ -35,10 +35,23 @@ def _operations(expr: Expr, point: Sequence[int]) -> tuple[int, int]:
         return 1 + sum(count for count, _ in counts), sum(again for _, again in counts)
     if not isinstance(expr, Fold):
         return 0, 0
+    counts = [_repeated(run, point) for run in expr.runs]
+    # The first term of a fold is not added to anything.
+    return sum(count for count, _ in counts) - 1, sum(again for _, again in counts)
+
+
+def _repeated(run: Run, point: Sequence[int]) -> tuple[int, int]:
+    """Operations of a run at a point, and how many of them are repeated."""
+    turns_ = run.count.start + sum(map(int.__mul__, run.count.steps, point))
     operations = repeated = 0
-    for run in expr.runs:
-        turns_ = run.count.start + sum(map(int.__mul__, run.count.steps, point))
-        inside = turns_ * sum(1 + _operations(term, point)[0] for term in run.terms)
-        operations += inside
-        repeated += inside * (turns_ > 1)
-    return operations - 1, repeated  # the first term of a fold is not added to anything
+    for part in run.parts:
+        if isinstance(part, Run):
+            for turn in range(turns_):
+                inside, again = _repeated(part, (*point, turn))
+                operations += inside
+                repeated += again if turns_ == 1 else inside
+        else:
+            inside = turns_ * (1 + _operations(part, point)[0])
+            operations += inside
+            repeated += inside * (turns_ > 1)
+    return operations, repeated

@@ -17,7 +17,7 @@ from ..ir.graph import Graph
 from .form_reductions import Form, Statement, StatementBuilder
 from .labels import Labels
 from .layout import Layout
-from .loop_ir import MEMORY, Affine, Expr, Load, LoopProgram, Nest, Span
+from .loop_ir import MEMORY, Affine, Expr, Load, LoopProgram, Nest, Run, Span
 from .place import Addressing
 from .reroll import reroll
 from .schedule import schedule
@@ -25,6 +25,9 @@ from .schedule import schedule
 __all__ = ["form_loops"]
 
 _Key = tuple[object, ...]
+
+# Terms of a fold of folds.
+_MANY = 1000
 
 
 def form_loops(
@@ -99,8 +102,11 @@ def _unify(builder: StatementBuilder, region: Sequence[int], statements: list[St
     terms: dict[int, tuple[Expr, Form]] = {}
     for (array, form), count in longest.items():
         fold = form.fold
-        if count > 2 and fold and fold is form.body.value and len(fold.runs) == 1 and len(fold.runs[0].terms) == 1:
-            terms[array] = (fold.runs[0].terms[0], form)
+        if count <= 2 or fold is None or fold is not form.body.value or len(fold.runs) > 1:
+            continue
+        match fold.runs[0].parts:
+            case (term,) if not isinstance(term, Run):
+                terms[array] = (term, form)
     unified = []
     for statement in statements:
         array = region[statement.numbers[0]]
@@ -114,9 +120,13 @@ def _unify(builder: StatementBuilder, region: Sequence[int], statements: list[St
 
 
 def _terms(statement: Statement) -> int:
-    fold, counts = statement.form.fold, statement.form.counts
-    runs = fold.runs if fold else ()
-    return sum(statement.numbers[count] * len(run.terms) for count, run in zip(counts, runs, strict=True))
+    """How many terms its fold has, or more than two."""
+    fold, form = statement.form.fold, statement.form
+    if fold is None or len(form.counts) > len(fold.runs):
+        return _MANY
+    return sum(
+        statement.numbers[count] * len(run.parts) for (count, _), run in zip(form.counts, fold.runs, strict=True)
+    )
 
 
 def _group(region: Sequence[int], statements: Sequence[Statement]) -> list[list[Statement]]:
@@ -135,8 +145,8 @@ def _with_constants(layout: Layout, group: list[Statement]) -> list[Statement]:
     """
     # A fold of one term has no steps, where others of its group have some.
     steps = list(dict.fromkeys(statement.steps for statement in group))
-    for place, run, inside in group[0].form.loads:
-        if run >= 0 and any(step[inside] for runs in steps if (step := runs[run])):
+    for place, around in group[0].form.loads:
+        if any(step[inside] for run, inside in around for runs in steps if (step := runs[run])):
             continue
         read = {statement.numbers[place] for statement in group}
         if len(read) == 1 or not read <= layout.constants.keys():

@@ -9,6 +9,7 @@ whose terms, where they are alike and evenly spaced in memory, are one run. The 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -27,6 +28,9 @@ _INLINE = (CONST, INPUT, INDEX, EQUAL, GATHER)
 # With this many terms needed for a fold, nothing is one.
 _NO_FOLDS = 1000
 
+# So often runs must be repeated in turn to be one, and no more than so many at a time are looked at.
+_REPEATED, _PERIOD = 3, 8
+
 _Term = tuple[Expr, tuple[int, ...]]
 T = TypeVar("T", bound=Expr)
 
@@ -37,31 +41,35 @@ class Form:
 
     Attributes:
         body: the statement.
-        loads: which of its numbers are addresses that are read, each with the run that it is in and its place among the
-            numbers of that run; -1 for what is in no run.
+        loads: which of its numbers are addresses that are read, each with the runs that it is in, outermost first, and
+            its place among the numbers of each.
         bases: which are addresses, also those that an index is added to.
-        counts: which are the lengths of runs.
+        counts: which are the lengths of runs, each with its place in the run around it; -1 for one that is in none.
         widths: how many numbers the terms of each run have.
         fold: the fold in it, if there is one.
         chooses: whether it reads what an index chooses.
     """
 
     body: Body
-    loads: list[tuple[int, int, int]] = field(default_factory=list)
+    loads: list[tuple[int, tuple[tuple[int, int], ...]]] = field(default_factory=list)
     bases: list[int] = field(default_factory=list)
-    counts: list[int] = field(default_factory=list)
+    counts: list[tuple[int, int]] = field(default_factory=list)
     widths: list[int] = field(default_factory=list)
     fold: Fold | None = None
     chooses: bool = False
 
     def __post_init__(self) -> None:
-        self._describe(self.body.value, 1 if isinstance(self.body, Store) else 2, -1, 0)
+        self._describe(self.body.value, 1 if isinstance(self.body, Store) else 2, ())
 
-    def _describe(self, expr: Expr, at: int, run: int, first: int) -> int:
-        """Notes where the numbers of an expression are, the first of which is number `at`; returns the next."""
+    def _describe(self, expr: Expr, at: int, runs: tuple[tuple[int, int], ...]) -> int:
+        """Notes where the numbers of an expression are, the first of which is number `at`; returns the next.
+
+        Args:
+            runs: around it, outermost first, each with its first number.
+        """
         match expr:
             case Load():
-                self.loads.append((at, run, at - first))
+                self.loads.append((at, tuple((run, at - first) for run, first in runs)))
                 self.bases.append(at)
                 return at + 1
             case Gather() | Pick() | Equal():
@@ -70,16 +78,21 @@ class Form:
                 return at + 2
             case Op():
                 for operand in expr.operands:
-                    at = self._describe(operand, at, run, first)
+                    at = self._describe(operand, at, runs)
             case Fold():
                 self.fold = expr
-                for part in expr.runs:
-                    self.counts.append(at)
-                    number, begins = len(self.counts) - 1, at + 1
-                    at = begins
-                    for term in part.terms:
-                        at = self._describe(term, at, number, begins)
-                    self.widths.append(at - begins)
+                for run in expr.runs:
+                    at = self._describe_run(run, at, runs)
+        return at
+
+    def _describe_run(self, run: Run, at: int, runs: tuple[tuple[int, int], ...]) -> int:
+        number, first = len(self.counts), at + 1
+        self.counts.append((at, at - runs[-1][1] if runs else -1))
+        self.widths.append(0)
+        at, inside = first, (*runs, (number, first))
+        for part in run.parts:
+            at = self._describe_run(part, at, inside) if isinstance(part, Run) else self._describe(part, at, inside)
+        self.widths[number] = at - first
         return at
 
 
@@ -108,11 +121,21 @@ def reads(statement: Statement) -> list[Iterable[int]]:
     """The addresses that a statement reads, also those it may read by an index (of inputs: none matters)."""
     found: list[Iterable[int]] = [statement.chosen] if statement.form.chooses else []
     numbers, steps, counts = statement.numbers, statement.steps, statement.form.counts
-    for place, run, inside in statement.form.loads:
-        start = numbers[place]
-        step = steps[run] if run >= 0 else None
-        stride = step[inside] if step else 0
-        found.append(range(start, start + stride * numbers[counts[run]], stride) if stride else (start,))
+    for place, runs in statement.form.loads:
+        starts = [(numbers[place], 0)]
+        for depth, (run, inside) in enumerate(runs):
+            at, outer = counts[run]
+            step = steps[run]
+            stride = step[inside] if step else 0
+            if depth + 1 == len(runs):
+                for start, turn in starts:
+                    around = steps[runs[0][0]]
+                    count = numbers[at] + (around[outer] * turn if depth and around else 0)
+                    found.append(range(start, start + stride * count, stride) if stride else (start,))
+            else:
+                starts = [(start + stride * turn, turn) for start, _ in starts for turn in range(numbers[at])]
+        if not runs:
+            found.append((numbers[place],))
     return found
 
 
@@ -214,6 +237,7 @@ class StatementBuilder:
         self._folds = 0
         # Equal expressions are one object, so that they are compared and hashed as such.
         self._known: dict[object, Expr] = {}
+        self._runs: dict[object, Run] = {}
         self._forms: dict[object, Form] = {}
         self._loads: dict[int, Expr] = {}
         self._products: dict[tuple[int, int], Expr] = {}
@@ -347,16 +371,23 @@ class StatementBuilder:
         terms = [self._term(member) for member in members]
         if len(terms) == 2 and terms[0][0] is not terms[1][0]:
             return None
-        runs = []
-        for count, step, period in find_runs(terms):
-            self._numbers.append(count)
-            for _, numbers in period:
-                self._numbers += numbers
-            self._steps.append(step)
-            runs.append(tuple(term for term, _ in period))
+        runs = tuple(self._run(found) for found in nest_runs(find_runs(terms)))
         self._folds += 1
-        key = (op, "fold", *(tuple(map(id, run)) for run in runs))
-        return self._one(key, Fold(op, tuple(Run(HOLE, run) for run in runs)))
+        return self._one((op, "fold", *map(id, runs)), Fold(op, runs))
+
+    def _run(self, found: FoundRun) -> Run:
+        self._numbers.append(found.count)
+        self._steps.append(found.step)
+        parts: list[Expr | Run] = []
+        for part in found.parts:
+            if isinstance(part, FoundRun):
+                parts.append(self._run(part))
+            else:
+                term, numbers = part
+                self._numbers += numbers
+                parts.append(term)
+        key = ("run", *map(id, parts))
+        return self._runs.setdefault(key, Run(HOLE, tuple(parts)))
 
     def _term(self, node: int) -> _Term:
         address = self.address
@@ -378,15 +409,83 @@ class StatementBuilder:
         return value, numbers
 
 
-def find_runs(terms: list[_Term]) -> list[tuple[int, tuple[int, ...] | None, list[_Term]]]:
-    """Splits the terms of a fold into runs: how often, the steps of the numbers (None if once), the terms repeated."""
-    runs: list[tuple[int, tuple[int, ...] | None, list[_Term]]] = []
+@dataclass(slots=True)
+class FoundRun:
+    """A run: how often, the steps of its numbers (None if once), what is repeated."""
+
+    count: int
+    step: tuple[int, ...] | None
+    parts: Sequence[_Term | FoundRun]
+
+    def numbers(self) -> list[int]:
+        """All numbers inside, in order."""
+        found: list[int] = []
+        for part in self.parts:
+            if isinstance(part, FoundRun):
+                found += (part.count, *part.numbers())
+            else:
+                found += part[1]
+        return found
+
+    def is_like(self, other: FoundRun) -> bool:
+        """Whether another run without runs inside has the same terms and steps."""
+        pairs = zip(self.parts, other.parts, strict=False)
+        return (
+            len(self.parts) == len(other.parts)
+            and self.step == other.step
+            and all(one[0] is two[0] for one, two in pairs)  # type: ignore[index]
+        )
+
+
+def nest_runs(runs: list[FoundRun]) -> list[FoundRun]:
+    """Makes one run of runs that are repeated in turn with even steps, such as three inner runs for each head."""
+    nested: list[FoundRun] = []
+    at = 0
+    while at < len(runs):
+        best = (1, 1)
+        for period in range(1, min(_PERIOD, (len(runs) - at) // _REPEATED) + 1):
+            times, _ = _repeated_runs(runs, at, period)
+            if times >= _REPEATED and times * period > best[0] * best[1]:
+                best = (times, period)
+        times, period = best
+        if times == 1:
+            nested.append(runs[at])
+        else:
+            nested.append(FoundRun(times, _repeated_runs(runs, at, period)[1], runs[at : at + period]))
+        at += times * period
+    return nested
+
+
+def _repeated_runs(runs: list[FoundRun], at: int, period: int) -> tuple[int, tuple[int, ...]]:
+    """How often `period` runs from `at` on are repeated with the same steps, and these steps."""
+
+    def numbers(place: int) -> list[int]:
+        return FoundRun(1, None, runs[place : place + period]).numbers()
+
+    times, step, last = 1, (), numbers(at)
+    while at + (times + 1) * period <= len(runs):
+        place = at + times * period
+        if not all(runs[at + k].is_like(runs[place + k]) for k in range(period)):
+            break
+        following = numbers(place)
+        moved = tuple(map(operator.sub, following, last))
+        if times > 1 and moved != step:
+            break
+        times, step, last = times + 1, moved, following
+    return times, step
+
+
+def find_runs(terms: list[_Term]) -> list[FoundRun]:
+    """Splits the terms of a fold into runs of terms."""
+    runs: list[FoundRun] = []
     at, end = 0, len(terms)
     while at < end:
         best = (1, 1)
         for period in range(1, 5):
             count = _repeats(terms, at, period)
-            if count > 1 and count * period > best[0] * best[1]:
+            # What happens to be repeated once must not cut a row of terms short.
+            least = 3 if best[0] >= 3 else 2
+            if count >= least and count * period > best[0] * best[1]:
                 best = (count, period)
             if best[0] * best[1] * 2 > end - at:
                 break
@@ -394,7 +493,7 @@ def find_runs(terms: list[_Term]) -> list[tuple[int, tuple[int, ...] | None, lis
         if count * period < 3 and end > 2:
             count = period = 1
         step = None if count == 1 else _step(terms, at, period)
-        runs.append((count, step, terms[at : at + period]))
+        runs.append(FoundRun(count, step, terms[at : at + period]))
         at += count * period
     return runs
 

@@ -6,7 +6,7 @@ In: a nest. Out: facts about it that `transpose` and the kernels go by.
 from __future__ import annotations
 
 from ..ir.ops import OPS, POW
-from .loop_ir import Affine, Const, Equal, Expr, Fold, Gather, Load, Nest, Op, Pick, Store, find_fold, walk
+from .loop_ir import Affine, Const, Equal, Expr, Fold, Gather, Load, Nest, Op, Pick, Run, Store, find_fold, walk
 
 __all__ = ["find_proved", "is_vector_loop", "proved_power", "vector_loop"]
 
@@ -53,6 +53,11 @@ def _step(affine: Affine, level: int) -> int:
     return affine.steps[level] if affine.steps else 0
 
 
+def _even(run: Run, level: int) -> bool:
+    """Whether neighbouring lanes repeat a run as often."""
+    return not _step(run.count, level) and all(_even(part, level) for part in run.parts if isinstance(part, Run))
+
+
 def _neighbours(part: Expr, level: int) -> bool:
     """Whether what neighbouring lanes read is the same, or neighbours in memory."""
     match part:
@@ -65,5 +70,5 @@ def _neighbours(part: Expr, level: int) -> bool:
         case Equal():
             return not _step(part.chosen, level) and _step(part.number, level) in (0, 1)
         case Fold():
-            return not any(_step(run.count, level) for run in part.runs)
+            return all(_even(run, level) for run in part.runs)
     return True

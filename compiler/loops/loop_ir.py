@@ -166,10 +166,19 @@ class Op:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Terms that are repeated `count` times, in order."""
+    """Terms that are repeated `count` times, in order. A part may be a run itself: for each head, one over units."""
 
     count: Affine
-    terms: tuple[Expr, ...]
+    parts: tuple[Expr | Run, ...]
+
+    @property
+    def terms(self) -> Iterator[Expr]:
+        """The terms, also those of runs inside."""
+        for part in self.parts:
+            if isinstance(part, Run):
+                yield from part.terms
+            else:
+                yield part
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +300,7 @@ def fill(body: Body, affines: Iterator[Affine], steps: Iterator[Sequence[int]]) 
 
     Args:
         affines: the numbers, over the loops of a nest.
-        steps: for each run, what a repetition adds to the numbers of its terms.
+        steps: for each run, what a repetition adds to the numbers of its parts; of a run, before those inside it.
     """
     if isinstance(body, Store):
         return Store(body.array, (next(affines),), _filled(body.value, affines, steps))
@@ -320,7 +329,10 @@ def _filled(expr: Expr, affines: Iterator[Affine], steps: Iterator[Sequence[int]
 def _filled_run(run: Run, affines: Iterator[Affine], steps: Iterator[Sequence[int]]) -> Run:
     count = next(affines)
     moved = (Affine(each.start, (*each.steps, step)) for step, each in zip(next(steps), affines, strict=False))
-    return Run(count, tuple(_filled(term, moved, steps) for term in run.terms))
+    inside = (
+        _filled_run(part, moved, steps) if isinstance(part, Run) else _filled(part, moved, steps) for part in run.parts
+    )
+    return Run(count, tuple(inside))
 
 
 def turns(nest: Nest) -> Iterator[tuple[int, ...]]:

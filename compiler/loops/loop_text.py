@@ -8,9 +8,10 @@
         for i < 16
         query[position][0][i] = fold add { k < 16: mul(attn_wq_transposed[k][i], attn_norm[position][0][k]) }
 
-A run of a fold is ``k < 16: term, term``; runs are separated by semicolons. ``wte[16*ix[position]+i]`` is an element
-that number `position` of the index chooses, ``places[3+ix[0]]`` one of the elements in the line that begins with
-``places``, and ``equal(ix[position], i)`` compares such a number. ``memory[12]`` is an element of the whole memory.
+A run of a fold is ``k < 16: term, term``; runs are separated by semicolons, and one inside another is in brackets.
+``wte[16*ix[position]+i]`` is an element that number `position` of the index chooses, ``places[3+ix[0]]`` one of the
+elements in the line that begins with ``places``, and ``equal(ix[position], i)`` compares such a number. ``memory[12]``
+is an element of the whole memory.
 """
 
 from __future__ import annotations
@@ -148,8 +149,9 @@ def _expr(expr: Expr, names: Sequence[str]) -> str:
 
 def _run(run: Run, names: Sequence[str]) -> str:
     name = _unused(names)
-    terms = ", ".join(_expr(term, [*names, name]) for term in run.terms)
-    return f"{name} < {affine_text(run.count, names)}: {terms}"
+    inside = [*names, name]
+    parts = [f"({_run(part, inside)})" if isinstance(part, Run) else _expr(part, inside) for part in run.parts]
+    return f"{name} < {affine_text(run.count, names)}: {', '.join(parts)}"
 
 
 def parse_program(text: str) -> LoopProgram:
@@ -333,15 +335,23 @@ class _Reader:
         runs: list[Run] = []
         self.next("{")
         while not runs or self.follows(";"):
-            name = self.next()
-            self.next("<")
-            count = self.affine()
-            self.next(":")
-            self.names.append(name)
-            terms = [self.expr()]
-            while self.follows(","):
-                terms.append(self.expr())
-            self.names.pop()
-            runs.append(Run(count, tuple(terms)))
+            runs.append(self.run())
         self.next("}")
         return Fold(op, tuple(runs))
+
+    def run(self) -> Run:
+        """A run of a fold."""
+        name = self.next()
+        self.next("<")
+        count = self.affine()
+        self.next(":")
+        self.names.append(name)
+        parts: list[Expr | Run] = []
+        while not parts or self.follows(","):
+            if self.follows("("):
+                parts.append(self.run())
+                self.next(")")
+            else:
+                parts.append(self.expr())
+        self.names.pop()
+        return Run(count, tuple(parts))

@@ -146,7 +146,10 @@ class _Namer:
     def _run(self, run: Run, counts: list[Affine]) -> Run:
         inside = [*counts, run.count]
         corner = corners(inside)
-        return Run(run.count, tuple(self._expr(term, inside, corner) for term in run.terms))
+        parts = (
+            self._run(part, inside) if isinstance(part, Run) else self._expr(part, inside, corner) for part in run.parts
+        )
+        return Run(run.count, tuple(parts))
 
     def _place(self, address: Affine, counts: list[Affine], corner: list[_Point]) -> tuple[Array, tuple[Affine, ...]]:
         layout = self.layout

@@ -127,9 +127,7 @@ class _Code:
                 return lambda point: domain.apply(op, [operand(point) for operand in operands])
 
     def _fold(self, fold: Fold) -> _Action:
-        self.depth += 1
-        runs = [self._run(fold.op, run) for run in fold.runs]
-        self.depth -= 1
+        runs = [self._run(fold.op, run, self.depth) for run in fold.runs]
 
         def action(point: Sequence[int]) -> Any:
             total = None
@@ -139,16 +137,28 @@ class _Code:
 
         return action
 
-    def _run(self, op: int, run: Run) -> Callable[[Sequence[int], Any], Any]:
-        domain, inside = self.domain, self.depth - 1
+    def _term(self, op: int, expr: Expr) -> Callable[[Sequence[int], Any], Any]:
+        term, domain = self._expr(expr), self.domain
+
+        def action(point: Sequence[int], total: Any) -> Any:
+            value = term(point)
+            return value if total is None else domain.apply(op, [total, value])
+
+        return action
+
+    def _run(self, op: int, run: Run, level: int) -> Callable[[Sequence[int], Any], Any]:
+        """What carries out a run and adds it to a total. `level` is its own among the loops and runs around it."""
+        domain = self.domain
         count = self._number(run.count)
         first = len(self.numbers)
-        terms = [self._expr(term) for term in run.terms]
-        steps = [_step(number, inside) for number in self.numbers[first:]]
+        parts = [
+            self._run(op, part, level + 1) if isinstance(part, Run) else self._term(op, part) for part in run.parts
+        ]
+        steps = [_step(number, level) for number in self.numbers[first:]]
         moving = [(place, step) for place, step in enumerate(steps, first) if step]
         falling = [(place, step) for place, step in moving if step < 0]
-        (one, *_) = run.terms
-        if len(terms) == 1 and isinstance(one, Op) and one.op == MUL and all(isinstance(x, Load) for x in one.operands):
+        one = run.parts[0]
+        if len(parts) == 1 and isinstance(one, Op) and one.op == MUL and all(isinstance(x, Load) for x in one.operands):
             # Most of all operations are here, so this case has a loop of its own.
             a, b, (a_step, b_step) = first, first + 1, steps
 
@@ -162,9 +172,8 @@ class _Code:
             _check_run(point, point[count], falling)
             current = list(point)
             for _ in range(point[count]):
-                for term in terms:
-                    value = term(current)
-                    total = value if total is None else domain.apply(op, [total, value])
+                for part in parts:
+                    total = part(current, total)
                 for place, step in moving:
                     current[place] += step
             return total

@@ -81,9 +81,15 @@ class Transposer:
             case Op():
                 return Op(expr.op, tuple(self._with_loads(part, moved) for part in expr.operands))
             case Fold():
-                runs = (Run(run.count, tuple(self._with_loads(x, moved) for x in run.terms)) for run in expr.runs)
-                return Fold(expr.op, tuple(runs))
+                return Fold(expr.op, tuple(self._run_with_loads(run, moved) for run in expr.runs))
         return expr
+
+    def _run_with_loads(self, run: Run, moved: set[Load]) -> Run:
+        parts = (
+            self._run_with_loads(part, moved) if isinstance(part, Run) else self._with_loads(part, moved)
+            for part in run.parts
+        )
+        return Run(run.count, tuple(parts))
 
     def _copy_of(self, matrix: Array) -> Array:
         if matrix not in self.copies:

@@ -32,6 +32,7 @@ from .loop_ir import (
     Nest,
     Op,
     Pick,
+    Run,
     parts_of,
     turns,
 )
@@ -133,11 +134,15 @@ class _Rules:
                 yield Affine(number, expr.start.steps), counts
             case Fold():
                 for run in expr.runs:
-                    for term in run.terms:
-                        yield from self._reads(term, [*counts, run.count])
+                    yield from self._run_reads(run, counts)
             case _:
                 for part in parts_of(expr):
                     yield from self._reads(part, counts)
+
+    def _run_reads(self, run: Run, counts: list[Affine]) -> Iterator[tuple[Affine, list[Affine]]]:
+        inside = [*counts, run.count]
+        for part in run.parts:
+            yield from self._run_reads(part, inside) if isinstance(part, Run) else self._reads(part, inside)
 
     def _steps(self, affine: Affine, counts: Sequence[Affine]) -> None:
         if len(affine.steps) != len(counts):
@@ -197,8 +202,14 @@ class _Rules:
 
     def _fold(self, fold: Fold, counts: Sequence[Affine]) -> None:
         for run in fold.runs:
-            low, _ = self._extremes(run.count, counts)
-            if low < 1 or not run.terms:
-                raise _BrokenRuleError(f"a fold of {low} times {len(run.terms)} terms")
-            for term in run.terms:
-                self._expr(term, [*counts, run.count])
+            self._run(run, counts)
+
+    def _run(self, run: Run, counts: Sequence[Affine]) -> None:
+        low, _ = self._extremes(run.count, counts)
+        if low < 1 or not run.parts:
+            raise _BrokenRuleError(f"a fold of {low} times {len(run.parts)} terms")
+        for part in run.parts:
+            if isinstance(part, Run):
+                self._run(part, [*counts, run.count])
+            else:
+                self._expr(part, [*counts, run.count])

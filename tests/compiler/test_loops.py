@@ -17,7 +17,7 @@ from microgpt.compiler.ir.ops import ADD, MUL
 from microgpt.compiler.loops.compile_family import Family, compile_family
 from microgpt.compiler.loops.compile_loops import compile_loops
 from microgpt.compiler.loops.coverage import coverage
-from microgpt.compiler.loops.form_reductions import find_runs, stored_nodes
+from microgpt.compiler.loops.form_reductions import find_runs, nest_runs, stored_nodes
 from microgpt.compiler.loops.layout import Layout
 from microgpt.compiler.loops.loop_ir import MEMORY, Affine, Array, Expr, Load, Loop, Nest, Op, Store, find_fold, turns
 from microgpt.compiler.loops.loop_text import format_nest, format_program, parse_program, program_lines
@@ -74,8 +74,41 @@ def test_runs_with_a_period_of_two():
     load = Load(MEMORY, (Affine(0),))
     product: Expr = Op(MUL, (load, load))
     terms = [(product, (place + 100 * (place % 2), place)) for place in range(8)]
-    ((count, step, period),) = find_runs(terms)
-    assert (count, step, len(period)) == (4, (2, 2, 2, 2), 2)
+    (run,) = find_runs(terms)
+    assert (run.count, run.step, len(run.parts)) == (4, (2, 2, 2, 2), 2)
+
+
+def test_runs_that_are_repeated_in_turn_are_one_run():
+    load = Load(MEMORY, (Affine(0),))
+    other = Op(MUL, (load, load))
+    terms = [(load, (100 * head + unit,)) for head in range(3) for unit in range(5)]
+    (run,) = nest_runs(find_runs(terms))
+    assert (run.count, run.step, [(part.count, part.step) for part in run.parts]) == (3, (0, 100), [(5, (1,))])
+    for head in (2, 1, 0):
+        at = terms.index((load, (100 * head + 4,))) + 1
+        terms[at:at] = [(other, (head - unit, 5)) for unit in range(3)]
+    (run,) = nest_runs(find_runs(terms))
+    assert (run.count, run.step, [part.count for part in run.parts]) == (3, (0, 100, 0, 1, 0), [5, 3])
+    assert [run.count for run in nest_runs(find_runs(terms[:16]))] == [5, 3, 5, 3], "two are not repeated"
+
+
+def test_a_sum_of_sums_of_growing_length_is_one_fold():
+    def function(inputs, indices):
+        x = inputs["x"]
+        total = x[0]
+        for row in range(5):
+            for column in range(row + 5):
+                total = total + x[10 * row + column] * x[column]
+        return {"y": [total]}
+
+    graph = compile_graph(lambda: trace(function, "sums", [Tensor("x", "x", 0, (60,))]))
+    looped = compile_loops(graph)
+    looped.prove()
+    verify_loops(looped.program, looped.layout)
+    assert "(m < k+5: mul(x[10*k+m], x[m]))" in format_program(looped.program)
+    assert coverage(looped.program)[0] > 40
+    arguments = {"x": [0.1 * n - 2.0 for n in range(60)]}
+    assert interpret_loops(looped.program, looped.layout, arguments) == interpret(graph, arguments)
 
 
 def test_strong_components_come_after_what_they_need():
@@ -138,7 +171,7 @@ def test_every_kind_of_expression_reads_back():
             for i < position+1
             y[i-position+5] = add(mul(x[2*ix[i]][i], -0.5), places[ix[3]+1])
         nest
-            y[8] = fold max { k < 3: x[-k+3][2], x[11]; k < 1: inf; k < 2: -nan }
+            y[8] = fold max { k < 3: x[-k+3][2], x[11]; k < 1: inf; k < 2: -nan; k < 3: (m < k+1: x[k+m-1], 2.0), 0.5 }
         nest
             for i < 3
             y[ix[i+2]] += where(equal(ix[-i+3], i+7), memory[4*i+3])

@@ -6,7 +6,7 @@ goes from the last term to the first. The order of terms is that of the program.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ...compiler.ir.graph import Graph
@@ -227,7 +227,8 @@ class _Writer:
                 return spell(expr.op, [self._expression(part) for part in parts_of(expr)])
 
     def _fold(self, fold: Fold) -> Spelled:
-        if sum(len(run.terms) for run in fold.runs) > _KINDS:
+        nested = any(isinstance(part, Run) for run in fold.runs for part in run.parts)
+        if nested or sum(len(run.parts) for run in fold.runs) > _KINDS:
             return self._told(fold)
         texts = []
         for run in fold.runs:
@@ -259,7 +260,7 @@ class _Writer:
         self.taken.remove(letter)
         self.fold = None
         word = "Σ" if op == ADD else OPS[op].name
-        return f"{word}_{letter}{'↓' * descending} {f'({text})' if len(run.terms) > 1 else text}"
+        return f"{word}_{letter}{'↓' * descending} {f'({text})' if len(run.parts) > 1 else text}"
 
     def _shift(self, reads: Sequence[Load | Gather]) -> Affine:
         """Lets a fold's variable be the named coordinate that it moves; returns where it begins then."""
@@ -274,14 +275,22 @@ class _Writer:
     def _told(self, fold: Fold) -> Spelled:
         """A long fold in words: what its terms are made of, and how many there are of each kind."""
         kinds: dict[str, int] = {}
-        for run in fold.runs:
-            for term in run.terms:
-                reads = [part for part in walk(term) if isinstance(part, Load | Gather)]
-                kind = "·".join(self.arrays.title(self._address(part), self.home) for part in reads)
-                kinds[kind] = kinds.get(kind, 0) + run.count.start
+        for term, times in _times(fold.runs, 1):
+            reads = [part for part in walk(term) if isinstance(part, Load | Gather)]
+            kind = "·".join(self.arrays.title(self._address(part), self.home) for part in reads)
+            kinds[kind] = kinds.get(kind, 0) + times
         word = "Σ" if fold.op == ADD else OPS[fold.op].name
         shown = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
         return Spelled(f"{word} of {shown}, in turns", SUM_TIGHT)
+
+
+def _times(parts: Sequence[Expr | Run], times: int) -> Iterator[tuple[Expr, int]]:
+    """The terms in parts of a fold, and how often each is repeated at first."""
+    for part in parts:
+        if isinstance(part, Run):
+            yield from _times(part.parts, times * part.count.start)
+        else:
+            yield part, times
 
 
 def _places(run: Run) -> list[loop_ir.Affine]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...compiler.loops.layout import Layout
-from ...compiler.loops.loop_ir import Affine, Expr, Fold, Gather, Load, LoopProgram, Pick, parts_of, turns
+from ...compiler.loops.loop_ir import Affine, Expr, Fold, Gather, Load, LoopProgram, Pick, Run, parts_of, turns
 
 __all__ = ["Traffic", "measure_traffic"]
 
@@ -98,8 +98,7 @@ class _Walk:
         match expr:
             case Fold():
                 for run in expr.runs:
-                    for term in run.terms:
-                        self.read(term, point, _at(run.count, point))
+                    self._read_run(run, point)
             case Load() | Gather():
                 address = self.layout.address(expr.array, expr.index)
                 step = address.steps[len(point)] if repeated else 0
@@ -111,6 +110,15 @@ class _Walk:
             case _:
                 for part in parts_of(expr):
                     self.read(part, point, repeated)
+
+    def _read_run(self, run: Run, point: tuple[int, ...]) -> None:
+        count = _at(run.count, point)
+        for part in run.parts:
+            if isinstance(part, Run):
+                for turn in range(count):
+                    self._read_run(part, (*point, turn))
+            else:
+                self.read(part, point, count)
 
     def _mark(self, start: int, step: int, count: int) -> None:
         self.loads += count
