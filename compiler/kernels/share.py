@@ -63,20 +63,16 @@ _Group = tuple[Nest, ...]
 def share(programs: Sequence[LoopProgram]) -> KernelProgram:
     """The kernels of programs, and their calls."""
     groups = [list(fuse(program.nests)) for program in programs]
+    found = [[(_key(group, with_steps=False), _key(group)) for group in program] for program in groups]
     variants: dict[Hashable, set[Hashable]] = {}
-    for group in chain.from_iterable(groups):
-        variants.setdefault(_key(group, with_steps=False), set()).add(_key(group))
+    for shape, key in chain.from_iterable(found):
+        variants.setdefault(shape, set()).add(key)
+    keys = [[shape if len(variants[shape]) > _VARIANTS else key for shape, key in program] for program in found]
     members: dict[Hashable, list[_Group]] = {}
-    keys: list[list[Hashable]] = []
-    for program in groups:
-        keys.append([])
-        for group in program:
-            shape = _key(group, with_steps=False)
-            key = shape if len(variants[shape]) > _VARIANTS else _key(group)
-            keys[-1].append(key)
-            members.setdefault(key, []).append(group)
+    for group, key in zip(chain.from_iterable(groups), chain.from_iterable(keys), strict=True):
+        members.setdefault(key, []).append(group)
     numbers = {key: number for number, key in enumerate(members)}
-    lowered = [_Lowering(found) for found in members.values()]
+    lowered = [_Lowering(alike) for alike in members.values()]
     kernels = tuple(each.kernel() for each in lowered)
     taken = [0] * len(kernels)
     calls: list[list[Invocation]] = []

@@ -90,6 +90,8 @@ def _element(layout: Layout, address: int) -> tuple[Array, tuple[Affine, ...]]:
 
 def _index(shape: _Point, number: int) -> _Point:
     """The index of an element of an array."""
+    if len(shape) == 1:
+        return (number,)
     index = []
     for stride in strides(shape):
         place, number = divmod(number, stride)
@@ -155,6 +157,9 @@ class _Namer:
         layout = self.layout
         array, start = layout.arrays[layout.region[address.start]]
         steps = address.steps or (0,) * len(counts)
+        if not any(steps):
+            index = _index(array.shape, address.start - start)
+            return array, tuple(Affine(number, steps) for number in index)
         for kept in range(len(array.shape), 0, -1):
             if index := _affine_index(array.merged(kept), Affine(address.start - start, steps), corner):
                 return array, index
