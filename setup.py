@@ -1,7 +1,7 @@
 """Where setuptools builds: outside of this tree, in a folder that goes when the build ends.
 
 In `build/`, where it would by itself, a later build finds what an earlier one left, and packs files that are deleted
-here; likewise what it notes in `*.egg-info`. Everything else about the package is told by pyproject.toml.
+here; likewise what it notes in `*.egg-info`. Everything else about the package is in pyproject.toml.
 """
 
 import atexit

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
-from .ir.ops import CALLED, OPS, Op
+from .ir.ops import CALLED, LESS, LESS_EQUAL, OPS, SAME, Op
 
 __all__ = ["Functions", "text_of"]
 
@@ -43,6 +43,31 @@ class Functions:
     def _pair(self, op: int, first: Any, second: Any) -> Any:
         """The result of the operation `op` on two numbers, of which this scalar is one."""
         raise NotImplementedError
+
+    def _compare(self, op: int, first: Any, second: Any) -> Any:
+        """The condition that the operation `op` says of two numbers, of which this scalar is one."""
+        raise NotImplementedError
+
+    def __lt__(self, other: Any) -> Any:
+        return self._compare(LESS, self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._compare(LESS, other, self)
+
+    def __le__(self, other: Any) -> Any:
+        return self._compare(LESS_EQUAL, self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._compare(LESS_EQUAL, other, self)
+
+    def __eq__(self, other: object) -> Any:
+        return self._compare(SAME, self, other)
+
+    def __ne__(self, other: object) -> Any:
+        condition = self._compare(SAME, self, other)
+        return condition if condition is NotImplemented else ~condition
+
+    __hash__ = object.__hash__
 
     def __abs__(self) -> Self:
         return self.abs()

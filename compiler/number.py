@@ -7,19 +7,28 @@ the trace a ``TracedNumber``; both follow the rules of this module, operation by
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .arithmetic import divide, power
 from .elementary import Functions
 from .ir.calculator import FLOATS
 
-__all__ = ["Number", "Scalar", "is_plain", "real"]
+__all__ = ["Condition", "ConstantCondition", "Number", "Scalar", "is_plain", "real"]
 
 
 class Scalar(Functions):
     """The base of scalars that record how they were computed: the eager ``Value`` and the traced scalars."""
 
     __slots__ = ()
+
+    def _where(self, condition: Any, first: Any, second: Any) -> Any:
+        """See `conditions.where`. One of the three is self, the condition a bool if it is not."""
+        raise NotImplementedError
+
+    def _choose_fixed(self, values: Sequence[Any], place: int) -> Any:
+        """See `conditions.choose`, for an index that is known."""
+        raise NotImplementedError
 
 
 def is_plain(value: object) -> bool:
@@ -43,6 +52,59 @@ def real(value: Any) -> float:
     if not is_plain(value):
         raise TypeError(f"{type(value).__name__} is not a number")
     return float(value)
+
+
+class Condition:
+    """What comparing eager scalars gives. It may be known only when a compiled program runs, so it is no bool.
+
+    Conditions are joined by ``&``, ``|`` and ``~``, with each other and with bools.
+
+    Attributes:
+        holds: whether it does, for the numbers at hand.
+    """
+
+    __slots__ = ("holds",)
+
+    def __init__(self, holds: bool) -> None:
+        self.holds = holds
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.holds})"
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "a condition on scalars was used as a Python truth value, which could not be compiled: write "
+            "where(condition, a, b), and &, | and ~ for and, or and not; to look at the numbers, compare x.data"
+        )
+
+    def __and__(self, other: Any) -> Any:
+        return self._joined(other, self.holds and _truth(other))
+
+    def __or__(self, other: Any) -> Any:
+        return self._joined(other, self.holds or _truth(other))
+
+    __rand__, __ror__ = __and__, __or__
+
+    def __invert__(self) -> Condition:
+        return type(self)(not self.holds)
+
+    def _joined(self, other: Any, holds: bool) -> Any:
+        if not isinstance(other, bool | Condition):
+            return NotImplemented
+        return (type(self) if isinstance(other, bool | ConstantCondition) else Condition)(holds)
+
+
+class ConstantCondition(Condition):
+    """What comparing constants gives: as these are floats, it has a truth value, too. Under the trace it has none."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return self.holds
+
+
+def _truth(value: object) -> bool:
+    return value.holds if isinstance(value, Condition) else value is True
 
 
 class Number(Functions, float):
@@ -84,6 +146,13 @@ class Number(Functions, float):
 
     def __pos__(self) -> Number:
         return self
+
+    __hash__ = float.__hash__
+
+    def _compare(self, op: int, first: Any, second: Any) -> Any:
+        if not (is_plain(first) and is_plain(second)):
+            return NotImplemented
+        return ConstantCondition(bool(FLOATS.node(op, real(first), real(second))))
 
     def _apply(self, op: int) -> Number:
         return Number(FLOATS.node(op, float(self)))

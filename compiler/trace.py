@@ -23,11 +23,11 @@ from .errors import TraceAttributeError, TraceError
 from .functions import FUNCTIONS, current_scope
 from .ir.builder import GraphBuilder
 from .ir.graph import Graph, IndexTensor, Origin, Output, Tensor
-from .ir.ops import ADD, DIV, MAX, MUL, OPS, OPS_BY_NAME, POW
-from .number import Number, Scalar, real
+from .ir.ops import ADD, AND, BRANCH, CHOOSE, DIV, LESS, MAX, MUL, NOT, OPS, OPS_BY_NAME, OR, POW, SAME
+from .number import Condition, Number, Scalar, real
 from .user_code import called_from, described, innermost, is_users, user_frame
 
-__all__ = ["TracedIndex", "TracedNumber", "TracedScalar", "trace", "trace_twice"]
+__all__ = ["TracedCondition", "TracedIndex", "TracedNumber", "TracedScalar", "trace", "trace_twice"]
 
 # From the inputs and the indices by name to the results by name.
 Traceable = Callable[[Mapping[str, list[Any]], Mapping[str, list[Any]]], Mapping[str, Sequence[Any]]]
@@ -151,6 +151,16 @@ class _Recorder:
         except OverflowError:
             self.fail(f"this {type(value).__name__} is too large for a double")
 
+    def flag(self, condition: Any) -> int:
+        """The node for a condition: a comparison of this trace, or a bool."""
+        if isinstance(condition, TracedCondition):
+            if condition.recorder is not self:
+                self.fail("a condition of another trace was used; a function may only use its own arguments")
+            return condition.node
+        self.mark()
+        zero, holds = self.build.const(0.0), condition.holds if isinstance(condition, Condition) else condition
+        return self.build.node(SAME if holds else LESS, zero, zero)
+
     def result(self, value: Any, function: Traceable) -> int:
         """The node for what the function has returned."""
         try:
@@ -227,9 +237,12 @@ def _refuse(problem: str) -> Callable[..., Any]:
 
 
 _KNOWN = (
-    "the operations are + - * / **, maximum(), minimum(), select(), "
+    "the operations are + - * / ** < <= == != > >=, where(), maximum(), minimum(), select(), choose(), "
     f"{', '.join(f'{name}()' for name in sorted(FUNCTIONS))}"
 )
+
+
+_WRITE_WHERE = "only known when the program runs: write where(condition, a, b)"
 
 
 class _Traced(Scalar):
@@ -240,16 +253,7 @@ class _Traced(Scalar):
     node: int
     recorder: _Recorder
 
-    __bool__ = _refuse(
-        "a traced value was used as a condition; its value is only known when the program runs: use relu(), maximum() "
-        "or select()"
-    )
-    __lt__ = __le__ = __gt__ = __ge__ = _refuse(
-        "traced values were compared; their values are only known when the program runs: use relu() or maximum()"
-    )
-    __eq__ = __ne__ = _refuse(
-        "traced values were tested for equality; their values are only known when the program runs: use select()"
-    )
+    __bool__ = _refuse(f"a traced value was used as a condition; its value is {_WRITE_WHERE}")
     __hash__ = object.__hash__
     __float__ = __int__ = __round__ = __trunc__ = __floor__ = __ceil__ = __complex__ = _refuse(
         f"a traced value was read as a plain number (by a function of math?); {_KNOWN}"
@@ -273,6 +277,12 @@ class _Traced(Scalar):
         if specification:
             self.recorder.fail(f"a traced value was formatted as a number; {_KNOWN}")
         return repr(self)
+
+    def _where(self, condition: Any, first: Any, second: Any) -> Any:
+        recorder = self.recorder
+        nodes = recorder.flag(condition), recorder.operand(first), recorder.operand(second)
+        recorder.mark()
+        return _kind(first, second)(recorder, recorder.build.node(BRANCH, *nodes))
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
@@ -320,8 +330,20 @@ class _Arithmetic(_Traced):
         recorder = self.recorder
         nodes = recorder.operand(first), recorder.operand(second)
         recorder.mark()
-        kind = TracedScalar if isinstance(first, TracedScalar) or isinstance(second, TracedScalar) else TracedNumber
-        return kind(recorder, recorder.build.node(op, *nodes))
+        return _kind(first, second)(recorder, recorder.build.node(op, *nodes))
+
+    def _compare(self, op: int, first: Any, second: Any) -> TracedCondition:
+        recorder = self.recorder
+        nodes = recorder.operand(first), recorder.operand(second)
+        recorder.mark()
+        return TracedCondition(recorder, recorder.build.node(op, *nodes))
+
+    def _choose_fixed(self, values: Sequence[Any], place: int) -> Any:
+        """The value at a place; the others have their places in the order of gradients, too."""
+        *others, chosen = values
+        for at in range(len(others) - 1, -1, -1):
+            chosen = self._where(at == place, others[at], chosen)
+        return chosen if isinstance(chosen, _Arithmetic) else self._where(True, chosen, chosen)
 
     @staticmethod
     def constant_maximum(values: Sequence[Any]) -> TracedNumber:
@@ -332,6 +354,11 @@ class _Arithmetic(_Traced):
         for value in values[1:] or values:
             largest = largest._record(MAX, recorder.operand(value))
         return largest
+
+
+def _kind(*values: Any) -> type[TracedScalar | TracedNumber]:
+    """Of a result of these: a scalar if one of them is."""
+    return TracedScalar if any(isinstance(value, TracedScalar) for value in values) else TracedNumber
 
 
 class TracedScalar(_Arithmetic):
@@ -415,22 +442,88 @@ class TracedIndex(_Traced):
         _refuse("an index cannot be computed with; it can only choose, through select(values, index)")
     )
     _apply = _pair = __neg__
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse(
+        "an index was compared; it can only be equal to a whole number, or choose, through select(values, index)"
+    )
+
+    def __eq__(self, other: object) -> Any:
+        if not isinstance(other, int):
+            self.recorder.fail(f"an index was compared with {type(other).__name__}; it can be equal to a whole number")
+        self.recorder.mark()
+        if not 0 <= other < self.limit:
+            return TracedCondition(self.recorder, self.recorder.flag(False))
+        return TracedCondition(self.recorder, self.recorder.build.equal(self.node, int(other)))
+
+    def __ne__(self, other: object) -> Any:
+        return ~(self == other)
+
+    __hash__ = object.__hash__
 
     def select(self, values: Sequence[Any]) -> Any:
         """``values[self]``: a scalar, or among numbers a constant; where `values` are rows, a row."""
         recorder = self.recorder
-        if len(values) < self.limit:
-            recorder.fail(
-                f"{self.name} can be up to {self.limit - 1}, but there are only {len(values)} values to select from"
-            )
+        self._check_count("select", values)
         if isinstance(values[0], list | tuple):
             if not all(isinstance(row, list | tuple) and len(row) == len(values[0]) for row in values):
                 recorder.fail("select() was given rows of different lengths")
             return [self.select(column) for column in zip(*values, strict=True)]
         nodes = [recorder.operand(value) for value in values[: self.limit]]
         recorder.mark()
-        kind = TracedScalar if any(isinstance(value, TracedScalar) for value in values) else TracedNumber
-        return kind(recorder, recorder.build.select(self.node, nodes))
+        return _kind(*values)(recorder, recorder.build.select(self.node, nodes))
+
+    def _choose(self, values: Sequence[Any]) -> Any:
+        """``values[self]``, of which all have their places in the order of gradients."""
+        recorder = self.recorder
+        self._check_count("choose", values)
+        nodes = [recorder.operand(value) for value in values]
+        recorder.mark()
+        return _kind(*values)(recorder, recorder.build.node(CHOOSE, self.node, *nodes))
+
+    def _check_count(self, name: str, values: Sequence[Any]) -> None:
+        if len(values) < self.limit:
+            self.recorder.fail(
+                f"{self.name} can be up to {self.limit - 1}, but there are only {len(values)} values to {name} from"
+            )
 
 
-_KINDS = (TracedScalar, TracedNumber, TracedIndex)
+class TracedCondition(_Traced):
+    """Whether a comparison of the program being recorded holds. It has no gradient."""
+
+    __slots__ = ()
+
+    is_condition = True
+
+    def __init__(self, recorder: _Recorder, node: int) -> None:
+        self.recorder, self.node = recorder, node
+
+    def __and__(self, other: Any) -> Any:
+        return self._joined(AND, other)
+
+    def __or__(self, other: Any) -> Any:
+        return self._joined(OR, other)
+
+    __rand__, __ror__ = __and__, __or__
+
+    def __invert__(self) -> TracedCondition:
+        return self._record(NOT)
+
+    def _joined(self, op: int, other: Any) -> Any:
+        if not isinstance(other, bool | Condition | TracedCondition):
+            return NotImplemented
+        return self._record(op, self.recorder.flag(other))
+
+    def _record(self, op: int, *others: int) -> TracedCondition:
+        self.recorder.mark()
+        return TracedCondition(self.recorder, self.recorder.build.node(op, self.node, *others))
+
+    __bool__ = _refuse(
+        "traced values were compared to decide what Python does next; their values are "
+        f"{_WRITE_WHERE}, maximum() or minimum(), and &, | and ~ for and, or and not"
+    )
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __pow__ = __neg__ = (
+        _refuse("a condition is no number: where(condition, 1, 0) is one")
+    )
+    _apply = _pair = _compare = __neg__
+
+
+_KINDS = (TracedScalar, TracedNumber, TracedIndex, TracedCondition)

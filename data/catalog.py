@@ -80,7 +80,7 @@ def cached_content(corpus: NamedCorpus) -> bytes | None:
 
 
 def fetch(corpus: NamedCorpus, url: str | None = None, progress: Callable[[int, int], None] | None = None) -> Path:
-    """Downloads a corpus, unless it is there already, and tells where it is.
+    """Downloads a corpus, unless it is there already, and returns where it is.
 
     Args:
         url: where to get it instead of from its home.

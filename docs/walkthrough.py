@@ -153,7 +153,7 @@ class Guide:
                 hunk = follow(self.stages, number - 1, node, radius, limit)[number - 1]
                 if not hunk.fate.startswith("kept"):
                     return hunk
-        raise SystemExit(f"docs/walkthrough.template tells of what {name} does in {scope}, and it does nothing there")
+        raise SystemExit(f"docs/walkthrough.template describes what {name} does in {scope}, and it does nothing there")
 
     def _python(self) -> dict[str, str]:
         chain = self.chain

@@ -1,4 +1,4 @@
-"""A model of one's own in plain scalars: a small network that learns a curve, by the gradient of `microgpt.compile`.
+"""Your own model in plain scalars: a small network that learns a curve, by the gradient of `microgpt.compile`.
 
 The network is a function of lists of numbers. It is recorded once; from then on generated code runs, and gives the
 same bits as the slow way, which is `microgpt.Value`.

@@ -23,6 +23,7 @@ from .runtime.version import VERSION
 
 if TYPE_CHECKING:
     from .api import Model, load, train
+    from .compiler.conditions import choose, logical_and, logical_not, logical_or, where
     from .compiler.errors import CompileError, TraceError
     from .compiler.functions import (
         abs,
@@ -48,15 +49,19 @@ if TYPE_CHECKING:
     from .runtime.executable.derivatives import hessian, hvp, jacobian
     from .runtime.executable.function import CompiledFunction, index
     from .runtime.executable.function import compile_function as compile
+    from .runtime.fitting.fit import DivergedError, Fit, FitStep, fit
+    from .runtime.fitting.optimizers import Optimizer, adam, momentum, sgd
     from .runtime.value import Value
 
 
 __version__ = VERSION
 
 __all__ = [
-    "CompileError", "CompiledFunction", "Model", "TraceError", "Value", "abs", "atan", "compile", "constant_maximum",
-    "cos", "erf", "exp", "expm1", "hessian", "hvp", "index", "jacobian", "load", "log", "log1p", "maximum", "minimum",
-    "relu", "scope", "select", "sigmoid", "sin", "softplus", "sqrt", "tanh", "train",
+    "CompileError", "CompiledFunction", "DivergedError", "Fit", "FitStep", "Model", "Optimizer", "TraceError",
+    "Value", "abs", "adam", "atan", "choose", "compile", "constant_maximum", "cos", "erf", "exp", "expm1", "fit",
+    "hessian", "hvp", "index", "jacobian", "load", "log", "log1p", "logical_and", "logical_not", "logical_or",
+    "maximum", "minimum", "momentum", "relu", "scope", "select", "sgd", "sigmoid", "sin", "softplus", "sqrt", "tanh",
+    "train", "where",
 ]  # fmt: skip
 
 # Where each name of the public API lives, but for functions such as `exp`, which the rows of the table of operations
@@ -64,21 +69,34 @@ __all__ = [
 _HOMES = {
     "CompileError": "compiler.errors",
     "CompiledFunction": "runtime.executable.function",
+    "DivergedError": "runtime.fitting.fit",
+    "Fit": "runtime.fitting.fit",
+    "FitStep": "runtime.fitting.fit",
     "Model": "api",
+    "Optimizer": "runtime.fitting.optimizers",
     "TraceError": "compiler.errors",
     "Value": "runtime.value",
+    "adam": "runtime.fitting.optimizers",
+    "choose": "compiler.conditions",
     "compile": "runtime.executable.function",
     "constant_maximum": "compiler.functions",
+    "fit": "runtime.fitting.fit",
     "hessian": "runtime.executable.derivatives",
     "hvp": "runtime.executable.derivatives",
     "index": "runtime.executable.function",
     "jacobian": "runtime.executable.derivatives",
     "load": "api",
+    "logical_and": "compiler.conditions",
+    "logical_not": "compiler.conditions",
+    "logical_or": "compiler.conditions",
     "maximum": "compiler.functions",
     "minimum": "compiler.functions",
+    "momentum": "runtime.fitting.optimizers",
     "scope": "compiler.functions",
     "select": "compiler.functions",
+    "sgd": "runtime.fitting.optimizers",
     "train": "api",
+    "where": "compiler.conditions",
 }
 
 

@@ -11,11 +11,20 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any, Protocol
 
-__all__ = ["DELAY", "VARIABLE", "Report", "compile_progress", "in_notebook", "is_switched_off", "silent"]
+__all__ = [
+    "DELAY",
+    "VARIABLE",
+    "Report",
+    "compile_progress",
+    "in_notebook",
+    "is_switched_off",
+    "silent",
+    "step_progress",
+]
 
 VARIABLE = "MICROGPT_PROGRESS"
 # Seconds before anything is shown, and between two updates of a line in a notebook.
@@ -61,14 +70,37 @@ def compile_progress(
         delay: seconds before anything is shown.
         announcement: a line to show above, such as what a long compilation will take.
     """
+
+    def words(done: float, total: int, stage: str) -> str:
+        compiling = f"compiling {total} {what}s" if total > 1 else f"compiling the {what}"
+        part = f" {done:.0%}" if total == 1 and 0 < done < 1 else ""
+        return f"{compiling}{part}: {stage}" if stage else f"{compiling}{part}"
+
+    with _shown(wanted, words, delay, announcement) as report:
+        yield report
+
+
+@contextlib.contextmanager
+def step_progress(wanted: bool = True, delay: float = DELAY) -> Iterator[Report]:
+    """Gives the `Report` for training: of so many steps so many are done, and `stage` is how it goes."""
+    with _shown(wanted, lambda done, total, stage: stage, delay, "") as report:
+        yield report
+
+
+@contextlib.contextmanager
+def _shown(wanted: bool, words: _Words, delay: float, announcement: str) -> Iterator[Report]:
     if not wanted or is_switched_off() or not (in_notebook() or sys.stderr.isatty()):
         yield silent
         return
-    waiting = _Waiting(_Cell(announcement) if in_notebook() else _Bar(announcement), what, delay)
+    waiting = _Waiting(_Cell(announcement) if in_notebook() else _Bar(announcement), words, delay)
     try:
         yield waiting.report
     finally:
         waiting.close()
+
+
+# From what a `Report` is told to what is shown.
+_Words = Callable[[float, int, str], str]
 
 
 class _Display(Protocol):
@@ -78,10 +110,10 @@ class _Display(Protocol):
 
 
 class _Waiting:
-    """Begins to show what it is told after a while, from a thread of its own: whoever compiles has no time for it."""
+    """Shows progress after a while, from a thread of its own: whoever compiles has no time for it."""
 
-    def __init__(self, display: _Display, what: str, delay: float) -> None:
-        self._display, self._what = display, what
+    def __init__(self, display: _Display, words: _Words, delay: float) -> None:
+        self._display, self._words = display, words
         self._lock = threading.Lock()
         self._timer = threading.Timer(delay, self._begin)
         self._timer.daemon = True
@@ -90,12 +122,11 @@ class _Waiting:
         self._started = self._shown = self._over = False
 
     def report(self, done: float, total: int, stage: str = "", /) -> None:
-        words = f"compiling {total} {self._what}s" if total > 1 else f"compiling the {self._what}"
+        words = self._words(done, total, stage)
         with self._lock:
             if self._over:
                 return
-            part = f" {done:.0%}" if total == 1 and 0 < done < 1 else ""
-            self._state = (f"{words}{part}: {stage}" if stage else f"{words}{part}", done, total)
+            self._state = words, done, total
             if self._shown:
                 self._display.update(*self._state)
             elif not self._started:

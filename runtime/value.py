@@ -8,17 +8,20 @@ this walk.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import repeat
+from operator import attrgetter, contains
 from typing import Any, NoReturn
 
 from ..compiler.arithmetic import power
 from ..compiler.ir.calculator import FLOATS
 from ..compiler.ir.ops import OPS, OPS_BY_NAME, POW
-from ..compiler.number import Number, Scalar, is_plain, real
+from ..compiler.number import Condition, Number, Scalar, is_plain, real
 
 __all__ = ["Value"]
 
 _POWER = OPS_BY_NAME["power"]
+_LOCAL_GRADS = attrgetter("_local_grads")
 
 
 class Value(Scalar):
@@ -37,7 +40,7 @@ class Value(Scalar):
 
     __slots__ = ("_local_grads", "_operands", "data", "grad")
 
-    def __init__(self, data: float, _operands: tuple[Value, ...] = (), _local_grads: tuple[float, ...] = ()) -> None:
+    def __init__(self, data: float, _operands: tuple[Value, ...] = (), _local_grads: tuple[Any, ...] = ()) -> None:
         self.data = data if type(data) is float else real(data)
         self.grad = 0.0
         self._operands = _operands
@@ -85,6 +88,21 @@ class Value(Scalar):
         result = row.evaluate(a.data, b.data)
         return Value(result, (a, b), row.derivative(FLOATS, result, a.data, b.data))
 
+    def _compare(self, op: int, first: Any, second: Any) -> Condition:
+        a, b = (value.data if isinstance(value, Value) else real(value) for value in (first, second))
+        return Condition(bool(FLOATS.node(op, a, b)))
+
+    def _where(self, condition: Any, first: Value | float, second: Value | float) -> Value:
+        holds = condition.holds if isinstance(condition, Condition) else condition
+        return self._choose_fixed((first, second), 0 if holds else 1)
+
+    @staticmethod
+    def _choose_fixed(values: Sequence[Value | float], place: int) -> Value:
+        """The value at a place; the others receive no gradient."""
+        operands = tuple(value if isinstance(value, Value) else Value(value) for value in values)
+        slopes = tuple(1.0 if at == place else None for at in range(len(operands)))
+        return Value(operands[place].data, operands, slopes)
+
     def __pos__(self) -> Value:
         return self
 
@@ -130,23 +148,51 @@ class Value(Scalar):
     def backward(self) -> None:
         """Adds d(self)/d(v) into ``v.grad`` for every value `v` that self was computed from."""
         self.grad = 1.0
-        for value in reversed(self._walk()):
-            for operand, local_grad in zip(value._operands, value._local_grads, strict=True):
-                operand.grad += local_grad * value.grad
+        order = self._walk()
+        order.reverse()
+        if any(map(contains, map(_LOCAL_GRADS, order), repeat(None))):
+            self._hand_to_chosen(order)
+            return
+        for value in order:
+            grad, operands = value.grad, value._operands
+            if len(operands) == 2:  # most have two: a loop over them takes twice as long
+                first, second = operands
+                local_grad, other = value._local_grads
+                first.grad += local_grad * grad
+                second.grad += other * grad
+            elif operands:
+                operands[0].grad += value._local_grads[0] * grad
+
+    def _hand_to_chosen(self, order: list[Value]) -> None:
+        """Hands gradients on where some operand was not chosen: what has received nothing hands nothing on.
+
+        Not even 0 times infinity.
+        """
+        reached = {self}
+        for value in order:
+            if value in reached:
+                for operand, local_grad in zip(value._operands, value._local_grads, strict=True):
+                    if local_grad is not None:
+                        operand.grad += local_grad * value.grad
+                        reached.add(operand)
 
     def _walk(self) -> list[Value]:
         """Everything self depends on, operands first: depth-first post-order on a stack of our own, however deep."""
         order: list[Value] = []
-        visited = {self}
-        stack: list[tuple[Value, Iterator[Value]]] = [(self, iter(self._operands))]
+        visited: set[Value] = set()
+        # Values to visit, and a None below which all operands of the last one in `entered` have been visited.
+        stack: list[Value | None] = [self]
+        entered: list[Value] = []
         while stack:
-            value, remaining = stack[-1]
-            for operand in remaining:
-                if operand not in visited:
-                    visited.add(operand)
-                    stack.append((operand, iter(operand._operands)))
-                    break
-            else:
-                order.append(value)
-                stack.pop()
+            value = stack.pop()
+            if value is None:
+                order.append(entered.pop())
+            elif value not in visited:
+                visited.add(value)
+                if value._operands:
+                    entered.append(value)
+                    stack.append(None)
+                    stack += value._operands[::-1]
+                else:
+                    order.append(value)
         return order

@@ -28,24 +28,24 @@ __all__ = ["COMMANDS", "cli", "main"]
 COMMANDS = {
     "train": "Train a model and invent names with it.",
     "sample": "Invent names with a trained model.",
-    "eval": "Tell how well a trained model predicts a corpus, or given texts.",
+    "eval": "Evaluate a trained model on a corpus, or on given texts.",
     "report": "Write a page about a run: how it went, and what its model does.",
-    "sweep": "Train with many options, side by side, and tell which are best.",
-    "compare": "Tell whether two runs are the same, and where they part.",
+    "sweep": "Train with many options, side by side, and rank them.",
+    "compare": "Compare two runs, and show where they first differ.",
     "data": "List, describe and fetch corpora.",
-    "compile": "Compile a model ahead of time and tell what each pass does.",
+    "compile": "Compile a model ahead of time and show what each pass does.",
     "show": "Print generated code, or what a stage of the compiler makes.",
-    "passes": "Tell what each pass of the compiler does to a program.",
-    "stats": "Tell what a program is made of, and how fast it could be.",
+    "passes": "Show what each pass of the compiler does to a program.",
+    "stats": "Analyse what a program is made of, and how fast it could be.",
     "graph": "Draw a model as the compiler sees it.",
     "explore": "Make a page that shows a program in all its forms.",
     "bench": "Measure compiled programs against the eager autograd.",
     "verify": "Check that compiled programs equal the eager autograd, bit by bit.",
     "export": "Write a model as a C library that stands alone.",
     "cache": "List and remove compiled programs.",
-    "doctor": "Tell what this machine has that microgpt can use.",
+    "doctor": "Show what this machine has that microgpt can use.",
     "completion": "Print a script that lets a shell complete commands, options and values.",
-    "help": "Tell how microgpt is used, or one of its commands.",
+    "help": "Show help for microgpt, or for one of its commands.",
     "version": "Print the version.",
 }
 
@@ -70,7 +70,7 @@ microgpt {version}, a compiler for scalar autograd. To begin with, try
 
 {commands}
 
-`microgpt help COMMAND` tells of a command, `microgpt help` of all.
+`microgpt help COMMAND` describes a command, `microgpt help` all of them.
 """
 
 
@@ -146,8 +146,7 @@ class Commands(Group):
         if self.debug and not isinstance(error, click.ClickException):
             traceback.print_exception(error)
         kind = "" if code in (failures.INTERRUPTED, failures.TERMINATED) else "error: "
-        with contextlib.suppress(OSError):
-            click.echo(f"microgpt: {kind}{console.escaped(message)}", err=True)
+        console.write_message(f"{kind}{message}")
         return code
 
 
@@ -249,7 +248,7 @@ def cli(ctx: click.Context) -> None:
     """A compiler for scalar autograd: trains a GPT written in plain scalars, fast, to the same bits.
 
     Results go to stdout, everything else to stderr: less of it with -q after the
-    command, more with -v. `microgpt COMMAND --help` tells of a command.
+    command, more with -v. `microgpt COMMAND --help` describes one.
 
     \b
     Examples:

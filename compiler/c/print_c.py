@@ -149,6 +149,10 @@ def expr_text(expr: Expr) -> str:
             return _spelled(op, [expr_text(operand) for operand in operands], width)
         case ir.Spread(value, width, is_flag):
             return f"{'flag' if is_flag else 'all'}{width}({expr_text(value)})"
+        case ir.IsSet(value):
+            return f"({expr_text(value)} != 0.0)"
+        case ir.Ones(value, width):
+            return f"keep{width}({expr_text(value)}, all{width}(1.0))"
         case ir.Divisor(value):
             return f"divisor_of({expr_text(value)})"
         case ir.Quotient(dividend, divisor, width):

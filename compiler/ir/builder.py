@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .calculator import Calculator
-from .graph import Graph, IndexTensor, Origin, Output, Table, Tensor
+from .graph import Graph, IndexTensor, Origin, Output, Table, Tensor, limit_of
 from .ops import CONST, EQUAL, GATHER, INDEX, INPUT, ONE, SELECT
 
 __all__ = ["GraphBuilder"]
@@ -108,6 +108,10 @@ class GraphBuilder(Calculator[int]):
         if known is None:
             known = self._equal_nodes[index, number] = self.node(EQUAL, index, attribute=number)
         return known
+
+    def limit(self, index: int) -> int:
+        """How many values an index node can have."""
+        return limit_of(self.indices, self.attribute[index])
 
     def table(self, table: Table) -> int:
         """The number of `table` among the side tables; each is kept once."""

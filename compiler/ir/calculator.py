@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from .ops import ADD, DIV, MAX, MUL, OPS, OPS_BY_NAME, POW, STEP, UNLESS, WHERE
+from .ops import ADD, AND, DIV, MAX, MUL, NOT, OPS, OPS_BY_NAME, OR, POW, STEP, UNLESS, WHERE
 
 __all__ = ["FLOATS", "Calculator"]
 
@@ -74,6 +74,18 @@ class Calculator(Generic[N]):
     def where(self, flag: N, a: N) -> N:
         """`a` where the flag holds, else zero."""
         return self.node(WHERE, flag, a)
+
+    def both(self, a: N, b: N) -> N:
+        """Whether two flags hold."""
+        return self.node(AND, a, b)
+
+    def either(self, a: N, b: N) -> N:
+        """Whether one of two flags holds."""
+        return self.node(OR, a, b)
+
+    def negated(self, flag: N) -> N:
+        """Whether a flag does not hold."""
+        return self.node(NOT, flag)
 
     def unless(self, flag: N, a: N) -> N:
         """Zero where the flag holds, else `a`."""

@@ -13,7 +13,7 @@ import hashlib
 import math
 import re
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, repeat
@@ -28,6 +28,7 @@ __all__ = [
     "Scatter",
     "Table",
     "Tensor",
+    "limit_of",
 ]
 
 # How many operands each operation has; for those that may have any number, `_ANY`.
@@ -83,6 +84,11 @@ class IndexTensor:
     start: int
     count: int
     limit: int
+
+
+def limit_of(indices: Sequence[IndexTensor], number: int) -> int:
+    """How many values index `number` can have."""
+    return next(tensor.limit for tensor in reversed(indices) if tensor.start <= number)
 
 
 @dataclass(frozen=True)
@@ -252,6 +258,10 @@ class Graph:
             start, size = spans.get(tensor.argument, (tensor.start, 0))
             spans[tensor.argument] = (start, size + tensor.size)
         return spans
+
+    def limit(self, index: int) -> int:
+        """How many values an index node can have."""
+        return limit_of(self.indices, self.attribute[index])
 
     def input_name(self, number: int) -> str:
         """The name of one input: ``wte[0,3]``."""

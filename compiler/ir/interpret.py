@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .graph import Graph
-from .ops import CONST, GATHER, INDEX, INPUT, OPS, SELECT
+from .ops import CHOOSE, CONST, GATHER, INDEX, INPUT, OPS, SELECT
 
 __all__ = ["evaluate_nodes", "interpret"]
 
@@ -50,7 +50,7 @@ def evaluate_nodes(
         elif op == GATHER:
             table = graph.tables[attribute]
             values.append(inputs[table.base + table.stride * int(values[operands[0]])])
-        elif op == SELECT:
+        elif op in (SELECT, CHOOSE):
             index, *choices = operands
             values.append(values[choices[int(values[index])]])
     return values

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from .calculator import Calculator
 
 __all__ = [
-    "ADD", "CALLED", "CONST", "DIV", "EQUAL", "EXP", "GATHER", "GIVEN", "INDEX", "INPUT", "LETTERS", "LIBM", "LOG",
-    "MAX", "MUL", "ONE", "OPS", "OPS_BY_NAME", "POW", "READ", "RELU", "SELECT", "STEP", "UNLESS", "WHERE", "Attribute",
-    "Op", "Type", "Zeros", "called_in", "is_closed", "spell",
+    "ADD", "AND", "BRANCH", "CALLED", "CHOOSE", "CONST", "DIV", "EQUAL", "EXP", "GATHER", "GIVEN", "INDEX", "INPUT",
+    "LESS", "LESS_EQUAL", "LETTERS", "LIBM", "LOG", "MAX", "MUL", "NOT", "ONE", "OPS", "OPS_BY_NAME", "OR", "POW",
+    "READ", "RELU", "SAME", "SELECT", "STEP", "UNLESS", "WHERE", "Attribute", "Op", "Type", "Zeros", "called_in",
+    "is_closed", "spell",
 ]  # fmt: skip
 
 
@@ -106,6 +107,7 @@ class Op:
         symbol: how it is drawn; by default, by its name.
         attribute: what it refers to.
         variadic: whether there may be any number of operands of the last type; in spellings, ``{b}`` is all of them.
+        picks: whether it is one of its operands, picked by its first one, and hands its gradient to that one alone.
 
     Raises:
         ValueError: if a column is missing, or a spelling does not mention each operand, or in C mentions one twice.
@@ -129,6 +131,7 @@ class Op:
     symbol: str = ""
     attribute: Attribute = Attribute.NOTHING
     variadic: bool = False
+    picks: bool = False
 
     def __post_init__(self) -> None:
         for column in ("name", "python", "c", "exact"):
@@ -159,6 +162,11 @@ class Op:
     def is_marked(self) -> bool:
         """Whether its nodes have an attribute."""
         return self.attribute is not Attribute.NOTHING
+
+    @property
+    def flows(self) -> bool:
+        """Whether a gradient flows through it."""
+        return self.derivative is not None or self.picks
 
     @property
     def rounds(self) -> bool:
@@ -267,7 +275,7 @@ OPS: tuple[Op, ...] = (
     Op("unless", (_F, _R), _R, lambda a, b: 0.0 if a else b,
        lambda build, node, a, b: (None, build.unless(a, build.const(1.0))),
        "0.0 if {a} else {b}", "({a} ? 0.0 : {b})", _CHOICE, c_lanes="drop{w}({a}, {b})", zeros=_PASSES),
-    Op("select", (_I, _R), _R, None, None, "({b})[{a}]", "{b}", _CHOICE, zeros=_PASSES, variadic=True),
+    Op("select", (_I, _R), _R, None, None, "({b})[{a}]", "{b}", _CHOICE, zeros=_PASSES, variadic=True, picks=True),
     Op("sqrt", (_R,), _R, arithmetic.square_root,
        _of_one(lambda build, node, a: build.div(build.const(0.5), node)),
        "square_root({a})", "sqrt({a})", _IEEE, python_raising="sqrt({a})", c_lanes="square_root{w}({a})",
@@ -320,6 +328,22 @@ OPS: tuple[Op, ...] = (
     # What `x ** y` is where the exponent is a scalar. Of a `pow`, the exponent is a constant.
     Op("power", (_R, _R), _R, arithmetic.power, _derive_power, "power({a}, {b})", "pow({a}, {b})", _LIBM,
        python_raising="pow({a}, {b})", libm=("pow",), symbol="^"),
+    Op("less", (_R, _R), _F, lambda a, b: a < b, None, "{a} < {b}", "{a} < {b}", _CHOICE, c_lanes="{a} < {b}",
+       zeros=_NO_ZEROS, symbol="<"),
+    Op("less_equal", (_R, _R), _F, lambda a, b: a <= b, None, "{a} <= {b}", "{a} <= {b}", _CHOICE,
+       c_lanes="{a} <= {b}", zeros=_NO_ZEROS, symbol="≤"),
+    Op("same", (_R, _R), _F, lambda a, b: a == b, None, "{a} == {b}", "{a} == {b}", _CHOICE, commutative=True,
+       c_lanes="{a} == {b}", zeros=_NO_ZEROS, symbol="="),
+    Op("and", (_F, _F), _F, lambda a, b: a and b, None, "({a} and {b})", "({a} && {b})", _CHOICE, commutative=True,
+       c_lanes="({a} & {b})", zeros=_NO_ZEROS, symbol="∧"),
+    Op("or", (_F, _F), _F, lambda a, b: a or b, None, "({a} or {b})", "({a} || {b})", _CHOICE, commutative=True,
+       c_lanes="({a} | {b})", zeros=_NO_ZEROS, symbol="∨"),
+    Op("not", (_F,), _F, lambda a: not a, None, "(not {a})", "(!{a})", _CHOICE, c_lanes="(~{a})", zeros=_NO_ZEROS,
+       symbol="¬"),
+    Op("branch", (_F, _R, _R), _R, lambda a, b, c: b if a else c, None, "({b} if {a} else {c})", "({a} ? {b} : {c})",
+       _CHOICE, c_lanes="blend{w}({a}, {b}, {c})", zeros=_PASSES, symbol="where", picks=True),
+    # `simplify` makes selects of these: what tells them apart is the order in which their gradients are added up.
+    Op("choose", (_I, _R), _R, None, None, "({b})[{a}]", "{b}", _CHOICE, zeros=_PASSES, variadic=True, picks=True),
 )  # fmt: skip
 
 OPS_BY_NAME = {row.name: code for code, row in enumerate(OPS)}
@@ -327,6 +351,9 @@ OPS_BY_NAME = {row.name: code for code, row in enumerate(OPS)}
 # Those that the compiler knows more of than their rows say.
 (CONST, INPUT, INDEX, GATHER, ADD, MUL, DIV, POW, LOG, EXP, RELU, STEP, MAX, EQUAL, WHERE, UNLESS, SELECT, *_) = range(
     len(OPS)
+)
+LESS, LESS_EQUAL, SAME, AND, OR, NOT, BRANCH, CHOOSE = (
+    OPS_BY_NAME[name] for name in ("less", "less_equal", "same", "and", "or", "not", "branch", "choose")
 )
 
 # What a graph is given, not what it computes: it has no place of its own in a program.

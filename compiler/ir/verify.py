@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from ..errors import VerifyError
 from .graph import Graph
-from .ops import CONST, GATHER, INDEX, OPS, POW, SELECT, Attribute, Type
+from .ops import CHOOSE, CONST, GATHER, INDEX, OPS, POW, SELECT, Attribute, Type
 from .text import format_node
 
 __all__ = ["verify"]
@@ -105,10 +105,9 @@ def _problem(graph: Graph, node: int, bounds: dict[Attribute, int]) -> str:
             return f"operand %{operand} is not of type {type_.value}"
     if graph.op[node] == POW and graph.op[operands[1]] != CONST:
         return "the exponent is not a constant"
-    if graph.op[node] in (SELECT, GATHER):
-        number = graph.attribute[operands[0]]
-        limit = next(tensor.limit for tensor in reversed(graph.indices) if tensor.start <= number)
-        count = len(operands) - 1 if graph.op[node] == SELECT else graph.tables[attribute].count
+    if graph.op[node] in (SELECT, CHOOSE, GATHER):
+        limit = graph.limit(operands[0])
+        count = graph.tables[attribute].count if graph.op[node] == GATHER else len(operands) - 1
         if count < limit:
             return f"an index of up to {limit - 1} chooses among {count} values"
     return ""

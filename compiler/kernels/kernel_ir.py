@@ -28,12 +28,14 @@ __all__ = [
     "For",
     "Guess",
     "Invocation",
+    "IsSet",
     "Kernel",
     "KernelProgram",
     "Least",
     "Matches",
     "Name",
     "Number",
+    "Ones",
     "Parameter",
     "Pick",
     "Place",
@@ -168,6 +170,22 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
+class IsSet:
+    """A vector of flags from one of numbers: memory has flags as 1 and 0, vectors as all bits and none."""
+
+    value: Expr
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ones:
+    """A vector of numbers from one of flags, the other way round."""
+
+    value: Expr
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
 class Divisor:
     """A number that vectors are divided by, and what must be known of it."""
 
@@ -202,7 +220,7 @@ class Fold:
     width: int = 1
 
 
-Expr: TypeAlias = Number | Name | Read | Pick | Matches | Call | Spread | Divisor | Quotient | Fold
+Expr: TypeAlias = Number | Name | Read | Pick | Matches | Call | Spread | IsSet | Ones | Divisor | Quotient | Fold
 
 
 @dataclass(frozen=True, slots=True)

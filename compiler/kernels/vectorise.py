@@ -19,10 +19,12 @@ from .kernel_ir import (
     Fold,
     For,
     Guess,
+    IsSet,
     Kernel,
     Matches,
     Name,
     Number,
+    Ones,
     Pick,
     Quotient,
     Reached,
@@ -134,7 +136,10 @@ def _wide(statement: Statement, lane: str, first: Sum, part: _Part) -> Statement
     where = {lane: first.plus(Sum(part.offset))}
     if isinstance(statement, Write):
         place = substituted(statement.place, where)
-        return Write(place, _vector(_widened(statement.value, lane, where, part.width), part.width))
+        value = _vector(_widened(statement.value, lane, where, part.width), part.width)
+        if part.width > 1 and isinstance(value, Call) and OPS[value.op].result is Type.FLAG:
+            value = Ones(value, part.width)
+        return Write(place, value)
     if isinstance(statement, Guess) and part.width == 1:
         return Write(statement.place, substituted(statement.power, where))
     if isinstance(statement, Guess):
@@ -185,9 +190,14 @@ def _call(call: Call, operands: list[Expr]) -> Expr:
         return Call(call.op, tuple(operands))
     if call.op == DIV and _width(operands[0]) > 1 and _width(operands[1]) == 1:
         return Quotient(operands[0], Divisor(operands[1]), width)
-    if not row.is_infix:
-        operands = [
-            operand if _width(operand) > 1 else Spread(operand, width, type_ is Type.FLAG)
-            for operand, type_ in zip(operands, row.types, strict=True)
-        ]
-    return Call(call.op, tuple(operands), width)
+    found = (_lanes(each, type_, width, row.is_infix) for each, type_ in zip(operands, row.types, strict=True))
+    return Call(call.op, tuple(found), width)
+
+
+def _lanes(operand: Expr, type_: Type, width: int, is_infix: bool) -> Expr:
+    """An operand of a vector operation."""
+    if type_ is Type.FLAG:
+        if _width(operand) == 1:
+            return Spread(operand, width, is_flag=True)
+        return IsSet(operand, width) if isinstance(operand, Read) else operand
+    return operand if _width(operand) > 1 or is_infix else Spread(operand, width)

@@ -315,7 +315,7 @@ class StatementBuilder:
                 return folded
         if op == CONST:
             return self._constant(attribute)
-        operands = graph.operands(node)
+        operands = graph.flat[graph.starts[node] : graph.starts[node + 1]]
         if op == GATHER:
             table = graph.tables[attribute]
             return self._gather(self.inputs[table.base], table.stride, graph.attribute[operands[0]])

@@ -158,8 +158,8 @@ class _Namer:
         array, start = layout.arrays[layout.region[address.start]]
         steps = address.steps or (0,) * len(counts)
         if not any(steps):
-            index = _index(array.shape, address.start - start)
-            return array, tuple(Affine(number, steps) for number in index)
+            place = _index(array.shape, address.start - start)
+            return array, tuple(Affine(number, steps) for number in place)
         for kept in range(len(array.shape), 0, -1):
             if index := _affine_index(array.merged(kept), Affine(address.start - start, steps), corner):
                 return array, index

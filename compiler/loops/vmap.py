@@ -13,10 +13,10 @@ from dataclasses import replace
 from ..errors import CompileError
 from ..ir.graph import Graph
 from ..ir.ops import CONST, INPUT
-from .form_reductions import StatementBuilder, reads, stored_nodes
+from .form_reductions import Statement, StatementBuilder, reads, stored_nodes
 from .labels import Labels
 from .layout import Layout
-from .loop_ir import Affine, Loop, LoopProgram, Nest, fill
+from .loop_ir import Affine, Array, Loop, LoopProgram, Nest, fill
 from .name_arrays import name_arrays
 
 __all__ = ["one_lane", "vmap"]
@@ -30,7 +30,7 @@ def vmap(
     results: Mapping[str, int],
     layout: Layout,
 ) -> LoopProgram:
-    """A nest for each stored value of `graph`.
+    """A nest for each stored value of `graph`; what is no result gets an array of `layout`.
 
     Args:
         lanes: how many elements.
@@ -39,8 +39,7 @@ def vmap(
         layout: takes the constants.
 
     Raises:
-        CompileError: if a value that is not a result must be stored, or a result replaces an argument that is still
-            needed.
+        CompileError: if a result replaces an argument that is still needed.
     """
     stored = stored_nodes(graph)
     address = [-1] * len(graph)
@@ -51,24 +50,36 @@ def vmap(
             address[node] = arrays[name] if name in arrays else shared[name]
         elif op == CONST:
             address[node] = layout.constant(graph.constants[graph.attribute[node]].hex())
+    copied: list[tuple[int, int]] = []
     for output in graph.outputs:
-        address[output.nodes[0]] = results[output.name]
+        node, target = output.nodes[0], results[output.name]
+        if address[node] < 0:
+            address[node] = target
+        elif address[node] != target:  # an argument, a constant, or what is another result, too
+            copied.append((node, target))
+    for node in range(len(graph)):
+        if stored[node] and address[node] < 0:
+            address[node] = layout.add(Array(layout.unique(f"{graph.name}_value"), (lanes,)))
     builder = StatementBuilder(graph, stored, address, [], layout.region, [])
     labels = Labels(graph, stored)
-    moving = {*arrays.values(), *results.values()}
+    moving = {*arrays.values(), *results.values(), *(at for node, at in enumerate(address) if stored[node])}
     nests: list[Nest] = []
+
+    def add(statement: Statement) -> None:
+        numbers = (Affine(number, (int(number in moving),)) for number in statement.numbers)
+        nests.append(Nest((Loop(Affine(lanes)),), fill(statement.form.body, numbers, iter(())), labels.of([statement])))
+
     written: dict[int, int] = {}
     for node in range(len(graph)):
         if not stored[node]:
             continue
-        if address[node] < 0:
-            raise CompileError(f"{graph.name}: a value that several results need must be a result itself")
         statement = builder.statement(node, shortest=1000)
-        read = {slot for addresses in reads(statement) for slot in addresses}
-        numbers = (Affine(number, (int(number in moving),)) for number in statement.numbers)
-        nests.append(Nest((Loop(Affine(lanes)),), fill(statement.form.body, numbers, iter(())), labels.of([statement])))
+        add(statement)
+        read = {at for addresses in reads(statement) for at in addresses}
         _check_replaced(graph, node, read, address, written)
         written[address[node]] = node
+    for node, target in copied:
+        add(builder.copy(node, target))
     return name_arrays(LoopProgram(graph.name, tuple(nests)), layout)
 
 

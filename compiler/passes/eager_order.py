@@ -49,7 +49,7 @@ class EagerOrder:
 def differentiable_nodes(graph: Graph, inputs: range) -> bytearray:
     """For each node, 1 if a gradient flows through it to one of the `inputs`, else 0."""
     flags = bytearray(len(graph))
-    flows = [row.derivative is not None or code == SELECT for code, row in enumerate(OPS)]
+    flows = [row.flows for row in OPS]
     rows = zip(graph.op, graph.all_operands(), graph.attribute, strict=True)
     for node, (op, operands, attribute) in enumerate(rows):
         if flows[op]:
@@ -79,7 +79,7 @@ def eager_order(
     found = EagerOrder([], [], {})
     # Inputs have no operands to hand anything on to, so they need no place; neither does what no gradient flows
     # through.
-    leaf = [OPS[code].derivative is None and code != SELECT for code in range(len(OPS))]
+    leaf = [not row.flows for row in OPS]
     waiting = bytearray(flag and not leaf[code] for code, flag in zip(op, differentiable, strict=True))
     group_numbers: dict[Group, int] = {}
     places = found.places
@@ -103,10 +103,11 @@ def eager_order(
             return  # the values have been visited before this select: choosing one of them changes no order
         code = op[nodes[0]]
         alike = all(waiting[node] and op[node] == code and node not in found.group_of for node in nodes)
-        if not alike or code == SELECT or len(set(nodes)) != len(nodes):
+        if not alike or OPS[code].picks or len(set(nodes)) != len(nodes):
             raise CompileError(
                 f"{graph.origins[graph.origin[select]]}: the gradient of this select() has no fixed order, because the "
-                "values it chooses from are not all computed in the same way; select among inputs or alike results"
+                "values it chooses from are not all computed in the same way; write choose(values, index), whose "
+                "gradient has one"
             )
         number = group_numbers[group] = len(found.groups)
         found.groups.append(group)

@@ -12,7 +12,7 @@ from itertools import chain, compress, repeat
 
 from ..ir.builder import GraphBuilder
 from ..ir.graph import Graph
-from ..ir.ops import ADD, CONST, DIV, MAX, MUL, OPS, POW, SELECT, UNLESS, WHERE
+from ..ir.ops import ADD, BRANCH, CHOOSE, CONST, DIV, MAX, MUL, NOT, OPS, POW, SELECT, UNLESS, WHERE, Type
 from ..ir.rewrite import Rewritten, rewrite
 from .rename_sums import rename_sums
 
@@ -22,9 +22,13 @@ __all__ = ["simplify"]
 _SHOWING = frozenset(code for code, row in enumerate(OPS) if any(row.zeros.shown))
 
 
+_IS_FLAG = tuple(row.result is Type.FLAG for row in OPS)
+_IS_CHOICE = tuple(row.picks or row.result is Type.FLAG or code in (WHERE, UNLESS, MAX) for code, row in enumerate(OPS))
+
+
 def simplify(graph: Graph) -> Rewritten:
     """Applies the rules of this module to every operation, operands first."""
-    return rename_sums(graph, rewrite(graph, _rule, untouched=_sums_with_a_visible_sign(graph)))
+    return rename_sums(graph, rewrite(graph, _Rules(), untouched=_sums_with_a_visible_sign(graph)))
 
 
 def _sums_with_a_visible_sign(graph: Graph) -> set[int]:
@@ -61,21 +65,63 @@ def _odd(graph: Graph, power: int, negative: bool) -> bool:
     return exponent % 2.0 == 1.0 and (exponent < 0.0) == negative
 
 
-def _rule(build: GraphBuilder, op: int, operands: tuple[int, ...], attribute: int) -> int | None:
-    ops = build.op
-    if op == SELECT:  # the values may have become inputs
-        return build.plain_choice(operands[0], operands[1:])
-    if op == MAX and operands[0] == operands[1]:
-        return operands[0]
-    for operand in operands:
-        if ops[operand] == CONST:
-            break
-    else:
+class _Rules:
+    """The rules, and what they know of the flags of one graph."""
+
+    def __init__(self) -> None:
+        # Of flags that are computed from constants alone, whether they hold.
+        self.known: dict[int, bool] = {}
+
+    def __call__(self, build: GraphBuilder, op: int, operands: tuple[int, ...], attribute: int) -> int | None:
+        if _IS_CHOICE[op]:
+            return self._of_choices(build, op, operands)
+        ops = build.op
+        for operand in operands:
+            if ops[operand] == CONST:
+                return _with_constant(build, op, operands, operand)
         return None
+
+    def _of_choices(self, build: GraphBuilder, op: int, operands: tuple[int, ...]) -> int | None:
+        if op == SELECT:  # the values may have become inputs
+            return build.plain_choice(operands[0], operands[1:])
+        if op == CHOOSE:
+            index, *values = operands
+            return build.select(index, values[: build.limit(index)])
+        return self._of_flags(build, op, operands)
+
+    def _of_flags(self, build: GraphBuilder, op: int, operands: tuple[int, ...]) -> int | None:
+        if op == NOT and build.op[operands[0]] == NOT:
+            return build.operands(operands[0])[0]
+        if _IS_FLAG[op]:
+            evaluate, known = OPS[op].evaluate, [self._value(build, operand) for operand in operands]
+            if evaluate is not None and None not in known:
+                self.known[len(build.op)] = bool(evaluate(*known))  # for the node that will stand there
+            return None
+        if op == MAX:  # of one value alone: it was compared to itself
+            if operands[0] == operands[1]:
+                return operands[0]
+            constant = next((operand for operand in operands if build.op[operand] == CONST), -1)
+            return _with_constant(build, op, operands, constant) if constant >= 0 else None
+        flag, first, second = operands if op == BRANCH else (*operands, -1)
+        if first == second:
+            return first
+        holds = self.known.get(flag)
+        if holds is not None:
+            if op == BRANCH:
+                return first if holds else second
+            return first if holds == (op == WHERE) else build.const(0.0)
+        return first if op != BRANCH and build.op[first] == CONST and build.constant_of(first) == 0.0 else None
+
+    def _value(self, build: GraphBuilder, node: int) -> float | bool | None:
+        return build.constant_of(node) if build.op[node] == CONST else self.known.get(node)
+
+
+def _with_constant(build: GraphBuilder, op: int, operands: tuple[int, ...], constant: int) -> int | None:
+    ops = build.op
     if all(ops[operand] == CONST for operand in operands):
         evaluate = OPS[op].evaluate
         return None if evaluate is None else build.const(evaluate(*map(build.constant_of, operands)))
-    place = operands.index(operand)
+    place = operands.index(constant)
     known, other = build.constant_of(operands[place]), operands[1 - place]
     if op == ADD and known == 0.0:
         return other
@@ -87,8 +133,6 @@ def _rule(build: GraphBuilder, op: int, operands: tuple[int, ...], attribute: in
         return other
     if op == POW and place == 1 and known == 0.0:
         return build.const(1.0)
-    if op in (WHERE, UNLESS) and known == 0.0:
-        return operands[place]
     return None
 
 

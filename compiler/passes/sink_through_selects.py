@@ -45,7 +45,7 @@ def _uses_with_gradient(graph: Graph) -> list[int]:
     uses = [0] * len(graph)
     for root in graph.roots():
         uses[root] += 1
-    flows = [row.derivative is not None or code == SELECT for code, row in enumerate(OPS)]
+    flows = [row.flows for row in OPS]
     rows = zip(reversed(graph.op), graph.all_operands(backwards=True), strict=True)
     for node, (op, operands) in zip(range(len(graph) - 1, -1, -1), rows, strict=True):
         if uses[node] and flows[op]:
@@ -84,8 +84,11 @@ def _columns(graph: Graph, uses: list[int], values: tuple[int, ...]) -> list[tup
         return None
     if op in (SELECT, GATHER):
         return None
-    columns = list(zip(*map(graph.operands, values), strict=True))
-    for column, type_ in zip(columns, OPS[op].types, strict=True):
+    rows = [graph.operands(value) for value in values]
+    if len(set(map(len, rows))) > 1:
+        return None
+    columns = list(zip(*rows, strict=True))
+    for column, type_ in zip(columns, OPS[op].types_of(len(columns)), strict=True):
         if type_ is not Type.REAL and len(set(column)) > 1:  # one chooses among numbers alone
             return None
     if op == POW and len(set(columns[1])) > 1:  # an exponent stays a constant

@@ -14,7 +14,6 @@ from typing import Protocol
 from ...model import adam
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import Estimate
-from ..programs import eager
 from ..programs.library import Library
 from ..programs.recipe import Recipe
 from ..reporting import Report
@@ -163,9 +162,13 @@ class EagerBackend(_StepByStep):
         pass
 
     def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
+        from ..programs import eager
+
         return eager.loss_and_gradient(self.config, parameters, *document)
 
     def update(self, state: State, gradient: list[float], num_steps: int) -> None:
+        from ..programs import eager
+
         constants = adam.step_constants(self.optimizer, state.step, num_steps)
         lanes = (state.parameters, gradient, state.first_moment, state.second_moment)
         state.parameters, state.first_moment, state.second_moment = eager.update(self.optimizer, lanes, constants)
@@ -174,4 +177,6 @@ class EagerBackend(_StepByStep):
     def next_token(
         self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]
     ) -> list[float]:
+        from ..programs import eager
+
         return eager.next_token(self.config, parameters, temperature, token, position, cache)

@@ -40,7 +40,7 @@ def check_backend(name: str, warn: Callable[[str], None]) -> str:
         problem = str(error).replace("\n", "; ")
         if name == "c":
             raise ToolchainError(
-                f"the C backend needs a C compiler that keeps every bit: {problem}; `microgpt doctor` tells more"
+                f"the C backend needs a C compiler that keeps every bit: {problem}; see `microgpt doctor`"
             ) from None
         warn(python_instead(error))
         return "python"

@@ -68,8 +68,9 @@ def hessian(
 
     It has the structure of the gradient, with the structure of the argument in place of every float: for a list of n
     floats, n lists of n floats; for a NumPy array, one of twice as many dimensions. In several arguments it is a tuple
-    of tuples, with the derivatives of the gradient in argument i in argument j at [i][j]. It is what the eager ``Value`` would give if it differentiated
-    the operations of its own backward pass, so the two halves of it may differ in their last bits.
+    of tuples: at [i][j] are the derivatives, in argument j, of the gradient in argument i. It is what the eager
+    ``Value`` would give if it differentiated the operations of its own backward pass, so the two halves of it may
+    differ in their last bits.
 
     Args:
         function: returns one scalar; see `compile_function`.

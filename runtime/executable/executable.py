@@ -30,12 +30,12 @@ from .native import Native, Source, native_library
 from .program import Program, load_program, program_key, store_program
 from .witness import Numbers, check_program
 
-__all__ = ["TARGETS", "Executable", "Workspace", "compile_executable"]
+__all__ = ["LONGEST", "TARGETS", "Executable", "Workspace", "compile_executable"]
 
 TARGETS = ("auto", "c", "python")
 
 # With the target "auto", programs whose C is longer than this many bytes are Python: GCC takes about 15 s a megabyte.
-_LONGEST = 600_000
+LONGEST = 600_000
 
 
 Memory: TypeAlias = "list[float] | memoryview[float]"
@@ -147,7 +147,7 @@ def compile_executable(
     job = _Job(graph, cache, check, report, example)
     if target != "python":
         try:
-            return _c_executable(job, _LONGEST if target == "auto" else None)
+            return _c_executable(job, LONGEST if target == "auto" else None)
         except (ToolchainError, _TooLongError):
             if target == "c":
                 raise

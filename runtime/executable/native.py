@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...compiler.pipeline import without_collection
 from ..machine.toolchain import Toolchain, ToolchainError, first_candidate, warn_of_toolchain, with_toolchain
 from ..storage.cache import Cache
 from ..storage.files import write_plainly
@@ -133,6 +132,8 @@ def _make(
 def _compiled(
     name: str, toolchain: Toolchain, make: Callable[[Toolchain], Source], report: Callable[[str], None]
 ) -> dict[str, bytes]:
+    from ...compiler.pipeline import without_collection  # which a start that finds its library does without
+
     start = time.perf_counter()
     with without_collection():
         source = make(toolchain)

@@ -139,7 +139,7 @@ def _program(code: list[CodeType], path: Path, report: Mapping[str, Any]) -> Pro
 
 
 def peak_memory() -> int:
-    """The most memory that this process has held so far, in bytes; 0 where the system does not tell."""
+    """The most memory that this process has held so far, in bytes; 0 where the system does not say."""
     try:
         import resource
     except ImportError:  # Windows

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...compiler.ir.calculator import FLOATS
 from ...compiler.ir.graph import Graph
-from ...compiler.ir.ops import CONST, EQUAL, GATHER, INDEX, INPUT, OPS, POW, SELECT
+from ...compiler.ir.ops import BRANCH, CHOOSE, CONST, EQUAL, GATHER, INDEX, INPUT, OPS, POW, SELECT, UNLESS, WHERE, Type
 from ..value import Value
 
 __all__ = ["replay"]
@@ -21,6 +21,7 @@ def replay(
     arguments: Mapping[str, Sequence[float]],
     indices: Mapping[str, Sequence[int]],
     derivative: str = "gradient",
+    initial: str | None = None,
 ) -> dict[str, list[float]]:
     """What the eager autograd gives for a function that has been traced: its results, and their ``derivative``.
 
@@ -29,6 +30,7 @@ def replay(
         gradient: the argument to differentiate in; None for none.
         derivative: the ``gradient`` of the first output, its ``jacobian``, the ``hessian``, or the product of that with
             the last inputs, ``hvp``.
+        initial: the argument that holds the gradient so far, which ``backward()`` adds to; None for zero.
     """
     inputs = [Value(number) for name in traced.arguments() for number in arguments[name]]
     numbers = [number for tensor in traced.indices for number in indices[tensor.name]]
@@ -50,6 +52,10 @@ def replay(
             worth.append(operands[0] == attribute)
         elif op == POW:
             worth.append(operands[0] ** operands[1].data)
+        elif op in (WHERE, UNLESS) and traced.op[nodes[0]] != EQUAL:  # the mask of a branch, and not of a choice
+            flag, value = operands
+            taken = flag == (op == WHERE)
+            worth.append(Value(value.data if taken else 0.0, (value,), (1.0 if taken else None,)))
         else:
             worth.append(_operation(op, operands))
     results = {
@@ -66,23 +72,37 @@ def replay(
             ]
             rows = [reduce(operator.add, terms)] if terms else [Value(0.0)]
         results[derivative] = []
+        values = [value for value in (*inputs, *worth) if isinstance(value, Value)]
         for row in rows:
-            for value in (*inputs, *worth):
-                if isinstance(value, Value):
-                    value.grad = 0.0
-            row.backward()
+            for value in values:
+                value.grad = 0.0
+            for value, before in zip(wrt, arguments[initial] if initial else (), strict=False):
+                value.grad = before
+            # A node of its own: `backward` sets the gradient of what it is called on, and that may be an input.
+            Value(row.data, (row,), (1.0,)).backward()
             results[derivative] += (value.grad for value in wrt)
     return results
 
 
-def _operation(op: int, operands: Sequence[Any]) -> Value:
-    """An operation of the table, with the derivative of its row."""
+def _operation(op: int, operands: Sequence[Any]) -> Any:
+    """An operation of the table, with the derivative of its row; of a comparison, whether it holds."""
     row = OPS[op]
+    if op in (BRANCH, CHOOSE):
+        decider, *choices = operands
+        return Value._choose_fixed(choices, decider if op == CHOOSE else 1 - decider)
     if row.evaluate is None:
         raise TypeError(f"{row.name} has no value of its own")
     data = [operand.data if isinstance(operand, Value) else operand for operand in operands]
     result = row.evaluate(*data)
-    values = tuple(operand for operand in operands if isinstance(operand, Value))
-    if row.derivative is None or len(values) < len(operands):
+    if row.result is Type.FLAG:
+        return result
+    if row.derivative is None:
         return Value(result)
-    return Value(result, values, row.derivative(FLOATS, result, *data))
+    slopes = row.derivative(FLOATS, result, *data)
+    # Through the flag that decides whether a contribution counts, no gradient flows.
+    pairs = [
+        (operand, slope)
+        for operand, slope in zip(operands, slopes, strict=False)
+        if isinstance(operand, Value) and slope is not None
+    ]
+    return Value(result, tuple(operand for operand, _ in pairs), tuple(slope for _, slope in pairs))

@@ -62,9 +62,10 @@ def taken_apart(result: Any, leaves: list[Any], fixed: bool) -> Node:
         return Keys(tuple(result), tuple(taken_apart(part, leaves, fixed) for part in result.values()))
     if fixed and (result is None or isinstance(result, bool | str)):
         return Fixed(result)
-    if is_numpy(kind) and getattr(result, "shape", ()):
+    shape: tuple[int, ...] = getattr(result, "shape", ()) if is_numpy(kind) else ()
+    if shape:
         leaves += result.ravel().tolist()
-        return Vector(kind, tuple(result.shape))
+        return Vector(kind, shape)
     leaves.append(result)
     return Scalar()
 

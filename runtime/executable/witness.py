@@ -54,6 +54,7 @@ def check_graph(
     gradient: str | None,
     example: Numbers | None = None,
     derivative: str = "gradient",
+    initial: str | None = None,
 ) -> None:
     """Checks that what the passes made of a trace computes what the eager autograd does.
 
@@ -63,7 +64,7 @@ def check_graph(
     Args:
         gradient: the argument that it differentiates in; None for none.
         example: by name, arguments that the function is defined for.
-        derivative: see `replay`.
+        derivative, initial: see `replay`.
 
     Raises:
         ProofError: naming the first result that differs.
@@ -72,7 +73,7 @@ def check_graph(
     joint = differentiate(sink_through_selects(traced).graph, str(gradient), scatter=False).graph if twice else traced
     kept = {output.name for output in graph.outputs}
     for arguments, indices in points(traced, example):
-        expected = replay(joint, gradient, arguments, indices, derivative)
+        expected = replay(joint, gradient, arguments, indices, derivative, initial)
         if twice:
             once = replay(traced, gradient, arguments, indices)
             compare(f"the gradient of {graph.name}", once, expected)

@@ -39,7 +39,7 @@ def libm_identity() -> str:
                 digest.update(hashlib.sha256(file.read()).digest())
         except OSError:
             digest.update(path.encode("utf-8", "surrogateescape"))
-    # Where no file tells, as on macOS, the system's version does.
+    # Where no file has it, as on macOS, the system's version does.
     digest.update(repr((platform.machine(), has_fma(), "" if _libm_files() else platform.version())).encode())
     # And what they give, since environment variables can switch off what the processor has (GLIBC_TUNABLES).
     results = [math.exp(x) for x in _EXP] + [math.log(x) for x in _LOG] + [math.pow(x, y) for x, y in _POW]
@@ -72,7 +72,7 @@ def processor() -> str:
 
 
 def has_fma() -> bool | None:
-    """Whether the processor has fused multiply-adds; None where the system does not tell."""
+    """Whether the processor has fused multiply-adds; None where the system does not say."""
     flags = [line.partition(":")[2].split() for line in processor().splitlines() if line.startswith("flags")]
     return any("fma" in line or "fma4" in line for line in flags) if flags else None
 

@@ -24,7 +24,7 @@ from .toolchain import Toolchain, with_toolchain
 __all__ = ["Level", "Machine", "Roofs"]
 
 _ALIGN = 64
-# What is assumed of a machine that does not tell: few have less.
+# What is assumed of a machine that does not say: few have less.
 _ASSUMED = {"L1": 32 << 10, "L2": 256 << 10}
 # Arrays in memory are four times as large as the caches, as STREAM wants it, or twice if that is more than any machine
 # has to spare.
@@ -151,7 +151,7 @@ class Machine:
 
 
 def _cache_sizes() -> dict[str, int]:
-    """By level, the bytes of the first core's caches for data; assumed where the system does not tell."""
+    """By level, the bytes of the first core's caches for data; assumed where the system does not say."""
     sizes: dict[str, int] = {}
     for entry in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
         try:

@@ -20,14 +20,15 @@ def best_seconds(run: Callable[[int], object], span: float = SPAN, repeats: int 
     """Seconds a turn.
 
     Args:
-        run: does as many turns as it is told to.
+        run: does as many turns as it is given.
         span: how long a measurement lasts, at least.
         repeats: how many measurements there are.
     """
     turns = 1
-    while (seconds := _seconds(run, turns)) < span and turns < MOST_TURNS:
+    # The best must last that long: one measurement that was interrupted does, however few its turns.
+    while (seconds := min(_seconds(run, turns) for _ in range(repeats))) < span and turns < MOST_TURNS:
         turns = max(2 * turns, int(turns * span / max(seconds, 1e-6)))
-    return min(_seconds(run, turns) for _ in range(repeats)) / turns
+    return seconds / turns
 
 
 def _seconds(run: Callable[[int], object], turns: int) -> float:

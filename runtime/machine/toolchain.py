@@ -356,7 +356,7 @@ def probe(toolchain: Toolchain) -> Toolchain:
         the compiler with those flags that it knows, and how many doubles the widest vector of the processor has.
 
     Raises:
-        ToolchainError: telling what is wrong.
+        ToolchainError: saying what is wrong.
     """
     from .probe_source import probe_source
 

@@ -6,19 +6,18 @@ import ctypes
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...compiler.loops.coverage import coverage
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.native import Native, Source, find_native, native_library
 from ..executable.program import sources_digest
 from ..machine.toolchain import Toolchain, warn_of_toolchain
 from ..reporting import Report, silent
 from ..storage.cache import Cache
-from .c_source import model_source
 from .estimate import count_operations, estimate_c
-from .expected import Pending, expecting
-from .witness import check_library
+
+if TYPE_CHECKING:
+    from .expected import Pending
 
 __all__ = ["cached_model_library", "load_model_library"]
 
@@ -72,6 +71,8 @@ def load_model_library(
     known = cached_model_library(cache, config, optimizer)
     if known is not None:
         return known
+    from .expected import expecting
+
     tell = _Meter(config, report)
     with expecting(config, optimizer) as pending:
         make = partial(_source, config, optimizer, tell, pending)
@@ -124,6 +125,11 @@ class _Meter:
 
 
 def _source(config: GPTConfig, optimizer: AdamConfig, tell: _Meter, pending: Pending, toolchain: Toolchain) -> Source:
+    # Not at the top: a start that finds its library in the cache is over before the compiler would be there.
+    from ...compiler.loops.coverage import coverage
+    from .c_source import model_source
+    from .witness import check_library
+
     source = model_source(config, optimizer, tell, toolchain.vector_width)
     programs = {}
     for family in source.families:

@@ -12,7 +12,7 @@ from ...model import adam, gpt
 from ...model.config import AdamConfig, GPTConfig
 from ..value import Value
 
-__all__ = ["loss_and_gradient", "next_token", "update"]
+__all__ = ["inference", "loss_and_gradient", "next_token", "update"]
 
 
 def loss_and_gradient(
@@ -29,15 +29,28 @@ def next_token(
     config: GPTConfig, parameters: Sequence[float], temperature: float, token: int, position: int, cache: list[float]
 ) -> list[float]:
     """The probability of each token after `token`; `cache` grows by what this position adds."""
+    probabilities, entry = inference(config, parameters, temperature, token, position, cache)
+    cache += (unit.data for unit in entry)
+    return [probability.data for probability in probabilities]
+
+
+def inference(
+    config: GPTConfig,
+    parameters: Sequence[float],
+    temperature: float,
+    token: int,
+    position: int,
+    cache: Sequence[float],
+) -> tuple[list[Value], list[Value]]:
+    """The probability of each token after `token`, and what this position adds to `cache`: for each layer, a key vector
+    and a value vector."""
     width = config.n_embd
     vectors = [[Value(unit) for unit in cache[start : start + width]] for start in range(0, len(cache), width)]
     keys = [vectors[2 * layer :: 2 * config.n_layer] for layer in range(config.n_layer)]
     values = [vectors[2 * layer + 1 :: 2 * config.n_layer] for layer in range(config.n_layer)]
     weights = gpt.weights_of(config, [Value(parameter) for parameter in parameters])
     probabilities = gpt.next_token_probabilities(config, functions, weights, token, position, keys, values, temperature)
-    for layer in range(config.n_layer):
-        cache += (unit.data for unit in keys[layer][-1] + values[layer][-1])
-    return [probability.data for probability in probabilities]
+    return probabilities, [unit for pair in zip(keys, values, strict=True) for rows in pair for unit in rows[-1]]
 
 
 def update(

@@ -15,10 +15,8 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import cache
 from itertools import product
+from typing import TYPE_CHECKING
 
-from ...compiler.ir.graph import Graph
-from ...compiler.ir.ops import CONST
-from ...compiler.pipeline import compile_graph
 from ...model.config import GPTConfig
 from ..executable.estimate import (
     BASE_BYTES,
@@ -32,6 +30,9 @@ from ..executable.estimate import (
     Estimate,
 )
 from .recipe import Recipe
+
+if TYPE_CHECKING:
+    from ...compiler.ir.graph import Graph
 
 __all__ = [
     "count_operations",
@@ -141,6 +142,8 @@ def _speed() -> float:
 @cache
 def _samples(kind: str) -> tuple[tuple[Fraction, ...], float, int]:
     """The coefficients of `_terms`; the seconds that counting took; and the operations counted."""
+    from ...compiler.pipeline import compile_graph
+
     shapes = [
         (length, GPTConfig(vocabulary, layers, heads * size, heads, 4))
         for layers, vocabulary, heads, size, length in product((1, 2), (3, 4), (1, 2), (3, 4, 5), (2, 3, 4))
@@ -162,6 +165,8 @@ def _samples(kind: str) -> tuple[tuple[Fraction, ...], float, int]:
 
 
 def _count(graph: Graph) -> int:
+    from ...compiler.ir.ops import CONST
+
     # Constants that happen to be equal, such as 1/n for a length and for a width, are one node.
     return len(graph) - graph.op.count(CONST)
 

@@ -11,20 +11,18 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...compiler.ir.graph import Graph
-from ...compiler.pipeline import Observer, Stage, compile_graph, compile_python, compile_python_map
 from ...model.config import AdamConfig
 from ..executable.estimate import Estimate, check
 from ..executable.program import Program, load_program, peak_memory, store_program
 from ..reporting import Report, silent
 from ..storage.cache import Cache
-from . import graphs
-from .compile_pool import compile_elsewhere
 from .estimate import estimate_python
 from .recipe import Recipe
-from .witness import check_inference, check_optimizer, check_training
+
+if TYPE_CHECKING:
+    from ...compiler.pipeline import Observer, Stage
 
 __all__ = ["Library"]
 
@@ -82,6 +80,8 @@ class Library:
         if not missing:
             return
         check(estimate_python(missing, self.jobs))
+        from .compile_pool import compile_elsewhere
+
         progress(0, len(missing))
         # Part of another program, Python may not know how to start another one.
         if self.jobs < 2 or len(missing) < 2 or not sys.executable:
@@ -99,6 +99,11 @@ class Library:
         Its report has ``operations`` (after each stage that makes a graph), ``statements``, ``functions``,
         ``seconds`` (of each stage and in all) and ``peak_memory`` in bytes.
         """
+        # Not at the top: a start that finds its programs in the cache is over before the compiler would be there.
+        from ...compiler.ir.graph import Graph
+        from ...compiler.pipeline import compile_graph, compile_python, compile_python_map, without_collection
+        from .graphs import MAPPED
+
         report: dict[str, Any] = {"operations": {}, "seconds": {}}
 
         def watch(stage: Stage) -> None:
@@ -112,13 +117,13 @@ class Library:
             if observe:
                 observe(stage)
 
-        with self.cache.lock(recipe.key):
+        with self.cache.lock(recipe.key), without_collection():
             if observe is None and (stored := load_program(self.cache, recipe.key)):
                 return stored  # another process has been compiling it meanwhile
             graph = compile_graph(recipe.trace, recipe.gradient, watch, check)
             heading = [f"Made for {recipe.config} by microgpt. Do not edit."]
             if recipe.kind == "optimizer":
-                source = compile_python_map(graph, graphs.MAPPED, heading)
+                source = compile_python_map(graph, MAPPED, heading)
             else:
                 source = compile_python(graph, watch, heading)
             report["peak_memory"] = peak_memory()
@@ -127,6 +132,8 @@ class Library:
 
 def _check(recipe: Recipe, run: Callable[..., Any]) -> None:
     """Checks that a program computes what the eager autograd does."""
+    from .witness import check_inference, check_optimizer, check_training
+
     if isinstance(recipe.config, AdamConfig):
         check_optimizer(run, recipe.config)
     elif recipe.kind == "training":

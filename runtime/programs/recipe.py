@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
-from ...compiler.ir.graph import Graph
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.program import program_key, sources_digest
-from . import graphs
+
+if TYPE_CHECKING:
+    from ...compiler.ir.graph import Graph
 
 __all__ = ["Recipe"]
 
@@ -29,6 +31,8 @@ class Recipe:
 
     def trace(self) -> Graph:
         """The forward graph."""
+        from . import graphs
+
         if isinstance(self.config, AdamConfig):
             return graphs.optimizer_graph(self.config)
         make = {"training": graphs.training_graph, "inference": graphs.inference_graph}[self.kind]

@@ -207,7 +207,7 @@ def usable_folder(folder: Path | None = None) -> Path:
     """The folder of `Cache.open`, made if it is not there.
 
     Raises:
-        UnusableCacheError: telling what is wrong with it.
+        UnusableCacheError: saying what is wrong with it.
     """
     if folder is None:
         folder = _default_folder()

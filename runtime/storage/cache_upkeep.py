@@ -174,7 +174,7 @@ def remove_leftovers(folder: Path, dry: bool = False, now: float | None = None) 
     """Removes what killed processes have left: half-made folders and the locks of entries that are not there.
 
     Args:
-        dry: only tell what would be removed.
+        dry: only list what would be removed.
 
     Returns:
         what was removed.

@@ -21,7 +21,7 @@ from ..programs import graphs
 from ..programs.recipe import Recipe
 from .training import NotFiniteError, Training
 
-__all__ = ["Cause", "find_cause"]
+__all__ = ["Cause", "describe", "find_cause", "first_bad"]
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,11 @@ def find_cause(training: Training, error: NotFiniteError) -> Cause | None:
 
 def _in_model(training: Training, state: State, document: Document) -> Cause | None:
     graph, values = _carry_out(training, state, document)
-    node = _first_bad(graph, values)
+    node = first_bad(graph, values)
     if node is None:
         return None
     phase = "forward" if graph.source[node] >= 0 else "backward"
-    return Cause(state.step + 1, training.text(state.step), values[node], phase, _describe(graph, node, values))
+    return Cause(state.step + 1, training.text(state.step), values[node], phase, describe(graph, node, values))
 
 
 def _carry_out(training: Training, state: State, document: Document) -> tuple[Graph, list[float]]:
@@ -87,15 +87,15 @@ def _in_update(training: Training, state: State, document: Document) -> Cause | 
             **dict(zip(graphs.MAPPED, ([number] for number in lane), strict=True)),
         }
         values = evaluate_nodes(graph, arguments, {})
-        node = _first_bad(graph, values)
+        node = first_bad(graph, values)
         if node is not None:
             name = joint.input_name(place)
-            operation = f"{_describe(graph, node, values)}, for {name}"
+            operation = f"{describe(graph, node, values)}, for {name}"
             return Cause(state.step + 1, training.text(state.step), values[node], "update", operation)
     return None
 
 
-def _first_bad(graph: Graph, values: Sequence[float]) -> int | None:
+def first_bad(graph: Graph, values: Sequence[float]) -> int | None:
     """The first node that is not finite among those that a result owes this to."""
     reached = {node for output in graph.outputs for node in output.nodes if node >= 0 and not isfinite(values[node])}
     for output in graph.outputs:
@@ -114,7 +114,7 @@ def _operands(graph: Graph, node: int, values: Sequence[float]) -> Sequence[int]
     return [operands[1 + int(values[operands[0]])]] if graph.op[node] == SELECT else operands
 
 
-def _describe(graph: Graph, node: int, values: Sequence[float]) -> str:
+def describe(graph: Graph, node: int, values: Sequence[float]) -> str:
     """``mul(1e+200, 1e+200) at gpt.py:164 position0.embed _rmsnorm``."""
     row = OPS[graph.op[node]]
     operands = [f"{values[operand]:.6g}" for operand in _operands(graph, node, values)]

@@ -43,7 +43,7 @@ def describe_result(outcome: str, step: int, message: str = "", held_out: Evalua
 
     Args:
         outcome: ``finished``, ``diverged`` or ``interrupted``.
-        step: how many were taken, all told.
+        step: how many were taken in all.
         message: why it ended early.
         held_out: how well the model predicts what it was not trained on.
     """

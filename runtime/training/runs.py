@@ -26,6 +26,7 @@ __all__ = [
     "RESULT",
     "SAMPLES",
     "FolderInUseError",
+    "LockedFolder",
     "RunFolder",
     "keep_last_model",
     "keep_rescued_model",
@@ -55,7 +56,7 @@ def keep_last_model(checkpoint: Checkpoint) -> None:
 
 
 def keep_rescued_model(checkpoint: Checkpoint) -> Path:
-    """Keeps `checkpoint` although its own folder does not take it, and tells where. The last model stays what it was.
+    """Keeps `checkpoint` although its own folder does not take it, and returns where. The last model stays what it was.
 
     Raises:
         OSError: if the user's data folder cannot be written either.
@@ -70,14 +71,11 @@ class FolderInUseError(OSError):
     """Another process is training into the folder."""
 
 
-class RunFolder:
-    """The folder of one run: ``checkpoint.safetensors``, ``config.json``, ``log.jsonl``, and ``checkpoints``.
-
-    When the run has ended, also ``result.json``, which tells how, and ``loss.svg`` and ``samples.txt``, if something
-    made them.
+class LockedFolder:
+    """A folder that one process trains into, and no other meanwhile.
 
     Args:
-        path: made if it is not there. What an earlier run left in it stays until `begin`.
+        path: made if it is not there. What an earlier run left in it stays.
 
     Raises:
         OSError: if files cannot be written to it, or another process is training into it.
@@ -101,12 +99,23 @@ class RunFolder:
         """The log's."""
         return self.path / LOG
 
-    def begin(self, config: Mapping[str, Any], step: int) -> None:
-        """Removes what is later than `step`, for a run that goes on from there, or begins, and describes it."""
+    def remove_leftovers(self) -> None:
+        """Removes what a process that was killed while writing leaves."""
         for folder in (self.path, self.path / CHECKPOINTS):
-            # Killed while writing, a process leaves these.
             for leftover in folder.glob(".*.tmp"):
                 leftover.unlink(missing_ok=True)
+
+
+class RunFolder(LockedFolder):
+    """The folder of one run: ``checkpoint.safetensors``, ``config.json``, ``log.jsonl``, and ``checkpoints``.
+
+    When the run has ended, also ``result.json``, which tells how, and ``loss.svg`` and ``samples.txt``, if something
+    made them.
+    """
+
+    def begin(self, config: Mapping[str, Any], step: int) -> None:
+        """Removes what is later than `step`, for a run that goes on from there, or begins, and describes it."""
+        self.remove_leftovers()
         for path in _step_checkpoints(self.path):
             if _step_of(path) > step:
                 path.unlink(missing_ok=True)
@@ -132,7 +141,7 @@ class RunFolder:
         write_atomically(self.path / SAMPLES, content.encode("utf-8", "surrogatepass"))
 
     def save(self, checkpoint: Checkpoint) -> Path:
-        """Writes the model, whole or not at all, and tells where."""
+        """Writes the model, whole or not at all, and returns where."""
         save_checkpoint(self.path / CHECKPOINT, checkpoint)
         return self.path / CHECKPOINT
 

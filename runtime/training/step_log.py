@@ -7,7 +7,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from .training import Step
@@ -73,7 +73,10 @@ class StepLog:
 
     def write(self, step: Step) -> None:
         """Adds the line of a step."""
-        line = {"step": step.number, "loss": step.loss, "lr": step.learning_rate, "length": step.length}
+        self.add({"step": step.number, "loss": step.loss, "lr": step.learning_rate, "length": step.length})
+
+    def add(self, line: Mapping[str, float]) -> None:
+        """Adds a line; the number of its step is its ``step``."""
         with self._named():
             self._file.write(json.dumps(line, allow_nan=False) + "\n")
         now = time.monotonic()

@@ -143,7 +143,7 @@ def test_any_word_is_a_scope(name: str) -> None:
 
 def test_a_file_with_a_line_break_in_its_name_breaks_no_line() -> None:
     namespace: dict[str, Any] = {"__name__": "a b\nc"}
-    exec(compile("def function(x): return x[0] * x[1]", "/tmp/a\n%1 b.py", "exec"), namespace)
+    exec(compile("def function(x): return x[0] * x[1]", "/folder/a\n%1 b.py", "exec"), namespace)
     graph = traced(namespace["function"])
     assert all("\n" not in origin.file + origin.module and " " not in origin.module for origin in graph.origins)
 

@@ -13,6 +13,7 @@ from fractions import Fraction
 from random import Random
 from typing import Any
 
+from microgpt.compiler.conditions import choose, logical_and, logical_not, logical_or, where
 from microgpt.compiler.functions import FUNCTIONS, constant_maximum, maximum, minimum, scope, select
 from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
 from microgpt.compiler.trace import trace
@@ -24,6 +25,7 @@ INDEX_LIMITS = {"i": 3, "j": 4}
 # What the rows of the table of operations have for users.
 NAMES = sorted(FUNCTIONS)
 
+COMPARISONS = ["<", "<=", ">", ">=", "==", "!="]
 EXPONENTS = [
     "2", "3", "-1", "-0.5", "0.5", "0", "1", "2.5", "2.0", "-2", "-3", "1.5", "2", "3", "-1", "-0.5", "0.5", "True",
     "-0.0", "Fraction(1, 3)", "Double(-0.7)", "(2**53 + 1)", "-(2**53 + 1)", "1e300", "10**300", "-inf",
@@ -56,7 +58,7 @@ class Program:
     Attributes:
         seed: that it was made from.
         lines: the body of the function, each line a statement.
-        result: the expression that it returns.
+        results: the expressions that it returns.
         inputs: the lists ``x`` and ``y``.
         indices: the lists ``i`` and ``j``.
         argument: the list to differentiate in.
@@ -65,7 +67,7 @@ class Program:
 
     seed: int
     lines: tuple[str, ...]
-    result: str
+    results: tuple[str, ...]
     inputs: dict[str, list[float]]
     indices: dict[str, list[int]]
     argument: str
@@ -74,7 +76,12 @@ class Program:
     @property
     def source(self) -> str:
         """The text of the function."""
-        return "\n    ".join(["def program(x, y, i, j):", *self.lines, f"return {self.result}"]) + "\n"
+        return "\n    ".join(["def program(x, y, i, j):", *self.lines, f"return [{', '.join(self.results)}]"]) + "\n"
+
+    @property
+    def derivative(self) -> str:
+        """What is computed beside the results: the gradient of one, the Jacobian of several."""
+        return "gradient" if len(self.results) == 1 else "jacobian"
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -82,7 +89,8 @@ class Program:
         namespace: dict[str, Any] = {
             "__name__": "random_program", "constant_maximum": constant_maximum, "select": select, "scope": scope,
             "inf": math.inf, "nan": math.nan, "Fraction": Fraction, "Double": Double,
-            "maximum": maximum, "minimum": minimum, **FUNCTIONS,
+            "maximum": maximum, "minimum": minimum, "where": where, "choose": choose, "logical_and": logical_and,
+            "logical_or": logical_or, "logical_not": logical_not, **FUNCTIONS,
         }  # fmt: skip
         exec(compile(self.source, f"program_{self.seed}.py", "exec"), namespace)
         return namespace["program"]  # type: ignore[no-any-return]
@@ -97,7 +105,7 @@ class Program:
         for name, numbers in self.indices.items():
             indices.append(IndexTensor(name, start, len(numbers), INDEX_LIMITS[name]))
             start += len(numbers)
-        return trace(lambda a, n: {"loss": [function(a["x"], a["y"], n["i"], n["j"])]}, "program", tensors, indices)
+        return trace(lambda a, n: {"loss": function(a["x"], a["y"], n["i"], n["j"])}, "program", tensors, indices)
 
     def without(self, place: int) -> Program:
         """The program without one of its lines. It need not be one that runs."""
@@ -117,6 +125,7 @@ class _Generator:
         self.scalars: list[str] = []  # names with every method of a scalar
         self.expressions: list[str] = []  # that some of these were set to
         self.numbers: list[str] = []  # names of constants: results of constant_maximum and of choices among numbers
+        self.conditions: list[str] = []  # names of comparisons
         self.terms: list[str] = []  # scalars that must be part of the result
         self.may_be_refused = False
         self.count = 0
@@ -137,7 +146,8 @@ class _Generator:
             (self._gather_row, 5), (self._select_alike, 6), (self._cross_entropy, 7), (self._attention, 2),
             (self._chain, 3), (self._repeat, 6), (self._square, 5), (self._select_any, 2), (self._dead, 4),
             (self._wide_sum, 1), (self._cancel, 3), (self._scoped, 4), (self._choice, 5), (self._constants, 12),
-            (self._mixed, 8), (self._mixed_choice, 3),
+            (self._mixed, 8), (self._mixed_choice, 3), (self._where, 14), (self._nested, 5), (self._choose, 6),
+            (self._region, 4), (self._kept_condition, 4), (self._where_among_numbers, 3),
         ]  # fmt: skip
         makers, weights = zip(*blocks, strict=True)
         for _ in range(random.randint(2, 24)):
@@ -148,14 +158,16 @@ class _Generator:
         result = chosen[0]
         for term in chosen[1:]:
             result += random.choices((f" + {term}", f" - {term}", f" * {term}"), (6, 2, 1))[0]
-        return self._program(result)
+        several = random.random() < 0.12
+        further = random.sample(self.scalars, min(len(self.scalars), random.randint(1, 2))) if several else ()
+        return self._program(result, *further)
 
-    def _program(self, result: str) -> Program:
+    def _program(self, *results: str) -> Program:
         random = self.random
         inputs = {name: [self._input() for _ in range(size)] for name, size in self.sizes.items()}
         indices = {name: [random.randrange(limit) for _ in range(2)] for name, limit in INDEX_LIMITS.items()}
         argument = random.choice(("x", "x", "x", "y"))
-        return Program(self.seed, tuple(self.lines), result, inputs, indices, argument, self.may_be_refused)
+        return Program(self.seed, tuple(self.lines), results, inputs, indices, argument, self.may_be_refused)
 
     def _only_gathers(self) -> Program:
         """A table that is read through indices alone: its gradient is scattered, several times into the same row."""
@@ -329,6 +341,81 @@ class _Generator:
         self._set(
             self.random.choice((f"{chosen} / 3", f"49 / {chosen}", f"{chosen} ** -1", f"{chosen} * {self._other()}"))
         )
+
+    def _condition(self) -> str:
+        """A condition: a comparison of scalars, of constants, of an index, or several joined."""
+        random = self.random
+        if self.conditions and random.random() < 0.3:
+            return random.choice(self.conditions)
+        compared = f"{self._scalar()} {random.choice(COMPARISONS)} {self._other()}"
+        index, limit = self._index()
+        return random.choices(
+            (
+                f"({compared})", f"({self._other()} {random.choice(COMPARISONS)} {self._scalar()})", f"~({compared})",
+                f"(({compared}) {random.choice('&|')} ({self._scalar()} > 0.25))",
+                f"(~({compared}) | ({self._scalar()} <= 0) & ({self._leaf()} < {self._scalar()}))",
+                f"logical_{random.choice(('and', 'or'))}({compared}, {random.choice(('True', 'False'))}, {index} == 1)",
+                f"logical_not({compared})", f"({self._number()} {random.choice(COMPARISONS)} {self._constant()})",
+                random.choice(("True", "False", "logical_not(2.0 < 1.5)")), self._scalar(), self._number(),
+                f"({index} {random.choice(('==', '!='))} {random.randrange(limit)})",
+            ),
+            (12, 4, 4, 3, 3, 1, 2, 2, 1, 1, 1, 2),
+        )[0]  # fmt: skip
+
+    def _kept_condition(self) -> None:
+        name = self._name()
+        self.lines.append(f"{name} = {self._condition()}")
+        self.conditions.append(name)
+
+    def _branch(self) -> str:
+        """What a branch computes: something that is often not defined where it is not taken."""
+        random, a = self.random, self._scalar()
+        return random.choice(
+            (a, a, self._other(), f"{a}.log()", f"{a}.sqrt()", f"{a} ** -1", f"{self._scalar()} / {a}",
+             f"{a} * {self._scalar()}", f"{a} ** {random.choice(EXPONENTS)}", f"{random.choice(NAMES)}({a})",
+             f"sum([{a}, {self._scalar()}, {self._leaf()}])")
+        )  # fmt: skip
+
+    def _where(self) -> None:
+        text = f"where({self._condition()}, {self._branch()}, {self._branch()})"
+        self._set(f"{text} {self.random.choice('+*')} {self._leaf()}")
+
+    def _nested(self) -> None:
+        inner = f"where({self._condition()}, {self._branch()}, {self._branch()})"
+        outer = self.random.choice((f"{inner}, {self._branch()}", f"{self._branch()}, {inner}", f"{inner}, {inner}"))
+        self._set(f"where({self._condition()}, {outer}) * {self._leaf()}")
+
+    def _choose(self) -> None:
+        """A choice among any values, in any order, of which others are used elsewhere."""
+        index, limit = self._index()
+        values = [self._branch() for _ in range(limit + self.random.choice((0, 0, 1)))]
+        if self.random.random() < 0.25:
+            index = str(self.random.randrange(-limit, limit))
+        self._set(f"choose([{', '.join(values)}], {index}) {self.random.choice('+*')} {self._leaf()}")
+
+    def _region(self) -> None:
+        """Several operations that hang on one condition, perhaps with uses elsewhere."""
+        random, condition = self.random, self._name()
+        self.lines.append(f"{condition} = {self._condition()}")
+        name = self._set(self._branch() + f" * {self._leaf()}")
+        step = random.choice(
+            (f"{name} * {self._leaf()} - {name}", f"{name}.log() + {name}", f"({name} + {self._leaf()}).sqrt()")
+        )
+        self.lines.append(f"for _ in range({random.choice((1, 3, 12))}): {name} = {step}")
+        if random.random() < 0.6:
+            self.scalars.remove(name)
+        again = random.choice(
+            ("", f" + where({condition}, {name}, {self._leaf()})", f" * where({self._condition()}, {name}, 1)")
+        )
+        self._set(f"where({condition}, {name}, {self._scalar()}) + {self._leaf()}{again}")
+
+    def _where_among_numbers(self) -> None:
+        """A choice among constants: a constant, by which one divides as floats do."""
+        values = ", ".join(self.random.choice((self._number(), self._constant())) for _ in range(2))
+        kept = self._name()
+        self.lines.append(f"{kept} = where({self._scalar()} > {self._other()}, {values})")
+        self.numbers.append(kept)
+        self._set(f"{self._leaf()} * (49 / {kept})")
 
     def _index(self) -> tuple[str, int]:
         name = self.random.choice("ij")

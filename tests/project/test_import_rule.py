@@ -40,6 +40,7 @@ STAGES = {
         "programs": {"storage", "machine", "executable"},
         "backends": {"storage", "machine", "executable", "programs"},
         "training": {"storage", "machine", "executable", "programs", "backends"},
+        "fitting": {"storage", "machine", "executable", "training"},
     },
 }
 # Files beside these folders that all of them may import.

@@ -323,13 +323,13 @@ def test_a_wrong_header(path: Path, change: Callable[[dict[str, Any]], None], wo
 
 def test_a_wrong_alphabet(path: Path):
     """A file that is whole, and whose digest is right, but which contradicts itself."""
-    from microgpt.runtime.training import checkpoint
+    from microgpt.runtime.storage import tensor_file
 
     def change(header: dict[str, Any]) -> None:
         metadata = header["__metadata__"]
         metadata["tokenizer"] = '["a"]'
         del metadata["sha256"]
-        metadata["sha256"] = checkpoint._digest(metadata, array("d", PARAMETERS).tobytes())
+        metadata["sha256"] = tensor_file._digest(metadata, array("d", PARAMETERS).tobytes())
 
     rewrite(path, change)
     assert "contradicts itself" in refusal(path)

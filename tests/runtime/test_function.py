@@ -138,7 +138,7 @@ def test_auto_is_python_where_there_is_no_compiler(cache, monkeypatch):
 
 def test_auto_is_python_where_c_would_take_too_long(cache, monkeypatch):
     graph = compiled(cache, squares, [1.0, 2.0]).graph
-    monkeypatch.setattr("microgpt.runtime.executable.executable._LONGEST", 0)
+    monkeypatch.setattr("microgpt.runtime.executable.executable.LONGEST", 0)
     assert compile_executable(graph, "auto", cache).target == "python"
 
 

@@ -220,8 +220,8 @@ def _uneven_rows(x: Any, i: Any) -> Any:
 REFUSED = [
     (_branch, "compared"),
     (_truth, "used as a condition"),
-    (_equality, "tested for equality"),
-    (_inequality, "tested for equality"),
+    (_equality, "were compared"),
+    (_inequality, "were compared"),
     (_float, "read as a plain number"),
     (_math, "read as a plain number"),
     (_list_index, r"select\(values, index\)"),
@@ -264,7 +264,7 @@ REFUSED = [
     (_assigned, "'TracedScalar' object"),
     (_uneven_rows, "rows of different lengths"),
     (_round, "read as a plain number"),
-    (_builtin_max, r"use relu\(\) or maximum\(\)"),
+    (_builtin_max, r"write where\(condition, a, b\), maximum\(\)"),
     (_too_few, "only 2 values to select from"),
 ]
 

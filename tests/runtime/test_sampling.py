@@ -176,7 +176,7 @@ def test_what_is_likely_at_each_position_of_a_text():
     assert text["loss"] == pytest.approx(-sum(math.log(draw["probability"]) for draw in draws) / 6, rel=1e-14)
     result = run("eval", "--trace")
     assert result.exit_code == 2
-    assert "--trace tells of given texts; name one with --text" in result.stderr
+    assert "--trace needs a text; give one with --text" in result.stderr
 
 
 @pytest.mark.parametrize(

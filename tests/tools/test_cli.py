@@ -41,6 +41,18 @@ def imported_by(*arguments: str) -> set[str]:
     return set(result.stderr.split())
 
 
+@pytest.mark.parametrize("backend", ["python", "auto"])
+def test_what_is_in_the_cache_needs_no_compiler(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("MICROGPT_DATA_DIR", str(tmp_path / "data"))
+    (tmp_path / "ab.txt").write_text("ab\nba\n")
+    shape = ["--data", str(tmp_path / "ab.txt"), "--n-embd", "2", "--n-head", "1", "--block-size", "2"]
+    train = ["train", *shape, "--steps", "2", "--samples", "2", "--backend", backend]
+    assert any(name.startswith("microgpt.runtime") for name in imported_by(*train))
+    imported = {name for name in imported_by(*train) if name.startswith("microgpt.compiler")}
+    assert imported <= {"microgpt.compiler", "microgpt.compiler.arithmetic", "microgpt.compiler.errors"}
+
+
 def test_version():
     assert run("--version").stdout == f"microgpt {__version__}\n"
     result = subprocess.run([sys.executable, "-m", "microgpt", "--version"], capture_output=True, text=True, check=True)

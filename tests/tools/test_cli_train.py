@@ -243,7 +243,7 @@ def test_without_a_c_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path / "empty"))
     result = train("--backend", "c", "--steps", 1)
     assert result.exit_code == 5
-    assert "needs a C compiler that keeps every bit: cc: is broken; `microgpt doctor` tells more" in result.stderr
+    assert "needs a C compiler that keeps every bit: cc: is broken; see `microgpt doctor`" in result.stderr
     result = train("--steps", 1, "--samples", 0)
     assert result.exit_code == 0
     assert "no C compiler can be used, so programs run in Python (cc: is broken)" in result.stderr

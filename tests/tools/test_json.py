@@ -1,4 +1,4 @@
-"""docs/json.md tells what every command prints with --json: each field that there is, and none that there is not.
+"""docs/json.md describes what every command prints with --json: each field that there is, and none that there is not.
 
 A new command with --json needs a section there, and a line in `RUNS`.
 """
@@ -68,7 +68,7 @@ def documented() -> dict[str, set[str]]:
         if line.startswith("## microgpt "):
             fields = sections[line.removeprefix("## microgpt ")] = set()
         elif row := re.match(r"\| `([^`]+)` \|", line):
-            assert row[1] not in fields, f"{row[1]} is told twice"
+            assert row[1] not in fields, f"{row[1]} is described twice"
             fields.add(row[1])
     return sections
 
@@ -145,9 +145,9 @@ def test_fields_are_those_of_the_page(command: str, compiles: bool):
         assert report.pop("version") == 1
         paths.update(dict.fromkeys(leaves(report)))
     unknown = [path for path in paths if not any(known.fullmatch(path) for known in fields.values())]
-    assert not unknown, f"docs/json.md does not tell of {unknown}"
+    assert not unknown, f"docs/json.md does not describe {unknown}"
     if everything:
         # An object that may be null or empty has a row of its own.
         wholes = {whole for path in paths for whole in beginnings(path)}
         unseen = [field for field, known in fields.items() if not any(map(known.fullmatch, wholes))]
-        assert not unseen, f"docs/json.md tells of {unseen}, which microgpt {command} does not print"
+        assert not unseen, f"docs/json.md describes {unseen}, which microgpt {command} does not print"

@@ -25,10 +25,11 @@ from microgpt.tools.stats.critical_path import critical_path
 from microgpt.tools.stats.liveness import last_uses, measure_liveness
 from microgpt.tools.stats.roofline import stand
 from microgpt.tools.stats.statistics import collect, kinds_of
-from microgpt.tools.stats.subject import make_subject
+from microgpt.tools.stats.subject import difference, make_subject
 from microgpt.tools.stats.tables import quantity, time_text
 from microgpt.tools.stats.traffic import Traffic, measure_traffic
 from microgpt.tools.terminal.console import bar
+from microgpt.tools.terminal.failures import CommandError
 
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]
 CONFIG = GPTConfig(27, 1, 4, 2, 4)
@@ -206,13 +207,32 @@ def test_quantities():
 
 def test_the_best_measurement_counts(monkeypatch: pytest.MonkeyPatch):
     now = [0.0]
-    costs = iter([1.0, 1.0, 0.5, 2.0])
+    costs = iter([1.0, 0.5, 2.0])
 
     def run(turns: int) -> None:
         now[0] += turns * next(costs)
 
     monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: now[0])
     assert stopwatch.best_seconds(run, 0.5, 3) == 0.5
+
+
+def test_an_interruption_is_no_measurement(monkeypatch: pytest.MonkeyPatch):
+    """The first call takes longer than the span; it used to be taken for a turn of that length."""
+    now, interruptions = [0.0], iter([1.0])
+
+    def run(turns: int) -> None:
+        now[0] += turns * 1e-6 + 1e-5 + next(interruptions, 0.0)
+
+    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: now[0])
+    assert stopwatch.best_seconds(run, 0.5, 3) == pytest.approx(1e-6, rel=1e-3)
+
+
+def test_a_difference_of_measurements_is_above_zero():
+    """It used to be zero where the parts were interrupted, and the program's speed was a division by that."""
+    whole, part = iter([4.0, 3.0, 5.0]), iter([7.0, 3.5, 2.0])
+    assert difference(lambda: next(whole), lambda: next(part)) == 1.0
+    with pytest.raises(CommandError, match="too busy"):
+        difference(lambda: 1.0, lambda: 2.0)
 
 
 @pytest.mark.parametrize(

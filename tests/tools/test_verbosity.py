@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from microgpt.runtime.machine.toolchain import Toolchain
 from microgpt.tools.cli import cli
+from microgpt.tools.terminal import console
 
 EAGER = ("--n-embd", "4", "--n-head", "2", "--block-size", "4", "--backend", "eager")
 
@@ -125,3 +126,17 @@ def test_names_cannot_control_a_terminal():
     assert result.exit_code == 3
     assert result.stderr.startswith("microgpt: error: a\\x1b[31m")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_messages_fit_a_terminal(columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    message = "there is no command 'trian'; did you mean 'train'? (see `microgpt --help`) and " + "a" * 90
+    console.write_message(message)
+    assert capsys.readouterr().err == f"microgpt: {message}\n", "one line for programs"
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    console.write_message(message)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1] == "  " + "a" * 90, "a long word is not broken, so that it can be copied"
+    assert all(len(line) <= columns for line in lines[:-1])
+    assert " ".join(line.strip() for line in lines) == f"microgpt: {message}"

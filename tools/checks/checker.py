@@ -11,6 +11,7 @@ from ...model import adam, gpt
 from ...model.config import AdamConfig, GPTConfig
 from ...runtime.backends.backend import Backend, Document, EagerBackend, PythonBackend, State
 from ...runtime.executable.estimate import Estimate
+from ...runtime.programs import eager
 from ...runtime.programs.library import Library
 from ...runtime.programs.recipe import Recipe
 from ...runtime.reporting import Report
@@ -21,7 +22,7 @@ __all__ = ["Checker", "UnequalError"]
 
 
 class UnequalError(Exception):
-    """The first difference, told in lines."""
+    """The first difference, as lines."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__(lines[0])
@@ -87,7 +88,8 @@ class Checker:
         self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]
     ) -> list[float]:
         width = len(cache)
-        values = _eager_inference(self.config, parameters, temperature, token, position, cache)
+        results = eager.inference(self.config, parameters, temperature, token, position, cache)
+        values = dict(zip(("probabilities", "entry"), results, strict=True))
         expected = {name: [value.data for value in output] for name, output in values.items()}
         mine = list(cache)
         probabilities = self.compiled.next_token(parameters, temperature, token, position, mine)
@@ -192,22 +194,3 @@ def _parameter_name(config: GPTConfig, place: int) -> str:
 
 def _copy(state: State) -> State:
     return State(list(state.parameters), list(state.first_moment), list(state.second_moment), state.step)
-
-
-def _eager_inference(
-    config: GPTConfig,
-    parameters: Sequence[float],
-    temperature: float,
-    token: int,
-    position: int,
-    cache: Sequence[float],
-) -> dict[str, list[Value]]:
-    """One position of sampling on the eager autograd, with the values themselves."""
-    width = config.n_embd
-    vectors = [[Value(unit) for unit in cache[start : start + width]] for start in range(0, len(cache), width)]
-    keys = [vectors[2 * layer :: 2 * config.n_layer] for layer in range(config.n_layer)]
-    values = [vectors[2 * layer + 1 :: 2 * config.n_layer] for layer in range(config.n_layer)]
-    weights = gpt.weights_of(config, [Value(parameter) for parameter in parameters])
-    probabilities = gpt.next_token_probabilities(config, functions, weights, token, position, keys, values, temperature)
-    entry = [unit for pair in zip(keys, values, strict=True) for rows in pair for unit in rows[-1]]
-    return {"probabilities": probabilities, "entry": entry}

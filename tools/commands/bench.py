@@ -105,7 +105,7 @@ def bench(
     """Measure compiled programs against the eager autograd.
 
     Both run side by side, in pairs, so that a machine that slows down slows both
-    down; the table tells medians, and the ratios are medians over the pairs. A
+    down; the table shows medians, and the ratios are medians over the pairs. A
     step is loss and gradient of one document, and Adam. Programs are compiled
     anew, by one process, and thrown away afterwards.
 

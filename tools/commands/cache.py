@@ -32,6 +32,7 @@ __all__ = ["cache"]
 _KINDS = {
     "model": "C library",
     "function": "C",
+    "fit": "C, fit",
     "python": "Python",
     "training": "Python, length",
     "inference": "Python, position",
@@ -112,7 +113,7 @@ def list_programs(as_json: bool) -> None:
 @cache.command()
 @click.option("--older-than", type=_age, metavar="AGE", help="What has not been used for so long: 30d, 12h, 90m.")
 @click.option("--all", "everything", is_flag=True, help="Everything.")
-@click.option("--dry-run", is_flag=True, help="Remove nothing; tell what would be removed.")
+@click.option("--dry-run", is_flag=True, help="Remove nothing; list what would be removed.")
 @options.json_option
 def clean(older_than: float | None, everything: bool, dry_run: bool, as_json: bool) -> None:
     """Remove compiled programs. Later runs compile them again.
@@ -138,7 +139,7 @@ def clean(older_than: float | None, everything: bool, dry_run: bool, as_json: bo
         chosen = [entry for entry in entries if _age_of(entry) > older_than]
     else:
         chosen = surplus(entries, limit)
-    rows = {entry.key: _row(entry) for entry in chosen}  # told from their files, while these are there
+    rows = {entry.key: _row(entry) for entry in chosen}  # read from their files, while these are there
     removed = chosen if dry_run else remove_entries(chosen)
     leftovers = remove_leftovers(folder, dry_run)
     size = sum(entry.size for entry in removed)

@@ -1,4 +1,4 @@
-"""``microgpt compare``: whether two runs are the same, and where they part."""
+"""``microgpt compare``: whether two runs are the same, and where they differ first."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class _Recorded:
 @options.json_option
 @click.pass_context
 def compare(context: click.Context, /, a: Path, b: Path, as_json: bool) -> None:
-    """Tell whether two runs are the same, and where they part.
+    """Compare two runs, and show where they first differ.
 
     A and B are folders that `microgpt train --out` has written, or logs of --log.
     Every bit counts: of each step's loss and, for folders, of every parameter of

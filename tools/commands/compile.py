@@ -51,11 +51,11 @@ def compile(
     as_json: bool,
     **shape: int,
 ) -> None:
-    """Compile a model ahead of time and tell what each pass does.
+    """Compile a model ahead of time and show what each pass does.
 
-    With a C compiler, one library serves all lengths; the table tells how many
+    With a C compiler, one library serves all lengths; the table shows how many
     scalar operations ended in loops. In Python, every length of document has a
-    program of its own; the table tells how many operations there are after each
+    program of its own; the table shows how many operations there are after each
     stage, how many statements the program has, and how long compiling took.
     With --dump, --check or --verify, these are compiled again even if they are
     cached.

@@ -86,7 +86,7 @@ def _entry(corpus: NamedCorpus) -> dict[str, Any]:
 )
 @options.json_option
 def info(corpus: str, block_size: int, as_json: bool) -> None:
-    """Tell what is in a corpus.
+    """Describe a corpus.
 
     \b
     Examples:

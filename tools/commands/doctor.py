@@ -21,7 +21,7 @@ __all__ = ["doctor"]
 @click.command()
 @options.json_option
 def doctor(as_json: bool) -> None:
-    """Tell what this machine has that microgpt can use.
+    """Show what this machine has that microgpt can use.
 
     Every C compiler is tried: it must build a library that loads and has
     Python's bits. The first that does is used; $CC comes before all others.
@@ -46,21 +46,25 @@ def doctor(as_json: bool) -> None:
         console.print_json("doctor", report)
         return
     for name in ("microgpt", "python", "system"):
-        click.echo(f"{name:<10}{report[name]}")
-    click.echo(f"{'cache':<10}{report['cache']} ({report['programs']} programs)")
-    click.echo(f"{'dot':<10}{report['dot'] or 'not found: drawings need the program dot of Graphviz'}")
+        _print(name, report[name])
+    _print("cache", f"{report['cache']} ({report['programs']} programs)")
+    _print("dot", report["dot"] or "not found: drawings need the program dot of Graphviz")
     if report["floats"]:
-        click.echo(f"{'floats':<10}{report['floats']}; results are not those of other processes")
+        _print("floats", f"{report['floats']}; results are not those of other processes")
     chosen = False
     for compiler in report["compilers"]:
         usable = compiler["problem"] is None
         verdict = compiler["problem"] or ("keeps every bit; used" if not chosen else "keeps every bit")
         chosen = chosen or usable
-        click.echo(f"{'compiler':<10}{compiler['command']}: {verdict}")
+        _print("compiler", f"{compiler['command']}: {verdict}")
         if usable:
-            click.echo(f"{'':<10}{compiler['version']}")
+            _print("", compiler["version"])
     if not chosen:
-        click.echo(f"{'':<10}no C compiler can be used, so programs run in Python; install gcc, clang or ziglang")
+        _print("", "no C compiler can be used, so programs run in Python; install gcc, clang or ziglang")
+
+
+def _print(name: str, value: str) -> None:
+    console.echo_wrapped(f"{name:<10}{value}", indent=" " * 10)
 
 
 def _compilers() -> list[dict[str, Any]]:

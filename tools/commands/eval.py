@@ -35,7 +35,7 @@ __all__ = ["eval"]
     shell_complete=complete_corpus,
     help="What to predict.  [default: what was held out in training, or else the whole corpus of the training]",
 )
-@click.option("--text", "texts", multiple=True, metavar="TEXT", help="Tell of this text alone; may be repeated.")
+@click.option("--text", "texts", multiple=True, metavar="TEXT", help="Evaluate this text alone; may be repeated.")
 @click.option(
     "--trace", is_flag=True, help="For each --text, also print how likely each character was, and which were likeliest."
 )
@@ -55,7 +55,7 @@ def eval(
     jobs: int | None,
     as_json: bool,
 ) -> None:
-    """Tell how well a trained model predicts a corpus, or given texts.
+    """Evaluate a trained model on a corpus, or on given texts.
 
     CHECKPOINT is a file, or the folder that `microgpt train --out` has written.
     Without it, the last model trained here is used. The end of a document counts
@@ -70,7 +70,7 @@ def eval(
       microgpt eval runs/wide --json
     """
     if trace and not texts:
-        raise click.UsageError("--trace tells of given texts; name one with --text", click.get_current_context())
+        raise click.UsageError("--trace needs a text; give one with --text", click.get_current_context())
     model = load_model(checkpoint)
     pack = pack or bool(model.progress and model.progress.pack)
     documents, name = ([], "") if texts and data is None else _documents(model, data)
@@ -130,7 +130,7 @@ def _documents(model: Checkpoint, data: str | None) -> tuple[list[str], str]:
         return list(load_corpus(data).documents), data
     progress = model.progress
     if progress is None or progress.corpus == "-":
-        raise CommandError("this checkpoint does not tell what it was trained on; give --data or --text", BAD_INPUT)
+        raise CommandError("this checkpoint does not say what it was trained on; give --data or --text", BAD_INPUT)
     corpus = load_corpus(progress.corpus)
     if corpus.sha256 != progress.corpus_sha256:
         raise CommandError(

@@ -188,7 +188,7 @@ def _format(name: str | None, output: Path | None) -> str:
             raise click.UsageError(f"--format {name!r} is not one of {', '.join(FORMATS)}")
         return name
     if str(output) == "-":
-        raise click.UsageError("-o - needs a --format, since there is no ending to tell it")
+        raise click.UsageError("-o - needs a --format, since there is no file name to infer it from")
     if output is not None and ending not in FORMATS:
         raise click.UsageError(
             f"-o {output} should end in {', '.join('.' + name for name in FORMATS)}, or give a --format"

@@ -22,7 +22,7 @@ def _complete(context: click.Context, parameter: click.Parameter, incomplete: st
 @click.argument("names", metavar="[COMMAND]...", nargs=-1, shell_complete=_complete)
 @click.pass_context
 def help(context: click.Context, /, names: tuple[str, ...]) -> None:
-    """Tell how microgpt is used, or one of its commands.
+    """Show help for microgpt, or for one of its commands.
 
     The same as `microgpt COMMAND --help`.
 

@@ -23,7 +23,7 @@ __all__ = ["passes"]
 
 RADIUS, SHOWN = 1, 40
 
-# How the figures of a stage behind the graph are told; thousands are marked, so the numbers are texts here.
+# How the figures of a stage behind the graph are printed; thousands are marked, so the numbers are texts here.
 SENTENCES = {
     "form_statements": "{operations} operations in {statements} expressions",
     "schedule": "{blocks} blocks of like statements, in order",
@@ -80,7 +80,7 @@ def passes(
     as_json: bool,
     **shape: int,
 ) -> None:
-    """Tell what each pass of the compiler does to a program.
+    """Show what each pass of the compiler does to a program.
 
     With --around, also how the operations near one operation change from pass to
     pass: lines with - are gone after it, lines with + are new. An operation keeps

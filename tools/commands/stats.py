@@ -35,7 +35,7 @@ ROUNDS = 8
 @options.model_options
 @options.json_option
 def stats(length: int | None, kind: str, machine: bool, data: str, as_json: bool, **shape: int) -> None:
-    """Tell what a program is made of, and how fast it could be.
+    """Analyse what a program is made of, and how fast it could be.
 
     Counts operations by kind and by scope, forward and backward; how long values
     are needed; the critical path; and what the loops of the C program read and

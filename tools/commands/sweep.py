@@ -66,7 +66,7 @@ def sweep(
     keep: int,
     **settings: Any,
 ) -> None:
-    """Train with many options, side by side, and tell which are best.
+    """Train with many options, side by side, and rank them.
 
     Every run has the bits of `microgpt train` with the same options, and a
     folder as that command writes it, in DIR/runs. The table is in the order of
@@ -158,8 +158,8 @@ def _run(
             def note(result: Result) -> None:
                 results[result.name] = result
                 progress(len(results) - before, len(jobs))
-                told = f"loss {result.loss:.4f}" if result.loss is not None else result.message
-                console.detail(f"{result.name}: {result.outcome} in {result.seconds:.1f} s, {told}")
+                outcome_text = f"loss {result.loss:.4f}" if result.loss is not None else result.message
+                console.detail(f"{result.name}: {result.outcome} in {result.seconds:.1f} s, {outcome_text}")
 
             carry_out(executor, jobs, out / RUNS, overwrite, note)
     except KeyboardInterrupt as signal:

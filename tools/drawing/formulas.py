@@ -20,7 +20,7 @@ __all__ = ["Formula", "formula_of"]
 
 _LETTERS = {"position": "ts", "layer": "ln", "head": "hg", "": "ijkmnpqr"}
 _SPARE = "uvwxyzabcdef"
-# A sum of more kinds of terms than this is told, not written.
+# A sum of more kinds of terms than this is described, not written.
 _KINDS = 4
 
 

@@ -30,7 +30,7 @@ _SCOPES = (
     ("loss", re.compile(r"loss|mean")),
     ("residual", re.compile(r"layer\d*")),
 )
-# A part of a scope that tells the layer.
+# A part of a scope that names the layer.
 LAYER = re.compile(r"layer\d+")
 _NUMBERED = re.compile(r"([A-Za-z_]+?)\d+")
 

@@ -134,7 +134,7 @@ def _outsider(graph: Graph, node: int, names: Mapping[int, str]) -> Box:
 
 
 def _text_form(graph: Graph, node: int) -> str:
-    """Without the trail behind ``;``, which the other lines of the tooltip tell in words."""
+    """Without the trail behind ``;``, which the other lines of the tooltip have in words."""
     return " ".join(format_node(graph, node).partition(";")[0].split())
 
 

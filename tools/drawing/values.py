@@ -15,7 +15,7 @@ from typing import Any
 from ...compiler.ir.calculator import FLOATS
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.interpret import evaluate_nodes, interpret
-from ...compiler.ir.ops import INDEX, OPS, SELECT
+from ...compiler.ir.ops import BRANCH, INDEX, OPS
 from ...model.config import GPTConfig
 from ...runtime.backends.backend import split_document
 from ...runtime.programs.recipe import Recipe
@@ -63,8 +63,10 @@ def adjoints(graph: Graph, values: Sequence[float], result: int) -> list[float]:
             continue
         op, operands = graph.op[node], graph.operands(node)
         rule = OPS[op].derivative
-        if op == SELECT:
-            gradients[operands[1 + int(values[operands[0]])]] += gradient
+        if OPS[op].picks:
+            decider, *choices = operands
+            value = int(values[decider])
+            gradients[choices[1 - value if op == BRANCH else value]] += gradient
         elif rule is not None:
             known = [values[operand] for operand in operands]
             for operand, local in zip(operands, rule(FLOATS, values[node], *known), strict=True):

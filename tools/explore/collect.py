@@ -1,6 +1,6 @@
 """Collect: what the page shows, as blocks of data and one object that describes them.
 
-In: the chain of a program, perhaps with documents and times. Out: base64 blocks by name; ``meta`` among them tells the
+In: the chain of a program, perhaps with documents and times. Out: base64 blocks by name; ``meta`` among them has the
 page how to read the others. The same input gives the same bytes.
 """
 

@@ -22,11 +22,11 @@ __all__ = ["make_page"]
 
 
 VALUES = (
-    "Details tell the value of an operation and its gradient for the text that is chosen above, and which operations "
+    "Details show the value of an operation and its gradient for the text that is chosen above, and which operations "
     "the gradient comes from; each of these can be followed."
 )
 NO_VALUES = (
-    "A page that is made with --values and --text also tells what every operation is worth, and where its gradient "
+    "A page that is made with --values and --text also shows the value of every operation, and where its gradient "
     "comes from."
 )
 

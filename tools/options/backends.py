@@ -62,7 +62,7 @@ def backend_of(model: Checkpoint, name: str, jobs: int | None) -> Backend:
 
 
 def prepare(backend: Backend, lengths: Sequence[int], positions: int, what: str = "program") -> None:
-    """Has a backend make its programs, and tells how that goes; before it begins, what it will take if that is long."""
+    """Has a backend make its programs and shows progress; announces first what it will take, if that is long."""
     with console.compile_progress(what, backend.estimate(lengths, positions)) as progress:
         backend.prepare(lengths, positions, progress)
 

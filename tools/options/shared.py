@@ -54,7 +54,7 @@ data_option = click.option(
     show_default=True,
     help="A text file in UTF-8, one document a line; - for standard input; or a corpus of `microgpt data list`.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON; docs/json.md tells what is in it.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON; see docs/json.md for the schema.")
 length_option = click.option(
     "--length",
     type=POSITIVE,
@@ -179,7 +179,7 @@ _TRAINING = (
         default=0.0,
         show_default=True,
         metavar="NUMBER",
-        help="Hold out this share of the documents, and tell their loss at the end.",
+        help="Hold out this share of the documents, and print their loss at the end.",
     ),
     click.option("--pack", is_flag=True, help="Split documents longer than --block-size instead of cutting them."),
 )

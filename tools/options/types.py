@@ -28,7 +28,7 @@ PATH = _Path(path_type=Path)
 
 
 def temperature(text: str) -> float:
-    """A finite number above zero; whoever asks for zero is told what does that."""
+    """A finite number above zero; the error for zero names the option that means it."""
     with contextlib.suppress(ValueError):
         if float(text) == 0.0:
             raise click.BadParameter(

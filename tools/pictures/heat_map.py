@@ -16,7 +16,7 @@ __all__ = ["FULL_FROM", "HeatMap", "heat_legend"]
 FULL_FROM = 0.66
 # A number smaller than this is left to the colour, and a cell smaller than this has no room for one.
 LEAST_SHOWN, LEAST_WIDTH = 0.005, 22.0
-# With more cells, each is no element of its own that tells its number when pointed at.
+# With more cells, each is no element of its own that shows its number when pointed at.
 MOST_ELEMENTS = 3000
 # Of a character in a label of one, and in a longer one.
 LETTER_WIDTH, WORD_WIDTH = 8.0, 6.1
@@ -32,7 +32,7 @@ class HeatMap:
         row_axis, column_axis: what rows and columns are.
         cell: width and height of a cell.
         chosen: the cells, by row and column, to put a frame around.
-        hints: what a cell tells when pointed at, by row and column, if anything.
+        hints: what a cell shows when pointed at, by row and column, if anything.
         ends: a few words behind each row, if any.
     """
 

@@ -38,7 +38,7 @@ def draw_scatter(
     Args:
         axes: what the first and the second coordinate are.
         keys: what the points are, and what the special one is.
-        special: the place of a point to tell from the others.
+        special: the place of a point to highlight.
         joined: whether a line leads from each to the next.
     """
     finite = [place for place, point in enumerate(points) if all(map(isfinite, point))]

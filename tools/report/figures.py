@@ -59,7 +59,7 @@ def loss_figure(record: Record) -> Figure | None:
     drawn = draw_loss_curve(record.steps, record.losses, guessing, record.held_out_loss)
     lesson = (
         "Each dot is the loss of one document: how surprised the model was, on average, by each of its characters. "
-        "Dots scatter, for some documents are harder than others; the line tells whether the model learns. It falls "
+        "Dots scatter, for some documents are harder than others; the line shows whether the model learns. It falls "
         "fast while the model finds out which letters are common, then slowly while it learns which follow which."
     )
     return Figure(drawn, lesson)

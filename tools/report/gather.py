@@ -37,7 +37,7 @@ class TextRead:
 
 @dataclass(frozen=True)
 class Report:
-    """What a report tells.
+    """What a report shows.
 
     Attributes:
         record: of the run.

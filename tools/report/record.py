@@ -68,7 +68,7 @@ def read_record(path: Path | None) -> Record:
         if not path.exists():
             raise CommandError("no model has been trained here yet; run `microgpt train`, or name a run", BAD_INPUT)
     if not path.is_dir():
-        missing = ["There is no log: a checkpoint alone does not tell its losses. Report on the folder of a run."]
+        missing = ["There is no log: a checkpoint alone does not have its losses. Report on the folder of a run."]
         return Record(path.name, load_checkpoint(path), missing=missing)
     if not any((path / name).exists() for name in (CHECKPOINT, CHECKPOINTS, CONFIG, LOG)):
         raise CommandError(f"{path} is not the folder of a run; `microgpt train --out DIR` writes one", BAD_INPUT)
@@ -77,7 +77,7 @@ def read_record(path: Path | None) -> Record:
     steps, losses, complaint = read_log(path / LOG)
     missing = [complaint] if complaint else []
     if not config:
-        missing.append(f"There is no {CONFIG}: the settings are known as far as the checkpoint tells them.")
+        missing.append(f"There is no {CONFIG}: the settings are those that the checkpoint has.")
     if not found:
         missing.append("There is no sound checkpoint, and so no model to look into.")
     if not result:

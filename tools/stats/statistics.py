@@ -89,7 +89,7 @@ def kinds_of(graph: Graph, path: CriticalPath) -> dict[str, int]:
 
 
 def to_json(subject: Subject, statistics: Statistics) -> dict[str, Any]:
-    """As plain data; docs/json.md tells the fields."""
+    """As plain data; see docs/json.md for the schema."""
     graph, path, traffic, lanes = subject.graph, statistics.path, statistics.traffic, subject.lanes
     bounds = [(1 << place, (2 << place) - 1) for place in range(len(statistics.liveness.histogram))]
     backward = sum(graph.is_backward(node) for node in path.nodes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -16,10 +18,14 @@ from ...runtime.backends.c_backend import CBackend
 from ...runtime.machine.stopwatch import best_seconds
 from ...runtime.programs.recipe import Recipe
 from ..provenance.c_program import c_program
+from ..terminal.failures import ENVIRONMENT, CommandError
 
-__all__ = ["Subject", "make_subject", "run_seconds"]
+__all__ = ["Subject", "difference", "make_subject", "run_seconds"]
 
 SEED = 42
+
+# Steps that are measured at a time, and how often measurements that contradict each other are taken again.
+_MANY, _ATTEMPTS = 2000, 50
 
 
 @dataclass(frozen=True)
@@ -72,14 +78,36 @@ def run_seconds(subject: Subject, backend: CBackend) -> float:
         [rng.randrange(config.vocab_size) for _ in range(length)],
     )
     backend.loss_and_gradient(parameters, document)
-    loss = best_seconds(lambda turns: backend.repeat_loss(document, turns))
+
+    def loss() -> float:
+        return best_seconds(lambda turns: backend.repeat_loss(document, turns))
+
     if kind == "training":
-        return loss
+        return loss()
 
     def steps(turns: int) -> None:
         backend.advance(State(list(parameters)), [document] * turns, turns)
 
+    def handed_over(count: int) -> float:
+        return best_seconds(lambda _: steps(count), 0.0)
+
     # Handing the state over and back takes as long for one step as for many.
-    many = 2000
-    twice, once = (best_seconds(lambda _, count=count: steps(count), 0.0) for count in (2 * many, many))  # type: ignore[misc]
-    return max((twice - once) / many - loss, 0.0)
+    return difference(lambda: handed_over(2 * _MANY) / _MANY, lambda: handed_over(_MANY) / _MANY, loss)
+
+
+def difference(whole: Callable[[], float], *parts: Callable[[], float]) -> float:
+    """What `whole` takes beyond its parts, in seconds; above zero.
+
+    Each measurement may be too long, because something else ran, and none is too short. So the best count, and where
+    these cannot be true, more are taken.
+
+    Raises:
+        CommandError: if that does not help.
+    """
+    best = [math.inf] * (1 + len(parts))
+    for _ in range(_ATTEMPTS):
+        best = [min(known, measure()) for known, measure in zip(best, (whole, *parts), strict=True)]
+        seconds = best[0] - math.fsum(best[1:])
+        if seconds > 0.0:
+            return seconds
+    raise CommandError("this machine is too busy to measure the program; try again, or use --no-machine", ENVIRONMENT)

@@ -17,7 +17,7 @@ from .subject import Subject
 __all__ = ["print_statistics", "quantity", "time_text"]
 
 _WIDTH, _BAR = 79, 20
-# Rows of a histogram: ranges of a few operations are told apart, longer ones by factors of 8.
+# Rows of a histogram: ranges of a few operations have a row each, longer ones by factors of 8.
 _RANGES = ((0, 1), (1, 2), (2, 4), (4, 7), (7, 10), (10, 13), (13, 16), (16, 64))
 
 

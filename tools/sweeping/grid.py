@@ -42,7 +42,7 @@ class Job:
     """One run of a sweep.
 
     Attributes:
-        name: of its folder; tells what sets it apart.
+        name: of its folder; says what sets it apart.
         varied: the values of the varied options, by name.
         settings: the values of all options that decide its bits.
         corpus_sha256: of its corpus.

@@ -36,7 +36,7 @@ from .grid import Job
 __all__ = ["RESULT", "Result", "estimate_programs", "make_programs", "read_result", "run_job", "stored_identity"]
 
 RESULT = "sweep.json"
-# Over how many steps at the end the loss is averaged: that of a single document tells little.
+# Over how many steps at the end the loss is averaged: that of a single document says little.
 LAST_STEPS = 100
 # Names are short: there is little to gain from threads in a program, and the cores have runs of their own.
 COMPILE_JOBS = 1

@@ -25,7 +25,7 @@ WIDTH, HEIGHT = 820, 500
 LEFT, RIGHT, TOP, BOTTOM = 70, 640, 76, 440
 # Of the first and the last point to the ends of the axis.
 INSET = 18
-# Told apart also by people who see fewer colours (Okabe and Ito, 2008), on light paper and on dark.
+# Distinct also for people who see fewer colours (Okabe and Ito, 2008), on light paper and on dark.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#8a8a00")
 DASHES = (None, "7 3", "2 3", "9 3 2 3")
 # Lines in the legend; more would not fit.

@@ -50,6 +50,7 @@ __all__ = [
     "warn",
     "with_schema",
     "without_infinities",
+    "write_message",
 ]
 
 # Seconds. Nobody sees more, and a flush at each step would cost more than a compiled step does.
@@ -88,30 +89,41 @@ def shows_progress() -> bool:
 def say(message: str) -> None:
     """A line on stderr, unless we are to be quiet."""
     if _Verbosity.level > QUIET:
-        _write(message)
+        write_message(message)
 
 
 def detail(message: str) -> None:
     """A line on stderr for those who want to know more."""
     if _Verbosity.level >= VERBOSE:
-        _write(message)
+        write_message(message)
 
 
 def warn(message: str) -> None:
     """A warning on stderr."""
-    _write(f"warning: {message}")
+    write_message(f"warning: {message}")
 
 
-def _write(message: str) -> None:
+def write_message(message: str) -> None:
+    """A message on stderr: one line, or on a terminal as many as it takes to break it between words."""
+    text = f"microgpt: {escaped(message)}"
+    lines = [text]
+    with contextlib.suppress(OSError, ValueError):
+        if sys.stderr.isatty():
+            columns = int(os.environ.get("COLUMNS", "0")) or os.get_terminal_size(sys.stderr.fileno()).columns
+            if columns > 20:
+                lines = textwrap.wrap(
+                    text, columns, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+                )
     with contextlib.suppress(OSError):
-        click.echo(f"microgpt: {escaped(message)}", err=True)
+        for line in lines:
+            click.echo(line, err=True)
 
 
 def print_json(schema: str, data: Mapping[str, Any]) -> None:
     """What ``--json`` prints: one object that says which schema it follows, described in docs/json.md.
 
     Args:
-        schema: the name of the command, or of what the command tells.
+        schema: the name of the command, or of what it prints.
         data: plain objects; a number that is not finite is an error, since JSON has none.
     """
     click.echo(json.dumps(with_schema(schema, data), indent=1, allow_nan=False))
@@ -184,11 +196,11 @@ class Lines:
 
 @contextlib.contextmanager
 def compile_progress(what: str = "program", estimate: Estimate | None = None) -> Iterator[Report]:
-    """Gives what a backend tells of its compiling: how many programs of how many, and the stage. Silent if nothing is
+    """Gives the progress of a compiling backend: how many programs of how many, and the stage. Silent if nothing is
     compiled. On a terminal, the stage and the seconds are shown; with -v, a line for each stage.
 
     Args:
-        estimate: what it will take; told before it begins if that is long.
+        estimate: what it will take; announced if that is long.
     """
     start = time.monotonic()
     began, last = False, ""
@@ -226,7 +238,7 @@ def seconds_text(seconds: float) -> str:
 
 @contextlib.contextmanager
 def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Gives what is to be told how many of how many are done. A bar on a terminal, nothing elsewhere."""
+    """Gives a function to report to how many of how many are done. A bar on a terminal, nothing elsewhere."""
     if not shows_progress():
         yield lambda done, total: None
         return

@@ -11,7 +11,7 @@ __all__ = ["check_output", "write_output"]
 
 
 def check_output(path: Path) -> None:
-    """To be called before the work is done: a slip in the name of a folder is told at once.
+    """To be called before the work is done: a mistyped folder is an error at once.
 
     Raises:
         CommandError: if there is no folder for the file.

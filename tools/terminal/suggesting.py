@@ -30,7 +30,7 @@ _EXTRA = re.compile(r"Got unexpected extra arguments? \((.*)\)", re.DOTALL)
 
 
 class Group(click.Group):
-    """A group whose commands are told apart by a person: who mistypes one is told the nearest."""
+    """A group of commands that suggests the nearest one for a mistyped name."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

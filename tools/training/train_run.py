@@ -129,7 +129,7 @@ class Run:
                     log.write(step)
                 self.losses.append(step.loss)
                 show(step.number, step.loss, describe_step(step, training.steps))
-                # Between two slices of the backend, state and log tell the same.
+                # Between two slices of the backend, state and log agree.
                 if step.number == training.state.step:
                     self._save_step()
                     raise_noted()
@@ -199,7 +199,7 @@ class Run:
             console.warn(f"the model could not be kept for `microgpt sample` ({describe_os_error(error)})")
 
     def end(self) -> None:
-        """Tells the loss of what was held out, and records that the run has come to its end."""
+        """Prints the loss of what was held out, and records that the run has come to its end."""
         self.held_out = self._evaluate() if self.training.held_out else None
         self._end("finished", held_out=self.held_out)
 

@@ -5,13 +5,15 @@
 #if defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wunused-function"
 #endif
-#if defined(__AVX__)
-#include <immintrin.h>
-#endif
 #if defined(__GNUC__) && !defined(__clang__)
 #define UNROLL _Pragma("GCC unroll 16")
 #else
 #define UNROLL
+#endif
+#if defined(__has_builtin) && !defined(__clang__)
+#define HAS(builtin) __has_builtin(builtin)
+#else
+#define HAS(builtin) 0
 #endif
 #define INLINE static inline __attribute__((always_inline))
 /* A kernel that is called once is not inlined: GCC takes half as long for many small functions as for one long one. */

@@ -1,0 +1,202 @@
+"""The C of a problem: a program for an example, one for the penalty, one for the update, and the loop over the steps.
+
+In: a `Problem`. Out: a `FitSource`. Each program has a memory of its own; what one hands to another is copied, which
+costs less than a tenth of the shortest program. The rows of data are arguments, so their number is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...compiler.c.emit_function import function_text, program_text
+from ...compiler.c.prelude import prelude
+from ...compiler.ir.graph import Graph
+from ...compiler.loops.compile_loops import LoopedGraph, compile_loops
+from ...compiler.loops.coverage import coverage
+from ...compiler.loops.layout import Layout
+from ...compiler.loops.loop_ir import Array, LoopProgram
+from ...compiler.loops.run_loops import prove_loops
+from ...compiler.loops.vmap import one_lane, vmap
+from .problem import INITIAL, ROW, WEIGHTS, Problem
+
+__all__ = ["FitSource", "fit_source"]
+
+
+@dataclass(frozen=True)
+class _Update:
+    """The optimiser for all weights.
+
+    Attributes:
+        arguments, results: by name, addresses of the first weight's; of constants, of the only one.
+    """
+
+    graph: Graph
+    program: LoopProgram
+    layout: Layout
+    arguments: Mapping[str, int]
+    results: Mapping[str, int]
+
+    def prove(self) -> None:
+        """Proves one lane; the others differ in where they begin alone."""
+        inputs = [self.arguments[tensor.name] for tensor in self.graph.inputs]
+        prove_loops(one_lane(self.program), self.graph, self.layout, inputs, self.results)
+
+
+@dataclass(frozen=True)
+class FitSource:
+    """A library in C.
+
+    Attributes:
+        text: of the C file.
+        memory: doubles that it needs.
+        arguments: by name, addresses of the update's arguments in that memory: an element for each weight.
+        report: what was made.
+    """
+
+    text: str
+    memory: int
+    arguments: Mapping[str, int]
+    report: Mapping[str, Any]
+    _looped: tuple[LoopedGraph, ...]
+    _update: _Update
+
+    def prove(self) -> None:
+        """Checks that the loops of every program, unrolled, are its graph.
+
+        Raises:
+            ProofError: if they are not.
+        """
+        for looped in self._looped:
+            looped.prove()
+        self._update.prove()
+
+
+def fit_source(problem: Problem, vector_width: int) -> FitSource:
+    """Compiles a problem to C. Whoever uses the result has to prove it.
+
+    Args:
+        vector_width: doubles in the widest vector of the processor that the library is for: 8, 4 or 2.
+    """
+    functions = {"example": problem.example, "penalty": problem.extra}
+    looped = {name: compile_loops(function.graph) for name, function in functions.items() if function}
+    update = _update_of(problem)
+    at, numbers, texts = 0, {"WEIGHTS": problem.size}, []
+    for name, found in looped.items():
+        texts.append(function_text(found, name, vector_width))
+        numbers[name.upper()] = at
+        numbers |= {f"{name.upper()}_{what.upper()}": at + place for what, place in _places(found).items()}
+        at += found.layout.size
+    numbers |= {
+        "ROW": problem.row_size,
+        "INDICES": problem.index_count,
+        "UPDATE": at,
+        "CONSTANTS": len(problem.optimizer.constants),
+        "PARAMETER": at + update.arguments["parameter"],
+        "GRADIENT": at + update.arguments["gradient"],
+        "STEP_CONSTANTS": at + min((update.arguments[name] for name in _shared(problem)), default=0),
+    }
+    texts.append(program_text(update.program, update.layout, "update", vector_width))
+    defines = "".join(f"enum {{ {name} = {number} }};\n" for name, number in numbers.items())
+    moves = "".join(
+        f"    memcpy(m + {at + update.arguments[name]}, m + {at + result}, WEIGHTS * sizeof(double)); /* {name} */\n"
+        for name, result in update.results.items()
+    )
+    parts = {
+        "begin": "".join(f"    {name}_begin(m + {name.upper()});\n" for name in (*looped, "update")),
+        "row": "            memcpy(m + EXAMPLE_ROW, rows + *order * ROW, ROW * sizeof(double));\n"
+        * (ROW in _names(problem)),
+        "penalty": _PENALTY * ("penalty" in looped),
+        "constants": _CONSTANTS * bool(problem.optimizer.constants),
+        "moves": moves,
+    }
+    driver = _DRIVER
+    for name, text in parts.items():
+        driver = driver.replace(f"@{name}@\n", text)
+    heading = f"/* Made from {problem.example.traced.name} by microgpt. Do not edit. */\n{prelude(vector_width)}\n"
+    text = heading + "\n".join([*texts, defines, driver])
+    report = {
+        "nests": {name: len(found.program.nests) for name, found in looped.items()},
+        "coverage": {name: coverage(found.program) for name, found in looped.items()},
+        "bytes": len(text),
+    }
+    arguments = {name: at + place for name, place in update.arguments.items()}
+    return FitSource(text, at + update.layout.size, arguments, report, tuple(looped.values()), update)
+
+
+def _names(problem: Problem) -> set[str]:
+    return set(problem.example.graph.arguments())
+
+
+def _shared(problem: Problem) -> list[str]:
+    return [name for name in problem.update.traced.arguments() if name not in problem.lanes]
+
+
+def _places(looped: LoopedGraph) -> dict[str, int]:
+    layout = looped.layout
+    places = {name: layout.arguments[name][0] for name in (WEIGHTS, INITIAL, ROW) if name in layout.arguments}
+    return places | {name: layout.outputs[name][0] for name in ("loss", "gradient")}
+
+
+def _update_of(problem: Problem) -> _Update:
+    graph, layout, size = problem.update.graph, Layout(), problem.size
+    arrays = {name: layout.add(Array(layout.unique(name), (size,), space="argument")) for name in problem.lanes}
+    names = _shared(problem)
+    start = layout.add(Array(layout.unique("step_constants"), (len(names),), space="argument")) if names else 0
+    shared = {name: start + place for place, name in enumerate(names)}
+    # Apart from the arguments: a function may need what its result replaces until its end.
+    results = {
+        output.name: layout.add(Array(layout.unique(f"new_{output.name}"), (size,), space="output"))
+        for output in graph.outputs
+    }
+    program = vmap(graph, size, arrays, shared, results, layout)
+    return _Update(graph, program, layout, arrays | shared, results)
+
+
+_DRIVER = """\
+/* Prepares a memory of so many doubles, from an address that 64 divides. */
+void fit_begin(double *m)
+{
+@begin@
+}
+
+/* Takes `steps` steps. `rows` and `indices` have the numbers of all examples, `order` the numbers of `batch` examples
+   for each step, `constants` those of the optimiser for each step; `losses` takes the loss before each step. */
+void fit(double *m, const double *rows, const int *indices, const long long *order, const double *constants,
+         long long steps, long long batch, double *losses)
+{
+    (void)rows, (void)indices, (void)constants;
+    for (long long step = 0; step < steps; step++) {
+        double loss = 0.0;
+        memcpy(m + EXAMPLE_WEIGHTS, m + PARAMETER, WEIGHTS * sizeof(double));
+        memset(m + EXAMPLE_INITIAL, 0, WEIGHTS * sizeof(double));
+        for (long long place = 0; place < batch; place++, order++) {
+@row@
+            example(m + EXAMPLE, indices + *order * INDICES);
+            memcpy(m + EXAMPLE_INITIAL, m + EXAMPLE_GRADIENT, WEIGHTS * sizeof(double));
+            loss += m[EXAMPLE_LOSS];
+        }
+        loss /= (double)batch;
+        for (long long i = 0; i < WEIGHTS; i++) m[GRADIENT + i] = m[EXAMPLE_INITIAL + i] / (double)batch;
+@penalty@
+@constants@
+        update(m + UPDATE, 0);
+@moves@
+        losses[step] = loss;
+    }
+}
+"""
+
+_PENALTY = """\
+        memcpy(m + PENALTY_WEIGHTS, m + PARAMETER, WEIGHTS * sizeof(double));
+        memcpy(m + PENALTY_INITIAL, m + GRADIENT, WEIGHTS * sizeof(double));
+        penalty(m + PENALTY, 0);
+        memcpy(m + GRADIENT, m + PENALTY_GRADIENT, WEIGHTS * sizeof(double));
+        loss += m[PENALTY_LOSS];
+"""
+
+_CONSTANTS = """\
+        memcpy(m + STEP_CONSTANTS, constants, CONSTANTS * sizeof(double));
+        constants += CONSTANTS;
+"""

@@ -1,0 +1,249 @@
+"""The problem: what is fitted to what, as structures and graphs.
+
+In: a loss, weights, and a row of the data. Out: a `Problem`, which knows how the numbers of both lie in flat sequences
+and makes the graphs: of one example, of the penalty, and of the optimiser's update of one weight.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, update_wrapper
+from numbers import Integral
+from typing import Any
+
+from ...compiler.ir.graph import Graph, IndexTensor, Tensor
+from ...compiler.ir.names import identifier, unused
+from ...compiler.pipeline import compile_graph
+from ...compiler.trace import TracedNumber, trace_twice
+from ..executable.structure import Items, Keys, Node, Structure, doubles_in, shape_of, structure_of
+from ..executable.witness import Numbers, check_graph
+from .optimizers import Optimizer
+
+__all__ = ["INITIAL", "ROW", "WEIGHTS", "Compiled", "Problem", "argument", "parts_of", "problem_of"]
+
+# The arguments of the graphs of an example and of the penalty: the gradient so far is what the new one is added to.
+WEIGHTS, INITIAL, ROW = "weights", "initial", "row"
+
+
+def argument(name: str, kind: str = "state") -> str:
+    """The argument of the optimiser's graph that holds a state or a constant; no name of a user's can clash."""
+    return f"{kind}_{name}"
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A function as its graphs.
+
+    Attributes:
+        traced: as it was recorded.
+        initial: the argument that its gradient is added to; None where none is taken.
+    """
+
+    traced: Graph
+    initial: str | None
+
+    @cached_property
+    def graph(self) -> Graph:
+        """With its gradient in the weights, clean."""
+        return compile_graph(lambda: self.traced, WEIGHTS if self.initial else None, initial=self.initial)
+
+    def check(self, example: Numbers | None) -> None:
+        """Compares the graph with the eager autograd.
+
+        Args:
+            example: arguments that the function is defined for.
+
+        Raises:
+            ProofError: naming the first result that differs.
+        """
+        check_graph(self.traced, self.graph, WEIGHTS if self.initial else None, example, initial=self.initial)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is fitted.
+
+    Attributes:
+        loss: of the weights and the parts of one example.
+        penalty: of the weights alone, once a step; None for none.
+        optimizer: takes the steps.
+        weights: how they are nested.
+        row: how the parts of one example are.
+    """
+
+    loss: Callable[..., Any]
+    penalty: Callable[..., Any] | None
+    optimizer: Optimizer
+    weights: Structure
+    row: Structure
+
+    @cached_property
+    def size(self) -> int:
+        """How many weights there are."""
+        return sum(map(doubles_in, self.weights.nodes))
+
+    @cached_property
+    def tensors(self) -> list[Tensor]:
+        """The weights, in blocks with the names that their places in the user's structure have."""
+        return _inputs(self.weights, WEIGHTS, 0)
+
+    @cached_property
+    def row_size(self) -> int:
+        """How many floats an example has."""
+        return sum(map(doubles_in, self.row.nodes))
+
+    @cached_property
+    def indices(self) -> tuple[IndexTensor, ...]:
+        """The whole numbers of an example."""
+        return self.row.indices
+
+    @cached_property
+    def index_count(self) -> int:
+        """How many whole numbers an example has."""
+        return sum(tensor.count for tensor in self.indices)
+
+    @cached_property
+    def example(self) -> Compiled:
+        """``loss, gradient (weights, initial, row, indices)``."""
+        size, rows = self.size, _inputs(self.row, ROW, 2 * self.size)
+
+        def run(inputs: Mapping[str, list[Any]], indices: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+            numbers = [number for block in indices.values() for number in block]
+            return {"loss": [self.evaluate(inputs[WEIGHTS], inputs.get(ROW, []), numbers)]}
+
+        update_wrapper(run, self.loss)  # which errors name
+        tensors = [*self.tensors, Tensor(INITIAL, INITIAL, size, (size,)), *rows]
+        return Compiled(trace_twice(run, _name(self.loss), tensors, self.indices), INITIAL)
+
+    @cached_property
+    def extra(self) -> Compiled | None:
+        """Of the penalty: ``loss, gradient (weights, initial)``."""
+        penalty, size = self.penalty, self.size
+        if penalty is None:
+            return None
+
+        def run(inputs: Mapping[str, list[Any]], indices: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+            return {"loss": [penalty(*self.weights.arrange(inputs[WEIGHTS], []))]}
+
+        update_wrapper(run, penalty)
+        tensors = [*self.tensors, Tensor(INITIAL, INITIAL, size, (size,))]
+        return Compiled(trace_twice(run, _name(penalty), tensors), INITIAL)
+
+    @cached_property
+    def update(self) -> Compiled:
+        """Of the optimiser: the new parameter and state, of numbers."""
+        optimizer = self.optimizer
+        states = [argument(name) for name in optimizer.state]
+        names = ["parameter", "gradient", *states, *(argument(name, "constant") for name in optimizer.constants)]
+
+        def run(inputs: Mapping[str, list[Any]], indices: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+            results = optimizer.apply(*(inputs[name][0] for name in names))
+            return dict(zip(("parameter", *states), ([result] for result in results), strict=True))
+
+        update_wrapper(run, optimizer.update)
+        tensors = [Tensor(name, name, place, ()) for place, name in enumerate(names)]
+        return Compiled(trace_twice(run, identifier(optimizer.name), tensors, (), TracedNumber), None)
+
+    @property
+    def lanes(self) -> list[str]:
+        """The arguments of the optimiser's graph that hold a number for each weight."""
+        return ["parameter", "gradient", *(argument(name) for name in self.optimizer.state)]
+
+    def evaluate(self, weights: Sequence[Any], floats: Sequence[Any], numbers: Sequence[Any]) -> Any:
+        """The loss of one example, of scalars of any kind."""
+        return self.loss(*self.weights.arrange(weights, []), *self.row.arrange(floats, numbers))
+
+
+def problem_of(
+    loss: Callable[..., Any],
+    penalty: Callable[..., Any] | None,
+    optimizer: Optimizer,
+    weights: Any,
+    row: Any,
+) -> Problem:
+    """The problem for weights and examples like these.
+
+    Raises:
+        TypeError: if there is no weight, or a part could change unseen.
+        ValueError: if one is nested too deeply.
+    """
+    parts = parts_of(row)
+    first, *others = _argument_names(loss, 1 + len(parts))
+    try:
+        inspect.signature(loss).bind(weights, *parts)
+    except TypeError:
+        raise TypeError(
+            f"loss is called with ({', '.join((first, *others))}), the weights and the {len(parts)} parts of an "
+            f"example, which {_name(loss)} does not take; an example is a tuple of its parts, or one part"
+        ) from None
+    except ValueError:  # a function of C that does not say what it takes
+        pass
+    structure = structure_of([first, *others], [with_floats(weights), *map(with_floats, parts)])
+    ours, theirs = (
+        Structure(structure.names[span], structure.nodes[span], tuple(range(len(structure.nodes[span]))))
+        for span in (slice(1), slice(1, None))
+    )
+    if not any(map(doubles_in, ours.nodes)):
+        raise TypeError(f"weights must have at least one number to fit, and {weights!r:.60} has none")
+    if ours.indices:
+        raise TypeError("an index cannot be fitted; weights must be numbers")
+    return Problem(loss, penalty, optimizer, ours, theirs)
+
+
+def parts_of(row: Any) -> tuple[Any, ...]:
+    """The parts of an example: a tuple's own, or one."""
+    return row if type(row) is tuple else (row,)
+
+
+def with_floats(tree: Any) -> Any:
+    """An example's numbers as floats, whole ones too: all of them vary. What has none is given back as it is."""
+    if isinstance(tree, Integral) and not isinstance(tree, bool):
+        return float(tree)
+    if isinstance(tree, dict):
+        found = {key: with_floats(part) for key, part in tree.items()}
+        return tree if all(found[key] is tree[key] for key in found) else found
+    if isinstance(tree, list | tuple):
+        parts = [with_floats(part) for part in tree]
+        if all(part is old for part, old in zip(parts, tree, strict=True)):
+            return tree
+        return (
+            type(tree)._make(parts) if hasattr(tree, "_make") else (parts if isinstance(tree, list) else tuple(parts))
+        )
+    kind = getattr(getattr(tree, "dtype", None), "kind", "")
+    return tree.astype("float64") if kind in ("i", "u") else tree
+
+
+def _inputs(structure: Structure, argument: str, start: int) -> list[Tensor]:
+    """The floats of a structure as tensors of one argument: ``weights.0.w``, of 16 x 2."""
+    tensors: list[Tensor] = []
+    for path, node in zip(structure.names, structure.nodes, strict=True):
+        for name, shape in _blocks(path, node):
+            taken = {tensor.name for tensor in tensors}
+            tensors.append(Tensor(unused(name, taken), argument, start, shape))
+            start += tensors[-1].size
+    return tensors
+
+
+def _blocks(path: str, node: Node) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The largest rectangular parts of a node."""
+    shape = shape_of(node)
+    if shape is not None:
+        yield path, shape
+    elif isinstance(node, Items | Keys):
+        names = node.keys if isinstance(node, Keys) else range(len(node.parts))
+        for name, part in zip(names, node.parts, strict=True):
+            yield from _blocks(f"{path}.{name if isinstance(name, int) else identifier(str(name))}", part)
+
+
+def _name(function: Any) -> str:
+    return identifier(getattr(function, "__name__", type(function).__name__))
+
+
+def _argument_names(function: Callable[..., Any], count: int) -> list[str]:
+    try:
+        names = [parameter.name for parameter in inspect.signature(function).parameters.values() if parameter.kind < 2]
+    except (TypeError, ValueError):
+        names = []
+    return [names[place] if place < len(names) else f"argument{place}" for place in range(count)]
