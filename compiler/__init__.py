@@ -16,21 +16,29 @@ folder imports what stands before it, and nothing else; python and loops do not 
         schedule            blocks of like statements, in a topological order
         allocate            functions of bounded size; memory slots by live ranges
         emit_python         the text of a module; each line knows which operations it is there for
-    loops/                  graph to loops
-        place               addresses: what people would call an array is evenly spaced
-        contract            chains of additions become folds
-        order_groups        which group of statements runs when
+    loops/                  graph to loops over arrays
+        place               elements are numbered, so that every array of the model is strided
+        form_reductions     chains of additions become folds
+        schedule            which group of statements runs when
         reroll              statements at evenly spaced addresses become loop nests
-        continue_loops      longer sequences continue shorter ones
+        extrapolate         longer sequences continue shorter ones
+        name_arrays         addresses become arrays and indices
+        transpose           matrices that loops walk along, not across
         run_loops           the meaning of loops, and the proof: unrolled again, they are the graph
         unroll              which operations of the graph each nest carries out, point by point
         labels              which lines of the model a nest carries out, in words
-        transpose           matrices that loops walk along, not across
-        memory_map          what stands where in memory, in the words of the model
-        map_lanes           a graph of a few scalars, such as an optimiser's, becomes loops over all their elements
-    c/                      loops to C
+        vmap                a graph of a few scalars, such as an optimiser's, becomes loops over all their elements
+    kernels/                loops to the functions of a processor with vectors
+        fuse                nests that walk through the same lanes become one, block by block
+        share               nests that differ only in where they begin become calls of one kernel
+        hoist               what does not change is read once
+        stage_powers        powers are guessed for many lanes ahead, and settled where that is not proved
+        vectorise           loops over lanes take several turns at once
+        accumulate          folds become variables that terms are added to
+        walk_pointers       what sums read is reached by pointers that walk along
+    c/                      kernels to C
         prelude             vectors; powers and quotients that are proved to have the same bits
-        emit_nest           a nest becomes a kernel
-        emit_lanes          nests that walk through the same lanes become one, block by block
-        emit_c              programs become calls of the kernels that they share; which lines carry out which nests
+        memory_struct       the arrays as a type
+        print_c             a kernel becomes a function
+        emit_c              programs become calls of kernels; which lines carry out which nests
 """

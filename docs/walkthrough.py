@@ -18,6 +18,7 @@ from dataclasses import replace
 from difflib import unified_diff
 from pathlib import Path
 
+from microgpt.compiler.c.memory_struct import memory_struct
 from microgpt.compiler.c.prelude import prelude
 from microgpt.compiler.ir.graph import Graph
 from microgpt.compiler.ir.interpret import evaluate_nodes
@@ -42,8 +43,8 @@ TEMPLATE, PAGE = HERE / "walkthrough.template", HERE / "walkthrough.md"
 LETTER, LENGTH = "a", 2
 SCOPE = "position1.layer0.head0"
 LOSS = "position1.loss"
-# The form of the nest that the words of the template explain.
-NEST = "= (mul (fold add (run 1 (mul (mem 2) (mem 3)))) (mem 4))"
+# The statement that the words of the template explain.
+NEST = "scores[position][head][i] = mul(fold add { k < 4: mul(query[position][4*head+k], key[i][4*head+k]) }, 0.5)"
 
 # The processor of the C and of the assembly: four doubles in a vector.
 PROCESSOR, WIDTH = "x86-64-v3", 4
@@ -170,17 +171,12 @@ class Guide:
     def _loops(self) -> dict[str, str]:
         lines = self.chain.from_nodes([self.final]).lines("loops")
         text = shown(self.chain, "loops", lines)
-        expect(NEST in text.splitlines()[0] and len(lines) == 5, f"the score is computed by a nest {NEST}")
-        score, count, query, key, constant = map(int, text.split(" = ")[0].split()[1:])
-        steps = [line.split(" ; ")[0].split() for line in text.splitlines()[1:]]
-        expect(steps[0] == ["step", "0", "0", "1", "1", "0"], "query and key move on by one")
-        expect(steps[1][:2] == ["for", "1"] and steps[1][-2:] == ["16", "0"], "the innermost loop is over keys, by 16")
-        expect(steps[2][:2] == ["for", "4"] and steps[3][:2] == ["for", str(LENGTH)], "then heads, then positions")
-        expect(steps[3][-2:] == ["1", "0"], "the innermost loop grows with the position")
-        value = float.fromhex(self.subject.library(WIDTH).layout.constants[constant])
-        return {"loops": text, "at_score": str(score), "at_count": str(count), "at_query": str(query),
-                "at_key": str(key), "at_constant": str(constant), "at_constant_value": repr(value),
-                "heads": steps[2][1]}  # fmt: skip
+        expect(NEST in text and len(lines) == 5, f"the score is computed by a nest {NEST}")
+        expect(f"for position < {LENGTH}" in text and "for i < position+1" in text, "a position sees what came before")
+        heads = found(r"for head < (\d+)", text, "there is a loop over heads")
+        terms = found(r"k < (\d+):", text, "the fold has a fixed number of terms")
+        scaling = found(r"\}, ([\d.]+)\)$", text, "the sum is scaled")
+        return {"loops": text, "heads": heads, "terms": terms, "scaling": scaling}
 
     def _c(self) -> dict[str, str]:
         self.kernel, calls = self._kernel([self.final])
@@ -188,7 +184,7 @@ class Guide:
         return {
             "c": self.kernel,
             "call": calls,
-            "parameter": found(r"long (p\d+)\)", self.kernel, "the number of positions is the kernel's argument"),
+            "parameter": found(r"long (n\d+)\)", self.kernel, "the number of positions is the kernel's argument"),
             "c_backward": backward,
             "backward_kernel": found(r"KERNEL (\w+)\(", backward, "the backward products have one kernel"),
             "lanes": found(r"load(\d)\(", backward, "the backward products run several at a time"),
@@ -207,7 +203,8 @@ class Guide:
         portable = replace(toolchain, flags=(*flags, f"-march={PROCESSOR}"))
         with tempfile.TemporaryDirectory(prefix="microgpt-") as folder:
             source, listing = Path(folder) / "kernel.c", Path(folder) / "kernel.s"
-            source.write_text(prelude(WIDTH) + self.kernel.replace("KERNEL", "void"))
+            memory = memory_struct(self.chain.c_program.layout, "memory")
+            source.write_text(prelude(WIDTH) + memory + self.kernel.replace("KERNEL", "void"))
             portable.assemble(source, listing)
             lines = [line for line in listing.read_text().splitlines() if not re.match(r"\t\.|\.LV?[BFE]\w*\d+:", line)]
         # The innermost loop: from its label to the jump that goes back there.

@@ -1,19 +1,19 @@
-"""Emit function: C for one graph that stands alone, where `emit_c` makes programs that share a memory.
+"""Emit function: C for one program that stands alone, where `emit_c` makes programs that share a memory.
 
-In: a `LoopedGraph`. Out: the text of two functions, and which lines carry out which nests.
+In: a `LoopedGraph`, or a program and its layout. Out: the text of two functions, and which lines carry out which nests.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from textwrap import fill, indent
 
 from ..loops.compile_loops import LoopedGraph
-from ..loops.memory_map import constant_spans, memory_map
-from .emit_c import CText, emit_c, memory_comment
-from .emit_expression import number_text
+from ..loops.layout import Layout
+from ..loops.loop_ir import LoopProgram
+from .emit_c import CText, emit_c
+from .memory_struct import constants_text, memory_struct, read_constants
 
-__all__ = ["FunctionText", "function_text"]
+__all__ = ["FunctionText", "function_text", "program_text"]
 
 
 @dataclass(frozen=True)
@@ -33,32 +33,26 @@ class FunctionText:
 
 
 def function_text(looped: LoopedGraph, name: str, vector_width: int = 8) -> FunctionText:
-    """C for the graph, to stand behind `prelude`: two functions, one of which prepares a memory for the
-    other.
+    """C for a graph, see `program_text`."""
+    return program_text(looped.program, looped.layout, name, vector_width)
+
+
+def program_text(program: LoopProgram, layout: Layout, name: str, vector_width: int) -> FunctionText:
+    """C for a program, to stand behind `prelude`: two functions, one of which prepares a memory for the other.
 
     ``void NAME_begin(double *m)`` writes the constants; ``void NAME(double *m, const int *ix)`` computes.
     """
-    graph = looped.graph
-    tensors = {
-        argument: [tensor for tensor in graph.inputs if tensor.argument == argument] for argument in graph.arguments()
-    }
-    memory = memory_map(looped.layout, tensors, {})
-    spans = constant_spans(looped.layout.constants)
-    tables, lines = [], []
-    for number, (at, texts) in enumerate(spans):
-        if len(texts) == 1:
-            lines.append(f"    m[{at}] = {number_text(texts[0])};")
-        else:
-            values = fill(", ".join(map(number_text, texts)), 116, break_on_hyphens=False)
-            table = f"{name}_constants{number}"
-            # Volatile: GCC 12 makes a broadcast of eight known doubles that are equal but for zeros at their end.
-            tables.append(f"static const volatile double {table}[] = {{\n{indent(values, '    ')}\n}};\n")
-            lines.append(f"    for (long i = 0; i < {len(texts)}; i++) m[{at} + i] = {table}[i];")
-    begin = "\n".join([*tables, f"void {name}_begin(double *m)", "{", "    (void)m;", *lines, "}", ""])
-    words = lambda address: memory.region(address).words  # noqa: E731
-    program = f"{name}_program"
-    body = emit_c([looped.program], [program], vector_width, f"{name}_", words)
-    entry = f"void {name}(double *m, const int *ix) {{ {name}_program(m, ix); }}\n"
+    memory, prefix = f"{name}_memory", f"{name}_"
+    body = emit_c([program], [f"{name}_program"], layout, vector_width, prefix)
     declarations = f"void {name}_begin(double *m);\nvoid {name}(double *m, const int *ix);\n"
-    head = f"{declarations}{memory_comment(memory)}"
-    return FunctionText(f"{head}{body.text}\n{begin}\n{entry}", body, head.count("\n"), program)
+    head = f"{declarations}{memory_struct(layout, memory)}\n"
+    text = "\n".join(
+        [
+            head + body.text,
+            constants_text(layout, read_constants(layout, [program]), prefix, memory),
+            f"void {name}_begin(double *m) {{ {name}_set_constants(({memory} *)m); }}",
+            f"void {name}(double *m, const int *ix) {{ {name}_program(({memory} *)m, ix); }}",
+            "",
+        ]
+    )
+    return FunctionText(text, body, head.count("\n"), f"{name}_program")

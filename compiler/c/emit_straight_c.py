@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ..ir.graph import Graph
 from ..ir.ops import CONST, EQUAL, GATHER, INDEX, INPUT, OPS, SELECT, spell
 from ..ir.text import format_node
-from .emit_expression import number_text
+from .print_c import number_text
 
 __all__ = ["emit_straight_c", "straight_lines"]
 

@@ -11,10 +11,17 @@ from collections.abc import Container, Sequence
 
 from .graph import Graph
 
-__all__ = ["identifier", "unused", "value_names"]
+__all__ = ["identifier", "is_reserved", "unused", "value_names"]
 
 _NUMBERED = re.compile(r"([A-Za-z])[A-Za-z_]*?([0-9]+)")
 _OTHER = re.compile(r"\W+", re.ASCII)
+
+# Keywords of C, and what compilers define: macros are in capitals.
+_RESERVED = re.compile(
+    r"auto|break|case|char|const|continue|default|do|double|else|enum|extern|float|for|goto|if|inline|int|long|register|"
+    r"restrict|return|short|signed|sizeof|static|struct|switch|typedef|union|unsigned|void|volatile|while|asm|typeof|bool|"
+    r"true|false|nullptr|constexpr|alignas|alignof|static_assert|thread_local|typeof_unqual|linux|unix|[A-Z][A-Z_]{2,}\w*"
+)
 
 
 def value_names(graph: Graph, nodes: Sequence[int], taken: Container[str] = ()) -> dict[int, str]:
@@ -36,6 +43,11 @@ def unused(name: str, taken: Container[str]) -> str:
     while name in taken:
         name += "_"
     return name
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a name has a meaning in C."""
+    return _RESERVED.fullmatch(name) is not None
 
 
 def identifier(text: str) -> str:

@@ -1,7 +1,7 @@
 """Compile family: loop programs for graphs that differ in one number, such as the length of a sequence.
 
 In: a function from a number to a clean graph. Out: a program for each number, all over one memory. Only the graphs of
-small numbers are made; programs of larger ones continue them (see `continue_loops`). Where a family does not continue
+small numbers are made; programs of larger ones continue them (see `extrapolate`). Where a family does not continue
 evenly, every graph is made. Nothing is proved here: what becomes of the programs is for `Family.prove`.
 """
 
@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..ir.graph import Graph
-from .continue_loops import continue_loops
-from .contract import stored_nodes
+from .extrapolate import extrapolate
 from .form_loops import form_loops
-from .loop_program import LoopProgram
-from .place import Addressing, Layout, NotRegularError, address, place
+from .form_reductions import stored_nodes
+from .layout import Layout
+from .loop_ir import LoopProgram
+from .name_arrays import name_arrays
+from .place import Addressing, NotRegularError, address, place
 from .run_loops import prove_loops
 
 __all__ = ["Family", "compile_family"]
@@ -100,7 +102,7 @@ def compile_family(
     family = {number: make(number) for number in numbers}
     place(layout, name, family)
     programs = {number: _form(layout, name, number, *member, where) for number, member in family.items()}
-    return Family(name, programs, build, where, (), {number: graph for number, (graph, _) in family.items()})
+    return _family(layout, name, programs, build, where, (), family)
 
 
 def _continued(
@@ -117,11 +119,24 @@ def _continued(
     three = dict(list(programs.items())[-3:])
     last = max(family)
     prefix = programs[last].name.removesuffix(str(last))
-    further = continue_loops(three, lambda number: f"{prefix}{number}")
+    further = extrapolate(three, lambda number: f"{prefix}{number}")
     continued = tuple(number for number in numbers if number not in family)
     programs.update({number: further(number) for number in continued})
     layout.become(trial)
-    return Family(name, programs, build, pinned, continued, {number: graph for number, (graph, _) in family.items()})
+    return _family(layout, name, programs, build, pinned, continued, family)
+
+
+def _family(
+    layout: Layout,
+    name: str,
+    programs: Mapping[int, LoopProgram],
+    build: Callable[[int], Graph],
+    pinned: Callable[[int], Mapping[str, int]],
+    continued: tuple[int, ...],
+    made: Mapping[int, tuple[Graph, bytearray]],
+) -> Family:
+    named = {number: name_arrays(program, layout) for number, program in programs.items()}
+    return Family(name, named, build, pinned, continued, {number: graph for number, (graph, _) in made.items()})
 
 
 def _form(

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..ir.graph import Graph
-from .contract import stored_nodes
 from .form_loops import form_loops
-from .loop_program import LoopProgram
-from .place import Addressing, Layout, address, place
+from .form_reductions import stored_nodes
+from .layout import Layout
+from .loop_ir import LoopProgram
+from .name_arrays import name_arrays
+from .place import Addressing, address, place
 from .run_loops import prove_loops
 from .transpose import Transposer
 
@@ -57,6 +59,8 @@ def compile_loops(graph: Graph, tell: Callable[[str, Any], None] = lambda name, 
     where = address(layout, "graph", graph, stored)
     tell("place", layout)
     program = form_loops(graph, stored, layout, where, tell, own_constants=True)
-    program = Transposer(layout, graph.inputs).transpose(program)
+    program = name_arrays(program, layout)
+    tell("name_arrays", program)
+    program = Transposer(layout).transpose(program)
     tell("transpose", program)
     return LoopedGraph(graph, program, layout, where)

@@ -6,7 +6,9 @@ least twice, be it over points or over the terms of a fold. What is left is stra
 
 from __future__ import annotations
 
-from .loop_program import LoopProgram, Recipe, parts_of, points, recipe_runs
+from collections.abc import Sequence
+
+from .loop_ir import Expr, Fold, LoopProgram, Op, Run, turns
 
 __all__ = ["coverage"]
 
@@ -15,23 +17,41 @@ def coverage(program: LoopProgram) -> tuple[int, int]:
     """Operations in loops, and in all."""
     looped = total = 0
     for nest in program.nests:
-        operations, repeated, turns = 0, 0, 0
-        outside = _operations(nest.recipe)
-        for slots in points(nest):
-            turns += 1
-            operations += outside
-            for count, terms in recipe_runs(nest.recipe):
-                inside = slots[count] * sum(1 + _operations(term) for term in terms)
-                operations += inside
-                repeated += inside * (slots[count] > 1)
-            operations -= bool(recipe_runs(nest.recipe))  # the first term of a fold is not added to anything
+        operations, repeated, points = 0, 0, 0
+        for point in turns(nest):
+            points += 1
+            inside, again = _operations(nest.body.value, point)
+            operations += inside
+            repeated += again
         total += operations
-        looped += operations if turns > 1 else min(repeated, operations)
+        looped += operations if points > 1 else min(repeated, operations)
     return looped, total
 
 
-def _operations(recipe: Recipe) -> int:
-    """Operations of a recipe outside of its fold."""
-    if recipe[0] == "fold":
-        return 0
-    return isinstance(recipe[0], int) + sum(_operations(part) for part in parts_of(recipe))
+def _operations(expr: Expr, point: Sequence[int]) -> tuple[int, int]:
+    """Operations of an expression at a point, and how many of them are repeated in runs."""
+    if isinstance(expr, Op):
+        counts = [_operations(part, point) for part in expr.operands]
+        return 1 + sum(count for count, _ in counts), sum(again for _, again in counts)
+    if not isinstance(expr, Fold):
+        return 0, 0
+    counts = [_repeated(run, point) for run in expr.runs]
+    # The first term of a fold is not added to anything.
+    return sum(count for count, _ in counts) - 1, sum(again for _, again in counts)
+
+
+def _repeated(run: Run, point: Sequence[int]) -> tuple[int, int]:
+    """Operations of a run at a point, and how many of them are repeated."""
+    turns_ = run.count.start + sum(map(int.__mul__, run.count.steps, point))
+    operations = repeated = 0
+    for part in run.parts:
+        if isinstance(part, Run):
+            for turn in range(turns_):
+                inside, again = _repeated(part, (*point, turn))
+                operations += inside
+                repeated += again if turns_ == 1 else inside
+        else:
+            inside = turns_ * (1 + _operations(part, point)[0])
+            operations += inside
+            repeated += inside * (turns_ > 1)
+    return operations, repeated

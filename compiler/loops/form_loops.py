@@ -1,7 +1,7 @@
 """Form loops: a scalar graph becomes a program of loop nests.
 
-In: a graph, laid out. Out: a `LoopProgram` whose nests carry out every operation of the graph, each after those it
-needs. Statements that compute the same array from the same arrays by the same recipe form a group. Groups run as a
+In: a graph, laid out. Out: a `LoopProgram` over `MEMORY` whose nests carry out every operation of the graph, each after
+those it needs. Statements of one form that compute the same array from the same arrays are a group. Groups run as a
 whole, in an order that respects dependences; where groups need each other in turns (a recurrence), they run in parts,
 the largest that is ready first.
 """
@@ -10,20 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 from ..ir.graph import Graph
-from .contract import Contractor, Statement, shift
+from .form_reductions import Form, Statement, StatementBuilder
 from .labels import Labels
-from .lanes import loads
-from .loop_program import LoopProgram, Nest, Recipe, parts_of, recipe_runs
-from .order_groups import order_groups, reads
-from .place import Addressing, Layout
+from .layout import Layout
+from .loop_ir import MEMORY, Affine, Expr, Load, LoopProgram, Nest, Run, Span
+from .place import Addressing
 from .reroll import reroll
+from .schedule import schedule
 
 __all__ = ["form_loops"]
 
 _Key = tuple[object, ...]
+
+# Terms of a fold of folds.
+_MANY = 1000
 
 
 def form_loops(
@@ -43,10 +47,14 @@ def form_loops(
     """
     addresses, coordinates = where.nodes, where.coordinates
     places: list[int] = []
-    contractor = Contractor(graph, stored, addresses, where.inputs, places)
-    statements = [contractor.statement(node) for node in range(len(graph)) if stored[node]]
-    statements = _unify(contractor, layout, statements)
-    zeros: list[tuple[int, int]] = []
+    # Constants are no array, and which of them are read makes no difference.
+    region = list(layout.region)
+    for at in layout.constants:
+        region[at] = -1
+    builder = StatementBuilder(graph, stored, addresses, where.inputs, region, places)
+    statements = [builder.statement(node) for node in range(len(graph)) if stored[node]]
+    statements = _unify(builder, region, statements)
+    zeros: list[Span] = []
     copies: list[Statement] = []
     for output in graph.outputs:
         start = where.outputs[output.name]
@@ -54,87 +62,78 @@ def form_loops(
             if node < 0:
                 _extend(zeros, start + offset)
             elif addresses[node] != start + offset:
-                copies.append(contractor.copy(node, start + offset))
-    groups = _group(layout, statements + copies)
+                copies.append(builder.copy(node, start + offset))
+    groups = _group(region, statements + copies)
     if own_constants:
         groups = [_with_constants(layout, group) for group in groups]
-        read = {at for group in groups for statement in group for found in reads(statement) for at in found}
-        layout.forget_constants(layout.constants.keys() - read)
-    tell("contract", statements + copies)
-    parts = order_groups(groups, layout.size)
-    tell("order_groups", parts)
+    tell("form_reductions", statements + copies)
+    parts = schedule(groups, layout.size)
+    tell("schedule", parts)
     labels = Labels(graph, stored)
     nests: list[Nest] = []
     for part in parts:
-        places_ = [coordinates.get(statement.target, (statement.slots[0],)) for statement in part]
+        places_ = [coordinates.get(statement.target, (statement.numbers[0],)) for statement in part]
         # Targets in one part are either all pinned or all in one array, unless an array was pinned in part.
         for size in sorted({len(place) for place in places_}):
             chosen = [at for at, place in enumerate(places_) if len(place) == size]
             members = [part[at] for at in chosen]
             nests += reroll(members, [places_[at] for at in chosen], label=labels.of(members))
-    nests += _scatters(graph, contractor, where, labels)
+    nests += _scatters(graph, builder, where, labels)
     tell("reroll", nests)
-    return LoopProgram(graph.name, tuple(nests), tuple(places), tuple(zeros))
+    elements = tuple(Load(MEMORY, (Affine(address),)) for address in places)
+    return LoopProgram(graph.name, tuple(nests), elements, tuple(zeros))
 
 
-def _extend(spans: list[tuple[int, int]], address: int) -> None:
-    if spans and sum(spans[-1]) == address:
-        spans[-1] = (spans[-1][0], spans[-1][1] + 1)
+def _extend(spans: list[Span], address: int) -> None:
+    if spans and spans[-1].start + spans[-1].size == address:
+        spans[-1] = replace(spans[-1], size=spans[-1].size + 1)
     else:
-        spans.append((address, 1))
+        spans.append(Span(MEMORY, address, 1))
 
 
-def _unify(contractor: Contractor, layout: Layout, statements: list[Statement]) -> list[Statement]:
+def _unify(builder: StatementBuilder, region: Sequence[int], statements: list[Statement]) -> list[Statement]:
     """Sums of one or two terms count as folds where others of their array are, and as plain operations elsewhere."""
-    region = layout.region
-    longest: dict[tuple[int, Recipe], int] = {}
+    longest: dict[tuple[int, Form], int] = {}
     for statement in statements:
-        recipe = statement.recipe
         if statement.steps:
-            key = (region[statement.slots[0]], recipe)
+            key = (region[statement.numbers[0]], statement.form)
             longest[key] = max(longest.get(key, 0), _terms(statement))
     # The term of the folds of an array that have one run of one term each.
-    terms: dict[int, tuple[Recipe, Recipe]] = {}
-    for (array, recipe), count in longest.items():
-        if count > 2 and recipe[0] == "fold" and len(recipe[2]) == 1 and len(recipe[2][0][1]) == 1:
-            terms[array] = (recipe[2][0][1][0], recipe)
+    terms: dict[int, tuple[Expr, Form]] = {}
+    for (array, form), count in longest.items():
+        fold = form.fold
+        if count <= 2 or fold is None or fold is not form.body.value or len(fold.runs) > 1:
+            continue
+        match fold.runs[0].parts:
+            case (term,) if not isinstance(term, Run):
+                terms[array] = (term, form)
     unified = []
     for statement in statements:
-        array = region[statement.slots[0]]
-        if statement.steps and longest[array, statement.recipe] <= 2:
-            unified.append(contractor.statement(statement.target, shortest=3))
+        array = region[statement.numbers[0]]
+        if statement.steps and longest[array, statement.form] <= 2:
+            unified.append(builder.statement(statement.target, shortest=3))
         elif array in terms and not statement.steps:
-            unified.append(_as_fold(statement, *terms[array], contractor))
+            unified.append(builder.as_fold(statement, *terms[array]))
         else:
             unified.append(statement)
     return unified
 
 
 def _terms(statement: Statement) -> int:
-    return sum(statement.slots[count] * len(parts) for count, parts in recipe_runs(statement.recipe))
+    """How many terms its fold has, or more than two."""
+    fold, form = statement.form.fold, statement.form
+    if fold is None or len(form.counts) > len(fold.runs):
+        return _MANY
+    return sum(
+        statement.numbers[count] * len(run.parts) for (count, _), run in zip(form.counts, fold.runs, strict=True)
+    )
 
 
-def _as_fold(statement: Statement, term: Recipe, fold: Recipe, contractor: Contractor) -> Statement:
-    """A fold of one term, if the statement computes such a term."""
-    recipe, slots = contractor.single(statement.target)
-    if shift(recipe, 2) != term:
-        return statement
-    return Statement(statement.target, fold, (statement.slots[0], 1, *slots), (None,))
-
-
-def _group(layout: Layout, statements: Sequence[Statement]) -> list[list[Statement]]:
-    # Constants are no array, and which of them are read makes no difference.
-    region = list(layout.region)
-    for address in layout.constants:
-        region[address] = -1
+def _group(region: Sequence[int], statements: Sequence[Statement]) -> list[list[Statement]]:
     groups: dict[_Key, list[Statement]] = {}
-    kinds: dict[Recipe, tuple[int, ...]] = {}
     for statement in statements:
-        recipe = statement.recipe
-        if recipe not in kinds:
-            kinds[recipe] = tuple(memory_slots(recipe))
-        slots = statement.slots
-        key = (region[slots[0]], recipe, *(region[slots[slot]] for slot in kinds[recipe]))
+        form, numbers = statement.form, statement.numbers
+        key = (region[numbers[0]], form, *(region[numbers[place]] for place in form.bases))
         groups.setdefault(key, []).append(statement)
     return list(groups.values())
 
@@ -145,49 +144,37 @@ def _with_constants(layout: Layout, group: list[Statement]) -> list[Statement]:
     Equal constants are one node of the graph, so their own addresses are not strided. A copy for each statement is.
     """
     # A fold of one term has no steps, where others of its group have some.
-    steps = list(dict.fromkeys(step for statement in group for step in statement.steps if step))
-    for slot in loads(group[0].recipe):
-        if any(step[slot] for step in steps):
+    steps = list(dict.fromkeys(statement.steps for statement in group))
+    for place, around in group[0].form.loads:
+        if any(step[inside] for run, inside in around for runs in steps if (step := runs[run])):
             continue
-        read = {statement.slots[slot] for statement in group}
+        read = {statement.numbers[place] for statement in group}
         if len(read) == 1 or not read <= layout.constants.keys():
             continue
-        targets = [statement.slots[0] for statement in group]
+        targets = [statement.numbers[0] for statement in group]
         lowest, span = min(targets), max(targets) - min(targets) + 1
         # Beside each target where these are dense, else one after the other.
         offsets = [target - lowest for target in targets] if span <= 4 * len(group) else list(range(len(group)))
-        start = layout.allot(max(offsets) + 1)
-        for place, offset in enumerate(offsets):
-            statement = group[place]
-            layout.constants[start + offset] = layout.constants[statement.slots[slot]]
-            slots = (*statement.slots[:slot], start + offset, *statement.slots[slot + 1 :])
-            group[place] = replace(statement, slots=slots)
+        texts = [""] * (max(offsets) + 1)
+        for offset, statement in zip(offsets, group, strict=True):
+            texts[offset] = layout.constants[statement.numbers[place]]
+        start = layout.constant_array(texts)
+        group = [
+            replace(each, numbers=(*each.numbers[:place], start + offset, *each.numbers[place + 1 :]))
+            for offset, each in zip(offsets, group, strict=True)
+        ]
     return group
 
 
-def memory_slots(recipe: Recipe) -> list[int]:
-    """The slots of a recipe that are addresses which are read."""
-    if recipe[0] in ("mem", "row"):
-        return [recipe[1]]
-    return [slot for part in parts_of(recipe) for slot in memory_slots(part)]
-
-
-def _scatters(graph: Graph, contractor: Contractor, where: Addressing, labels: Labels) -> list[Nest]:
+def _scatters(graph: Graph, builder: StatementBuilder, where: Addressing, labels: Labels) -> list[Nest]:
     nests: list[Nest] = []
     for output in graph.outputs:
         start = where.outputs[output.name]
         found: list[Statement] = []
         for scatter in output.scatters:
             table = scatter.table
-            found.append(contractor.scatter(scatter.node, scatter.index, start + table.base, table.stride))
-        at = 0
-        while at < len(found):
-            end = at
-            while end < len(found) and (found[end].recipe, found[end].row_stride) == (
-                found[at].recipe,
-                found[at].row_stride,
-            ):
-                end += 1
-            nests += reroll(found[at:end], [()] * (end - at), ordered=True, label=labels.of(found[at:end]))
-            at = end
+            found.append(builder.scatter(scatter.node, scatter.index, start + table.base, table.stride))
+        for _, run in groupby(found, lambda statement: statement.form):
+            members = list(run)
+            nests += reroll(members, [()] * len(members), ordered=True, label=labels.of(members))
     return nests

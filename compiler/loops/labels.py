@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from ..ir.graph import Graph
 from ..ir.ops import CONST, EQUAL, INDEX, INPUT
-from .contract import Statement
+from .form_reductions import Statement
 
 __all__ = ["Labels", "plain"]
 

@@ -1,84 +1,74 @@
-"""Lanes: which loop of a nest can run several points at a time, and what in its recipe can.
+"""Lanes: which loop of a nest can run several points at a time, and what in its statement can.
 
-In: a nest. Out: facts about it that `emit_nest` and `emit_lanes` write C by.
+In: a nest. Out: facts about it that `transpose` and the kernels go by.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ..ir.ops import OPS, POW
-from .loop_program import Nest, Recipe, parts_of, recipe_runs
+from .loop_ir import Affine, Const, Equal, Expr, Fold, Gather, Load, Nest, Op, Pick, Run, Store, find_fold, walk
 
-__all__ = ["find_fold", "find_proved", "loads", "proved_power", "vector_loop"]
+__all__ = ["find_proved", "is_vector_loop", "proved_power", "vector_loop"]
 
 
 def vector_loop(nest: Nest) -> int | None:
     """The loop whose points are neighbours in memory, for the target and operands that vary; None if there is none."""
-    for level in range(len(nest.trips)):
-        if _is_vector_loop(nest, level):
-            return level
-    return None
+    return next((level for level in range(len(nest.loops) - 1, -1, -1) if is_vector_loop(nest, level)), None)
 
 
-def _is_vector_loop(nest: Nest, level: int) -> bool:
-    width = len(nest.base)
-    stride = nest.strides[level]
-    if nest.row_stride is not None or stride[0] != 1 or any(stride[width:]) or not _vectorizable(nest.recipe):
+def is_vector_loop(nest: Nest, level: int) -> bool:
+    """Whether a loop is such a loop."""
+    body = nest.body
+    if not isinstance(body, Store) or body.array.flat(body.index).steps[level] != 1 or not _vectorizable(body.value):
         return False
-    for outer in range(level + 1, len(nest.trips)):
-        if nest.strides[outer][width + level]:
-            return False
-    counts = {count for count, _ in recipe_runs(nest.recipe)}
-    if any(stride[count] for count in counts):
+    if any(nest.loops[level].trips.steps) or any(loop.trips.steps[level] for loop in nest.loops[level + 1 :]):
         return False
-    return _neighbours(nest.recipe, stride)
+    return all(_neighbours(part, level) for part in walk(body.value))
 
 
-def _vectorizable(recipe: Recipe) -> bool:
+def _vectorizable(value: Expr) -> bool:
     """Nothing that is computed lane by lane anyway. One power outside of folds can be computed ahead."""
-    found = _without_lanes(recipe)
-    return not found or (len(found) == 1 and proved_power(found[0]) is not None and find_fold(recipe) is None)
+    found = _without_lanes(value)
+    return not found or (len(found) == 1 and proved_power(found[0]) is not None and find_fold(value) is None)
 
 
-def _without_lanes(recipe: Recipe) -> list[Recipe]:
-    """The operations of a recipe that have no spelling for vectors, such as the functions of libm."""
-    found = [recipe] if isinstance(recipe[0], int) and not OPS[recipe[0]].c_lanes else []
-    return found + [call for part in parts_of(recipe) for call in _without_lanes(part)]
+def _without_lanes(value: Expr) -> list[Op]:
+    """The operations of an expression that have no spelling for vectors, such as the functions of libm."""
+    return [part for part in walk(value) if isinstance(part, Op) and not OPS[part.op].c_lanes]
 
 
-def proved_power(recipe: Recipe) -> str | None:
+def proved_power(expr: Expr) -> str | None:
     """The vector function for a power that can mostly be proved equal to something cheaper; None for others."""
-    if recipe[0] == POW and recipe[2][0] == "const":
-        return {2.0: "square", 0.5: "root"}.get(float.fromhex(recipe[2][1]))
+    if isinstance(expr, Op) and expr.op == POW and isinstance(expr.operands[1], Const):
+        return {2.0: "square", 0.5: "root"}.get(float.fromhex(expr.operands[1].text))
     return None
 
 
-def _neighbours(recipe: Recipe, stride: Sequence[int]) -> bool:
-    """Whether what neighbouring lanes read is the same, or neighbours in memory."""
-    kind = recipe[0]
-    if kind == "mem":
-        return stride[recipe[1]] in (0, 1)
-    if kind == "row":
-        return stride[recipe[1]] in (0, 1) and stride[recipe[3]] == 0
-    if kind == "pick":
-        return stride[recipe[1]] == 0 and stride[recipe[2]] == 0
-    if kind == "equal":
-        return stride[recipe[1]] == 0 and stride[recipe[2]] in (0, 1)
-    return all(_neighbours(part, stride) for part in parts_of(recipe))
-
-
-def find_proved(recipe: Recipe) -> Recipe | None:
+def find_proved(value: Expr) -> Op | None:
     """The power that is computed ahead, if there is one."""
-    return next((call for call in _without_lanes(recipe) if proved_power(call) is not None), None)
+    return next((call for call in _without_lanes(value) if proved_power(call) is not None), None)
 
 
-def loads(recipe: Recipe) -> list[int]:
-    """The slots that are read without an index."""
-    return [recipe[1]] if recipe[0] == "mem" else [slot for part in parts_of(recipe) for slot in loads(part)]
+def _step(affine: Affine, level: int) -> int:
+    return affine.steps[level] if affine.steps else 0
 
 
-def find_fold(recipe: Recipe) -> Recipe | None:
-    if recipe[0] == "fold":
-        return recipe
-    return next((fold for part in parts_of(recipe) if (fold := find_fold(part)) is not None), None)
+def _even(run: Run, level: int) -> bool:
+    """Whether neighbouring lanes repeat a run as often."""
+    return not _step(run.count, level) and all(_even(part, level) for part in run.parts if isinstance(part, Run))
+
+
+def _neighbours(part: Expr, level: int) -> bool:
+    """Whether what neighbouring lanes read is the same, or neighbours in memory."""
+    match part:
+        case Load():
+            return _step(part.array.flat(part.index), level) in (0, 1)
+        case Gather():
+            return _step(part.array.flat(part.index), level) in (0, 1) and not _step(part.chosen, level)
+        case Pick():
+            return not _step(part.start, level) and not _step(part.chosen, level)
+        case Equal():
+            return not _step(part.chosen, level) and _step(part.number, level) in (0, 1)
+        case Fold():
+            return all(_even(run, level) for run in part.runs)
+    return True

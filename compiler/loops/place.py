@@ -1,31 +1,30 @@
-"""Place: gives every stored value of a family of graphs an address in one flat memory.
+"""Place: numbers every stored value of a family of graphs, so that every array of the model is strided.
 
 In: graphs that share their arguments (say, one a sequence length), with their stored nodes. Out: a `Layout`. Values
 that come from the same line of the model in scopes of the same names form one array; the numbers in the scope's name
-(``position3.layer0``) and the value's rank in that scope are its coordinates. So what a person would call
-``query[position][unit]`` is evenly spaced in memory, at the same addresses for all graphs of the family, and loops can
-be found. Where a model names no scopes, arrays are one-dimensional. This is only a choice of addresses: no result
-depends on it.
+(``position3.layer0``) and the value's rank in that scope are its coordinates. So ``query[position][unit]`` is strided
+in memory, at the same addresses for all graphs of the family, and loops can be found. Where a model names no scopes,
+arrays are one-dimensional. This is only a choice of addresses: no result depends on it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
-from copy import deepcopy
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import chain
 
 from ..errors import CompileError
-from ..ir.graph import Graph
+from ..ir.graph import Graph, Output
 from ..ir.ops import ADD, CONST, INPUT, MUL, OPS, POW, SELECT
+from .layout import ALIGN, Layout, padded
+from .loop_ir import Array, strides
 from .rows import find_rows
 
-__all__ = ["LITERALS", "Addressing", "Layout", "NotRegularError", "address", "place"]
+__all__ = ["LITERALS", "Addressing", "NotRegularError", "address", "place"]
 
-# Recipes with these numbers in them show at a glance what they do, and the C compiler can simplify them.
+# Statements with these numbers in them show at a glance what they do, and the C compiler can simplify them.
 LITERALS = (1.0, -1.0)
-
-_ALIGN = 8  # doubles: a cache line
 
 _Key = tuple[object, ...]
 _Arrays = dict[int, tuple[_Key, tuple[int, ...]]]
@@ -33,59 +32,6 @@ _Arrays = dict[int, tuple[_Key, tuple[int, ...]]]
 
 class NotRegularError(CompileError):
     """What is computed does not change evenly from one member of a family to the next."""
-
-
-@dataclass
-class Layout:
-    """Where everything is.
-
-    Attributes:
-        arguments, outputs: by name, address and size.
-        constants: by address, the number in hexadecimal.
-        arrays: by key, base and strides; no strides where coordinates are too sparse for them.
-        region: for each address, the number of the array it belongs to.
-    """
-
-    arguments: dict[str, tuple[int, int]] = field(default_factory=dict)
-    outputs: dict[str, tuple[int, int]] = field(default_factory=dict)
-    constants: dict[int, str] = field(default_factory=dict)
-    arrays: dict[_Key, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
-    region: list[int] = field(default_factory=list)
-
-    @property
-    def size(self) -> int:
-        """Doubles in all."""
-        return len(self.region)
-
-    def allot(self, size: int) -> int:
-        """A new array, aligned; returns its address."""
-        number = self.region[-1] + 1 if self.region else 0
-        start = len(self.region)
-        self.region += [number] * (size + -size % _ALIGN)
-        return start
-
-    def constant(self, text: str) -> int:
-        """The address of a constant, which is made if need be."""
-        known = self._known.get(text)
-        if known is None:
-            known = self._known[text] = self.allot(1)
-            self.constants[known] = text
-        return known
-
-    def forget_constants(self, unused: Collection[int]) -> None:
-        """Drops the constants at these addresses, which nothing reads."""
-        self.constants = {at: text for at, text in self.constants.items() if at not in unused}
-        self._known = {text: at for text, at in self._known.items() if at not in unused}
-
-    def copy(self) -> Layout:
-        """Another one, to try something on."""
-        return deepcopy(self)
-
-    def become(self, other: Layout) -> None:
-        """Takes over what was tried on a copy."""
-        self.__dict__.update(other.__dict__)
-
-    _known: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -118,6 +64,7 @@ def place(layout: Layout, name: str, family: Mapping[int, tuple[Graph, bytearray
         NotRegularError: if sizes do not grow evenly.
     """
     sizes: list[dict[_Key, tuple[int, ...]]] = []
+    latest: dict[_Key, int] = {}
     numbers = list(family)
     for number in numbers:
         graph, stored = family[number]
@@ -126,7 +73,9 @@ def place(layout: Layout, name: str, family: Mapping[int, tuple[Graph, bytearray
             extents["argument", argument] = (size,)
         for output in graph.outputs:
             extents["output", output.name] = (len(output.nodes),)
-        for key, coordinates in _arrays(name, graph, stored).values():
+        members = _arrays(name, graph, stored)
+        latest.update((members[node][0], node) for node in sorted(members))
+        for key, coordinates in members.values():
             # The last entry counts the members.
             known = extents.get(key, (*coordinates, 0))
             extents[key] = (*map(max, known, coordinates), known[-1] + 1)
@@ -139,7 +88,17 @@ def place(layout: Layout, name: str, family: Mapping[int, tuple[Graph, bytearray
         for key in sizes[-1]:
             further = _continued([extents.get(key, ()) for extents in sizes[-3:]], last - numbers[-1], key)
             merged[key] = tuple(map(max, merged[key], further))
-    _reserve(layout, family[numbers[0]][0], merged)
+    graph = family[numbers[0]][0]
+    for key, extent in merged.items():
+        if key[0] == "argument" and key[1] not in layout.arguments:
+            layout.arguments[str(key[1])] = _argument(layout, graph, str(key[1]), extent[0]), extent[0]
+        elif key[0] == "output" and key[1] not in layout.outputs:
+            layout.outputs[str(key[1])] = _output(layout, graph, graph.output(str(key[1])), extent[0]), extent[0]
+    values = [key for key in merged if key[0] not in ("argument", "output") and key not in layout.values]
+    names = _names(layout, sorted(values, key=lambda key: -latest[key]))
+    for key in values:
+        array, distances = _array(names[key], key, merged[key])
+        layout.values[key] = layout.add(array), distances
     _constants(layout, family, last)
 
 
@@ -158,52 +117,65 @@ def _continued(sizes: list[tuple[int, ...]], further: int, key: _Key) -> tuple[i
     return tuple(grown)
 
 
-def _reserve(layout: Layout, example: Graph, extents: dict[_Key, tuple[int, ...]]) -> None:
-    for key, extent in extents.items():
-        if key[0] == "argument":
-            name = str(key[1])
-            if name not in layout.arguments:
-                layout.arguments[name] = (layout.allot(extent[0]), extent[0])
-                _tell_tensors_apart(layout, example, name)
-        elif key[0] == "output":
-            name = str(key[1])
-            if name not in layout.outputs:
-                layout.outputs[name] = (layout.allot(extent[0]), extent[0])
-        elif key not in layout.arrays:
-            layout.arrays[key] = _allot(layout, extent[:-1], extent[-1])
+def _argument(layout: Layout, graph: Graph, name: str, size: int) -> int:
+    whole = Array(layout.unique(name), (size,), space="argument")
+    return layout.add_tensors(whole, [tensor for tensor in graph.inputs if tensor.argument == name])
 
 
-def _tell_tensors_apart(layout: Layout, graph: Graph, argument: str) -> None:
-    """Each tensor is a region of its own, so that loops do not mix them."""
-    start = layout.arguments[argument][0]
-    tensors = [tensor for tensor in graph.inputs if tensor.argument == argument]
-    number = layout.region[-1]
-    for offset, tensor in enumerate(tensors):
-        first = start + tensor.start - tensors[0].start
-        layout.region[first : first + tensor.size] = [number + offset] * tensor.size
-    layout.region += [number + len(tensors)] * _ALIGN
+def _output(layout: Layout, graph: Graph, output: Output, size: int) -> int:
+    """A gradient is shaped as the argument that it is the gradient in."""
+    name = layout.unique(output.name, layout.arguments)
+    whole = Array(name, (max(size, 1),), space="output")
+    alike = [argument for argument, (_, count) in graph.arguments().items() if count == size]
+    if output.name != "gradient" or len(alike) != 1:
+        return layout.add(whole)
+    return layout.add_tensors(whole, [tensor for tensor in graph.inputs if tensor.argument == alike[0]], "_grad")
 
 
-def _allot(layout: Layout, last: tuple[int, ...], count: int) -> tuple[int, tuple[int, ...]]:
-    """Room for an array with these greatest coordinates: base and strides, or none if most of it would be empty."""
-    extents = [coordinate + 1 for coordinate in last]
-    if extents[-1] >= _ALIGN and len(extents) > 1:
-        extents[-1] += -extents[-1] % _ALIGN
-    if math.prod(extents) > 16 * count + 64:
-        return layout.allot(count), ()
-    strides = [1]
-    for extent in reversed(extents[1:]):
-        strides.insert(0, strides[0] * extent)
-    return layout.allot(math.prod(extents)), tuple(strides)
+def _array(name: str, key: _Key, last: tuple[int, ...]) -> tuple[Array, tuple[int, ...]]:
+    """The array of a key, from its greatest coordinates and the number of its members, and the strides of these
+    coordinates. In an array of which most would be empty, members stand side by side, and it has no strides.
+    """
+    extents = [coordinate + 1 for coordinate in last[:-1]]
+    if extents[-1] >= ALIGN and len(extents) > 1:
+        extents[-1] = padded(extents[-1])
+    _, names, module, file, line, _, backward, kind, _ = key
+    words = str(names).replace("#", "") or str(module)
+    about = f"{words}, {'backward' if backward else 'forward'}, {file}:{line}, {kind}"
+    if math.prod(extents) > 16 * last[-1] + 64:
+        return Array(name, (last[-1],), ("",), about=about), ()
+    axes = [part[:-1] for part in str(names).split(".") if part.endswith("#")]
+    axes += [""] * (len(extents) - len(axes))
+    # Nobody wants to read the only layer's number, or that a number is the first of one.
+    kept = [place for place, extent in enumerate(extents) if extent > 1] or [0]
+    array = Array(name, tuple(extents[place] for place in kept), tuple(axes[place] for place in kept), about=about)
+    return array, strides(tuple(extents))
+
+
+def _names(layout: Layout, keys: Iterable[_Key]) -> dict[_Key, str]:
+    """Names of arrays, from scopes and operations. What is computed last in a scope has the name of the scope alone."""
+    chosen: dict[_Key, str] = {}
+    taken: set[str] = set()
+    for key in keys:
+        family, names, _, _, _, function, backward, kind, _ = key
+        scope = str(names).rpartition(".")[2].rstrip("#") or str(function).strip("<>")
+        suffix = "_grad" if backward else ""
+        if layout.has(scope + suffix):
+            scope = f"{family}_{scope}"
+        name = scope + suffix
+        if name in taken:
+            name = f"{scope}_{str(kind).partition(' ')[0]}{suffix}"
+        chosen[key] = layout.unique(name, taken)
+        taken.add(chosen[key])
+    return chosen
 
 
 def _constants(layout: Layout, family: Mapping[int, tuple[Graph, bytearray]], last: int | None) -> None:
     texts = {number: [value.hex() for value in graph.constants] for number, (graph, _) in family.items()}
     if last is not None and last not in family:
         _constants_by_number(layout, texts, last)
-    for members in texts.values():
-        for text in members:
-            layout.constant(text)
+    members = dict.fromkeys(chain.from_iterable(texts.values()))
+    layout.constant_array([text for text in members if not layout.knows(text)])
 
 
 def _constants_by_number(layout: Layout, texts: dict[int, list[str]], last: int) -> None:
@@ -218,11 +190,8 @@ def _constants_by_number(layout: Layout, texts: dict[int, list[str]], last: int)
         factor = round(factors.pop())
         if any((factor / number).hex() != text for text, number in zip(group, numbers, strict=True)):
             raise NotRegularError(f"there is no rule for the constants {group}")
-        base = layout.allot(last + 1)
-        for number in range(numbers[0], last + 1):
-            text = (factor / number).hex()
-            layout.constants[base + number] = text
-            layout._known.setdefault(text, base + number)
+        # Place by place, as far as there are members.
+        layout.constant_array([(factor / n).hex() if n >= numbers[0] else "" for n in range(last + 1)])
 
 
 def _arrays(name: str, graph: Graph, stored: bytearray) -> _Arrays:
@@ -317,12 +286,12 @@ def address(
     coordinates: dict[int, tuple[int, ...]] = {}
     dense: dict[_Key, int] = {}
     for node, (key, place_) in _arrays(name, graph, stored).items():
-        base, strides = layout.arrays[key]
-        if not strides:
-            place_, strides = (dense.get(key, 0),), (1,)
+        base, distances = layout.values[key]
+        if not distances:
+            place_, distances = (dense.get(key, 0),), (1,)
             dense[key] = place_[0] + 1
         coordinates[node] = place_
-        nodes[node] = base + sum(stride * number for stride, number in zip(strides, place_, strict=True))
+        nodes[node] = base + sum(map(int.__mul__, distances, place_))
     # A result is stored where the caller wants it, the first time that it is one; if again, it is copied.
     for output in graph.outputs:
         for offset, node in enumerate(output.nodes):

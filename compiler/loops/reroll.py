@@ -1,6 +1,6 @@
 """Reroll: statements that do the same at evenly spaced addresses become loop nests.
 
-In: statements of one recipe, none of which needs another, each with the coordinates of its target. Out: nests that
+In: statements of one form, none of which needs another, each with the coordinates of its target. Out: nests that
 carry out exactly these statements. Every number that differs between two statements (addresses, indices, lengths of
 folds) must differ by a constant from one point of a loop to the next; so must, from one point of an outer loop to the
 next, the trip counts of the loops inside it. That is all there is to it: at each level, sequences of equally spaced
@@ -10,19 +10,18 @@ vectors of whole numbers are found.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from ..errors import InternalError
-from .contract import Statement
-from .loop_program import Nest
+from .form_reductions import Form, Statement
+from .loop_ir import Affine, Loop, Nest, fill
 
 __all__ = ["reroll"]
 
 # The steps of the loops found so far, innermost first; None where there is only one point.
-_Form = tuple[tuple[int, ...] | None, ...]
-_Item = tuple[tuple[int, ...], _Form, tuple[int, ...]]
+_Steps = tuple[tuple[int, ...] | None, ...]
+_Item = tuple[tuple[int, ...], _Steps, tuple[int, ...]]
 
 
 def reroll(
@@ -31,7 +30,7 @@ def reroll(
     ordered: bool = False,
     label: str = "",
 ) -> list[Nest]:
-    """Nests for `statements`, which have the same recipe.
+    """Nests for `statements`, which have the same form.
 
     Args:
         coordinates: of each; loops run along one coordinate after the other, the last one innermost.
@@ -46,11 +45,11 @@ def reroll(
             raise InternalError("ordered statements have no folds")
         by_steps.setdefault(chosen, []).extend(numbers)
     for steps, members in by_steps.items():
-        pairs = [(coordinates[number], statements[number].slots) for number in members]
+        pairs = [(coordinates[number], statements[number].numbers) for number in members]
         if not ordered:
             pairs.sort()
-        nests += _nests(statements[members[0]], steps, pairs, ordered)
-    return [replace(nest, label=label) for nest in nests]
+        nests += [_nest(statements[0].form, steps, *found, label) for found in _find_loops(pairs, ordered)]
+    return nests
 
 
 def _choose_steps(
@@ -69,16 +68,14 @@ def _choose_steps(
             mine is None or mine == theirs for mine, theirs in zip(steps, statement.steps, strict=True)
         ):
             return statement.steps  # type: ignore[return-value]
-    width = len(statements[0].slots)
-    return tuple((0,) * width if step is None else step for step in steps)
+    widths = statements[0].form.widths
+    return tuple((0,) * width if step is None else step for step, width in zip(steps, widths, strict=True))
 
 
-def _nests(
-    example: Statement,
-    steps: tuple[tuple[int, ...], ...],
-    pairs: list[tuple[tuple[int, ...], tuple[int, ...]]],
-    ordered: bool,
-) -> list[Nest]:
+def _find_loops(
+    pairs: list[tuple[tuple[int, ...], tuple[int, ...]]], ordered: bool
+) -> Iterator[tuple[_Steps, tuple[int, ...]]]:
+    """The loops of nests, and their numbers and trip counts at the first point."""
     items: list[_Item] = [(place, (), slots) for place, slots in pairs]
     if ordered:
         size = -1
@@ -92,7 +89,7 @@ def _nests(
         while len(items) > 1 and len(items) != size:
             size = len(items)
             items = _combine(items, 0)
-    return [_nest(example, steps, form, vector) for _, form, vector in items]
+    return ((form, vector) for _, form, vector in items)
 
 
 def _combine(items: list[_Item], prefix: int, ordered: bool = False) -> list[_Item]:
@@ -101,7 +98,7 @@ def _combine(items: list[_Item], prefix: int, ordered: bool = False) -> list[_It
     if ordered:
         buckets = [list(run) for _, run in groupby(items, lambda item: item[1])]
     else:
-        sorted_: dict[tuple[tuple[int, ...], _Form], list[_Item]] = {}
+        sorted_: dict[tuple[tuple[int, ...], _Steps], list[_Item]] = {}
         for item in items:
             sorted_.setdefault((item[0][:prefix], item[1]), []).append(item)
         buckets = list(sorted_.values())
@@ -133,7 +130,7 @@ def _run(bucket: list[_Item], at: int) -> tuple[int, tuple[int, ...] | None]:
 
 def _complete(items: list[_Item]) -> list[_Item]:
     """Gives loops of one trip the steps of most of their peers, so that they can be part of the same outer loop."""
-    common: dict[_Form, Counter[tuple[int, ...]]] = {}
+    common: dict[_Steps, Counter[tuple[int, ...]]] = {}
     for _, form, _ in items:
         if form[-1] is not None:
             common.setdefault(form[:-1], Counter())[form[-1]] += 1
@@ -145,18 +142,18 @@ def _complete(items: list[_Item]) -> list[_Item]:
     return completed
 
 
-def _nest(example: Statement, steps: tuple[tuple[int, ...], ...], form: _Form, vector: tuple[int, ...]) -> Nest:
+def _nest(form: Form, steps: tuple[tuple[int, ...], ...], loops: _Steps, vector: tuple[int, ...], label: str) -> Nest:
     """A nest without the loops that turn only once."""
-    width = len(example.slots)
-    depth = len(form)
+    width = len(vector) - len(loops)
     keep = []
-    for level in range(depth):
-        varies = any(outer is not None and outer[width + level] for outer in form[level + 1 :])
+    for level in range(len(loops) - 1, -1, -1):
+        varies = any(outer is not None and outer[width + level] for outer in loops[level + 1 :])
         if vector[width + level] != 1 or varies:
             keep.append(level)
-    strides = []
-    for level in keep:
-        full = form[level] or (0,) * (width + level)
-        strides.append(full[:width] + tuple(full[width + inner] for inner in keep if inner < level))
-    trips = tuple(vector[width + level] for level in keep)
-    return Nest(example.recipe, example.row_stride, steps, vector[:width], tuple(strides), trips)
+
+    def affine(place: int, outside: Sequence[int]) -> Affine:
+        return Affine(vector[place], tuple(step[place] if (step := loops[level]) else 0 for level in outside))
+
+    body = fill(form.body, (affine(place, keep) for place in range(width)), iter(steps))
+    trips = (affine(width + level, keep[:outside]) for outside, level in enumerate(keep))
+    return Nest(tuple(map(Loop, trips)), body, label)

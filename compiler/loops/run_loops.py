@@ -7,22 +7,27 @@ belongs, the loops, unrolled, are the graph, operation for operation, whatever t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import add
 from typing import Any, Protocol
 
 from ..errors import ProofError
 from ..ir.graph import Graph
 from ..ir.ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MUL, OPS, POW, SELECT
-from .loop_program import LoopProgram, Nest, Recipe, points
-from .place import Layout
+from .layout import Layout
+from .loop_ir import AddAt, Affine, Const, Equal, Expr, Fold, Gather, Load, LoopProgram, Nest, Op, Pick, Run, Span
 
 __all__ = ["NodeDomain", "carry_out", "interpret_loops", "prove_loops"]
+
+# Carries out a part of a nest whose numbers at this point are given.
+_Action = Callable[[Sequence[int]], Any]
 
 
 class Domain(Protocol):
     """What memory holds and what operations do to it."""
 
     memory: list[Any]
+    layout: Layout
 
     def row(self, base: int, stride: int, index: int) -> Any: ...
     def pick(self, start: int, index: int) -> Any: ...
@@ -44,63 +49,156 @@ def carry_out(nest: Nest, domain: Domain) -> Iterator[Any]:
 
     It is stored at the end: points may run in any order, and several at once, so none may read what another assigns.
     """
-    stored: list[tuple[int, Any]] = []
-    for slots in points(nest):
-        if min(slots) < 0:  # Python would count it from the end of memory
-            raise ProofError(f"a nest has the number {min(slots)} among {slots}")
-        value = _evaluate(nest, nest.recipe, slots, domain)
-        if nest.row_stride is None:
-            stored.append((slots[0], value))
-        else:
-            domain.add_to_row(slots[0], nest.row_stride, slots[1], value)
-        yield value
-    for address, value in stored:
-        domain.memory[address] = value
+    return _Code(nest, domain).carry_out()
 
 
-def _evaluate(nest: Nest, recipe: Recipe, slots: Sequence[int], domain: Domain) -> Any:
-    kind = recipe[0]
-    if kind == "mem":
-        return domain.memory[slots[recipe[1]]]
-    if kind == "fold":
-        return _fold(nest, recipe, slots, domain)
-    if kind == "row":
-        return domain.row(slots[recipe[1]], recipe[2], slots[recipe[3]])
-    if kind == "pick":
-        return domain.pick(slots[recipe[1]], slots[recipe[2]])
-    if kind == "const":
-        return domain.const(recipe[1])
-    if kind == "equal":
-        return domain.equal(slots[recipe[1]], slots[recipe[2]])
-    return domain.apply(kind, [_evaluate(nest, part, slots, domain) for part in recipe[1:]])
+class _Code:
+    """A nest that is ready to run: each affine number in it is one of a vector, which moves from point to point."""
 
+    def __init__(self, nest: Nest, domain: Domain) -> None:
+        self.nest, self.domain, self.layout = nest, domain, domain.layout
+        self.depth = len(nest.loops)
+        self.numbers: list[Affine] = []
+        self.address = self._number(self.layout.address(nest.body.array, nest.body.index))
+        if isinstance(nest.body, AddAt):
+            self.stride = nest.body.array.flat_stride(nest.body.stride)
+            self.chosen = self._number(nest.body.chosen)
+        self.value = self._expr(nest.body.value)
+        self.trips = [self._number(loop.trips) for loop in nest.loops]
 
-def _fold(nest: Nest, recipe: Recipe, slots: Sequence[int], domain: Domain) -> Any:
-    # There is one fold in a recipe, so its runs are those of `steps`, in order.
-    total = None
-    for (count, terms), step in zip(recipe[2], nest.steps, strict=True):
-        last = slots[count] - 1
-        if last < 0 or any(slot + further * last < 0 for slot, further in zip(slots, step, strict=True) if further < 0):
-            raise ProofError(f"a fold of {slots[count]} terms walks from {slots} by {step}")
-        if len(terms) == 1 and terms[0][0] == MUL and terms[0][1][0] == terms[0][2][0] == "mem":
+    def _number(self, affine: Affine) -> int:
+        self.numbers.append(affine)
+        return len(self.numbers) - 1
+
+    def carry_out(self) -> Iterator[Any]:
+        """Carries it out, see `carry_out`."""
+        domain, address, value = self.domain, self.address, self.value
+        stored: list[tuple[int, Any]] = []
+        adds = isinstance(self.nest.body, AddAt)
+        for point in self._points():
+            if min(point) < 0:  # Python would count it from the end of memory
+                raise ProofError(f"a nest has the number {min(point)} among {point}")
+            result = value(point)
+            if adds:
+                domain.add_to_row(point[address], self.stride, point[self.chosen], result)
+            else:
+                stored.append((point[address], result))
+            yield result
+        for at, result in stored:
+            domain.memory[at] = result
+
+    def _points(self) -> Iterator[tuple[int, ...]]:
+        """The numbers at every point, outermost loop slowest."""
+        steps = [tuple(_step(number, level) for number in self.numbers) for level in range(self.depth)]
+        trips, depth = self.trips, self.depth
+        stack = [(0, tuple(number.start for number in self.numbers), 0)]
+        while stack:
+            level, current, turn = stack.pop()
+            if level == depth:
+                yield current
+            elif turn < current[trips[level]]:
+                stack.append((level, tuple(map(add, current, steps[level])), turn + 1))
+                stack.append((level + 1, current, 0))
+
+    def _expr(self, expr: Expr) -> _Action:
+        domain = self.domain
+        memory = domain.memory
+        match expr:
+            case Load():
+                place = self._number(self.layout.address(expr.array, expr.index))
+                return lambda point: memory[point[place]]
+            case Gather():
+                place = self._number(self.layout.address(expr.array, expr.index))
+                stride, chosen = expr.array.flat_stride(expr.stride), self._number(expr.chosen)
+                return lambda point: domain.row(point[place], stride, point[chosen])
+            case Const():
+                text = expr.text
+                return lambda point: domain.const(text)
+            case Pick():
+                start, chosen = self._number(expr.start), self._number(expr.chosen)
+                return lambda point: domain.pick(point[start], point[chosen])
+            case Equal():
+                chosen, number = self._number(expr.chosen), self._number(expr.number)
+                return lambda point: domain.equal(point[chosen], point[number])
+            case Fold():
+                return self._fold(expr)
+            case Op():
+                operands, op = [self._expr(part) for part in expr.operands], expr.op
+                return lambda point: domain.apply(op, [operand(point) for operand in operands])
+
+    def _fold(self, fold: Fold) -> _Action:
+        runs = [self._run(fold.op, run, self.depth) for run in fold.runs]
+
+        def action(point: Sequence[int]) -> Any:
+            total = None
+            for run in runs:
+                total = run(point, total)
+            return total
+
+        return action
+
+    def _term(self, op: int, expr: Expr) -> Callable[[Sequence[int], Any], Any]:
+        term, domain = self._expr(expr), self.domain
+
+        def action(point: Sequence[int], total: Any) -> Any:
+            value = term(point)
+            return value if total is None else domain.apply(op, [total, value])
+
+        return action
+
+    def _run(self, op: int, run: Run, level: int) -> Callable[[Sequence[int], Any], Any]:
+        """What carries out a run and adds it to a total. `level` is its own among the loops and runs around it."""
+        domain = self.domain
+        count = self._number(run.count)
+        first = len(self.numbers)
+        parts = [
+            self._run(op, part, level + 1) if isinstance(part, Run) else self._term(op, part) for part in run.parts
+        ]
+        steps = [_step(number, level) for number in self.numbers[first:]]
+        moving = [(place, step) for place, step in enumerate(steps, first) if step]
+        falling = [(place, step) for place, step in moving if step < 0]
+        one = run.parts[0]
+        if len(parts) == 1 and isinstance(one, Op) and one.op == MUL and all(isinstance(x, Load) for x in one.operands):
             # Most of all operations are here, so this case has a loop of its own.
-            a, b = terms[0][1][1], terms[0][2][1]
-            total = domain.add_products(recipe[1], total, slots[a], step[a], slots[b], step[b], slots[count])
-            continue
-        current = slots
-        for _ in range(slots[count]):
-            for term in terms:
-                value = _evaluate(nest, term, current, domain)
-                total = value if total is None else domain.apply(recipe[1], [total, value])
-            current = [x + d for x, d in zip(current, step, strict=True)]
-    return total
+            a, b, (a_step, b_step) = first, first + 1, steps
+
+            def products(point: Sequence[int], total: Any) -> Any:
+                _check_run(point, point[count], falling)
+                return domain.add_products(op, total, point[a], a_step, point[b], b_step, point[count])
+
+            return products
+
+        def action(point: Sequence[int], total: Any) -> Any:
+            _check_run(point, point[count], falling)
+            current = list(point)
+            for _ in range(point[count]):
+                for part in parts:
+                    total = part(current, total)
+                for place, step in moving:
+                    current[place] += step
+            return total
+
+        return action
+
+
+def _step(number: Affine, level: int) -> int:
+    return number.steps[level] if level < len(number.steps) else 0
+
+
+def _check_run(point: Sequence[int], count: int, falling: Sequence[tuple[int, int]]) -> None:
+    if count < 1 or any(point[place] + step * (count - 1) < 0 for place, step in falling):
+        raise ProofError(f"a fold of {count} terms walks from {point} by {falling}")
+
+
+def _place(program: LoopProgram, layout: Layout) -> list[int]:
+    return [layout.address(place.array, place.index).start for place in program.places]
 
 
 class _Numbers:
-    def __init__(self, program: LoopProgram, memory: list[float], index: Sequence[int]) -> None:
-        self.memory = memory
+    def __init__(self, program: LoopProgram, layout: Layout, memory: list[float], index: Sequence[int]) -> None:
+        self.memory, self.layout = memory, layout
         self.index = index
-        self.places = program.places
+        self.places = _place(program, layout)
 
     def row(self, base: int, stride: int, index: int) -> float:
         return self.memory[base + stride * self.index[index]]
@@ -148,9 +246,10 @@ def interpret_loops(
     for name, values in arguments.items():
         start, size = layout.arguments[name]
         memory[start : start + size] = values
-    for start, size in program.zeros:
-        memory[start : start + size] = [0.0] * size
-    _run(program, _Numbers(program, memory, index))
+    for span in program.zeros:
+        start = layout.start(span.array) + span.start
+        memory[start : start + span.size] = [0.0] * span.size
+    _run(program, _Numbers(program, layout, memory, index))
     return {name: memory[start : start + size] for name, (start, size) in layout.outputs.items()}
 
 
@@ -167,7 +266,8 @@ class NodeDomain:
 
     def __init__(self, graph: Graph, program: LoopProgram, layout: Layout, inputs: Sequence[int]) -> None:
         self.graph = graph
-        self.places = program.places
+        self.layout = layout
+        self.places = _place(program, layout)
         self.unset, self.zero = len(graph), len(graph) + 1
         self.memory = [self.unset] * layout.size
         self.known: dict[object, int] = {}
@@ -200,12 +300,13 @@ class NodeDomain:
         for address, text in layout.constants.items():
             self.memory[address] = self.known.get(text, self.unset)
 
-    def clear(self, spans: Iterable[tuple[int, int]]) -> None:
+    def clear(self, spans: Iterable[Span]) -> None:
         """Sets memory to zero, as a program does before its nests."""
-        for start, count in spans:
-            if start < 0 or start + count > len(self.memory):
-                raise ProofError(f"zeros from {start} to {start + count} do not lie in memory")
-            self.memory[start : start + count] = [self.zero] * count
+        for span in spans:
+            start = self.layout.start(span.array) + span.start
+            if start < 0 or start + span.size > len(self.memory):
+                raise ProofError(f"zeros from {start} to {start + span.size} do not lie in memory")
+            self.memory[start : start + span.size] = [self.zero] * span.size
 
     def _node(self, key: object) -> int:
         node = self.known.get(key)

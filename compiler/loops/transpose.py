@@ -8,46 +8,32 @@ all `i` at once, each in its order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from ..ir.graph import Tensor
-from .lanes import vector_loop
-from .loop_program import LoopProgram, Nest, recipe_runs
-from .place import Layout
+from .lanes import is_vector_loop, vector_loop
+from .layout import Layout, padded
+from .loop_ir import Affine, Array, Expr, Fold, Load, Loop, LoopProgram, Nest, Op, Run, Store, walk
 
 __all__ = ["Transposer"]
 
-_ALIGN = 8
 # Fewer lanes than this are not worth a copy.
 _LANES = 8
 
 
-@dataclass(frozen=True)
-class _Matrix:
-    name: str
-    address: int
-    rows: int
-    columns: int
-
-
 class Transposer:
-    """Transposes for the programs of one layout, which share the room for the copies."""
+    """Transposes for the programs of one layout, which share the room for the copies.
 
-    def __init__(self, layout: Layout, tensors: tuple[Tensor, ...]) -> None:
+    Attributes:
+        copies: the arrays that are copied, with their copies.
+    """
+
+    def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        first = {tensor.argument: tensor.start for tensor in reversed(tensors)}
-        self.matrices = [
-            _Matrix(
-                tensor.name, layout.arguments[tensor.argument][0] + tensor.start - first[tensor.argument], *tensor.shape
-            )
-            for tensor in tensors
-            if len(tensor.shape) == 2
-        ]
-        self.copies: dict[_Matrix, int] = {}
+        self.copies: dict[Array, Array] = {}
 
     def transpose(self, program: LoopProgram) -> LoopProgram:
         """The program with copies."""
-        used: dict[_Matrix, None] = {}
+        used: dict[Array, None] = {}
         nests = []
         for nest in program.nests:
             changed = self._with_copies(nest)
@@ -55,12 +41,11 @@ class Transposer:
                 nest, matrices = changed
                 used.update(dict.fromkeys(matrices))
             nests.append(nest)
-        copies = [self._copy(matrix) for matrix in used]
-        return replace(program, nests=(*copies, *nests))
+        return replace(program, nests=(*map(self._copy, used), *nests))
 
     def copies_of(self, program: LoopProgram) -> list[Nest]:
         """The nests of a program that make copies."""
-        return [nest for nest in program.nests if nest.base[0] in self.copies.values() and nest.recipe == ("mem", 1)]
+        return [nest for nest in program.nests if nest.body.array in self.copies.values()]
 
     def without_copies(self, program: LoopProgram) -> LoopProgram:
         """The program, for callers that make the copies themselves."""
@@ -70,73 +55,63 @@ class Transposer:
     @staticmethod
     def only(copies: tuple[Nest, ...]) -> LoopProgram:
         """A program that makes copies and nothing else."""
-        return LoopProgram("copy_parameters", copies, (), ())
+        return LoopProgram("copy_parameters", copies)
 
-    def _with_copies(self, nest: Nest) -> tuple[Nest, list[_Matrix]] | None:
-        if vector_loop(nest) is not None or nest.row_stride is not None:
+    def _with_copies(self, nest: Nest) -> tuple[Nest, list[Array]] | None:
+        if vector_loop(nest) is not None or not isinstance(nest.body, Store):
             return None
-        width = len(nest.base)
-        for level, trips in enumerate(nest.trips):
-            if nest.strides[level][0] != 1 or trips < _LANES or any(any(stride[width:]) for stride in nest.strides):
+        for level in range(len(nest.loops) - 1, -1, -1):
+            trips = nest.loops[level].trips
+            if trips.start < _LANES or any(trips.steps):
                 continue
-            slots = [slot for slot, step in enumerate(nest.strides[level][:width]) if step not in (0, 1)]
-            moved = {slot: new for slot in slots if (new := self._moved(nest, slot)) is not None}
-            if not slots or len(moved) < len(slots):
+            moved = [part for part in walk(nest.body.value) if isinstance(part, Load) and _walks_down(part, level)]
+            if not moved or any(not _is_matrix(part) for part in moved):
                 continue
-            changed = nest
-            for slot, new in moved.items():
-                changed = _with_slot(changed, slot, new[1])
-            if vector_loop(changed) is not None:
-                return changed, [new[0] for new in moved.values()]
+            value = self._with_loads(nest.body.value, set(moved))
+            changed = replace(nest, body=replace(nest.body, value=value))
+            if is_vector_loop(changed, level):
+                return changed, [part.array for part in moved]
         return None
 
-    def _moved(self, nest: Nest, slot: int) -> tuple[_Matrix, tuple[int, ...]] | None:
-        """The matrix that a slot walks in, and its base, strides and steps in the copy."""
-        base = nest.base[slot]
-        matrix = next((m for m in self.matrices if m.address <= base < m.address + m.rows * m.columns), None)
-        counted = [count for count, _ in recipe_runs(nest.recipe)]
-        # How far a fold whose length varies walks, the first point does not tell.
-        if matrix is None or any(stride[count] for stride in nest.strides for count in counted):
-            return None
-        row, column = divmod(base - matrix.address, matrix.columns)
-        lowest, highest = [row, column], [row, column]
-        extents = [*nest.trips, *(nest.base[count] for count in counted)]
-        numbers = []
-        for step, extent in zip(
-            [*(stride[slot] for stride in nest.strides), *(step[slot] for step in nest.steps)], extents, strict=True
-        ):
-            rows = round(step / matrix.columns)
-            columns = step - rows * matrix.columns
-            for axis, part in enumerate((rows, columns)):
-                lowest[axis] += min(0, part * (extent - 1))
-                highest[axis] += max(0, part * (extent - 1))
-            numbers.append((rows, columns))
-        if min(lowest) < 0 or highest[0] >= matrix.rows or highest[1] >= matrix.columns:
-            return None
-        copy, length = self._room(matrix), _padded(matrix.rows)
-        return matrix, (copy + column * length + row, *(columns * length + rows for rows, columns in numbers))
+    def _with_loads(self, expr: Expr, moved: set[Load]) -> Expr:
+        """An expression that reads the copies of what is to be moved."""
+        match expr:
+            case Load() if expr in moved:
+                return Load(self._copy_of(expr.array), expr.index[::-1])
+            case Op():
+                return Op(expr.op, tuple(self._with_loads(part, moved) for part in expr.operands))
+            case Fold():
+                return Fold(expr.op, tuple(self._run_with_loads(run, moved) for run in expr.runs))
+        return expr
 
-    def _room(self, matrix: _Matrix) -> int:
+    def _run_with_loads(self, run: Run, moved: set[Load]) -> Run:
+        parts = (
+            self._run_with_loads(part, moved) if isinstance(part, Run) else self._with_loads(part, moved)
+            for part in run.parts
+        )
+        return Run(run.count, tuple(parts))
+
+    def _copy_of(self, matrix: Array) -> Array:
         if matrix not in self.copies:
-            self.copies[matrix] = self.layout.allot(matrix.columns * _padded(matrix.rows))
+            rows, columns = matrix.shape
+            name, about = self.layout.unique(f"{matrix.name}_transposed"), f"{matrix.name}, transposed"
+            copy = Array(name, (columns, padded(rows)), space="copy", about=about)
+            self.layout.add(copy)
+            self.copies[matrix] = copy
         return self.copies[matrix]
 
-    def _copy(self, matrix: _Matrix) -> Nest:
-        strides = ((1, matrix.columns), (_padded(matrix.rows), 1, 0))
-        base, trips = (self.copies[matrix], matrix.address), (matrix.rows, matrix.columns)
-        return Nest(("mem", 1), None, (), base, strides, trips, f"{matrix.name}, transposed")
+    def _copy(self, matrix: Array) -> Nest:
+        rows, columns = matrix.shape
+        i, j = Affine(0, (0, 1)), Affine(0, (1, 0))
+        loops = (Loop(Affine(columns), "j"), Loop(Affine(rows, (0,)), "i"))
+        copy = self.copies[matrix]
+        return Nest(loops, Store(copy, (j, i), Load(matrix, (i, j))), copy.about)
 
 
-def _padded(size: int) -> int:
-    return size + -size % _ALIGN
+def _walks_down(load: Load, level: int) -> bool:
+    """Whether neighbouring lanes read what are neither neighbours in memory nor the same."""
+    return load.array.flat(load.index).steps[level] not in (0, 1)
 
 
-def _with_slot(nest: Nest, slot: int, numbers: tuple[int, ...]) -> Nest:
-    depth = len(nest.trips)
-
-    def put(vector: tuple[int, ...], value: int) -> tuple[int, ...]:
-        return (*vector[:slot], value, *vector[slot + 1 :])
-
-    strides = tuple(put(stride, number) for stride, number in zip(nest.strides, numbers[1 : 1 + depth], strict=True))
-    steps = tuple(put(step, number) for step, number in zip(nest.steps, numbers[1 + depth :], strict=True))
-    return replace(nest, base=put(nest.base, numbers[0]), strides=strides, steps=steps)
+def _is_matrix(load: Load) -> bool:
+    return load.array.space == "argument" and len(load.array.shape) == 2 and len(load.index) == 2

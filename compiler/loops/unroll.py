@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from ..ir.graph import Graph
 from ..ir.ops import MUL
-from .loop_program import LoopProgram
-from .place import Layout
+from .layout import Layout
+from .loop_ir import LoopProgram
 from .run_loops import NodeDomain, carry_out
 
 __all__ = ["Unrolled", "unroll"]

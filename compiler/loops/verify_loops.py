@@ -1,134 +1,215 @@
 """Verify loops: checks that a program of loop nests keeps the rules of its form.
 
-In: a program and the size of its memory. Nothing comes out; a broken rule is an error that shows the nest. The rules:
-every slot that a recipe names exists; steps and strides have a number for each slot they apply to; all addresses, over
-all points and repetitions, lie in memory; no nest assigns to one address twice; no point reads what another point of
+In: a program and its layout. Nothing comes out; a broken rule is an error that shows the nest. The rules: every array
+is one of the layout's; an index has no more numbers than its array has dimensions; every number has a step for each
+loop that it stands in; at all corners of the loops, and so everywhere, indices are inside their arrays and folds have
+terms; operations have their operands; no nest assigns to one element twice, and no point reads what another point of
 its nest assigns, since points may run in any order, and several at once (of what an index chooses, only the first is
-checked here); folds have at least one term. What the loops compute is for `prove_loops`.
+looked at here). What the loops compute is for `prove_loops`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from ..errors import VerifyError
+from ..errors import CompileError, VerifyError
 from ..ir.ops import OPS
-from .loop_program import LoopProgram, Nest, Recipe, parts_of, points, recipe_runs
-from .loop_text import format_recipe
+from .layout import Layout
+from .loop_ir import (
+    MEMORY,
+    AddAt,
+    Affine,
+    Array,
+    Const,
+    Equal,
+    Expr,
+    Fold,
+    Gather,
+    Load,
+    Loop,
+    LoopProgram,
+    Nest,
+    Op,
+    Pick,
+    Run,
+    parts_of,
+    turns,
+)
+from .loop_text import format_nest
+from .name_arrays import corners
 
 __all__ = ["verify_loops"]
 
 
-def verify_loops(program: LoopProgram, size: int) -> None:
-    """Checks a program over a memory of `size` numbers.
+class _BrokenRuleError(Exception):
+    pass
+
+
+def verify_loops(program: LoopProgram, layout: Layout) -> None:
+    """Checks a program over the arrays of a layout.
 
     Raises:
         VerifyError: naming the nest and the rule that it breaks.
     """
     for number, nest in enumerate(program.nests):
-        problem = (
-            _form_problem(nest)
-            or _address_problem(nest, size, len(program.places))
-            or _order_problem(nest, program.places)
-        )
-        if problem:
-            raise VerifyError(f"{program.name}: nest {number} {format_recipe(nest.recipe)}: {problem}")
-    for start, count in program.zeros:
-        if start < 0 or count < 0 or start + count > size:
-            raise VerifyError(f"{program.name}: zeros from {start} to {start + count} do not lie in memory")
+        try:
+            _Rules(nest, program, layout).check()
+        except _BrokenRuleError as problem:
+            raise VerifyError(f"{program.name}: nest {number}, {_shown(nest)}: {problem}") from None
+    for span in program.zeros:
+        _, size = _placed(span.array, layout)
+        if span.start < 0 or span.size < 1 or span.start + span.size > size:
+            raise VerifyError(f"{program.name}: zeros from {span.start} on, {span.size} of {span.array.name}")
 
 
-def _form_problem(nest: Nest) -> str:
-    width = len(nest.base)
-    if len(nest.trips) != len(nest.strides):
-        return f"{len(nest.trips)} trip counts, but {len(nest.strides)} strides"
-    for level, stride in enumerate(nest.strides):
-        if len(stride) != width + level:
-            return f"loop {level} has {len(stride)} strides for {width} slots and {level} inner loops"
-    if len(nest.steps) != len(recipe_runs(nest.recipe)) or any(len(step) != width for step in nest.steps):
-        return "its steps are not those of its folds"
-    return _recipe_problem(nest.recipe, width)
+def _shown(nest: Nest) -> str:
+    try:
+        return format_nest(nest).strip()
+    except (CompileError, IndexError, KeyError):
+        return repr(nest)
 
 
-def _recipe_problem(recipe: Recipe, width: int) -> str:
-    kind = recipe[0]
-    slots = {"mem": recipe[1:], "row": (recipe[1], recipe[-1]), "pick": recipe[1:], "equal": recipe[1:]}.get(kind, ())
-    if kind == "fold":
-        slots = tuple(count for count, _ in recipe[2])
-        if any(_contains_fold(part) for part in parts_of(recipe)):
-            return "a fold in a fold"
-    elif isinstance(kind, int):
-        if not 0 <= kind < len(OPS) or len(recipe) - 1 != len(OPS[kind].types) or OPS[kind].evaluate is None:
-            return f"unknown operation {recipe}"
-    elif kind not in ("mem", "row", "pick", "equal", "const"):
-        return f"unknown recipe {recipe}"
-    if any(not 0 <= slot < width for slot in slots):
-        return f"there is no slot for {recipe}"
-    return next((problem for part in parts_of(recipe) if (problem := _recipe_problem(part, width))), "")
+def _placed(array: Array, layout: Layout) -> tuple[int, int]:
+    """The address and the size of an array."""
+    if array == MEMORY:
+        return 0, layout.size
+    try:
+        start = layout.start(array)
+    except KeyError:
+        raise VerifyError(f"there is no array {array.name}") from None
+    return start, array.size
 
 
-def _contains_fold(recipe: Recipe) -> bool:
-    return recipe[0] == "fold" or any(_contains_fold(part) for part in parts_of(recipe))
+def _at(affine: Affine, point: Sequence[int]) -> int:
+    return affine.start + sum(map(int.__mul__, affine.steps, point))
 
 
-def _address_problem(nest: Nest, size: int, places: int) -> str:
-    targets: set[int] = set()
-    runs = recipe_runs(nest.recipe)
-    outside = _reads(nest.recipe, folds=False)
-    inside = [[read for term in terms for read in _reads(term)] for _, terms in runs]
-    for slots in points(nest):
-        if not 0 <= slots[0] < size:
-            return f"it assigns to {slots[0]}, which is not in memory"
-        if nest.row_stride is None and slots[0] in targets:
-            return f"it assigns to {slots[0]} twice"
-        targets.add(slots[0])
-        for kind, slot in outside:
-            if not 0 <= slots[slot] < (places if kind == "pick" else size):
-                return f"it reads {slots[slot]}, which is not in memory"
-        for (count, _), step, reads in zip(runs, nest.steps, inside, strict=True):
-            if slots[count] < 1:
-                return f"a fold of {slots[count]} terms"
-            for kind, slot in reads:
-                last = slots[slot] + step[slot] * (slots[count] - 1)
-                if min(slots[slot], last) < 0 or max(slots[slot], last) >= (places if kind == "pick" else size):
-                    return f"it reads from {slots[slot]} to {last}, which is not in memory"
-    return ""
+class _Rules:
+    """The rules of one nest."""
 
+    def __init__(self, nest: Nest, program: LoopProgram, layout: Layout) -> None:
+        self.nest, self.program, self.layout = nest, program, layout
 
-def _order_problem(nest: Nest, places: Sequence[int]) -> str:
-    """Scatters are the exception: they run in the order of their points, and each adds to what the last one left."""
-    if nest.adds:
-        return ""
-    targets = {slots[0]: number for number, slots in enumerate(points(nest))}
-    if not targets:
-        return ""
-    lowest, highest = min(targets), max(targets)
-    outside = [(read, None) for read in _reads(nest.recipe, folds=False)]
-    inside = [
-        (read, (count, step))
-        for (count, terms), step in zip(recipe_runs(nest.recipe), nest.steps, strict=True)
-        for term in terms
-        for read in _reads(term)
-    ]
-    for number, slots in enumerate(points(nest)):
-        for (kind, slot), run in (*outside, *inside):
-            step = run[1][slot] if run else 0
-            numbers: Sequence[int] = (slots[slot],)
-            if run and step:
-                numbers = range(slots[slot], slots[slot] + step * slots[run[0]], step)
-            if kind == "pick":
-                numbers = [places[place] for place in numbers]
-            if numbers[0] < lowest > numbers[-1] or numbers[0] > highest < numbers[-1]:
+    def check(self) -> None:
+        """Raises `_BrokenRuleError` for the first rule that is broken."""
+        nest, body = self.nest, self.nest.body
+        counts: list[Affine] = []
+        for loop in nest.loops:
+            self._steps(loop.trips, counts)
+            counts.append(loop.trips)
+        self._index(body.array, body.index, counts)
+        if isinstance(body, AddAt):
+            self._stride(body.array, body.index, body.stride)
+            self._steps(body.chosen, counts)
+        self._expr(body.value, counts)
+        if not isinstance(body, AddAt):
+            self._order(counts)
+
+    def _order(self, counts: list[Affine]) -> None:
+        body, layout = self.nest.body, self.layout
+        target = layout.address(body.array, body.index)
+        owner: dict[int, tuple[int, ...]] = {}
+        for point in turns(self.nest):
+            if owner.setdefault(_at(target, point), point) != point:
+                raise _BrokenRuleError(f"it assigns to {body.array.name} at {_at(target, point)} twice")
+        lowest, highest = min(owner), max(owner)
+        for address, inside in self._reads(body.value, counts):
+            low, high = self._extremes(address, inside)
+            if high < lowest or low > highest:
                 continue
-            for address in numbers:
-                if targets.get(address, number) != number:
-                    return f"it reads {address}, which another of its points assigns"
-    return ""
+            for point in turns(replace(self.nest, loops=tuple(map(Loop, inside)))):
+                outside = point[: len(counts)]
+                if owner.get(_at(address, point), outside) != outside:
+                    raise _BrokenRuleError(f"it reads {_at(address, point)}, which another of its points assigns")
 
+    def _reads(self, expr: Expr, counts: list[Affine]) -> Iterator[tuple[Affine, list[Affine]]]:
+        """The addresses that are read, and the loops and runs that they stand in."""
+        match expr:
+            case Load() | Gather():
+                yield self.layout.address(expr.array, expr.index), counts
+            case Pick() if not any(expr.start.steps):
+                place = self.program.places[expr.start.start]
+                number = self.layout.address(place.array, place.index).start
+                yield Affine(number, expr.start.steps), counts
+            case Fold():
+                for run in expr.runs:
+                    yield from self._run_reads(run, counts)
+            case _:
+                for part in parts_of(expr):
+                    yield from self._reads(part, counts)
 
-def _reads(recipe: Recipe, folds: bool = True) -> list[tuple[str, int]]:
-    if recipe[0] in ("mem", "row", "pick"):
-        return [(recipe[0], recipe[1])]
-    if recipe[0] == "fold" and not folds:
-        return []
-    return [read for part in parts_of(recipe) for read in _reads(part, folds)]
+    def _run_reads(self, run: Run, counts: list[Affine]) -> Iterator[tuple[Affine, list[Affine]]]:
+        inside = [*counts, run.count]
+        for part in run.parts:
+            yield from self._run_reads(part, inside) if isinstance(part, Run) else self._reads(part, inside)
+
+    def _steps(self, affine: Affine, counts: Sequence[Affine]) -> None:
+        if len(affine.steps) != len(counts):
+            raise _BrokenRuleError(f"{affine} has {len(affine.steps)} steps in {len(counts)} loops")
+
+    def _extremes(self, affine: Affine, counts: Sequence[Affine]) -> tuple[int, int]:
+        self._steps(affine, counts)
+        numbers = [_at(affine, point) for point in corners(counts)]
+        return min(numbers), max(numbers)
+
+    def _index(self, array: Array, index: tuple[Affine, ...], counts: Sequence[Affine]) -> None:
+        _, size = _placed(array, self.layout)
+        if not 1 <= len(index) <= len(array.shape):
+            raise _BrokenRuleError(f"{len(index)} indices for {array.name}, which has {len(array.shape)} dimensions")
+        shape = array.merged(len(index)) if array != MEMORY else (size,)
+        for part, extent in zip(index, shape, strict=True):
+            low, high = self._extremes(part, counts)
+            if low < 0 or high >= extent:
+                raise _BrokenRuleError(
+                    f"an index of {array.name} goes from {low} to {high}, which is not in 0 to {extent - 1}"
+                )
+
+    def _stride(self, array: Array, index: tuple[Affine, ...], stride: tuple[int, ...]) -> None:
+        if len(stride) != len(index):
+            raise _BrokenRuleError(f"{len(stride)} strides for {len(index)} indices of {array.name}")
+
+    def _expr(self, expr: Expr, counts: Sequence[Affine]) -> None:
+        match expr:
+            case Load():
+                self._index(expr.array, expr.index, counts)
+            case Gather():
+                self._index(expr.array, expr.index, counts)
+                self._stride(expr.array, expr.index, expr.stride)
+                self._steps(expr.chosen, counts)
+            case Pick():
+                low, high = self._extremes(expr.start, counts)
+                self._steps(expr.chosen, counts)
+                if low < 0 or high >= len(self.program.places):
+                    raise _BrokenRuleError(f"it picks from {low} to {high}, where there are {len(self.program.places)}")
+            case Equal():
+                self._steps(expr.chosen, counts)
+                self._steps(expr.number, counts)
+            case Op():
+                self._operation(expr)
+                for operand in expr.operands:
+                    self._expr(operand, counts)
+            case Fold():
+                self._fold(expr, counts)
+            case Const():
+                float.fromhex(expr.text)
+
+    def _operation(self, expr: Op) -> None:
+        if not 0 <= expr.op < len(OPS) or OPS[expr.op].evaluate is None:
+            raise _BrokenRuleError(f"there is no operation {expr.op}")
+        if len(expr.operands) != len(OPS[expr.op].types):
+            raise _BrokenRuleError(f"{OPS[expr.op].name} of {len(expr.operands)} operands")
+
+    def _fold(self, fold: Fold, counts: Sequence[Affine]) -> None:
+        for run in fold.runs:
+            self._run(run, counts)
+
+    def _run(self, run: Run, counts: Sequence[Affine]) -> None:
+        low, _ = self._extremes(run.count, counts)
+        if low < 1 or not run.parts:
+            raise _BrokenRuleError(f"a fold of {low} times {len(run.parts)} terms")
+        for part in run.parts:
+            if isinstance(part, Run):
+                self._run(part, [*counts, run.count])
+            else:
+                self._expr(part, [*counts, run.count])

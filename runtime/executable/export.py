@@ -12,7 +12,7 @@ from pathlib import Path
 from string import Template
 
 from ...compiler.c.emit_function import function_text
-from ...compiler.c.guards import EXACT_FUNCTION
+from ...compiler.c.prelude import exact_function
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import LIBM
 from ...compiler.loops.compile_loops import compile_loops
@@ -77,7 +77,7 @@ def export_function(
             for output in graph.outputs
         ),
         "index": "index" if graph.indices else "0",
-        "exact": EXACT_FUNCTION.replace("microgpt_exact", f"{prefix}_exact"),
+        "exact": exact_function().replace("microgpt_exact", f"{prefix}_exact"),
     }
     files = {
         f"{prefix}.h": Template(_HEADER).substitute(names),

@@ -44,7 +44,7 @@ class Program:
 
 
 @cache
-def sources_digest(package: str, suffix: str = ".py") -> str:
+def sources_digest(package: str, suffixes: tuple[str, ...] = (".py", ".c", ".h")) -> str:
     """A sha256 over the source files of a package and those inside it: for keys that say "the same code would come"."""
     digest = hashlib.sha256()
     folders = [("", files(package))]
@@ -54,7 +54,7 @@ def sources_digest(package: str, suffix: str = ".py") -> str:
             name = f"{prefix}{entry.name}"
             if entry.is_dir():
                 folders.append((f"{name}/", entry))
-            elif name.endswith(suffix):
+            elif name.endswith(suffixes):
                 digest.update(name.encode() + b"\0" + entry.read_bytes() + b"\0")
     return digest.hexdigest()
 

@@ -10,17 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...compiler.c.emit_c import emit_c
-from ...compiler.c.emit_expression import number_text
-from ...compiler.c.emit_function import function_text
+from ...compiler.c.emit_function import function_text, program_text
 from ...compiler.c.prelude import prelude
 from ...compiler.ir.graph import Graph
 from ...compiler.loops.compile_loops import LoopedGraph, compile_loops
 from ...compiler.loops.coverage import coverage
-from ...compiler.loops.loop_program import LoopProgram
-from ...compiler.loops.map_lanes import map_lanes, one_lane
-from ...compiler.loops.place import Layout
+from ...compiler.loops.layout import Layout
+from ...compiler.loops.loop_ir import Array, LoopProgram
 from ...compiler.loops.run_loops import prove_loops
+from ...compiler.loops.vmap import one_lane, vmap
 from .problem import INITIAL, ROW, WEIGHTS, Problem
 
 __all__ = ["FitSource", "fit_source"]
@@ -99,7 +97,7 @@ def fit_source(problem: Problem, vector_width: int) -> FitSource:
         "GRADIENT": at + update.arguments["gradient"],
         "STEP_CONSTANTS": at + min((update.arguments[name] for name in _shared(problem)), default=0),
     }
-    texts.append(_update_text(update, vector_width))
+    texts.append(program_text(update.program, update.layout, "update", vector_width).text)
     defines = "".join(f"enum {{ {name} = {number} }};\n" for name, number in numbers.items())
     moves = "".join(
         f"    memcpy(m + {at + update.arguments[name]}, m + {at + result}, WEIGHTS * sizeof(double)); /* {name} */\n"
@@ -143,21 +141,17 @@ def _places(looped: LoopedGraph) -> dict[str, int]:
 
 def _update_of(problem: Problem) -> _Update:
     graph, layout, size = problem.update.graph, Layout(), problem.size
-    arrays = {name: layout.allot(size) for name in problem.lanes}
+    arrays = {name: layout.add(Array(layout.unique(name), (size,), space="argument")) for name in problem.lanes}
     names = _shared(problem)
-    start = layout.allot(len(names)) if names else 0
+    start = layout.add(Array(layout.unique("step_constants"), (len(names),), space="argument")) if names else 0
     shared = {name: start + place for place, name in enumerate(names)}
     # Apart from the arguments: a function may need what its result replaces until its end.
-    results = {output.name: layout.allot(size) for output in graph.outputs}
-    program = map_lanes(graph, size, arrays, shared, results, layout)
+    results = {
+        output.name: layout.add(Array(layout.unique(f"new_{output.name}"), (size,), space="output"))
+        for output in graph.outputs
+    }
+    program = vmap(graph, size, arrays, shared, results, layout)
     return _Update(graph, program, layout, arrays | shared, results)
-
-
-def _update_text(update: _Update, vector_width: int) -> str:
-    body = emit_c([update.program], ["update"], vector_width, "update_")
-    constants = [f"    m[{at}] = {number_text(text)};" for at, text in sorted(update.layout.constants.items())]
-    begin = "\n".join(["static void update_begin(double *m)", "{", "    (void)m;", *constants, "}", ""])
-    return f"{body.text}\n{begin}"
 
 
 _DRIVER = """\

@@ -4,6 +4,8 @@ for another.
 
 from __future__ import annotations
 
+from ...compiler.c.c_text import c_text, plain_text
+
 __all__ = ["CALLS", "LATENCIES", "SOURCE"]
 
 # By operation of `compiler/ir/ops.py`, the body of a loop that hands one double on from turn to turn. `y` is 1, but the
@@ -22,112 +24,12 @@ LATENCIES: dict[str, tuple[str, str]] = {
 # Functions of libm, called for one number after the other that do not wait for each other.
 CALLS = {"pow": "pow(x[i], -0.5 * y)", "log": "log(x[i])", "exp": "exp(-x[i])"}
 
-_HEAD = """\
-#include <math.h>
+_PACKAGE = __package__ or ""
 
-#if defined(__AVX512F__)
-enum { WIDTH = 8 };
-#elif defined(__AVX__)
-enum { WIDTH = 4 };
-#else
-enum { WIDTH = 2 };
-#endif
-typedef double vector __attribute__((vector_size(8 * WIDTH)));
-
-static double sum(vector x)
-{
-    double total = 0.0;
-    for (int i = 0; i < WIDTH; i++) total += x[i];
-    return total;
-}
-
-int roof_width(void) { return WIDTH; }
-
-/* Twelve chains that do not wait for each other: more than the pipelines of today's processors hold, and few enough for
-   the registers. Each turn multiplies and adds in each lane of each. */
-#define CHAINS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
-#define BEGIN(i) vector x##i = (vector){0} + (double)i;
-#define TURN(i) x##i = x##i * y + z;
-#define END(i) total += sum(x##i);
-
-double roof_separate(long turns, double factor, double term)
-{
-    vector y = (vector){0} + factor, z = (vector){0} + term;
-    double total = 0.0;
-    CHAINS(BEGIN)
-    for (long turn = 0; turn < turns; turn++) { CHAINS(TURN) }
-    CHAINS(END)
-    return total;
-}
-
-#if defined(__clang__)
-#define FUSE
-#define FUSE_INSIDE _Pragma("clang fp contract(fast)")
-#else
-#define FUSE __attribute__((optimize("fp-contract=fast")))
-#define FUSE_INSIDE
-#endif
-FUSE double roof_fused(long turns, double factor, double term)
-{
-    FUSE_INSIDE
-    vector y = (vector){0} + factor, z = (vector){0} + term;
-    double total = 0.0;
-    CHAINS(BEGIN)
-    for (long turn = 0; turn < turns; turn++) { CHAINS(TURN) }
-    CHAINS(END)
-    return total;
-}
-
-/* The triad of STREAM, `turns` times over three arrays of `size` vectors each, one behind the other. */
-void roof_triad(vector *memory, long size, long turns, double factor)
-{
-    vector *a = memory, *b = memory + size, *c = memory + 2 * size;
-    for (long turn = 0; turn < turns; turn++) {
-        for (long i = 0; i < size; i += 4) {
-            a[i] = b[i] + factor * c[i];
-            a[i + 1] = b[i + 1] + factor * c[i + 1];
-            a[i + 2] = b[i + 2] + factor * c[i + 2];
-            a[i + 3] = b[i + 3] + factor * c[i + 3];
-        }
-        /* What the last turn wrote, the next one reads: none can be left out. */
-        vector *next = a;
-        a = b;
-        b = c;
-        c = next;
-    }
-}
-"""
-
-
-def _latency(name: str, body: str) -> str:
-    return f"""
-double roof_{name}(long turns, double y)
-{{
-    double x = y;
-    for (long turn = 0; turn < turns; turn++) {{ {body} }}
-    return x;
-}}
-"""
-
-
-def _calls(name: str, expression: str) -> str:
-    return f"""
-double roof_calls_{name}(long turns, double y)
-{{
-    double x[64], total = 0.0;
-    for (int i = 0; i < 64; i++) x[i] = 0.25 + 0.1 * i * y;
-    for (long turn = 0; turn < turns; turn++)
-        for (int i = 0; i < 64; i++) {{
-            total += {expression};
-            x[i] += 0x1p-40;
-        }}
-    return total;
-}}
-"""
-
-
-SOURCE = (
-    _HEAD
-    + "".join(_latency(name, body) for name, (body, _) in LATENCIES.items())
-    + "".join(_calls(name, expression) for name, expression in CALLS.items())
+SOURCE = "".join(
+    [
+        plain_text(_PACKAGE, "roofline.c"),
+        *(c_text(_PACKAGE, "latency.c", name=name, body=body) for name, (body, _) in LATENCIES.items()),
+        *(c_text(_PACKAGE, "calls.c", name=name, expression=expression) for name, expression in CALLS.items()),
+    ]
 )

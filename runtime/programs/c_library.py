@@ -148,7 +148,7 @@ def _source(config: GPTConfig, optimizer: AdamConfig, tell: _Meter, pending: Pen
         pending.result()
 
     def try_out(native: Native) -> None:
-        constants, addresses = source.layout.constants, source.addresses
+        constants, addresses = source.constants, source.addresses
         check_library(_typed(native).functions, config, optimizer, pending.result(), constants, addresses)
 
     return Source(source.text, {"programs": programs}, prove, try_out)

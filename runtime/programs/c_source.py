@@ -11,18 +11,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ...compiler.c.emit_c import CText, emit_c, memory_comment
-from ...compiler.c.emit_expression import number_text
-from ...compiler.c.guards import EXACT_FUNCTION
-from ...compiler.c.prelude import prelude
+from ...compiler.c.c_text import plain_text
+from ...compiler.c.emit_c import CText, emit_c
+from ...compiler.c.memory_struct import constants_text, memory_struct, read_constants
+from ...compiler.c.prelude import exact_function, prelude
 from ...compiler.ir.graph import Graph
 from ...compiler.loops.compile_family import Family, compile_family
-from ...compiler.loops.loop_program import LoopProgram
-from ...compiler.loops.map_lanes import map_lanes, one_lane
-from ...compiler.loops.memory_map import MemoryMap, memory_map
-from ...compiler.loops.place import Layout
+from ...compiler.loops.layout import Layout
+from ...compiler.loops.loop_ir import Array, LoopProgram
 from ...compiler.loops.run_loops import prove_loops
 from ...compiler.loops.transpose import Transposer
+from ...compiler.loops.vmap import one_lane, vmap
 from ...compiler.pipeline import compile_graph, without_collection
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import check
@@ -34,6 +33,8 @@ __all__ = ["PROGRAM_NAMES", "ModelSource", "model_source", "proved_source"]
 
 # The functions in C of what is compiled, by kind; with the number of its length or position.
 PROGRAM_NAMES = {"training": "length{}", "inference": "position{}", "optimizer": "adam"}
+
+_PACKAGE = __package__ or ""
 
 
 class Tell(Protocol):
@@ -50,11 +51,11 @@ class ModelSource:
         text: of the C file.
         body: the part of it that was made from the programs, which begins after `body_line` lines.
         programs: what the body carries out, by the names of their functions.
-        memory: what is where.
         optimizer_graph: of one parameter.
         optimizer_addresses: of its arguments, for the first parameter; results take their place.
         addresses: of ``parameters``, ``gradient``, ``first_moment``, ``second_moment``, ``cache``, ``probabilities``;
             and ``memory``, the size of all.
+        constants: numbers that stay in memory, by address, in hexadecimal.
         families: what it was made from.
         layout: of its memory.
     """
@@ -63,17 +64,17 @@ class ModelSource:
     body: CText
     body_line: int
     programs: Mapping[str, LoopProgram]
-    memory: MemoryMap
     optimizer_graph: Graph
     optimizer_addresses: Mapping[str, int]
     addresses: Mapping[str, int]
+    constants: Mapping[int, str]
     families: tuple[Family, ...]
     layout: Layout
 
     @property
     def declarations(self) -> str:
         """Of the functions that the library exports."""
-        return _DECLARATIONS
+        return plain_text(_PACKAGE, "declarations.h")
 
     def prove_all(self, tell: Callable[[int, int], None] = lambda done, total: None) -> int:
         """Checks every program of a model against its graph: unrolled, the loops must be the graph.
@@ -157,7 +158,7 @@ def model_source(
         )
 
     training = compile_family(layout, "training", training_graph, range(1, config.block_size + 1))
-    cache = layout.allot(entry * config.block_size)
+    cache = layout.add(Array("cache", (config.block_size, entry), ("position",), "state"))
     layout.arguments["cache"] = cache, entry * config.block_size
     inference = compile_family(
         layout,
@@ -170,15 +171,15 @@ def model_source(
     arrays = {
         "parameter": parameters,
         "gradient": gradient,
-        "first_moment": layout.allot(size),
-        "second_moment": layout.allot(size),
+        "first_moment": layout.add(Array("first_moment", (size,), space="argument")),
+        "second_moment": layout.add(Array("second_moment", (size,), space="argument")),
     }
-    constants = layout.allot(3)
+    constants = layout.add(Array("step_constants", (3,), space="argument"))
     shared = {"learning_rate": constants, "correction1": constants + 1, "correction2": constants + 2}
     results = {name: arrays[name] for name in ("parameter", "first_moment", "second_moment")}
     update = compile_graph(lambda: graphs.optimizer_graph(optimizer))
-    adam = map_lanes(update, size, arrays, shared, results, layout)
-    transposer = Transposer(layout, tuple(graphs.parameter_tensors(config)))
+    adam = vmap(update, size, arrays, shared, results, layout)
+    transposer = Transposer(layout)
     tell("writing the loops as C")
     programs = {
         PROGRAM_NAMES["training"].format(number): transposer.transpose(program)
@@ -193,13 +194,7 @@ def model_source(
     programs.update({name: transposer.without_copies(program) for name, program in still.items()})
     programs["adam"] = adam
     programs["copy_parameters"] = transposer.only(tuple(copies))
-    further = {name: arrays[name] for name in ("first_moment", "second_moment")} | {"step constants": constants}
-    further.update((f"{matrix.name}, transposed", at) for matrix, at in transposer.copies.items())
-    like_parameters = ("parameters", "gradient", "first_moment", "second_moment")
-    memory = memory_map(layout, dict.fromkeys(like_parameters, graphs.parameter_tensors(config)), further)
-    body = emit_c(
-        list(programs.values()), list(programs), vector_width, words=lambda address: memory.region(address).words
-    )
+    body = emit_c(list(programs.values()), list(programs), layout, vector_width)
     addresses = {
         **{name: address for name, address in arrays.items() if name != "parameter"},
         "parameters": parameters,
@@ -207,34 +202,24 @@ def model_source(
         "probabilities": layout.outputs["probabilities"][0],
         "memory": layout.size,
     }
-    numbers = {
-        "VOCABULARY": config.vocab_size,
-        "PARAMETERS": size,
-        "BLOCK": config.block_size,
-        "MEMORY": layout.size,
-        "AT_PARAMETERS": parameters,
-        "AT_GRADIENT": gradient,
-        "AT_FIRST_MOMENT": arrays["first_moment"],
-        "AT_SECOND_MOMENT": arrays["second_moment"],
-        "AT_CACHE": cache,
-        "AT_STEP_CONSTANTS": constants,
-        "AT_LOSS": layout.outputs["loss"][0],
-        "AT_PROBABILITIES": layout.outputs["probabilities"][0],
-        "AT_TEMPERATURE": layout.arguments["temperature"][0],
-    }
+    numbers = {"VOCABULARY": config.vocab_size, "BLOCK": config.block_size}
     defines = "".join(f"enum {{ {name} = {value} }};\n" for name, value in numbers.items())
-    head = f"/* Made for {config} by microgpt. Do not edit. */\n{prelude(vector_width)}\n{memory_comment(memory)}"
-    driver = f"{_DECLARATIONS}\n{EXACT_FUNCTION}\n{_DRIVER}"
-    text = "\n".join([head + body.text, defines, _initialize(layout), _table(config), driver])
+    head = (
+        f"/* Made for {config} by microgpt. Do not edit. */\n{prelude(vector_width)}\n{memory_struct(layout, 'memory')}"
+    )
+    driver = "\n".join([plain_text(_PACKAGE, "declarations.h"), exact_function(), plain_text(_PACKAGE, "driver.c")])
+    written = read_constants(layout, programs.values())
+    constants_function = constants_text(layout, written, "", "memory")
+    text = "\n".join([head + body.text, defines, constants_function, _table(config), driver])
     return ModelSource(
         text,
         body,
         head.count("\n"),
         programs,
-        memory,
         update,
         arrays | shared,
         addresses,
+        written,
         (training, inference),
         layout,
     )
@@ -253,135 +238,11 @@ def proved_source(config: GPTConfig, optimizer: AdamConfig) -> ModelSource:
         return source
 
 
-def _initialize(layout: Layout) -> str:
-    lines = [f"    {{{address}, {number_text(text)}}}," for address, text in sorted(layout.constants.items())]
-    return "\n".join(["static const struct { int address; double value; } initial[] = {", *lines, "};", ""])
-
-
 def _table(config: GPTConfig) -> str:
     lengths = ", ".join(f"length{number}" for number in range(1, config.block_size + 1))
     positions = ", ".join(f"position{number}" for number in range(config.block_size))
     return (
-        "typedef void program(double *m, const int *ix);\n"
+        "typedef void program(memory *m, const int *ix);\n"
         f"static program *const lengths_of[] = {{{lengths}}};\n"
         f"static program *const positions_of[] = {{{positions}}};\n"
     )
-
-
-_DECLARATIONS = """\
-#if defined(_WIN32)
-#define MICROGPT_EXPORT __declspec(dllexport)
-#else
-#define MICROGPT_EXPORT __attribute__((visibility("default")))
-#endif
-
-/* 1 if this build, here and now, has the bits of every other backend. 0 where the file itself cannot see to it: built
-   by Clang with -ffp-contract=fast, linked with -ffast-math, or run in another rounding mode. */
-MICROGPT_EXPORT int microgpt_exact(void);
-/* How many doubles the memory must have, from an address that 64 divides. */
-MICROGPT_EXPORT long microgpt_memory(void);
-/* Prepares a memory: everything is zero, and the parameters are the caller's to fill in. */
-MICROGPT_EXPORT void microgpt_initialize(double *m);
-/* Where in the memory the parameters, their gradient, and the optimiser's two moments are. */
-MICROGPT_EXPORT double *microgpt_parameters(double *m);
-MICROGPT_EXPORT double *microgpt_gradient(double *m);
-MICROGPT_EXPORT double *microgpt_first_moment(double *m);
-MICROGPT_EXPORT double *microgpt_second_moment(double *m);
-/* Where the keys and values of earlier positions are: for each position and layer, a key vector and a value vector. */
-MICROGPT_EXPORT double *microgpt_cache(double *m);
-/* The loss of one document of `length` tokens and its gradient: `index` has the tokens, then the targets. */
-MICROGPT_EXPORT double microgpt_loss(double *m, int length, const int *index);
-/* Trains for `steps` steps, one document each; `constants` has each one's learning rate and two bias corrections. */
-MICROGPT_EXPORT void microgpt_train(
-    double *m, const int *lengths, const int *index, const double *constants, long steps, double *losses);
-/* To be called when the parameters have changed, before the next two. */
-MICROGPT_EXPORT void microgpt_prepare(double *m);
-/* The probability of each token after `token`, at a position of which all earlier ones have been seen. */
-MICROGPT_EXPORT const double *microgpt_next(double *m, int position, int token, double temperature);
-/* Chooses a token by a number from 0 to 1, as Python's random.choices does; -1 if the weights have no positive sum. */
-MICROGPT_EXPORT int microgpt_choose(const double *weights, double uniform);
-/* Draws documents that begin after `bos`, with the numbers from 0 to 1 in `uniform`, one a token. Each document is
-   written to `tokens`, then -1. Stops after `documents`, or when fewer numbers are left than one document may need.
-   Returns the documents drawn; `used` is how many numbers that took. Negative: a token's weights were not finite. */
-MICROGPT_EXPORT long microgpt_sample(
-    double *m, double temperature, int bos, long documents,
-    const double *uniform, long numbers, int *tokens, long *used);
-
-"""
-
-_DRIVER = """\
-long microgpt_memory(void) { return MEMORY; }
-
-void microgpt_initialize(double *m)
-{
-    memset(m, 0, MEMORY * sizeof(double));
-    for (unsigned long i = 0; i < sizeof initial / sizeof *initial; i++)
-        m[initial[i].address] = initial[i].value;
-}
-
-double *microgpt_parameters(double *m) { return m + AT_PARAMETERS; }
-double *microgpt_gradient(double *m) { return m + AT_GRADIENT; }
-double *microgpt_first_moment(double *m) { return m + AT_FIRST_MOMENT; }
-double *microgpt_second_moment(double *m) { return m + AT_SECOND_MOMENT; }
-double *microgpt_cache(double *m) { return m + AT_CACHE; }
-
-double microgpt_loss(double *m, int length, const int *index)
-{
-    lengths_of[length - 1](m, index);
-    return m[AT_LOSS];
-}
-
-void microgpt_train(
-    double *m, const int *lengths, const int *index, const double *constants, long steps, double *losses)
-{
-    for (long step = 0; step < steps; step++) {
-        losses[step] = microgpt_loss(m, lengths[step], index);
-        index += 2 * lengths[step];
-        for (int i = 0; i < 3; i++) m[AT_STEP_CONSTANTS + i] = constants[3 * step + i];
-        adam(m, index);
-    }
-}
-
-void microgpt_prepare(double *m) { copy_parameters(m, 0); }
-
-const double *microgpt_next(double *m, int position, int token, double temperature)
-{
-    m[AT_TEMPERATURE] = temperature;
-    positions_of[position](m, &token);
-    return m + AT_PROBABILITIES;
-}
-
-int microgpt_choose(const double *weights, double uniform)
-{
-    double sums[VOCABULARY], total = 0.0;
-    for (int i = 0; i < VOCABULARY; i++) sums[i] = total = i ? total + weights[i] : weights[i];
-    if (!(total > 0.0) || !(total < INFINITY)) return -1;
-    double wanted = uniform * total;
-    int low = 0, high = VOCABULARY - 1;
-    while (low < high) {
-        int middle = (low + high) / 2;
-        if (wanted < sums[middle]) high = middle;
-        else low = middle + 1;
-    }
-    return low;
-}
-
-long microgpt_sample(
-    double *m, double temperature, int bos, long documents,
-    const double *uniform, long numbers, int *tokens, long *used)
-{
-    long drawn = 0, at = 0;
-    for (; drawn < documents && at + BLOCK <= numbers; drawn++) {
-        int token = bos;
-        for (int position = 0; position < BLOCK; position++) {
-            token = microgpt_choose(microgpt_next(m, position, token, temperature), uniform[at++]);
-            if (token < 0) return -1;
-            if (token == bos) break;
-            *tokens++ = token;
-        }
-        *tokens++ = -1;
-    }
-    *used = at;
-    return drawn;
-}
-"""

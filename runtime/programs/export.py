@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...compiler.c.c_text import c_text, plain_text
 from ...model.config import AdamConfig, GPTConfig
 from ..storage.files import write_atomically
 from .c_source import ModelSource, proved_source
-from .export_main import MAIN, MAKEFILE
 
 __all__ = ["export_library"]
+
+_PACKAGE = __package__ or ""
 
 
 def export_library(
@@ -49,8 +51,8 @@ def export_library(
     files = {
         "microgpt.h": _header(config, optimizer, source, weights is not None),
         "microgpt.c": source.text,
-        "main.c": MAIN.replace("@ALPHABET@", _code_points(characters)),
-        "Makefile": MAKEFILE,
+        "main.c": c_text(_PACKAGE, "main.c", alphabet=_code_points(characters)),
+        "Makefile": plain_text(_PACKAGE, "Makefile"),
     }
     if weights is not None:
         numbers = "\n".join(f"    {float(weight).hex()}," for weight in weights)

@@ -48,7 +48,7 @@ class Recipe:
         """The program's name in the cache."""
         # The learning rate is an argument of the optimiser's program, and so no part of it.
         config = {name: value for name, value in asdict(self.config).items() if name != "learning_rate"}
-        model = sources_digest("microgpt.model") + sources_digest("microgpt.runtime", "graphs.py")
+        model = sources_digest("microgpt.model") + sources_digest("microgpt.runtime", ("graphs.py",))
         return f"{self.kind}{self.number}-" + program_key(
             {**config, "kind": self.kind, "number": self.number, "model": model}
         )

@@ -13,83 +13,101 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from loop_texts import program_of
 
 from microgpt.compiler.c.emit_c import emit_c
-from microgpt.compiler.c.emit_lanes import group_lanes
+from microgpt.compiler.c.memory_struct import memory_struct
 from microgpt.compiler.c.prelude import VECTOR_WIDTHS, prelude
-from microgpt.compiler.ir.ops import ADD, DIV, EXP, MAX, MUL, POW, RELU
-from microgpt.compiler.loops.loop_program import LoopProgram, Nest, Recipe
-from microgpt.compiler.loops.place import Layout
+from microgpt.compiler.ir.ops import ADD, DIV, MAX, MUL, POW, RELU
+from microgpt.compiler.kernels.fuse import fuse
+from microgpt.compiler.loops.layout import Layout
+from microgpt.compiler.loops.loop_ir import Affine, Array, Const, Expr, Load, Loop, LoopProgram, Nest, Op, Store
 from microgpt.compiler.loops.run_loops import interpret_loops
 from microgpt.runtime.machine.toolchain import Toolchain
 
-SQUARE: Recipe = (POW, ("mem", 1), ("const", (2.0).hex()))
 LANES = 100
 # Doubles of the memory of random programs.
 SIZE = 4000
+FLAT = Array("flat", (SIZE,))
+
+# `y` is what squares are written to, and `x` what they are of.
+SQUARES = "for i < 100; y[i+100] = pow(x[i], 2.0)"
 
 
-def lanes(recipe: Recipe, *slots: int, shared: Sequence[int] = (), trips: int = LANES) -> Nest:
-    """A nest from slots that move from lane to lane, the target first, and slots that do not."""
-    stride = (1,) * len(slots) + (0,) * len(shared)
-    return Nest(recipe, None, (), (*slots, *shared), (stride,), (trips,))
-
-
-SQUARES = lanes(SQUARE, 1000, 0)
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        lanes(("mem", 1), 2000, 1000),  # reads what the same lane wrote
-        lanes(("mem", 1), 0, 2000),  # replaces what the same lane read
-        lanes(("mem", 1), 1000, 2000),  # replaces what the same lane wrote
-        lanes(("mem", 1), 1000 + LANES, 0),  # the next array
-        lanes(("mem", 1), 1000 - LANES, 0),
-        lanes((MUL, ("mem", 1), ("mem", 2)), 2000, 0, shared=[1000 + LANES]),
-    ],
-)
-def test_lanes_that_do_not_meet_are_carried_out_together(other: Nest):
-    assert list(group_lanes([SQUARES, other])) == [(SQUARES, other)]
-    assert list(group_lanes([other, SQUARES])) == [(other, SQUARES)]
+def nests(*statements: str) -> list[Nest]:
+    """Nests from loops and statements, over arrays of 300."""
+    arrays = "".join(f"array {name}[300] value double\n" for name in "xyzw")
+    lines = "\n".join("nest\n" + statement.replace("; ", "\n") for statement in statements)
+    program, _ = program_of(f"program lanes\n{arrays}{lines}")
+    return list(program.nests)
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        lanes(("mem", 1), 2000, 1001),  # reads what the next lane writes
-        lanes(("mem", 1), 2000, 999),
-        lanes(("mem", 1), 2000, 1000 + LANES - 1),  # one lane of all
-        lanes(("mem", 1), 2000, 1000 - LANES + 1),
-        lanes(("mem", 1), 1, 2000),  # replaces what the next lane reads
-        lanes(("mem", 1), 1001, 2000),  # replaces what the next lane writes
-        lanes((MUL, ("mem", 1), ("mem", 2)), 2000, 0, shared=[1000]),  # all lanes read what one writes
-        lanes((MUL, ("mem", 1), ("mem", 2)), 2000, 0, shared=[1000 + LANES - 1]),
-        lanes(("mem", 1), 2000, 3000, trips=LANES - 1),  # other lanes
-        lanes((EXP, ("mem", 1)), 2000, 3000),  # no vectors
-        lanes(("row", 1, 16, 2), 2000, 3000, shared=[0]),  # nobody knows what it reads
-        lanes((MUL, ("equal", 2, 1), ("const", (1.0).hex())), 2000, 0, shared=[0]),
-        Nest(("mem", 1), 1, (), (1000, 0), ((1, 1),), (LANES,)),  # a scatter
-        Nest(("mem", 1), None, (), (2000, 3000), ((1, 1), (10, 10)), (10, 10)),  # two loops
-        Nest(("mem", 1), None, (), (2000, 3000), ((2, 1),), (LANES,)),  # not neighbours
-        Nest(("fold", ADD, ((2, (("mem", 1),)),)), None, ((0, 1, 0),), (2000, 3000, 4), ((1, 1, 0),), (LANES,)),
+        "for i < 100; z[i] = y[i+100]",  # reads what the same lane wrote
+        "for i < 100; x[i] = z[i]",  # replaces what the same lane read
+        "for i < 100; y[i+100] = z[i]",  # replaces what the same lane wrote
+        "for i < 100; y[i+200] = x[i]",  # the neighbours
+        "for i < 100; y[i] = x[i]",
+        "for i < 100; z[i] = mul(x[i], y[200])",
     ],
 )
-def test_lanes_that_need_each_other_are_not(other: Nest):
-    assert list(group_lanes([SQUARES, other])) == [(SQUARES,), (other,)]
-    assert list(group_lanes([other, SQUARES])) == [(other,), (SQUARES,)]
+def test_lanes_that_do_not_meet_are_carried_out_together(other: str):
+    squares, second = nests(SQUARES, other)
+    assert list(fuse([squares, second])) == [(squares, second)]
+    assert list(fuse([second, squares])) == [(second, squares)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "for i < 100; z[i] = y[i+101]",  # reads what the next lane writes
+        "for i < 100; z[i] = y[i+99]",
+        "for i < 100; z[i] = y[i+199]",  # one lane of all
+        "for i < 100; z[i] = y[i+1]",
+        "for i < 100; x[i+1] = z[i]",  # replaces what the next lane reads
+        "for i < 100; y[i+101] = z[i]",  # replaces what the next lane writes
+        "for i < 100; z[i] = mul(x[i], y[100])",  # all lanes read what one writes
+        "for i < 100; z[i] = mul(x[i], y[199])",
+        "for i < 99; z[i] = w[i]",  # other lanes
+        "for i < 100; z[i] = exp(w[i])",  # no vectors
+        "for i < 100; z[i] = w[i+ix[0]]",  # nobody knows what it reads
+        "for i < 100; z[i] = memory[i]",
+        "for i < 100; z[i] = mul(equal(ix[0], i), 1.0)",
+        "for i < 100; y[ix[i]] += x[i]",
+        "for j < 10; for i < 10; z[10*j+i] = w[10*j+i]",  # two loops
+        "for i < 100; z[2*i] = w[i]",  # not neighbours
+        "for i < 100; z[i] = fold add { k < 4: w[i+k] }",
+    ],
+)
+def test_lanes_that_need_each_other_are_not(other: str):
+    squares, second = nests(SQUARES, other)
+    assert list(fuse([squares, second])) == [(squares,), (second,)]
+    assert list(fuse([second, squares])) == [(second,), (squares,)]
+
+
+def test_parts_of_an_array_are_that_array():
+    whole, part = Array("whole", (300,)), Array("part", (100,), of="whole", offset=100)
+    lane = (Affine(0, (1,)),)
+    squares = Nest(
+        (Loop(Affine(100)),), Store(part, lane, Op(POW, (Load(whole, (Affine(100, (1,)),)), Const("0x1p+1"))))
+    )
+    for start, together in ((100, True), (101, False), (0, True), (200, True), (199, False)):
+        second = Nest((Loop(Affine(100)),), Store(Array("z", (100,)), lane, Load(whole, (Affine(start, (1,)),))))
+        assert (len(list(fuse([squares, second]))) == 1) == together
 
 
 def test_a_nest_must_get_on_with_all_of_its_group():
-    between = lanes(("mem", 1), 2000, 1000)
-    third = lanes(("mem", 1), 3000, 1001)  # gets on with the second, and not with the first
-    assert list(group_lanes([between, third])) == [(between,), (third,)]
-    assert list(group_lanes([SQUARES, between, third])) == [(SQUARES, between), (third,)]
+    # The third gets on with the second, and not with the first.
+    squares, between, third = nests(SQUARES, "for i < 100; z[i] = y[i+100]", "for i < 100; w[i] = y[i+101]")
+    assert list(fuse([between, third])) == [(between,), (third,)]
+    assert list(fuse([squares, between, third])) == [(squares, between), (third,)]
 
 
 def test_nests_without_powers_stay_kernels_of_their_own():
-    nests = [lanes(("mem", 1), 1000, 0), lanes(("mem", 1), 2000, 1000)]
-    assert list(group_lanes(nests)) == [(nests[0],), (nests[1],)]
+    one, two = nests("for i < 100; y[i] = x[i]", "for i < 100; z[i] = y[i]")
+    assert list(fuse([one, two])) == [(one,), (two,)]
 
 
 def random_nest(random: Random, trips: int, arrays: Sequence[int]) -> Nest:
@@ -100,10 +118,9 @@ def random_nest(random: Random, trips: int, arrays: Sequence[int]) -> Nest:
         return min(max(shifted, 0), SIZE - trips)
 
     target = place()
-    base, stride = [target], [1]
     powers = 1
 
-    def operand() -> Recipe:
+    def operand() -> Expr:
         moving = random.random() < 0.75
         address = target
         while True:
@@ -111,24 +128,21 @@ def random_nest(random: Random, trips: int, arrays: Sequence[int]) -> Nest:
             apart = not target <= address < target + trips
             if (moving and (address == target or abs(address - target) >= trips)) or (not moving and apart):
                 break
-        base.append(address)
-        stride.append(int(moving))
-        return ("mem", len(base) - 1)
+        return Load(FLAT, (Affine(address, (int(moving),)),))
 
-    def expression(depth: int) -> Recipe:
+    def expression(depth: int) -> Expr:
         nonlocal powers
         kind = random.random() if depth else 0.0
         if kind < 0.2:
             return operand()
         if kind < 0.4 and powers:
             powers -= 1
-            return (POW, expression(depth - 1), ("const", random.choice([2.0, 0.5]).hex()))
+            return Op(POW, (expression(depth - 1), Const(random.choice([2.0, 0.5]).hex())))
         if kind < 0.5:
-            return (RELU, expression(depth - 1))
-        return (random.choice([ADD, MUL, DIV, MAX]), expression(depth - 1), expression(depth - 1))
+            return Op(RELU, (expression(depth - 1),))
+        return Op(random.choice([ADD, MUL, DIV, MAX]), (expression(depth - 1), expression(depth - 1)))
 
-    recipe = expression(3)
-    return Nest(recipe, None, (), tuple(base), (tuple(stride),), (trips,))
+    return Nest((Loop(Affine(trips), "i"),), Store(FLAT, (Affine(target, (1,)),), expression(3)))
 
 
 def random_number(random: Random) -> float:
@@ -143,18 +157,19 @@ def test_random_lanes_are_as_if_one_nest_ran_after_the_other(toolchain: Toolchai
     for number in range(40):
         trips = random.choice([1, 3, 8, 17, 511, 512, 513, 1030])
         arrays = [random.randrange(SIZE - trips) for _ in range(random.randint(2, 4))]
-        nests = tuple(random_nest(random, trips, arrays) for _ in range(random.randint(2, 6)))
-        programs.append(LoopProgram(f"program{number}", nests, (), ()))
-    assert sum(len(group) > 1 for program in programs for group in group_lanes(program.nests)) > 10
+        found = tuple(random_nest(random, trips, arrays) for _ in range(random.randint(2, 6)))
+        programs.append(LoopProgram(f"program{number}", found))
+    assert sum(len(group) > 1 for program in programs for group in fuse(program.nests)) > 10
     memories = [[random_number(random) for _ in range(SIZE)] for _ in programs]
-    layout = Layout({"m": (0, SIZE)}, {"m": (0, SIZE)}, region=[0] * SIZE)
+    layout = Layout({"m": (0, SIZE)}, {"m": (0, SIZE)})
+    layout.add(FLAT)
     expected = [
         interpret_loops(program, layout, {"m": memory})["m"] for program, memory in zip(programs, memories, strict=True)
     ]
     names = [program.name for program in programs]
-    entries = "".join(f"void run_{name}(double *m) {{ {name}(m, 0); }}\n" for name in names)
+    entries = "".join(f"void run_{name}(double *m) {{ {name}((memory *)m, 0); }}\n" for name in names)
     for width in (width for width in VECTOR_WIDTHS if width <= toolchain.vector_width):
-        text = prelude(width) + emit_c(programs, names, width).text + entries
+        text = prelude(width) + memory_struct(layout, "memory") + emit_c(programs, names, layout, width).text + entries
         library = compiled(toolchain, tmp_path, width, text)
         for name, memory, numbers in zip(names, memories, expected, strict=True):
             held = (ctypes.c_double * SIZE)(*memory)
@@ -211,14 +226,18 @@ def same(one: float, other: float) -> bool:
 
 def test_no_pointer_goes_beyond_the_last_term() -> None:
     """Behind it may be the end of memory. Each moves before a further term, not after one."""
-    runs = ((3, (("mem", 1),)), (4, (("mem", 2),)))
-    fold = Nest(("fold", ADD, runs), None, ((0, 7, 0, 0, 0), (0, 0, -5, 0, 0)), (60, 0, 50, 6, 4), (), ())
-    lines = [line.strip() for line in emit_c([LoopProgram("f", (fold,), (), ())], ["f"], 2).text.splitlines()]
-    moves = [place for place, line in enumerate(lines) if line in ("w1 += 7;", "w2 -= 5;")]
+    program, layout = program_of("""
+        program f
+        array x[60] value double
+        array y[1] value double
+        nest
+            y[0] = fold add { k < 3: x[7*k]; k < 4: x[-5*k+50] }
+    """)
+    lines = [line.strip() for line in emit_c([program], ["f"], layout, 2).text.splitlines()]
+    moves = [place for place, line in enumerate(lines) if line in ("w0 += 7;", "w1 -= 5;")]
     assert len(moves) == 2
     for place in moves:
-        assert lines[place - 1].startswith("for (long k = 1,")
-        assert "w1[0]" in lines[place + 1] or "w2[0]" in lines[place + 1]
+        assert lines[place - 1].startswith("for (long k = 1;")
+        assert "w0[0]" in lines[place + 1] or "w1[0]" in lines[place + 1]
     declared = [line for line in lines if line.startswith("const double *w")]
-    assert len(declared) == 2
-    assert not any("*" in line.partition("=")[2] for line in declared), "at the first term"
+    assert declared == ["const double *w0 = m->x;", "const double *w1 = &m->x[50];"], "at the first term"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from random import Random
 
 import pytest
+from loop_texts import program_of
 
 from microgpt.compiler.errors import CompileError, ProofError, VerifyError
 from microgpt.compiler.functions import scope
@@ -14,13 +16,14 @@ from microgpt.compiler.ir.interpret import interpret
 from microgpt.compiler.ir.ops import ADD, MUL
 from microgpt.compiler.loops.compile_family import Family, compile_family
 from microgpt.compiler.loops.compile_loops import compile_loops
-from microgpt.compiler.loops.contract import find_runs, stored_nodes
 from microgpt.compiler.loops.coverage import coverage
-from microgpt.compiler.loops.loop_program import LoopProgram, Nest, points, turns
-from microgpt.compiler.loops.loop_text import format_program, parse_program
-from microgpt.compiler.loops.order_groups import strong_components
-from microgpt.compiler.loops.place import Layout
+from microgpt.compiler.loops.form_reductions import find_runs, nest_runs, stored_nodes
+from microgpt.compiler.loops.layout import Layout
+from microgpt.compiler.loops.loop_ir import MEMORY, Affine, Array, Expr, Load, Loop, Nest, Op, Store, find_fold, turns
+from microgpt.compiler.loops.loop_text import format_nest, format_program, parse_program, program_lines
+from microgpt.compiler.loops.name_arrays import name_arrays
 from microgpt.compiler.loops.run_loops import NodeDomain, interpret_loops
+from microgpt.compiler.loops.schedule import strong_components
 from microgpt.compiler.loops.transpose import Transposer
 from microgpt.compiler.loops.verify_loops import verify_loops
 from microgpt.compiler.pipeline import compile_graph
@@ -48,31 +51,64 @@ def training_family(layout: Layout) -> Family:
     return compile_family(layout, "training", build, range(1, CONFIG.block_size + 1))
 
 
-def test_points_of_a_triangle():
-    nest = Nest(("mem", 1), None, (), (0, 10), ((1, 1), (4, 0, 1)), (1, 3))
-    assert list(points(nest)) == [(0, 10), (4, 10), (5, 11), (8, 10), (9, 11), (10, 12)]
-
-
 def test_turns_of_a_triangle():
-    nest = Nest(("mem", 1), None, (), (0, 10), ((1, 1), (4, 0, 1)), (1, 3))
-    assert list(turns(nest)) == [(0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2)]
+    value = Load(MEMORY, (Affine(0, (0, 0)),))
+    nest = Nest((Loop(Affine(3)), Loop(Affine(1, (1,)))), Store(MEMORY, (Affine(9, (4, 1)),), value))
+    assert list(turns(nest)) == [(0, 0), (1, 0), (1, 1), (2, 0), (2, 1), (2, 2)]
+    late = replace(nest, loops=(Loop(Affine(3)), Loop(Affine(0, (1,)))))
+    assert list(turns(late)) == [(1, 0), (2, 0), (2, 1)]
+    assert list(turns(replace(nest, loops=()))) == [()]
 
 
 def test_a_matrix_times_a_vector_is_one_nest():
     looped = compile_loops(matrix_times_vector(12, 5))
-    nests = [nest for nest in looped.program.nests if nest.recipe != ("mem", 1)]
+    nests = [nest for nest in looped.program.nests if not isinstance(nest.body.value, Load)]
     assert len(nests) == 1
-    assert nests[0].trips == (12,)
-    assert nests[0].base[1] == 5  # terms of each sum
+    assert [loop.trips for loop in nests[0].loops] == [Affine(12)]
+    assert find_fold(nests[0].body.value).runs[0].count == Affine(5, (0,))  # terms of each sum
     looped.prove()
     assert coverage(looped.program) == (12 * 9, 12 * 9)
 
 
 def test_runs_with_a_period_of_two():
-    product = (MUL, ("mem", 0), ("mem", 1))
+    load = Load(MEMORY, (Affine(0),))
+    product: Expr = Op(MUL, (load, load))
     terms = [(product, (place + 100 * (place % 2), place)) for place in range(8)]
-    ((count, step, period),) = find_runs(terms)
-    assert (count, step, len(period)) == (4, (2, 2, 2, 2), 2)
+    (run,) = find_runs(terms)
+    assert (run.count, run.step, len(run.parts)) == (4, (2, 2, 2, 2), 2)
+
+
+def test_runs_that_are_repeated_in_turn_are_one_run():
+    load = Load(MEMORY, (Affine(0),))
+    other = Op(MUL, (load, load))
+    terms = [(load, (100 * head + unit,)) for head in range(3) for unit in range(5)]
+    (run,) = nest_runs(find_runs(terms))
+    assert (run.count, run.step, [(part.count, part.step) for part in run.parts]) == (3, (0, 100), [(5, (1,))])
+    for head in (2, 1, 0):
+        at = terms.index((load, (100 * head + 4,))) + 1
+        terms[at:at] = [(other, (head - unit, 5)) for unit in range(3)]
+    (run,) = nest_runs(find_runs(terms))
+    assert (run.count, run.step, [part.count for part in run.parts]) == (3, (0, 100, 0, 1, 0), [5, 3])
+    assert [run.count for run in nest_runs(find_runs(terms[:16]))] == [5, 3, 5, 3], "two are not repeated"
+
+
+def test_a_sum_of_sums_of_growing_length_is_one_fold():
+    def function(inputs, indices):
+        x = inputs["x"]
+        total = x[0]
+        for row in range(5):
+            for column in range(row + 5):
+                total = total + x[10 * row + column] * x[column]
+        return {"y": [total]}
+
+    graph = compile_graph(lambda: trace(function, "sums", [Tensor("x", "x", 0, (60,))]))
+    looped = compile_loops(graph)
+    looped.prove()
+    verify_loops(looped.program, looped.layout)
+    assert "(m < k+5: mul(x[10*k+m], x[m]))" in format_program(looped.program)
+    assert coverage(looped.program)[0] > 40
+    arguments = {"x": [0.1 * n - 2.0 for n in range(60)]}
+    assert interpret_loops(looped.program, looped.layout, arguments) == interpret(graph, arguments)
 
 
 def test_strong_components_come_after_what_they_need():
@@ -104,7 +140,7 @@ def test_every_length_is_proved_and_long_ones_are_continued():
     family = training_family(layout)
     assert family.continued == (6, 7, 8, 9)
     for length, program in family.programs.items():
-        verify_loops(program, layout.size)
+        verify_loops(program, layout)
         family.prove(layout, length)
         inside, total = coverage(program)
         assert inside / total > (0.99 if length < 3 else 0.999)
@@ -119,75 +155,130 @@ def test_text_reads_back():
     program = training_family(Layout()).programs[5]
     assert parse_program(format_program(program)) == program
     with pytest.raises(CompileError, match="line 1 "):
-        parse_program("nest 3 = (mul (mem 1)")
+        parse_program("memory[0] = mul(memory[1]")
+
+
+def test_every_kind_of_expression_reads_back():
+    program, layout = program_of("""
+        program kinds
+        array x[4][3] argument double axes position _ ; what it is about
+        array part[3] argument double of whole + 4
+        array y[12] output double
+        zero y 0 + 3
+        places x[1][2] y[3]
+        nest ; gpt.py:1, a label
+            for position < 2
+            for i < position+1
+            y[i-position+5] = add(mul(x[2*ix[i]][i], -0.5), places[ix[3]+1])
+        nest
+            y[8] = fold max { k < 3: x[-k+3][2], x[11]; k < 1: inf; k < 2: -nan; k < 3: (m < k+1: x[k+m-1], 2.0), 0.5 }
+        nest
+            for i < 3
+            y[ix[i+2]] += where(equal(ix[-i+3], i+7), memory[4*i+3])
+    """)
+    assert parse_program(format_program(program)) == program
+    assert layout.arguments["x"][1] == 12
 
 
 def test_the_proof_notices_other_loops():
     graph = matrix_times_vector(8, 4)
     looped = compile_loops(graph)
-    number, nest = next((n, nest) for n, nest in enumerate(looped.program.nests) if nest.recipe != ("mem", 1))
-    wrong = [
-        replace(nest, trips=(7,)),
-        replace(nest, base=(nest.base[0], 3, *nest.base[2:])),
-        replace(nest, steps=tuple(tuple(-step for step in steps) for steps in nest.steps)),
-    ]
+    nest = next(nest for nest in looped.program.nests if not isinstance(nest.body.value, Load))
+    text = format_nest(nest)
+    wrong = [text.replace("i < 8", "i < 7"), text.replace("k < 4", "k < 3"), text.replace("x[k]", "x[-k+3]")]
+    assert all(other != text for other in wrong)
     for other in wrong:
-        nests = list(looped.program.nests)
-        nests[number] = other
+        changed = parse_program(format_program(looped.program).replace(text, other))
         with pytest.raises(ProofError):
-            replace(looped, program=replace(looped.program, nests=tuple(nests))).prove()
+            replace(looped, program=changed).prove()
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("old", "new", "message"),
     [
-        ({"trips": ()}, "trip counts"),
-        ({"base": (10**9, 4, 0, 32)}, "not in memory"),
-        ({"base": (0, 0, 0, 32)}, "0 terms"),
-        ({"recipe": ("mem", 9)}, "steps"),
-        ({"strides": ((0, 0, 4, 0),)}, "twice"),
+        ("y[i]", "y[i+1]", "an index of y goes from 1 to 3"),
+        ("y[i]", "y[2]", "twice"),
+        ("w[i][k]", "w[i+1][k]", "an index of w goes from 1 to 3"),
+        ("x[k]", "x[k][k]", "2 indices for x"),
+        ("k < 4", "k < i", "a fold of 0 times"),
+        ("mul(", "pow(mul(", "pow of 1 operands"),
     ],
 )
-def test_the_verifier_notices_broken_rules(change, message):
+def test_the_verifier_notices_broken_rules(old: str, new: str, message: str):
+    looped = compile_loops(matrix_times_vector(3, 4))
+    verify_loops(looped.program, looped.layout)
+    text = format_program(looped.program)
+    assert old in text
+    text = text.replace(old, new)
+    broken = parse_program(text.replace(" }", ") }") if "pow" in new else text)
+    with pytest.raises(VerifyError, match=message):
+        verify_loops(broken, looped.layout)
+
+
+def test_the_verifier_counts_steps() -> None:
     looped = compile_loops(matrix_times_vector(3, 4))
     (nest,) = looped.program.nests
-    broken = replace(looped.program, nests=(replace(nest, **change),))
-    with pytest.raises(VerifyError, match=message):
-        verify_loops(broken, looped.layout.size)
+    broken = replace(looped.program, nests=(replace(nest, loops=()),))
+    with pytest.raises(VerifyError, match="steps in 0 loops"):
+        verify_loops(broken, looped.layout)
 
 
-def test_no_point_reads_what_another_point_assigns() -> None:
+@pytest.mark.parametrize(
+    ("loop", "statement"),
+    [
+        ("i < 8", "memory[i+10] = add(memory[i+9], memory[i+20])"),
+        ("i < 2", "memory[i+10] = fold add { k < 11: memory[k] }"),
+        ("i < 8", "memory[i+10] = memory[4*ix[0]+i+9]"),
+        ("i < 2", "memory[i+10] = places[ix[0]+1]"),
+    ],
+)
+def test_no_point_reads_what_another_point_assigns(loop: str, statement: str) -> None:
     """In the order of its points, which nobody keeps, each of these nests would compute the graph."""
-    size = 40
-    chain = Nest((ADD, ("mem", 1), ("mem", 2)), None, (), (10, 9, 20), ((1, 1, 1),), (8,))
-    fold = Nest(("fold", ADD, ((2, (("mem", 1),)),)), None, ((0, 1, 0),), (10, 0, 11), ((1, 0, 0),), (2,))
-    row = Nest(("row", 1, 4, 2), None, (), (10, 9, 0), ((1, 1, 0),), (8,))
-    pick = Nest(("pick", 1, 2), None, (), (10, 0, 0), ((1, 1, 0),), (2,))
-    for nest, places in ((chain, ()), (fold, ()), (row, ()), (pick, (30, 10))):
-        with pytest.raises(VerifyError, match=r"reads 1[01], which another of its points assigns"):
-            verify_loops(LoopProgram("order", (nest,), places, ()), size)
-        verify_loops(LoopProgram("order", (replace(nest, trips=(1,)),), places, ()), size)
-    in_place = replace(chain, base=(10, 10, 20))
-    adding = replace(chain, row_stride=1)
-    verify_loops(LoopProgram("order", (in_place, adding), (), ()), size)
+    head = "program order\narray y[40] value double\nplaces memory[30] memory[10]\nnest\n"
+    layout = Layout()
+    layout.add(Array("y", (40,)))
+    with pytest.raises(VerifyError, match=r"reads 1[01], which another of its points assigns"):
+        verify_loops(parse_program(f"{head}    for {loop}\n    {statement}\n"), layout)
+    verify_loops(parse_program(f"{head}    for i < 1\n    {statement}\n"), layout)
+    for allowed in ("memory[i+10] = add(memory[i+10], memory[i+20])", "memory[ix[0]+i+10] += memory[i+9]"):
+        verify_loops(parse_program(f"{head}    for i < 8\n    {allowed}\n"), layout)
 
 
-@pytest.mark.parametrize(("first", "copied"), [(8, True), (12, False)])
+@pytest.mark.parametrize(("first", "copied"), [(9, True), (12, False)])
 def test_only_folds_that_stay_in_their_rows_read_copies(first: int, copied: bool):
     """Sums of the first numbers of each row; from number 12 on, the longer ones go on into the next row."""
-    layout = Layout()
-    layout.arguments["w"] = layout.allot(17 * 16), 17 * 16
-    layout.outputs["sums"] = layout.allot(8 * 16), 8 * 16
-    target = layout.outputs["sums"][0]
-    recipe = ("fold", ADD, ((2, (("mem", 1),)),))
-    longer = 0 if copied else 1
-    nest = Nest(recipe, None, ((0, 1, 0),), (target, 0, first), ((1, 16, 0), (16, 0, longer, 0)), (16, 8))
-    program = LoopProgram("sums", (nest,), (), ())
-    changed = Transposer(layout, (Tensor("w", "w", 0, (17, 16)),)).transpose(program)
+    read = "w[j][k]" if copied else "w[16*j+k]"
+    program, layout = program_of(f"""
+        program sums
+        array w[17][16] argument double
+        array sums[8][16] output double
+        nest
+            for i < 8
+            for j < 16
+            sums[i][j] = fold add {{ k < i+{first}: {read} }}
+    """)
+    changed = Transposer(layout).transpose(program)
     assert (changed != program) == copied
     random = Random(5)
     w = [random.gauss(0, 1) for _ in range(17 * 16)]
     assert interpret_loops(changed, layout, {"w": w}) == interpret_loops(program, layout, {"w": w})
+
+
+@pytest.mark.parametrize(("first", "read"), [(8, "w[j][k]"), (12, "w[16*j+k]")])
+def test_elements_are_named_as_far_as_they_stay_in_rows(first: int, read: str):
+    layout = Layout()
+    layout.add(Array("w", (17, 16)))
+    layout.add(Array("sums", (8, 16)))
+    program = parse_program(f"""
+        program sums
+        nest
+            for i < 8
+            for j < 16
+            memory[16*i+j+272] = fold add {{ k < i+{first}: memory[16*j+k] }}
+    """)
+    named = name_arrays(program, layout)
+    verify_loops(named, layout)
+    assert f"sums[i][j] = fold add {{ k < i+{first}: {read} }}" in format_program(named)
 
 
 def test_every_result_is_stored():
@@ -203,12 +294,14 @@ def test_what_became_of_the_programs_is_proved(name: str):
     source = model_source(CONFIG, AdamConfig())
     source.prove()
     program = source.programs[name]
-    place = next(place for place, nest in enumerate(program.nests) if nest.recipe[0] == MUL or name == "adam")
-    nest = program.nests[place]
-    wrong = replace(nest, base=(*nest.base[:1], nest.base[1] + 1, *nest.base[2:]))
-    nests = (*program.nests[:place], wrong, *program.nests[place + 1 :])
+    statement = next(
+        line for line in program_lines(program) if " = mul(" in line or (name == "adam" and "first_moment[i] =" in line)
+    )
+    operand = re.search(r"[\w]+(?:\[[^]]+\])+(?=[,)])", statement)
+    other = statement[: operand.end() - 1] + "+1" + statement[operand.end() - 1 :]
+    wrong = parse_program(format_program(program).replace(statement, other))
     with pytest.raises(ProofError, match="the loops"):
-        replace(source, programs={**source.programs, name: replace(program, nests=nests)}).prove()
+        replace(source, programs={**source.programs, name: wrong}).prove()
 
 
 def test_what_nothing_has_been_assigned_to_is_no_operand() -> None:
@@ -227,15 +320,21 @@ def test_what_nothing_has_been_assigned_to_is_no_operand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("slot", "number", "message"), [(0, -1, "the number -1"), (0, 10**9, "beyond memory"), (1, 0, "0 terms")]
+    ("old", "new", "message"),
+    [
+        ("y[i] =", "memory[i-1] =", "the number -1"),
+        ("y[i] =", "memory[1000000000] =", "beyond memory"),
+        ("k < 4", "k < 0", "0 terms"),
+        ("x[k]", "memory[-k+2]", "3, -1"),
+    ],
 )
-def test_the_proof_stays_in_memory(slot: int, number: int, message: str) -> None:
+def test_the_proof_stays_in_memory(old: str, new: str, message: str) -> None:
     """Python would count a negative address from the end, C would not."""
     looped = compile_loops(matrix_times_vector(3, 4))
-    (nest,) = looped.program.nests
-    base = (*nest.base[:slot], number, *nest.base[slot + 1 :])
+    text = format_program(looped.program)
+    assert old in text
     with pytest.raises(ProofError, match=message):
-        replace(looped, program=replace(looped.program, nests=(replace(nest, base=base),))).prove()
+        replace(looped, program=parse_program(text.replace(old, new))).prove()
 
 
 def test_nothing_is_assigned_after_rows_have_been_added_to() -> None:

@@ -55,7 +55,7 @@ def test_c_agrees(toolchain: Toolchain, tmp_path: Path, request: pytest.FixtureR
             expected = run_eagerly(program)
             index = [number for numbers in program.indices.values() for number in numbers]
             loops = looped[name]
-            verify_loops(loops.program, loops.layout.size)
+            verify_loops(loops.program, loops.layout)
             loops.prove()
             interpreted = interpret_loops(loops.program, loops.layout, program.inputs, index)
             assert_same(f"{name}, loops", expected, interpreted)

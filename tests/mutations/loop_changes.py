@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import pytest
 from mutations.patches import Patch, once, results_of
 
-from microgpt.compiler.ir.ops import ADD
-from microgpt.compiler.loops import compile_family, contract, form_loops
-from microgpt.compiler.loops.contract import Contractor, Statement
-from microgpt.compiler.loops.loop_program import LoopProgram, Nest
+from microgpt.compiler.loops import compile_family, form_loops, form_reductions
+from microgpt.compiler.loops.form_reductions import Statement, StatementBuilder
+from microgpt.compiler.loops.loop_ir import Affine, Fold, Load, Loop, LoopProgram, Nest, Op, find_fold
 
 
 def first_nest(change: Callable[[Nest], Nest], wanted: Callable[[Nest], bool] = lambda nest: True) -> Patch:
@@ -21,7 +20,7 @@ def first_nest(change: Callable[[Nest], Nest], wanted: Callable[[Nest], bool] = 
 
 
 def computes(nest: Nest) -> bool:
-    return bool(nest.trips) and nest.recipe[0] != "mem" and len(nest.base) > 1 and not nest.adds
+    return bool(nest.loops) and isinstance(nest.body.value, Op | Fold) and not nest.adds
 
 
 def wider(numbers: tuple[int, ...], place: int, by: int) -> tuple[int, ...]:
@@ -30,25 +29,75 @@ def wider(numbers: tuple[int, ...], place: int, by: int) -> tuple[int, ...]:
 
 def other_statement(change: Callable[[Statement], Statement], wanted: Callable[[Statement], bool]) -> Patch:
     maybe = once(change, wanted)
-    return results_of(Contractor, "statement", maybe)
+    return results_of(StatementBuilder, "statement", maybe)
 
 
-def exchanged_slots(statement: Statement) -> Statement:
-    slots = list(statement.slots)
-    slots[-1], slots[-2] = slots[-2], slots[-1]
-    return replace(statement, slots=tuple(slots))
+def exchanged_numbers(statement: Statement) -> Statement:
+    numbers = list(statement.numbers)
+    numbers[-1], numbers[-2] = numbers[-2], numbers[-1]
+    return replace(statement, numbers=tuple(numbers))
+
+
+def shifted(affine: Affine, by: int = 1) -> Affine:
+    return replace(affine, start=affine.start + by)
+
+
+def other_trips(nest: Nest, by: int) -> Nest:
+    """With so many turns more of the innermost loop."""
+    return replace(nest, loops=(*nest.loops[:-1], Loop(shifted(nest.loops[-1].trips, by))))
+
+
+def other_stride(nest: Nest) -> Nest:
+    (target,) = nest.body.index
+    changed = replace(target, steps=wider(target.steps, len(target.steps) - 1, 1))
+    return replace(nest, body=replace(nest.body, index=(changed,)))
+
+
+def other_read(nest: Nest) -> Nest:
+    """Reads something else at first."""
+    maybe = once(lambda load: replace(load, index=(*load.index[:-1], shifted(load.index[-1]))), is_load)
+    return replace(nest, body=replace(nest.body, value=changed_parts(nest.body.value, maybe)))
+
+
+def is_load(part: Any) -> bool:
+    return isinstance(part, Load)
+
+
+def changed_parts(part: Any, change: Callable[[Any], Any]) -> Any:
+    """An expression with its parts changed, outermost first."""
+    if isinstance(part, tuple):
+        return tuple(changed_parts(each, change) for each in part)
+    changed = change(part)
+    if changed is not part or not is_dataclass(part):
+        return changed
+    values = {field.name: changed_parts(getattr(part, field.name), change) for field in fields(part)}
+    return replace(part, **values)  # type: ignore[type-var]
 
 
 def exchanged_terms(patch: pytest.MonkeyPatch) -> None:
-    find_runs = contract.find_runs
+    find_runs = form_reductions.find_runs
     maybe = once(lambda terms: [*terms[:-2], terms[-1], terms[-2]], lambda terms: len(terms) > 2)
-    patch.setattr(contract, "find_runs", lambda terms: find_runs(maybe(terms)))
+    patch.setattr(form_reductions, "find_runs", lambda terms: find_runs(maybe(terms)))
+
+
+def walks(nest: Nest) -> bool:
+    """Whether a fold of it reads something else each time."""
+    fold = find_fold(nest.body.value)
+    return fold is not None and moving(fold) is not None
+
+
+def moving(fold: Fold) -> Load | None:
+    loads = [part for run in fold.runs for term in run.terms for part in (term, *getattr(term, "operands", ()))]
+    return next((part for part in loads if isinstance(part, Load) and part.index[0].steps[-1]), None)
 
 
 def other_step(nest: Nest) -> Nest:
-    steps = nest.steps[0]
-    place = max(place for place, step in enumerate(steps) if step)
-    return replace(nest, steps=(wider(steps, place, 1), *nest.steps[1:]))
+    fold = find_fold(nest.body.value)
+    load = moving(fold)
+    (index,) = load.index
+    other = replace(load, index=(replace(index, steps=wider(index.steps, len(index.steps) - 1, 1)),))
+    maybe = once(lambda part: other, lambda part: part is load)
+    return replace(nest, body=replace(nest.body, value=changed_parts(nest.body.value, maybe)))
 
 
 def moved_value(where: Any) -> Any:
@@ -63,23 +112,20 @@ def continued(change: Callable[[LoopProgram], LoopProgram], number: int) -> Patc
     def wrong(further: Callable[[int], LoopProgram]) -> Callable[[int], LoopProgram]:
         return lambda n: change(further(n)) if n == number else further(n)
 
-    return results_of(compile_family, "continue_loops", wrong)
+    return results_of(compile_family, "extrapolate", wrong)
+
+
+def first_computing(program: LoopProgram, change: Callable[[Nest], Nest]) -> LoopProgram:
+    maybe = once(change, computes)
+    return replace(program, nests=tuple(map(maybe, program.nests)))
 
 
 def shorter_loop(program: LoopProgram) -> LoopProgram:
-    place = next(place for place, nest in enumerate(program.nests) if computes(nest))
-    nest = program.nests[place]
-    nests = list(program.nests)
-    nests[place] = replace(nest, trips=wider(nest.trips, 0, -1))
-    return replace(program, nests=tuple(nests))
+    return first_computing(program, lambda nest: other_trips(nest, -1))
 
 
 def later_base(program: LoopProgram) -> LoopProgram:
-    place = next(place for place, nest in enumerate(program.nests) if computes(nest))
-    nest = program.nests[place]
-    nests = list(program.nests)
-    nests[place] = replace(nest, base=wider(nest.base, len(nest.base) - 1, 1))
-    return replace(program, nests=tuple(nests))
+    return first_computing(program, other_read)
 
 
 def dropped_nest(program: LoopProgram) -> LoopProgram:
@@ -88,25 +134,37 @@ def dropped_nest(program: LoopProgram) -> LoopProgram:
 
 def scatters_reversed(nests: list[Nest]) -> list[Nest]:
     if nests and all(nest.adds for nest in nests):
-        return [
-            replace(
-                nest,
-                base=tuple(
-                    number + stride * (nest.trips[0] - 1)
-                    for number, stride in zip(nest.base, nest.strides[0], strict=True)
-                ),
-                strides=(tuple(-stride for stride in nest.strides[0]),),
-            )
-            if len(nest.trips) == 1
-            else nest
-            for nest in reversed(nests)
-        ]
+        return [backwards(nest) if len(nest.loops) == 1 else nest for nest in reversed(nests)]
     return nests
 
 
 def recurrence_in_one_nest(program: LoopProgram) -> LoopProgram:
     """Nests of one point each become the points of one, of which each reads what the one before it assigns."""
-    first, second, third, *_ = chain = [nest for nest in program.nests if nest.recipe[0] == ADD]
-    stride = tuple(after - before for before, after in zip(second.base, third.base, strict=True))
-    whole = replace(second, strides=(stride,), trips=(len(chain) - 1,))
+    first, second, third, *_ = chain = [nest for nest in program.nests if isinstance(nest.body.value, Op)]
+    starts = [[part.start for part in affines(nest.body)] for nest in (second, third)]
+    steps = iter([(after - before,) for before, after in zip(*starts, strict=True)])
+
+    def moving_on(part: Any) -> Any:
+        return Affine(part.start, next(steps)) if isinstance(part, Affine) else part
+
+    whole = Nest((Loop(Affine(len(chain) - 1)),), changed_parts(second.body, moving_on))
     return replace(program, nests=(first, whole, *program.nests[len(chain) :]))
+
+
+def affines(part: Any) -> list[Affine]:
+    """The affine numbers of a statement."""
+    found: list[Affine] = []
+    changed_parts(part, lambda each: found.append(each) or each if isinstance(each, Affine) else each)
+    return found
+
+
+def backwards(nest: Nest) -> Nest:
+    """A nest of one loop, which runs the other way."""
+    last = nest.loops[0].trips.start - 1
+
+    def turned(part: Any) -> Any:
+        if isinstance(part, Affine):
+            return Affine(part.start + part.steps[0] * last, (-part.steps[0],))
+        return part
+
+    return replace(nest, body=changed_parts(nest.body, turned))

@@ -35,7 +35,8 @@ STAGES = {
         "passes": {"ir"},
         "python": {"ir"},
         "loops": {"ir"},
-        "c": {"ir", "loops"},
+        "kernels": {"ir", "loops"},
+        "c": {"ir", "loops", "kernels"},
     },
     "runtime": {
         "storage": set(),

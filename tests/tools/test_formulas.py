@@ -12,10 +12,12 @@ import pytest
 
 from microgpt.compiler.ir.graph import Graph
 from microgpt.compiler.ir.interpret import evaluate_nodes
-from microgpt.compiler.loops.contract import stored_nodes
 from microgpt.compiler.loops.form_loops import form_loops
-from microgpt.compiler.loops.loop_program import LoopProgram
-from microgpt.compiler.loops.place import Addressing, Layout, address, place
+from microgpt.compiler.loops.form_reductions import stored_nodes
+from microgpt.compiler.loops.layout import Layout
+from microgpt.compiler.loops.loop_ir import LoopProgram, strides
+from microgpt.compiler.loops.name_arrays import name_arrays
+from microgpt.compiler.loops.place import Addressing, address, place
 from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.programs.recipe import Recipe
 from microgpt.tools.drawing.arrays import Array, Arrays
@@ -33,10 +35,10 @@ class Case:
     def __init__(self, recipe: Recipe) -> None:
         self.graph: Graph = stages.stage_product(ModelSubject(recipe), "dce")
         stored = stored_nodes(self.graph)
-        layout = Layout()
+        self.layout = layout = Layout()
         place(layout, "graph", {0: (self.graph, stored)})
         where: Addressing = address(layout, "graph", self.graph, stored)
-        self.program: LoopProgram = form_loops(self.graph, stored, layout, where)
+        self.program: LoopProgram = name_arrays(form_loops(self.graph, stored, layout, where), layout)
         self.arrays = Arrays(self.graph, layout, where, recipe.gradient)
         sizes = {name: size for name, (_, size) in self.graph.arguments().items()}
         inputs = {name: [0.3 * math.sin(0.7 * n) + 0.04 for n in range(size)] for name, size in sizes.items()}
@@ -52,16 +54,12 @@ class Case:
 
 
 def array_reader(array: Array, memory: dict[int, float]) -> Callable[..., float]:
-    """Reads an array by the coordinates that formulas show: those that can differ, the last two perhaps as one."""
-    strides = [
-        stride
-        for place_, stride in enumerate(array.strides)
-        if not (place_ and array.strides[place_ - 1] == stride) and array.coordinates[place_] != "layer"
-    ]
+    """Reads an array by the coordinates that formulas show, the last of which counts through what is left."""
+    distances = strides(array.shape)
 
     def read(*subscripts: int) -> float:
-        chosen = [*strides[: len(subscripts) - 1], array.strides[-1]] if len(subscripts) < len(strides) else strides
-        return memory[array.start + sum(s * n for s, n in zip(chosen, subscripts, strict=False))]
+        chosen = (*distances[: len(subscripts) - 1], 1) if subscripts else ()
+        return memory[array.start + sum(s * n for s, n in zip(chosen, subscripts, strict=True))]
 
     return read
 
@@ -108,18 +106,18 @@ def test_formulas_say_what_nests_compute(recipe: Recipe):
     for nest, formula in zip(case.program.nests, case.formulas(), strict=True):
         if formula.assigns == "+=" or " of " in formula.value:
             continue  # scatters are not in memory, and long sums are told in words
-        home = case.arrays.scope(nest.base[0])
+        home = case.arrays.scope(case.layout.address(nest.body.array, nest.body.index).start)
         names: dict[str, Any] = {"exp": math.exp, "log": math.log, "relu": lambda x: max(x, 0.0), "max": max}
         # By title, and whether it has subscripts: the result and the losses of the positions are both called `loss`.
         readers: dict[tuple[str, bool], Callable[..., float]] = {}
         for address_ in sorted(case.memory):
             array = case.arrays.at(address_)
-            key = case.arrays.title(address_, home), bool(array.strides)
+            key = case.arrays.title(address_, home), bool(array.shape)
             readers.setdefault(key, array_reader(array, case.memory))
         for name, numbers in INDICES.items():
             readers[name, name != "token"] = lambda *at, numbers=numbers: numbers[at[0] if at else 0]
         parts = [part.split(" = ") for part in formula.ranges]
-        loops = parts[: len(nest.trips)]
+        loops = parts[: len(nest.loops)]
         expression = in_python(f"({formula.target}), ({formula.value})", dict(parts))
         for (title, subscripted), reader in sorted(readers.items(), key=lambda item: (-len(item[0][0]), item[0])):
             name = f"reader{len(names)}"
@@ -181,7 +179,7 @@ def test_formulas_tell_layers_apart():
     texts = [str(formula) for formula in Case(Recipe("training", 3, GPTConfig(9, 3, 4, 2, 4))).formulas()]
     assert any(text.startswith("logits[t,i] = Σ_j lm_head[i,j]·layer2.residual[t,") for text in texts)
     assert sum(text.startswith("query[t,i] = Σ_j attn_wq[i,j]·attn_norm[t,j]") for text in texts) == 3
-    assert any("∂layer[l].attn_wq[i,j] = " in text for text in texts)
+    assert all(any(text.startswith(f"∂layer{layer}.attn_wq[i,j] = ") for text in texts) for layer in range(3))
 
 
 def test_points_and_translation():

@@ -88,12 +88,12 @@ def test_counts_add_up(kind: str):
 def test_later_stages():
     assert [stage.name for stage in FOUND.python] == ["form_statements", "schedule", "allocate", "emit_python"]
     names = [stage.name for stage in FOUND.c]
-    assert names == ["place", "contract", "order_groups", "reroll", "transpose", "emit_c"]
+    assert names == ["place", "form_reductions", "schedule", "reroll", "name_arrays", "transpose", "emit_c"]
     figures = {stage.name: stage.figures for stage in (*FOUND.python, *FOUND.c)}
     assert figures["emit_python"]["lines"] == len(
         stages.stage_product(ModelSubject(RECIPE), "emit_python").splitlines()
     )
-    assert figures["contract"]["statements"] == figures["order_groups"]["statements"]
+    assert figures["form_reductions"]["statements"] == figures["schedule"]["statements"]
     assert figures["emit_c"]["kernels"] <= figures["transpose"]["nests"]
     assert figures["transpose"]["operations"] <= len(FOUND.graphs[-1].product)
 

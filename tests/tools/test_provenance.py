@@ -15,7 +15,7 @@ from microgpt.compiler.ir.graph import Tensor
 from microgpt.compiler.ir.names import value_names
 from microgpt.compiler.ir.ops import CONST, EQUAL, GATHER, INDEX, INPUT
 from microgpt.compiler.loops.compile_loops import compile_loops
-from microgpt.compiler.loops.contract import stored_nodes
+from microgpt.compiler.loops.form_reductions import stored_nodes
 from microgpt.compiler.loops.loop_text import format_program, parse_program
 from microgpt.compiler.loops.place import address
 from microgpt.compiler.pipeline import compile_graph
@@ -109,12 +109,12 @@ def test_every_nest_is_labelled_and_every_call_says_what_it_writes(chain: Chain)
             kernel = source.body.kernels[source.body.kernel_of[name][place]]
             call = lines[source.body_line + source.body.call_of[name][place]]
             assert re.match(rf"    {kernel.name}\(m, ix.*\); /\* .+ \*/", call)
-            assert source.memory.region(nest.base[0]).words in call
+            assert nest.body.array.name in call
             above = lines[source.body_line + kernel.start]
             assert above.startswith("/* ")
         first = source.body_line + source.body.first_zero[name]
         for line in lines[first : first + len(program.zeros)]:
-            assert re.match(r"    memset\(m \+ .*\); /\* .+ \*/", line)
+            assert re.match(r"    memset\(.*m->.*\);", line)
 
 
 def test_functions_of_the_c_are_where_they_are_said_to_be(chain: Chain):
@@ -125,7 +125,7 @@ def test_functions_of_the_c_are_where_they_are_said_to_be(chain: Chain):
         text = lines[source.body_line + span.start : source.body_line + span.end]
         assert (
             sum(
-                re.match(rf"(KERNEL|static void) {span.name}\(double \*m, const int \*ix", line) is not None
+                re.match(rf"(KERNEL|static void) {span.name}\(memory \*m, const int \*ix", line) is not None
                 for line in text
             )
             == 1
@@ -172,20 +172,23 @@ def test_turns_of_loops_lead_to_where_values_are_stored(chain: Chain):
         if turn is not None and stored[node] and where.nodes[node] >= 0:
             number, counts = turn
             nest = program.program.nests[number]
-            at = nest.base[0] + sum(stride[0] * count for stride, count in zip(nest.strides, counts, strict=True))
+            target = source.layout.address(nest.body.array, nest.body.index)
+            at = target.start + sum(step * count for step, count in zip(target.steps, counts, strict=True))
             assert at == where.nodes[node]
             found += 1
     assert found > 20
 
 
-def test_the_memory_map_covers_the_memory(chain: Chain):
-    memory = source_of(chain).memory
-    starts = [region.start for region in memory.regions]
-    assert starts[0] == 0
-    assert starts == sorted(set(starts))
-    assert memory.size > starts[-1]
-    for start, following in pairwise(starts):
-        assert memory.region(start) == memory.region(following - 1) != memory.region(following)
+def test_arrays_cover_the_memory(chain: Chain):
+    source = source_of(chain)
+    layout, end = source.layout, 0
+    assert len({array.name for array, _, _ in layout.placed}) == len(layout.placed)
+    for array, start, parts in layout.placed:
+        assert end <= start < end + 8
+        end = start + array.size
+        assert f" {array.name}[" in source.text
+        assert not parts or sum(part.size for part in parts) == array.size
+    assert end <= layout.size < end + 8
 
 
 class Checker:
@@ -284,7 +287,7 @@ class Checker:
         text = self.chain.pane("c").lines
         lines = [text[number - 1] for number in numbers]
         called = [match[1] for line in lines if (match := re.match(r"    (\w+)\(m, ix", line))]
-        kernels = [match[1] for line in lines if (match := re.match(r"KERNEL (\w+)\(double \*m", line))]
+        kernels = [match[1] for line in lines if (match := re.match(r"KERNEL (\w+)\(memory \*m", line))]
         assert len(called) == 1 or self.graph.op[node] in (GATHER, EQUAL)
         assert sorted(set(called)) == sorted(kernels)
         origin = self.graph.origins[self.graph.origin[node]]
@@ -389,7 +392,7 @@ def test_a_model_without_scopes_is_labelled_by_its_functions():
     assert all(re.search(r"test_provenance\.py:\d+ \S+, forward", label) for label in labels[1:])
     text = function_text(looped, "product").text
     assert all(f"/* {label} */" in text for label in labels)
-    assert "w: 0 + 8 * i + j" in text
+    assert "double w[8][8];" in text
 
 
 def test_ragged():

@@ -10,7 +10,9 @@ from small_graphs import written
 from microgpt.compiler.ir.graph import Origin
 from microgpt.compiler.ir.ops import ADD, EXP, MUL, OPS
 from microgpt.compiler.loops.compile_loops import compile_loops
-from microgpt.compiler.loops.loop_program import LoopProgram, Nest
+from microgpt.compiler.loops.layout import Layout
+from microgpt.compiler.loops.loop_ir import Array
+from microgpt.compiler.loops.loop_text import parse_program
 from microgpt.compiler.loops.run_loops import _Numbers, _run
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.model.config import AdamConfig, GPTConfig
@@ -130,10 +132,11 @@ def test_traffic_is_what_a_run_reads_and_writes(kind: str):
     recipe = Recipe(kind, 2, CONFIG)
     looped = compile_loops(compile_graph(recipe.trace, recipe.gradient))
     memory = _Counted(looped.layout.size)
-    for start, size in looped.program.zeros:
-        memory.written += range(start, start + size)
-    _run(looped.program, _Numbers(looped.program, memory, [0] * 10))  # type: ignore[arg-type]
-    traffic = measure_traffic(looped.program, looped.layout.size)
+    for span in looped.program.zeros:
+        start = looped.layout.start(span.array) + span.start
+        memory.written += range(start, start + span.size)
+    _run(looped.program, _Numbers(looped.program, looped.layout, memory, [0] * 10))  # type: ignore[arg-type]
+    traffic = measure_traffic(looped.program, looped.layout)
     assert (traffic.loads, traffic.stores) == (len(memory.read), len(memory.written))
     assert (traffic.reads, traffic.writes) == (len(set(memory.read)), len(set(memory.written)))
     assert traffic.touched == len({*memory.read, *memory.written})
@@ -142,10 +145,17 @@ def test_traffic_is_what_a_run_reads_and_writes(kind: str):
 
 
 def test_traffic_of_one_nest():
-    # m[0..3] = m[8]*m[9] + m[8+d]*m[9-d] + ...: three terms, walking up and down.
-    fold = ("fold", ADD, ((3, ((MUL, ("mem", 1), ("mem", 2)),)),))
-    nest = Nest(fold, None, ((0, 1, -1, 0),), (0, 8, 9, 3), ((1, 0, 0, 0),), (4,))
-    traffic = measure_traffic(LoopProgram("one", (nest,), (), ((4, 2),)), 16)
+    # Three terms each, walking up and down.
+    layout = Layout()
+    layout.add(Array("y", (16,)))
+    program = parse_program("""
+        program one
+        zero memory 4 + 2
+        nest
+            for i < 4
+            memory[i] = fold add { k < 3: mul(memory[k+8], memory[-k+9]) }
+    """)
+    traffic = measure_traffic(program, layout)
     assert traffic == Traffic(24, 6, 4, 6, 4, 6, 10)
     assert traffic.accesses == 30
     assert traffic.nest_accesses == 10

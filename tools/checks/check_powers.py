@@ -3,9 +3,9 @@
     python -m microgpt.tools.checks.check_powers [MILLIONS]
 
 The forms call pow() only where the exact result lies so close to a rounding boundary that pow() may round it another
-way (`prelude_powers`). How close that is, is a margin, and this program looks for inputs that disprove it: random ones,
-of which those near the boundary are compared with pow(). It also prints how close a result must be for pow() to differ,
-as far as was seen.
+way (`compiler/c/text/powers.h`). How close that is, is a margin, and this program looks for inputs that disprove it:
+random ones, of which those near the boundary are compared with pow(). It also prints how close a result must be for
+pow() to differ, as far as was seen.
 """
 
 from __future__ import annotations

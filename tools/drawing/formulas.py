@@ -6,15 +6,14 @@ goes from the last term to the first. The order of terms is that of the program.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import ADD, OPS
-from ...compiler.loops.loop_program import Nest, Recipe, parts_of
+from ...compiler.loops import loop_ir
+from ...compiler.loops.loop_ir import AddAt, Const, Equal, Expr, Fold, Gather, Load, Nest, Op, Pick, Run, parts_of, walk
 from .arrays import Affine, Array, Arrays, affine_text
-from .roles import LAYER
-from .slots import read_slots, slots_of
 from .spelling import PRODUCT_TIGHT, SUM_TIGHT, Spelled, number_text, spell
 
 __all__ = ["Formula", "formula_of"]
@@ -64,15 +63,24 @@ class _Loop:
     flipped: bool
 
 
+@dataclass
+class _Turn:
+    """The variable of a fold: its name, how often it turns, whether it runs downwards, and where it begins."""
+
+    name: str
+    count: Affine
+    descending: bool
+    first: Affine
+
+
 class _Writer:
     def __init__(self, nest: Nest, arrays: Arrays, graph: Graph) -> None:
-        self.nest, self.arrays = nest, arrays
+        self.nest, self.arrays, self.body = nest, arrays, nest.body
         self.indices = [
             (tensor.name, tensor.start, tensor.count) for tensor in graph.indices for _ in range(tensor.count)
         ]
-        self.width = len(nest.base)
-        self.slots = [slot for slot, _ in slots_of(nest.recipe)]
-        self.home = arrays.scope(nest.base[0])
+        self.trips = [loop.trips for loop in nest.loops]
+        self.home = arrays.scope(self._address(self.body))
         # Letters that the model's own inputs have.
         self.reserved = {tensor.name for tensor in graph.inputs} | {index.name for index in graph.indices}
         self.taken: list[str] = []
@@ -80,38 +88,40 @@ class _Writer:
         self.counts: dict[str, int] = {}
         self.highest: dict[str, int] = {}
         self.loops: list[_Loop] = []
-        for level in range(len(nest.trips) - 1, -1, -1):
+        self.fold: _Turn | None = None
+        for level in range(len(self.trips)):
             self.loops.append(self._loop(level))
         self.ranges: list[str] = []
-        self.run = 0
+
+    def _address(self, place: Load | Gather | loop_ir.Body) -> int:
+        return self.arrays.layout.address(place.array, place.index).start
 
     def _loop(self, level: int) -> _Loop:
-        nest, step = self.nest, self.nest.strides[level]
-        name = self._letter(step, [0, *self.slots])
+        places = [self.body, *(part for part in walk(self.body.value) if isinstance(part, Load | Gather))]
+        name = self._letter(level, places)
         self.counts[name] = self._extent(level)[1]
-        steady = not any(stride[self.width + level] for stride in nest.strides[level + 1 :])
-        flipped = steady and all(number <= 0 for number in step[: self.width]) and any(step[: self.width])
-        array = self.arrays.at(nest.base[0])
+        steps = [part.steps[level] for part in _affines(self.nest)]
+        steady = not any(self.trips[level].steps)
+        flipped = steady and all(step <= 0 for step in steps) and any(steps)
         start = 0
-        parts = array.subscripts({name: step[0], "": nest.base[0]})
-        for coordinate, part in zip(array.coordinates, parts, strict=True):
-            if coordinate and part.get(name) == 1:
-                start = part.get("", 0)
+        for axis, part in zip(self.body.array.axes, self.body.index, strict=False):
+            if axis and part.steps[level] == 1:
+                start = part.start
         self.highest[name] = start + self.counts[name] - 1
         return _Loop(level, name, start, flipped)
 
-    def _letter(self, step: Sequence[int], slots: Sequence[int]) -> str:
+    def _letter(self, level: int, places: Sequence[Load | Gather | loop_ir.Body]) -> str:
         """The variable of a loop or fold, after the coordinate that it moves: of the target, else of what is read."""
         letters = known = ""
-        for slot in slots:
-            if step[slot]:
-                array = self.arrays.at(self.nest.base[slot])
-                for place, part in enumerate(array.subscripts({"x": step[slot]})):
-                    named = array.coordinates[place]
-                    if part and named:
-                        letters += _LETTERS.get(named, named[:1])
-                    elif part:
-                        known += self.arrays.letters.get((array.start, place), "")
+        for each in places:
+            axes = each.array.axes or ("",) * len(each.index)
+            for place, (axis, part) in enumerate(zip(axes, each.index, strict=False)):
+                if len(part.steps) <= level or not part.steps[level]:
+                    continue
+                if axis:
+                    letters += _LETTERS.get(axis, axis[:1])
+                else:
+                    known += self.arrays.letters.get((self.arrays.of(each.array).start, place), "")
         free = (letter for letter in letters + known + _LETTERS[""] + _SPARE if letter not in self.reserved)
         found = next(letter for letter in free if letter not in self.taken)
         self.taken.append(found)
@@ -119,187 +129,189 @@ class _Writer:
 
     def _extent(self, level: int) -> tuple[int, int]:
         """The least and the greatest number of trips."""
-        low = high = self.nest.trips[level]
-        for outer in range(level + 1, len(self.nest.trips)):
-            step = self.nest.strides[outer][self.width + level] * (self.nest.trips[outer] - 1)
-            low, high = low + min(step, 0), high + max(step, 0)
+        trips = self.trips[level]
+        low = high = trips.start
+        for outer, step in enumerate(trips.steps):
+            reach = step * (self._extent(outer)[1] - 1)
+            low, high = low + min(reach, 0), high + max(reach, 0)
         return low, high
 
-    def _affine(self, base: int, column: int) -> Affine:
-        """A slot, or behind the slots a trip count, in the variables of the loops."""
-        affine: Affine = {"": base}
-        for loop in self.loops:
-            strides = self.nest.strides[loop.level]
-            step = strides[column] if column < len(strides) else 0
+    def _affine(self, number: loop_ir.Affine) -> Affine:
+        """A number in the variables of the loops, and of the fold that it stands in."""
+        affine: Affine = {"": number.start}
+        for loop, step in zip(self.loops, number.steps, strict=False):
             if step and loop.flipped:
                 affine[loop.name] = -step
-                affine[""] += step * (self.nest.trips[loop.level] - 1)
+                affine[""] += step * (self.trips[loop.level].start - 1)
             elif step:
                 affine[loop.name] = step
                 affine[""] -= step * loop.start
-        return affine
+        if self.fold and len(number.steps) > len(self.loops) and number.steps[-1]:
+            self._turned(affine, number.steps[-1], self.fold)
+        return {name: part for name, part in affine.items() if part or not name}
 
-    def _slot(self, slot: int, fold: Mapping[int, Affine]) -> Affine:
-        return fold.get(slot) or self._affine(self.nest.base[slot], slot)
+    @staticmethod
+    def _turned(affine: Affine, step: int, fold: _Turn) -> None:
+        if fold.descending:
+            # Counted from the last repetition, the variable runs downwards.
+            for name, part in fold.count.items():
+                affine[name] = affine.get(name, 0) + step * part
+            affine[""] -= step
+            step = -step
+        affine[fold.name] = step
+        for name, part in fold.first.items():
+            affine[name] = affine.get(name, 0) - step * part
 
     def write(self) -> Formula:
-        nest, array = self.nest, self.arrays.at(self.nest.base[0])
-        if nest.row_stride is None:
-            target, assigns = self._element(0, {}), "="
-        else:
-            target, assigns = self._row(0, nest.row_stride, 1, {}), "+="
-        for place, part in enumerate(array.subscripts(self._slot(0, {}))):
+        body = self.body
+        chosen = (body.stride, body.chosen) if isinstance(body, AddAt) else None
+        target, assigns = self._element(body, chosen), "+=" if chosen else "="
+        array = self.arrays.of(body.array)
+        for place, part in enumerate(map(self._affine, body.index)):
             name = next((name for name, number in part.items() if name and number == 1), None)
-            if name and len(part) == 1:
+            if name and len({*part} - {""}) == 1 and (part[""] == 0):
                 self.arrays.letters.setdefault((array.start, place), name)
-        value = self._expression(nest.recipe, {}).text
+        value = self._expression(body.value).text
         ranges, sizes = [], []
         for loop in self.loops:
-            last = self._affine(nest.trips[loop.level] - 1, self.width + loop.level)
-            last[""] += loop.start
+            last = self._affine(self.trips[loop.level])
+            last[""] += loop.start - 1
             low, high = self._extent(loop.level)
             sizes.append(str(low) if low == high else f"{low}…{high}")
             ends = [str(loop.start), affine_text(last, self.taken)]
             ranges.append(f"{loop.name} = {'…'.join(reversed(ends) if loop.flipped else ends)}")
         return Formula(target, value, assigns, (*ranges, *self.ranges), " × ".join(sizes), array)
 
-    def _element(self, slot: int, fold: Mapping[int, Affine]) -> str:
-        address = self._slot(slot, fold)
-        if self.nest.base[slot] in self.arrays.constants:
-            return number_text(self.arrays.constants[self.nest.base[slot]])
-        array = self.arrays.at(self.nest.base[slot])
-        title = self.arrays.title(self.nest.base[slot], self.home)
-        for loop in self.loops:
-            # A loop may go from array to array: from the matrix of one layer to that of the next.
-            step = self.nest.strides[loop.level][slot]
-            if not loop.flipped and self.arrays.at(self.nest.base[slot] + step) != array:
-                address = {name: number for name, number in address.items() if name != loop.name}
-                address[""] += step * loop.start
-                title = LAYER.sub(f"layer[{loop.name}]", title, count=1)
-        subscripts = ",".join(affine_text(part, self.taken) for part in array.shown(address, self.counts))
-        return f"{title}[{subscripts}]" if subscripts else title
-
-    def _index(self, slot: int, fold: Mapping[int, Affine]) -> str:
-        name, start, count = self.indices[self.nest.base[slot]]
-        address = dict(self._slot(slot, fold))
-        address[""] -= start
-        return f"{name}[{affine_text(address, self.taken)}]" if count > 1 else name
-
-    def _row(self, slot: int, stride: int, index: int, fold: Mapping[int, Affine]) -> str:
-        """An element of which an index chooses one coordinate."""
-        array = self.arrays.at(self.nest.base[slot])
-        # The index counts like one more variable.
-        parts = array.shown({**self._slot(slot, fold), "@": stride}, self.counts)
+    def _element(
+        self, place: Load | Gather | loop_ir.Body, chosen: tuple[tuple[int, ...], loop_ir.Affine] | None = None
+    ) -> str:
+        """An element; of one that an index chooses, a coordinate is what it chooses."""
+        array = self.arrays.of(place.array)
+        index = [self._affine(part) for part in place.index]
+        if chosen:
+            # The index counts like one more variable.
+            index = [part | ({"@": step} if step else {}) for part, step in zip(index, chosen[0], strict=True)]
         texts = []
-        for part in parts:
-            text = affine_text(part, self.taken)
-            if "@" in part:
-                chosen = self._index(index, fold)
-                text = chosen if text == "0" else f"{text}+{chosen}"
+        for part in array.shown(index):
+            text = affine_text({name: number for name, number in part.items() if name != "@"}, self.taken)
+            if chosen and "@" in part:
+                found = self._index(chosen[1])
+                text = found if text == "0" else f"{text}+{found}"
             texts.append(text)
-        return f"{self.arrays.title(self.nest.base[slot], self.home)}[{','.join(texts)}]"
+        title = self.arrays.title(self._address(place), self.home)
+        return f"{title}[{','.join(texts)}]" if texts else title
 
-    def _expression(self, recipe: Recipe, fold: Mapping[int, Affine]) -> Spelled:
-        """Recipes are never deep."""
-        match recipe:
-            case ("const", text):
+    def _index(self, number: loop_ir.Affine) -> str:
+        name, start, count = self.indices[number.start]
+        affine = self._affine(number)
+        affine[""] -= start
+        return f"{name}[{affine_text(affine, self.taken)}]" if count > 1 else name
+
+    def _expression(self, expr: Expr) -> Spelled:
+        """Expressions are never deep."""
+        match expr:
+            case Const(text):
                 return Spelled.atom(number_text(float.fromhex(text)))
-            case ("fold", _, _):
-                return self._fold(recipe)
-            case ("mem", slot):
-                return Spelled.atom(self._element(slot, fold))
-            case ("equal", index, place):
-                shown = affine_text(self._slot(place, fold), self.taken)
-                return Spelled(f"{self._index(index, fold)}={shown}", SUM_TIGHT)
-            case ("row", slot, stride, index):
-                return Spelled.atom(self._row(slot, stride, index, fold))
-            case ("pick", _, index):
-                return Spelled.atom(f"choice[{self._index(index, fold)}]")
-        return spell(recipe[0], [self._expression(part, fold) for part in parts_of(recipe)])
+            case Fold():
+                return self._fold(expr)
+            case Load():
+                return Spelled.atom(self._element(expr))
+            case Equal():
+                shown = affine_text(self._affine(expr.number), self.taken)
+                return Spelled(f"{self._index(expr.chosen)}={shown}", SUM_TIGHT)
+            case Gather():
+                return Spelled.atom(self._element(expr, (expr.stride, expr.chosen)))
+            case Pick():
+                return Spelled.atom(f"choice[{self._index(expr.chosen)}]")
+            case Op():
+                return spell(expr.op, [self._expression(part) for part in parts_of(expr)])
 
-    def _fold(self, recipe: Recipe) -> Spelled:
-        _, op, runs = recipe
-        steps = self.nest.steps[self.run : self.run + len(runs)]
-        self.run += len(runs)
-        if self._is_long(runs, steps):
-            return self._told(op, runs, steps)
+    def _fold(self, fold: Fold) -> Spelled:
+        nested = any(isinstance(part, Run) for run in fold.runs for part in run.parts)
+        if nested or sum(len(run.parts) for run in fold.runs) > _KINDS:
+            return self._told(fold)
         texts = []
-        for (count_slot, terms), step in zip(runs, steps, strict=True):
-            slots = read_slots(terms)
-            count = self._affine(self.nest.base[count_slot], count_slot)
-            if count == {"": 1} or not any(step[slot] for slot in slots):
-                texts += [self._expression(term, {}).text for term in terms]
+        for run in fold.runs:
+            moves = any(part.steps[-1] for part in _places(run))
+            if self._affine(run.count) == {"": 1} or not moves:
+                texts += [self._expression(term).text for term in run.terms]
                 continue
-            texts.append(self._sum(op, terms, slots, count, step))
-        if op == ADD:
+            texts.append(self._sum(fold.op, run))
+        if fold.op == ADD:
             return Spelled(" + ".join(texts), SUM_TIGHT if len(texts) > 1 else PRODUCT_TIGHT)
-        return (
-            Spelled(texts[0], PRODUCT_TIGHT) if len(texts) == 1 else Spelled.atom(f"{OPS[op].name}({', '.join(texts)})")
-        )
+        name = OPS[fold.op].name
+        return Spelled(texts[0], PRODUCT_TIGHT) if len(texts) == 1 else Spelled.atom(f"{name}({', '.join(texts)})")
 
-    def _sum(self, op: int, terms: Sequence[Recipe], slots: Sequence[int], count: Affine, step: Sequence[int]) -> str:
-        letter = self._letter(step, slots)
-        descending = all(step[slot] <= 0 for slot in slots)
+    def _sum(self, op: int, run: Run) -> str:
+        reads = [part for term in run.terms for part in walk(term) if isinstance(part, Load | Gather)]
+        letter = self._letter(len(self.loops), reads)
+        count = self._affine(run.count)
+        descending = all(part.steps[-1] <= 0 for part in _places(run))
         self.counts[letter] = count[""] + sum(
             max(number, 0) * self.highest[name] for name, number in count.items() if name
         )
-        fold: dict[int, Affine] = {}
-        for slot in (slot for term in terms for slot, _ in slots_of(term)):
-            address, moved = self._affine(self.nest.base[slot], slot), step[slot]
-            if descending and moved:
-                # Counted from the last repetition, the variable runs downwards.
-                for name, number in count.items():
-                    address[name] = address.get(name, 0) + moved * number
-                address[""] -= moved
-                moved = -moved
-            address[letter] = moved
-            fold[slot] = {name: number for name, number in address.items() if number or not name}
-        first = self._shift(fold, slots, letter)
+        self.fold = _Turn(letter, count, descending, {})
+        self.fold.first = first = self._shift(reads)
         last = {name: first.get(name, 0) + count.get(name, 0) for name in dict.fromkeys((*first, *count))}
         last[""] = last.get("", 0) - 1
         ends = [affine_text(first, self.taken), affine_text(last, self.taken)]
-        text = " + ".join(self._expression(term, fold).text for term in terms)
+        text = " + ".join(self._expression(term).text for term in run.terms)
         self.ranges.append(f"{letter} = {'…'.join(reversed(ends) if descending else ends)}")
         self.taken.remove(letter)
+        self.fold = None
         word = "Σ" if op == ADD else OPS[op].name
-        return f"{word}_{letter}{'↓' * descending} {f'({text})' if len(terms) > 1 else text}"
+        return f"{word}_{letter}{'↓' * descending} {f'({text})' if len(run.parts) > 1 else text}"
 
-    def _shift(self, fold: dict[int, Affine], slots: Sequence[int], letter: str) -> Affine:
+    def _shift(self, reads: Sequence[Load | Gather]) -> Affine:
         """Lets a fold's variable be the named coordinate that it moves; returns where it begins then."""
-        for slot in slots:
-            address, array = fold[slot], self.arrays.at(self.nest.base[slot])
-            for coordinate, part in zip(array.coordinates, array.subscripts(address), strict=True):
-                if coordinate and part.get(letter) == 1 and len(part) > 1:
-                    first = {name: number for name, number in part.items() if name != letter}
-                    for other in fold.values():
-                        for name, number in first.items():
-                            other[name] = other.get(name, 0) - other.get(letter, 0) * number
-                    return first
+        assert self.fold is not None
+        for each in reads:
+            for axis, number in zip(each.array.axes, each.index, strict=False):
+                part = self._affine(number)
+                if axis and part.get(self.fold.name) == 1 and (part[""] or len(part) > 2):
+                    return {name: number for name, number in part.items() if name != self.fold.name}
         return {"": 0}
 
-    def _is_long(self, runs: Sequence[tuple[int, Sequence[Recipe]]], steps: Sequence[Sequence[int]]) -> bool:
-        """Whether a fold has many kinds of terms, or walks from one array into another."""
-        if sum(len(terms) for _, terms in runs) > _KINDS:
-            return True
-        for (count, terms), step in zip(runs, steps, strict=True):
-            for slot in read_slots(terms):
-                base = self.nest.base[slot]
-                end = base + step[slot] * (self.nest.base[count] - 1)
-                if self.arrays.at(base) != self.arrays.at(end):
-                    return True
-        return False
-
-    def _told(self, op: int, runs: Sequence[tuple[int, Sequence[Recipe]]], steps: Sequence[Sequence[int]]) -> Spelled:
+    def _told(self, fold: Fold) -> Spelled:
         """A long fold in words: what its terms are made of, and how many there are of each kind."""
         kinds: dict[str, int] = {}
-        for (count, terms), step in zip(runs, steps, strict=True):
-            for turn in range(self.nest.base[count]):
-                for term in terms:
-                    titles = [
-                        self.arrays.title(self.nest.base[slot] + step[slot] * turn, self.home)
-                        for slot in read_slots([term])
-                    ]
-                    kinds["·".join(titles)] = kinds.get("·".join(titles), 0) + 1
-        word = "Σ" if op == ADD else OPS[op].name
+        for term, times in _times(fold.runs, 1):
+            reads = [part for part in walk(term) if isinstance(part, Load | Gather)]
+            kind = "·".join(self.arrays.title(self._address(part), self.home) for part in reads)
+            kinds[kind] = kinds.get(kind, 0) + times
+        word = "Σ" if fold.op == ADD else OPS[fold.op].name
         shown = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
         return Spelled(f"{word} of {shown}, in turns", SUM_TIGHT)
+
+
+def _times(parts: Sequence[Expr | Run], times: int) -> Iterator[tuple[Expr, int]]:
+    """The terms in parts of a fold, and how often each is repeated at first."""
+    for part in parts:
+        if isinstance(part, Run):
+            yield from _times(part.parts, times * part.count.start)
+        else:
+            yield part, times
+
+
+def _places(run: Run) -> list[loop_ir.Affine]:
+    """Where the terms of a run read, and what they compare."""
+    numbers: list[loop_ir.Affine] = []
+    for part in (part for term in run.terms for part in walk(term)):
+        match part:
+            case Load():
+                numbers.append(part.array.flat(part.index))
+            case Gather():
+                numbers += [part.array.flat(part.index), part.chosen]
+            case Equal():
+                numbers += [part.chosen, part.number]
+            case Pick():
+                numbers += [part.start, part.chosen]
+    return numbers
+
+
+def _affines(nest: Nest) -> list[loop_ir.Affine]:
+    """All that moves in the loops of a nest, but for the trips of these."""
+    body = nest.body
+    numbers = [body.array.flat(body.index), *([body.chosen] if isinstance(body, AddAt) else [])]
+    numbers += _places(Run(loop_ir.HOLE, (body.value,)))
+    return numbers + [run.count for part in walk(body.value) if isinstance(part, Fold) for run in part.runs]

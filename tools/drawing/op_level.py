@@ -9,16 +9,18 @@ from __future__ import annotations
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import EQUAL, GATHER, GIVEN
 from ...compiler.ir.rewrite import count_uses
-from ...compiler.loops.contract import stored_nodes
 from ...compiler.loops.form_loops import form_loops
-from ...compiler.loops.loop_program import LoopProgram, Nest, points
-from ...compiler.loops.place import Addressing, Layout, address, place
+from ...compiler.loops.form_reductions import stored_nodes
+from ...compiler.loops.layout import Layout
+from ...compiler.loops.loop_ir import Body, Load, LoopProgram, Nest, turns
+from ...compiler.loops.name_arrays import name_arrays
+from ...compiler.loops.place import Addressing, address, place
 from ..subject.places import place_of
 from .arrays import Arrays
 from .formulas import Formula, formula_of
@@ -75,9 +77,9 @@ def op_picture(
     # Scatters and copies are no nodes: they move what nodes have computed into outputs.
     node_at = {looped.where.nodes[node]: node for node in range(len(graph)) if looped.stored[node]}
     moved = {
-        number: [node_at[slots[nest.recipe[1]]] for slots in points(nest) if slots[nest.recipe[1]] in node_at]
+        number: [node_at[at] for at in _addresses(looped.layout, nest, nest.body.value) if at in node_at]
         for number, nest in enumerate(looped.program.nests)
-        if nest.recipe[0] == "mem"
+        if isinstance(nest.body.value, Load)
     }
     boxes = [
         _box(graph, looped, nest, formula_of(nest, arrays, graph), arrays, members[number], moved.get(number, []))
@@ -122,7 +124,14 @@ def _loops(graph: Graph) -> _Looped:
     layout, stored = Layout(), stored_nodes(graph)
     place(layout, "graph", {0: (graph, stored)})
     where = address(layout, "graph", graph, stored)
-    return _Looped(form_loops(graph, stored, layout, where), layout, where, stored, scope_lines(graph))
+    program = name_arrays(form_loops(graph, stored, layout, where), layout)
+    return _Looped(program, layout, where, stored, scope_lines(graph))
+
+
+def _addresses(layout: Layout, nest: Nest, place_: Load | Body) -> Iterator[int]:
+    """The addresses of a place in a nest, point by point."""
+    address_ = layout.address(place_.array, place_.index)
+    return (address_.start + sum(map(int.__mul__, address_.steps, point)) for point in turns(nest))
 
 
 def _owners(graph: Graph, looped: _Looped) -> list[int]:
@@ -130,8 +139,8 @@ def _owners(graph: Graph, looped: _Looped) -> list[int]:
     nest_at: dict[int, int] = {}
     for number, nest in enumerate(looped.program.nests):
         if not nest.adds:
-            for slots in points(nest):
-                nest_at.setdefault(slots[0], number)
+            for at in _addresses(looped.layout, nest, nest.body):
+                nest_at.setdefault(at, number)
     owner = [-1] * len(graph)
     uses = count_uses(graph)
     for node in range(len(graph) - 1, -1, -1):
@@ -179,7 +188,7 @@ def _box(
     scope = min(scopes, key=lambda name: (-scopes[name], name)) if scopes else ""
     backward = graph.is_backward(results[0]) if results else formula.array.backward
     box = Box(
-        arrays.title(nest.base[0]).lstrip("∂"),
+        arrays.title(next(_addresses(looped.layout, nest, nest.body))).lstrip("∂"),
         role_of(scope) if scope else "other",
         "backward" if backward else "forward",
         formula=_shortened(str(formula)),

@@ -107,7 +107,7 @@ def _run(
         write_plainly(path, (program.text + _TIMER % timed).encode())
         find_toolchain().build(path, built)
         library = ctypes.CDLL(str(built))
-    raw = (ctypes.c_double * (program.memory + 8))()
+    raw = (ctypes.c_double * (program.layout.size + 8))()
     start = -(ctypes.addressof(raw) % -64)  # from an address that 64 divides
     memory = ctypes.cast(ctypes.addressof(raw) + start, ctypes.POINTER(ctypes.c_double))
     getattr(library, program.begin)(memory)

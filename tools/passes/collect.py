@@ -17,8 +17,8 @@ from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import OPS
 from ...compiler.loops.compile_loops import compile_loops
 from ...compiler.loops.coverage import coverage
-from ...compiler.loops.loop_program import LoopProgram, recipe_runs
-from ...compiler.loops.place import Layout as Memory
+from ...compiler.loops.layout import Layout as Memory
+from ...compiler.loops.loop_ir import LoopProgram
 from ...compiler.pipeline import Stage, compile_python, without_collection
 from ...compiler.python.allocate import Layout
 from ...compiler.python.form_statements import Statements
@@ -84,7 +84,7 @@ def collect(subject: Subject) -> Passes:
         watch = _Stopwatch(passes.c)
         looped = compile_loops(graph, watch)
         watch.pause()
-        watch("emit_c", emit_c([looped.program], [graph.name]))
+        watch("emit_c", emit_c([looped.program], [graph.name], looped.layout))
     return passes
 
 
@@ -125,15 +125,15 @@ class _Stopwatch:
 
 
 def _loop_figures(name: str, product: Any) -> dict[str, int]:
-    if name == "contract":
-        folds = sum(bool(recipe_runs(statement.recipe)) for statement in product)
+    if name == "form_reductions":
+        folds = sum(bool(statement.form.fold) for statement in product)
         return {"statements": len(product), "folds": folds}
-    if name == "order_groups":
-        return {"parts": len(product), "statements": sum(map(len, product))}
+    if name == "schedule":
+        return {"blocks": len(product), "statements": sum(map(len, product))}
     if name == "reroll":
-        return {"nests": len(product), "loops": sum(len(nest.trips) for nest in product)}
+        return {"nests": len(product), "loops": sum(len(nest.loops) for nest in product)}
     if isinstance(product, Memory):
-        return {"arrays": len(set(product.region)), "doubles": product.size}
+        return {"arrays": len(product.placed), "doubles": product.size}
     if isinstance(product, LoopProgram):
         in_loops, operations = coverage(product)
         return {"nests": len(product.nests), "operations": operations, "in_loops": in_loops}

@@ -24,9 +24,9 @@ SENTENCES = {
     "allocate": "{functions} functions; {slots} slots for {passed_on} values",
     "emit_python": "{lines} lines, {bytes} bytes",
     "place": "{arrays} arrays, {doubles} doubles of memory",
-    "contract": "{statements} stored values, {folds} of them folds (sums)",
-    "order_groups": "{parts} groups of like values, in order",
+    "form_reductions": "{statements} stored values, {folds} of them folds (sums)",
     "reroll": "{nests} nests with {loops} loops in all",
+    "name_arrays": "{nests} nests; {in_loops} of {operations} operations in loops",
     "transpose": "{nests} nests; {in_loops} of {operations} operations in loops",
     "emit_c": "{kernels} kernels, {lines} lines, {bytes} bytes",
 }

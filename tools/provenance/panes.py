@@ -8,7 +8,7 @@ from ...compiler.c.emit_straight_c import straight_lines
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import EQUAL, GATHER, GIVEN
 from ...compiler.ir.text import format_graph
-from ...compiler.loops.loop_text import format_program
+from ...compiler.loops.loop_text import program_lines
 from ...compiler.python.allocate import Layout
 from ...compiler.python.emit_python import python_lines
 from ...compiler.python.emit_python_map import python_map_lines
@@ -145,11 +145,12 @@ def _nest_nodes(graph: Graph, program: CProgram) -> Ragged:
 
 def loops_pane(graph: Graph, program: CProgram) -> Pane:
     """The loops of the program."""
-    head = len(format_program(program.program).split("nest ", 1)[0].splitlines())
+    text = list(program_lines(program.program))
+    head = next(place for place, line in enumerate(text) if line.startswith("nest"))
     rows: list[Sequence[int]] = [()] * head
     for number, nest in enumerate(program.program.nests):
-        rows += [(number,)] * (1 + len(nest.steps) + len(nest.trips))
-    notes = dict.fromkeys(range(head), "the program's name, its zeros, and what its choices choose from")
+        rows += [(number,)] * (2 + len(nest.loops))
+    notes = dict.fromkeys(range(head), "the program's name, its arrays and zeros, and what its choices choose from")
     nodes = _nest_nodes(graph, program)
     return Pane(
         "loops",
@@ -158,7 +159,7 @@ def loops_pane(graph: Graph, program: CProgram) -> Pane:
         nodes,
         len(graph),
         notes,
-        lambda: format_program(program.program).splitlines(),
+        lambda: text,
     )
 
 

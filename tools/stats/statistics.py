@@ -19,7 +19,7 @@ __all__ = ["BYTES", "Statistics", "collect", "kinds_of", "to_json"]
 # Of a double.
 BYTES = 8
 
-# Powers that C computes by a multiplication or a square root, but for a few lanes (`compiler/c/prelude_powers.py`).
+# Powers that C computes by a multiplication or a square root, but for a few lanes (`compiler/c/text/powers.h`).
 _PROVED = (2.0, 0.5)
 
 
@@ -67,7 +67,7 @@ def collect(work: Work) -> Statistics:
         _calls(graph),
         measure_liveness(graph),
         critical_path(graph),
-        measure_traffic(work.loops, work.memory),
+        measure_traffic(work.loops, work.layout),
     )
 
 

@@ -1,6 +1,6 @@
 """Traffic: what a program of loops reads and writes.
 
-In: a `LoopProgram` and the size of its memory. Out: counts of doubles; eight bytes each. Where an index that is only
+In: a `LoopProgram` and its layout. Out: counts of doubles; eight bytes each. Where an index that is only
 known at run time chooses what is read, one double counts, at the place that index 0 would choose. The indices
 themselves, a few whole numbers, do not count.
 """
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...compiler.loops.loop_program import LoopProgram, Nest, Recipe, parts_of, points
+from ...compiler.loops.layout import Layout
+from ...compiler.loops.loop_ir import Affine, Expr, Fold, Gather, Load, LoopProgram, Pick, Run, parts_of, turns
 
 __all__ = ["Traffic", "measure_traffic"]
 
@@ -46,23 +47,27 @@ class Traffic:
         return self.nest_reads + self.nest_writes
 
 
-def measure_traffic(program: LoopProgram, size: int) -> Traffic:
-    """Counts what the nests of `program` read and write, in a memory of `size` doubles."""
+def measure_traffic(program: LoopProgram, layout: Layout) -> Traffic:
+    """Counts what the nests of `program` read and write."""
+    size = layout.size
     reads, writes = bytearray(size), bytearray(size)
     loads = stores = nest_reads = nest_writes = 0
-    for start, count in program.zeros:
-        writes[start : start + count] = b"\1" * count
-        stores += count
-        nest_writes += count
+    for span in program.zeros:
+        start = layout.start(span.array) + span.start
+        writes[start : start + span.size] = b"\1" * span.size
+        stores += span.size
+        nest_writes += span.size
     for nest in program.nests:
         read, written = bytearray(size), bytearray(size)
-        walk = _Walk(nest, program.places, read)
-        for slots in points(nest):
-            walk.read(nest.recipe, slots)
-            written[slots[0]] = 1
+        walk = _Walk(program, layout, read)
+        target = layout.address(nest.body.array, nest.body.index)
+        for point in turns(nest):
+            walk.read(nest.body.value, point)
+            at = _at(target, point)
+            written[at] = 1
             stores += 1
             if nest.adds:
-                read[slots[0]] = 1
+                read[at] = 1
                 walk.loads += 1
         loads += walk.loads
         nest_reads += read.count(1)
@@ -77,47 +82,48 @@ def _either(a: bytearray, b: bytearray) -> bytearray:
     return bytearray(whole.to_bytes(len(a), "little"))
 
 
+def _at(affine: Affine, point: tuple[int, ...]) -> int:
+    return affine.start + sum(map(int.__mul__, affine.steps, point))
+
+
 class _Walk:
     """Marks what a nest reads."""
 
-    def __init__(self, nest: Nest, places: tuple[int, ...], marks: bytearray) -> None:
-        self.steps, self.places, self.marks = nest.steps, places, marks
+    def __init__(self, program: LoopProgram, layout: Layout, marks: bytearray) -> None:
+        self.places, self.layout, self.marks = program.places, layout, marks
         self.loads = 0
 
-    def read(self, recipe: Recipe, slots: tuple[int, ...]) -> None:
-        """Goes through one point."""
-        kind = recipe[0]
-        if kind == "fold":
-            for (count, terms), step in zip(recipe[2], self.steps, strict=True):
-                for term in terms:
-                    self._read_term(term, slots, step, slots[count])
-        elif not self._leaf(recipe, slots, (), 1):
-            for part in parts_of(recipe):
-                self.read(part, slots)
+    def read(self, expr: Expr, point: tuple[int, ...], repeated: int = 0) -> None:
+        """Goes through one point; the last loop of it is that of a run, if it is `repeated` so often."""
+        match expr:
+            case Fold():
+                for run in expr.runs:
+                    self._read_run(run, point)
+            case Load() | Gather():
+                address = self.layout.address(expr.array, expr.index)
+                step = address.steps[len(point)] if repeated else 0
+                self._mark(_at(address, point), step, repeated or 1)
+            case Pick():
+                for turn in range(repeated or 1):
+                    place = self.places[_at(expr.start, (*point, turn))]
+                    self._mark(self.layout.address(place.array, place.index).start, 0, 1)
+            case _:
+                for part in parts_of(expr):
+                    self.read(part, point, repeated)
 
-    def _read_term(self, term: Recipe, slots: tuple[int, ...], step: tuple[int, ...], count: int) -> None:
-        if not self._leaf(term, slots, step, count):
-            for part in parts_of(term):
-                self._read_term(part, slots, step, count)
-
-    def _leaf(self, recipe: Recipe, slots: tuple[int, ...], step: tuple[int, ...], count: int) -> bool:
-        """Marks what one operand reads in `count` repetitions; False if it is no operand but an operation."""
-        kind = recipe[0]
-        if kind in ("mem", "row"):
-            self._mark(slots[recipe[1]], step[recipe[1]] if step else 0, count)
-        elif kind == "pick":
-            for turn in range(count):
-                self.marks[self.places[slots[recipe[1]] + (step[recipe[1]] * turn if step else 0)]] = 1
-        elif kind not in ("const", "equal"):
-            return False
-        if kind not in ("const", "equal"):
-            self.loads += count
-        return True
+    def _read_run(self, run: Run, point: tuple[int, ...]) -> None:
+        count = _at(run.count, point)
+        for part in run.parts:
+            if isinstance(part, Run):
+                for turn in range(count):
+                    self._read_run(part, (*point, turn))
+            else:
+                self.read(part, point, count)
 
     def _mark(self, start: int, step: int, count: int) -> None:
+        self.loads += count
         if count <= 1 or not step:
-            if count:
-                self.marks[start] = 1
+            self.marks[start] = 1
         elif step > 0:
             self.marks[start : start + step * count : step] = b"\1" * count
         else:

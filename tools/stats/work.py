@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...compiler.ir.graph import Graph
-from ...compiler.loops.loop_program import LoopProgram
+from ...compiler.loops.layout import Layout
+from ...compiler.loops.loop_ir import LoopProgram
 from ..subject.subject import Subject
 
 __all__ = ["Work", "work_of"]
@@ -19,13 +20,13 @@ class Work:
         graph: its operations; the optimiser's, for one parameter.
         lanes: how many times the graph is carried out: once, or for every parameter.
         loops: what runs in C.
-        memory: how many doubles the C works on.
+        layout: of the memory that the C works on.
     """
 
     graph: Graph
     lanes: int
     loops: LoopProgram
-    memory: int
+    layout: Layout
 
 
 def work_of(subject: Subject) -> Work:
@@ -36,4 +37,4 @@ def work_of(subject: Subject) -> Work:
     """
     graph = subject.compile()
     found = subject.c_program(graph)
-    return Work(graph, subject.lanes, found.program, found.memory)
+    return Work(graph, subject.lanes, found.program, found.layout)

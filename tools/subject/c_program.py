@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, pairwise
 
 from ...compiler.c.emit_c import CText
-from ...compiler.loops.loop_program import LoopProgram, turns
+from ...compiler.loops.layout import Layout
+from ...compiler.loops.loop_ir import LoopProgram, turns
 from ...compiler.loops.unroll import Unrolled
 from ...runtime.machine.assembly import Assembly, assembly
 from ...runtime.machine.toolchain import find_toolchain
@@ -27,10 +28,9 @@ class CProgram:
         name: of the program's function.
         program: its nests.
         unrolled: what they carry out.
-        memory: how many doubles it works on.
+        layout: of the memory that it works on.
         begin: the function that prepares a memory.
         inputs: by argument, where in the memory it is.
-        words: of an address, what is there.
     """
 
     text: str
@@ -39,10 +39,9 @@ class CProgram:
     name: str
     program: LoopProgram
     unrolled: Unrolled
-    memory: int
+    layout: Layout
     begin: str
     inputs: Mapping[str, int]
-    words: Callable[[int], str]
 
     @cached_property
     def _row_of(self) -> dict[int, int]:
@@ -54,7 +53,7 @@ class CProgram:
         return rows
 
     def turn(self, node: int) -> tuple[int, tuple[int, ...]] | None:
-        """In which nest, and in which turn of each of its loops, innermost first, a node of the graph is computed.
+        """In which nest, and in which turn of each of its loops, outermost first, a node of the graph is computed.
 
         None for what is only read. In the C, the loops count in ``i0``, ``i1`` and so on, but for the one whose turns
         are lanes of vectors.
@@ -97,8 +96,8 @@ class CProgram:
         for name, span in body.programs.items():
             what = f"the program {name}" if name == self.name else f"another program, {name}"
             notes.update(dict.fromkeys(range(offset + span.start, offset + span.end), what))
-        for place, (start, _) in enumerate(self.program.zeros, offset + body.first_zero[self.name]):
-            notes[place] = f"zeros of {self.words(start)}"
+        for place, zeros in enumerate(self.program.zeros, offset + body.first_zero[self.name]):
+            notes[place] = f"zeros of {zeros.array.name}"
         return notes
 
     @cached_property

@@ -9,7 +9,6 @@ from random import Random
 from ...compiler.c.emit_function import function_text
 from ...compiler.ir.graph import Graph
 from ...compiler.loops.compile_loops import LoopedGraph, compile_loops
-from ...compiler.loops.memory_map import MemoryMap, memory_map
 from ...compiler.loops.unroll import unroll
 from ...compiler.pipeline import without_collection
 from ...runtime.executable.estimate import (
@@ -75,13 +74,6 @@ class FunctionSubject(Subject):
         with without_collection():
             return compile_loops(self.function.ir)
 
-    @cached_property
-    def memory(self) -> MemoryMap:
-        """What stands where in the memory of its C."""
-        graph = self.function.ir
-        tensors = {name: [each for each in graph.inputs if each.argument == name] for name in graph.arguments()}
-        return memory_map(self.looped.layout, tensors, {})
-
     def c_program(self, graph: Graph, vector_width: int | None = None) -> CProgram:
         looped, width = self.looped, vector_width or vector_width_here()
         with without_collection():
@@ -95,10 +87,9 @@ class FunctionSubject(Subject):
             function.name,
             looped.program,
             unrolled,
-            looped.layout.size,
+            looped.layout,
             "run_begin",
             {name: looped.layout.arguments[name][0] for name in graph.arguments()},
-            lambda address: self.memory.region(address).words,
         )
 
     def executable(self, target: str, report: Report = silent) -> Executable:

@@ -8,8 +8,8 @@ from functools import cached_property
 from random import Random
 
 from ...compiler.ir.graph import Graph
-from ...compiler.loops.map_lanes import one_lane
 from ...compiler.loops.unroll import Unrolled, unroll
+from ...compiler.loops.vmap import one_lane
 from ...compiler.pipeline import without_collection
 from ...model import gpt
 from ...model.config import AdamConfig, GPTConfig
@@ -130,10 +130,9 @@ class ModelSubject(Subject):
             name,
             source.programs[name],
             self._unrolled(source, name, graph),
-            source.layout.size,
+            source.layout,
             "microgpt_initialize",
             {"parameters": source.addresses["parameters"]},
-            lambda address: source.memory.region(address).words,
         )
 
     def library(self, vector_width: int | None = None) -> ModelSource:

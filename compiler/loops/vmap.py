@@ -1,4 +1,4 @@
-"""Map lanes: a graph of a few scalars becomes loops that carry it out for every element of its arguments.
+"""Vmap: a graph of a few scalars becomes loops that carry it out for every element of its arguments.
 
 In: a graph whose inputs are scalars, and addresses of its arguments: arrays, or single numbers that all lanes share.
 Out: a `LoopProgram`. Results may take the place of arguments: a lane reads its own elements only, and each result is
@@ -13,16 +13,16 @@ from dataclasses import replace
 from ..errors import CompileError
 from ..ir.graph import Graph
 from ..ir.ops import CONST, INPUT
-from .contract import Contractor, Statement, stored_nodes
+from .form_reductions import Statement, StatementBuilder, reads, stored_nodes
 from .labels import Labels
-from .loop_program import LoopProgram, Nest
-from .order_groups import reads
-from .place import Layout
+from .layout import Layout
+from .loop_ir import Affine, Array, Loop, LoopProgram, Nest, fill
+from .name_arrays import name_arrays
 
-__all__ = ["map_lanes", "one_lane"]
+__all__ = ["one_lane", "vmap"]
 
 
-def map_lanes(
+def vmap(
     graph: Graph,
     lanes: int,
     arrays: Mapping[str, int],
@@ -59,33 +59,35 @@ def map_lanes(
             copied.append((node, target))
     for node in range(len(graph)):
         if stored[node] and address[node] < 0:
-            address[node] = layout.allot(lanes)
-    contractor = Contractor(graph, stored, address, [], [])
+            address[node] = layout.add(Array(layout.unique(f"{graph.name}_value"), (lanes,)))
+    builder = StatementBuilder(graph, stored, address, [], layout.region, [])
     labels = Labels(graph, stored)
     moving = {*arrays.values(), *results.values(), *(at for node, at in enumerate(address) if stored[node])}
     nests: list[Nest] = []
 
     def add(statement: Statement) -> None:
-        strides = tuple(int(slot in moving) for slot in statement.slots)
-        nests.append(Nest(statement.recipe, None, (), statement.slots, (strides,), (lanes,), labels.of([statement])))
+        numbers = (Affine(number, (int(number in moving),)) for number in statement.numbers)
+        nests.append(Nest((Loop(Affine(lanes)),), fill(statement.form.body, numbers, iter(())), labels.of([statement])))
 
     written: dict[int, int] = {}
     for node in range(len(graph)):
         if not stored[node]:
             continue
-        statement = contractor.statement(node, shortest=1000)
+        statement = builder.statement(node, shortest=1000)
         add(statement)
-        read = {slot for addresses in reads(statement) for slot in addresses}
+        read = {at for addresses in reads(statement) for at in addresses}
         _check_replaced(graph, node, read, address, written)
         written[address[node]] = node
     for node, target in copied:
-        add(contractor.copy(node, target))
-    return LoopProgram(graph.name, tuple(nests), (), ())
+        add(builder.copy(node, target))
+    return name_arrays(LoopProgram(graph.name, tuple(nests)), layout)
 
 
 def one_lane(program: LoopProgram) -> LoopProgram:
-    """What a program that `map_lanes` made does for the first element."""
-    return replace(program, nests=tuple(replace(nest, trips=(1,)) for nest in program.nests))
+    """What a program that `vmap` made does for the first element."""
+    return replace(
+        program, nests=tuple(replace(nest, loops=(replace(nest.loops[0], trips=Affine(1)),)) for nest in program.nests)
+    )
 
 
 def _check_replaced(graph: Graph, node: int, read: set[int], address: list[int], written: dict[int, int]) -> None:

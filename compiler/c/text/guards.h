@@ -1,25 +1,3 @@
-"""The top of every C file: whatever flags it is compiled with, it rounds as Python does, or it is refused.
-
-What can be switched off in the file is; the rest is an ``#error`` that says what to do. One thing can be neither: Clang
-ignores, under ``-ffp-contract=fast``, every pragma against contraction, and defines no macro. So there is also a check
-that a program makes when it runs, `EXACT_FUNCTION`.
-"""
-
-from ..ir.ops import LIBM
-
-__all__ = ["EXACT_FUNCTION", "GUARDS"]
-
-
-def _protected(name: str, arity: int) -> str:
-    """A function of libm, behind a pointer whose target no compiler knows."""
-    types, operands = ", ".join(["double"] * arity), ", ".join("xy"[:arity])
-    return (
-        f"static double (*const volatile libm_{name})({types}) UNUSED = {name};\n#undef {name}\n"
-        f"#define {name}({operands}) libm_{name}({operands})\n"
-    )
-
-
-GUARDS = """\
 /* The results are exact, whatever flags this is compiled with: what would change them is switched off or refused. */
 #if defined(__cplusplus)
 #error "microgpt: compile this file as C, with cc and not with c++; C++ can include microgpt.h and link with it"
@@ -28,7 +6,7 @@ GUARDS = """\
 #elif !defined(__GNUC__) || defined(__TINYC__)
 #error "microgpt: this file needs GCC or Clang, whose vectors it uses"
 #endif
-#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || \\
+#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || \
     (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
 #error "microgpt: these flags change results; leave out -Ofast, -ffast-math and what they include"
 #endif
@@ -54,16 +32,4 @@ typedef char constants_are_doubles[sizeof 1.0 == sizeof(double) ? 1 : -1]; /* no
 /* libm's own functions. Compilers replace calls that they recognise, pow(x, 2.0) by x * x, which rounds otherwise;
    what these pointers point to they do not know. */
 #define UNUSED __attribute__((unused))
-""" + "".join(_protected(name, arity) for name, arity in LIBM.items())
-
-# Stands behind `GUARDS`. (1 + 2^-30)^2 - (1 + 2^-29) is 2^-60, which only a fused operation keeps; the last two sums
-# are what they should be in one rounding mode alone.
-EXACT_FUNCTION = """\
-int microgpt_exact(void)
-{
-    volatile double x = 1.0 + 0x1p-30, y = -(1.0 + 0x1p-29), tiny = 0x1p-1074;
-    volatile double one = 1.0, less = 0x1p-53, more = 0x1.8p-53;
-    const double a = x, b = y;
-    return a * a + b == 0.0 && tiny + tiny == 0x1p-1073 && one + less == 1.0 && one + more == 1.0 + 0x1p-52;
-}
-"""
+${protected}

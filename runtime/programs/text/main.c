@@ -1,36 +1,4 @@
-"""The example that stands beside an exported library: it trains and samples as the Python program does, bit for bit."""
-
-__all__ = ["MAIN", "MAKEFILE"]
-
-MAKEFILE = """\
-# Results do not depend on these flags: microgpt.c refuses those that would change them.
-NATIVE := $(shell $(CC) -march=native -x c -E /dev/null >/dev/null 2>&1 && echo -march=native)
-CFLAGS ?= -std=gnu11 -O2 $(NATIVE)
-WARNINGS = -Wall -Wextra
-
-all: microgpt libmicrogpt.a
-
-microgpt: main.o microgpt.o
-\t$(CC) $(CFLAGS) $(LDFLAGS) -o $@ main.o microgpt.o -lm
-
-libmicrogpt.a: microgpt.o
-\t$(AR) rcs $@ microgpt.o
-
-%.o: %.c microgpt.h $(wildcard weights.h)
-\t$(CC) $(CFLAGS) $(WARNINGS) -c -o $@ $<
-
-# The same program with every address and every undefined operation checked.
-sanitized: main.c microgpt.c microgpt.h
-\t$(CC) -std=gnu11 -O1 -g $(WARNINGS) -fsanitize=address,undefined -fno-sanitize-recover=all \\
-\t\t-o $@ main.c microgpt.c -lm
-
-clean:
-\trm -f microgpt sanitized libmicrogpt.a *.o
-
-.PHONY: all clean
-"""
-
-MAIN = r"""/* Trains or samples with an exported model.
+/* Trains or samples with an exported model.
 
        microgpt train FILE STEPS [SEED]     one document a line; prints each loss, then samples
        microgpt sample COUNT [SEED]         with the weights that were exported
@@ -50,7 +18,7 @@ MAIN = r"""/* Trains or samples with an exported model.
 #endif
 
 /* The characters of the tokens 0, 1, 2, ... in Unicode. */
-static const uint32_t alphabet[] = {@ALPHABET@
+static const uint32_t alphabet[] = {${alphabet}
 };
 enum { CHARACTERS = MICROGPT_VOCABULARY - 1, BOS = CHARACTERS };
 
@@ -353,4 +321,3 @@ int main(int argc, char **argv)
     if (fflush(stdout) || ferror(stdout)) fail("the output cannot be written");
     return 0;
 }
-"""

@@ -1,4 +1,4 @@
-"""Order groups: in which order the groups of statements run.
+"""Schedule: in which order the groups of statements run.
 
 In: groups of statements, each of which could be one loop. Out: parts of groups, such that every statement comes after
 those whose values it reads. A group stays whole unless it needs itself by way of others. Within such a circle, that
@@ -8,15 +8,14 @@ stragglers catch up with their peers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from .contract import Statement
-from .loop_program import Recipe
+from .form_reductions import Statement, reads
 
-__all__ = ["order_groups"]
+__all__ = ["schedule"]
 
 
-def order_groups(groups: Sequence[list[Statement]], size: int) -> list[list[Statement]]:
+def schedule(groups: Sequence[list[Statement]], size: int) -> list[list[Statement]]:
     """The parts in order.
 
     Args:
@@ -25,7 +24,7 @@ def order_groups(groups: Sequence[list[Statement]], size: int) -> list[list[Stat
     writer = [-1] * size
     for number, group in enumerate(groups):
         for statement in group:
-            writer[statement.slots[0]] = number
+            writer[statement.numbers[0]] = number
     needs: list[set[int]] = []
     for group in groups:
         found: set[int] = set()
@@ -43,41 +42,8 @@ def order_groups(groups: Sequence[list[Statement]], size: int) -> list[list[Stat
     return parts
 
 
-def reads(statement: Statement) -> list[Iterable[int]]:
-    """The addresses that a statement reads, also those it may read by an index (of inputs: none matters)."""
-    found: list[Iterable[int]] = []
-    _read(statement.recipe, statement, found, [0], 1, None)
-    return found
-
-
-def _read(
-    recipe: Recipe,
-    statement: Statement,
-    found: list[Iterable[int]],
-    run: list[int],
-    count: int,
-    step: tuple[int, ...] | None,
-) -> None:
-    kind = recipe[0]
-    if kind == "mem":
-        start = statement.slots[recipe[1]]
-        stride = step[recipe[1]] if step else 0
-        found.append(range(start, start + stride * count, stride) if stride else (start,))
-    elif kind == "fold":
-        for count_slot, terms in recipe[2]:
-            for term in terms:
-                _read(term, statement, found, run, statement.slots[count_slot], statement.steps[run[0]])
-            run[0] += 1
-    elif kind in ("row", "pick"):
-        found.append(statement.chosen)
-    elif kind not in ("const", "equal"):
-        for part in recipe[1:]:
-            if isinstance(part, tuple):
-                _read(part, statement, found, run, count, step)
-
-
 def strong_components(needs: Sequence[set[int]]) -> list[list[int]]:
-    """The circles of a graph, what is needed first (Tarjan, 1972, on a stack of our own)."""
+    """The strongly connected components of a graph, what is needed first (Tarjan, 1972, on a stack of our own)."""
     index = [-1] * len(needs)
     low = [0] * len(needs)
     on_path = bytearray(len(needs))
@@ -122,7 +88,7 @@ def _take_turns(groups: list[list[Statement]]) -> list[list[Statement]]:
     owner: dict[int, tuple[int, int]] = {}
     for number, group in enumerate(groups):
         for place, statement in enumerate(group):
-            owner[statement.slots[0]] = (number, place)
+            owner[statement.numbers[0]] = (number, place)
     users: dict[tuple[int, int], list[tuple[int, int]]] = {}
     missing: list[list[int]] = []
     ready: list[list[int]] = []

@@ -1,0 +1,101 @@
+"""Memory struct: the arrays of a layout as a type in C.
+
+In: a `Layout`. Out: the text of a struct whose members are the arrays, each where the layout has it, and of what fills
+those with constants. A pointer to the memory is a pointer to this struct.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from textwrap import fill, indent
+
+from ..loops.layout import Layout
+from ..loops.loop_ir import MEMORY, Affine, Array, Expr, Fold, Gather, Load, LoopProgram, Run, parts_of
+from ..loops.name_arrays import corners
+from .print_c import number_text
+
+__all__ = ["constants_text", "memory_struct", "read_constants"]
+
+
+def memory_struct(layout: Layout, name: str) -> str:
+    """The type."""
+    lines, at, gaps = [], 0, 0
+    for array, start, parts in layout.placed:
+        if start > at:
+            lines.append(f"    double gap{gaps}[{start - at}];")
+            gaps += 1
+        if parts:
+            lines.append(f"    union {{ /* {_plain(array.about) or f'{array.name} in one, and its parts'} */")
+            lines += [f"        {_declared(array)}", "        struct {"]
+            lines += [f"            {_declared(part)}" for part in parts]
+            lines += ["        };", "    };"]
+        else:
+            about = f" /* {_plain(array.about)} */" if array.about else ""
+            lines.append(f"    {_declared(array)}{about}")
+        at = start + array.size
+    if layout.size > at:
+        lines.append(f"    double gap{gaps}[{layout.size - at}];")
+    body = "\n".join(lines)
+    check = f"typedef char {name}_has_its_size[sizeof({name}) == {layout.size} * sizeof(double) ? 1 : -1];"
+    return f"/* The memory. */\ntypedef struct {{\n{body}\n}} {name};\n{check}\n"
+
+
+def _declared(array: Array) -> str:
+    return f"{array.dtype} {array.name}{''.join(f'[{extent}]' for extent in array.shape)};"
+
+
+def _plain(text: str) -> str:
+    return text.replace("*/", "* /").replace("/*", "/ *")
+
+
+def read_constants(layout: Layout, programs: Iterable[LoopProgram]) -> dict[int, str]:
+    """By address, the constants that programs may read from memory: in hexadecimal. Most stand in kernels instead."""
+    read: set[int] = set()
+    for program in programs:
+        read.update(layout.address(place.array, place.index).start for place in program.places)
+        for nest in program.nests:
+            for array, low, high in _reads(nest.body.value, [loop.trips for loop in nest.loops]):
+                if array.space == "constant" or array == MEMORY:
+                    read.update(range(layout.start(array) + low, layout.start(array) + high + 1))
+    return {address: layout.constants[address] for address in sorted(read & layout.constants.keys())}
+
+
+def _reads(expr: Expr, counts: list[Affine]) -> Iterator[tuple[Array, int, int]]:
+    """The arrays that an expression reads, from which element to which; all of one that an index chooses from."""
+    match expr:
+        case Load():
+            flat = expr.array.flat(expr.index)
+            numbers = [flat.start + sum(map(int.__mul__, flat.steps, point)) for point in corners(counts)]
+            yield expr.array, min(numbers), max(numbers)
+        case Gather():
+            yield expr.array, 0, expr.array.size - 1
+        case Fold():
+            for run in expr.runs:
+                yield from _run_reads(run, counts)
+        case _:
+            for part in parts_of(expr):
+                yield from _reads(part, counts)
+
+
+def _run_reads(run: Run, counts: list[Affine]) -> Iterator[tuple[Array, int, int]]:
+    inside = [*counts, run.count]
+    for part in run.parts:
+        yield from _run_reads(part, inside) if isinstance(part, Run) else _reads(part, inside)
+
+
+def constants_text(layout: Layout, constants: Mapping[int, str], prefix: str, memory: str) -> str:
+    """A function that writes constants into memory: ``static void PREFIXset_constants(MEMORY *m)``."""
+    tables, lines = [], []
+    for array, start, _ in layout.placed:
+        places = [address - start for address in constants if start <= address < start + array.size]
+        if not places:
+            continue
+        first, name = places[0], f"{prefix}{array.name}_table"
+        texts = [constants.get(start + place, "0x0p+0") for place in range(first, places[-1] + 1)]
+        values = indent(fill(", ".join(map(number_text, texts)), 116, break_on_hyphens=False), "    ")
+        # Volatile: GCC 12 makes a broadcast of eight known doubles that are equal but for zeros at their end.
+        tables.append(f"static const volatile double {name}[] = {{\n{values}\n}};\n")
+        place = f"{first} + i" if first else "i"
+        lines.append(f"    for (long i = 0; i < {len(texts)}; i++) m->{array.name}[{place}] = {name}[i];\n")
+    head = f"static void {prefix}set_constants({memory} *m)\n{{\n    (void)m;\n"
+    return f"{''.join(tables)}{head}{''.join(lines)}}}\n"

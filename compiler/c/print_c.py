@@ -1,0 +1,225 @@
+"""Print C: the text of kernels. What is to be done, and in which vectors, has been decided.
+
+In: a `Kernel`. Out: a C function, to stand behind `prelude` and the declaration of the memory's arrays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from ..errors import InternalError
+from ..ir.ops import OPS, is_closed, spell
+from ..kernels import kernel_ir as ir
+from ..kernels.kernel_ir import Entry, Expr, Kernel, Name, Number, Place, Read, Statement, Sum
+from ..loops.loop_ir import MEMORY, Array
+
+__all__ = ["address_text", "argument_text", "kernel_text", "number_text", "parameters_text"]
+
+
+def kernel_text(kernel: Kernel, name: str, memory: str, prefix: str = "") -> str:
+    """A function.
+
+    Args:
+        memory: the type of the memory.
+        prefix: of the name of the table that picks choose from.
+    """
+    lines = [line for statement in kernel.body for line in _lines(statement, 1)]
+    text = "\n".join(lines).replace("[places[", f"[{prefix}places[")
+    unused = [f"    (void){word};\n" for word, use in (("m", r"\bm\b"), ("ix", r"\bix\b")) if not re.search(use, text)]
+    head = f"KERNEL {name}({parameters_text(kernel, memory)})"
+    return f"{head}\n{{\n{''.join(unused)}{text}\n}}"
+
+
+def parameters_text(kernel: Kernel, memory: str) -> str:
+    """The parameters of a kernel's function."""
+    types = {"whole": "long ", "number": "double ", "read": "const double *", "write": "double *"}
+    further = "".join(f", {types[parameter.kind]}{parameter.name}" for parameter in kernel.parameters)
+    return f"{memory} *m, const int *ix{further}"
+
+
+def argument_text(argument: ir.Argument) -> str:
+    """What a parameter gets in a call."""
+    if isinstance(argument, Place):
+        return address_text(argument)
+    return number_text(argument) if isinstance(argument, str) else str(argument)
+
+
+def _lines(statement: Statement, depth: int) -> Iterator[str]:
+    indent = "    " * depth
+    match statement:
+        case ir.For():
+            start, end = sum_text(statement.start), sum_text(statement.end)
+            name, step = statement.name, f" += {statement.step}" if statement.step > 1 else "++"
+            if statement.unroll:
+                yield f"{indent}UNROLL"
+            limit = "" if end.isidentifier() or end.isdigit() else f", end_{name} = {end}"
+            last = f"end_{name}" if limit else end
+            yield f"{indent}for (long {name} = {start}{limit}; {name} < {last}; {name}{step}) {{"
+            yield from _inside(statement.body, depth)
+        case ir.Block():
+            yield f"{indent}{{"
+            yield from _inside(statement.body, depth)
+        case ir.Settle():
+            words = statement.block // 64
+            yield f"{indent}for (int doubt = 0, count = list_doubts(doubts, {words}, lanes); doubt < count; doubt++) {{"
+            yield f"{indent}    const long {statement.lane} = {statement.start} + lanes[doubt];"
+            yield from _inside(statement.body, depth)
+        case ir.Guess():
+            width, lane = statement.power.width, sum_text(statement.lane)
+            value = f"{statement.function}{width}({expr_text(statement.power.operands[0])}, &doubt)"
+            yield f"{indent}n{width} doubt;"
+            yield f"{indent}store{width}({address_text(statement.place)}, {value});"
+            yield f"{indent}doubts[({lane}) / 64] |= (bits)signs{width}(doubt) << ({lane}) % 64;"
+        case ir.Room(lanes):
+            yield f"{indent}double power[{lanes}];"
+            yield f"{indent}bits doubts[{lanes // 64}];"
+            yield f"{indent}int lanes[{lanes + 4}];"
+        case _:
+            yield f"{indent}{_line(statement)};"
+
+
+def _inside(body: Sequence[Statement], depth: int) -> Iterator[str]:
+    for statement in body:
+        yield from _lines(statement, depth + 1)
+    yield "    " * depth + "}"
+
+
+def _line(statement: Statement) -> str:
+    match statement:
+        case ir.Write(place, value):
+            if _width(value) > 1:
+                return f"store{_width(value)}({address_text(place)}, {expr_text(value)})"
+            return f"{_element(place)} = {expr_text(value)}"
+        case ir.Update(place, value):
+            return f"{_element(place)} += {expr_text(value)}"
+        case ir.Assign(name, value, op):
+            if op is None:
+                return f"{name} = {expr_text(value)}"
+            if OPS[op].c == "{a} + {b}":
+                return f"{name} += {expr_text(value)}"
+            return f"{name} = {_spelled(op, [name, expr_text(value)], _width(value))}"
+        case ir.Declare(name, value, kind, width):
+            type_ = {"whole": "long", "divisor": "divisor"}.get(kind, "double" if width == 1 else f"v{width}")
+            return f"{type_} {name}" if value is None else f"const {type_} {name} = {_value(value)}"
+        case ir.Point(name, place):
+            return f"const double *{name} = {address_text(place)}"
+        case ir.Advance(name, distance):
+            return f"{name} -= {-distance}" if isinstance(distance, int) and distance < 0 else f"{name} += {distance}"
+        case ir.Transpose():
+            to, source = address_text(statement.to), address_text(statement.source)
+            sizes = f"{statement.rows}, {statement.columns}"
+            return f"transpose({to}, {statement.to_row}, {source}, {statement.source_row}, {sizes})"
+        case ir.Clear():
+            return "memset(doubts, 0, sizeof doubts)"
+    raise InternalError(f"{type(statement).__name__} has no spelling in C")
+
+
+def _value(value: Expr | Sum | ir.Least | ir.Reached) -> str:
+    match value:
+        case Sum():
+            return sum_text(value)
+        case ir.Least(one, other):
+            return f"{sum_text(one)} < {sum_text(other)} ? {sum_text(one)} : {sum_text(other)}"
+        case ir.Reached(start, stop, step):
+            return f"{sum_text(stop)} - ({sum_text(stop)} - {sum_text(start)}) % {step}"
+    return expr_text(value)
+
+
+def _width(expr: Expr) -> int:
+    return 1 if isinstance(expr, Number) else expr.width
+
+
+def expr_text(expr: Expr) -> str:
+    """An expression."""
+    match expr:
+        case Number(text):
+            return number_text(text)
+        case Name(name):
+            return name
+        case Read(place, width):
+            return _element(place) if width == 1 else f"load{width}({address_text(place)})"
+        case ir.Pick(start, chosen):
+            return f"((const double *)m)[places[{sum_text(Sum(0, ((1, Entry(chosen)),)).plus(start))}]]"
+        case ir.Matches(chosen, number, width):
+            index = f"ix[{sum_text(chosen)}]"
+            return f"equal{width}({index} - ({sum_text(number)}))" if width > 1 else f"({index} == {sum_text(number)})"
+        case ir.Call(op, operands, width):
+            return _spelled(op, [expr_text(operand) for operand in operands], width)
+        case ir.Spread(value, width, is_flag):
+            return f"{'flag' if is_flag else 'all'}{width}({expr_text(value)})"
+        case ir.IsSet(value):
+            return f"({expr_text(value)} != 0.0)"
+        case ir.Ones(value, width):
+            return f"keep{width}({expr_text(value)}, all{width}(1.0))"
+        case ir.Divisor(value):
+            return f"divisor_of({expr_text(value)})"
+        case ir.Quotient(dividend, divisor, width):
+            return f"quotient{width}({expr_text(dividend)}, {expr_text(divisor)})"
+    raise InternalError(f"{type(expr).__name__} has no spelling in C")
+
+
+def _spelled(op: int, texts: Sequence[str], width: int) -> str:
+    """An operation on one lane, or on vectors, as its row spells it."""
+    row = OPS[op]
+    spelling = row.c if width == 1 else row.c_lanes
+    if not spelling:
+        raise InternalError(f"{row.name} has no spelling in C for vectors")
+    text = spell(spelling, texts, width=width)
+    return text if is_closed(spell(spelling, [""] * len(texts), width=width)) else f"({text})"
+
+
+def _member(array: Array) -> str:
+    return "((double *)m)" if array == MEMORY else f"m->{array.name}"
+
+
+def _element(place: Place) -> str:
+    """One element."""
+    base = place.base
+    if isinstance(base, str):
+        return f"{base}[{sum_text(place.index[0])}]"
+    if len(place.index) == len(base.shape):
+        return _member(base) + "".join(f"[{sum_text(part)}]" for part in place.index)
+    return f"({_row(place)})[{sum_text(place.index[-1])}]"
+
+
+def address_text(place: Place) -> str:
+    """A pointer to an element."""
+    base, last = place.base, sum_text(place.index[-1])
+    if not isinstance(base, str) and len(place.index) == len(base.shape):
+        return f"&{_element(place)}" if len(base.shape) > 1 or last != "0" else _member(base)
+    start = base if isinstance(base, str) else _row(place)
+    return start if last == "0" else f"{start} + {last}"
+
+
+def _row(place: Place) -> str:
+    """A pointer to the first element of the dimensions through which the last index of a place counts."""
+    base = place.base
+    assert isinstance(base, Array)
+    kept = [sum_text(part) for part in place.index[:-1]]
+    kept += ["0"] * (len(base.shape) - len(kept))
+    return f"&{_member(base)}" + "".join(f"[{part}]" for part in kept)
+
+
+def sum_text(total: Sum) -> str:
+    """A whole number, its constant last."""
+    parts = []
+    for factor, name in total.terms:
+        text = f"ix[{sum_text(name.number)}]" if isinstance(name, Entry) else name
+        parts.append({1: text, -1: f"-{text}"}.get(factor if isinstance(factor, int) else 0, f"{factor} * {text}"))
+    if total.constant or not parts:
+        parts.append(str(total.constant))
+    return " + ".join(parts).replace("+ -", "- ")
+
+
+def number_text(text: str) -> str:
+    """C for a number in hexadecimal."""
+    value = float.fromhex(text)
+    if value != value:
+        return "NAN"
+    if value in (float("inf"), float("-inf")):
+        return "INFINITY" if value > 0 else "(-INFINITY)"
+    # A decimal where it is exactly the number, so that no compiler has to round it.
+    shown = repr(value) if "e" not in repr(value) and Decimal(repr(value)) == Decimal(value) else text
+    return shown if not text.startswith("-") else f"({shown})"

@@ -1,0 +1,28 @@
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wpsabi" /* vectors only travel between functions of this file */
+#pragma GCC optimize ("no-ivopts") /* GCC 12 lost stores by it */
+#endif
+#if defined(__GNUC__)
+#pragma GCC diagnostic ignored "-Wunused-function"
+#endif
+#if defined(__GNUC__) && !defined(__clang__)
+#define UNROLL _Pragma("GCC unroll 16")
+#else
+#define UNROLL
+#endif
+#if defined(__has_builtin) && !defined(__clang__)
+#define HAS(builtin) __has_builtin(builtin)
+#else
+#define HAS(builtin) 0
+#endif
+#define INLINE static inline __attribute__((always_inline))
+/* A kernel that is called once is not inlined: GCC takes half as long for many small functions as for one long one. */
+#define KERNEL static __attribute__((noinline)) void
+
+INLINE double rectify1(double x) { return x > 0.0 ? x : 0.0; }
+INLINE double positive1(double x) { return x > 0.0 ? 1.0 : 0.0; }
+INLINE double larger1(double a, double b) { return b > a ? b : a; }
+INLINE double smaller1(double a, double b) { return b < a ? b : a; }
+/* As arithmetic.py has them. */
+INLINE double sigmoid1(double x) { const double y = exp(-fabs(x)); return (x >= 0.0 ? 1.0 : y) / (1.0 + y); }
+INLINE double softplus1(double x) { return rectify1(x) + log1p(exp(-fabs(x))); }

@@ -1,0 +1,18 @@
+
+typedef double v${w} __attribute__((vector_size(${bytes})));
+typedef long long n${w} __attribute__((vector_size(${bytes})));
+typedef double u${w} __attribute__((vector_size(${bytes}), aligned(8), may_alias));
+INLINE v${w} load${w}(const double *p) { return *(const u${w} *)p; }
+INLINE void store${w}(double *p, v${w} x) { *(u${w} *)p = x; }
+INLINE v${w} all${w}(double x) { return (v${w}){${xs}}; }
+INLINE n${w} flag${w}(int x) { long long y = -(long long)x; return (n${w}){${ys}}; }
+INLINE n${w} equal${w}(long lane) { return (n${w}){${numbers}} == lane; }
+INLINE v${w} keep${w}(n${w} flag, v${w} x) { return (v${w})(flag & (n${w})x); }
+INLINE v${w} drop${w}(n${w} flag, v${w} x) { return (v${w})(~flag & (n${w})x); }
+INLINE v${w} blend${w}(n${w} flag, v${w} a, v${w} b) { return (v${w})((flag & (n${w})a) | (~flag & (n${w})b)); }
+INLINE v${w} rectify${w}(v${w} x) { return keep${w}(x > 0.0, x); }
+INLINE v${w} positive${w}(v${w} x) { return keep${w}(x > 0.0, all${w}(1.0)); }
+INLINE v${w} larger${w}(v${w} a, v${w} b) { return blend${w}(b > a, b, a); }
+INLINE v${w} smaller${w}(v${w} a, v${w} b) { return blend${w}(b < a, b, a); }
+INLINE v${w} magnitude${w}(v${w} x) { return (v${w})((n${w})x & 0x7fffffffffffffffLL); }
+${special}

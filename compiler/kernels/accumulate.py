@@ -1,0 +1,100 @@
+"""Accumulate: folds become variables that terms are added to, in order.
+
+In: a kernel whose blocks write expressions with folds in them. Out: the same with loops over the repetitions of their
+runs. The folds of a block are computed side by side, term by term, each in its own variable and order, so that none
+waits for the last addition of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from .kernel_ir import (
+    Assign,
+    Block,
+    Declare,
+    Fold,
+    For,
+    Kernel,
+    Name,
+    Run,
+    Statement,
+    Sum,
+    Update,
+    Write,
+    rebuilt,
+    substituted,
+)
+from .numerics import Numerics
+
+__all__ = ["accumulate"]
+
+# Loops of no more turns than this are written out, where they compute vectors.
+_UNROLLED = 16
+
+
+def accumulate(kernel: Kernel, numerics: Numerics) -> Kernel:
+    """The kernel without folds."""
+    if numerics.reassociate:
+        raise NotImplementedError("sums are added up in the order of the graph")
+
+    def change(part: Any) -> Any:
+        return Block(_sums(part.body)) if isinstance(part, Block) else None
+
+    return replace(kernel, body=rebuilt(kernel.body, change))
+
+
+def _sums(statements: Sequence[Statement]) -> tuple[Statement, ...]:
+    """The statements of a block, with what computes their folds before them."""
+    folds: list[Fold] = []
+
+    def change(part: Any) -> Any:
+        if not isinstance(part, Fold):
+            return None
+        folds.append(part)
+        return Name(f"sum{len(folds) - 1}", part.width)
+
+    changed = tuple(rebuilt(each, change) if isinstance(each, Write | Update) else each for each in statements)
+    if not folds:
+        return changed
+    declared = (Declare(f"sum{number}", width=fold.width) for number, fold in enumerate(folds))
+    return (*declared, *_runs(folds), *changed)
+
+
+def _runs(folds: Sequence[Fold]) -> list[Statement]:
+    statements: list[Statement] = []
+    for number in range(len(folds[0].runs)):
+        # The first term begins the sum: zero plus the term would be one addition more, and another zero's sign.
+        statements += _run([fold.runs[number] for fold in folds], folds[0].op, folds[0].width, begins=number == 0)
+    return statements
+
+
+def _run(runs: Sequence[Run], op: int, width: int, begins: bool) -> list[Statement]:
+    """The repetitions of a run, the first one by itself; of several folds side by side."""
+    variable, count = runs[0].variable, runs[0].count
+    first = [substituted(run, {variable: Sum()}) for run in runs]
+    statements = _parts(first, op, width, begins)
+    if count != Sum(1):
+        few = not count.terms and count.constant <= _UNROLLED and width > 1
+        flat = not any(isinstance(part, Run) for part in runs[0].parts)
+        body = tuple(_parts(runs, op, width, begins=False))
+        statements.append(For(variable, Sum(1), count, body if flat else (Block(body),), unroll=few and flat))
+    return statements
+
+
+def _parts(runs: Sequence[Run], op: int, width: int, begins: bool) -> list[Statement]:
+    """One repetition; of each fold the first term, then of each the second, and so on."""
+    statements: list[Statement] = []
+    for place in range(len(runs[0].parts)):
+        column = [run.parts[place] for run in runs]
+        inner = [part for part in column if isinstance(part, Run)]
+        if inner:
+            statements += _run(inner, op, width, begins and place == 0)
+            continue
+        own = None if begins and place == 0 else op
+        statements += [
+            Assign(f"sum{number}", term, own) for number, term in enumerate(column) if not isinstance(term, Run)
+        ]
+    return statements

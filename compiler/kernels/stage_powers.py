@@ -1,0 +1,98 @@
+"""Stage powers: powers that can mostly be proved equal to something cheaper are guessed for many lanes ahead.
+
+In: a kernel whose loop over lanes computes such powers. Out: the same in blocks of lanes. Within a block a power is
+first guessed for all lanes; pow() is called for those in which the guess is not proved; then what needs the powers goes
+on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import gcd
+from typing import Any
+
+from ..ir.ops import OPS, POW
+from .kernel_ir import (
+    Call,
+    Clear,
+    Declare,
+    For,
+    Guess,
+    Kernel,
+    Least,
+    Number,
+    Place,
+    Read,
+    Room,
+    Settle,
+    Statement,
+    Sum,
+    Write,
+    rebuilt,
+)
+from .numerics import Numerics
+
+__all__ = ["BLOCK", "stage_powers"]
+
+# Lanes of a block: the elements of all arrays that a block touches stay in the first-level cache.
+BLOCK = 512
+
+_GUESSES = {2.0: "square", 0.5: "root"}
+
+
+def stage_powers(kernel: Kernel, numerics: Numerics) -> Kernel:
+    """The kernel with its powers guessed."""
+    if not numerics.libm:
+        return kernel
+
+    def change(part: Any) -> Any:
+        return _staged(part) if isinstance(part, For) and part.lanes and any(map(_find, part.body)) else None
+
+    body = rebuilt(kernel.body, change)
+    return replace(kernel, body=(Room(BLOCK), *body)) if body != kernel.body else kernel
+
+
+def _find(node: Any) -> Call | None:
+    """The power to be guessed in a statement, if there is one."""
+    found: list[Call] = []
+
+    def change(part: Any) -> Any:
+        if isinstance(part, Call) and part.op == POW and not OPS[part.op].c_lanes and _exponent(part) in _GUESSES:
+            found.append(part)
+        return None
+
+    rebuilt(node, change)
+    return found[0] if found else None
+
+
+def _exponent(power: Call) -> float | None:
+    exponent = power.operands[1]
+    return float.fromhex(exponent.text) if isinstance(exponent, Number) else None
+
+
+def _staged(loop: For) -> For:
+    start, stop, lane = (Sum(0, ((1, name),)) for name in ("start", "stop", loop.name))
+    offset = lane.plus(Sum(0, ((-1, "start"),)))
+    power_place = Place("power", (offset,))
+    divides = gcd(BLOCK, loop.end.constant)
+    body: list[Statement] = [Declare("stop", Least(start.plus(Sum(BLOCK)), loop.end), "whole")]
+    # What is done in one go for each lane, until powers must be settled.
+    pending: list[Statement] = []
+
+    def lanes(statements: list[Statement]) -> For:
+        return replace(loop, start=start, end=stop, body=tuple(statements), divides=divides)
+
+    for statement in loop.body:
+        power = _find(statement)
+        if power is not None:
+            guess = Guess(_GUESSES[_exponent(power) or 0.0], power, power_place, offset)
+            body += [Clear(), lanes([*pending, guess])]
+            body.append(Settle(loop.name, "start", BLOCK, (Write(power_place, power),)))
+            statement, pending = _with_power(statement, power, Read(power_place)), []
+        pending.append(statement)
+    return For("start", Sum(), loop.end, (*body, lanes(pending)), BLOCK)
+
+
+def _with_power(statement: Statement, power: Call, read: Read) -> Statement:
+    changed: Statement = rebuilt(statement, lambda part: read if part is power else None)
+    return changed

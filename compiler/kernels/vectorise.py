@@ -1,0 +1,203 @@
+"""Vectorise: loops over lanes take several turns at once, in vectors of the processor's width.
+
+In: a kernel with loops over lanes. Out: one without, in which expressions have widths. Each sum is computed in its own
+order; what runs at once are the sums of neighbouring lanes. So nothing depends on what a compiler's vectoriser sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..ir.ops import DIV, OPS, Type
+from .kernel_ir import (
+    Block,
+    Call,
+    Declare,
+    Divisor,
+    Expr,
+    Fold,
+    For,
+    Guess,
+    IsSet,
+    Kernel,
+    Matches,
+    Name,
+    Number,
+    Ones,
+    Pick,
+    Quotient,
+    Reached,
+    Read,
+    Run,
+    Settle,
+    Spread,
+    Statement,
+    Sum,
+    Update,
+    Write,
+    substituted,
+)
+
+__all__ = ["vectorise"]
+
+# Vectors of a fold that are computed at the same time: enough to hide the latency of an addition, few enough for the
+# registers.
+_ACCUMULATORS = 8
+# The same without a fold: lanes do not wait for each other, and the processor overlaps them by itself.
+_PLAIN = 2
+
+
+@dataclass(frozen=True)
+class _Part:
+    """So many lanes, from so many behind the first of a block on."""
+
+    width: int
+    offset: int = 0
+
+
+_ONE = _Part(1)
+
+
+def vectorise(kernel: Kernel, width: int) -> Kernel:
+    """The kernel in vectors of at most `width` lanes."""
+    return replace(kernel, body=tuple(each for part in kernel.body for each in _statement(part, width)))
+
+
+def _statement(statement: Statement, width: int) -> Sequence[Statement]:
+    if isinstance(statement, For):
+        if not statement.lanes:
+            body = tuple(each for part in statement.body for each in _statement(part, width))
+            return [replace(statement, body=body)]
+        if isinstance(statement.end, Sum) and not statement.start.terms and not statement.end.terms:
+            return _fixed(statement, width)
+        return _open(statement, width)
+    if isinstance(statement, Settle):
+        return [statement]
+    return [Block((statement,))] if isinstance(statement, Write | Update) else [statement]
+
+
+def _fixed(loop: For, width: int) -> list[Statement]:
+    """A loop that is known to take so many turns: blocks of several vectors, and what is left in smaller ones."""
+    trips = loop.end.constant
+    folds = any(isinstance(each, Write) and _has_fold(each.value) for each in loop.body)
+    block = width * (_ACCUMULATORS if folds else _PLAIN)
+    whole = trips - trips % block
+    statements: list[Statement] = []
+    if whole > block:
+        body = _block(loop, _parts(block, width), Sum(0, ((1, "lane"),)))
+        statements.append(For("lane", Sum(), Sum(whole), (body,), block))
+    else:
+        whole = 0
+    statements += [
+        _block(loop, _parts(min(block, trips - start), width), Sum(start)) for start in range(whole, trips, block)
+    ]
+    return statements
+
+
+def _open(loop: For, width: int) -> list[Statement]:
+    """A loop between variables: vectors of the full width, then lane by lane."""
+    lane = Sum(0, ((1, loop.name),))
+    body = tuple(_wide(each, loop.name, lane, _Part(width)) for each in loop.body)
+    if loop.divides % width == 0:
+        return [replace(loop, body=body, step=width, lanes=False)]
+    single = tuple(_wide(each, loop.name, lane, _ONE) for each in loop.body)
+    whole = Sum(0, ((1, "whole"),))
+    return [
+        Block(
+            (
+                Declare("whole", Reached(loop.start, loop.end, width), "whole"),
+                replace(loop, end=whole, body=body, step=width, lanes=False),
+                replace(loop, start=whole, body=single, lanes=False),
+            )
+        )
+    ]
+
+
+def _has_fold(expr: Expr) -> bool:
+    if isinstance(expr, Call):
+        return any(map(_has_fold, expr.operands))
+    return isinstance(expr, Fold)
+
+
+def _parts(lanes: int, widest: int) -> list[_Part]:
+    """The vectors that make up so many lanes."""
+    widths = [widest] * (lanes // widest) + [width for width in (4, 2, 1) if lanes % widest & width]
+    return [_Part(width, sum(widths[:number])) for number, width in enumerate(widths)]
+
+
+def _block(loop: For, parts: Sequence[_Part], first: Sum) -> Block:
+    """All parts of one block of lanes, which begins at lane `first`."""
+    return Block(tuple(_wide(each, loop.name, first, part) for each in loop.body for part in parts))
+
+
+def _wide(statement: Statement, lane: str, first: Sum, part: _Part) -> Statement:
+    """A statement for one part of the lanes of a loop."""
+    where = {lane: first.plus(Sum(part.offset))}
+    if isinstance(statement, Write):
+        place = substituted(statement.place, where)
+        value = _vector(_widened(statement.value, lane, where, part.width), part.width)
+        if part.width > 1 and isinstance(value, Call) and OPS[value.op].result is Type.FLAG:
+            value = Ones(value, part.width)
+        return Write(place, value)
+    if isinstance(statement, Guess) and part.width == 1:
+        return Write(statement.place, substituted(statement.power, where))
+    if isinstance(statement, Guess):
+        value = _vector(_widened(statement.power.operands[0], lane, where, part.width), part.width)
+        operands = (value, *statement.power.operands[1:])
+        return replace(statement, power=replace(statement.power, operands=operands, width=part.width))
+    raise TypeError(statement)
+
+
+def _vector(expr: Expr, width: int) -> Expr:
+    return expr if _width(expr) == width else Spread(expr, width, isinstance(expr, Matches))
+
+
+def _width(expr: Expr) -> int:
+    return 1 if isinstance(expr, Number) else expr.width
+
+
+def _widened(expr: Expr, lane: str, where: dict[str, Sum], width: int) -> Expr:
+    """An expression for several lanes: a vector, or one number where it is the same for all."""
+    match expr:
+        case Read(place):
+            return Read(substituted(place, where), width if place.flat().factor(lane) else 1)
+        case Matches(chosen, number):
+            return Matches(chosen, substituted(number, where), width if number.factor(lane) else 1)
+        case Call():
+            return _call(expr, [_widened(part, lane, where, width) for part in expr.operands])
+        case Fold():
+            runs = (_widened_run(run, lane, where, width) for run in expr.runs)
+            return Fold(expr.op, tuple(runs), width)
+        case Number() | Name() | Pick():
+            return expr
+    raise TypeError(expr)
+
+
+def _widened_run(run: Run, lane: str, where: dict[str, Sum], width: int) -> Run:
+    parts = (
+        _widened_run(part, lane, where, width)
+        if isinstance(part, Run)
+        else _vector(_widened(part, lane, where, width), width)
+        for part in run.parts
+    )
+    return Run(run.variable, run.count, tuple(parts))
+
+
+def _call(call: Call, operands: list[Expr]) -> Expr:
+    row, width = OPS[call.op], max(map(_width, operands))
+    if width == 1:
+        return Call(call.op, tuple(operands))
+    if call.op == DIV and _width(operands[0]) > 1 and _width(operands[1]) == 1:
+        return Quotient(operands[0], Divisor(operands[1]), width)
+    found = (_lanes(each, type_, width, row.is_infix) for each, type_ in zip(operands, row.types, strict=True))
+    return Call(call.op, tuple(found), width)
+
+
+def _lanes(operand: Expr, type_: Type, width: int, is_infix: bool) -> Expr:
+    """An operand of a vector operation."""
+    if type_ is Type.FLAG:
+        if _width(operand) == 1:
+            return Spread(operand, width, is_flag=True)
+        return IsSet(operand, width) if isinstance(operand, Read) else operand
+    return operand if _width(operand) > 1 or is_infix else Spread(operand, width)

@@ -1,0 +1,71 @@
+"""Walk pointers: what the loops of sums read, turn by turn, is reached by pointers that walk along.
+
+The pass of GCC that would find them is switched off, since GCC 12 lost stores by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+from .kernel_ir import (
+    Advance,
+    Assign,
+    Block,
+    Entry,
+    For,
+    Kernel,
+    Place,
+    Point,
+    Read,
+    Statement,
+    Sum,
+    rebuilt,
+    substituted,
+)
+
+__all__ = ["walk_pointers"]
+
+
+def walk_pointers(kernel: Kernel) -> Kernel:
+    """The kernel with pointers in the loops that have nothing but sums in them."""
+
+    def change(part: Any) -> Any:
+        if not isinstance(part, Block):
+            return None
+        names = (f"w{number}" for number in count())
+        return Block(tuple(each for statement in rebuilt(part.body, change) for each in _walked(statement, names)))
+
+    return replace(kernel, body=rebuilt(kernel.body, change))
+
+
+def _walked(statement: Statement, names: Iterator[str]) -> tuple[Statement, ...]:
+    if not isinstance(statement, For) or not all(isinstance(each, Assign) for each in statement.body):
+        return (statement,)
+    variable = statement.name
+    # By what places have in common: the pointer, and where it begins.
+    pointers: dict[tuple[Any, ...], tuple[str, Place]] = {}
+
+    def change(part: Any) -> Any:
+        if not isinstance(part, Read) or not part.place.flat().factor(variable) or _chooses(part.place):
+            return None
+        place = part.place
+        key = (place.base, *(index.terms for index in place.index))
+        if key not in pointers:
+            pointers[key] = next(names), place
+        name, first = pointers[key]
+        distance = place.flat().constant - first.flat().constant
+        return Read(Place(name, (Sum(distance),)), part.width)
+
+    body = rebuilt(statement.body, change)
+    before = statement.start.plus(Sum(-1))
+    starts = (Point(name, substituted(place, {variable: before})) for name, place in pointers.values())
+    # Before the terms: behind the last ones, a pointer might leave memory, which C does not define.
+    moves = (Advance(name, place.flat().factor(variable)) for name, place in pointers.values())
+    return (*starts, replace(statement, body=(*moves, *body)))
+
+
+def _chooses(place: Place) -> bool:
+    return any(isinstance(name, Entry) for index in place.index for _, name in index.terms)

@@ -1,0 +1,57 @@
+"""What mutations do to kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from mutations.patches import once
+
+from microgpt.compiler.kernels.kernel_ir import Kernel, KernelProgram, Place, Sum, rebuilt
+from microgpt.compiler.loops.loop_ir import Array
+
+
+def exchanged_kernels(program: KernelProgram) -> KernelProgram:
+    """The first two calls exchange their kernels."""
+    (first, second, *others), *further = program.calls
+    exchanged = (replace(first, kernel=second.kernel), replace(second, kernel=first.kernel), *others)
+    return replace(program, calls=(exchanged, *further))
+
+
+def behind(place: Place) -> Place:
+    return replace(place, index=(*place.index[:-1], place.index[-1].plus(Sum(1))))
+
+
+def first_of(kind: type, change: Callable[[Any], Any], wanted: Callable[[Any], bool]) -> Callable[[Kernel], Kernel]:
+    """Changes the first statement of a kind that is wanted, in whatever kernel it is."""
+    maybe = once(change, wanted)
+
+    def apply(kernel: Kernel) -> Kernel:
+        def ask(part: Any) -> Any:
+            if not isinstance(part, kind):
+                return None
+            found = maybe(part)
+            return found if found is not part else None
+
+        return replace(kernel, body=rebuilt(kernel.body, ask))
+
+    return apply
+
+
+def without_last(kind: type, wanted: Callable[[Any], bool]) -> Callable[[Kernel], Kernel]:
+    """A block or loop without its last statement."""
+    return first_of(kind, lambda part: replace(part, body=part.body[:-1]), wanted)
+
+
+def other_place(kind: type, name: str) -> Callable[[Kernel], Kernel]:
+    """A variable that has another element of an array, or points to it."""
+
+    def has_place(part: Any) -> bool:
+        place = getattr(part, "place", None) or getattr(getattr(part, "value", None), "place", None)
+        return place is not None and isinstance(place.base, Array) and place.base.name == name
+
+    def changed(part: Any) -> Any:
+        return rebuilt((part,), lambda inner: behind(inner) if isinstance(inner, Place) else None)[0]
+
+    return first_of(kind, changed, has_place)
