@@ -33,6 +33,7 @@ def _no_derivative(build: GraphBuilder, node: int, *operands: int) -> NoReturn:
     raise InternalError(f"the eager order visits {OPS[build.op[node]].name}, which has no derivative")
 
 
+_CONDITIONAL = frozenset((BRANCH, CHOOSE, WHERE, UNLESS))
 _DERIVATIVES = tuple(row.derivative or _no_derivative for row in OPS)
 
 
@@ -66,7 +67,7 @@ class Backward:
         # Products that have become the gradient of an operation.
         self.claimed: set[int] = set()
         self.regions = Regions(self.build)
-        self.has_branches = any(map(self._branches, range(len(graph))))
+        self.has_branches = not _CONDITIONAL.isdisjoint(graph.op) and any(map(self._branches, range(len(graph))))
 
     def gradient(self, result: int, initial: int | None = None) -> tuple[tuple[int, ...], tuple[Scatter, ...]]:
         """Appends the backward pass of a node; gives the derivative in each input, and what else is added to these.
