@@ -34,6 +34,7 @@ from microgpt.tools.passes.changes import count_changes
 from microgpt.tools.passes.collect import operations_by_kind
 from microgpt.tools.passes.follow import Hunk, find_operation, follow
 from microgpt.tools.provenance.chain import Chain
+from microgpt.tools.subject.model import ModelSubject
 
 HERE = Path(__file__).parent
 TEMPLATE, PAGE = HERE / "walkthrough.template", HERE / "walkthrough.md"
@@ -55,7 +56,8 @@ class Guide:
     """The values of the template."""
 
     def __init__(self) -> None:
-        self.chain = Chain(Recipe("training", LENGTH, GPTConfig(vocab_size=27)), vector_width=WIDTH)
+        self.subject = ModelSubject(Recipe("training", LENGTH, GPTConfig(vocab_size=27)))
+        self.chain = Chain(self.subject, vector_width=WIDTH)
         self.stages = [Stage(name, graph, 0.0, self.chain.ids[name]) for name, graph in self.chain.graphs.items()]
         _, self.op = find_operation(self.stages, f"{SCOPE}.scores")
         self.hunks = {hunk.name: hunk for hunk in follow(self.stages, 0, self.op, 2, 40)}

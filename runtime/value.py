@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from ..compiler.arithmetic import power
 from ..compiler.ir.calculator import FLOATS
 from ..compiler.ir.ops import OPS, OPS_BY_NAME, POW
-from ..compiler.number import Condition, Number, Scalar, is_plain, real
+from ..compiler.number import ArrayOperandError, Condition, Number, Scalar, is_plain, real
 
 __all__ = ["Value"]
 
@@ -49,12 +49,24 @@ class Value(Scalar):
     def __repr__(self) -> str:
         return f"Value(data={self.data!r}, grad={self.grad!r})"
 
+    def _repr_svg_(self) -> str | None:
+        """The value and all that it was computed from, for a notebook."""
+        from .value_drawing import value_svg
+
+        return value_svg(self._walk())
+
     def __add__(self, other: Value | float) -> Value:
-        other = other if isinstance(other, Value) else Value(other)
+        try:
+            other = other if isinstance(other, Value) else Value(other)
+        except ArrayOperandError:
+            return NotImplemented
         return Value(self.data + other.data, (self, other), (1.0, 1.0))
 
     def __mul__(self, other: Value | float) -> Value:
-        other = other if isinstance(other, Value) else Value(other)
+        try:
+            other = other if isinstance(other, Value) else Value(other)
+        except ArrayOperandError:
+            return NotImplemented
         return Value(self.data * other.data, (self, other), (other.data, self.data))
 
     def __pow__(self, exponent: Value | float) -> Value:
@@ -110,10 +122,16 @@ class Value(Scalar):
         return self * -1
 
     def __sub__(self, other: Value | float) -> Value:
-        return self + (-other if isinstance(other, Value) else -real(other))
+        try:
+            return self + (-other if isinstance(other, Value) else -real(other))
+        except ArrayOperandError:
+            return NotImplemented
 
     def __truediv__(self, other: Value | float) -> Value:
-        return self * (other**-1 if isinstance(other, Value) else power(real(other), -1.0))
+        try:
+            return self * (other**-1 if isinstance(other, Value) else power(real(other), -1.0))
+        except ArrayOperandError:
+            return NotImplemented
 
     def __radd__(self, other: float) -> Value:
         return self + other

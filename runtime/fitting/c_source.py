@@ -84,7 +84,7 @@ def fit_source(problem: Problem, vector_width: int) -> FitSource:
     update = _update_of(problem)
     at, numbers, texts = 0, {"WEIGHTS": problem.size}, []
     for name, found in looped.items():
-        texts.append(function_text(found, name, vector_width))
+        texts.append(function_text(found, name, vector_width).text)
         numbers[name.upper()] = at
         numbers |= {f"{name.upper()}_{what.upper()}": at + place for what, place in _places(found).items()}
         at += found.layout.size
@@ -97,7 +97,7 @@ def fit_source(problem: Problem, vector_width: int) -> FitSource:
         "GRADIENT": at + update.arguments["gradient"],
         "STEP_CONSTANTS": at + min((update.arguments[name] for name in _shared(problem)), default=0),
     }
-    texts.append(program_text(update.program, update.layout, "update", vector_width))
+    texts.append(program_text(update.program, update.layout, "update", vector_width).text)
     defines = "".join(f"enum {{ {name} = {number} }};\n" for name, number in numbers.items())
     moves = "".join(
         f"    memcpy(m + {at + update.arguments[name]}, m + {at + result}, WEIGHTS * sizeof(double)); /* {name} */\n"

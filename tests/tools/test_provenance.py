@@ -21,9 +21,11 @@ from microgpt.compiler.loops.place import address
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.trace import trace
 from microgpt.model.config import AdamConfig, GPTConfig
+from microgpt.runtime.programs.c_source import ModelSource
 from microgpt.runtime.programs.recipe import Recipe
 from microgpt.tools.provenance.chain import Chain
 from microgpt.tools.provenance.ragged import Ragged
+from microgpt.tools.subject.model import ModelSubject
 
 CONFIG = GPTConfig(vocab_size=27)
 TINY = GPTConfig(vocab_size=5, n_layer=2, n_embd=4, n_head=2, block_size=9)
@@ -43,7 +45,12 @@ FRAME = re.compile(
 @pytest.fixture(scope="module", params=[("training", 6), ("inference", 4), ("optimizer", 0)], ids=lambda p: p[0])
 def chain(request: pytest.FixtureRequest) -> Chain:
     kind, number = request.param
-    return Chain(Recipe(kind, number, AdamConfig() if kind == "optimizer" else TINY), TINY)
+    return Chain(ModelSubject(Recipe(kind, number, AdamConfig() if kind == "optimizer" else TINY), TINY))
+
+
+def source_of(chain: Chain) -> ModelSource:
+    assert isinstance(chain.subject, ModelSubject)
+    return chain.subject.library()
 
 
 def texts(chain: Chain) -> Iterator[str]:
@@ -62,7 +69,7 @@ def test_every_node_of_every_stage_comes_from_a_line(chain: Chain):
                 assert origin.line > 0
                 assert origin.file in chain.files
                 assert origin.scope or origin.function
-            assert source >= 0 or chain.recipe.gradient
+            assert source >= 0 or chain.subject.recipe.gradient
 
 
 def test_every_node_has_lines_everywhere(chain: Chain):
@@ -94,7 +101,7 @@ def test_only_the_frame_of_a_module_has_no_operations(chain: Chain):
 
 
 def test_every_nest_is_labelled_and_every_call_says_what_it_writes(chain: Chain):
-    source = chain.c_program.source
+    source = source_of(chain)
     lines = source.text.splitlines()
     for name, program in source.programs.items():
         for place, nest in enumerate(program.nests):
@@ -111,7 +118,7 @@ def test_every_nest_is_labelled_and_every_call_says_what_it_writes(chain: Chain)
 
 
 def test_functions_of_the_c_are_where_they_are_said_to_be(chain: Chain):
-    source = chain.c_program.source
+    source = source_of(chain)
     lines = source.text.splitlines()
     spans = [*source.body.kernels, *source.body.programs.values()]
     for span in spans:
@@ -150,13 +157,13 @@ def test_labels_name_the_lines_that_the_nests_carry_out(chain: Chain):
 
 def test_turns_of_loops_lead_to_where_values_are_stored(chain: Chain):
     graph, program = chain.graph, chain.c_program
-    if chain.recipe.kind == "optimizer":
+    if chain.subject.recipe.kind == "optimizer":
         assert program.turn(len(graph) - 1) == (len(program.program.nests) - 1, (0,))
         return
-    source = program.source
-    family = source.families[chain.recipe.kind == "inference"]
+    source = source_of(chain)
+    family = source.families[chain.subject.recipe.kind == "inference"]
     stored = stored_nodes(graph)
-    where = address(source.layout, family.name, graph, stored, family.pinned(chain.recipe.number))
+    where = address(source.layout, family.name, graph, stored, family.pinned(chain.subject.recipe.number))
     found = 0
     for node in Random(2).sample(range(len(graph)), 300):
         turn = program.turn(node)
@@ -173,7 +180,7 @@ def test_turns_of_loops_lead_to_where_values_are_stored(chain: Chain):
 
 
 def test_arrays_cover_the_memory(chain: Chain):
-    source = chain.c_program.source
+    source = source_of(chain)
     layout, end = source.layout, 0
     assert len({array.name for array, _, _ in layout.placed}) == len(layout.placed)
     for array, start, parts in layout.placed:
@@ -313,14 +320,14 @@ def is_element(target: str, output: str, element: int) -> bool:
 
 @pytest.mark.slow
 def test_chain_of_random_operations():
-    checker = Checker(Chain(Recipe("training", 4, CONFIG)))
+    checker = Checker(Chain(ModelSubject(Recipe("training", 4, CONFIG))))
     for node in Random(4).sample(range(len(checker.graph)), 200):
         checker.check(node)
 
 
 @pytest.mark.slow
 def test_chain_of_random_operations_at_length_16():
-    checker = Checker(Chain(Recipe("training", 16, CONFIG)))
+    checker = Checker(Chain(ModelSubject(Recipe("training", 16, CONFIG))))
     for node in Random(16).sample(range(len(checker.graph)), 20):
         checker.check(node)
 
@@ -332,7 +339,7 @@ def test_chain_of_small_programs(chain: Chain):
 
 
 def test_a_broken_chain_is_noticed():
-    chain = Chain(Recipe("optimizer", 0, AdamConfig()), TINY)
+    chain = Chain(ModelSubject(Recipe("optimizer", 0, AdamConfig()), TINY))
     pane = chain.pane("c")
     Checker(chain).check(len(chain.graph) - 1)
     moved = Ragged.of([(), *list(pane.units)[:-1]])
@@ -355,21 +362,21 @@ def test_lines_from_one_to_another(chain: Chain):
 
 
 def test_scopes_are_found_by_their_parts(chain: Chain):
-    if chain.recipe.kind == "optimizer":
+    if chain.subject.recipe.kind == "optimizer":
         return
     graph = chain.graph
 
     def scopes(pattern: str) -> set[str]:
         return {graph.origins[graph.origin[node]].scope for node in chain.from_scope(pattern).nodes}
 
-    position = chain.recipe.number if chain.recipe.kind == "inference" else 3
+    position = chain.subject.recipe.number if chain.subject.recipe.kind == "inference" else 3
     assert scopes(f"layer1.head0.position{position}.scores") == {f"position{position}.layer1.head0.scores"}
     assert {scope.split(".")[-1] for scope in scopes("head*.mix")} == {"mix"}
     assert not chain.from_scope("no-such-scope").nodes
 
 
 def test_labels_survive_the_text_of_loops(chain: Chain):
-    for program in chain.c_program.source.programs.values():
+    for program in source_of(chain).programs.values():
         assert parse_program(format_program(program)) == program
 
 
@@ -383,7 +390,7 @@ def test_a_model_without_scopes_is_labelled_by_its_functions():
     labels = [nest.label for nest in looped.program.nests]
     assert labels[0] == "w, transposed"
     assert all(re.search(r"test_provenance\.py:\d+ \S+, forward", label) for label in labels[1:])
-    text = function_text(looped, "product")
+    text = function_text(looped, "product").text
     assert all(f"/* {label} */" in text for label in labels)
     assert "double w[8][8];" in text
 
