@@ -18,7 +18,7 @@ __all__ = ["FunctionText", "function_text", "program_text"]
 
 @dataclass(frozen=True)
 class FunctionText:
-    """The C of one graph.
+    """The C of one program.
 
     Attributes:
         text: to stand behind `prelude`.
@@ -45,14 +45,12 @@ def program_text(program: LoopProgram, layout: Layout, name: str, vector_width: 
     memory, prefix = f"{name}_memory", f"{name}_"
     body = emit_c([program], [f"{name}_program"], layout, vector_width, prefix)
     declarations = f"void {name}_begin(double *m);\nvoid {name}(double *m, const int *ix);\n"
-    head = f"{declarations}{memory_struct(layout, memory)}\n"
-    text = "\n".join(
-        [
-            head + body.text,
-            constants_text(layout, read_constants(layout, [program]), prefix, memory),
-            f"void {name}_begin(double *m) {{ {name}_set_constants(({memory} *)m); }}",
-            f"void {name}(double *m, const int *ix) {{ {name}_program(({memory} *)m, ix); }}",
-            "",
-        ]
-    )
+    head = f"{declarations}{memory_struct(layout, memory)}"
+    end = [
+        constants_text(layout, read_constants(layout, [program]), prefix, memory),
+        f"void {name}_begin(double *m) {{ {name}_set_constants(({memory} *)m); }}",
+        f"void {name}(double *m, const int *ix) {{ {name}_program(({memory} *)m, ix); }}",
+        "",
+    ]
+    text = "\n".join([head + body.text, *end])
     return FunctionText(text, body, head.count("\n"), f"{name}_program")

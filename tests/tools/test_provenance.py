@@ -69,7 +69,7 @@ def test_every_node_of_every_stage_comes_from_a_line(chain: Chain):
                 assert origin.line > 0
                 assert origin.file in chain.files
                 assert origin.scope or origin.function
-            assert source >= 0 or chain.subject.gradient
+            assert source >= 0 or chain.subject.recipe.gradient
 
 
 def test_every_node_has_lines_everywhere(chain: Chain):
@@ -160,7 +160,7 @@ def test_turns_of_loops_lead_to_where_values_are_stored(chain: Chain):
     if chain.subject.recipe.kind == "optimizer":
         assert program.turn(len(graph) - 1) == (len(program.program.nests) - 1, (0,))
         return
-    source = chain.subject.library()
+    source = source_of(chain)
     family = source.families[chain.subject.recipe.kind == "inference"]
     stored = stored_nodes(graph)
     where = address(source.layout, family.name, graph, stored, family.pinned(chain.subject.recipe.number))
