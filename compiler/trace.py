@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from types import CodeType, FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from . import elementary
 from .arithmetic import power
@@ -122,7 +122,7 @@ class _Recorder:
     """The graph being recorded, the origin of each operation, and the first error."""
 
     def __init__(self, build: GraphBuilder, scalar: type[TracedScalar | TracedNumber]) -> None:
-        self.build: Any = build
+        self.build = build
         self.scalar = scalar
         self.failure: TraceError | None = None
         self._origins: dict[tuple[str, int, int], int] = {}
@@ -227,7 +227,7 @@ class _Recorder:
 
     def close(self) -> None:
         """Lets no value of this trace record anything from now on."""
-        self.build = _Closed(self)
+        self.build = cast(GraphBuilder, _Closed(self))
 
     def finish(self, outputs: Sequence[Output]) -> Graph:
         self.build.source = list(range(len(self.build.op)))
