@@ -33,6 +33,7 @@ from microgpt.tools.passes.changes import count_changes
 from microgpt.tools.passes.collect import operations_by_kind
 from microgpt.tools.passes.follow import Hunk, find_operation, follow
 from microgpt.tools.provenance.chain import Chain
+from microgpt.tools.subject.model import ModelSubject
 
 HERE = Path(__file__).parent
 TEMPLATE, PAGE = HERE / "walkthrough.template", HERE / "walkthrough.md"
@@ -54,7 +55,8 @@ class Guide:
     """The values of the template."""
 
     def __init__(self) -> None:
-        self.chain = Chain(Recipe("training", LENGTH, GPTConfig(vocab_size=27)), vector_width=WIDTH)
+        self.subject = ModelSubject(Recipe("training", LENGTH, GPTConfig(vocab_size=27)))
+        self.chain = Chain(self.subject, vector_width=WIDTH)
         self.stages = [Stage(name, graph, 0.0, self.chain.ids[name]) for name, graph in self.chain.graphs.items()]
         _, self.op = find_operation(self.stages, f"{SCOPE}.scores")
         self.hunks = {hunk.name: hunk for hunk in follow(self.stages, 0, self.op, 2, 40)}
@@ -175,7 +177,7 @@ class Guide:
         expect(steps[1][:2] == ["for", "1"] and steps[1][-2:] == ["16", "0"], "the innermost loop is over keys, by 16")
         expect(steps[2][:2] == ["for", "4"] and steps[3][:2] == ["for", str(LENGTH)], "then heads, then positions")
         expect(steps[3][-2:] == ["1", "0"], "the innermost loop grows with the position")
-        value = float.fromhex(self.chain.c_program.source.layout.constants[constant])
+        value = float.fromhex(self.subject.library(WIDTH).layout.constants[constant])
         return {"loops": text, "at_score": str(score), "at_count": str(count), "at_query": str(query),
                 "at_key": str(key), "at_constant": str(constant), "at_constant_value": repr(value),
                 "heads": steps[2][1]}  # fmt: skip

@@ -46,12 +46,13 @@ if TYPE_CHECKING:
         sqrt,
         tanh,
     )
-    from .runtime.executable.derivatives import hessian, hvp, jacobian
-    from .runtime.executable.function import CompiledFunction, index
-    from .runtime.executable.function import compile_function as compile
+    from .runtime.executable.function import index
     from .runtime.fitting.fit import DivergedError, Fit, FitStep, fit
     from .runtime.fitting.optimizers import Optimizer, adam, momentum, sgd
+    from .runtime.fitting.over_rows import mean_over_rows
     from .runtime.value import Value
+    from .seeing import CompiledFunction, hessian, hvp, jacobian
+    from .seeing import compile_function as compile
 
 
 __version__ = VERSION
@@ -60,15 +61,15 @@ __all__ = [
     "CompileError", "CompiledFunction", "DivergedError", "Fit", "FitStep", "Model", "Optimizer", "TraceError",
     "Value", "abs", "adam", "atan", "choose", "compile", "constant_maximum", "cos", "erf", "exp", "expm1", "fit",
     "hessian", "hvp", "index", "jacobian", "load", "log", "log1p", "logical_and", "logical_not", "logical_or",
-    "maximum", "minimum", "momentum", "relu", "scope", "select", "sgd", "sigmoid", "sin", "softplus", "sqrt", "tanh",
-    "train", "where",
+    "maximum", "mean_over_rows", "minimum", "momentum", "relu", "scope", "select", "sgd", "sigmoid", "sin",
+    "softplus", "sqrt", "tanh", "train", "where",
 ]  # fmt: skip
 
 # Where each name of the public API lives, but for functions such as `exp`, which the rows of the table of operations
 # have. Looked up when first used, so that the command line starts fast.
 _HOMES = {
     "CompileError": "compiler.errors",
-    "CompiledFunction": "runtime.executable.function",
+    "CompiledFunction": "seeing",
     "DivergedError": "runtime.fitting.fit",
     "Fit": "runtime.fitting.fit",
     "FitStep": "runtime.fitting.fit",
@@ -78,18 +79,19 @@ _HOMES = {
     "Value": "runtime.value",
     "adam": "runtime.fitting.optimizers",
     "choose": "compiler.conditions",
-    "compile": "runtime.executable.function",
+    "compile": "seeing",
     "constant_maximum": "compiler.functions",
     "fit": "runtime.fitting.fit",
-    "hessian": "runtime.executable.derivatives",
-    "hvp": "runtime.executable.derivatives",
+    "hessian": "seeing",
+    "hvp": "seeing",
     "index": "runtime.executable.function",
-    "jacobian": "runtime.executable.derivatives",
+    "jacobian": "seeing",
     "load": "api",
     "logical_and": "compiler.conditions",
     "logical_not": "compiler.conditions",
     "logical_or": "compiler.conditions",
     "maximum": "compiler.functions",
+    "mean_over_rows": "runtime.fitting.over_rows",
     "minimum": "compiler.functions",
     "momentum": "runtime.fitting.optimizers",
     "scope": "compiler.functions",

@@ -56,6 +56,11 @@ class Model:
     def __repr__(self) -> str:
         return f"<microgpt.Model of {len(self.parameters):,} parameters after {self.checkpoint.step} steps>"
 
+    def _repr_html_(self) -> str:
+        from .seeing import model_html
+
+        return model_html(self)
+
     @property
     def config(self) -> GPTConfig:
         """Its shape."""

@@ -49,6 +49,12 @@ class Value(Scalar):
     def __repr__(self) -> str:
         return f"Value(data={self.data!r}, grad={self.grad!r})"
 
+    def _repr_svg_(self) -> str | None:
+        """The value and all that it was computed from, for a notebook."""
+        from .value_drawing import value_svg
+
+        return value_svg(self._walk())
+
     def __add__(self, other: Value | float) -> Value:
         try:
             other = other if isinstance(other, Value) else Value(other)

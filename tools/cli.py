@@ -162,6 +162,9 @@ def _explain(error: BaseException) -> tuple[str, int]:
     from ..runtime.machine.toolchain import ToolchainError
     from ..runtime.training.checkpoint import CheckpointError
     from ..runtime.training.sampling import SamplingError
+    from .drawing.picture import GraphvizError
+    from .subject.model import BusyError
+    from .subject.user_file import UserFileError
 
     text = " ".join(str(error).split("\n"))
     match error:
@@ -182,14 +185,20 @@ def _explain(error: BaseException) -> tuple[str, int]:
         case click.ClickException():
             return error.format_message(), failures.ENVIRONMENT
         case (
-            CorpusError() | FetchError() | CheckpointError() | UnknownCharacterError() | SamplingError() | LimitError()
+            UserFileError()
+            | CorpusError()
+            | FetchError()
+            | CheckpointError()
+            | UnknownCharacterError()
+            | SamplingError()
+            | LimitError()
         ):
             return text, failures.BAD_INPUT
         case CompileError():
             return text, failures.COMPILE
         case InternalError():
             return f"{text}; this is a mistake in microgpt, and nothing of yours is wrong", failures.INTERNAL
-        case ToolchainError() | TooLargeError():
+        case ToolchainError() | TooLargeError() | GraphvizError() | BusyError():
             return text, failures.ENVIRONMENT
         case MemoryError():
             return "out of memory; a smaller model or a shorter --block-size needs less", failures.ENVIRONMENT

@@ -1,21 +1,38 @@
 """Emit function: C for one graph that stands alone, where `emit_c` makes programs that share a memory.
 
-In: a `LoopedGraph`. Out: the text of two functions.
+In: a `LoopedGraph`. Out: the text of two functions, and which lines carry out which nests.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from textwrap import fill, indent
 
 from ..loops.compile_loops import LoopedGraph
 from ..loops.memory_map import constant_spans, memory_map
-from .emit_c import emit_c, memory_comment
+from .emit_c import CText, emit_c, memory_comment
 from .emit_expression import number_text
 
-__all__ = ["function_text"]
+__all__ = ["FunctionText", "function_text"]
 
 
-def function_text(looped: LoopedGraph, name: str, vector_width: int = 8) -> str:
+@dataclass(frozen=True)
+class FunctionText:
+    """The C of one graph.
+
+    Attributes:
+        text: to stand behind `prelude`.
+        body: the part of it that was made from the program, which begins after `body_line` lines.
+        name: of the program in `body`.
+    """
+
+    text: str
+    body: CText
+    body_line: int
+    name: str
+
+
+def function_text(looped: LoopedGraph, name: str, vector_width: int = 8) -> FunctionText:
     """C for the graph, to stand behind `prelude`: two functions, one of which prepares a memory for the
     other.
 
@@ -39,7 +56,9 @@ def function_text(looped: LoopedGraph, name: str, vector_width: int = 8) -> str:
             lines.append(f"    for (long i = 0; i < {len(texts)}; i++) m[{at} + i] = {table}[i];")
     begin = "\n".join([*tables, f"void {name}_begin(double *m)", "{", "    (void)m;", *lines, "}", ""])
     words = lambda address: memory.region(address).words  # noqa: E731
-    body = emit_c([looped.program], [f"{name}_program"], vector_width, f"{name}_", words)
+    program = f"{name}_program"
+    body = emit_c([looped.program], [program], vector_width, f"{name}_", words)
     entry = f"void {name}(double *m, const int *ix) {{ {name}_program(m, ix); }}\n"
     declarations = f"void {name}_begin(double *m);\nvoid {name}(double *m, const int *ix);\n"
-    return f"{declarations}{memory_comment(memory)}{body.text}\n{begin}\n{entry}"
+    head = f"{declarations}{memory_comment(memory)}"
+    return FunctionText(f"{head}{body.text}\n{begin}\n{entry}", body, head.count("\n"), program)

@@ -30,7 +30,7 @@ from .native import Native, Source, native_library
 from .program import Program, load_program, program_key, store_program
 from .witness import Numbers, check_program
 
-__all__ = ["LONGEST", "TARGETS", "Executable", "Workspace", "compile_executable"]
+__all__ = ["LONGEST", "TARGETS", "Executable", "Workspace", "c_head", "compile_executable", "python_heading"]
 
 TARGETS = ("auto", "c", "python")
 
@@ -203,7 +203,7 @@ def _python_executable(job: _Job) -> Executable:
         program = load_program(job.cache, key)
         if program is None:
             check_function(len(graph), "python", job.limit)
-            source = compile_python(graph, heading=[f"Made from the function {graph.name} by microgpt. Do not edit."])
+            source = compile_python(graph, heading=python_heading(graph))
             job.check()
             check = partial(check_program, graph=graph, example=job.example)
             program = store_program(job.cache, key, source, {"operations": len(graph)}, check)
@@ -243,6 +243,16 @@ class _CExecutable(Executable):
         return _CWorkspace(self._library, self.graph, self.report)
 
 
+def c_head(graph: Graph, vector_width: int) -> str:
+    """What the C of a graph begins with."""
+    return f"/* Made from the function {graph.name} by microgpt. Do not edit. */\n{prelude(vector_width)}"
+
+
+def python_heading(graph: Graph) -> list[str]:
+    """The comment at the top of the Python of a graph."""
+    return [f"Made from the function {graph.name} by microgpt. Do not edit."]
+
+
 def _c_executable(job: _Job, longest: int | None) -> Executable:
     what = {"graph": job.graph.fingerprint}
     native = native_library(
@@ -257,7 +267,7 @@ def _source(job: _Job, longest: int | None, toolchain: Toolchain) -> Source:
     job.report(0, 1, "loops")
     looped = compile_loops(graph)
     width = toolchain.vector_width
-    body = function_text(looped, "run", width)
+    body = function_text(looped, "run", width).text
     if longest is not None and len(body) > longest:
         raise _TooLongError
     layout = looped.layout
@@ -274,7 +284,7 @@ def _source(job: _Job, longest: int | None, toolchain: Toolchain) -> Source:
         job.check()
 
     return Source(
-        f"/* Made from the function {graph.name} by microgpt. Do not edit. */\n{prelude(width)}{body}",
+        f"{c_head(graph, width)}{body}",
         report,
         prove,
         lambda native: check_program(_CExecutable(graph, native).run, graph, job.example),

@@ -155,7 +155,7 @@ class CompiledFunction:
 
     Attributes:
         name: of the function.
-        graph: what is carried out, operation by operation.
+        ir: what is carried out, operation by operation.
     """
 
     def __init__(
@@ -182,7 +182,8 @@ class CompiledFunction:
         self._structure, self._function, self._wanted = structure, job.function, wanted
         self.name = identifier(getattr(job.function, "__name__", "function"))
         self.__module__ = getattr(job.function, "__module__", __name__)  # where pickle looks for it
-        defined = {"parameters": job.example[: structure.size], "data": job.example[structure.size :]}
+        # What the example holds, by argument of the graph.
+        self._example = {"parameters": job.example[: structure.size], "data": job.example[structure.size :]}
         graphs: list[Graph] = []
 
         estimate: Estimate | None = None
@@ -198,14 +199,14 @@ class CompiledFunction:
         tell(0, 1, "trace")
         gradient = "parameters" if wanted.derivative else None
         derivative = wanted.derivative or "gradient"
-        self.graph: Graph = compile_graph(self._trace, gradient, watch, derivative=derivative, outputs=wanted.outputs)
-        estimate = function_estimate(len(self.graph), "python" if job.target == "python" else "c")
-        check = partial(check_graph, graphs[0], self.graph, gradient, defined, derivative)
-        self._executable = compile_executable(self.graph, job.target, cache, check, tell, defined, limit)
+        self.ir: Graph = compile_graph(self._trace, gradient, watch, derivative=derivative, outputs=wanted.outputs)
+        estimate = function_estimate(len(self.ir), "python" if job.target == "python" else "c")
+        check = partial(check_graph, graphs[0], self.ir, gradient, self._example, derivative)
+        self._executable = compile_executable(self.ir, job.target, cache, check, tell, self._example, limit)
         self._marshal = marshal(self._structure, wanted, self._results)
 
     def __repr__(self) -> str:
-        return f"<microgpt.CompiledFunction {self.name} of {len(self.graph):,} operations in {self.target}>"
+        return f"<microgpt.CompiledFunction {self.name} of {len(self.ir):,} operations in {self.target}>"
 
     def __copy__(self) -> CompiledFunction:
         return self
@@ -270,10 +271,10 @@ class CompiledFunction:
             backward: div(0.5, 0) is inf in the derivative of ...; not finite are the gradient in x, the gradient in y
         """
         floats, numbers = self._structure.flatten(arguments)
-        spans = {tensor.name: numbers[tensor.start : tensor.start + tensor.count] for tensor in self.graph.indices}
+        spans = {tensor.name: numbers[tensor.start : tensor.start + tensor.count] for tensor in self.ir.indices}
         size = self._structure.size
-        values = evaluate_nodes(self.graph, {"parameters": floats[:size], "data": floats[size:]}, spans)
-        return not_finite(self.graph, values)
+        values = evaluate_nodes(self.ir, {"parameters": floats[:size], "data": floats[size:]}, spans)
+        return not_finite(self.ir, values)
 
     @property
     def target(self) -> str:

@@ -86,7 +86,7 @@ def fit_source(problem: Problem, vector_width: int) -> FitSource:
     update = _update_of(problem)
     at, numbers, texts = 0, {"WEIGHTS": problem.size}, []
     for name, found in looped.items():
-        texts.append(function_text(found, name, vector_width))
+        texts.append(function_text(found, name, vector_width).text)
         numbers[name.upper()] = at
         numbers |= {f"{name.upper()}_{what.upper()}": at + place for what, place in _places(found).items()}
         at += found.layout.size

@@ -81,7 +81,7 @@ def probe_source() -> ProbeSource:
     parts: list[str] = []
     for width in (8, 4, 2):
         condition = f"{'#elif' if parts else '#if'} {_CONDITIONS[width]}" if width in _CONDITIONS else "#else"
-        code = prelude(width) + function_text(looped, "probe", width)
+        code = prelude(width) + function_text(looped, "probe", width).text
         parts.append(f"{condition}\nenum {{ WIDTH = {width} }};\n{code}\n")
     random = Random(5)
     inputs = [random.gauss(0.0, 0.4) for _ in range(_SIZE)]

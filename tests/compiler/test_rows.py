@@ -58,9 +58,9 @@ def test_a_factorisation_becomes_loops(tmp_path):
     matrix = [[float(size) if i == j else 1.0 / (1 + i + j) for j in range(size)] for i in range(size)]
     cache = Cache.open(tmp_path)
     compiled = microgpt.compile(cholesky, matrix, target="python", cache=cache)
-    program = compile_loops(compiled.graph).program
+    program = compile_loops(compiled.ir).program
     inside, total = coverage(program)
     assert inside / total > 0.9
-    assert len(program.nests) < len(compiled.graph) / 15
+    assert len(program.nests) < len(compiled.ir) / 15
     in_c = microgpt.compile(cholesky, matrix, cache=cache)
     assert in_c(matrix) == compiled(matrix)

@@ -33,7 +33,7 @@ class CPrograms:
         self.loops = _build(
             toolchain,
             folder / "loops.c",
-            [prelude(width), *(function_text(program, name, width) for name, program in looped.items())],
+            [prelude(width), *(function_text(program, name, width).text for name, program in looped.items())],
         )
         # It is a text to be read, and long: optimising it fully takes most of the time, and would test the C compiler.
         quick = replace(toolchain, flags=(*toolchain.flags, "-O1"))

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -20,7 +21,9 @@ from microgpt.model.gpt import initial_parameters
 from microgpt.runtime.programs.recipe import Recipe
 from microgpt.runtime.training.checkpoint import Checkpoint
 from microgpt.tools.explore.make import make_page
+from microgpt.tools.explore.values import documents
 from microgpt.tools.provenance.chain import Chain
+from microgpt.tools.subject.model import ModelSubject
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -60,9 +63,11 @@ class Written:
 
 def write_page(path: Path, model: Checkpoint, texts: tuple[str, ...], length: int) -> Written:
     """Makes a page."""
-    recipe = Recipe("training", length, model.config)
-    path.write_text(make_page(recipe, model, texts), encoding="utf-8")
-    return Written(path, Chain(recipe), model, texts)
+    subject = ModelSubject(Recipe("training", length, model.config))
+    path.write_text(
+        make_page(subject, partial(documents, checkpoint=model, texts=texts, length=length)), encoding="utf-8"
+    )
+    return Written(path, Chain(subject), model, texts)
 
 
 @contextmanager

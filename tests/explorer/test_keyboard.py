@@ -123,11 +123,31 @@ def test_panes_close_grow_and_borders_move(tab: Tab, written: Written) -> None:
     page.keyboard.press("ArrowRight")
     assert page.locator("#left").bounding_box()["width"] > width
     box = page.locator("[aria-label='width of the graph']").bounding_box()
-    page.mouse.move(box["x"] + 4, 400)
+    page.mouse.move(box["x"] + 4, box["y"] + 40)
     page.mouse.down()
-    page.mouse.move(box["x"] + 84, 400)
+    page.mouse.move(box["x"] + 84, box["y"] + 40)
     page.mouse.up()
     assert page.locator("[aria-label='width of the graph']").bounding_box()["x"] > box["x"] + 40
+
+
+def test_every_border_moves_and_comes_back(tab: Tab, written: Written) -> None:
+    page = tab.open(written.address)
+    borders = page.locator(".border").all()
+    assert len(borders) == 6
+    for border in borders:
+        before = border.bounding_box()
+        border.focus()
+        for _ in range(4):
+            page.keyboard.press("ArrowUp")
+        moved = border.bounding_box()
+        assert (moved["x"], moved["y"]) != (before["x"], before["y"])
+        border.dblclick()
+        assert border.bounding_box() == before
+    # What is left fills the room of what is closed.
+    height = page.locator("[data-pane=python]").bounding_box()["height"]
+    page.locator("[data-toggles=c]").click()
+    page.locator("[data-toggles=assembly]").click()
+    assert page.locator("[data-pane=python]").bounding_box()["height"] > 1.7 * height
 
 
 def test_the_focus_can_be_seen(tab: Tab, written: Written) -> None:

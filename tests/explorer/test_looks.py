@@ -118,3 +118,45 @@ def test_all_panes_can_be_seen(chromium: Any, written: Written, size: tuple[int,
         assert box["x"] + box["width"] <= size[0]
         assert box["y"] + box["height"] <= size[1]
     tab.close()
+
+
+def test_lines_of_the_model_are_whole_at_1400_pixels(chromium: Any, written: Written) -> None:
+    tab = Tab(chromium, viewport={"width": 1400, "height": 900})
+    page = tab.open(written.address)
+    room = page.evaluate(
+        """() => {
+            const box = document.querySelector("#source-lines").getBoundingClientRect();
+            return [...document.querySelectorAll("#source-lines .code")].map(
+                (code) => box.right - code.getBoundingClientRect().right);
+        }"""
+    )
+    assert len(room) > 15
+    longest = max(map(len, written.chain.pane("gpt.py").lines))
+    assert longest > 100
+    letters = page.evaluate("() => window.explorer.listings.source.letterWidth()")
+    assert page.locator("#source-lines").bounding_box()["width"] > letters * longest
+    assert min(room) >= 0
+    tab.close()
+
+
+def test_on_a_phone_there_is_one_pane_at_a_time(chromium: Any, written: Written) -> None:
+    tab = Tab(chromium, viewport={"width": 390, "height": 844})
+    page = tab.open(written.address)
+    tabs = page.locator("[role=tab]").all()
+    assert len(tabs) == 7
+    for button in tabs:
+        button.click()
+        shown = [pane for pane in page.locator(".pane").all() if pane.is_visible()]
+        assert [pane.get_attribute("data-pane") for pane in shown] == [button.get_attribute("data-toggles")]
+        assert shown[0].bounding_box()["width"] == 390
+        assert button.get_attribute("aria-selected") == "true"
+    assert page.evaluate("() => document.documentElement.scrollWidth") == 390
+    source = next(line for line in range(1, 200) if len(written.nodes("source", line)) > 20)
+    page.locator("[data-toggles=source]").click()
+    tab.row("source", source).click(position={"x": 30, "y": 9})
+    lit = len(tab.lit("python"))
+    assert page.locator("[data-toggles=python] .lit-count").inner_text() == f"{lit:,}"
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert page.locator("[role=tab]").count() == 0
+    assert page.locator(".pane:visible").count() == 7
+    tab.close()

@@ -12,7 +12,8 @@ from explorer.pages import Tab, Written, small_model
 from microgpt.runtime.machine.toolchain import ToolchainError
 from microgpt.runtime.programs.recipe import Recipe
 from microgpt.tools.explore.make import make_page
-from microgpt.tools.provenance import c_program
+from microgpt.tools.subject import c_program
+from microgpt.tools.subject.model import ModelSubject
 
 pytestmark = pytest.mark.slow
 
@@ -79,7 +80,7 @@ def test_without_a_c_compiler_the_page_has_no_assembly_and_says_so(
     said: list[str] = []
     model = small_model()
     path = tmp_path / "page.html"
-    path.write_text(make_page(Recipe("training", 2, model.config), warn=said.append), encoding="utf-8")
+    path.write_text(make_page(ModelSubject(Recipe("training", 2, model.config)), warn=said.append), encoding="utf-8")
     assert said == ["the page has no assembly: there is no C compiler"]
     page = tab.open(path.as_uri())
     assert "no C compiler" in page.locator("[data-pane=assembly] .lines").text_content()

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from microgpt.tools.cli import COMMANDS, cli
 
@@ -86,13 +87,20 @@ def test_commands_in_docs_are_there(name: str):
             command.make_context(words[0], arguments, parent=context).close()
 
 
-def test_the_example_in_python_runs():
-    (example,) = re.findall(r"```python\n(.*?)```", (DOCS / "seeing.md").read_text("utf-8"), re.DOTALL)
+def test_the_examples_in_python_run(tmp_path: Path):
+    own, example = re.findall(r"```python\n(.*?)```", (DOCS / "seeing.md").read_text("utf-8"), re.DOTALL)
     small = example.replace("vocab_size=27", "vocab_size=5, n_embd=4, n_head=2, block_size=4")
     assert small != example
     result = subprocess.run([sys.executable, "-c", small], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert re.match(r"\d+ operations; lines of the C: \[\d", result.stdout)
+    (tmp_path / "model.py").write_text(own)
+    result = subprocess.run([sys.executable, tmp_path / "model.py"], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "model.py:5 energy" in result.stdout
+    assert "all equal to the eager autograd's, bit by bit" in " ".join(result.stdout.split())
+    result = CliRunner().invoke(cli, ["passes", f"{tmp_path / 'model.py'}:loss"])
+    assert result.exit_code == 0, result.output
 
 
 @pytest.mark.parametrize("name", [*PAGES, "CONTRIBUTING.md"])

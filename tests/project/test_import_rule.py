@@ -1,6 +1,8 @@
 """Who may import whom: read from the import statements of every file, also those inside functions."""
 
 import ast
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -23,6 +25,9 @@ ALLOWED = {
 }
 # The door that starts the command line; nothing imports it.
 DOOR = f"{FACE}.__main__"
+# The one file of the face that may import tools, when its functions are called; and which of their rooms it may not.
+SEEING = f"{FACE}.seeing"
+UNSEEN = ("tools.cli", "tools.commands", "tools.options", "tools.terminal")
 # Inside a folder: what each of its own folders may import of the others.
 STAGES = {
     "compiler": {
@@ -45,7 +50,7 @@ STAGES = {
 # Files beside these folders that all of them may import.
 SHARED = {
     "compiler": {"arithmetic", "errors"},
-    "runtime": {"arguments", "reporting", "value", "version"},
+    "runtime": {"arguments", "reporting", "value", "value_drawing", "version"},
 }
 # Where a library may be imported: by folder or by module.
 PLACES = {
@@ -100,14 +105,21 @@ def ours(name: str) -> str:
 
 def offences(source: str, module: str, is_package: bool = False) -> list[str]:
     folder = module.split(".")[0]
+    allowed = ALLOWED[folder] | ({"tools"} if module == SEEING else set())
     found = []
     for name in imports(source, module, is_package):
         top = name.split(".")[0]
-        if top in FOLDERS and top != folder and top not in ALLOWED[folder]:
-            found.append(f"{module} imports {name}, but {folder} may import only {sorted(ALLOWED[folder])} of ours")
+        if top in FOLDERS and top != folder and top not in allowed:
+            found.append(f"{module} imports {name}, but {folder} may import only {sorted(allowed)} of ours")
+        if module == SEEING and within(name, UNSEEN):
+            found.append(f"{module} imports {name}, but none of {UNSEEN}")
         if top in PLACES and not PLACES[top] & {folder, module}:
             found.append(f"{module} imports {name}, which belongs in {sorted(PLACES[top])}")
     return found
+
+
+def within(name: str, modules: tuple[str, ...]) -> bool:
+    return any(name == module or name.startswith(f"{module}.") for module in modules)
 
 
 def stage_offences(source: str, module: str) -> list[str]:
@@ -173,6 +185,26 @@ def test_notices_a_stage_that_imports_a_later_one():
     assert len(stage_offences("from ..training.training import Training", "runtime.backends.backend")) == 1
 
 
+def test_what_can_be_seen_needs_no_command_line():
+    """Neither do the modules that `SEEING` imports, nor what these import."""
+    sources = {module_of(path): path for path in FILES}
+    waiting, seen = [SEEING], set()
+    while waiting:
+        module = waiting.pop()
+        if module not in seen and module in sources:
+            seen.add(module)
+            path = sources[module]
+            waiting += imports(path.read_text("utf-8"), module, path.name == "__init__.py", typing=False)
+    assert len(seen) > 60
+    assert [module for module in sorted(seen) if within(module, UNSEEN)] == []
+
+
+def test_tools_are_not_imported_before_they_are_needed():
+    lines = ["import sys, microgpt", "microgpt.compile, microgpt.CompiledFunction, microgpt.Value, microgpt.train"]
+    lines += ["sys.exit(any(name.startswith('microgpt.tools') for name in sys.modules))"]
+    assert subprocess.run([sys.executable, "-c", "\n".join(lines)], check=False).returncode == 0
+
+
 def test_no_cycles_between_folders():
     graph: dict[str, set[str]] = {}
     for path in FILES:
@@ -218,6 +250,9 @@ def cycle(graph: dict[str, set[str]]) -> list[str]:
         ("runtime.train", "from ..tools.cli import main"),
         ("runtime.train", "from networkx.algorithms import dag"),
         ("microgpt.api", "from .tools.cli import main"),
+        ("microgpt.api", "from .tools.drawing.draw import draw"),
+        ("microgpt.seeing", "def late():\n    from .tools.terminal import console"),
+        ("microgpt.seeing", "from .tools.cli import main"),
     ],
 )
 def test_notices(module: str, source: str):
@@ -231,6 +266,7 @@ def test_notices(module: str, source: str):
         ("compiler.trace", "from .ir.graph import Graph\nfrom .ir import ops\nimport microgpt.compiler.ir.ops"),
         ("runtime.train", "from ..model.gpt import loss\nfrom microgpt.data import corpus\nimport random"),
         ("tools.draw", "import graphviz, networkx\nfrom ..runtime import cache\nfrom .. import __version__"),
+        ("microgpt.seeing", "def late():\n    from .tools.drawing.draw import draw"),
         ("microgpt.api", "from .compiler.trace import trace\nfrom .runtime.value import Value"),
     ],
 )

@@ -78,8 +78,8 @@ def test_a_gradient_in_some_arguments_is_that_in_all(cache: Cache, target: str, 
 
 
 def test_data_cost_no_gradient(cache: Cache) -> None:
-    alone = microgpt.compile(loss, WEIGHTS, ROWS, LABELS, wrt="weights", cache=cache).graph
-    everything = microgpt.compile(loss, WEIGHTS, ROWS, LABELS, cache=cache).graph
+    alone = microgpt.compile(loss, WEIGHTS, ROWS, LABELS, wrt="weights", cache=cache).ir
+    everything = microgpt.compile(loss, WEIGHTS, ROWS, LABELS, cache=cache).ir
     assert [len(output.nodes) for output in alone.outputs] == [1, 2]
     assert alone.arguments() == {"parameters": (0, 2), "data": (2, 9)}
     assert everything.arguments() == {"parameters": (0, 11)}
@@ -112,8 +112,8 @@ def everything(x: Any, y: Any) -> Any:
 
 def test_the_value_alone_has_the_structure_of_the_result(cache: Cache, target: str) -> None:
     compiled = microgpt.compile(everything, [1.0, 2.0], 3.0, gradient=False, target=target, cache=cache)
-    assert compiled.graph.outputs[0].name == "value"
-    assert len(compiled.graph.outputs) == 1
+    assert compiled.ir.outputs[0].name == "value"
+    assert len(compiled.ir.outputs) == 1
     found = compiled([4.0, 0.5], -2.0)
     assert found == everything([4.0, 0.5], -2.0)
     assert isinstance(found["pair"], Pair)

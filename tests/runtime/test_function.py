@@ -136,7 +136,7 @@ def test_auto_is_python_where_there_is_no_compiler(cache, monkeypatch):
 
 
 def test_auto_is_python_where_c_would_take_too_long(cache, monkeypatch):
-    graph = compiled(cache, squares, [1.0, 2.0]).graph
+    graph = compiled(cache, squares, [1.0, 2.0]).ir
     monkeypatch.setattr("microgpt.runtime.executable.executable.LONGEST", 0)
     assert compile_executable(graph, "auto", cache).target == "python"
 

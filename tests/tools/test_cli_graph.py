@@ -25,6 +25,7 @@ from microgpt.runtime.programs.recipe import Recipe
 from microgpt.runtime.training.checkpoint import Checkpoint, save_checkpoint
 from microgpt.tools.cli import cli
 from microgpt.tools.passes import stages
+from microgpt.tools.subject.model import ModelSubject
 
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]
 CONFIG = GPTConfig(27, 1, 4, 2, 4)
@@ -53,7 +54,7 @@ def drawn(*arguments: object) -> dict[str, dict[str, object]]:
 
 
 def live_operations(kind: str, number: int) -> int:
-    graph: Graph = stages.stage_product(Recipe(kind, number, CONFIG), "dce")
+    graph: Graph = stages.stage_product(ModelSubject(Recipe(kind, number, CONFIG)), "dce")
     return sum(bool(graph.operands(node)) for node in range(len(graph)))
 
 
@@ -63,7 +64,7 @@ def test_every_operation_is_in_one_box(level: str, kind: str, number: int):
     boxes = drawn("--level", level, "--length", 3, "--kind", kind)
     equals = 0
     if level == "op":  # comparing an index is no operation of a nest: it is read where it is used
-        graph: Graph = stages.stage_product(Recipe(kind, number, CONFIG), "dce")
+        graph: Graph = stages.stage_product(ModelSubject(Recipe(kind, number, CONFIG)), "dce")
         equals = sum(len(graph.operands(node)) > 0 and graph.op[node] == EQUAL for node in range(len(graph)))
     total = sum(int(str(box.get("operations", 0))) for box in boxes.values())
     assert live_operations(kind, number) - equals <= total <= live_operations(kind, number)
@@ -125,7 +126,7 @@ def test_op_level_has_formulas_shapes_and_sources():
 def test_scalar_level():
     boxes = drawn("--length", 2, "--scope", SCORES)
     directions = [box["direction"] for box in boxes.values() if box["direction"] in ("forward", "backward")]
-    graph: Graph = stages.stage_product(Recipe("training", 2, CONFIG), "dce")
+    graph: Graph = stages.stage_product(ModelSubject(Recipe("training", 2, CONFIG)), "dce")
     scopes = [graph.origins[origin].scope for origin in graph.origin]
     inside = [node for node in range(len(graph)) if scopes[node] == SCORES and graph.operands(node)]
     assert len(directions) == len(inside)
@@ -288,7 +289,7 @@ def run_values(*arguments: object) -> dict[str, dict[str, float]]:
 def test_values_and_gradients_are_those_of_the_program():
     model = saved("abcm")
     tokens = model.tokenizer.encode("cab")
-    graph: Graph = stages.stage_product(Recipe("training", 4, model.config), "dce")
+    graph: Graph = stages.stage_product(ModelSubject(Recipe("training", 4, model.config)), "dce")
     indices = {"tokens": tokens[:-1], "targets": tokens[1:]}
     results = interpret(graph, {"parameters": model.parameters}, indices)
     mean = run_values("--text", "cab", "--scope", "mean")

@@ -10,11 +10,12 @@ from click.testing import CliRunner, Result
 from microgpt.compiler.ir.text import format_graph, parse
 from microgpt.compiler.ir.verify import verify
 from microgpt.compiler.loops.loop_text import format_program, parse_program
-from microgpt.model.config import GPTConfig
+from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.programs.recipe import Recipe
 from microgpt.tools.cli import cli
 from microgpt.tools.options.chosen_program import parse_lengths, program_number
 from microgpt.tools.passes import stages
+from microgpt.tools.subject.model import ModelSubject
 
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]
 CONFIG = GPTConfig(27, 1, 4, 2, 4)
@@ -46,8 +47,9 @@ def test_compile_prints_a_table():
     assert [row[0] for row in rows] == ["1", "2", "3"] * 2
     for row in rows[:3]:
         recipe = Recipe("training", int(row[0]), CONFIG)
-        graphs = [stages.stage_product(recipe, name) for name in stages.stage_names("training")[:6]]
-        statements = stages.stage_product(recipe, "form_statements")
+        subject = ModelSubject(recipe)
+        graphs = [stages.stage_product(subject, name) for name in stages.stage_names(subject)[:6]]
+        statements = stages.stage_product(ModelSubject(recipe), "form_statements")
         assert [int(cell) for cell in row[1:8]] == [*map(len, graphs), len(statements.roots)]
     folder = Path(next(line for line in lines if line.startswith("programs, in "))[13:-1])
     assert all((folder / row[1]).is_file() for row in rows[3:])
@@ -80,7 +82,8 @@ def test_compile_dumps_every_stage(kind: str, tmp_path: Path):
     assert result.exit_code == 0, result.output
     assert "every stage keeps the rules" in result.stderr
     files = sorted((tmp_path / "stages").iterdir())
-    names = stages.stage_names(kind)
+    config = AdamConfig() if kind == "optimizer" else GPTConfig(vocab_size=27)
+    names = stages.stage_names(ModelSubject(Recipe(kind, 1, config)))
     if kind == "optimizer":
         names = [*names, "emit_python"]
     assert [path.stem for path in files] == [f"{number:02d}_{name}" for number, name in enumerate(names)]
@@ -126,10 +129,10 @@ def test_dump_of_several(tmp_path: Path):
 
 def test_statements_in_text_name_what_the_program_names():
     recipe = Recipe("training", 2, CONFIG)
-    program = stages.stage_product(recipe, "emit_python")
-    layout = stages.describe(stages.stage_product(recipe, "allocate"))
-    statements = stages.describe(stages.stage_product(recipe, "form_statements"))
-    schedule = stages.describe(stages.stage_product(recipe, "schedule"))
+    program = stages.stage_product(ModelSubject(recipe), "emit_python")
+    layout = stages.describe(stages.stage_product(ModelSubject(recipe), "allocate"))
+    statements = stages.describe(stages.stage_product(ModelSubject(recipe), "form_statements"))
+    schedule = stages.describe(stages.stage_product(ModelSubject(recipe), "schedule"))
     for name in ("p1_l0_h1_scores_0", "p0_embed_3"):
         assert f"{name} = " in program
         assert f"\n{name} = %" in statements
@@ -139,7 +142,7 @@ def test_statements_in_text_name_what_the_program_names():
 
 @pytest.mark.parametrize("backend", ["python", "c"])
 def test_bench(backend: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("microgpt.tools.commands.bench.RUN_STEPS", 50)
+    monkeypatch.setattr("microgpt.tools.checks.model_race.RUN_STEPS", 50)
     result = run("bench", "--backend", backend, "--length", "1,2", "--seconds", "0.05")
     if "needs a C compiler" in result.stderr:
         pytest.skip("not checked: there is no C compiler here")

@@ -13,7 +13,9 @@ from microgpt.model.config import GPTConfig
 from microgpt.runtime.programs.recipe import Recipe
 from microgpt.tools.cli import cli
 from microgpt.tools.passes import stages
+from microgpt.tools.subject.model import ModelSubject
 from microgpt.tools.terminal import code
+from microgpt.tools.text.document import Code
 
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]
 CONFIG = GPTConfig(27, 1, 4, 2, 4)
@@ -33,7 +35,7 @@ def run(command: str, *arguments: object) -> Result:
 def test_show():
     result = run("show", "--length", 2)
     assert result.exit_code == 0
-    program = stages.stage_product(Recipe("training", 2, CONFIG), "emit_python")
+    program = stages.stage_product(ModelSubject(Recipe("training", 2, CONFIG)), "emit_python")
     assert (
         result.stdout.splitlines()[4:] == program.splitlines()[3:]
     )  # the heading says in addition for what it was made
@@ -75,7 +77,7 @@ def test_show_a_line_of_the_model():
 
 
 def test_show_an_operation_in_every_text(compiles: bool):
-    names = stages.all_names("training")
+    names = stages.all_names(ModelSubject(Recipe("training", 3, CONFIG)))
     for name in names if compiles else names[:-1]:
         result = run("show", "--length", 3, "--stage", name, "--scope", "layer0.head1.position2.scores", "--limit", 3)
         assert result.exit_code == 0, result.output
@@ -102,7 +104,7 @@ def test_show_colours_every_line_as_it_is(language: str, monkeypatch: pytest.Mon
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    code.print_code(lines, language, range(1, len(lines) + 1), "  ")
+    code.print_code(Code(lines, language, range(1, len(lines) + 1), "  "))
     plain = re.sub(r"\x1b\[[\d;]*m", "", screen.getvalue()).splitlines()
     assert len(plain) == len(lines)
     expected = [f"  {place:>3}  {line.expandtabs()}" for place, line in enumerate(lines, 1)]

@@ -21,6 +21,7 @@ from microgpt.runtime.programs.recipe import Recipe
 from microgpt.tools.drawing.arrays import Array, Arrays
 from microgpt.tools.drawing.formulas import Formula, formula_of
 from microgpt.tools.passes import stages
+from microgpt.tools.subject.model import ModelSubject
 
 CONFIG = GPTConfig(27, 1, 8, 2, 4)
 INDICES = {"tokens": [3, 8, 3, 2], "targets": [1, 3, 8, 8], "token": [5]}
@@ -30,7 +31,7 @@ class Case:
     """A graph as loops, with the value at every address."""
 
     def __init__(self, recipe: Recipe) -> None:
-        self.graph: Graph = stages.stage_product(recipe, "dce")
+        self.graph: Graph = stages.stage_product(ModelSubject(recipe), "dce")
         stored = stored_nodes(self.graph)
         layout = Layout()
         place(layout, "graph", {0: (self.graph, stored)})

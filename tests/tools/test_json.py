@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from microgpt.tools.cli import COMMANDS, cli
 
 DOCS = Path(__file__).parents[2] / "docs" / "json.md"
+OWN = f"{Path(__file__).parents[1] / 'own' / 'pendulum.py'}:misfit"
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]
 
 # By command: what to run, so that all of its fields are seen at least once. Folders a and b hold runs that differ.
@@ -40,8 +41,8 @@ RUNS: dict[str, list[list[str]]] = {
     ],
     "passes": [[*MODEL, "--length", "1", "--around", "p0_l0_query_0"], ["--kind", "optimizer"]],
     "stats": [[*MODEL, "--length", "1"], [*MODEL, "--kind", "optimizer", "--no-machine"]],
-    "bench": [[*MODEL, "--length", "1", "--seconds", "0.01", "--against", "numpy"]],
-    "verify": [[*MODEL, "--steps", "1", "--samples", "1"]],
+    "bench": [[*MODEL, "--length", "1", "--seconds", "0.01", "--against", "numpy"], [OWN, "--seconds", "0.01"]],
+    "verify": [[*MODEL, "--steps", "1", "--samples", "1"], [OWN]],
     "cache list": [[]],
     "cache clean": [["--dry-run", "--all"]],
     "doctor": [[]],
@@ -108,8 +109,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def surroundings(folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cli-cache"))
     monkeypatch.setenv("MICROGPT_DATA_DIR", str(folder / "data"))
-    monkeypatch.setattr("microgpt.tools.commands.bench.RUN_STEPS", 25)
-    monkeypatch.setattr("microgpt.tools.commands.stats.ROUNDS", 1)
+    monkeypatch.setattr("microgpt.tools.checks.model_race.RUN_STEPS", 25)
+    monkeypatch.setattr("microgpt.tools.stats.measure.ROUNDS", 1)
     monkeypatch.setattr("microgpt.runtime.machine.roofline._cache_sizes", lambda: {"L1": 32 << 10, "L2": 256 << 10})
     monkeypatch.setattr("microgpt.runtime.machine.roofline._MEMORY_LEAST", 1 << 20)
     monkeypatch.chdir(folder)

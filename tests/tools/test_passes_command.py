@@ -18,10 +18,11 @@ from microgpt.tools.passes import stages
 from microgpt.tools.passes.changes import Changes, continue_labels, count_changes, originals
 from microgpt.tools.passes.collect import collect, operations_by_kind
 from microgpt.tools.passes.follow import find_operation, follow, statement_name
+from microgpt.tools.subject.model import ModelSubject
 
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]
 RECIPE = Recipe("training", 2, GPTConfig(27, 1, 4, 2, 4))
-FOUND = collect(RECIPE)
+FOUND = collect(ModelSubject(RECIPE))
 
 GRAPH = written(
     "%0 = input 0",
@@ -70,10 +71,9 @@ def test_neighbourhood():
 
 @pytest.mark.parametrize("kind", ["training", "inference"])
 def test_counts_add_up(kind: str):
-    found = collect(Recipe(kind, 2, GPTConfig(27, 2, 4, 2, 4)))
-    assert [stage.name for stage in found.graphs] == [
-        name for name in stages.stage_names(kind) if name in stages.GRAPHS
-    ]
+    subject = ModelSubject(Recipe(kind, 2, GPTConfig(27, 2, 4, 2, 4)))
+    found = collect(subject)
+    assert [stage.name for stage in found.graphs] == stages.graph_names(subject)
     for stage, changes in found.changes():
         left = changes.before - changes.removed - changes.replaced - changes.merged + changes.added
         assert left == changes.after == len(stage.product) == sum(operations_by_kind(stage.product).values())
@@ -90,7 +90,9 @@ def test_later_stages():
     names = [stage.name for stage in FOUND.c]
     assert names == ["place", "contract", "order_groups", "reroll", "transpose", "emit_c"]
     figures = {stage.name: stage.figures for stage in (*FOUND.python, *FOUND.c)}
-    assert figures["emit_python"]["lines"] == len(stages.stage_product(RECIPE, "emit_python").splitlines())
+    assert figures["emit_python"]["lines"] == len(
+        stages.stage_product(ModelSubject(RECIPE), "emit_python").splitlines()
+    )
     assert figures["contract"]["statements"] == figures["order_groups"]["statements"]
     assert figures["emit_c"]["kernels"] <= figures["transpose"]["nests"]
     assert figures["transpose"]["operations"] <= len(FOUND.graphs[-1].product)

@@ -21,9 +21,11 @@ from microgpt.compiler.loops.place import address
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.trace import trace
 from microgpt.model.config import AdamConfig, GPTConfig
+from microgpt.runtime.programs.c_source import ModelSource
 from microgpt.runtime.programs.recipe import Recipe
 from microgpt.tools.provenance.chain import Chain
 from microgpt.tools.provenance.ragged import Ragged
+from microgpt.tools.subject.model import ModelSubject
 
 CONFIG = GPTConfig(vocab_size=27)
 TINY = GPTConfig(vocab_size=5, n_layer=2, n_embd=4, n_head=2, block_size=9)
@@ -43,7 +45,12 @@ FRAME = re.compile(
 @pytest.fixture(scope="module", params=[("training", 6), ("inference", 4), ("optimizer", 0)], ids=lambda p: p[0])
 def chain(request: pytest.FixtureRequest) -> Chain:
     kind, number = request.param
-    return Chain(Recipe(kind, number, AdamConfig() if kind == "optimizer" else TINY), TINY)
+    return Chain(ModelSubject(Recipe(kind, number, AdamConfig() if kind == "optimizer" else TINY), TINY))
+
+
+def source_of(chain: Chain) -> ModelSource:
+    assert isinstance(chain.subject, ModelSubject)
+    return chain.subject.library()
 
 
 def texts(chain: Chain) -> Iterator[str]:
@@ -94,7 +101,7 @@ def test_only_the_frame_of_a_module_has_no_operations(chain: Chain):
 
 
 def test_every_nest_is_labelled_and_every_call_says_what_it_writes(chain: Chain):
-    source = chain.c_program.source
+    source = source_of(chain)
     lines = source.text.splitlines()
     for name, program in source.programs.items():
         for place, nest in enumerate(program.nests):
@@ -111,7 +118,7 @@ def test_every_nest_is_labelled_and_every_call_says_what_it_writes(chain: Chain)
 
 
 def test_functions_of_the_c_are_where_they_are_said_to_be(chain: Chain):
-    source = chain.c_program.source
+    source = source_of(chain)
     lines = source.text.splitlines()
     spans = [*source.body.kernels, *source.body.programs.values()]
     for span in spans:
@@ -172,7 +179,7 @@ def test_turns_of_loops_lead_to_where_values_are_stored(chain: Chain):
 
 
 def test_the_memory_map_covers_the_memory(chain: Chain):
-    memory = chain.c_program.source.memory
+    memory = source_of(chain).memory
     starts = [region.start for region in memory.regions]
     assert starts[0] == 0
     assert starts == sorted(set(starts))
@@ -310,14 +317,14 @@ def is_element(target: str, output: str, element: int) -> bool:
 
 @pytest.mark.slow
 def test_chain_of_random_operations():
-    checker = Checker(Chain(Recipe("training", 4, CONFIG)))
+    checker = Checker(Chain(ModelSubject(Recipe("training", 4, CONFIG))))
     for node in Random(4).sample(range(len(checker.graph)), 200):
         checker.check(node)
 
 
 @pytest.mark.slow
 def test_chain_of_random_operations_at_length_16():
-    checker = Checker(Chain(Recipe("training", 16, CONFIG)))
+    checker = Checker(Chain(ModelSubject(Recipe("training", 16, CONFIG))))
     for node in Random(16).sample(range(len(checker.graph)), 20):
         checker.check(node)
 
@@ -329,7 +336,7 @@ def test_chain_of_small_programs(chain: Chain):
 
 
 def test_a_broken_chain_is_noticed():
-    chain = Chain(Recipe("optimizer", 0, AdamConfig()), TINY)
+    chain = Chain(ModelSubject(Recipe("optimizer", 0, AdamConfig()), TINY))
     pane = chain.pane("c")
     Checker(chain).check(len(chain.graph) - 1)
     moved = Ragged.of([(), *list(pane.units)[:-1]])
@@ -366,7 +373,7 @@ def test_scopes_are_found_by_their_parts(chain: Chain):
 
 
 def test_labels_survive_the_text_of_loops(chain: Chain):
-    for program in chain.c_program.source.programs.values():
+    for program in source_of(chain).programs.values():
         assert parse_program(format_program(program)) == program
 
 
@@ -380,7 +387,7 @@ def test_a_model_without_scopes_is_labelled_by_its_functions():
     labels = [nest.label for nest in looped.program.nests]
     assert labels[0] == "w, transposed"
     assert all(re.search(r"test_provenance\.py:\d+ \S+, forward", label) for label in labels[1:])
-    text = function_text(looped, "product")
+    text = function_text(looped, "product").text
     assert all(f"/* {label} */" in text for label in labels)
     assert "w: 0 + 8 * i + j" in text
 

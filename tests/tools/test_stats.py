@@ -23,11 +23,11 @@ from microgpt.tools.stats.critical_path import critical_path
 from microgpt.tools.stats.liveness import last_uses, measure_liveness
 from microgpt.tools.stats.roofline import stand
 from microgpt.tools.stats.statistics import collect, kinds_of
-from microgpt.tools.stats.subject import difference, make_subject
 from microgpt.tools.stats.tables import quantity, time_text
 from microgpt.tools.stats.traffic import Traffic, measure_traffic
-from microgpt.tools.terminal.console import bar
-from microgpt.tools.terminal.failures import CommandError
+from microgpt.tools.stats.work import work_of
+from microgpt.tools.subject.model import BusyError, ModelSubject, difference
+from microgpt.tools.text.document import bar
 
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]
 CONFIG = GPTConfig(27, 1, 4, 2, 4)
@@ -158,7 +158,7 @@ def roofs(flops: float = 1e9, first: float = 1e9, second: float = 1e9) -> Roofs:
 
 
 def test_a_program_stands_under_the_lowest_roof():
-    subject = make_subject(RECIPE, CONFIG)
+    subject = work_of(ModelSubject(RECIPE, CONFIG))
     statistics = collect(subject)
     slow = stand(subject, statistics, roofs(flops=1e6), 1.0)
     assert slow.roof.name == "arithmetic"
@@ -175,7 +175,7 @@ def test_a_program_stands_under_the_lowest_roof():
 
 
 def test_squares_and_roots_are_no_calls():
-    statistics = collect(make_subject(Recipe("optimizer", 0, AdamConfig()), CONFIG))
+    statistics = collect(work_of(ModelSubject(Recipe("optimizer", 0, AdamConfig()), CONFIG)))
     assert statistics.functions.all == 2
     assert statistics.calls == {}
 
@@ -221,7 +221,7 @@ def test_a_difference_of_measurements_is_above_zero():
     """It used to be zero where the parts were interrupted, and the program's speed was a division by that."""
     whole, part = iter([4.0, 3.0, 5.0]), iter([7.0, 3.5, 2.0])
     assert difference(lambda: next(whole), lambda: next(part)) == 1.0
-    with pytest.raises(CommandError, match="too busy"):
+    with pytest.raises(BusyError, match="too busy"):
         difference(lambda: 1.0, lambda: 2.0)
 
 
@@ -241,7 +241,7 @@ def test_the_command(arguments: tuple[object, ...]):
 @pytest.mark.usefixtures("toolchain")
 def test_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory):
     monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cli-cache"))
-    monkeypatch.setattr("microgpt.tools.commands.stats.ROUNDS", 1)
+    monkeypatch.setattr("microgpt.tools.stats.measure.ROUNDS", 1)
     monkeypatch.setattr("microgpt.runtime.machine.roofline._cache_sizes", lambda: {"L1": 32 << 10, "L2": 256 << 10})
     monkeypatch.setattr("microgpt.runtime.machine.roofline._MEMORY_LEAST", 1 << 20)
     machine = Machine()
@@ -268,7 +268,7 @@ def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch):
     def none() -> None:
         raise ToolchainError("there is no C compiler")
 
-    monkeypatch.setattr("microgpt.tools.commands.stats.find_toolchain", none)
+    monkeypatch.setattr("microgpt.tools.stats.measure.find_toolchain", none)
     result = run("--length", 1)
     assert result.exit_code == 0
     assert "this machine is not measured: no C compiler can be used" in result.stderr

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from microgpt.tools.terminal import console
-from microgpt.tools.terminal.table import table_lines
+from microgpt.tools.text.table import table_lines
 
 HEADINGS = ("kind", "forward", "backward", "all", "%", "")
 ROWS = (

@@ -9,20 +9,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.interpret import evaluate_nodes, interpret
 from ...compiler.ir.names import value_names
-from ...compiler.ir.ops import GATHER, POW, SELECT
+from ...compiler.ir.ops import GATHER, OPS, POW, SELECT
 from ...compiler.ir.text import format_node
-from ...compiler.passes.differentiate import differentiate
-from ...compiler.pipeline import GRAPH_STAGES
+from ...compiler.pipeline import Stage
 from ...compiler.python.form_statements import form_statements
-from ...runtime.executable.program import Program
-from ...runtime.programs.recipe import Recipe
 from ...runtime.value import Value
+from ..subject.subject import Subject
 
 __all__ = ["Case", "Difference", "first_unequal", "locate", "same"]
 
@@ -34,15 +33,16 @@ class Case:
     """One run of a program, with what it should give.
 
     Attributes:
-        recipe, program: what is run.
+        subject: what is run.
+        program: the path of its Python.
         arguments, indices: the inputs, each a flat sequence.
         expected: the right results, by output.
         eager: for outputs that the eager autograd computes, its values.
         run: runs the program on these inputs; returns its outputs by name.
     """
 
-    recipe: Recipe
-    program: Program
+    subject: Subject
+    program: Path
     arguments: Numbers
     indices: Mapping[str, Sequence[int]]
     expected: Numbers
@@ -80,22 +80,18 @@ def first_unequal(a: Sequence[float], b: Sequence[float]) -> int | None:
 
 def locate(case: Case) -> Difference | None:
     """Compares stage by stage; None if everything is as it should be."""
-    graph = case.recipe.trace()
+    stages: list[Stage] = []
+    case.subject.compile(stages.append)
+    graph = stages[0].product
     values = evaluate_nodes(graph, case.arguments, case.indices)
     found = _from_eager(graph, values, case) or _from_outputs("trace", graph, case, None)
-    for stage in GRAPH_STAGES:
+    for stage in stages[1:]:
         if found:
             return found
-        if stage is differentiate:
-            if case.recipe.gradient is None:
-                continue
-            rewritten = differentiate(graph, case.recipe.gradient)
-        else:
-            rewritten = stage(graph)
-        before, graph = values, rewritten.graph
+        before, graph = values, stage.product
         values = evaluate_nodes(graph, case.arguments, case.indices)
-        found = _from_nodes(stage.__name__, graph, before, values, rewritten.ids)
-        found = found or _from_outputs(stage.__name__, graph, case, None)
+        found = _from_nodes(stage.name, graph, before, values, stage.ids)
+        found = found or _from_outputs(stage.name, graph, case, None)
     return found or _from_program(graph, values, case)
 
 
@@ -118,7 +114,7 @@ def _from_eager(graph: Graph, values: Sequence[float], case: Case) -> Difference
             first = node, value.data
         code = graph.op[node]
         if code != GATHER and value._operands:
-            operands = graph.operands(node)[: 1 if code == POW else None]
+            operands = graph.operands(node)[int(OPS[code].picks) : 1 if code == POW else None]
             stack += zip(value._operands, operands, strict=False)
     return first and Difference("trace", format_node(graph, first[0]), first[1], values[first[0]])
 
@@ -153,7 +149,7 @@ def _from_outputs(stage: str, graph: Graph, case: Case, results: Numbers | None)
 def _from_program(graph: Graph, values: Sequence[float], case: Case) -> Difference | None:
     """Runs the program and looks at the variables of its functions when they return."""
     variables: dict[str, Any] = {}
-    path = str(case.program.path)
+    path = str(case.program)
 
     def watch(frame: FrameType, event: str, _: object) -> None:
         if event == "return" and frame.f_code.co_filename == path:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from ...compiler import functions
 from ...compiler.ir.text import format_node
-from ...compiler.pipeline import compile_graph
 from ...model import adam, gpt
 from ...model.config import AdamConfig, GPTConfig
 from ...runtime.backends.backend import Backend, Document, EagerBackend, PythonBackend, State
@@ -16,6 +15,7 @@ from ...runtime.programs.library import Library
 from ...runtime.programs.recipe import Recipe
 from ...runtime.reporting import Report
 from ...runtime.value import Value
+from ..subject.model import ModelSubject
 from .bisect import Case, Numbers, first_unequal, locate
 
 __all__ = ["Checker", "UnequalError"]
@@ -103,7 +103,9 @@ class Checker:
                 results = program.run(parameters, [temperature], arguments["cache"], [token])
                 return dict(zip(("probabilities", "entry"), results, strict=True))
 
-            self._tell(wrong, Case(recipe, program, arguments, {"token": [token]}, expected, values, run))
+            self._tell(
+                wrong, Case(ModelSubject(recipe), program.path, arguments, {"token": [token]}, expected, values, run)
+            )
         cache += expected["entry"]
         return expected["probabilities"]
 
@@ -125,7 +127,9 @@ class Checker:
         def run() -> Numbers:
             return dict(zip(("loss", "gradient"), program.run(parameters, *document), strict=True))
 
-        return Case(recipe, program, {"parameters": parameters}, indices, expected, {"loss": [loss]}, run)
+        return Case(
+            ModelSubject(recipe), program.path, {"parameters": parameters}, indices, expected, {"loss": [loss]}, run
+        )
 
     def _optimizer_case(self, state: State, gradient: Sequence[float], place: int, num_steps: int) -> Case:
         recipe = Recipe("optimizer", 0, self.optimizer)
@@ -145,7 +149,7 @@ class Checker:
             return {name: columns[name] for name in results}
 
         expected = {name: [number] for name, number in zip(results, right, strict=True)}
-        return Case(recipe, program, arguments, {}, expected, {}, run)
+        return Case(ModelSubject(recipe), program.path, arguments, {}, expected, {}, run)
 
     def _tell(self, wrong: tuple[str, int, float, float], case: Case) -> None:
         name, place, expected, found = wrong
@@ -164,13 +168,13 @@ class Checker:
         else:
             lines += [f"the first operation that differs, at the stage {first.stage}:", f"  {first.operation}"]
             lines += [*_numbers("expected", first.expected), *_numbers("found", first.found)]
-        lines.append(f"the program is {case.program.path}")
+        lines.append(f"the program is {case.program}")
         raise UnequalError(lines)
 
 
 def _operation(case: Case, name: str, place: int) -> list[str]:
     """The operation that a wrong number is the result of."""
-    graph = compile_graph(case.recipe.trace, case.recipe.gradient)
+    graph = case.subject.compile()
     output = next((output for output in graph.outputs if output.name == name), None)
     if output is None or output.nodes[place] < 0:
         return []

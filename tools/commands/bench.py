@@ -2,88 +2,25 @@
 
 from __future__ import annotations
 
-import tempfile
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
-from pathlib import Path
-from random import Random
-from statistics import fmean, median
-from typing import Any
-
 import click
 
-from ...data.corpus import load_corpus
-from ...model import gpt
-from ...model.config import AdamConfig, GPTConfig
-from ...runtime.backends.backend import Backend, Document, EagerBackend, PythonBackend, State
-from ...runtime.programs.library import Library
-from ...runtime.reporting import silent
-from ...runtime.storage.cache import Cache
-from ...runtime.training.training import Training
-from ..baselines.run import RivalResult, Work, check_rivals, run_rivals
 from ..options import shared as options
-from ..options.backends import COMPILED, check_backend
-from ..options.chosen_program import USUAL_LENGTH, check_shape, parse_lengths
+from ..options.backends import COMPILED
+from ..options.chosen_work import chosen_race
 from ..terminal import console
 
 __all__ = ["bench"]
 
-# A compiled program runs this often beside each eager run: it is that much faster and its time that much noisier.
-REPEATS = {"python": 7, "c": 500}
-
-# The run of the golden figures, and how many of its steps are measured eagerly.
-RUN_STEPS = 1000
-EAGER_STEPS = 25
-
-
-@dataclass(frozen=True)
-class Timing:
-    """What was measured for one length; medians, in seconds.
-
-    Attributes:
-        gradient_ratio, step_ratio: how many times faster the compiled program is; medians over pairs of runs.
-    """
-
-    length: int
-    pairs: int
-    eager_gradient: float
-    compiled_gradient: float
-    gradient_ratio: float
-    eager_step: float
-    compiled_step: float
-    step_ratio: float
-    compile: float
-
-
-@dataclass(frozen=True)
-class Run:
-    """A whole run, in seconds a step.
-
-    Attributes:
-        steps, eager_steps: how many were taken, compiled and eagerly.
-        eager_step: the mean over documents of all lengths.
-        compiled_step: the median over runs of the mean over all steps.
-        ratio: of the two.
-    """
-
-    steps: int
-    eager_steps: int
-    eager_step: float
-    compiled_step: float
-    ratio: float
-
 
 @click.command()
-@options.lengths_option("1, 7 and 16")
+@options.lengths_option("1, 7 and 16", "[FILE.py:NAME]")
 @click.option(
     "--seconds",
     type=options.positive_number,
     metavar="NUMBER",
     default=5.0,
     show_default=True,
-    help="To measure each length.",
+    help="To measure each length, or the function.",
 )
 @options.data_option
 @options.seed_option
@@ -91,7 +28,10 @@ class Run:
 @options.backend_option(*COMPILED)
 @click.option("--against", metavar="NAME,...", help="Compare a whole run with `numpy`, `jax`, or both.")
 @options.json_option
+@click.pass_context
 def bench(
+    context: click.Context,
+    /,
     lengths: tuple[str, ...],
     more: tuple[str, ...],
     seconds: float,
@@ -109,169 +49,19 @@ def bench(
     step is loss and gradient of one document, and Adam. Programs are compiled
     anew, by one process, and thrown away afterwards.
 
+    Of your own function, FILE.py:NAME, the call and its program alone are
+    measured, in Python and in C.
+
     \b
     Examples:
       microgpt bench
       microgpt bench --length 1-4 --seconds 2
       microgpt bench --length 16 --json > bench.json
       microgpt bench --length 7 --against jax,numpy
+      microgpt bench model.py:loss
     """
-    name = check_backend(backend)
-    rivals = against.split(",") if against else []
-    check_rivals(rivals)
-    corpus = load_corpus(data)
-    check_shape(shape)
-    training = Training(corpus, seed, RUN_STEPS, AdamConfig(), **shape)
-    config = training.config
-    texts = [*lengths, *more]
-    numbers = parse_lengths(texts, config.block_size) if texts else _default_lengths(config.block_size)
-    with tempfile.TemporaryDirectory(prefix="microgpt-bench-") as folder:
-        cache = Cache.open(Path(folder), console.warn)
-        compiled = _make_backend(name, config, cache)
-        timings = []
-        for length in numbers:
-            console.say(f"length {length}: compiling, then measuring for {seconds:g} s")
-            timings.append(_measure(compiled, length, seconds, Random(seed)))
-        run = _measure_run(compiled, training) if name == "c" else None
-        others = run_rivals(rivals, _work(compiled, training), progress=console.say)
+    document = chosen_race(context, (*lengths, *more), seconds, data, seed, backend, against, shape)
     if as_json:
-        rows = [asdict(timing) for timing in timings]
-        result: dict[str, Any] = {"model": asdict(config), "backend": name, "unit": "seconds", "lengths": rows}
-        result["run"] = asdict(run) if run else None
-        console.print_json("bench", {**result, "rivals": [asdict(other) for other in others]})
+        console.print_json("bench", document.data)
     else:
-        _print(name, timings, run)
-        if others:
-            _print_rivals(others)
-
-
-def _default_lengths(block_size: int) -> list[int]:
-    return sorted({1, min(USUAL_LENGTH, block_size), block_size})
-
-
-def _make_backend(name: str, config: GPTConfig, cache: Cache) -> Backend:
-    if name == "python":
-        return PythonBackend(config, AdamConfig(), Library(cache, jobs=1))
-    from ...runtime.backends.c_backend import CBackend
-
-    return CBackend(config, AdamConfig(), cache, console.warn)
-
-
-def _measure(compiled: Backend, length: int, seconds: float, rng: Random) -> Timing:
-    config = compiled.config
-    eager = EagerBackend(config, AdamConfig())
-    start = time.perf_counter()
-    compiled.prepare([length], 0, silent)
-    compile_seconds = time.perf_counter() - start
-    parameters = gpt.initial_parameters(config, rng)
-    tokens = [rng.randrange(config.vocab_size) for _ in range(length + 1)]
-    document: Document = (tokens[:-1], tokens[1:])
-    states = State(list(parameters)), State(list(parameters))
-    repeats = REPEATS[compiled.name]
-    _steps(compiled, states[1], document, 1)  # the first run of all is slower
-    compiled.loss_and_gradient(parameters, document)
-    gradients: list[tuple[float, float]] = []
-    steps: list[tuple[float, float]] = []
-    deadline = time.perf_counter() + seconds
-    while not gradients or time.perf_counter() < deadline:
-        gradients.append(
-            (
-                _seconds(lambda: eager.loss_and_gradient(parameters, document)),
-                _seconds(lambda: _gradients(compiled, parameters, document, repeats)) / repeats,
-            )
-        )
-        steps.append(
-            (
-                _seconds(lambda: _steps(eager, states[0], document, 1)),
-                _seconds(lambda: _steps(compiled, states[1], document, repeats)) / repeats,
-            )
-        )
-    return Timing(length, len(gradients), *_summary(gradients), *_summary(steps), compile_seconds)
-
-
-def _gradients(backend: Backend, parameters: list[float], document: Document, times: int) -> None:
-    repeat = getattr(backend, "repeat_loss", None)
-    if repeat is not None:  # C: computing takes less time than handing numbers over and back
-        repeat(document, times)
-        return
-    for _ in range(times):
-        backend.loss_and_gradient(parameters, document)
-
-
-def _steps(backend: Backend, state: State, document: Document, times: int) -> None:
-    backend.advance(state, [document] * times, RUN_STEPS)
-    state.step = 0  # so that any number of steps can be taken
-
-
-def _work(compiled: Backend, training: Training) -> Work:
-    """The run that rivals do as well, with the losses that they should come near to."""
-    documents = [training.document(step) for step in range(RUN_STEPS)]
-    parameters = list(training.state.parameters)
-    compiled.prepare(sorted({len(tokens) for tokens, _ in documents}), 0, silent)
-    losses = compiled.advance(State(list(parameters)), documents, RUN_STEPS)
-    return Work(training.config, training.optimizer, parameters, documents, losses)
-
-
-def _measure_run(compiled: Backend, training: Training) -> Run:
-    """A whole run in one call, and the eager autograd on some of its documents, of all lengths in proportion."""
-    documents = [training.document(step) for step in range(RUN_STEPS)]
-    by_length = sorted(documents, key=lambda document: len(document[0]))
-    some = by_length[RUN_STEPS // EAGER_STEPS // 2 :: RUN_STEPS // EAGER_STEPS]
-    console.say(f"a run of {RUN_STEPS} steps, and {len(some)} of them eagerly")
-    eager = EagerBackend(training.config, training.optimizer)
-    slow, fast = [], []
-    for document in some:
-        state, other = State(list(training.state.parameters)), State(list(training.state.parameters))
-        slow.append(_seconds(partial(eager.advance, state, [document], RUN_STEPS)))
-        fast.append(_seconds(partial(compiled.advance, other, documents, RUN_STEPS)) / RUN_STEPS)
-    return Run(RUN_STEPS, len(some), fmean(slow), median(fast), fmean(slow) / median(fast))
-
-
-def _seconds(run: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
-
-
-def _summary(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
-    eager, compiled = zip(*pairs, strict=True)
-    return median(eager), median(compiled), median(slow / fast for slow, fast in pairs)
-
-
-def _print(name: str, timings: Sequence[Timing], run: Run | None) -> None:
-    columns = [
-        f"{what} {column}" for what in ("gradient", "step") for column in ("eager ms", "compiled us", "times faster")
-    ]
-    headings = ["length", *columns, "compile s", "pairs"]
-    rows = [
-        [
-            str(timing.length),
-            f"{1e3 * timing.eager_gradient:.1f}",
-            f"{1e6 * timing.compiled_gradient:,.1f}",
-            f"{timing.gradient_ratio:,.0f}",
-            f"{1e3 * timing.eager_step:.1f}",
-            f"{1e6 * timing.compiled_step:,.1f}",
-            f"{timing.step_ratio:,.0f}",
-            f"{timing.compile:.2f}",
-            str(timing.pairs),
-        ]
-        for timing in timings
-    ]
-    language = {"c": "C", "python": "generated Python"}[name]
-    console.print_table(f"Loss and gradient, and the whole step: eager against {language}", headings, rows)
-    if run:
-        click.echo()
-        console.echo_wrapped(
-            f"a run of {run.steps} steps, {1e6 * run.compiled_step:.1f} us a step in C, "
-            f"{1e3 * run.eager_step:.0f} ms eager: {run.ratio:,.0f} times faster"
-        )
-
-
-def _print_rivals(rivals: Sequence[RivalResult]) -> None:
-    headings = ["rival", "precision", "compile s", "us a step", "losses differ by"]
-    rows = [
-        [rival.name, rival.precision, f"{rival.compile:.1f}", f"{rival.median_step:,.1f}", f"{rival.difference:.0e}"]
-        for rival in rivals
-    ]
-    click.echo()
-    console.print_table("The same run, the whole loop in one program of its own on one core", headings, rows)
+        console.print_document(document)

@@ -18,9 +18,10 @@ from ...runtime.programs.recipe import Recipe
 from ...runtime.storage.files import write_atomically
 from ..options import shared as options
 from ..options.backends import COMPILED, check_backend, compiled_c, expect, open_library
-from ..options.chosen_program import given_config, length_of, parse_lengths, program_number, program_title
+from ..options.chosen_program import given_config, parse_lengths, program_number
 from ..passes import stages
 from ..passes.loop_programs import dump_programs, prove_programs
+from ..subject.model import length_of, program_title
 from ..terminal import console
 from ..terminal.failures import ENVIRONMENT, CommandError
 

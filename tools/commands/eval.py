@@ -22,6 +22,7 @@ from ..options.settings import ConfiguredCommand
 from ..terminal import console
 from ..terminal.completing import complete_corpus
 from ..terminal.failures import BAD_INPUT, CommandError
+from ..text.schema import without_infinities
 from ..training.sampling import draw_to_json, trace_lines
 
 __all__ = ["eval"]
@@ -156,7 +157,7 @@ def _as_json(result: Evaluation) -> dict[str, Any]:
         "bits_per_character": result.bits_per_character,
         "perplexity": result.perplexity,
     }
-    return {"documents": result.documents, "tokens": result.tokens, **console.without_infinities(numbers)}
+    return {"documents": result.documents, "tokens": result.tokens, **without_infinities(numbers)}
 
 
 def _print(name: str, result: Evaluation) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
-from ...runtime.programs.estimate import estimate_page
-from ...runtime.programs.recipe import Recipe
 from ..options import shared as options
 from ..options.backends import expect
-from ..options.chosen_program import check_shape_of, given_config, program_number
+from ..options.chosen_program import check_shape_of, given_subject
 from ..terminal import console
 from ..terminal.failures import BAD_INPUT, CommandError
 from ..terminal.output_file import check_output, write_output
@@ -22,6 +21,7 @@ SHORT = 4
 
 
 @click.command()
+@options.program_argument
 @click.option(
     "--length",
     type=options.POSITIVE,
@@ -52,6 +52,7 @@ SHORT = 4
 def explore(
     context: click.Context,
     /,
+    program: str | None,
     length: int | None,
     output: Path,
     checkpoint: Path | None,
@@ -62,7 +63,8 @@ def explore(
 ) -> None:
     """Make a page that shows a program in all its forms.
 
-    The model, the graph, its operations, the generated Python, the C and its
+    The program is one of the GPT's, or your own function: see `microgpt show
+    --help`. Its source, the graph, its operations, the generated Python, the C and its
     assembly, side by side: point at a line, and whatever belongs to it lights up
     everywhere. The page is one file, and needs no network. A text counts with
     its beginning, so `--text emma` has 5 characters to read; it decides
@@ -75,27 +77,30 @@ def explore(
       microgpt explore --text emma
       microgpt explore --values runs/wide --text emma --text anna
       microgpt explore --time
+      microgpt explore model.py:loss -o loss.html
     """
     from ..explore.make import make_page
-    from ..options.models import document_length, load_model
+    from ..explore.values import documents
+    from ..options.models import load_model
+    from ..subject.model_values import document_length
 
     if checkpoint is not None and not texts:
         raise click.UsageError("--values needs a --text to read")
     check_output(output)
-    model = None
-    if not texts:
-        config, length = given_config(data, shape), length or min(SHORT, shape["block_size"])
-    else:
+    model, values = None, None
+    if texts:
         model = load_model(checkpoint)
         check_shape_of(context, model.config, shape)
-        config, shortest = model.config, min(document_length(model, text) for text in texts)
+        shortest = min(document_length(model, text) for text in texts)
         if length is not None and length > shortest:
             raise click.UsageError(f"--length {length}, but a --text has only {shortest}, its beginning included")
-        length = length or shortest
-    recipe = Recipe("training", program_number("training", length, config.block_size), config)
-    expect(estimate_page(recipe, config))
+        length = wanted = length or shortest
+        values = partial(documents, checkpoint=model, texts=texts, length=wanted)
+    length = length or min(SHORT, shape["block_size"])
+    subject = given_subject(context, program, "training", length, data, shape, model)
+    expect(subject.page_estimate())
     try:
-        page = make_page(recipe, model, texts, timed, console.warn)
+        page = make_page(subject, values, timed, console.warn)
     except ValueError as error:
         raise CommandError(str(error), BAD_INPUT) from None
     write_output(output, page)

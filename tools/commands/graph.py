@@ -2,59 +2,31 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from ...compiler.ir.graph import Graph
-from ...compiler.pipeline import without_collection
-from ...compiler.python.form_statements import form_statements
-from ...model.config import AdamConfig, GPTConfig
-from ...runtime.programs.estimate import estimate_graph
 from ...runtime.programs.recipe import Recipe
 from ...runtime.training.checkpoint import Checkpoint
 from ..options import shared as options
 from ..options.backends import expect
-from ..options.chosen_program import check_shape_of, given_config, length_of, program_number, program_title
-from ..options.models import document_length, load_model
-from ..passes import stages
+from ..options.chosen_program import check_shape_of, given_subject, program_number
+from ..options.models import load_model
 from ..terminal import console
 from ..terminal.output_file import check_output
 
-if TYPE_CHECKING:
-    from ..drawing.picture import Picture
-
 __all__ = ["graph"]
 
-# By level: more boxes than these in one drawing are no picture any more, and dot takes minutes. Boxes of scalars are
-# small; of the others, layers that are alike are merged before there are too many.
-MOST_BOXES = {"model": 120, "op": 120, "scalar": 300}
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """What is to be drawn; `text` is a document for the values, `model` what gives them."""
-
-    recipe: Recipe
-    level: str
-    scope: str | None
-    around: str | None
-    radius: int
-    stage: str
-    limit: int
-    model: Checkpoint | None
-    text: str | None
+LEVELS, RADIUS = ("model", "op", "scalar"), 2
 
 
 @click.command()
+@options.program_argument
 @options.length_option
 @options.kind_option
 @click.option(
     "--level",
-    type=click.Choice(tuple(MOST_BOXES)),
+    type=click.Choice(LEVELS),
     help="Blocks of the model; vector operations and loops; or scalars.  [default: model; scalar with --around or "
     "--scope]",
 )
@@ -63,7 +35,7 @@ class _Wanted:
 @click.option(
     "--radius",
     type=options.NOT_NEGATIVE,
-    default=2,
+    default=RADIUS,
     show_default=True,
     metavar="N",
     help="With --around: how many steps up and down.",
@@ -105,6 +77,7 @@ class _Wanted:
 def graph(
     context: click.Context,
     /,
+    program: str | None,
     length: int | None,
     kind: str,
     level: str | None,
@@ -122,7 +95,10 @@ def graph(
     data: str,
     **shape: int,
 ) -> None:
-    """Draw a model as the compiler sees it.
+    """Draw a program as the compiler sees it.
+
+    The program is one of the GPT's, or your own function: see `microgpt show
+    --help`.
 
     At the level `model` there is a box for each scope of the model, at `op` one for
     each loop with its formula, at `scalar` one for each operation of a --scope or
@@ -139,16 +115,17 @@ def graph(
       microgpt graph --length 2 --scope mean --stage trace -o mean.png
       microgpt graph --level op --text emma --values runs/wide
       microgpt graph --kind optimizer --level scalar -o adam.pdf
+      microgpt graph model.py:loss
       microgpt graph --length 7 --level op --format json -o - | jq .nodes[0]
     """
+    from ..drawing.draw import Wanted, check_wanted, draw
+    from ..drawing.picture import NothingError, TooLargeError
     from ..drawing.render import render
     from ..drawing.source import Links
+    from ..subject.model_values import document_values
 
     kind_of_file = _format(kind_of_file, output)
-    level = level or ("scalar" if scope is not None or around is not None else "model")
-    graphs = stages.graph_names(kind)
-    _check_options(level, scope, around, stage, graphs)
-    model = None
+    model, values = None, None
     if checkpoint is not None or text is not None:
         if text is None:
             raise click.UsageError("--values needs a --text to read")
@@ -157,22 +134,28 @@ def graph(
         model = load_model(checkpoint)
         check_shape_of(context, model.config, shape)
         length = _length_of_text(model, text, kind, length)
-    config: GPTConfig | AdamConfig = (
-        AdamConfig() if kind == "optimizer" else model.config if model else given_config(data, shape)
-    )
-    block_size = model.config.block_size if model else shape["block_size"]
-    recipe = Recipe(kind, program_number(kind, length, block_size), config)
-    limit = limit or MOST_BOXES[level]
-    wanted = _Wanted(recipe, level, scope, around, radius, stage or graphs[-1], limit, model, text)
-    path = output or Path(f"{_name(wanted)}.{kind_of_file}")
+        recipe = Recipe(kind, program_number(kind, length, model.config.block_size), model.config)
+        values = document_values(recipe, model, text)
+    subject = given_subject(context, program, kind, length, data, shape, model)
+    wanted = Wanted(level, scope, around, radius, stage, limit, values)
+    try:
+        check_wanted(wanted, subject, "--{}".format)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    path = output or Path(f"{wanted.name(subject)}.{kind_of_file}")
     check_output(path)
     try:
         links = Links(link_base, path)
     except ValueError as error:
         raise click.UsageError(f"--link-base {error}") from None
-    expect(estimate_graph(recipe))
-    with without_collection():
-        picture = _draw(wanted)
+    expect(subject.graph_estimate())
+    try:
+        picture = draw(subject, wanted)
+    except TooLargeError as error:
+        advice = "" if wanted.chosen_level == "scalar" else "; narrow it with --level op --scope NAME, or raise --limit"
+        raise click.UsageError(f"{error}{advice}") from None
+    except NothingError as error:
+        raise click.UsageError(f"{'--around' if around is not None else '--scope'}: {error}") from None
     render(picture, path, kind_of_file, links, timeout)
     if str(path) != "-":
         click.echo(console.printable(str(path)))
@@ -196,91 +179,11 @@ def _format(name: str | None, output: Path | None) -> str:
     return ending or "svg"
 
 
-def _check_options(level: str, scope: str | None, around: str | None, stage: str | None, graphs: list[str]) -> None:
-    if scope is not None and around is not None:
-        raise click.UsageError("give --scope or --around, not both")
-    if level == "model" and scope is not None:
-        raise click.UsageError("--scope goes with --level op or scalar; the level model draws all scopes")
-    if level != "scalar" and around is not None:
-        raise click.UsageError("--around goes with --level scalar")
-    if level != "scalar" and stage is not None:
-        raise click.UsageError("--stage goes with --level scalar; the other levels draw the last graph")
-    if stage is not None and stage not in graphs:
-        raise click.UsageError(f"--stage {stage!r} makes no graph; those that do are {', '.join(graphs)}")
-
-
 def _length_of_text(model: Checkpoint, text: str, kind: str, length: int | None) -> int:
     """The length that the text has, if nothing else has been asked for."""
+    from ..subject.model_values import document_length
+
     found = document_length(model, text)
     if length is not None and (length > found or (kind == "training" and length != found)):
         raise click.UsageError(f"--length {length}, but --text {text!r} makes {found}, its beginning included")
     return length or found
-
-
-def _name(wanted: _Wanted) -> str:
-    """What a file is called by default: ``training7-op``."""
-    what = wanted.scope or wanted.around or ""
-    parts = [f"{wanted.recipe.kind}{length_of(wanted.recipe) or ''}"]
-    parts += [wanted.level] if wanted.level == "op" or (wanted.level == "scalar" and not what) else []
-    parts += [re.sub(r"[^\w.]+", "_", what).strip("_.")] if what else []
-    return "-".join(parts)
-
-
-def _draw(wanted: _Wanted) -> Picture:
-    from ..drawing.picture import NothingError, TooLargeError
-
-    recipe, title = wanted.recipe, _title(wanted)
-    product: Graph = stages.stage_product(recipe, wanted.stage)
-    try:
-        if wanted.level == "scalar":
-            picture = _scalars(wanted, product, title)
-        elif wanted.level == "op":
-            from ..drawing.op_level import op_picture
-
-            picture = op_picture(product, title, wanted.limit, recipe.gradient, wanted.scope)
-        else:
-            from ..drawing.model_level import model_picture
-
-            picture = model_picture(product, title, wanted.limit)
-    except TooLargeError as error:
-        advice = "" if wanted.level == "scalar" else "; narrow it with --level op --scope NAME, or raise --limit"
-        raise click.UsageError(f"{error}{advice}") from None
-    except NothingError as error:
-        option = "--around" if wanted.around is not None else "--scope"
-        raise click.UsageError(f"{option}: {error}") from None
-    if wanted.model is not None and wanted.text is not None:
-        from ..drawing.values import add_numbers, evaluate_document
-
-        numbers = evaluate_document(recipe, product, wanted.model, wanted.text)
-        add_numbers(picture, product, numbers)
-        is_cut = len(wanted.text) >= wanted.model.config.block_size
-        cut = f", of which the model reads {length_of(recipe)}" if is_cut else ""
-        picture.counts += f"; values (=) and gradients (∂) for the text {wanted.text!r}{cut}"
-        if recipe.kind == "training":
-            picture.counts += f", whose loss is {numbers.values[product.output('loss').nodes[0]]:.4f}"
-    return picture
-
-
-def _title(wanted: _Wanted) -> str:
-    title = program_title(wanted.recipe)
-    if wanted.scope is not None:
-        title = f"{wanted.scope}: {title[0].lower()}{title[1:]}"
-    if wanted.around is not None:
-        steps = f"{wanted.radius} step{'s' * (wanted.radius != 1)}"
-        title = f"{steps} around {wanted.around}: {title[0].lower()}{title[1:]}"
-    last = stages.graph_names(wanted.recipe.kind)[-1]
-    return title if wanted.stage == last else f"{title}, after {wanted.stage}"
-
-
-def _scalars(wanted: _Wanted, product: Graph, title: str) -> Picture:
-    from ..drawing.scalar_level import find_operation, neighbourhood, scalar_picture
-    from ..drawing.scopes import operations_of
-
-    statements = form_statements(product)
-    centre = None
-    if wanted.around is not None:
-        centre = find_operation(statements, wanted.around)
-        nodes = neighbourhood(product, centre, wanted.radius, wanted.limit)
-    else:
-        nodes = operations_of(product, wanted.scope or "", wanted.limit)
-    return scalar_picture(statements, nodes, title, centre)

@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...model.config import AdamConfig, GPTConfig
-from ...runtime.programs.estimate import estimate_c, estimate_graph, estimate_page
-from ...runtime.programs.recipe import Recipe
 from ..options import shared as options
-from ..options.backends import check_backend, compiled_c, expect, open_library
-from ..options.chosen_program import given_config, program_number
+from ..options.backends import expect
+from ..options.chosen_program import given_subject
 from ..passes import stages
+from ..provenance.ask import QuestionError
+from ..provenance.listing import BELOW, Question, list_program, pane_of
 from ..terminal import console
-from ..terminal.code import print_code, print_heading
-
-if TYPE_CHECKING:
-    from ..provenance.chain import Chain
-    from ..provenance.interleave import Group
-    from ..provenance.selection import Selection
 
 __all__ = ["show"]
 
-# Lines of each text that stand below a line of the model.
-_BELOW = 6
-_INTERLEAVED = ("dce", "loops", "python", "c", "assembly")
-# Made from the whole library of a model.
-_OF_LIBRARY = ("loops", "c", "assembly")
-_LANGUAGES = {"python": "python", "c": "c", "straight": "c", "assembly": "assembly", "loops": "loops"}
-
 
 @click.command()
+@options.program_argument
 @options.length_option
 @options.kind_option
 @click.option("--stage", "wanted", multiple=True, metavar="NAME", help="What this stage makes; `list` names them all.")
@@ -47,7 +32,7 @@ _LANGUAGES = {"python": "python", "c": "c", "straight": "c", "assembly": "assemb
 @click.option("--grep", "pattern", metavar="PATTERN", help="Only lines that this regular expression is found in.")
 @click.option("--interleave", is_flag=True, help="Below each line of the model, what has become of it.")
 @click.option(
-    "--limit", type=options.POSITIVE, metavar="N", help=f"At most so many lines.  [with --interleave: {_BELOW} of each]"
+    "--limit", type=options.POSITIVE, metavar="N", help=f"At most so many lines.  [with --interleave: {BELOW} of each]"
 )
 @click.option("-n", "--number", is_flag=True, help="Number the lines.")
 @options.json_option
@@ -62,7 +47,11 @@ _LANGUAGES = {"python": "python", "c": "c", "straight": "c", "assembly": "assemb
     help="With --backend c: the library that runs, or one program operation by operation.",
 )
 @options.jobs_option
+@click.pass_context
 def show(
+    context: click.Context,
+    /,
+    program: str | None,
     length: int | None,
     kind: str,
     wanted: tuple[str, ...],
@@ -85,6 +74,10 @@ def show(
     Coloured on a terminal, plain text in a pipe. With --line, --scope or --op only the lines that belong to it; several
     of one kind add up, different kinds narrow down.
 
+    The program is one of the GPT's, or your own function, FILE.py:NAME: a
+    function that the file compiles, or one with an example of its arguments
+    beside it, NAME_example = (...).
+
     \b
     Examples:
       microgpt show --length 7 | less
@@ -98,202 +91,40 @@ def show(
       microgpt show --kind optimizer --stage assembly
       microgpt show --backend c | less
       microgpt show --backend c --emit straight --length 2
+      microgpt show model.py:loss
+      microgpt show model.py:loss --line model.py:12 --interleave
     """
-    names = stages.all_names(kind)
+    subject = given_subject(context, program, kind, length, data, shape)
     if "list" in wanted:
-        _list(names, kind, as_json)
+        names = stages.all_names(subject)
+        if as_json:
+            console.print_json("show", {"kind": subject.about["kind"], "stages": names})
+        else:
+            click.echo("\n".join(names))
         return
-    panes = [_pane(name, names, kind) for name in wanted]
+    try:
+        panes = [pane_of(subject, name) for name in wanted]
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     if not panes and not interleave:
         panes = ["python" if backend == "python" else "c" if emit == "loops" else "straight"]
     if len(panes) > 1 and not interleave:
         raise click.UsageError("several stages at a time are for --interleave")
-    expression = _compiled(pattern)
-    selecting = bool(lines or scopes or operations or interleave)
-    alone = panes[0] in ("c", "assembly") if panes and not selecting else False
-    config = given_config(data, shape)
-    program = 0 if alone else program_number(kind, length, shape["block_size"])
-    recipe = Recipe(kind, program, AdamConfig() if kind == "optimizer" else config)
-    if not selecting:
-        text = _text(panes[0], recipe, config, jobs)
-        chosen = [(place, line) for place, line in enumerate(text, 1) if expression is None or expression.search(line)]
-        _print(chosen, panes[0], limit, number, as_json, pattern)
-        return
-    from ..provenance.ask import ask
-    from ..provenance.chain import Chain
-
-    if interleave:
-        expect(estimate_page(recipe, config))
-    else:
-        expect(estimate_c(config) if panes[0] in _OF_LIBRARY else estimate_graph(recipe))
-    chain = Chain(recipe, config)
-    stage = next((pane for pane in panes if pane in chain.graphs), "dce")
-    found = ask(chain, lines, scopes, operations, stage)
-    if interleave:
-        selection = found or chain.from_nodes(range(len(chain.graph)))
-        _interleave(selection, panes or _available(_INTERLEAVED), limit or _BELOW, expression, as_json)
-        return
-    assert found is not None
-    _print_selection(chain, found, panes[0], limit, number, as_json, expression)
-
-
-def _list(names: Sequence[str], kind: str, as_json: bool) -> None:
-    if as_json:
-        console.print_json("show", {"kind": kind, "stages": list(names)})
-    else:
-        click.echo("\n".join(names))
-
-
-def _pane(name: str, names: Sequence[str], kind: str) -> str:
-    """The pane of a stage, which people may also call by what it holds: ``python`` for ``emit_python``."""
-    if name not in names and name not in stages.PANES.values():
-        raise click.UsageError(f"--kind {kind} has no stage {name!r}; the stages are {', '.join(names)}")
-    return stages.PANES.get(name, name)
-
-
-def _compiled(pattern: str | None) -> re.Pattern[str] | None:
+    _check(pattern)
+    question = Question(panes, lines, scopes, operations, pattern, interleave, limit, number, jobs)
     try:
-        return None if pattern is None else re.compile(pattern)
+        with console.compile_progress() as progress:
+            document = list_program(subject, question, progress, expect)
+    except QuestionError as error:
+        raise click.UsageError(f"--{error.about} {error}") from None
+    if as_json:
+        console.print_json("show", document.data)
+    else:
+        console.print_document(document)
+
+
+def _check(pattern: str | None) -> None:
+    try:
+        re.compile(pattern or "")
     except re.error as error:
         raise click.UsageError(f"--grep {pattern} is not a regular expression: {error}") from None
-
-
-def _available(panes: Sequence[str]) -> list[str]:
-    """Without the assembly where nothing can make it."""
-    from ...runtime.machine.toolchain import ToolchainError, find_toolchain
-
-    try:
-        find_toolchain()
-    except ToolchainError:
-        console.warn("there is no assembly: no C compiler can be used; see `microgpt doctor`")
-        return [pane for pane in panes if pane != "assembly"]
-    return list(panes)
-
-
-def _text(pane: str, recipe: Recipe, config: GPTConfig, jobs: int | None) -> Sequence[str]:
-    """A whole text."""
-    if pane == "c":
-        check_backend("c")
-        return _c_library(config).splitlines()
-    if pane == "assembly":
-        from ...runtime.machine.assembly import assembly
-        from ...runtime.machine.toolchain import find_toolchain
-
-        check_backend("c")
-        return assembly(find_toolchain(), _c_library(config)).lines
-    if pane == "python":
-        library = open_library(jobs)
-        with console.compile_progress(estimate=library.estimate([recipe])) as progress:
-            library.prepare([recipe], progress)
-        return library.get(recipe).path.read_text("utf-8").splitlines()
-    expect(estimate_c(config) if pane == "loops" else estimate_graph(recipe))
-    if pane == "straight":
-        from ...compiler.c.emit_straight_c import emit_straight_c
-
-        graph = stages.stage_product(recipe, "dce")
-        return emit_straight_c(graph, "run", comments=True).splitlines()
-    if pane == "loops":
-        from ..provenance.chain import Chain
-
-        return Chain(recipe, config).pane(pane).lines
-    return stages.describe(stages.stage_product(recipe, pane)).splitlines()
-
-
-def _c_library(config: GPTConfig) -> str:
-    return compiled_c(config).library.path.read_text("utf-8")
-
-
-def _print_selection(
-    chain: Chain,
-    selection: Selection,
-    pane: str,
-    limit: int | None,
-    number: bool,
-    as_json: bool,
-    expression: re.Pattern[str] | None,
-) -> None:
-    if pane == "assembly":
-        check_backend("c")
-    text = chain.pane(pane).lines
-    chosen = [(place, text[place - 1]) for place in selection.lines(pane)]
-    if not chosen:
-        console.say("no operation that is needed in the end comes from there")
-    chosen = [entry for entry in chosen if expression is None or expression.search(entry[1])]
-    pattern = expression.pattern if expression else None
-    _print(chosen, pane, limit, number, as_json, pattern, len(selection.nodes))
-
-
-def _print(
-    chosen: Sequence[tuple[int, str]],
-    pane: str,
-    limit: int | None,
-    number: bool,
-    as_json: bool,
-    pattern: str | None,
-    operations: int | None = None,
-) -> None:
-    total = len(chosen)
-    shown = chosen[:limit]
-    if as_json:
-        listed = [{"line": place, "text": text} for place, text in shown]
-        data: dict[str, Any] = {"pane": pane, "total": total, "lines": listed}
-        if operations is not None:
-            data["operations"] = operations
-        console.print_json("show", data)
-        return
-    if not chosen and pattern is not None:
-        console.say(f"no line contains {pattern!r}")
-    numbers = [place for place, _ in shown] if number else []
-    print_code([text for _, text in shown], _LANGUAGES.get(pane, "graph"), numbers)
-    if total > len(shown):
-        console.say(f"{total - len(shown)} more lines")
-
-
-def _interleave(
-    selection: Selection, panes: Sequence[str], limit: int, expression: re.Pattern[str] | None, as_json: bool
-) -> None:
-    from ..provenance.interleave import interleave
-
-    groups = interleave(selection, panes, limit, expression)
-    if as_json:
-        console.print_json("show", {"operations": len(selection.nodes), "groups": [_group(group) for group in groups]})
-        return
-    empty = True
-    for group in groups:
-        if not empty:
-            click.echo()
-        empty = False
-        _print_group(group)
-    if empty:
-        console.say("no operation that is needed in the end comes from there")
-
-
-def _group(group: Group) -> dict[str, Any]:
-    return {
-        "file": group.file,
-        "line": group.line,
-        "text": group.text,
-        "direction": "backward" if group.backward else "forward",
-        "operations": group.operations,
-        "panes": [
-            {
-                "pane": excerpt.pane,
-                "total": excerpt.total,
-                "lines": [{"line": place, "text": text} for place, text in excerpt.lines],
-            }
-            for excerpt in group.excerpts
-        ],
-    }
-
-
-def _print_group(group: Group) -> None:
-    direction = "backward" if group.backward else "forward"
-    many = f"{group.operations} operation{'s' * (group.operations != 1)}"
-    print_heading(f"{group.file}:{group.line} {direction}, {many}")
-    print_code([group.text], "python", indent="    ")
-    for excerpt in group.excerpts:
-        print_heading(f"  {excerpt.pane}", "bold cyan")
-        numbers = [place for place, _ in excerpt.lines]
-        print_code([text for _, text in excerpt.lines], excerpt.language, numbers, "    ")
-        if excerpt.total > len(excerpt.lines):
-            print_heading(f"    ... {excerpt.total - len(excerpt.lines):,} more", "dim")

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import click
 
-from ...data.corpus import load_corpus
-from ...model.config import AdamConfig
-from ...runtime.machine.libm import float_fault
-from ...runtime.training.training import Training, sample
-from ..checks.checker import Checker, UnequalError
 from ..options import shared as options
-from ..options.backends import COMPILED, choose_backend, open_library, prepare
-from ..options.chosen_program import check_shape
+from ..options.backends import COMPILED
+from ..options.chosen_work import chosen_check
 from ..terminal import console
-from ..terminal.failures import DIFFERENCE, ENVIRONMENT, CommandError
+from ..terminal.failures import DIFFERENCE
 
 __all__ = ["verify"]
 
-TEMPERATURE = 0.5
+POINTS = 4
 
 
 @click.command()
+@options.program_argument
 @click.option(
     "--steps", type=options.POSITIVE, default=20, show_default=True, metavar="N", help="Of training, to compare."
 )
@@ -37,9 +33,29 @@ TEMPERATURE = 0.5
 @options.model_options
 @options.backend_option(*COMPILED)
 @options.jobs_option
+@click.option(
+    "--points",
+    type=options.POSITIVE,
+    default=POINTS,
+    show_default=True,
+    metavar="N",
+    help="Of your own function: the example, and points near it.",
+)
 @options.json_option
+@click.pass_context
 def verify(
-    steps: int, samples: int, data: str, seed: int, backend: str, jobs: int | None, as_json: bool, **shape: int
+    context: click.Context,
+    /,
+    program: str | None,
+    steps: int,
+    samples: int,
+    points: int,
+    data: str,
+    seed: int,
+    backend: str,
+    jobs: int | None,
+    as_json: bool,
+    **shape: int,
 ) -> None:
     """Check that compiled programs equal the eager autograd, bit by bit.
 
@@ -47,38 +63,20 @@ def verify(
     every probability of some samples. Ends with exit code 1 at the first
     difference, and names the first operation that differs.
 
+    Of your own function, FILE.py:NAME, every stage of the compiler, the Python
+    and the C are compared, at the example and points near it.
+
     \b
     Examples:
       microgpt verify
       microgpt verify --steps 5 --n-layer 2 --seed 7
       microgpt verify --data poems.txt --block-size 32
+      microgpt verify model.py:loss --points 20
     """
-    check_shape(shape)
-    fault = float_fault()
-    if fault:
-        raise CommandError(f"{fault}, so that nothing can be verified in it", ENVIRONMENT)
-    training = Training(load_corpus(data), seed, steps, AdamConfig(), **shape)
-    engine = choose_backend(backend, training.config, training.optimizer, jobs)
-    checker = Checker(
-        training.config, training.optimizer, open_library(jobs), None if engine.name == "python" else engine
-    )
-    prepare(engine, training.lengths(), training.config.block_size if samples else 0)
-    report = {"backend": engine.name, "steps": steps, "samples": samples}
-    try:
-        with console.step_progress(steps) as progressed:
-            for step in training.run(checker):
-                progressed(f"step {step.number}")
-        for number in range(1, samples + 1):
-            checker.where = f"sample {number}"
-            sample(checker, training.config, training.tokenizer, training.state.parameters, training.rng, TEMPERATURE)
-    except UnequalError as difference:
-        if as_json:
-            console.print_json("verify", {**report, "compared": checker.compared, "difference": difference.lines})
-        else:
-            click.echo("\n".join(difference.lines))
-        click.get_current_context().exit(DIFFERENCE)
+    verdict = chosen_check(context, program, points, steps, samples, data, seed, backend, jobs, shape)
     if as_json:
-        console.print_json("verify", {**report, "compared": checker.compared, "difference": None})
-        return
-    equal = f"{checker.compared:,} numbers of the {engine.name} backend, all equal to the eager autograd's, bit by bit"
-    console.echo_wrapped(f"{steps} steps and {samples} samples: {equal}")
+        console.print_json("verify", verdict.document.data)
+    else:
+        console.print_document(verdict.document)
+    if verdict.difference is not None:
+        context.exit(DIFFERENCE)

@@ -13,9 +13,8 @@ from html import escape
 
 import graphviz
 
-from ..terminal.console import escaped
+from ..text.escape import escaped
 from .picture import Arrow, Box, Picture
-from .roles import ROLES
 from .source import Links
 
 __all__ = ["to_dot"]
@@ -66,7 +65,7 @@ def to_dot(picture: Picture, links: Links) -> graphviz.Digraph:
             _label(box, scale),
             tooltip=_tip(_facts(box)),
             **({"URL": _plain(link), "target": "_blank"} if link else {}),
-            **_style(box),
+            **_style(box, picture),
         )
     for (giver, user), arrow in picture.arrows.items():
         _draw_arrow(drawing, picture, giver, user, arrow)
@@ -95,7 +94,7 @@ def _is_flat(picture: Picture) -> bool:
     return len(picture.boxes) > 4 * (max(ranks.values(), default=0) + 1)
 
 
-def _style(box: Box) -> dict[str, str]:
+def _style(box: Box, picture: Picture) -> dict[str, str]:
     if box.direction == "constant":
         return {"shape": "plain"}
     if box.direction == "outside":
@@ -105,7 +104,7 @@ def _style(box: Box) -> dict[str, str]:
         border = {"style": "filled", "peripheries": "2", "color": BACKWARD}
     else:
         border = {"style": "rounded,filled"}
-    return border | {"fillcolor": ROLES[box.role], "penwidth": width}
+    return border | {"fillcolor": picture.roles[box.role], "penwidth": width}
 
 
 def _draw_arrow(drawing: graphviz.Digraph, picture: Picture, giver: str, user: str, arrow: Arrow) -> None:
@@ -226,8 +225,8 @@ def _legend(picture: Picture) -> str:
     directions = Counter(box.direction for box in picture.boxes.values())
     kinds = Counter(arrow.kind for arrow in picture.arrows.values())
     roles = [
-        (f'<table border="1" cellborder="0" bgcolor="{color}"><tr><td></td></tr></table>', role)
-        for role, color in ROLES.items()
+        (f'<table border="1" cellborder="0" bgcolor="{color}"><tr><td></td></tr></table>', escape(escaped(role)))
+        for role, color in picture.roles.items()
         if drawn[role] and set(drawn) != {"other"}
     ]
     shapes = []

@@ -9,7 +9,8 @@ from typing import Any
 
 import networkx as nx
 
-from ..terminal.console import escaped, with_schema
+from ..text.escape import escaped
+from ..text.schema import with_schema
 from .picture import Box, Picture
 from .source import Links
 

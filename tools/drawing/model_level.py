@@ -32,39 +32,62 @@ class _Block:
     gives: dict[str, None] = field(default_factory=dict)
 
 
-def model_picture(graph: Graph, title: str, limit: int) -> Picture:
-    """The blocks of a graph. Where there would be more than `limit`, those that differ in the layer alone are merged.
+def model_picture(graph: Graph, title: str, limit: int, merge_above: int | None = None) -> Picture:
+    """The blocks of a graph.
+
+    Args:
+        limit: the most blocks.
+        merge_above: where there would be more than these (by default, than `limit`), those that differ in the layer
+            alone are merged, then those that differ in the turn, then those of one function.
 
     Raises:
-        TooLargeError: if there are more even so.
+        TooLargeError: if there are more than `limit` even so.
     """
+    most = limit if merge_above is None else min(limit, merge_above)
     keys = _keys(graph)
-    handed = _handed(graph, keys)
     count = len(set(filter(None, keys)))
-    note, alike = "", {key: key for key in keys if key}
-    if count > limit:
+    note, alike, circles = "", {key: key for key in keys if key}, False
+    if count > most:
         alike = _without_layers(alike)
-        merged = len(set(alike.values()))
-        if merged > limit:
-            raise TooLargeError(f"{merged} blocks are too many for one picture of at most {limit}")
-        note = f", each for all layers alike: {count} in all"
+        if len(set(alike.values())) < count:
+            note = f", each for all layers alike: {count} in all"
+    if len(set(alike.values())) > most:
+        alike, circles = {key: (*new[:2], 0) for key, new in alike.items()}, True
+    if len(set(alike.values())) > most:
+        keys = _keys(graph, by_function=True)
+        alike = {key: (*key[:2], 0) for key in keys if key}
+    merged = len(set(alike.values()))
+    if merged > limit:
+        raise TooLargeError(f"{merged} blocks are too many for one picture of at most {limit}")
+    handed = _handed(graph, keys)
     blocks = _blocks(graph, [key and alike[key] for key in keys])
     operations = sum(len(block.nodes) for block in blocks.values())
-    names = {key: f"b{number}" for number, key in enumerate(blocks)}
-    picture = Picture(title, f"{operations:,} operations in {len(blocks)} blocks{note}", "model")
+    places = {key: number for number, key in enumerate(blocks)}
+    many = f"{len(blocks)} block{'s' * (len(blocks) != 1)}"
+    picture = Picture(title, f"{operations:,} operations in {many}{note}", "model")
     entered = scope_lines(graph)
+    turns = Counter(alike[key] for key in dict.fromkeys(filter(None, keys))) if circles else Counter()
     for key, block in blocks.items():
-        picture.boxes[names[key]] = _box(graph, key, block, operations, entered)
+        picture.boxes[f"b{places[key]}"] = box = _box(graph, key, block, operations, entered)
+        if turns[key] > 1:
+            box.note += f", {turns[key]} turns"
     for (giver, user), values in handed.items():
-        ends = names[alike[giver]], names[alike[user]]
+        ends = places[alike[giver]], places[alike[user]]
         if ends[0] != ends[1]:
-            picture.hand(*ends, values, bool(note) and between_layers(giver[0], user[0]))
+            returns = bool(note) and between_layers(giver[0], user[0])
+            back = circles and ends[0] > ends[1]
+            picture.hand(f"b{ends[0]}", f"b{ends[1]}", values, returns or back)
     return picture
 
 
-def _keys(graph: Graph) -> list[_Key | None]:
-    """Of each node, its block; None for constants, inputs and indices."""
-    assigned = assigned_names(graph.origins)
+def _keys(graph: Graph, by_function: bool = False) -> list[_Key | None]:
+    """Of each node, its block; None for constants, inputs and indices.
+
+    Args:
+        by_function: whether what is in no scope is told apart by the function alone, and not by the variable that it is
+            assigned to.
+    """
+    assigned = {} if by_function else assigned_names(graph.origins)
     scopes = [
         scope_key(origin.scope) or assigned.get((origin.module, origin.line), origin.function)
         for origin in graph.origins
@@ -182,9 +205,11 @@ def _box(graph: Graph, key: _Key, block: _Block, total: int, entered: Mapping[st
     times = [f"{len(found)} {name}s" for name, found in numbers.items() if len(found) > 1]
     shapes = {tensor.name: " × ".join(map(str, tensor.shape)) for tensor in graph.inputs}
     share = len(block.nodes) / total
+    # A function or a variable may be called as a scope of the GPT is, and has no role.
+    is_scope = any(graph.origins[origin].scope for origin in origins)
     box = Box(
-        title_of(scope),
-        role_of(scope),
+        title_of(scope) if is_scope else scope,
+        role_of(scope) if is_scope else "other",
         direction_of(graph, block.nodes[0]),
         shape=f"{len(block.results):,} value{'s' * (len(block.results) != 1)}",
         scope=scope,
@@ -197,8 +222,7 @@ def _box(graph: Graph, key: _Key, block: _Block, total: int, entered: Mapping[st
     if backward:
         box.formula = "gives " + _short(list(block.gives)) if block.gives else ""
     elif block.reads:
-        weights = all(tensor.argument == "parameters" for tensor in graph.inputs if tensor.name in block.reads)
-        box.formula = ("weights " if weights else "reads ") + _short([_last(name) for name in block.reads])
+        box.formula = "reads " + _short([_last(name) for name in block.reads])
     if times:
         box.facts["for"] = ", ".join(times)
     if block.reads:

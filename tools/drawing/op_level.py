@@ -19,6 +19,7 @@ from ...compiler.loops.contract import stored_nodes
 from ...compiler.loops.form_loops import form_loops
 from ...compiler.loops.loop_program import LoopProgram, Nest, points
 from ...compiler.loops.place import Addressing, Layout, address, place
+from ..subject.places import place_of
 from .arrays import Arrays
 from .formulas import Formula, formula_of
 from .picture import Box, Picture, TooLargeError
@@ -41,13 +42,22 @@ class _Looped:
     entered: dict[str, SourceLine]
 
 
-def op_picture(graph: Graph, title: str, limit: int, gradient: str | None = None, scope: str | None = None) -> Picture:
+def op_picture(
+    graph: Graph,
+    title: str,
+    limit: int,
+    gradient: str | None = None,
+    scope: str | None = None,
+    merge_above: int | None = None,
+) -> Picture:
     """The vector operations of a graph.
 
     Args:
-        limit: the most boxes. If there would be more, those that are alike in all layers are merged.
+        limit: the most boxes.
         gradient: the argument that the output ``gradient`` is the gradient of.
         scope: only those with operations in this scope, and what they take from others.
+        merge_above: where there would be more than these (by default, than `limit`), those that are alike in all layers
+            are merged, then those of one line of the model.
 
     Raises:
         TooLargeError: if there are more than `limit` boxes even so.
@@ -81,22 +91,30 @@ def op_picture(graph: Graph, title: str, limit: int, gradient: str | None = None
         context = sorted({giver for giver, user in handed if user in inside and giver not in inside})
     names = {number: f"n{number}" for number in (*chosen, *context)}
     scopes = [box.scope for box in boxes]
-    note, drawn = "", len(chosen)
-    if drawn > limit:
+    most = limit if merge_above is None else min(limit, merge_above)
+    note, drawn, layers, lines = "", len(chosen), False, False
+    if drawn > most:
         names = _merged(boxes, names)
+        merged = len({names[number] for number in chosen})
+        layers, drawn = merged < drawn, merged
+        note = f", each for all layers alike: {len(chosen)} in all" if layers else ""
+    if drawn > most:
+        names, lines = _merged_lines(boxes, names), True
         drawn = len({names[number] for number in chosen})
-        if drawn > limit:
-            raise TooLargeError(f"{drawn} vector operations are too many for one picture of at most {limit}")
-        note = f", each for all layers alike: {len(chosen)} in all"
+        note = f" of a line each: {len(chosen)} loops in all"
+    if drawn > limit:
+        raise TooLargeError(f"{drawn} vector operations are too many for one picture of at most {limit}")
     operations = sum(boxes[number].operations for number in chosen)
-    picture = Picture(title, f"{operations:,} operations in {drawn} loops{note}", "op")
+    picture = Picture(title, f"{operations:,} operations in {drawn} {'groups' if lines else 'loops'}{note}", "op")
     outside = set(context)
     for number, name in names.items():
         _put(picture, name, boxes[number], number in outside)
     for (giver, user), values in handed.items():
         if giver in names and user in names and user not in outside and names[giver] != names[user]:
-            returns = bool(note) and between_layers(scopes[giver], scopes[user])
-            picture.hand(names[giver], names[user], values, returns)
+            returns = layers and between_layers(scopes[giver], scopes[user])
+            # Names are numbers of nests, in the order of the program.
+            back = lines and int(names[giver][1:]) > int(names[user][1:])
+            picture.hand(names[giver], names[user], values, returns or back)
     return picture
 
 
@@ -190,7 +208,9 @@ def _shortened(formula: str) -> str:
 
 
 def _inside(graph: Graph, nodes: Sequence[int], scope: str) -> bool:
-    return any(within(graph.origins[origin].scope, scope) for origin in sorted({graph.origin[node] for node in nodes}))
+    return any(
+        within(place_of(graph.origins[origin]), scope) for origin in sorted({graph.origin[node] for node in nodes})
+    )
 
 
 def _merged(boxes: Sequence[Box], names: dict[int, str]) -> dict[int, str]:
@@ -209,6 +229,17 @@ def _merged(boxes: Sequence[Box], names: dict[int, str]) -> dict[int, str]:
     return merged
 
 
+def _merged_lines(boxes: Sequence[Box], names: dict[int, str]) -> dict[int, str]:
+    """Names under which boxes of one line of the model, one direction and one array are one."""
+    first: dict[tuple[object, ...], str] = {}
+    merged = {}
+    for number in sorted(names):
+        box = boxes[number]
+        kind = (box.direction, str(box.source), box.scope, re.sub(r"_[a-z]+\d*$", "", box.label))
+        merged[number] = first.setdefault(kind, f"n{number}")
+    return merged
+
+
 def _put(picture: Picture, name: str, box: Box, context: bool) -> None:
     if context:
         box.label = ("∂ " if box.direction == "backward" else "") + box.label
@@ -219,5 +250,5 @@ def _put(picture: Picture, name: str, box: Box, context: bool) -> None:
         return
     known.operations += box.operations
     known.results += box.results
-    known.note = f"{known.operations:,} ops"
-    known.facts["loops"] = int(known.facts.get("loops", 1)) + 1
+    known.facts["loops"] = loops = int(known.facts.get("loops", 1)) + 1
+    known.note = f"{known.operations:,} ops, {loops} loops"

@@ -4,12 +4,14 @@ is written from one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...compiler.ir.graph import Graph
+from .roles import ROLES
 from .source import SourceLine
 
-__all__ = ["Arrow", "Box", "NothingError", "Picture", "TooLargeError", "direction_of", "kind_of_arrow"]
+__all__ = ["Arrow", "Box", "GraphvizError", "NothingError", "Picture", "TooLargeError", "direction_of", "kind_of_arrow"]
 
 
 class NothingError(ValueError):
@@ -20,13 +22,17 @@ class TooLargeError(ValueError):
     """A picture that nobody could read. The message says how large it is and what to narrow."""
 
 
+class GraphvizError(RuntimeError):
+    """The program `dot` is missing, or has failed."""
+
+
 @dataclass
 class Box:
     """A node of a picture.
 
     Attributes:
         label: what it is called.
-        role: of `roles.ROLES`.
+        role: of the picture's `roles`.
         direction: ``forward``, ``backward``, or, for what only gives context, ``outside`` and ``constant``.
         formula: what is computed; the first lines of it where it is long.
         shape: of the results: ``7 x 16``.
@@ -80,6 +86,7 @@ class Picture:
         title: one line.
         counts: a line below it.
         level: ``model``, ``op`` or ``scalar``.
+        roles: the colours of the roles that boxes have, in the order of the legend.
     """
 
     title: str
@@ -87,6 +94,7 @@ class Picture:
     level: str
     boxes: dict[str, Box] = field(default_factory=dict)
     arrows: dict[tuple[str, str], Arrow] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=lambda: ROLES)
 
     def hand(self, giver: str, user: str, values: int, returns: bool = False) -> None:
         """Adds values to the arrow between two boxes."""

@@ -7,12 +7,11 @@ import sys
 from pathlib import Path
 
 from ...runtime.storage.files import write_atomically
-from ..terminal.failures import ENVIRONMENT, CommandError
 from .dot import to_dot
-from .picture import Picture
+from .picture import GraphvizError, Picture
 from .source import Links
 
-__all__ = ["FORMATS", "TIME_LIMIT", "render"]
+__all__ = ["FORMATS", "TIME_LIMIT", "render", "svg_of"]
 
 # Those that `dot` draws, and those that need no `dot`.
 FORMATS = ("svg", "png", "pdf", "dot", "json", "graphml")
@@ -28,7 +27,7 @@ def render(picture: Picture, path: Path, kind: str, links: Links, seconds: float
         seconds: how long `dot` may take.
 
     Raises:
-        CommandError: if there is no `dot`, or it fails, or takes too long.
+        GraphvizError: if there is no `dot`, or it fails, or takes too long.
     """
     if kind in ("json", "graphml"):
         from .export import to_graphml, to_json  # with networkx, which takes a while to import
@@ -44,7 +43,28 @@ def render(picture: Picture, path: Path, kind: str, links: Links, seconds: float
         write_atomically(path, content)
 
 
+def svg_of(picture: Picture, links: Links, seconds: float = TIME_LIMIT) -> str:
+    """The picture as SVG, to stand in a page.
+
+    Raises:
+        GraphvizError: if there is no `dot`, or it fails, or takes too long.
+    """
+    drawn = _run_dot(to_dot(picture, links).source.encode(), "svg", seconds).decode()
+    return drawn[drawn.index("<svg") :]
+
+
 def _drawn(source: bytes, path: Path, kind: str, seconds: float) -> bytes:
+    try:
+        return _run_dot(source, kind, seconds)
+    except GraphvizError as problem:
+        text = path.with_suffix(".dot")
+        write_atomically(text, source)
+        raise GraphvizError(
+            f"{problem}; then `dot -T{kind} -o {path} {text}` draws what has been written to {text}"
+        ) from None
+
+
+def _run_dot(source: bytes, kind: str, seconds: float) -> bytes:
     try:
         result = subprocess.run(["dot", f"-T{kind}"], input=source, capture_output=True, timeout=seconds, check=False)
     except OSError:
@@ -60,8 +80,4 @@ def _drawn(source: bytes, path: Path, kind: str, seconds: float) -> bytes:
             return result.stdout
         last = result.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit status {result.returncode}"]
         problem = f"`dot` failed: {last[0]}"
-    text = path.with_suffix(".dot")
-    write_atomically(text, source)
-    raise CommandError(
-        f"{problem}; then `dot -T{kind} -o {path} {text}` draws what has been written to {text}", ENVIRONMENT
-    )
+    raise GraphvizError(problem)

@@ -6,6 +6,7 @@ from collections import Counter
 
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import GIVEN
+from ..subject.places import place_of
 from .picture import NothingError, TooLargeError
 from .roles import scope_key
 
@@ -24,7 +25,7 @@ def operations_of(graph: Graph, scope: str, limit: int) -> list[int]:
         NothingError: if there are none.
         TooLargeError: if there are more than `limit`; the message says which scopes within have how many.
     """
-    inside = [not scope or within(origin.scope, scope) for origin in graph.origins]
+    inside = [not scope or within(place_of(origin), scope) for origin in graph.origins]
     nodes = [node for node in range(len(graph)) if inside[graph.origin[node]] and graph.op[node] not in GIVEN]
     if not nodes:
         check_scope(graph, scope)
@@ -46,7 +47,7 @@ def check_scope(graph: Graph, scope: str) -> None:
     Raises:
         NothingError: naming some in which there is something.
     """
-    if not any(within(origin.scope, scope) for origin in graph.origins):
+    if not any(within(place_of(origin), scope) for origin in graph.origins):
         outer = scope
         while outer and not _scopes_below(graph, outer):
             outer = outer.rpartition(".")[0]
@@ -59,7 +60,7 @@ def _scopes_below(graph: Graph, scope: str) -> dict[str, int]:
     prefix = f"{scope}." if scope else ""
     counts: Counter[str] = Counter()
     for node in range(len(graph)):
-        name = graph.origins[graph.origin[node]].scope
+        name = place_of(graph.origins[graph.origin[node]])
         if name.startswith(prefix) and name and graph.op[node] not in GIVEN:
             counts[prefix + name[len(prefix) :].split(".")[0]] += 1
     return dict(counts.most_common())

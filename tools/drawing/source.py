@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
-import sys
-import tokenize
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from ...compiler.ir.graph import Graph, Origin
+from ..subject.sources import source_lines, source_path
 
 __all__ = ["Links", "SourceLine", "assigned_names", "common_line", "scope_lines"]
 
@@ -45,7 +45,7 @@ def scope_lines(graph: Graph) -> dict[str, SourceLine]:
     """By the name of a scope, without numbers, where the model enters it: the line of ``with ops.scope("query"):``."""
     lines: dict[str, SourceLine] = {}
     for module, file in dict.fromkeys((origin.module, origin.file) for origin in graph.origins):
-        for part in _walk(module):
+        for part in _walk(module, file):
             if not isinstance(part, ast.With):
                 continue
             for call in (item.context_expr for item in part.items):
@@ -63,8 +63,8 @@ def assigned_names(origins: Iterable[Origin]) -> dict[tuple[str, int], str]:
     Lines that assign nothing, and modules whose source is not at hand, have no entry.
     """
     names: dict[tuple[str, int], str] = {}
-    for module in dict.fromkeys(origin.module for origin in origins):
-        for part in _walk(module):
+    for module, file in dict.fromkeys((origin.module, origin.file) for origin in origins):
+        for part in _walk(module, file):
             if isinstance(part, ast.Assign) and len(part.targets) == 1 and isinstance(part.targets[0], ast.Name):
                 name = part.targets[0].id
                 if len(name) > 1:
@@ -72,18 +72,10 @@ def assigned_names(origins: Iterable[Origin]) -> dict[tuple[str, int], str]:
     return names
 
 
-def _walk(module: str) -> Iterator[ast.AST]:
+def _walk(module: str, file: str) -> Iterator[ast.AST]:
     """The syntax of a module's source; nothing, if that is not at hand."""
-    path = _path(module)
-    if path is not None:
-        with tokenize.open(path) as file:
-            yield from ast.walk(ast.parse(file.read()))
-
-
-def _path(module: str) -> Path | None:
-    """The file of a module. What has been traced has been imported."""
-    file = getattr(sys.modules.get(module), "__file__", None)
-    return Path(file) if file and Path(file).is_file() else None
+    with contextlib.suppress(SyntaxError):  # a file that has changed since
+        yield from ast.walk(ast.parse("\n".join(source_lines(module, file))))
 
 
 class Links:
@@ -120,7 +112,7 @@ class Links:
     def _file(self, line: SourceLine) -> str:
         if self._base is not None:
             return quote(f"{self._base.rstrip('/')}/{line.file}", safe="/:@%?=&+,;~")
-        path = _path(line.module)
+        path = source_path(line.module, line.file)
         if path is None:
             return ""
         try:

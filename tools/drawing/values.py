@@ -1,8 +1,8 @@
-"""Values: what the boxes of a picture are worth for one document, and how the loss depends on them.
+"""Values: what the boxes of a picture are worth, and how the result depends on them.
 
-In: a graph, a trained model and a text. The graph is carried out by the interpreter, which is what it means. Gradients
-of forward values are computed by the derivatives of the table of operations, from the loss backwards; they are added
-up in the order of the graph, so that their last digits may differ from those of the backward pass.
+In: what every operation is worth, as the interpreter says, which is what a graph means. Gradients
+of forward values are computed by the derivatives of the table of operations, from the result backwards; they are
+added up in the order of the graph, so that their last digits may differ from those of the backward pass.
 """
 
 from __future__ import annotations
@@ -14,15 +14,10 @@ from typing import Any
 
 from ...compiler.ir.calculator import FLOATS
 from ...compiler.ir.graph import Graph
-from ...compiler.ir.interpret import evaluate_nodes, interpret
-from ...compiler.ir.ops import INDEX, OPS, SELECT
-from ...model.config import GPTConfig
-from ...runtime.backends.backend import split_document
-from ...runtime.programs.recipe import Recipe
-from ...runtime.training.checkpoint import Checkpoint
+from ...compiler.ir.ops import BRANCH, INDEX, OPS
 from .picture import Picture
 
-__all__ = ["Numbers", "add_numbers", "adjoints", "evaluate_document"]
+__all__ = ["Numbers", "add_numbers", "adjoints"]
 
 
 @dataclass(frozen=True)
@@ -31,26 +26,6 @@ class Numbers:
 
     values: list[float]
     gradients: list[float] | None
-
-
-def evaluate_document(recipe: Recipe, graph: Graph, model: Checkpoint, text: str) -> Numbers:
-    """Carries out a training or inference graph of `recipe` on a text. Inference is at temperature 1."""
-    tokens, targets = split_document(model.config, model.tokenizer.encode(text))
-    if recipe.kind == "training":
-        arguments = {"parameters": model.parameters}
-        values = evaluate_nodes(graph, arguments, {"tokens": tokens, "targets": targets})
-        return Numbers(values, adjoints(graph, values, graph.output("loss").nodes[0]))
-    assert isinstance(recipe.config, GPTConfig)
-    cache: list[float] = []
-    for position in range(recipe.number):
-        before = Recipe("inference", position, recipe.config).trace()
-        cache += interpret(before, _inference(model, cache), {"token": [tokens[position]]})["entry"]
-    values = evaluate_nodes(graph, _inference(model, cache), {"token": [tokens[recipe.number]]})
-    return Numbers(values, None)
-
-
-def _inference(model: Checkpoint, cache: list[float]) -> dict[str, Sequence[float]]:
-    return {"parameters": model.parameters, "temperature": [1.0], "cache": cache}
 
 
 def adjoints(graph: Graph, values: Sequence[float], result: int) -> list[float]:
@@ -63,8 +38,10 @@ def adjoints(graph: Graph, values: Sequence[float], result: int) -> list[float]:
             continue
         op, operands = graph.op[node], graph.operands(node)
         rule = OPS[op].derivative
-        if op == SELECT:
-            gradients[operands[1 + int(values[operands[0]])]] += gradient
+        if OPS[op].picks:
+            decider, *choices = operands
+            value = int(values[decider])
+            gradients[choices[1 - value if op == BRANCH else value]] += gradient
         elif rule is not None:
             known = [values[operand] for operand in operands]
             for operand, local in zip(operands, rule(FLOATS, values[node], *known), strict=True):

@@ -18,7 +18,7 @@ __all__ = ["SCRIPTS", "assemble"]
 # In the order in which they build upon each other.
 SCRIPTS = (
     "unpack.js", "graph.js", "relation.js", "values.js", "syntax.js", "heat.js", "ruler.js", "listing.js",
-    "selection.js", "levels.js", "layout.js", "drawing.js", "details.js", "frame.js", "search.js", "app.js",
+    "selection.js", "levels.js", "layout.js", "drawing.js", "details.js", "split.js", "frame.js", "search.js", "app.js",
 )  # fmt: skip
 
 _PLACE = re.compile(r"\{\{(\w+)\}\}")

@@ -13,18 +13,28 @@ from collections.abc import Sequence
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import GIVEN
 from ..drawing.roles import LAYER
+from ..drawing.source import assigned_names
 
 __all__ = ["blocks"]
+
+# What is come back to more often is a recurrence, and one block.
+MOST_VISITS = 6
 
 _NUMBER = re.compile(r"\d+$")
 
 
 def blocks(traced: Graph) -> tuple[list[str], list[int]]:
     """The names of the blocks, in the order of the model, and for each traced operation its block; -1 for leaves."""
-    names = [_block_name(origin.scope or origin.function) for origin in traced.origins]
+    assigned = assigned_names(traced.origins)
+    names = [
+        _block_name(origin.scope or assigned.get((origin.module, origin.line)) or origin.function)
+        for origin in traced.origins
+    ]
     role = [-1 if op in GIVEN else traced.origin[node] for node, op in enumerate(traced.op)]
     by_node = ["" if origin < 0 else names[origin] for origin in role]
     visits = _visits(traced, by_node, _circular(traced, by_node))
+    if max(visits, default=1) > MOST_VISITS:
+        visits = [1] * len(visits)
     found: dict[str, int] = {}
     result = []
     several = {name for name, visit in zip(by_node, visits, strict=True) if visit > 1}

@@ -17,7 +17,9 @@ from ...compiler.ir.names import value_names
 from ...compiler.ir.ops import OPS
 from ..provenance.chain import Chain
 from ..provenance.pane import Pane
+from ..subject.places import place_of
 from .blocks import blocks
+from .joined import starts
 from .measure import Times
 from .pack import differences, pack_bytes, pack_doubles, pack_integers, pack_lines
 from .values import Documents
@@ -46,6 +48,7 @@ def collect(
     chain: Chain,
     panes: Mapping[str, Pane],
     missing: Mapping[str, str],
+    sources: Sequence[str],
     documents: Documents | None = None,
     times: Times | None = None,
 ) -> Collected:
@@ -54,6 +57,7 @@ def collect(
     Args:
         panes: by the page's names: ``source``, ``python``, ``c`` and ``assembly``, as far as they are there.
         missing: for those that are not, why.
+        sources: the files that ``source`` is made of.
     """
     graph, statements = chain.graph, chain.statements
     roots = [-1 if own < 0 else statements.roots[own] for own in statements.statement_of]
@@ -69,8 +73,10 @@ def collect(
     if documents:
         packed["inputs"] = pack_doubles(documents.inputs)
         packed["transcendental"] = pack_doubles(value for text in documents.texts for value in text.transcendental)
+    begins = dict(zip(sources, starts([chain.pane(file) for file in sources]), strict=True))
     meta = {
-        **_describe(graph),
+        **_describe(graph, begins),
+        "files": [{"name": file, "start": start} for file, start in begins.items()],
         "blocks": block_names,
         "listings": list(panes),
         "missing": dict(missing),
@@ -99,8 +105,12 @@ def _columns(graph: Graph, roots: Sequence[int]) -> dict[str, str]:
     }
 
 
-def _describe(graph: Graph) -> dict[str, Any]:
-    """What stands beside the columns. JSON has no infinity, so constants come as text."""
+def _describe(graph: Graph, begins: Mapping[str, int]) -> dict[str, Any]:
+    """What stands beside the columns. JSON has no infinity, so constants come as text.
+
+    Args:
+        begins: by source file, where it begins in the listing of all.
+    """
     return {
         "name": graph.name,
         "columns": [[name, name in _DIFFERENCES] for name in _COLUMNS],
@@ -114,7 +124,13 @@ def _describe(graph: Graph) -> dict[str, Any]:
             for row in OPS
         ],
         "origins": [
-            {"scope": each.scope, "file": each.file, "line": each.line, "function": each.function}
+            {
+                "scope": place_of(each),
+                "file": each.file,
+                "line": each.line,
+                "function": each.function,
+                "at": begins.get(each.file, 0) + each.line,
+            }
             for each in graph.origins
         ],
         "constants": [number.hex() for number in graph.constants],

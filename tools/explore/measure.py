@@ -10,16 +10,16 @@ from __future__ import annotations
 import ctypes
 import tempfile
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 from pathlib import Path
 
 from ...compiler.ir.ops import GIVEN
 from ...runtime.machine.toolchain import find_toolchain
-from ...runtime.programs.c_source import ModelSource
 from ...runtime.storage.files import write_plainly
 from ..provenance.chain import Chain
+from ..subject.c_program import CProgram
 
 __all__ = ["Times", "measure"]
 
@@ -36,8 +36,8 @@ static double now(void)
     return at.tv_sec + 1e-9 * at.tv_nsec;
 }
 
-MICROGPT_EXPORT void microgpt_time_calls(double *m, const int *ix, int rounds, int calls, double *seconds);
-MICROGPT_EXPORT void microgpt_time_calls(double *m, const int *ix, int rounds, int calls, double *seconds)
+__attribute__((visibility("default")))
+void microgpt_time_calls(double *m, const int *ix, int rounds, int calls, double *seconds)
 {
     double start, each;
     for (int round = 0; round < rounds; round++) {
@@ -67,8 +67,8 @@ class Times:
     note: str
 
 
-def measure(chain: Chain, inputs: Sequence[float], indices: Sequence[int]) -> Times:
-    """Runs every kernel call of the program of `chain` with these parameters, tokens and targets.
+def measure(chain: Chain, inputs: Mapping[str, Sequence[float]], indices: Sequence[int]) -> Times:
+    """Runs every kernel call of the program of `chain` with these arguments and indices.
 
     Raises:
         ToolchainError: if there is no C compiler, or it fails.
@@ -76,9 +76,9 @@ def measure(chain: Chain, inputs: Sequence[float], indices: Sequence[int]) -> Ti
     program = chain.c_program
     # Nests that share their lanes are carried out by one call.
     nests_of: dict[int, list[int]] = {}
-    for nest, line in enumerate(program.source.body.call_of[program.name]):
+    for nest, line in enumerate(program.body.call_of[program.name]):
         nests_of.setdefault(line, []).append(nest)
-    of_calls = _run(program.source, list(nests_of), inputs, indices)
+    of_calls = _run(program, list(nests_of), inputs, indices)
     of_nodes = array("d", bytes(8 * len(chain.graph)))
     for nests, seconds in zip(nests_of.values(), of_calls, strict=True):
         carried = (node for nest in nests for node in program.unrolled.nodes_of(nest))
@@ -87,30 +87,32 @@ def measure(chain: Chain, inputs: Sequence[float], indices: Sequence[int]) -> Ti
             of_nodes[node] += seconds / len(nodes)
     total, copies = 1e6 * fsum(of_calls), 1e6 * (fsum(of_calls) - fsum(of_nodes))
     note = (
-        f"microseconds a step, measured: every loop nest of the C was called {CALLS} times in a row, the fastest of "
+        f"microseconds a run, measured: every loop nest of the C was called {CALLS} times in a row, the fastest of "
         f"{ROUNDS} rounds counts, and its time is shared evenly among its operations; {total:.1f} in all, of which "
         f"{copies:.1f} only copy matrices and belong to no line"
     )
     return Times(of_calls, of_nodes, note)
 
 
-def _run(source: ModelSource, calls: Sequence[int], inputs: Sequence[float], indices: Sequence[int]) -> list[float]:
+def _run(
+    program: CProgram, calls: Sequence[int], inputs: Mapping[str, Sequence[float]], indices: Sequence[int]
+) -> list[float]:
     """Seconds of each call, given by its line of the body."""
-    lines = source.body.text.splitlines()
+    lines = program.body.text.splitlines()
     timed = "\n".join(_CALL % (lines[line].strip(), place, place) for place, line in enumerate(calls))
     seconds = (ctypes.c_double * len(calls))()
-    index = (ctypes.c_int * len(indices))(*indices)
+    index = (ctypes.c_int * max(1, len(indices)))(*indices)
     with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
         path, built = Path(folder) / "timed.c", Path(folder) / "timed.so"
-        write_plainly(path, (source.text + _TIMER % timed).encode())
+        write_plainly(path, (program.text + _TIMER % timed).encode())
         find_toolchain().build(path, built)
         library = ctypes.CDLL(str(built))
-    raw = (ctypes.c_double * (source.addresses["memory"] + 8))()
+    raw = (ctypes.c_double * (program.memory + 8))()
     start = -(ctypes.addressof(raw) % -64)  # from an address that 64 divides
     memory = ctypes.cast(ctypes.addressof(raw) + start, ctypes.POINTER(ctypes.c_double))
-    library.microgpt_initialize(memory)
-    at = source.addresses["parameters"]
-    for number, value in enumerate(inputs):
-        memory[at + number] = value
+    getattr(library, program.begin)(memory)
+    for name, values in inputs.items():
+        for number, value in enumerate(values, program.inputs[name]):
+            memory[number] = value
     library.microgpt_time_calls(memory, index, ROUNDS, CALLS, seconds)
     return list(seconds)

@@ -10,7 +10,7 @@ from ...compiler.ir.graph import Graph
 from ...compiler.ir.interpret import evaluate_nodes
 from ...compiler.ir.ops import OPS
 from ...runtime.training.checkpoint import Checkpoint
-from ..options.models import document_length
+from ..subject.model_values import document_length
 
 __all__ = ["Documents", "Text", "documents"]
 

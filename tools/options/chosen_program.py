@@ -11,22 +11,30 @@ from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from ...model.config import GPTConfig
-    from ...runtime.programs.recipe import Recipe
+    from ...runtime.training.checkpoint import Checkpoint
+    from ..subject.function import FunctionSubject
+    from ..subject.subject import Subject
 
 __all__ = [
     "USUAL_LENGTH",
     "check_shape",
     "check_shape_of",
     "given_config",
-    "given_recipe",
-    "length_of",
+    "given_function",
+    "given_subject",
     "parse_lengths",
     "program_number",
-    "program_title",
 ]
 
 # The program that is looked at if no other is asked for: names have 6 letters on average, and what begins them.
 USUAL_LENGTH = 7
+# Options that say which model, and so have no meaning for a function of the user's.
+OF_THE_GPT = frozenset(
+    (
+        *("length", "lengths", "kind", "data", "seed", "steps", "samples", "checkpoint", "text", "texts", "against"),
+        *("n_layer", "n_embd", "n_head", "block_size", "jobs"),
+    )
+)
 # How far from a number of heads others are looked for.
 DISTANCE = 1000
 
@@ -96,27 +104,49 @@ def program_number(kind: str, length: int | None, block_size: int) -> int:
     return length if kind == "training" else length - 1
 
 
-def given_recipe(kind: str, length: int | None, data: str, shape: dict[str, int]) -> Recipe:
-    """The program that is asked for."""
+def given_subject(
+    context: click.Context,
+    program: str | None,
+    kind: str,
+    length: int | None,
+    data: str,
+    shape: dict[str, int],
+    model: Checkpoint | None = None,
+) -> Subject:
+    """The program that is asked for: a function in a file of the user's, or else one of the GPT's.
+
+    Args:
+        program: ``FILE.py:NAME``.
+        model: whose sizes count, and not `shape`.
+
+    Raises:
+        click.UsageError: if an option is about the GPT and the program is not.
+        UserFileError: if the file has no such function.
+    """
+    if program is not None:
+        return given_function(context, program)
     from ...model.config import AdamConfig
     from ...runtime.programs.recipe import Recipe
+    from ..subject.model import ModelSubject
+    from ..terminal import console
 
-    number = program_number(kind, length, shape["block_size"])
-    return Recipe(kind, number, AdamConfig() if kind == "optimizer" else given_config(data, shape))
+    number = program_number(kind, length, model.config.block_size if model else shape["block_size"])
+    config = model.config if model else given_config(data, shape)
+    recipe = Recipe(kind, number, AdamConfig() if kind == "optimizer" else config)
+    return ModelSubject(recipe, config, warn=console.warn)
 
 
-def length_of(recipe: Recipe) -> int | None:
-    """How many characters a program reads; None for the optimiser."""
-    return {"training": recipe.number, "inference": recipe.number + 1}.get(recipe.kind)
+def given_function(context: click.Context, program: str) -> FunctionSubject:
+    """A function in a file of the user's, as ``FILE.py:NAME`` names it. What `given_subject` raises."""
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if given and option.name in OF_THE_GPT:
+            raise click.UsageError(f"{option.opts[0]} is about the GPT; leave it out with {program}", context)
+    from ..subject.function import FunctionSubject
+    from ..subject.user_file import load_function
+    from ..terminal import console
 
-
-def program_title(recipe: Recipe) -> str:
-    """What a program computes, for a heading."""
-    length = length_of(recipe)
-    if length is None:
-        return "Adam, for one parameter"
-    characters = f"{length} character{'s' * (length != 1)}"
-    return f"Loss and gradient of {characters}" if recipe.kind == "training" else f"What follows {characters}"
+    return FunctionSubject(load_function(program, progress=console.shows_progress()))
 
 
 def parse_lengths(texts: Sequence[str], block_size: int) -> list[int]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...runtime.backends.backend import split_document
 from ...runtime.training.checkpoint import Checkpoint, load_checkpoint
 from ...runtime.training.runs import CHECKPOINT, CHECKPOINTS, CONFIG, last_model_path, newest_checkpoint
 from ..terminal import console
 from ..terminal.failures import BAD_INPUT, CommandError
 
-__all__ = ["document_length", "load_model"]
+__all__ = ["load_model"]
 
 
 def load_model(path: Path | None) -> Checkpoint:
@@ -31,12 +30,3 @@ def load_model(path: Path | None) -> Checkpoint:
     elif (path / CONFIG).is_file():
         raise CommandError(f"{path} is a run that has saved no checkpoint; train with --save-every", BAD_INPUT)
     return load_checkpoint(path)
-
-
-def document_length(model: Checkpoint, text: str) -> int:
-    """How many positions of `text` the model reads at once: its beginning and its characters, as far as it looks back.
-
-    Raises:
-        UnknownCharacterError: if a character is not in the alphabet.
-    """
-    return len(split_document(model.config, model.tokenizer.encode(text))[0])

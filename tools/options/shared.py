@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ..terminal.completing import complete_corpus
+from ..terminal.completing import complete_corpus, complete_file
 from .chosen_program import USUAL_LENGTH
 from .types import NOT_NEGATIVE, PATH, POSITIVE, fraction, positive_number, share, temperature
 
@@ -26,6 +26,7 @@ __all__ = [
     "lengths_option",
     "model_options",
     "positive_number",
+    "program_argument",
     "seed_option",
     "share",
     "temperature_option",
@@ -76,11 +77,25 @@ kind_option = click.option(
 )
 
 
-def lengths_option(default: str) -> Callable[[Decorated], Decorated]:
+def _program(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    from ..subject.user_file import is_program
+
+    if value is not None and not is_program(value):
+        raise click.BadParameter(f"{value!r} is not FILE.py:NAME, as in model.py:loss")
+    return value
+
+
+program_argument = click.argument(
+    "program", required=False, metavar="[FILE.py:NAME]", callback=_program, shell_complete=complete_file
+)
+
+
+def lengths_option(default: str, instead: str = "") -> Callable[[Decorated], Decorated]:
     """``--length 1,7 16``, as the parameters `lengths` and `more`; for `chosen_program.parse_lengths`.
 
     Args:
         default: in words.
+        instead: what may stand in the place of lengths.
     """
     option = click.option(
         "--length",
@@ -89,7 +104,9 @@ def lengths_option(default: str) -> Callable[[Decorated], Decorated]:
         multiple=True,
         help=f"How many characters: 7, or 1,7,16, or 3-5.  [default: {default}]",
     )
-    return lambda command: option(click.argument("more", nargs=-1, metavar="")(command))
+    return lambda command: option(
+        click.argument("more", nargs=-1, metavar=instead, shell_complete=complete_file)(command)
+    )
 
 
 def values_option(words: str) -> Callable[[Decorated], Decorated]:

@@ -1,6 +1,6 @@
 """Runs every stage of a program and counts what each of them did.
 
-In: a recipe. Out: a `Passes`: the graphs, with the maps between them, and figures of what was made of the last one,
+In: a subject. Out: a `Passes`: the graphs, with the maps between them, and figures of what was made of the last one,
 in Python and in C.
 """
 
@@ -19,11 +19,11 @@ from ...compiler.loops.compile_loops import compile_loops
 from ...compiler.loops.coverage import coverage
 from ...compiler.loops.loop_program import LoopProgram, recipe_runs
 from ...compiler.loops.place import Layout as Memory
-from ...compiler.pipeline import Stage, compile_graph, compile_python, without_collection
+from ...compiler.pipeline import Stage, compile_python, without_collection
 from ...compiler.python.allocate import Layout
 from ...compiler.python.form_statements import Statements
 from ...compiler.python.schedule import Schedule
-from ...runtime.programs.recipe import Recipe
+from ..subject.subject import Subject
 from .changes import Changes, count_changes
 
 __all__ = ["LaterStage", "Passes", "collect", "operations_by_kind"]
@@ -69,15 +69,15 @@ def operations_by_kind(graph: Graph) -> dict[str, int]:
     return {OPS[code].name: counts[code] for code in range(len(OPS)) if counts[code]}
 
 
-def collect(recipe: Recipe) -> Passes:
+def collect(subject: Subject) -> Passes:
     """Runs every stage.
 
     Raises:
         CompileError: if the model cannot be compiled.
     """
     passes = Passes()
-    graph = compile_graph(recipe.trace, recipe.gradient, passes.graphs.append)
-    if recipe.kind == "optimizer":
+    graph = subject.compile(passes.graphs.append)
+    if subject.mapped:
         return passes
     compile_python(graph, lambda stage: passes.python.append(_python_stage(stage)))
     with without_collection():

@@ -18,6 +18,7 @@ from ...compiler.ir.ops import CONST, INPUT, OPS, Attribute
 from ...compiler.pipeline import Stage
 from ...compiler.python.form_statements import form_statements
 from ..drawing.neighbourhood import neighbourhood
+from ..subject.places import place_of
 from .changes import continue_labels, originals
 
 __all__ = ["Hunk", "find_operation", "follow", "statement_name"]
@@ -80,15 +81,17 @@ def find_operation(stages: Sequence[Stage], wanted: str) -> tuple[int, int]:
         found = _first_of_scope(stage.product, wanted)
         if found is not None:
             return number, found
+    name = next(iter(value_names(graph, form_statements(graph).roots[-1:]).values()), "p0_l0_query_0")
+    scope = next((place_of(each) for each in graph.origins if each.line), "position0.layer0.query")
     raise ValueError(
-        f"{wanted!r} is no operation: give its number in the trace, a name of generated code such as p0_l0_query_0, "
-        "or a scope such as position0.layer0.query"
+        f"{wanted!r} is no operation: give its number in the trace, a name of generated code such as {name}, "
+        f"or a scope or function such as {scope}"
     )
 
 
 def _first_of_scope(graph: Graph, scope: str) -> int | None:
     """The first operation of a scope that computes something."""
-    inside = {number for number, origin in enumerate(graph.origins) if f"{origin.scope}.".startswith(f"{scope}.")}
+    inside = {number for number, origin in enumerate(graph.origins) if f"{place_of(origin)}.".startswith(f"{scope}.")}
     for node, origin in enumerate(graph.origin):
         if origin in inside and graph.operands(node):
             return node

@@ -14,12 +14,12 @@ from ...compiler.ir.graph import Graph
 from ...compiler.ir.names import value_names
 from ...compiler.ir.ops import OPS
 from ...compiler.ir.text import format_graph
-from ...compiler.pipeline import GRAPH_STAGES, PYTHON_STAGES, Observer, Stage, compile_graph, compile_python
+from ...compiler.pipeline import GRAPH_STAGES, PYTHON_STAGES, Observer, Stage, compile_python
 from ...compiler.python.allocate import Layout
 from ...compiler.python.coarse import Block
 from ...compiler.python.form_statements import Statements
 from ...compiler.python.schedule import Schedule
-from ...runtime.programs.recipe import Recipe
+from ..subject.subject import Subject
 
 __all__ = [
     "GRAPHS",
@@ -56,24 +56,24 @@ class _Found(Exception):  # noqa: N818 - a signal, no error
         self.product = product
 
 
-def graph_names(kind: str) -> list[str]:
+def graph_names(subject: Subject) -> list[str]:
     """Those whose product is a graph, in order."""
-    return [name for name in GRAPHS if name != "differentiate" or kind == "training"]
+    return [name for name in GRAPHS if name != "differentiate" or subject.gradient is not None]
 
 
-def stage_names(kind: str) -> list[str]:
-    """The stages that a program of this kind goes through, in order."""
-    return graph_names(kind) + [stage.__name__ for stage in PYTHON_STAGES if kind != "optimizer"]
+def stage_names(subject: Subject) -> list[str]:
+    """The stages that a program goes through, in order."""
+    return graph_names(subject) + [stage.__name__ for stage in PYTHON_STAGES if not subject.mapped]
 
 
-def all_names(kind: str) -> list[str]:
-    """The same, and what makes the other texts of such a program."""
-    names = stage_names(kind)
-    other = "emit_python" if kind == "optimizer" else "emit_python_map"
+def all_names(subject: Subject) -> list[str]:
+    """The same, and what makes the other texts of the program."""
+    names = stage_names(subject)
+    other = "emit_python" if subject.mapped else "emit_python_map"
     return [*names, *(name for name in PANES if name not in (*names, other))]
 
 
-def stage_product(recipe: Recipe, name: str) -> Any:
+def stage_product(subject: Subject, name: str) -> Any:
     """What the stage called `name` makes of a program. Compiles up to there."""
 
     def watch(stage: Stage) -> None:
@@ -81,16 +81,16 @@ def stage_product(recipe: Recipe, name: str) -> Any:
             raise _Found(stage.product)
 
     try:
-        compile_all(recipe, watch)
+        compile_all(subject, watch)
     except _Found as found:
         return found.product
-    raise ValueError(f"there is no stage {name!r} in a program for {recipe.kind}")
+    raise ValueError(f"there is no stage {name!r} in {subject.title}")
 
 
-def compile_all(recipe: Recipe, observe: Observer) -> None:
+def compile_all(subject: Subject, observe: Observer) -> None:
     """Runs every stage of a program."""
-    graph = compile_graph(recipe.trace, recipe.gradient, observe)
-    if recipe.kind != "optimizer":
+    graph = subject.compile(observe)
+    if not subject.mapped:
         compile_python(graph, observe)
 
 

@@ -5,15 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-import click
-
+from ..subject.places import role_names
 from .chain import Chain
 from .selection import Selection
 
-__all__ = ["ask"]
+__all__ = ["QuestionError", "ask"]
 
-_LINE = re.compile(r"(?P<file>.+):(?P<first>\d+)(?:-(?P<last>\d+))?", re.ASCII)
+_LINE = re.compile(r"(?:(?P<file>.+):)?(?P<first>\d+)(?:-(?P<last>\d+))?", re.ASCII)
 _OPERATION = re.compile(r"%?(\d+)", re.ASCII)
+
+
+class QuestionError(ValueError):
+    """What is asked about cannot be read, or is not there.
+
+    Attributes:
+        about: ``line``, ``scope`` or ``op``.
+    """
+
+    def __init__(self, about: str, problem: str) -> None:
+        super().__init__(problem)
+        self.about = about
 
 
 def ask(
@@ -27,7 +38,7 @@ def ask(
         operations: ``%123``, numbers of nodes of `stage`.
 
     Raises:
-        click.UsageError: for what cannot be read, or is not there.
+        QuestionError: for what cannot be read, or is not there.
     """
     questions: tuple[tuple[Sequence[str], Callable[[str], Selection]], ...] = (
         (lines, lambda text: _line(chain, text)),
@@ -62,32 +73,35 @@ def _both(one: Selection, two: Selection) -> Selection:
 def _line(chain: Chain, text: str) -> Selection:
     match = _LINE.fullmatch(text)
     if match is None:
-        raise click.UsageError(
-            f"--line {text} is not a line of the model; write for example gpt.py:148 or gpt.py:148-150"
+        example = next(iter(chain.files), "gpt.py")
+        raise QuestionError(
+            "line", f"{text} is not a line of the model; write for example {example}:7 or {example}:7-9"
         )
-    if match["file"] not in chain.files:
-        raise click.UsageError(f"--line {text}: this program comes from {', '.join(chain.files)}, not {match['file']}")
+    file = match["file"] or (next(iter(chain.files)) if len(chain.files) == 1 else "")
+    if file not in chain.files:
+        problem = f"not {file}" if file else f"so write for example {next(iter(chain.files), 'gpt.py')}:{text}"
+        raise QuestionError("line", f"{text}: this program comes from {', '.join(chain.files)}, {problem}")
     first, last = int(match["first"]), int(match["last"] or match["first"])
-    count = len(chain.pane(match["file"]).units)
+    count = len(chain.pane(file).units)
     if not 1 <= first <= last <= count:
-        raise click.UsageError(f"--line {text}: {match['file']} has lines 1 to {count}")
-    return chain.from_source(match["file"], first, last)
+        raise QuestionError("line", f"{text}: {file} has lines 1 to {count}")
+    return chain.from_source(file, first, last)
 
 
 def _scope(chain: Chain, text: str) -> Selection:
     selection = chain.from_scope(text)
     if not selection.nodes:
-        roles = sorted({origin.role for origin in chain.graph.origins if origin.role})
+        roles = role_names(chain.graph)
         known = ", ".join(roles[:8]) + (", ..." if len(roles) > 8 else "")
-        raise click.UsageError(f"--scope {text}: there is no such scope; without their numbers they are {known}")
+        raise QuestionError("scope", f"{text}: there is no such scope; without their numbers they are {known}")
     return selection
 
 
 def _operation(chain: Chain, stage: str, text: str) -> Selection:
     match = _OPERATION.fullmatch(text)
     if match is None:
-        raise click.UsageError(f"--op {text} is not an operation; write for example %123")
+        raise QuestionError("op", f"{text} is not an operation; write for example %123")
     size = len(chain.graphs[stage])
     if int(match[1]) >= size:
-        raise click.UsageError(f"--op {text}: {stage} has operations %0 to %{size - 1}")
+        raise QuestionError("op", f"{text}: {stage} has operations %0 to %{size - 1}")
     return chain.from_node(stage, int(match[1]))

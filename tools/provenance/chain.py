@@ -1,8 +1,8 @@
 """The chain: from a line of any text of a program to what belongs to it in all others.
 
-Give it a recipe, and ask::
+Give it a subject, and ask::
 
-    chain = Chain(Recipe("training", 4, config))
+    chain = Chain(ModelSubject(Recipe("training", 4, config)))
     chain.pane_names                                    # 'gpt.py', 'trace', ..., 'python', 'loops', 'c', 'assembly'
     chain.pane("python").lines                          # the text
     chosen = chain.from_line("python", 120)             # a Selection; lines count from 1, as in an editor
@@ -29,34 +29,32 @@ from functools import cached_property
 
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import GIVEN
-from ...compiler.pipeline import PYTHON_STAGES, Stage, compile_graph, without_collection
+from ...compiler.pipeline import PYTHON_STAGES, Stage, without_collection
 from ...compiler.python.allocate import Layout, allocate
 from ...compiler.python.form_statements import Statements, form_statements
 from ...compiler.python.schedule import Schedule, schedule
-from ...model.config import AdamConfig, GPTConfig
-from ...runtime.programs.recipe import Recipe
+from ..subject.c_program import CProgram
+from ..subject.places import place_of
+from ..subject.sources import source_files
+from ..subject.subject import Subject
 from . import panes
-from .c_program import CProgram, c_program
 from .pane import Pane
 from .ragged import Ragged
 from .selection import Selection
-from .source_files import source_files
 from .stage_nodes import final_nodes
 
 __all__ = ["Chain"]
 
 
 class Chain:
-    """One program of a model, and every text that it has on the way from the model to the processor.
+    """One program, and every text that it has on the way from the model to the processor.
 
     Args:
-        recipe: which program.
-        config: the model's shape, which the C library is made for; only needed for a recipe of the optimiser.
-        optimizer: its constants.
+        subject: the program.
         vector_width: of the processor that the C is for, in doubles; by default, of this one.
 
     Attributes:
-        recipe: which program.
+        subject: the program.
         graphs: of every stage that makes one, by name and in order, from ``trace`` to ``dce``.
         graph: the last of them. ``graph.source`` has the traced operation that each node comes from, ``~n`` for what
             `differentiate` added for it; ``graph.origins[graph.origin[node]]`` the model's line and scope.
@@ -66,25 +64,16 @@ class Chain:
         CompileError: if the program cannot be compiled.
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        config: GPTConfig | None = None,
-        optimizer: AdamConfig | None = None,
-        vector_width: int | None = None,
-    ) -> None:
-        self.recipe = recipe
+    def __init__(self, subject: Subject, vector_width: int | None = None) -> None:
+        self.subject = subject
         self._vector_width = vector_width
-        own = recipe.config
-        self._config = own if isinstance(own, GPTConfig) else config
-        self._optimizer = own if isinstance(own, AdamConfig) else optimizer or AdamConfig()
         self.graphs: dict[str, Graph] = {}
         self.ids: dict[str, Sequence[int]] = {}
 
         def keep(stage: Stage) -> None:
             self.graphs[stage.name], self.ids[stage.name] = stage.product, stage.ids
 
-        self.graph = compile_graph(recipe.trace, recipe.gradient, keep)
+        self.graph = subject.compile(keep)
         self._panes: dict[str, Pane] = {}
 
     @cached_property
@@ -95,7 +84,7 @@ class Chain:
     @cached_property
     def pane_names(self) -> tuple[str, ...]:
         """All panes: the model's files, the stages by the names of their functions, and the generated code."""
-        python = [stage.__name__ for stage in PYTHON_STAGES[:-1]] if self.recipe.kind != "optimizer" else []
+        python = [stage.__name__ for stage in PYTHON_STAGES[:-1]] if not self.subject.mapped else []
         return (*self.files, *self.graphs, *python, "python", "loops", "c", "straight", "assembly")
 
     def pane(self, name: str) -> Pane:
@@ -119,7 +108,7 @@ class Chain:
             product = {"form_statements": self.statements, "schedule": self.schedule, "allocate": self.layout}[name]
             return panes.python_stage_pane(name, product, self.statements)
         if name == "python":
-            return panes.python_pane(self.recipe, self.statements, self._layout_or_none)
+            return panes.python_pane(self.subject, self.statements, self._layout_or_none)
         if name == "straight":
             return panes.straight_pane(self.graph)
         if name == "loops":
@@ -151,14 +140,12 @@ class Chain:
 
     @property
     def _layout_or_none(self) -> Layout | None:
-        return None if self.recipe.kind == "optimizer" else self.layout
+        return None if self.subject.mapped else self.layout
 
     @cached_property
     def c_program(self) -> CProgram:
-        """The program in the library of C."""
-        if self._config is None:
-            raise ValueError("the optimiser's loops need the shape of the model")
-        return c_program(self.recipe, self.graph, self._config, self._optimizer, self._vector_width)
+        """The program in C."""
+        return self.subject.c_program(self.graph, self._vector_width)
 
     @cached_property
     def users(self) -> Ragged:
@@ -225,7 +212,7 @@ class Chain:
         return Selection(self, chosen.nodes, chosen.seeds, origins)
 
     def from_scope(self, pattern: str) -> Selection:
-        """What was recorded in scopes that have all parts of the pattern, in any order.
+        """What was recorded in scopes, or outside of them functions, that have all parts of the pattern, in any order.
 
         Args:
             pattern: ``layer0.head2``; ``*`` and ``?`` stand for letters within a part.
@@ -234,7 +221,7 @@ class Chain:
         origins = frozenset(
             number
             for number, origin in enumerate(self.graph.origins)
-            if all(any(part.match(name) for name in origin.scope.split(".")) for part in wanted)
+            if all(any(part.match(name) for name in place_of(origin).split(".")) for part in wanted)
         )
         rows = zip(self.graph.op, self.graph.origin, strict=True)
         nodes = tuple(node for node, (op, own) in enumerate(rows) if own in origins and op not in GIVEN)

@@ -13,13 +13,12 @@ from ...compiler.python.allocate import Layout
 from ...compiler.python.emit_python import python_lines
 from ...compiler.python.emit_python_map import python_map_lines
 from ...compiler.python.form_statements import Statements
-from ...runtime.programs.graphs import MAPPED
-from ...runtime.programs.recipe import Recipe
 from ..passes import stages
-from .c_program import CProgram
+from ..subject.c_program import CProgram
+from ..subject.sources import source_lines
+from ..subject.subject import Subject
 from .pane import Pane
 from .ragged import Ragged
-from .source_files import source_lines
 
 __all__ = [
     "assembly_pane",
@@ -106,10 +105,12 @@ def python_stage_pane(name: str, product: object, statements: Statements) -> Pan
     return Pane(name, "graph", Ragged.of(rows), units.nodes, size, notes, lambda: [text for text, _ in lines])
 
 
-def python_pane(recipe: Recipe, statements: Statements, layout: Layout | None) -> Pane:
-    """The Python module of a recipe."""
-    heading = [f"Made for {recipe.config} by microgpt. Do not edit."]
-    written = python_lines(layout, heading) if layout else python_map_lines(statements, MAPPED, heading)
+def python_pane(subject: Subject, statements: Statements, layout: Layout | None) -> Pane:
+    """The Python module of a program."""
+    if layout:
+        written = python_lines(layout, subject.heading)
+    else:
+        written = python_map_lines(statements, subject.mapped, subject.heading)
     units = _StatementUnits(statements)
     lines, rows, notes = [], [], {}
     for place, line in enumerate(written):
@@ -165,7 +166,7 @@ def c_pane(graph: Graph, program: CProgram) -> Pane:
     """The C library. Its kernels are shared, so a line may belong to several nests."""
     rows = program.nests_of_lines()
     notes = {line: note for line, note in program.notes().items() if not rows[line]}
-    text = program.source.text
+    text = program.text
     return Pane("c", "c", Ragged.of(rows), _nest_nodes(graph, program), len(graph), notes, text.splitlines)
 
 

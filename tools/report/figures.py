@@ -12,7 +12,7 @@ from ..pictures.histogram import draw_histograms
 from ..pictures.loss_curve import draw_loss_curve
 from ..pictures.principal import Plane
 from ..pictures.scatter import draw_scatter
-from ..terminal.console import escaped
+from ..text.escape import escaped
 from .gather import Report, TextRead, guessing_loss, tensors_of
 from .letters import names_of_read, token_names
 from .reading_pictures import draw_attention, draw_expectations, likeliest

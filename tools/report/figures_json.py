@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..pictures.smoothing import horizon_of, smooth
-from ..terminal.console import without_infinities
+from ..text.schema import without_infinities
 from .gather import Report, guessing_loss
 
 __all__ = ["as_json"]

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from ...data.tokenizer import Tokenizer
-from ..terminal.console import escaped
+from ..text.escape import escaped
 
 __all__ = ["names_of_read", "token_names"]
 

@@ -18,7 +18,7 @@ from ...runtime.version import VERSION
 from ..pictures.content_policy import content_policy
 from ..pictures.smoothing import horizon_of, smooth
 from ..pictures.svg import theme
-from ..terminal.console import escaped
+from ..text.escape import escaped
 from . import figures
 from .gather import Report, guessing_loss
 

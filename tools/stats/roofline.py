@@ -17,7 +17,7 @@ from ...compiler.ir.ops import OPS, READ
 from ...runtime.machine.roofline import Roofs
 from .critical_path import critical_path
 from .statistics import BYTES, Statistics
-from .subject import Subject
+from .work import Work
 
 __all__ = ["Bound", "Standing", "stand"]
 
@@ -67,16 +67,16 @@ class Standing:
         return self.roof.seconds / self.seconds
 
 
-def stand(subject: Subject, statistics: Statistics, roofs: Roofs, seconds: float) -> Standing:
+def stand(work: Work, statistics: Statistics, roofs: Roofs, seconds: float) -> Standing:
     """Compares a program that takes `seconds` with what the machine can do."""
-    traffic, lanes = statistics.traffic, subject.lanes
+    traffic, lanes = statistics.traffic, work.lanes
     flop = statistics.flops.all * lanes
     # Where its data live: what is touched at all must fit.
     home = roofs.level_of(BYTES * traffic.touched)
     first = roofs.levels[0]
     choice = roofs.latencies["max"]
     costs = [0.0 if code in READ else roofs.latencies.get(row.name, choice) for code, row in enumerate(OPS)]
-    path = critical_path(subject.graph, costs)
+    path = critical_path(work.graph, costs)
     count = sum(statistics.calls.values()) * lanes
     calls = fsum(roofs.calls[name] * number * lanes for name, number in statistics.calls.items())
     bounds = [

@@ -11,8 +11,8 @@ from ...compiler.ir.ops import OPS, POW, READ
 from .count_operations import Count, by_kind, by_scope, flops, function_calls
 from .critical_path import CriticalPath, critical_path
 from .liveness import Liveness, measure_liveness
-from .subject import Subject
 from .traffic import Traffic, measure_traffic
+from .work import Work
 
 __all__ = ["BYTES", "Statistics", "collect", "kinds_of", "to_json"]
 
@@ -56,9 +56,9 @@ class Statistics:
         return self.operations / len(self.path.nodes) if self.path.nodes else 0.0
 
 
-def collect(subject: Subject) -> Statistics:
+def collect(work: Work) -> Statistics:
     """Counts, by single scans of the graph and of its loops; all for one turn of the graph, but for the traffic."""
-    graph = subject.graph
+    graph = work.graph
     return Statistics(
         by_kind(graph),
         by_scope(graph),
@@ -67,7 +67,7 @@ def collect(subject: Subject) -> Statistics:
         _calls(graph),
         measure_liveness(graph),
         critical_path(graph),
-        measure_traffic(subject.loops, subject.memory),
+        measure_traffic(work.loops, work.memory),
     )
 
 
@@ -88,9 +88,9 @@ def kinds_of(graph: Graph, path: CriticalPath) -> dict[str, int]:
     return {OPS[code].name: counts[code] for code in sorted(counts) if code not in READ}
 
 
-def to_json(subject: Subject, statistics: Statistics) -> dict[str, Any]:
+def to_json(work: Work, statistics: Statistics) -> dict[str, Any]:
     """As plain data; see docs/json.md for the schema."""
-    graph, path, traffic, lanes = subject.graph, statistics.path, statistics.traffic, subject.lanes
+    graph, path, traffic, lanes = work.graph, statistics.path, statistics.traffic, work.lanes
     bounds = [(1 << place, (2 << place) - 1) for place in range(len(statistics.liveness.histogram))]
     backward = sum(graph.is_backward(node) for node in path.nodes)
     return {

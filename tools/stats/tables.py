@@ -5,143 +5,142 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-import click
-
 from ...runtime.machine.roofline import Roofs
-from ..terminal import console
+from ..text.document import Document, bar
 from .count_operations import Count
 from .roofline import Bound, Standing
 from .statistics import BYTES, Statistics, intensity, kinds_of
-from .subject import Subject
+from .work import Work
 
-__all__ = ["print_statistics", "quantity", "time_text"]
+__all__ = ["quantity", "statistics_document", "time_text"]
 
 _WIDTH, _BAR = 79, 20
 # Rows of a histogram: ranges of a few operations have a row each, longer ones by factors of 8.
 _RANGES = ((0, 1), (1, 2), (2, 4), (4, 7), (7, 10), (10, 13), (13, 16), (16, 64))
 
 
-def print_statistics(
-    title: str, subject: Subject, statistics: Statistics, roofs: Roofs | None, standing: Standing | None
-) -> None:
+def statistics_document(
+    title: str, work: Work, statistics: Statistics, roofs: Roofs | None, standing: Standing | None
+) -> Document:
     """The whole page: the main figures first, then what they are made of."""
-    _print_headline(title, subject, statistics, standing)
-    _print_kinds(statistics)
-    _print_scopes(statistics)
-    _print_liveness(subject, statistics)
-    _print_path(subject, statistics)
-    _print_memory(subject, statistics)
+    page = _Page()
+    page.headline(title, work, statistics, standing)
+    page.kinds(statistics)
+    page.scopes(statistics)
+    page.liveness(work, statistics)
+    page.path(work, statistics)
+    page.memory(work, statistics)
     if roofs is not None and standing is not None:
-        _print_standing(roofs, standing)
+        page.standing(roofs, standing)
+    return page.document
 
 
-def _say(text: str, bold: bool = False) -> None:
-    console.echo_wrapped(text, _WIDTH, bold)
+class _Page:
+    def __init__(self) -> None:
+        self.document = Document()
 
+    def say(self, text: str, style: str = "") -> None:
+        self.document.say(text, _WIDTH, style)
 
-def _head(text: str) -> None:
-    click.echo()
-    _say(text, bold=True)
+    def head(self, text: str) -> None:
+        self.document.gap()
+        self.say(text, "bold")
 
+    def headline(self, title: str, work: Work, statistics: Statistics, standing: Standing | None) -> None:
+        times = f", for each of {work.lanes:,} parameters" if work.lanes > 1 else ""
+        self.say(f"{title}: {statistics.operations:,} operations{times}.", "bold")
+        if standing is not None:
+            took, least = time_text(standing.seconds), time_text(standing.roof.seconds)
+            self.say(f"In C they take {took} on this machine, whose roofline allows {least}.", "bold")
 
-def _print_headline(title: str, subject: Subject, statistics: Statistics, standing: Standing | None) -> None:
-    times = f", for each of {subject.lanes:,} parameters" if subject.lanes > 1 else ""
-    _say(f"{title}: {statistics.operations:,} operations{times}.", bold=True)
-    if standing is not None:
-        took, least = time_text(standing.seconds), time_text(standing.roof.seconds)
-        _say(f"In C they take {took} on this machine, whose roofline allows {least}.", bold=True)
+    def kinds(self, statistics: Statistics) -> None:
+        self.head("Operations by kind; what stands in brackets is read, not computed")
+        self.counts("kind", statistics.kinds, ("input", "const", "index", "gather"))
+        flop, functions = statistics.flops, statistics.functions
+        parts = f" ({flop.forward:,} forward, {flop.backward:,} backward)" if flop.backward else ""
+        called = f" {functions.all:,} are functions of the C library, which take longer." if functions.all else ""
+        self.document.gap()
+        self.say(f"{flop.all:,} of them round their result{parts}: these are the flops.{called}")
 
+    def scopes(self, statistics: Statistics) -> None:
+        self.head("Operations by scope of the model, numbers left out")
+        self.counts("scope", statistics.scopes)
 
-def _print_kinds(statistics: Statistics) -> None:
-    _head("Operations by kind; what stands in brackets is read, not computed")
-    _print_counts("kind", statistics.kinds, ("input", "const", "index", "gather"))
-    flop, functions = statistics.flops, statistics.functions
-    parts = f" ({flop.forward:,} forward, {flop.backward:,} backward)" if flop.backward else ""
-    called = f" {functions.all:,} are functions of the C library, which take longer." if functions.all else ""
-    click.echo()
-    _say(f"{flop.all:,} of them round their result{parts}: these are the flops.{called}")
+    def counts(self, what: str, counts: Mapping[str, Count], reading: tuple[str, ...] = ()) -> None:
+        both = any(count.backward for count in counts.values())
+        computed = [count.all for name, count in counts.items() if name not in reading]
+        rows = []
+        for name, count in counts.items():
+            numbers = [count.forward, count.backward, count.all] if both else [count.all]
+            texts = [f"{number:,}" if number else "" for number in numbers]
+            shown = ["", ""] if name in reading else _share(count.all, sum(computed), max(computed))
+            rows.append([f"({name})" if name in reading else name, *texts, *shown])
+        headings = [what, *(["forward", "backward"] if both else []), "all", "%", ""]
+        self.document.table(headings, rows, left=1, bars=True)
 
+    def liveness(self, work: Work, statistics: Statistics) -> None:
+        live, graph = statistics.liveness, work.graph
+        origin = graph.origins[graph.origin[live.peak_node]]
+        way = ", backward" if graph.is_backward(live.peak_node) else ""
+        self.head(f"Live values: {live.peak:,} of {live.values:,} at most are needed at a time")
+        self.say(
+            f"in the order of the graph, after operation {live.peak_node:,} ({origin}{way}). How many operations "
+            "later a value is used for the last time:"
+        )
+        rows = []
+        counts = [sum(live.histogram[low:high]) for low, high in _RANGES]
+        for (low, high), count in zip(_RANGES, counts, strict=True):
+            if count:
+                last = f" to {(1 << high) - 1:,}" if high < len(live.histogram) else " or more"
+                name = f"{1 << low:,}{last}" if high > 1 else "1"
+                rows.append([name, f"{count:,}", *_share(count, live.values, max(counts))])
+        self.document.gap()
+        self.document.table(["later by", "values", "%", ""], rows, left=1, bars=True)
 
-def _print_scopes(statistics: Statistics) -> None:
-    _head("Operations by scope of the model, numbers left out")
-    _print_counts("scope", statistics.scopes)
+    def path(self, work: Work, statistics: Statistics) -> None:
+        path = statistics.path
+        kinds = sorted(kinds_of(work.graph, path).items(), key=lambda item: -item[1])
+        backward = sum(work.graph.is_backward(node) for node in path.nodes)
+        parts = f" ({len(path.nodes) - backward} forward, {backward} backward)" if backward else ""
+        self.head(f"Critical path: {len(path.nodes):,} operations, each of which waits for the one before")
+        most = ", ".join(f"{count} {name}" for name, count in kinds[:5])
+        self.say(
+            f"{most}{parts}. On average {statistics.parallelism * work.lanes:,.0f} operations could run at a time."
+        )
 
+    def memory(self, work: Work, statistics: Statistics) -> None:
+        traffic, flop = statistics.traffic, statistics.flops.all * work.lanes
+        rows = []
+        for name, read, written in (
+            ("as the loops are written", traffic.loads, traffic.stores),
+            ("each double once a nest of loops", traffic.nest_reads, traffic.nest_writes),
+            ("each double once", traffic.reads, traffic.writes),
+        ):
+            size, ratio = quantity(BYTES * (read + written), "B"), f"{intensity(flop, read + written):.2f}"
+            rows.append([name, f"{read:,}", f"{written:,}", size, ratio])
+        self.head(f"Memory: the loops of the C program work on {quantity(BYTES * traffic.touched, 'B')}")
+        self.document.table(["doubles", "read", "written", "bytes", "flop/byte"], rows, left=1)
 
-def _print_counts(what: str, counts: Mapping[str, Count], reading: tuple[str, ...] = ()) -> None:
-    both = any(count.backward for count in counts.values())
-    computed = [count.all for name, count in counts.items() if name not in reading]
-    rows = []
-    for name, count in counts.items():
-        numbers = [count.forward, count.backward, count.all] if both else [count.all]
-        texts = [f"{number:,}" if number else "" for number in numbers]
-        shown = ["", ""] if name in reading else _share(count.all, sum(computed), max(computed))
-        rows.append([f"({name})" if name in reading else name, *texts, *shown])
-    headings = [what, *(["forward", "backward"] if both else []), "all", "%", ""]
-    console.print_table(None, headings, rows, left=1, bars=True)
+    def standing(self, roofs: Roofs, standing: Standing) -> None:
+        self.head(
+            f"Roofline: the program is at {100 * standing.attained:.0f} % of what {standing.roof.name} would allow"
+        )
+        rows = [_bound_row(bound, standing) for bound in standing.bounds]
+        rows.append(["the run, measured", "", "", time_text(standing.seconds), "100 %"])
+        self.document.table(["takes at least", "amount", "rate", "time", "share"], rows, left=1)
+        separate, fused = (quantity(rate, "flop") for rate in (roofs.flops, roofs.fused_flops))
+        levels = ", ".join(f"{level.name} {quantity(level.bandwidth, 'B')}/s" for level in roofs.levels)
+        waits = ", ".join(f"{name} {1e9 * seconds:.1f}" for name, seconds in roofs.latencies.items())
+        self.document.gap()
+        self.say(
+            f"One core of this machine: {separate}/s in vectors of {roofs.lanes} ({fused}/s with fused operations, "
+            f"which would change bits); {levels}. Nanoseconds until a result can be used: {waits}."
+        )
 
 
 def _share(number: int, total: int, most: int) -> list[str]:
     """The percentage, and a bar that is longest for `most`."""
-    return [f"{100 * number / total:.1f}", console.bar(number / most, _BAR)]
-
-
-def _print_liveness(subject: Subject, statistics: Statistics) -> None:
-    live, graph = statistics.liveness, subject.graph
-    origin = graph.origins[graph.origin[live.peak_node]]
-    way = ", backward" if graph.is_backward(live.peak_node) else ""
-    _head(f"Live values: {live.peak:,} of {live.values:,} at most are needed at a time")
-    _say(
-        f"in the order of the graph, after operation {live.peak_node:,} ({origin}{way}). How many operations later a "
-        "value is used for the last time:"
-    )
-    rows = []
-    counts = [sum(live.histogram[low:high]) for low, high in _RANGES]
-    for (low, high), count in zip(_RANGES, counts, strict=True):
-        if count:
-            last = f" to {(1 << high) - 1:,}" if high < len(live.histogram) else " or more"
-            name = f"{1 << low:,}{last}" if high > 1 else "1"
-            rows.append([name, f"{count:,}", *_share(count, live.values, max(counts))])
-    click.echo()
-    console.print_table(None, ["later by", "values", "%", ""], rows, left=1, bars=True)
-
-
-def _print_path(subject: Subject, statistics: Statistics) -> None:
-    path = statistics.path
-    kinds = sorted(kinds_of(subject.graph, path).items(), key=lambda item: -item[1])
-    backward = sum(subject.graph.is_backward(node) for node in path.nodes)
-    parts = f" ({len(path.nodes) - backward} forward, {backward} backward)" if backward else ""
-    _head(f"Critical path: {len(path.nodes):,} operations, each of which waits for the one before")
-    most = ", ".join(f"{count} {name}" for name, count in kinds[:5])
-    _say(f"{most}{parts}. On average {statistics.parallelism * subject.lanes:,.0f} operations could run at a time.")
-
-
-def _print_memory(subject: Subject, statistics: Statistics) -> None:
-    traffic, flop = statistics.traffic, statistics.flops.all * subject.lanes
-    rows = []
-    for name, read, written in (
-        ("as the loops are written", traffic.loads, traffic.stores),
-        ("each double once a nest of loops", traffic.nest_reads, traffic.nest_writes),
-        ("each double once", traffic.reads, traffic.writes),
-    ):
-        size, ratio = quantity(BYTES * (read + written), "B"), f"{intensity(flop, read + written):.2f}"
-        rows.append([name, f"{read:,}", f"{written:,}", size, ratio])
-    _head(f"Memory: the loops of the C program work on {quantity(BYTES * traffic.touched, 'B')}")
-    console.print_table(None, ["doubles", "read", "written", "bytes", "flop/byte"], rows, left=1)
-
-
-def _print_standing(roofs: Roofs, standing: Standing) -> None:
-    _head(f"Roofline: the program is at {100 * standing.attained:.0f} % of what {standing.roof.name} would allow")
-    rows = [_bound_row(bound, standing) for bound in standing.bounds]
-    rows.append(["the run, measured", "", "", time_text(standing.seconds), "100 %"])
-    console.print_table(None, ["takes at least", "amount", "rate", "time", "share"], rows, left=1)
-    separate, fused = (quantity(rate, "flop") for rate in (roofs.flops, roofs.fused_flops))
-    levels = ", ".join(f"{level.name} {quantity(level.bandwidth, 'B')}/s" for level in roofs.levels)
-    waits = ", ".join(f"{name} {1e9 * seconds:.1f}" for name, seconds in roofs.latencies.items())
-    click.echo()
-    _say(
-        f"One core of this machine: {separate}/s in vectors of {roofs.lanes} ({fused}/s with fused operations, which "
-        f"would change bits); {levels}. Nanoseconds until a result can be used: {waits}."
-    )
+    return [f"{100 * number / total:.1f}", bar(number / most, _BAR)]
 
 
 def _bound_row(bound: Bound, standing: Standing) -> list[str]:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from ..pictures.axis import Axis as Scale
 from ..pictures.axis import label, span
 from ..pictures.svg import element, line, picture, standalone, text
-from ..terminal.console import escaped
+from ..text.escape import escaped
 from .grid import Axis
 from .results import Setting
 

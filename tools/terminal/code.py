@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["print_code", "print_heading"]
+from ..text.document import Code
+
+__all__ = ["print_code"]
 
 # Lines that are coloured at a time: the first ones appear at once, also of a program of a hundred thousand.
 CHUNK = 200
 
-_LEXERS = {"python": "python", "c": "c", "assembly": "gas"}
+_LEXERS = {"python": "python", "c": "c", "assembly": "gas", "diff": "diff"}
 
 
-def print_code(lines: Sequence[str], language: str, numbers: Sequence[int] = (), indent: str = "") -> None:
-    """Prints code.
-
-    Args:
-        language: ``python``, ``c``, ``assembly``, ``graph`` or ``loops``.
-        numbers: of the lines, to stand before them; none by default.
-        indent: stands before everything.
-    """
+def print_code(code: Code) -> None:
+    """Prints code."""
+    if not sys.stdout.isatty():
+        sys.stdout.write("".join(f"{line}\n" for line in code.text()))
+        return
+    lines, numbers, indent = code.lines, code.numbers, code.indent
     width = max((len(str(number)) for number in numbers), default=0)
     heads = [f"{indent}{number:>{width}}  " for number in numbers] or [indent] * len(lines)
-    if not sys.stdout.isatty():
-        sys.stdout.write("".join(f"{head}{line}\n" for head, line in zip(heads, lines, strict=True)))
-        return
     from rich.console import Console
     from rich.text import Text
 
-    terminal, highlight = Console(), _highlighter(language)
+    terminal, highlight = Console(), _highlighter(code.language)
     for start in range(0, len(lines), CHUNK):
         coloured = highlight("\n".join(lines[start : start + CHUNK]))
         if numbers or indent:
@@ -38,20 +34,6 @@ def print_code(lines: Sequence[str], language: str, numbers: Sequence[int] = (),
             coloured = Text("\n").join(Text.assemble((head, "dim"), line) for head, line in own)
         # soft_wrap: a line of code is a line, however the terminal breaks it.
         terminal.print(coloured, soft_wrap=True)
-
-
-def print_heading(text: str, style: str = "bold") -> None:
-    """Prints a line that is no code.
-
-    Args:
-        style: on a terminal, as rich calls it.
-    """
-    if not sys.stdout.isatty():
-        sys.stdout.write(text + "\n")
-        return
-    from rich.console import Console
-
-    Console().print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def _highlighter(language: str) -> Any:

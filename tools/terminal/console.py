@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import shutil
 import sys
@@ -20,7 +19,10 @@ import click
 
 from ...runtime import reporting
 from ...runtime.reporting import Report
-from .table import table_lines
+from ..text.document import BAR, Code, Document, Paragraph, Table, wrapped
+from ..text.escape import escaped
+from ..text.schema import with_schema
+from ..text.table import table_lines
 
 if TYPE_CHECKING:
     from ...runtime.executable.estimate import Estimate
@@ -30,13 +32,12 @@ __all__ = [
     "QUIET",
     "VERBOSE",
     "Lines",
-    "bar",
     "compile_progress",
     "count_progress",
     "detail",
     "echo_wrapped",
-    "escaped",
     "is_quiet",
+    "print_document",
     "print_json",
     "print_table",
     "printable",
@@ -48,8 +49,6 @@ __all__ = [
     "styled",
     "terminal_width",
     "warn",
-    "with_schema",
-    "without_infinities",
     "write_message",
 ]
 
@@ -58,9 +57,6 @@ FLUSH_INTERVAL = 0.05
 
 # Seconds before the progress of compiling is shown: what is over before that would only flicker.
 PAUSE = 0.2
-
-# Of all schemas of --json; raised when a field changes its meaning or goes away. New fields do not raise it.
-JSON_VERSION = 1
 
 QUIET, NORMAL, VERBOSE = -1, 0, 1
 
@@ -129,35 +125,9 @@ def print_json(schema: str, data: Mapping[str, Any]) -> None:
     click.echo(json.dumps(with_schema(schema, data), indent=1, allow_nan=False))
 
 
-def with_schema(schema: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """`data`, and before it what it is and of which version."""
-    return {"schema": f"microgpt.{schema}", "version": JSON_VERSION, **data}
-
-
-def without_infinities(data: Any) -> Any:
-    """A copy of plain data with None for every number that JSON does not have."""
-    match data:
-        case float():
-            return data if math.isfinite(data) else None
-        case dict():
-            return {name: without_infinities(value) for name, value in data.items()}
-        case list() | tuple():
-            return [without_infinities(value) for value in data]
-    return data
-
-
 def printable(text: str) -> str:
     """`text` for stdout: on a terminal, characters that would control it are shown as escapes."""
     return escaped(text) if sys.stdout.isatty() else text
-
-
-def escaped(text: str) -> str:
-    """`text` in one line, with escapes for what cannot be seen, controls a terminal or the direction of writing, or has
-    no place in XML: files and their names may hold anything.
-    """
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def styled(text: str, colour: str | None = None, bold: bool = False) -> str:
@@ -165,13 +135,6 @@ def styled(text: str, colour: str | None = None, bold: bool = False) -> str:
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return text
     return click.style(text, fg=colour, bold=bold or None)
-
-
-def bar(share: float, width: int) -> str:
-    """A bar for a share of 1, at most `width` columns long; what is not nothing has a column at least."""
-    length = min(width, max(round(share * width), int(share > 0)))
-    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
-    return ("█" if encoding == "utf8" else "#") * length
 
 
 class Lines:
@@ -282,6 +245,39 @@ def _progress_bar(rate: bool = False) -> Any:
     return Progress(*columns, console=console, transient=True)
 
 
+def print_document(document: Document) -> None:
+    """A document on stdout, for the width and the colours of a terminal; its notes on stderr."""
+    for part in document.parts:
+        match part:
+            case Paragraph():
+                _print_paragraph(part)
+            case Table():
+                _print_table(part)
+            case Code():
+                from .code import print_code  # imports rich on a terminal
+
+                print_code(part)
+    for note in document.notes:
+        say(note)
+
+
+def _print_paragraph(part: Paragraph) -> None:
+    bold, colour = "bold" in part.style, part.style.replace("bold", "").replace("dim", "").strip() or None
+    widths = [part.width] if part.width else []
+    if sys.stdout.isatty():
+        widths.append(terminal_width())
+    for line in wrapped(part.text, min(widths, default=None)):
+        click.echo(styled(line, colour, bold) if line else line)
+
+
+def _print_table(table: Table) -> None:
+    width = terminal_width() if sys.stdout.isatty() else None
+    bars = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    for line, is_heading in table_lines(table.headings, table.rows, table.left, table.bars, width):
+        shown = line if bars else line.replace(BAR, "#")
+        click.echo(styled(shown, bold=True) if is_heading and shown else shown)
+
+
 def print_table(
     title: str | None, headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 0, bars: bool = False
 ) -> None:
@@ -290,12 +286,11 @@ def print_table(
     Args:
         left, bars: as for `table_lines`.
     """
-    width = terminal_width() if sys.stdout.isatty() else None
+    document = Document()
     if title is not None:
-        echo_wrapped(title, bold=True)
-    cells = [[escaped(cell) for cell in row] for row in rows]
-    for line, is_heading in table_lines(headings, cells, left, bars, width):
-        click.echo(styled(line, bold=True) if is_heading and line else line)
+        document.say(title, style="bold")
+    document.table(headings, rows, left, bars)
+    print_document(document)
 
 
 def terminal_width() -> int:
@@ -313,8 +308,5 @@ def echo_wrapped(text: str, width: int | None = None, bold: bool = False, indent
     widths = [width] if width else []
     if sys.stdout.isatty():
         widths.append(terminal_width())
-    lines = [text]
-    if widths and len(text) > min(widths):
-        lines = textwrap.wrap(text, min(widths), break_on_hyphens=False, subsequent_indent=indent)
-    for line in lines:
+    for line in wrapped(text, min(widths, default=None), indent):
         click.echo(styled(line, bold=bold))

@@ -12,6 +12,7 @@ from ...model.config import GPTConfig
 from ...runtime.backends.backend import Backend
 from ...runtime.training.sampling import Draw, Sample, SamplingError, SamplingOptions, sample_document, sample_texts
 from ..terminal import console
+from ..text.schema import without_infinities
 
 __all__ = ["draw_to_json", "print_samples", "sample_to_json", "trace_lines"]
 
@@ -94,7 +95,7 @@ def sample_to_json(drawn: Sample, tokenizer: Tokenizer, trace: bool) -> dict[str
 
 def draw_to_json(draw: Draw, tokenizer: Tokenizer) -> dict[str, Any]:
     """A token, and how likely each was, as plain data. The end of a document is ``null``, and so is a NaN."""
-    probabilities = console.without_infinities(draw.probabilities)
+    probabilities = without_infinities(draw.probabilities)
     return {
         "position": draw.position,
         "token": [*tokenizer.characters, None][draw.token],

@@ -8,6 +8,11 @@ const LISTINGS = [
   { name: "assembly", title: "assembly", language: "assembly" },
 ];
 
+// Letters that stand before a line of the model: its number and its heat.
+const GUTTER = 19;
+// The panes that the numbers 1 to 6 lead to.
+const KEYS = ["source", "graph", "ir", "python", "c", "assembly"];
+
 class Explorer {
   async start() {
     const meta = JSON.parse(await unpackText("meta"));
@@ -71,15 +76,24 @@ class Explorer {
         continue;
       }
       const source = name === "ir" ? this.#irSource() : textSource(lines, language);
-      if (name === "source") source.fill = heatCells(this.meta.heat);
+      if (name === "source") Object.assign(source, { fill: heatCells(this.meta.heat), number: this.#numberOf });
       const select = (line) => (name === "ir" ? { op: line } : { pane: name, line: line + 1 });
       this.listings[name] = new Listing(pane, source, relations[name], {
         hover: (line, firmly) => this.hover(line === null ? null : select(line), firmly),
         choose: (line) => this.choose(select(line)),
       });
-      const first = name === "ir" ? this.graph.op.findIndex((op) => !this.graph.isLeaf[op]) : 0;
+      const first = name === "ir" ? this.graph.op.findIndex((op) => !this.graph.isLeaf[op]) : this.#firstOf(name);
       this.listings[name].showFirst(first);
     }
+  }
+
+  /** The number of a line of the model; several files stand one below the other. */
+  #numberOf = (line) => line + 1 - (this.meta.files.findLast((file) => file.start <= line)?.start ?? 0);
+
+  /** The line that a listing begins with: of the model, that of the function that was compiled. */
+  #firstOf(name) {
+    const own = this.meta.origins.filter((origin) => origin.function === this.meta.name && origin.line);
+    return name === "source" && own.length ? Math.min(...own.map((origin) => origin.at)) - 1 : 0;
   }
 
   #irSource() {
@@ -124,8 +138,12 @@ class Explorer {
 
   #frame(texts) {
     const bar = document.querySelector(".switches");
-    paneButtons(bar, () => Object.values(this.listings).forEach((listing) => listing.measure()));
-    document.querySelectorAll(".border").forEach(movableBorder);
+    document.querySelectorAll(".split").forEach(makeSplit);
+    // As wide as the longest line of the model, so that its lines can be read whole; the code beside it needs room, too.
+    const letter = this.listings.source.letterWidth();
+    const longest = texts.source.reduce((most, line) => Math.max(most, line.length), 0);
+    document.querySelector("main").prefer(letter * (longest + GUTTER), 0.45, 0.7);
+    this.tabs = paneButtons(bar, () => Object.values(this.listings).forEach((listing) => listing.measure()));
     themeButton(document.getElementById("theme"), () => {
       Object.values(this.listings).forEach((listing) => listing.light(listing.lit, listing.here, false));
     });
@@ -161,7 +179,8 @@ class Explorer {
     } else if (event.key === "?") {
       help.showModal();
     } else if (/^[1-6]$/.test(event.key)) {
-      const pane = document.querySelectorAll(".pane:not([data-pane=details])")[event.key - 1];
+      const pane = document.querySelector(`[data-pane="${KEYS[event.key - 1]}"]`);
+      this.tabs.open(pane.dataset.pane);
       (pane.querySelector(".lines") ?? pane.querySelector(".canvas")).focus();
     }
   }
@@ -226,15 +245,18 @@ class Explorer {
   #light(selection, isPointed) {
     this.atlas.mark(selection, this.ops);
     const counts = [];
+    const litLines = {};
     for (const { name, title } of LISTINGS) {
       const listing = this.listings[name];
       if (!listing) continue;
       const here = lineIn(name, selection);
       listing.light(this.relations[name].markLines(this.ops), here, !(isPointed && here >= 0));
+      litLines[name] = listing.litCount;
       if (name !== "ir") counts.push([title, listing.litCount]);
     }
     this.drawing.light(this.ops);
     this.details.show(selection, this.ops, counts);
+    this.tabs?.tell(litLines);
   }
 
   /** What is lit in a pane: line numbers counted from 1 (in the IR, operations). For tests. */

@@ -78,7 +78,7 @@ class Details {
     const worth = el("p", "worth");
     if (value !== null) worth.append(el("span", "", "value ", el("span", "figure", shortNumber(value))));
     if (gradient !== null) worth.append(el("span", "", "gradient ", el("span", "figure", shortNumber(gradient))));
-    if (origin.line) fact("line", this.#go({ pane: "source", line: origin.line }, `${origin.file}:${origin.line}`));
+    if (origin.line) fact("line", this.#go({ pane: "source", line: origin.at }, `${origin.file}:${origin.line}`));
     if (isLeaf) {
       fact("kind", row.name === "const" ? "a constant" : `read from the caller: ${row.name} ${graph.attribute[node]}`);
     } else {

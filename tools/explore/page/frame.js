@@ -1,8 +1,6 @@
-// The frame around the panes: dark and light, borders that move, panes that close and grow, help.
+// The frame around the panes: dark and light, panes that close and grow or are tabs, help.
 
 const PANES_KEY = "microgpt-explore";
-// Of a column or row, out of about a hundred.
-const LEAST_SHARE = 12;
 
 /** The button that changes between dark, light and what the system says. */
 function themeButton(button, changed) {
@@ -38,87 +36,77 @@ function recall(name) {
 }
 
 /**
- * A border between two columns or rows, moved by the pointer or by arrow keys: what one wins, the other loses. Their
- * shares are variables of the style sheet, in the unit fr.
+ * Buttons for the panes: in a wide window each shows and hides one, on a phone they are tabs, of which one is chosen. And
+ * in each pane one that lets it fill the window.
+ * @param changed is called when panes have changed their size.
  */
-function movableBorder(border) {
-  const { before, after, axis } = border.dataset;
-  const main = document.querySelector("main");
-  const share = (name) => parseFloat(getComputedStyle(main).getPropertyValue(name));
-  const set = (wanted) => {
-    const sum = share(before) + share(after);
-    const kept = Math.max(LEAST_SHARE, Math.min(sum - LEAST_SHARE, wanted));
-    main.style.setProperty(before, `${kept}fr`);
-    main.style.setProperty(after, `${sum - kept}fr`);
-    tell();
-  };
-  const tell = () => {
-    border.setAttribute("aria-valuenow", Math.round((100 * share(before)) / (share(before) + share(after))));
-  };
-  border.setAttribute("role", "separator");
-  border.setAttribute("aria-orientation", axis === "x" ? "vertical" : "horizontal");
-  border.tabIndex = 0;
-  border.setAttribute("aria-valuemin", 0);
-  border.setAttribute("aria-valuemax", 100);
-  tell();
-  border.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -2, ArrowUp: -2, ArrowRight: 2, ArrowDown: 2 }[event.key];
-    if (!step) return;
-    set(share(before) + step);
-    event.preventDefault();
-  });
-  border.addEventListener("pointerdown", (event) => {
-    const neighbours = [border.previousElementSibling, border.nextElementSibling];
-    const sides = neighbours.map((side) => side.getBoundingClientRect());
-    const pixels = sides.reduce((sum, box) => sum + (axis === "x" ? box.width : box.height), 0);
-    const each = (share(before) + share(after)) / pixels;
-    const [begin, first] = [axis === "x" ? event.clientX : event.clientY, share(before)];
-    border.setPointerCapture(event.pointerId);
-    border.onpointermove = (move) => set(first + each * ((axis === "x" ? move.clientX : move.clientY) - begin));
-    border.onpointerup = () => { border.onpointermove = null; };
-  });
-}
-
-/** Buttons that show and hide panes, and one in each pane that lets it fill the window. */
 function paneButtons(bar, changed) {
-  const main = document.querySelector("main");
-  for (const pane of document.querySelectorAll(".pane")) {
-    const name = pane.dataset.pane;
-    const title = pane.querySelector("h2").textContent;
-    const button = el("button", "switch", title);
+  const narrow = matchMedia("(max-width: 700px)");
+  const panes = [...document.querySelectorAll(".pane")];
+  const tabs = new Map();
+  const choose = (chosen) => {
+    for (const pane of panes) pane.classList.toggle("tab", pane === chosen);
+    arrange();
+  };
+  const arrange = () => {
+    bar.setAttribute("role", narrow.matches ? "tablist" : "group");
+    for (const [pane, button] of tabs) {
+      const isTab = pane.classList.contains("tab");
+      button.role = narrow.matches ? "tab" : "";
+      if (narrow.matches) {
+        button.removeAttribute("aria-pressed");
+        button.setAttribute("aria-selected", String(isTab));
+      } else {
+        button.removeAttribute("role");
+        button.removeAttribute("aria-selected");
+        button.setAttribute("aria-pressed", String(!pane.hidden));
+      }
+    }
+    document.querySelectorAll(".split").forEach((split) => split.arrange());
+    changed();
+  };
+  for (const pane of panes) {
+    const button = el("button", "switch", pane.querySelector("h2").textContent, el("span", "lit-count"));
     button.type = "button";
-    button.dataset.toggles = name;
-    button.setAttribute("aria-pressed", "true");
+    button.dataset.toggles = pane.dataset.pane;
     button.addEventListener("click", () => {
-      pane.hidden = !pane.hidden;
-      button.setAttribute("aria-pressed", String(!pane.hidden));
-      closeEmptyColumns(main);
-      changed();
+      if (narrow.matches) choose(pane);
+      else pane.hidden = !pane.hidden;
+      arrange();
     });
+    tabs.set(pane, button);
     bar.append(button);
-    const grow = el("button", "grow", "⤢");
-    grow.type = "button";
-    grow.setAttribute("aria-label", `enlarge: ${title}`);
-    grow.setAttribute("aria-pressed", "false");
-    pane.querySelector("header").append(grow);
-    grow.addEventListener("click", () => {
-      const isLarge = pane.classList.toggle("large");
-      grow.setAttribute("aria-pressed", String(isLarge));
-      changed();
-    });
+    pane.querySelector("header").append(growButton(pane, changed));
   }
+  narrow.addEventListener("change", arrange);
+  choose(panes[0]);
+  return {
+    /** Says in the tabs how many lines of each pane are lit. */
+    tell(counts) {
+      for (const [pane, button] of tabs) {
+        const count = counts[pane.dataset.pane] ?? 0;
+        button.lastChild.textContent = count ? grouped(count) : "";
+      }
+    },
+    /** Brings a pane to the front, where one is shown at a time. */
+    open(name) {
+      const pane = panes.find((each) => each.dataset.pane === name);
+      if (narrow.matches) choose(pane);
+    },
+  };
 }
 
-function closeEmptyColumns(main) {
-  for (const column of main.querySelectorAll(".column")) {
-    column.hidden = !column.querySelector(".pane:not([hidden])");
-    const panes = [...column.querySelectorAll(".pane")];
-    const border = column.querySelector(".border");
-    if (border) border.hidden = panes.some((pane) => pane.hidden);
-  }
-  for (const border of main.querySelectorAll(":scope > .border")) {
-    border.hidden = border.previousElementSibling.hidden || border.nextElementSibling.hidden;
-  }
+function growButton(pane, changed) {
+  const grow = el("button", "grow", "⤢");
+  grow.type = "button";
+  grow.setAttribute("aria-label", `enlarge: ${pane.querySelector("h2").textContent}`);
+  grow.setAttribute("aria-pressed", "false");
+  grow.addEventListener("click", () => {
+    const isLarge = pane.classList.toggle("large");
+    grow.setAttribute("aria-pressed", String(isLarge));
+    changed();
+  });
+  return grow;
 }
 
 /** The help dialog, which also opens at the first visit. */

@@ -15,6 +15,10 @@ function pictureOf(atlas, selection) {
   return blockPicture(atlas, selection);
 }
 
+function opsText(count) {
+  return count === 1 ? "1 op" : `${grouped(count)} ops`;
+}
+
 /** Collects nodes by key, in the order of their first operation, and edges between them. */
 class Picture {
   constructor(atlas, level) {
@@ -131,7 +135,7 @@ function modelPicture(atlas) {
     },
   );
   connect(picture, false);
-  for (const node of picture.nodes) node.sub = `${grouped(node.count)} ops`;
+  for (const node of picture.nodes) node.sub = opsText(node.count);
   return picture;
 }
 
@@ -152,7 +156,7 @@ function blockPicture(atlas, { block }) {
   const shared = block.replace(/ \(\d+\)$/, "").split(".");
   for (const node of picture.nodes) {
     if (node.near) continue;
-    node.sub = `${grouped(node.count)} ops`;
+    node.sub = opsText(node.count);
     // What all have in common is said by the block's name already.
     const numbers = node.title.split(".").filter((part) => /\d$/.test(part) && !shared.includes(part));
     node.title = numbers.join(" ") || node.title;
@@ -212,7 +216,7 @@ function vectorPicture(atlas, selection) {
     },
   );
   connect(picture, false);
-  for (const node of picture.nodes) node.sub = node.count === 1 ? "1 op" : `${node.count} ops`;
+  for (const node of picture.nodes) node.sub = opsText(node.count);
   return picture;
 }
 

@@ -46,8 +46,8 @@ class Listing {
   /** Fits what is shown to the size of the pane. */
   measure() {
     this.height = this.box.clientHeight;
-    this.render();
-    this.ruler.draw(this.lit, this.litCount, this.height);
+    // A pane that has grown may show more than what is left below; one that was not shown has lost its place.
+    this.#scrollTo(this.top);
   }
 
   #listen() {
@@ -238,7 +238,7 @@ class Listing {
     row.style.top = `${line * ROW_HEIGHT}px`;
     const number = document.createElement("span");
     number.className = "number";
-    number.textContent = this.source.numbered === false ? "" : line + 1;
+    number.textContent = this.source.numbered === false ? "" : (this.source.number?.(line) ?? line + 1);
     row.append(number);
     this.source.fill?.(row, line);
     const code = document.createElement("span");
@@ -257,6 +257,16 @@ class Listing {
     }
     row.append(code);
     return row;
+  }
+
+  /** How wide a letter of the code is, in pixels. */
+  letterWidth() {
+    const ruler = el("span", "code", "0".repeat(100));
+    const row = el("div", "row", ruler);
+    this.sheet.append(row);
+    const width = ruler.getBoundingClientRect().width / 100;
+    row.remove();
+    return width;
   }
 
   /** Scrolls to the first line that has operations. */

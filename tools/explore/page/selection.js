@@ -41,7 +41,7 @@ class Atlas {
     this.vector = new Int32Array(graph.size);
     for (let node = 0; node < graph.size; node++) {
       this.scope[node] = scopeOfOrigin[graph.origin[node]];
-      const kind = `${graph.originOf(node).line}.${graph.names[graph.op[node]]}`;
+      const kind = `${graph.originOf(node).at}.${graph.names[graph.op[node]]}`;
       if (!kinds.has(kind)) kinds.set(kind, kinds.size);
       this.vector[node] = kinds.get(kind);
       if (!graph.isLeaf[graph.op[node]]) {

@@ -1,51 +1,48 @@
-"""The C of one program of a model: the library that it is part of, and which nests of it carry out which nodes."""
+"""The C of one program: the file that it is part of, and which nests of it carry out which nodes."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, pairwise
 
-from ...compiler.ir.graph import Graph
-from ...compiler.loops.loop_program import turns
-from ...compiler.loops.map_lanes import one_lane
-from ...compiler.loops.unroll import Unrolled, unroll
-from ...compiler.pipeline import without_collection
-from ...model.config import AdamConfig, GPTConfig
+from ...compiler.c.emit_c import CText
+from ...compiler.loops.loop_program import LoopProgram, turns
+from ...compiler.loops.unroll import Unrolled
 from ...runtime.machine.assembly import Assembly, assembly
-from ...runtime.machine.toolchain import find_toolchain, vector_width_here
-from ...runtime.programs.c_source import PROGRAM_NAMES, ModelSource, model_source
-from ...runtime.programs.recipe import Recipe
+from ...runtime.machine.toolchain import find_toolchain
 
-__all__ = ["CProgram", "c_program"]
+__all__ = ["CProgram"]
 
 
+@dataclass(frozen=True)
 class CProgram:
-    """One program of a C library.
+    """One program in a file of C.
 
     Attributes:
-        source: the library.
+        text: of the file.
+        body: the part of it that was made from programs, which begins after `body_line` lines.
         name: of the program's function.
         program: its nests.
         unrolled: what they carry out.
+        memory: how many doubles it works on.
+        begin: the function that prepares a memory.
+        inputs: by argument, where in the memory it is.
+        words: of an address, what is there.
     """
 
-    def __init__(self, source: ModelSource, recipe: Recipe, graph: Graph) -> None:
-        self.source = source
-        self.name = PROGRAM_NAMES[recipe.kind].format(recipe.number)
-        self.program = source.programs[self.name]
-        self.unrolled = self._unroll(recipe, graph)
-
-    def _unroll(self, recipe: Recipe, graph: Graph) -> Unrolled:
-        source = self.source
-        if recipe.kind == "optimizer":
-            inputs = [source.optimizer_addresses[tensor.name] for tensor in graph.inputs]
-            return unroll(one_lane(self.program), graph, source.layout, inputs)
-        family = source.families[0 if recipe.kind == "training" else 1]
-        where = family.interface(source.layout, recipe.number, graph)
-        before = source.programs["copy_parameters"] if recipe.kind == "inference" else None
-        return unroll(self.program, graph, source.layout, where.inputs, before)
+    text: str
+    body: CText
+    body_line: int
+    name: str
+    program: LoopProgram
+    unrolled: Unrolled
+    memory: int
+    begin: str
+    inputs: Mapping[str, int]
+    words: Callable[[int], str]
 
     @cached_property
     def _row_of(self) -> dict[int, int]:
@@ -71,13 +68,13 @@ class CProgram:
 
     @property
     def first_own_line(self) -> int:
-        """The first line of the C, counted from 0, that was made from the model."""
-        return self.source.body_line
+        """The first line of the C, counted from 0, that was made from the program."""
+        return self.body_line
 
     def nests_of_lines(self) -> list[Sequence[int]]:
         """For each line of the C its nests."""
-        body, offset = self.source.body, self.source.body_line
-        rows: list[Sequence[int]] = [()] * len(self.source.text.splitlines())
+        body, offset = self.body, self.body_line
+        rows: list[Sequence[int]] = [()] * len(self.text.splitlines())
         own = body.kernel_of[self.name]
         nests: dict[int, list[int]] = {}
         for nest, kernel in enumerate(own):
@@ -91,9 +88,9 @@ class CProgram:
 
     def notes(self) -> dict[int, str]:
         """For lines of no nest of this program, what they are there for."""
-        body, offset = self.source.body, self.source.body_line
+        body, offset = self.body, self.body_line
         notes = dict.fromkeys(range(offset), "what every library begins with")
-        end = len(self.source.text.splitlines())
+        end = len(self.text.splitlines())
         notes.update(dict.fromkeys(range(offset, end), "the library's own functions and tables"))
         for span in body.kernels:
             notes.update(dict.fromkeys(range(offset + span.start, offset + span.end), "a kernel of other programs"))
@@ -101,32 +98,14 @@ class CProgram:
             what = f"the program {name}" if name == self.name else f"another program, {name}"
             notes.update(dict.fromkeys(range(offset + span.start, offset + span.end), what))
         for place, (start, _) in enumerate(self.program.zeros, offset + body.first_zero[self.name]):
-            notes[place] = f"zeros of {self.source.memory.region(start).words}"
+            notes[place] = f"zeros of {self.words(start)}"
         return notes
 
     @cached_property
     def assembly(self) -> Assembly:
-        """What the C compiler makes of the library.
+        """What the C compiler makes of it.
 
         Raises:
             ToolchainError: if there is no C compiler, or it fails.
         """
-        return assembly(find_toolchain(), self.source.text, self.first_own_line + 1)
-
-
-def c_program(
-    recipe: Recipe, graph: Graph, config: GPTConfig, optimizer: AdamConfig, vector_width: int | None = None
-) -> CProgram:
-    """Makes the library of a model and finds a program in it.
-
-    Args:
-        recipe: of the program.
-        graph: its final graph.
-        vector_width: of the processor that the C is for, in doubles; by default, of this one.
-
-    Raises:
-        CompileError: if the model cannot be compiled.
-    """
-    width = vector_width or vector_width_here()
-    with without_collection():
-        return CProgram(model_source(config, optimizer, vector_width=width), recipe, graph)
+        return assembly(find_toolchain(), self.text, self.first_own_line + 1)

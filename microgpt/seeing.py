@@ -1,0 +1,256 @@
+"""What is compiled, to be looked at: drawn, listed, counted, checked, measured and exported, from Python.
+
+The commands `show`, `graph`, `explore`, `passes`, `stats`, `verify`, `bench` and `export` as methods. What they need is
+imported when they are called.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import cached_property, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+from .compiler.errors import ProofError
+from .runtime import arguments as checked
+from .runtime.executable import derivatives
+from .runtime.executable import function as runtime
+from .runtime.reporting import compile_progress
+
+if TYPE_CHECKING:
+    from .api import Model
+    from .tools.drawing.drawn import Drawing
+    from .tools.subject.function import FunctionSubject
+    from .tools.text.document import Document
+
+__all__ = ["CompiledFunction", "compile_function", "hessian", "hvp", "jacobian", "model_html"]
+
+
+class CompiledFunction(runtime.CompiledFunction):
+    __doc__ = runtime.CompiledFunction.__doc__
+
+    @cached_property
+    def _subject(self) -> FunctionSubject:
+        from .tools.subject.function import FunctionSubject
+
+        return FunctionSubject(self)
+
+    def show(
+        self,
+        stage: str | Sequence[str] = (),
+        *,
+        line: str | int | Sequence[str] = (),
+        scope: str | Sequence[str] = (),
+        op: str | int | Sequence[str] = (),
+        grep: str | None = None,
+        interleave: bool = False,
+        limit: int | None = None,
+    ) -> Document:
+        """The program as text, or what a stage of the compiler makes on the way to it.
+
+        Args:
+            stage: ``trace``, ``dce``, ``loops``, ``python``, ``c``, ``assembly``, ...; by default what runs.
+            line: only what comes from these lines of yours: 12, ``model.py:12`` or ``model.py:12-15``.
+            scope: only what was computed in these functions or scopes; ``*`` is anything.
+            op: only what belongs to these operations of the stage.
+            grep: only lines that this regular expression is found in.
+            interleave: below each of your lines, what has become of it.
+            limit: at most so many lines.
+
+        Returns:
+            a text that shows itself at a prompt and in a notebook; print it in a script.
+
+        Raises:
+            ValueError: if there is no such stage, line, scope or operation.
+            ToolchainError: if a C compiler is needed and there is none.
+        """
+        from .tools.provenance.listing import Question, list_program, pane_of
+
+        panes = [pane_of(self._subject, name) for name in _several(stage)]
+        if not panes and not interleave:
+            panes = [self.target]
+        if len(panes) > 1 and not interleave:
+            raise ValueError("several stages at a time are for interleave=True")
+        question = Question(panes, _several(line), _several(scope), _several(op), grep, interleave, limit)
+        with compile_progress(True, "function") as report:
+            return list_program(self._subject, question, report)
+
+    def graph(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        level: str | None = None,
+        scope: str | None = None,
+        around: str | None = None,
+        radius: int = 2,
+        stage: str | None = None,
+        limit: int | None = None,
+        values: Sequence[Any] | None = None,
+    ) -> Drawing:
+        """A drawing of the program, for a notebook or a file. Pictures need Graphviz's ``dot``.
+
+        Args:
+            path: a file to write, as its ending says: .svg, .png, .pdf, .dot, .json or .graphml.
+            level: ``model``, a box for each function, scope or variable of yours; ``op``, one for each loop with its
+                formula; ``scalar``, one for each operation of a `scope`, or `around` one.
+            scope: only this function or scope, at the levels ``op`` and ``scalar``.
+            around: an operation: ``%12``, or the name of a value in generated code; `radius` is how many steps to go.
+            stage: the graph that this stage makes, at the level ``scalar``.
+            limit: the most boxes.
+            values: arguments of the function: the boxes say what they are worth for these, and their gradients.
+
+        Raises:
+            ValueError: if there would be too many boxes, or there is no such scope or operation.
+            GraphvizError: if a picture is written and ``dot`` is not there, or fails.
+        """
+        from .tools.checks.function_check import point_of
+        from .tools.drawing.draw import Wanted, check_wanted, draw
+        from .tools.drawing.drawn import Drawing
+
+        worth = None if values is None else point_of(self._subject, values).worth
+        wanted = Wanted(level, scope, around, checked.whole("radius", radius, 0), stage, limit, worth)
+        check_wanted(wanted, self._subject)
+        drawing = Drawing(draw(self._subject, wanted))
+        if path is not None:
+            drawing.save(checked.path("path", path))
+        return drawing
+
+    def explore(self, page: str | os.PathLike[str] = "explore.html", *, timed: bool = False) -> Path:
+        """Writes one HTML page with your source, the graph, the Python, the C and the assembly side by side.
+
+        Args:
+            page: the file.
+            timed: whether to measure every loop of the C.
+
+        Returns:
+            the file.
+        """
+        import warnings
+
+        from .runtime.storage.files import write_atomically
+        from .tools.explore.make import make_page
+
+        path = checked.path("page", page)
+        text = make_page(self._subject, None, timed, lambda problem: warnings.warn(problem, UserWarning, stacklevel=2))
+        write_atomically(path, text.encode())
+        return path
+
+    def passes(self, around: str | None = None, *, radius: int = 1, limit: int = 40) -> Document:
+        """What each pass of the compiler did, in figures.
+
+        Args:
+            around: an operation, such as ``%12`` of the trace, or a function: also what each pass did near it.
+            radius, limit: how many steps away to look, and how many operations to show.
+
+        Raises:
+            ValueError: if there is no such operation.
+        """
+        from .tools.passes.tables import describe_passes
+
+        return describe_passes(self._subject, around, radius, limit)
+
+    def stats(self, *, machine: bool = True) -> Document:
+        """What the program is made of: operations, live values, critical path, memory; and how fast it could be.
+
+        Args:
+            machine: whether to measure this machine and the program on it, if there is a C compiler; some seconds.
+        """
+        from .tools.stats.measure import describe_statistics
+
+        with compile_progress(True, "function") as report:
+            return describe_statistics(self._subject, machine, report)
+
+    def verify(self, *arguments: Any) -> Document:
+        """Compares every stage of the compiler, the Python and the C with the eager autograd, bit by bit.
+
+        The function itself is called once with eager values for that.
+
+        Args:
+            arguments: as for a call; without them, the example and points near it.
+
+        Raises:
+            ProofError: if any number differs; a mistake in microgpt.
+            TypeError: if the arguments are not like the example.
+        """
+        from .tools.checks.function_check import point_of, points_near, verify_function
+
+        subject = self._subject
+        points = [point_of(subject, arguments)] if arguments else points_near(subject, 4)
+        with compile_progress(True, "function") as report:
+            verdict = verify_function(subject, points, report)
+        if verdict.difference is not None:
+            raise ProofError("\n".join(verdict.difference))
+        return verdict.document
+
+    def bench(self, *arguments: Any, seconds: float = 2.0) -> Document:
+        """How long a run takes, compiled and on the eager autograd, measured in turns.
+
+        Args:
+            arguments: as for a call; without them, those of the example.
+            seconds: how long to measure.
+        """
+        from .tools.checks.function_race import race_function
+
+        seconds = checked.real("seconds", seconds, "above 0", lambda number: number > 0.0)
+        with compile_progress(True, "function") as report:
+            return race_function(self._subject, arguments or None, seconds, report)
+
+    def export(self, folder: str | os.PathLike[str], *, prefix: str | None = None) -> list[Path]:
+        """Writes the function as C that needs nothing but libm: a file and its header, an example, and a Makefile.
+
+        Args:
+            folder: made if it is not there.
+            prefix: of the files, and of every name that other files can see; by default the function's name.
+
+        Returns:
+            the files.
+
+        Raises:
+            ValueError: if the prefix is no name in C.
+            OSError: if the folder cannot be written.
+        """
+        from .runtime.executable.export import export_function
+
+        place = checked.path("folder", folder)
+        name = self.name if prefix is None else checked.string("prefix", prefix)
+        example, indices = self._subject.ordinary_inputs()
+        return export_function(self.ir, place, name, example, indices)
+
+    def _repr_html_(self) -> str:
+        from .tools.drawing.notebook import function_html
+
+        return function_html(self._subject)
+
+
+P = ParamSpec("P")
+
+
+def _to_be_seen(compile: Callable[P, runtime.CompiledFunction]) -> Callable[P, CompiledFunction]:
+    """The same with the methods of this file."""
+
+    @wraps(compile)
+    def compiled(*arguments: P.args, **options: P.kwargs) -> CompiledFunction:
+        function = CompiledFunction.__new__(CompiledFunction)
+        vars(function).update(vars(compile(*arguments, **options)))
+        return function
+
+    return compiled
+
+
+compile_function = _to_be_seen(runtime.compile_function)
+jacobian = _to_be_seen(derivatives.jacobian)
+hessian = _to_be_seen(derivatives.hessian)
+hvp = _to_be_seen(derivatives.hvp)
+
+
+def model_html(model: Model) -> str:
+    """A trained model for a notebook: its sizes, and its loss curve if it was trained here."""
+    from .tools.drawing.notebook import model_html
+
+    return model_html(model.config, len(model.parameters), model.checkpoint.step, model.losses)
+
+
+def _several(given: str | int | Sequence[str]) -> tuple[str, ...]:
+    """One or several, as texts."""
+    return (str(given),) if isinstance(given, str | int) else tuple(map(str, given))

@@ -1,0 +1,170 @@
+"""What a command checks, measures or exports: a model, or a function in a file of the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from ..terminal import console
+from ..terminal.failures import ENVIRONMENT, CommandError
+from .backends import check_backend, choose_backend, open_library, prepare
+from .chosen_program import USUAL_LENGTH, check_shape, check_shape_of, given_function, parse_lengths
+from .models import load_model
+
+if TYPE_CHECKING:
+    from ..checks.verdict import Verdict
+    from ..text.document import Document
+
+__all__ = ["chosen_check", "chosen_export", "chosen_race"]
+
+
+def chosen_check(
+    context: click.Context,
+    program: str | None,
+    points: int,
+    steps: int,
+    samples: int,
+    data: str,
+    seed: int,
+    backend: str,
+    jobs: int | None,
+    shape: dict[str, int],
+) -> Verdict:
+    """Compares with the eager autograd.
+
+    Raises:
+        click.UsageError: if an option is about the other kind of program.
+        CommandError: if this process computes wrongly by itself.
+    """
+    from ...runtime.machine.libm import float_fault
+
+    _refuse(context, program, ("points",))
+    fault = float_fault()
+    if fault:
+        raise CommandError(f"{fault}, so that nothing can be verified in it", ENVIRONMENT)
+    if program is not None:
+        from ..checks.function_check import points_near, verify_function
+
+        subject = given_function(context, program)
+        with console.compile_progress("function") as progress:
+            return verify_function(subject, points_near(subject, points), progress)
+    from ...data.corpus import load_corpus
+    from ...model.config import AdamConfig
+    from ...runtime.training.training import Training
+    from ..checks.model_check import verify_model
+
+    check_shape(shape)
+    training = Training(load_corpus(data), seed, steps, AdamConfig(), **shape)
+    engine = choose_backend(backend, training.config, training.optimizer, jobs)
+    prepare(engine, training.lengths(), training.config.block_size if samples else 0)
+    with console.step_progress(steps) as progressed:
+        return verify_model(training, engine, open_library(jobs), samples, progressed)
+
+
+def chosen_race(
+    context: click.Context,
+    words: Sequence[str],
+    seconds: float,
+    data: str,
+    seed: int,
+    backend: str,
+    against: str | None,
+    shape: dict[str, int],
+) -> Document:
+    """Measures against the eager autograd.
+
+    Args:
+        words: lengths, or ``FILE.py:NAME``.
+
+    Raises:
+        click.UsageError: if an option is about the other kind of program.
+    """
+    from ..subject.user_file import is_program
+
+    programs = [word for word in words if is_program(word)]
+    if programs:
+        from ..checks.function_race import race_function
+
+        if len(words) > 1:
+            raise click.UsageError(
+                f"{programs[0]} is measured alone; leave out {words[words[0] == programs[0]]}", context
+            )
+        subject = given_function(context, programs[0])
+        with console.compile_progress("function") as progress:
+            return race_function(subject, None, seconds, progress)
+    from ...data.corpus import load_corpus
+    from ...model.config import AdamConfig
+    from ...runtime.training.training import Training
+    from ..baselines.run import check_rivals
+    from ..checks.model_race import RUN_STEPS, race_model
+
+    name = check_backend(backend)
+    rivals = against.split(",") if against else []
+    check_rivals(rivals)
+    corpus = load_corpus(data)
+    check_shape(shape)
+    training = Training(corpus, seed, RUN_STEPS, AdamConfig(), **shape)
+    block = training.config.block_size
+    lengths = parse_lengths(words, block) if words else sorted({1, min(USUAL_LENGTH, block), block})
+    return race_model(name, training, lengths, seconds, seed, rivals, console.say, console.warn)
+
+
+def chosen_export(
+    context: click.Context,
+    programs: Sequence[str],
+    folder: Path,
+    prefix: str | None,
+    checkpoint: Path | None,
+    data: str,
+    shape: dict[str, int],
+) -> list[Path]:
+    """Writes C.
+
+    Args:
+        programs: ``FILE.py:NAME``, or nothing for a model.
+
+    Raises:
+        click.UsageError: if an option is about the other kind of program.
+        OSError: if the folder cannot be written.
+    """
+    from ..subject.user_file import is_program
+
+    if len(programs) > 1 or not all(map(is_program, programs)):
+        raise click.UsageError(f"{programs[0]!r} is not FILE.py:NAME, as in model.py:loss", context)
+    if is_program(str(folder)):
+        raise click.UsageError(f"name the folder to write, as in `microgpt export {folder} c-code`", context)
+    _refuse(context, programs[0] if programs else None, ("prefix",))
+    if programs:
+        from ...runtime.executable.export import export_function
+
+        subject = given_function(context, programs[0])
+        numbers, indices = subject.ordinary_inputs()
+        try:
+            return export_function(subject.function.ir, folder, prefix or subject.name, numbers, indices)
+        except ValueError as error:
+            raise click.UsageError(f"--{error}", context) from None
+    from ...data.corpus import load_corpus
+    from ...data.tokenizer import Tokenizer
+    from ...model.config import AdamConfig, GPTConfig
+    from ...runtime.programs.export import export_library
+
+    if checkpoint is not None:
+        model = load_model(checkpoint)
+        check_shape_of(context, model.config, shape)
+        return export_library(folder, model.config, model.optimizer, model.tokenizer.characters, model.parameters)
+    check_shape(shape)
+    tokenizer = Tokenizer.of(load_corpus(data).documents)
+    config = GPTConfig(vocab_size=tokenizer.vocab_size, **shape)
+    return export_library(folder, config, AdamConfig(), tokenizer.characters, None)
+
+
+def _refuse(context: click.Context, program: str | None, names: Sequence[str]) -> None:
+    """Refuses options that only a function of the user's has, where there is none."""
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if program is None and given and option.name in names:
+            raise click.UsageError(f"{option.opts[0]} is about your own function; name it: FILE.py:NAME", context)

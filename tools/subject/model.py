@@ -1,0 +1,216 @@
+"""A program of the GPT as a subject, by its recipe."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from random import Random
+
+from ...compiler.ir.graph import Graph
+from ...compiler.loops.map_lanes import one_lane
+from ...compiler.loops.unroll import Unrolled, unroll
+from ...compiler.pipeline import without_collection
+from ...model import gpt
+from ...model.config import AdamConfig, GPTConfig
+from ...runtime.backends.backend import Document, State
+from ...runtime.backends.c_backend import CBackend
+from ...runtime.executable.estimate import Estimate
+from ...runtime.machine.stopwatch import best_seconds
+from ...runtime.machine.toolchain import vector_width_here, warn_of_toolchain
+from ...runtime.programs.c_source import PROGRAM_NAMES, ModelSource, model_source
+from ...runtime.programs.estimate import estimate_c, estimate_graph, estimate_page
+from ...runtime.programs.graphs import MAPPED
+from ...runtime.programs.library import Library
+from ...runtime.programs.recipe import Recipe
+from ...runtime.reporting import Report, silent
+from ...runtime.storage.cache import Cache
+from .c_program import CProgram
+from .subject import Subject
+
+__all__ = ["BusyError", "ModelSubject", "difference", "length_of", "program_title"]
+
+SEED = 42
+# Steps of a measurement. Handing the state over and back takes as long for one step as for many.
+STEPS = 2000
+# How often measurements that contradict each other are taken again.
+ATTEMPTS = 50
+
+
+def length_of(recipe: Recipe) -> int | None:
+    """How many characters a program reads; None for the optimiser."""
+    return {"training": recipe.number, "inference": recipe.number + 1}.get(recipe.kind)
+
+
+def program_title(recipe: Recipe) -> str:
+    """What a program computes, for a heading."""
+    length = length_of(recipe)
+    if length is None:
+        return "Adam, for one parameter"
+    characters = f"{length} character{'s' * (length != 1)}"
+    return f"Loss and gradient of {characters}" if recipe.kind == "training" else f"What follows {characters}"
+
+
+class BusyError(RuntimeError):
+    """So much else runs on this machine that nothing can be measured."""
+
+
+def difference(whole: Callable[[], float], *parts: Callable[[], float]) -> float:
+    """What `whole` takes beyond its parts, in seconds; above zero.
+
+    Each measurement may be too long, because something else ran, and none is too short. So the best count, and where
+    these cannot be true, more are taken.
+
+    Raises:
+        BusyError: if that does not help.
+    """
+    best = [math.inf] * (1 + len(parts))
+    for _ in range(ATTEMPTS):
+        best = [min(known, measure()) for known, measure in zip(best, (whole, *parts), strict=True)]
+        seconds = best[0] - math.fsum(best[1:])
+        if seconds > 0.0:
+            return seconds
+    raise BusyError("this machine is too busy to measure the program; try again, or use --no-machine")
+
+
+class ModelSubject(Subject):
+    """A program of a model.
+
+    Args:
+        recipe: which program.
+        config: the model's shape, which the C library is made for; only needed for a recipe of the optimiser.
+        optimizer: its constants.
+        warn: is told what is wrong with the cache or a C compiler.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        config: GPTConfig | None = None,
+        optimizer: AdamConfig | None = None,
+        warn: Callable[[str], None] = warn_of_toolchain,
+    ) -> None:
+        own = recipe.config
+        self.recipe = recipe
+        self.optimizer = own if isinstance(own, AdamConfig) else optimizer or AdamConfig()
+        self._config = own if isinstance(own, GPTConfig) else config
+        self._warn = warn
+        self._sources: dict[int, ModelSource] = {}
+        self.title = program_title(recipe)
+        self.name = f"{recipe.kind}{length_of(recipe) or ''}"
+        self.about = {"kind": recipe.kind, "length": length_of(recipe)}
+        self.gradient = recipe.gradient
+        self.heading = [f"Made for {recipe.config} by microgpt. Do not edit."]
+        if recipe.kind == "optimizer":
+            self.mapped = MAPPED
+            self.lanes = self._config.parameter_count if self._config else 1
+
+    @property
+    def config(self) -> GPTConfig:
+        """The model's shape."""
+        if self._config is None:
+            raise ValueError("the optimiser's loops need the shape of the model")
+        return self._config
+
+    @cached_property
+    def cache(self) -> Cache:
+        """Where compiled programs are kept: the user's."""
+        return Cache.open(warn=self._warn)
+
+    def trace(self) -> Graph:
+        return self.recipe.trace()
+
+    def c_program(self, graph: Graph, vector_width: int | None = None) -> CProgram:
+        source = self.library(vector_width)
+        name = PROGRAM_NAMES[self.recipe.kind].format(self.recipe.number)
+        return CProgram(
+            source.text,
+            source.body,
+            source.body_line,
+            name,
+            source.programs[name],
+            self._unrolled(source, name, graph),
+            source.layout.size,
+            "microgpt_initialize",
+            {"parameters": source.addresses["parameters"]},
+            lambda address: source.memory.region(address).words,
+        )
+
+    def library(self, vector_width: int | None = None) -> ModelSource:
+        """The C library of the model, for vectors of this width; by default, for this processor."""
+        width = vector_width or vector_width_here()
+        if width not in self._sources:
+            with without_collection():
+                self._sources[width] = model_source(self.config, self.optimizer, vector_width=width)
+        return self._sources[width]
+
+    def _unrolled(self, source: ModelSource, name: str, graph: Graph) -> Unrolled:
+        program, recipe = source.programs[name], self.recipe
+        if recipe.kind == "optimizer":
+            inputs = [source.optimizer_addresses[tensor.name] for tensor in graph.inputs]
+            return unroll(one_lane(program), graph, source.layout, inputs)
+        family = source.families[0 if recipe.kind == "training" else 1]
+        where = family.interface(source.layout, recipe.number, graph)
+        before = source.programs["copy_parameters"] if recipe.kind == "inference" else None
+        return unroll(program, graph, source.layout, where.inputs, before)
+
+    def python_source(self, report: Report = silent, jobs: int | None = None) -> str:
+        library = Library(self.cache, jobs)
+        library.prepare([self.recipe], report)
+        return library.get(self.recipe).path.read_text("utf-8")
+
+    def c_source(self, report: Report = silent) -> str:
+        return self._backend(report).library.path.read_text("utf-8")
+
+    def _backend(self, report: Report) -> CBackend:
+        backend = CBackend(self.config, self.optimizer, self.cache, self._warn)
+        backend.prepare((), 0, report)
+        return backend
+
+    def stopwatch(self, report: Report = silent) -> Callable[[], float]:
+        backend = self._backend(report)
+        return lambda: self._seconds(backend)
+
+    def _seconds(self, backend: CBackend) -> float:
+        """For one document, token or step. The optimiser has no function of its own in the library: it is what a step
+        takes beyond loss and gradient.
+        """
+        kind, number, config = self.recipe.kind, self.recipe.number, self.config
+        rng = Random(SEED)
+        parameters = gpt.initial_parameters(config, rng)
+        if kind == "inference":
+            backend.next_token(parameters, 1.0, 0, 0, [])
+            return best_seconds(lambda turns: backend.repeat_next(number, turns))
+        length = number if kind == "training" else 1
+        document: Document = (
+            [rng.randrange(config.vocab_size) for _ in range(length)],
+            [rng.randrange(config.vocab_size) for _ in range(length)],
+        )
+        backend.loss_and_gradient(parameters, document)
+
+        def loss() -> float:
+            return best_seconds(lambda turns: backend.repeat_loss(document, turns))
+
+        if kind == "training":
+            return loss()
+
+        def steps(turns: int) -> None:
+            backend.advance(State(list(parameters)), [document] * turns, turns)
+
+        def handed_over(count: int) -> float:
+            return best_seconds(lambda _: steps(count), 0.0)
+
+        return difference(lambda: handed_over(2 * STEPS) / STEPS, lambda: handed_over(STEPS) / STEPS, loss)
+
+    def ordinary_inputs(self) -> tuple[Mapping[str, Sequence[float]], Sequence[int]]:
+        parameters = gpt.initial_parameters(self.config, Random(SEED))
+        return {"parameters": parameters}, [place % self.config.vocab_size for place in range(2 * self.recipe.number)]
+
+    def graph_estimate(self) -> Estimate | None:
+        return estimate_graph(self.recipe)
+
+    def c_estimate(self) -> Estimate | None:
+        return estimate_c(self.config)
+
+    def page_estimate(self) -> Estimate | None:
+        return estimate_page(self.recipe, self.config)

@@ -1,0 +1,109 @@
+"""Subject: a program to look at, whoever made it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ...compiler.ir.graph import Graph
+from ...compiler.pipeline import Observer, compile_graph
+from ...runtime.executable.estimate import Estimate
+from ...runtime.reporting import Report, silent
+from .c_program import CProgram
+
+__all__ = ["Subject"]
+
+
+class Subject(ABC):
+    """A program, and every text that it has.
+
+    Attributes:
+        title: what it computes, for a heading.
+        name: what a file about it is called: ``training7``.
+        about: what ``--json`` says of it.
+        gradient: the argument that it differentiates in; None for the value alone.
+        derivative: what it computes of that: see `compile_graph`.
+        outputs: those that it keeps; None for all.
+        mapped: the arguments that hold a number for each lane; empty for a program that is carried out once.
+        lanes: how many times the graph is carried out.
+        heading: of the Python module.
+    """
+
+    title: str
+    name: str
+    about: Mapping[str, Any]
+    gradient: str | None
+    derivative: str = "gradient"
+    outputs: Sequence[str] | None = None
+    mapped: Sequence[str] = ()
+    lanes: int = 1
+    heading: Sequence[str]
+
+    @abstractmethod
+    def trace(self) -> Graph:
+        """The forward graph.
+
+        Raises:
+            TraceError: if the function cannot be recorded.
+        """
+
+    def compile(self, observe: Observer | None = None) -> Graph:
+        """The final graph.
+
+        Args:
+            observe: takes what each stage makes.
+
+        Raises:
+            CompileError: if it cannot be compiled.
+        """
+        return compile_graph(self.trace, self.gradient, observe, derivative=self.derivative, outputs=self.outputs)
+
+    @abstractmethod
+    def c_program(self, graph: Graph, vector_width: int | None = None) -> CProgram:
+        """The program in C.
+
+        Args:
+            graph: its final graph.
+            vector_width: of the processor that the C is for, in doubles; by default, of this one.
+        """
+
+    @abstractmethod
+    def python_source(self, report: Report = silent, jobs: int | None = None) -> str:
+        """The Python module that runs; compiled if it is not in the cache.
+
+        Args:
+            jobs: how many programs to compile at a time.
+        """
+
+    @abstractmethod
+    def c_source(self, report: Report = silent) -> str:
+        """The C that runs; compiled if it is not in the cache.
+
+        Raises:
+            ToolchainError: if there is no C compiler, or it fails.
+        """
+
+    @abstractmethod
+    def stopwatch(self, report: Report = silent) -> Callable[[], float]:
+        """What measures one run of the C program, in seconds, the best of some.
+
+        Raises:
+            ToolchainError: if there is no C compiler, or it fails.
+        """
+
+    @abstractmethod
+    def ordinary_inputs(self) -> tuple[Mapping[str, Sequence[float]], Sequence[int]]:
+        """Numbers that the program can be measured on: a sequence for each argument, and all indices."""
+
+    @abstractmethod
+    def graph_estimate(self) -> Estimate | None:
+        """What making the program's graphs takes; None if it is little."""
+
+    @abstractmethod
+    def c_estimate(self) -> Estimate | None:
+        """What compiling its C takes; None if it is little."""
+
+    @abstractmethod
+    def page_estimate(self) -> Estimate | None:
+        """What making every text of it takes; None if it is little."""
