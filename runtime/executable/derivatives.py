@@ -22,6 +22,7 @@ def jacobian(
     target: str = "auto",
     cache: Cache | None = None,
     progress: bool = True,
+    memory_limit: float | str | None = None,
 ) -> CompiledFunction:
     """Compiles the Jacobian of a function that returns several scalars, for arguments like `example`.
 
@@ -37,7 +38,7 @@ def jacobian(
         value: whether to return the value, too: ``value, jacobian``.
         has_aux: `function` returns a pair, of which the second part is returned as it is: ``jacobian, aux``, or
             ``(value, aux), jacobian``.
-        target, cache, progress: as in `compile_function`.
+        target, cache, progress, memory_limit: as in `compile_function`.
 
     Raises:
         TraceError, CompileError, TypeError, ValueError, ToolchainError, MemoryError, ProofError: as `compile_function`
@@ -51,7 +52,7 @@ def jacobian(
         >>> slopes([2.0, 0.0], [1.0, 3.0], [1.5, 2.5])
         ([0.5, -0.5], [[1.0, 2.0], [1.0, 6.0]])
     """
-    return _compile("jacobian", function, example, wrt, value, has_aux, target, cache, progress)
+    return _compile("jacobian", function, example, wrt, value, has_aux, target, cache, progress, memory_limit)
 
 
 def hessian(
@@ -63,6 +64,7 @@ def hessian(
     target: str = "auto",
     cache: Cache | None = None,
     progress: bool = True,
+    memory_limit: float | str | None = None,
 ) -> CompiledFunction:
     """Compiles the Hessian of a scalar function, for arguments like `example`: the Jacobian of its gradient.
 
@@ -79,7 +81,7 @@ def hessian(
         value: whether to return the value, too: ``value, hessian``.
         has_aux: `function` returns a pair, of which the second part is returned as it is: ``hessian, aux``, or
             ``(value, aux), hessian``.
-        target, cache, progress: as in `compile_function`.
+        target, cache, progress, memory_limit: as in `compile_function`.
 
     Raises:
         TraceError, CompileError, TypeError, ValueError, ToolchainError, MemoryError, ProofError: as `compile_function`
@@ -90,7 +92,7 @@ def hessian(
         >>> curvature([3.0, 5.0])
         [[10.0, 6.0], [6.0, 0.0]]
     """
-    return _compile("hessian", function, example, wrt, value, has_aux, target, cache, progress)
+    return _compile("hessian", function, example, wrt, value, has_aux, target, cache, progress, memory_limit)
 
 
 def hvp(
@@ -102,6 +104,7 @@ def hvp(
     target: str = "auto",
     cache: Cache | None = None,
     progress: bool = True,
+    memory_limit: float | str | None = None,
 ) -> CompiledFunction:
     """Compiles the product of the Hessian of a scalar function and a vector, without the Hessian.
 
@@ -115,7 +118,7 @@ def hvp(
         value: whether to return the value, too: ``value, product``.
         has_aux: `function` returns a pair, of which the second part is returned as it is: ``product, aux``, or
             ``(value, aux), product``.
-        target, cache, progress: as in `compile_function`.
+        target, cache, progress, memory_limit: as in `compile_function`.
 
     Raises:
         TraceError, CompileError, TypeError, ValueError, ToolchainError, MemoryError, ProofError: as `compile_function`
@@ -126,7 +129,7 @@ def hvp(
         >>> product([3.0, 5.0], [1.0, -1.0])
         [4.0, 6.0]
     """
-    return _compile("hvp", function, example, wrt, value, has_aux, target, cache, progress)
+    return _compile("hvp", function, example, wrt, value, has_aux, target, cache, progress, memory_limit)
 
 
 def _compile(
@@ -139,8 +142,9 @@ def _compile(
     target: str,
     cache: Cache | None,
     progress: bool,
+    memory_limit: float | str | None,
 ) -> CompiledFunction:
     checked.function("function", function)
     value, has_aux = checked.boolean("value", value), checked.boolean("has_aux", has_aux)
     wanted = wanted_of(function, len(example), derivative, wrt, has_aux, value)
-    return compile_wanted(function, example, wanted, target, cache, progress)
+    return compile_wanted(function, example, wanted, target, cache, progress, memory_limit)

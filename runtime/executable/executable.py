@@ -126,6 +126,7 @@ def compile_executable(
     check: Callable[[], None] = lambda: None,
     report: Report = silent,
     example: Numbers | None = None,
+    limit: float | None = None,
 ) -> Executable:
     """Compiles a clean graph, unless its program is in the cache.
 
@@ -135,6 +136,7 @@ def compile_executable(
         check: is called when the program is not in the cache; raises if the graph is not as it should be.
         report: takes what is being done.
         example: by name, arguments that the graph is defined for; the program is tried near them, too.
+        limit: how many bytes of memory it may take; None for what there is.
 
     Raises:
         ProofError: if the program does not compute what the graph does; a mistake of the compiler.
@@ -144,7 +146,7 @@ def compile_executable(
     """
     if target not in TARGETS:
         raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
-    job = _Job(graph, cache, check, report, example)
+    job = _Job(graph, cache, check, report, example, limit)
     if target != "python":
         try:
             return _c_executable(job, LONGEST if target == "auto" else None)
@@ -163,6 +165,7 @@ class _Job:
     check: Callable[[], None]
     report: Report
     example: Numbers | None
+    limit: float | None
 
 
 class _TooLongError(Exception):
@@ -199,7 +202,7 @@ def _python_executable(job: _Job) -> Executable:
     with job.cache.lock(key):
         program = load_program(job.cache, key)
         if program is None:
-            check_function(len(graph), "python")
+            check_function(len(graph), "python", job.limit)
             source = compile_python(graph, heading=python_heading(graph))
             job.check()
             check = partial(check_program, graph=graph, example=job.example)
@@ -260,7 +263,7 @@ def _c_executable(job: _Job, longest: int | None) -> Executable:
 
 def _source(job: _Job, longest: int | None, toolchain: Toolchain) -> Source:
     graph = job.graph
-    check_function(len(graph), "c")
+    check_function(len(graph), "c", job.limit)
     job.report(0, 1, "loops")
     looped = compile_loops(graph)
     width = toolchain.vector_width

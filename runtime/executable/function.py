@@ -22,6 +22,7 @@ from ...compiler.user_code import described, user_frame
 from .. import arguments as checked
 from ..reporting import Report, compile_progress, silent
 from ..storage.cache import Cache
+from .estimate import Estimate, function_estimate, memory_bytes
 from .executable import TARGETS, compile_executable
 from .marshal_code import MismatchError, marshal
 from .not_finite import NotFinite, not_finite
@@ -42,6 +43,7 @@ def compile_function(
     target: str = "auto",
     cache: Cache | None = None,
     progress: bool = True,
+    memory_limit: float | str | None = None,
 ) -> CompiledFunction:
     """Compiles a scalar function of scalars for arguments like `example`: its value and gradient.
 
@@ -62,6 +64,8 @@ def compile_function(
             in a reasonable time, else Python. The results have the same bits.
         cache: where compiled programs are kept; by default the user's.
         progress: whether to show what is being done, on a terminal or in a notebook, if it takes longer than a second.
+        memory_limit: how much memory compiling may take: bytes, or a text such as ``"2G"``. By default, what is free,
+            or the environment's ``MICROGPT_MEMORY_LIMIT``.
 
     Returns:
         A function of such arguments, which returns ``value, gradient``, or ``(value, aux), gradient`` with `has_aux`;
@@ -91,7 +95,7 @@ def compile_function(
     checked.function("function", function)
     derivative = "gradient" if checked.boolean("gradient", gradient) else ""
     wanted = wanted_of(function, len(example), derivative, wrt, checked.boolean("has_aux", has_aux))
-    return compile_wanted(function, example, wanted, target, cache, progress)
+    return compile_wanted(function, example, wanted, target, cache, progress, memory_limit)
 
 
 def compile_wanted(
@@ -101,11 +105,13 @@ def compile_wanted(
     target: str,
     cache: Cache | None,
     progress: bool,
+    memory_limit: float | str | None = None,
 ) -> CompiledFunction:
     """Compiles a function; `compile_function` says how."""
     checked.choice("target", target, TARGETS)
+    limit = memory_bytes(memory_limit)
     with compile_progress(checked.boolean("progress", progress), "function") as report:
-        compiled = CompiledFunction(function, example, target, cache or Cache.open(), report, wanted)
+        compiled = CompiledFunction(function, example, target, cache or Cache.open(), report, wanted, limit)
         report(1, 1)
     return compiled
 
@@ -160,6 +166,7 @@ class CompiledFunction:
         cache: Cache,
         report: Report = silent,
         wanted: Wanted | None = None,
+        limit: float | None = None,
     ) -> None:
         wanted = wanted or Wanted()
         structure = structure_of(argument_names(function, len(example)), example, wanted.wrt)
@@ -167,9 +174,9 @@ class CompiledFunction:
         if wanted.derivative == "hvp":
             structure = structure.with_vector(wanted.single)
             floats += [1.0] * structure.size
-        self._compile(_Job(function, structure, array("d", floats), wanted, target), cache, report)
+        self._compile(_Job(function, structure, array("d", floats), wanted, target), cache, report, limit)
 
-    def _compile(self, job: _Job, cache: Cache, report: Report) -> None:
+    def _compile(self, job: _Job, cache: Cache, report: Report, limit: float | None = None) -> None:
         structure, wanted = job.structure, job.wanted
         self._job, self._cache_folder = job, cache.folder
         self._structure, self._function, self._wanted = structure, job.function, wanted
@@ -179,8 +186,11 @@ class CompiledFunction:
         self._example = {"parameters": job.example[: structure.size], "data": job.example[structure.size :]}
         graphs: list[Graph] = []
 
+        estimate: Estimate | None = None
+
         def tell(done: float, total: int, stage: str = "", /) -> None:
-            report(done, total, f"{stage}, {len(graphs[-1]):,} operations" if graphs else stage)
+            many = f", {len(graphs[-1]):,} operations" if graphs else ""
+            report(done, total, f"{stage}{many}{f', {estimate.cost}' if estimate and estimate.announcement else ''}")
 
         def watch(stage: Stage) -> None:
             graphs.append(stage.product)
@@ -190,8 +200,9 @@ class CompiledFunction:
         gradient = "parameters" if wanted.derivative else None
         derivative = wanted.derivative or "gradient"
         self.ir: Graph = compile_graph(self._trace, gradient, watch, derivative=derivative, outputs=wanted.outputs)
+        estimate = function_estimate(len(self.ir), "python" if job.target == "python" else "c")
         check = partial(check_graph, graphs[0], self.ir, gradient, self._example, derivative)
-        self._executable = compile_executable(self.ir, job.target, cache, check, tell, self._example)
+        self._executable = compile_executable(self.ir, job.target, cache, check, tell, self._example, limit)
         self._marshal = marshal(self._structure, wanted, self._results)
 
     def __repr__(self) -> str:

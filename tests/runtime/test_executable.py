@@ -12,7 +12,7 @@ from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
 from microgpt.compiler.ir.interpret import interpret
 from microgpt.compiler.pipeline import GRAPH_STAGES, compile_graph
 from microgpt.compiler.trace import trace
-from microgpt.runtime.executable import estimate
+from microgpt.runtime.executable import derivatives, estimate
 from microgpt.runtime.executable.executable import compile_executable
 from microgpt.runtime.executable.function import CompiledFunction, compile_function
 from microgpt.runtime.machine.toolchain import ToolchainError, find_toolchain
@@ -134,6 +134,44 @@ def test_what_does_not_fit_into_memory_is_refused(target, cache, monkeypatch):
         MemoryError, match=r"compiling \d+ operations takes about 40\.0 MiB, but 1\.0 MiB are available"
     ):
         compile_function(lambda x: x.exp() * 3.0, 1.0, target=target, cache=cache)
+
+
+@pytest.mark.parametrize("make", [compile_function, derivatives.hessian])
+def test_a_limit_may_be_given(make, cache):
+    def five(x):
+        return x * x * 5.0
+
+    for limit in ("1M", 1 << 20):
+        with pytest.raises(MemoryError, match=r"but 1\.0 MiB are available; .* fewer numbers, or raise memory_limit"):
+            make(lambda x: x.exp() * 5.0, 1.0, target="python", cache=cache, memory_limit=limit)
+    assert make(five, 1.0, target="python", cache=cache, memory_limit="1G")(1.0)
+    assert make(five, 1.0, target="python", cache=cache, memory_limit="1M")(1.0)  # from the cache
+
+
+@pytest.mark.parametrize(
+    ("limit", "error", "message"),
+    [
+        ("much", ValueError, "memory_limit: 'much' is not a size; write for example 500M, 2G, or none"),
+        (-1, ValueError, "memory_limit must be a number of bytes, more than 0, or a text such as '2G', not -1"),
+        (True, TypeError, "memory_limit must be a number of bytes, more than 0, or a text such as '2G', not True"),
+    ],
+)
+def test_what_a_limit_may_be(limit, error, message, cache):
+    with pytest.raises(error, match=message):
+        compile_function(lambda x: x * x, 1.0, cache=cache, memory_limit=limit)
+
+
+def test_progress_says_what_takes_long(cache, monkeypatch):
+    told = []
+
+    def compiled():
+        CompiledFunction(lambda x: x.log() * 3.0, [1.0], "python", cache, lambda *news: told.append(news[2]))
+        return told.pop()
+
+    assert compiled().startswith("dce")
+    monkeypatch.setattr(estimate, "LONG", 0.0)
+    CompiledFunction(lambda x: x.log() * 4.0, [1.0], "c", cache, lambda *news: told.append(news[2]))
+    assert re.fullmatch(r"the C compiler.*, \d+ operations, about 0 s and 40\.0 MiB", told[-1])
 
 
 def test_progress_says_how_many_operations(cache):

@@ -11,7 +11,6 @@ import autograd
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from autograd.scipy.stats import norm
 
 import microgpt
 from microgpt import Value
@@ -231,6 +230,7 @@ def price(spot: Any, strike: Any, years: Any, rate: Any, volatility: Any) -> Any
 
 def test_the_gamma_of_an_option(cache: Cache, target: str) -> None:
     pytest.importorskip("scipy", reason="scipy is not installed")
+    from autograd.scipy.stats import norm
 
     def by_autograd(spot: Any, strike: Any, years: Any, rate: Any, volatility: Any) -> Any:
         spread = volatility * anp.sqrt(years)
