@@ -71,7 +71,11 @@ def load_function(
     if not callable(found):
         known = _functions(module)
         there = f"; there are {', '.join(known[:12])}" if known else "; it has no function"
-        what = f"has nothing called {name}" if found is None else f": {name} is no function, but of type {type(found).__name__}"
+        what = (
+            f"has nothing called {name}"
+            if found is None
+            else f": {name} is no function, but of type {type(found).__name__}"
+        )
         raise UserFileError(f"{path.name} {what}{there}".replace(" :", ":"))
     own = _EXAMPLE.format(name)
     wanted = own if hasattr(module, own) else _EXAMPLES
