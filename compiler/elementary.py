@@ -14,6 +14,9 @@ from .ir.ops import CALLED, LESS, LESS_EQUAL, OPS, SAME, Op
 __all__ = ["Functions", "text_of"]
 
 
+_COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
+
+
 class Functions:
     """The base of scalars: a method for each function. A kind of scalar says in `_apply` what carrying it out is."""
 
@@ -71,6 +74,26 @@ class Functions:
 
     def __abs__(self) -> Self:
         return self.abs()
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """What NumPy's operators and functions give: of arrays, arrays with a scalar for each element.
+
+        NumPy's loops over objects call the operators and methods of each.
+        """
+        import numpy
+
+        boxed: list[Any] = []
+        for given in inputs:
+            box = given
+            if isinstance(given, Functions):
+                box = numpy.empty((), dtype=object)
+                box[()] = given
+            elif isinstance(given, numpy.ndarray | numpy.generic) and given.dtype.kind == "f":
+                box = given.astype(float)  # as objects, long doubles would come back here
+            boxed.append(box)
+        if ufunc.__name__ in _COMPARISONS:
+            options.setdefault("dtype", object)  # a condition, which has no truth value
+        return getattr(ufunc, method)(*boxed, **options)
 
 
 def text_of(row: Op) -> str:

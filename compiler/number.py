@@ -14,7 +14,11 @@ from .arithmetic import divide, power
 from .elementary import Functions
 from .ir.calculator import FLOATS
 
-__all__ = ["Condition", "ConstantCondition", "Number", "Scalar", "is_plain", "real"]
+__all__ = ["ArrayOperandError", "Condition", "ConstantCondition", "Number", "Scalar", "is_plain", "real"]
+
+
+class ArrayOperandError(TypeError):
+    """An array stands where a number is expected. An operator leaves it to the array, which has it for each element."""
 
 
 class Scalar(Functions):
@@ -34,23 +38,31 @@ class Scalar(Functions):
 def is_plain(value: object) -> bool:
     """Whether `value` is a number that scalars compute with: an int, a float, or what converts to one.
 
-    Bools, fractions, decimals and NumPy's scalars are; text is not.
+    Bools, fractions, decimals, NumPy's scalars and arrays without dimensions are; text is not.
     """
     kind = type(value)
-    return kind is float or kind is int or (hasattr(kind, "__float__") and not issubclass(kind, Scalar))
+    if kind is float or kind is int:
+        return True
+    converts = hasattr(kind, "__float__") or hasattr(kind, "__index__")
+    return converts and not issubclass(kind, Scalar) and not _dimensions(value)
+
+
+def _dimensions(value: Any) -> Any:
+    return getattr(value, "shape", ())
 
 
 def real(value: Any) -> float:
     """The double that a plain number stands for.
 
     Raises:
-        TypeError: if `value` is not a plain number.
+        TypeError: if `value` is not a plain number; `ArrayOperandError` if it is an array.
         OverflowError: if it is an integer or fraction beyond every double.
     """
     if type(value) is float:
         return value
     if not is_plain(value):
-        raise TypeError(f"{type(value).__name__} is not a number")
+        is_array = hasattr(type(value), "__float__") and _dimensions(value)
+        raise (ArrayOperandError if is_array else TypeError)(f"{type(value).__name__} is not a number")
     return float(value)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,6 @@ from .ir.verify import verify
 from .passes.cse import cse
 from .passes.dce import dce
 from .passes.differentiate import differentiate
-from .passes.jacobian import hessian, hvp, jacobian
 from .passes.simplify import simplify
 from .passes.sink_through_selects import sink_through_selects
 from .python.allocate import allocate
@@ -29,7 +28,6 @@ from .python.form_statements import form_statements
 from .python.schedule import schedule
 
 __all__ = [
-    "DERIVATIVES",
     "GRAPH_STAGES",
     "PYTHON_STAGES",
     "Observer",
@@ -40,6 +38,7 @@ __all__ = [
     "without_collection",
 ]
 
+# The stages of `compile_graph` behind the trace, for listings.
 GRAPH_STAGES: tuple[Callable[..., Rewritten], ...] = (
     sink_through_selects,
     differentiate,
@@ -47,13 +46,7 @@ GRAPH_STAGES: tuple[Callable[..., Rewritten], ...] = (
     cse,
     dce,
 )
-# What stands in place of `differentiate` for each derivative.
-DERIVATIVES: Mapping[str, tuple[Callable[..., Rewritten], ...]] = {
-    "gradient": (differentiate,),
-    "jacobian": (jacobian,),
-    "hessian": (differentiate, hessian),
-    "hvp": (differentiate, hvp),
-}
+# Those of `compile_python`.
 PYTHON_STAGES: tuple[Callable[..., Any], ...] = (form_statements, schedule, allocate, emit_python)
 
 
@@ -95,45 +88,37 @@ def compile_graph(
         gradient: the argument to differentiate in; None for the value alone.
         observe: is told of each stage.
         check: whether to verify the graph after each stage.
-        derivative: one of `DERIVATIVES`, which is the name of the further output.
+        derivative: ``gradient``, ``jacobian``, ``hessian`` or ``hvp``; see `differentiate`.
         outputs: those to keep; None for all.
         initial: the argument that holds the gradient so far, which is added to; None for zero.
 
     Raises:
         CompileError: if the function cannot be traced, or its gradient has no static program.
     """
-    graph = _timed("trace", traced, observe)
-    if check:
-        verify(graph)
-    for stage, further in _graph_stages(gradient, derivative, outputs, initial):
+
+    def run(stage: Callable[..., Rewritten], graph: Graph, *further: Any) -> Graph:
         graph = _timed(stage.__name__, partial(stage, graph, *further), observe).graph
         if check:
             verify(graph)
-    return graph
+        return graph
 
-
-def _graph_stages(
-    gradient: str | None, derivative: str, outputs: Sequence[str] | None, initial: str | None
-) -> Iterator[tuple[Callable[..., Rewritten], tuple[Any, ...]]]:
-    """The stages from graph to graph, each with what it takes beside one."""
-    for stage in GRAPH_STAGES:
-        if stage is dce:
-            yield stage, (outputs,)
-        elif stage is not differentiate:
-            yield stage, ()
-        elif gradient is not None:
-            once = len(DERIVATIVES[derivative]) == 1
-            for step in DERIVATIVES[derivative]:
-                yield step, (gradient, once, initial) if step is differentiate else (gradient,)
+    graph = _timed("trace", traced, observe)
+    if check:
+        verify(graph)
+    graph = run(sink_through_selects, graph)
+    if gradient is not None:
+        graph = run(differentiate, graph, gradient, derivative, initial)
+    graph = run(simplify, graph)
+    graph = run(cse, graph)
+    return run(dce, graph, outputs)
 
 
 def compile_python(graph: Graph, observe: Observer | None = None, heading: Sequence[str] = ()) -> str:
     """The Python module that carries out a clean graph."""
-    product: Any = graph
-    for stage in PYTHON_STAGES:
-        further = (heading,) if stage is emit_python else ()
-        product = _timed(stage.__name__, partial(stage, product, *further), observe)
-    return str(product)
+    statements = _timed("form_statements", partial(form_statements, graph), observe)
+    plan = _timed("schedule", partial(schedule, statements), observe)
+    layout = _timed("allocate", partial(allocate, plan), observe)
+    return _timed("emit_python", partial(emit_python, layout, heading), observe)
 
 
 def compile_python_map(graph: Graph, mapped: Sequence[str], heading: Sequence[str] = ()) -> str:

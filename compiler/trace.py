@@ -24,7 +24,7 @@ from .functions import FUNCTIONS, current_scope
 from .ir.builder import GraphBuilder
 from .ir.graph import Graph, IndexTensor, Origin, Output, Tensor
 from .ir.ops import ADD, AND, BRANCH, CHOOSE, DIV, LESS, MAX, MUL, NOT, OPS, OPS_BY_NAME, OR, POW, SAME
-from .number import Condition, Number, Scalar, real
+from .number import ArrayOperandError, Condition, Number, Scalar, real
 from .user_code import called_from, described, innermost, is_users, user_frame
 
 __all__ = ["TracedCondition", "TracedIndex", "TracedNumber", "TracedScalar", "trace", "trace_twice"]
@@ -85,7 +85,9 @@ def trace(
     outputs = [
         Output(key, tuple(recorder.result(result, function) for result in values)) for key, values in results.items()
     ]
-    return recorder.finish(outputs)
+    graph = recorder.finish(outputs)
+    recorder.close()
+    return graph
 
 
 def trace_twice(*arguments: Any, **options: Any) -> Graph:
@@ -120,7 +122,7 @@ class _Recorder:
     """The graph being recorded, the origin of each operation, and the first error."""
 
     def __init__(self, build: GraphBuilder, scalar: type[TracedScalar | TracedNumber]) -> None:
-        self.build = build
+        self.build: Any = build
         self.scalar = scalar
         self.failure: TraceError | None = None
         self._origins: dict[tuple[str, int, int], int] = {}
@@ -142,10 +144,29 @@ class _Recorder:
         self.mark()
         return self.build.const(self.real(value))
 
-    def real(self, value: Any) -> float:
-        """The double that a plain number stands for."""
+    def other(self, value: Any) -> int:
+        """The node for the other operand of an operator.
+
+        Raises:
+            ArrayOperandError: if it is an array, which the operator leaves to the array.
+        """
+        if isinstance(value, _Arithmetic):
+            return self.operand(value)
+        self.mark()
+        return self.build.const(self.real(value, arrays=True))
+
+    def real(self, value: Any, arrays: bool = False) -> float:
+        """The double that a plain number stands for.
+
+        Args:
+            arrays: whether an array is an `ArrayOperandError`, and no failure of the trace.
+        """
         try:
             return real(value)
+        except ArrayOperandError:
+            if arrays:
+                raise
+            self.fail(f"{type(value).__name__} is not a scalar; use its elements one by one")
         except TypeError:
             self.fail(f"{type(value).__name__} is not a scalar; use numbers and the function's own arguments")
         except OverflowError:
@@ -204,10 +225,30 @@ class _Recorder:
             known = self._origins[key] = self._numbers.setdefault(origin, len(self._numbers))
         self.build.current_origin = known
 
+    def close(self) -> None:
+        """Lets no value of this trace record anything from now on."""
+        self.build = _Closed(self)
+
     def finish(self, outputs: Sequence[Output]) -> Graph:
         self.build.source = list(range(len(self.build.op)))
         self.build.origins = tuple(self._numbers)
         return self.build.finish(outputs)
+
+
+class _Closed:
+    """Stands in place of the builder of a trace that is over."""
+
+    def __init__(self, recorder: _Recorder) -> None:
+        object.__setattr__(self, "recorder", recorder)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        self.recorder.fail(
+            "a value kept from an earlier trace was used; a function may only use its own arguments, and what it "
+            "computes from them has no value outside of it"
+        )
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        self.__getattr__(name)
 
 
 def _one_line(text: str) -> str:
@@ -312,7 +353,10 @@ class _Arithmetic(_Traced):
     def __pow__(self, exponent: Any) -> Any:
         if isinstance(exponent, _Arithmetic | Number):
             return self._pair(_POWER, self, exponent)
-        return self._record(POW, self.recorder.operand(self.recorder.real(exponent)))
+        try:
+            return self._record(POW, self.recorder.operand(self.recorder.real(exponent, arrays=True)))
+        except ArrayOperandError:
+            return NotImplemented
 
     def __rpow__(self, base: Any) -> Any:
         return self._pair(_POWER, base, self)
@@ -367,16 +411,29 @@ class TracedScalar(_Arithmetic):
     __slots__ = ()
 
     def __add__(self, other: Any) -> Any:
-        return self._record(ADD, self.recorder.operand(other))
+        try:
+            return self._record(ADD, self.recorder.other(other))
+        except ArrayOperandError:
+            return NotImplemented
 
     def __mul__(self, other: Any) -> Any:
-        return self._record(MUL, self.recorder.operand(other))
+        try:
+            return self._record(MUL, self.recorder.other(other))
+        except ArrayOperandError:
+            return NotImplemented
 
     def __sub__(self, other: Any) -> Any:
-        return self + (-other if isinstance(other, _Arithmetic) else -self.recorder.real(other))
+        try:
+            return self + (-other if isinstance(other, _Arithmetic) else -self.recorder.real(other, arrays=True))
+        except ArrayOperandError:
+            return NotImplemented
 
     def __truediv__(self, other: Any) -> Any:
-        return self * (other**-1 if isinstance(other, _Arithmetic) else power(self.recorder.real(other), -1.0))
+        try:
+            inverse = other**-1 if isinstance(other, _Arithmetic) else power(self.recorder.real(other, True), -1.0)
+            return self * inverse
+        except ArrayOperandError:
+            return NotImplemented
 
     def __radd__(self, other: Any) -> Any:
         return self + other
@@ -404,18 +461,30 @@ class TracedNumber(_Arithmetic):
     __slots__ = ()
 
     def __add__(self, other: Any) -> Any:
-        return NotImplemented if isinstance(other, TracedScalar) else self._record(ADD, self.recorder.operand(other))
+        try:
+            return NotImplemented if isinstance(other, TracedScalar) else self._record(ADD, self.recorder.other(other))
+        except ArrayOperandError:
+            return NotImplemented
 
     def __mul__(self, other: Any) -> Any:
-        return NotImplemented if isinstance(other, TracedScalar) else self._record(MUL, self.recorder.operand(other))
+        try:
+            return NotImplemented if isinstance(other, TracedScalar) else self._record(MUL, self.recorder.other(other))
+        except ArrayOperandError:
+            return NotImplemented
 
     def __sub__(self, other: Any) -> Any:
-        if isinstance(other, TracedScalar):
+        try:
+            if isinstance(other, TracedScalar):
+                return NotImplemented
+            return self + (-other if isinstance(other, TracedNumber) else -self.recorder.real(other, arrays=True))
+        except ArrayOperandError:
             return NotImplemented
-        return self + (-other if isinstance(other, TracedNumber) else -self.recorder.real(other))
 
     def __truediv__(self, other: Any) -> Any:
-        return NotImplemented if isinstance(other, TracedScalar) else self._record(DIV, self.recorder.operand(other))
+        try:
+            return NotImplemented if isinstance(other, TracedScalar) else self._record(DIV, self.recorder.other(other))
+        except ArrayOperandError:
+            return NotImplemented
 
     def __radd__(self, other: Any) -> Any:
         return self + other

@@ -27,6 +27,8 @@ minus infinity, `microgpt.sqrt(-1.0)` NaN.
 | `x / y` | that of `x * y**-1`, which is how it is computed |
 | `x ** n`, `n` a number | `n * x**(n - 1)`; 0 for `n = 0`, whatever `x` is |
 | `x ** y`, `y` a scalar or a constant | `y * x**(y - 1)` in `x`, and `x**y * log(x)` in `y` |
+| `x < y`, `<=`, `>`, `>=`, `==`, `!=` | none: these give a condition |
+| `c & d`, `c \\| d`, `~c` of conditions | none |
 
 The derivative in an exponent is NaN where `x` is below 0, as `log(x)` is, and where 0 is multiplied by an infinity.
 
@@ -42,6 +44,23 @@ other: where it meets an infinite or undefined gradient, the product is NaN.
 
 `constant_maximum(values)` is the largest as a constant: no gradient flows through it, as a softmax needs.
 `select(values, index)` is `values[index]` for an index that is only known when the program runs.
+
+## Branches
+
+`where(condition, x, y)` is `x` where the condition holds, else `y`. Both are computed, and the gradient goes to the one
+taken. The other receives nothing, and what has received nothing hands nothing on: `where(x > 0, log(x), 0)` has the
+derivative 0 at -1 and at 0, where that of the logarithm is -1 and infinite. At the boundary the derivative is that of
+the branch taken there; that the condition changes with `x` has no part in it.
+
+`choose(values, index)` does the same for many values and an index, an int or one that is only known when the program
+runs. It takes any values; `select` is the chosen value itself, as Python's indexing gives it, so the order of its
+gradient's sums depends on the index, and where no program can follow that, compiling says to write `choose`.
+
+A condition is no bool, for it may only be known when the program runs: an `if` on it is an error, eagerly and compiled.
+`logical_and`, `logical_or` and `logical_not` are `&`, `|` and `~` for bools too, of which `~True` is an int. Comparing
+two plain numbers gives a bool, as ever, and `where` of a bool and plain numbers a float. A comparison with a NaN does
+not hold, `!=` does. A scalar or a float as a condition counts as `condition != 0`.
+
 [exactness.md](exactness.md) explains the kinds of scalars.
 
 ## For the compiler
@@ -69,9 +88,14 @@ def _functions() -> Iterator[str]:
 def _rows() -> Iterator[str]:
     for row in OPS:
         if row.evaluate is not None:
-            lanes = f"`{spell(row.c_lanes, LETTERS, 'n', 'N')}`" if row.c_lanes else ""
-            spelled = (f"`{spell(spelling, LETTERS, 'n')}`" for spelling in (row.python, row.c))
+            lanes = f"`{_cell(row.c_lanes)}`" if row.c_lanes else ""
+            spelled = (f"`{_cell(spelling)}`" for spelling in (row.python, row.c))
             yield f"| {' | '.join((f'`{row.name}`', *spelled, lanes, ', '.join(row.libm), row.exact))} |"
+
+
+def _cell(spelling: str) -> str:
+    """A spelling as it stands in a table, whose columns end at a bar."""
+    return spell(spelling, LETTERS, "n", "N").replace("|", "\\|")
 
 
 def main() -> int:

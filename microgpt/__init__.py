@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .runtime.executable.function import index
     from .runtime.fitting.fit import DivergedError, Fit, FitStep, fit
     from .runtime.fitting.optimizers import Optimizer, adam, momentum, sgd
+    from .runtime.fitting.over_rows import mean_over_rows
     from .runtime.value import Value
     from .seeing import CompiledFunction, hessian, hvp, jacobian
     from .seeing import compile_function as compile
@@ -60,8 +61,8 @@ __all__ = [
     "CompileError", "CompiledFunction", "DivergedError", "Fit", "FitStep", "Model", "Optimizer", "TraceError",
     "Value", "abs", "adam", "atan", "choose", "compile", "constant_maximum", "cos", "erf", "exp", "expm1", "fit",
     "hessian", "hvp", "index", "jacobian", "load", "log", "log1p", "logical_and", "logical_not", "logical_or",
-    "maximum", "minimum", "momentum", "relu", "scope", "select", "sgd", "sigmoid", "sin", "softplus", "sqrt", "tanh",
-    "train", "where",
+    "maximum", "mean_over_rows", "minimum", "momentum", "relu", "scope", "select", "sgd", "sigmoid", "sin",
+    "softplus", "sqrt", "tanh", "train", "where",
 ]  # fmt: skip
 
 # Where each name of the public API lives, but for functions such as `exp`, which the rows of the table of operations
@@ -90,6 +91,7 @@ _HOMES = {
     "logical_not": "compiler.conditions",
     "logical_or": "compiler.conditions",
     "maximum": "compiler.functions",
+    "mean_over_rows": "runtime.fitting.over_rows",
     "minimum": "compiler.functions",
     "momentum": "runtime.fitting.optimizers",
     "scope": "compiler.functions",

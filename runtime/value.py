@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from ..compiler.arithmetic import power
 from ..compiler.ir.calculator import FLOATS
 from ..compiler.ir.ops import OPS, OPS_BY_NAME, POW
-from ..compiler.number import Condition, Number, Scalar, is_plain, real
+from ..compiler.number import ArrayOperandError, Condition, Number, Scalar, is_plain, real
 
 __all__ = ["Value"]
 
@@ -56,11 +56,17 @@ class Value(Scalar):
         return value_svg(self._walk())
 
     def __add__(self, other: Value | float) -> Value:
-        other = other if isinstance(other, Value) else Value(other)
+        try:
+            other = other if isinstance(other, Value) else Value(other)
+        except ArrayOperandError:
+            return NotImplemented
         return Value(self.data + other.data, (self, other), (1.0, 1.0))
 
     def __mul__(self, other: Value | float) -> Value:
-        other = other if isinstance(other, Value) else Value(other)
+        try:
+            other = other if isinstance(other, Value) else Value(other)
+        except ArrayOperandError:
+            return NotImplemented
         return Value(self.data * other.data, (self, other), (other.data, self.data))
 
     def __pow__(self, exponent: Value | float) -> Value:
@@ -116,10 +122,16 @@ class Value(Scalar):
         return self * -1
 
     def __sub__(self, other: Value | float) -> Value:
-        return self + (-other if isinstance(other, Value) else -real(other))
+        try:
+            return self + (-other if isinstance(other, Value) else -real(other))
+        except ArrayOperandError:
+            return NotImplemented
 
     def __truediv__(self, other: Value | float) -> Value:
-        return self * (other**-1 if isinstance(other, Value) else power(real(other), -1.0))
+        try:
+            return self * (other**-1 if isinstance(other, Value) else power(real(other), -1.0))
+        except ArrayOperandError:
+            return NotImplemented
 
     def __radd__(self, other: float) -> Value:
         return self + other

@@ -192,7 +192,7 @@ class Contractor:
                 return folded
         if op == CONST:
             return ("const", graph.constants[attribute].hex())
-        operands = graph.operands(node)
+        operands = graph.flat[graph.starts[node] : graph.starts[node + 1]]
         if op == GATHER:
             table = graph.tables[attribute]
             slots += (self.inputs[table.base], graph.attribute[operands[0]])

@@ -1,58 +1,61 @@
-"""Differentiate: reverse mode, graph to graph, adding up every gradient in the order of the eager autograd.
+"""Differentiate: appends derivatives to a graph, which stays a graph.
 
-In: a forward graph whose first output is one number. Out: the same graph with the operations of the backward pass
-behind it and a further output, ``gradient``, with an element for each input of one argument. Each new node's `source`
-names the forward operation that it differentiates.
-
-`eager_order` gives the order. In its reverse, each operation's gradient is the sum, from the left, of the contributions
-that its consumers have handed to it, and it hands on ``local gradient * gradient`` to each operand (Griewank and
-Walther, Evaluating Derivatives, 2008, chapter 3). Where an index chooses among values, a contribution is kept or
-replaced by zero.
-
-Behind a branch, a contribution is made under its condition (see `regions`). Within a region gradients are computed
-whether it holds or not; what leaves it, for an operation that other regions hand something to, is masked with zero. So
-nothing comes out of what was not taken, not even a NaN, and the masks are the region's.
+In: a forward graph. Out: the same graph with the operations of one or several backward passes behind it, and a further
+output with the derivatives. Each row of a Jacobian is the gradient of one result, in the order of the eager autograd;
+the rows share what their backward passes have in common once `cse` has merged it. The Hessian is the Jacobian of the
+gradient. Its product with a vector is the gradient of the dot product of the gradient and the vector (Pearlmutter, Fast
+exact multiplication by the Hessian, 1994), and costs a few gradients, however many rows there are.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import reduce
-from typing import NoReturn
+from dataclasses import replace
 
-from ..errors import CompileError, InternalError
+from ..errors import CompileError
 from ..ir.builder import GraphBuilder
-from ..ir.graph import Graph, Output, Scatter, Table
-from ..ir.ops import ADD, BRANCH, CHOOSE, EQUAL, GATHER, INPUT, MUL, ONE, OPS, SELECT, UNLESS, WHERE
+from ..ir.graph import Graph, Output
 from ..ir.rewrite import Rewritten
-from .eager_order import Group, differentiable_nodes, eager_order
-from .regions import ALWAYS, NEVER, Region, Regions
+from .backward import Backward
 
-__all__ = ["Backward", "differentiate"]
-
-
-def _no_derivative(build: GraphBuilder, node: int, *operands: int) -> NoReturn:
-    raise InternalError(f"the eager order visits {OPS[build.op[node]].name}, which has no derivative")
-
-
-_DERIVATIVES = tuple(row.derivative or _no_derivative for row in OPS)
+__all__ = ["differentiate"]
 
 
 def differentiate(
-    graph: Graph, argument: str = "parameters", scatter: bool = True, initial: str | None = None
+    graph: Graph,
+    argument: str = "parameters",
+    derivative: str = "gradient",
+    initial: str | None = None,
+    scatter: bool = True,
 ) -> Rewritten:
-    """Adds the derivative of the graph's first output, which is one number, in every input of `argument`.
+    """Adds a derivative in every input of `argument`.
 
     Args:
+        derivative: the further output. The ``gradient`` of the first output, which is one number; the ``jacobian`` of
+            the first output, row by row; the ``hessian``, row by row, behind the gradient; or ``hvp``, the product of
+            the Hessian and the last inputs of the graph, behind the gradient.
+        initial: for a gradient, an argument of the same size that holds the gradient so far: what ``backward()`` adds
+            to if nothing sets it to zero before. None for zero.
         scatter: whether the gradient of what a table chooses is a scatter where that is possible. Scatters belong to
             outputs, so a gradient that is differentiated again must not have one.
-        initial: an argument of the same size that holds the gradient so far: what ``backward()`` adds to if nothing
-            sets it to zero before. None for zero.
 
     Raises:
-        CompileError: if it is not one number, or a select makes the order of a sum depend on its index in a way that no
-            static program can follow.
+        CompileError: if the first output should be one number and is not, or a select makes the order of a sum depend
+            on its index in a way that no static program can follow.
     """
+    if derivative == "jacobian":
+        result = _rows(graph, argument, graph.outputs[0], derivative)
+    elif derivative == "gradient":
+        result = _gradient(graph, argument, initial, scatter)
+    else:
+        result = _gradient(graph, argument, None, scatter=False)
+        if derivative == "hessian":
+            result = _rows(result, argument, result.output("gradient"), derivative)
+        else:
+            result = _product(result, argument)
+    return Rewritten(result, range(len(graph)))
+
+
+def _gradient(graph: Graph, argument: str, initial: str | None, scatter: bool) -> Graph:
     results = graph.outputs[0].nodes
     if len(results) != 1:
         raise CompileError(f"a gradient is taken of one number, but {graph.name} returns {len(results)}")
@@ -60,312 +63,44 @@ def differentiate(
     backward = Backward(graph, range(start, start + count), scatter)
     before = None if initial is None else graph.arguments()[initial][0]
     gradient = Output("gradient", *backward.gradient(results[0], before))
-    return Rewritten(backward.build.finish((*graph.outputs, gradient)), range(len(graph)))
+    return backward.build.finish((*graph.outputs, gradient))
 
 
-@dataclass(frozen=True)
-class _Unchosen:
-    """A contribution of a group's node at the place where it is visited when it is not the chosen one."""
+def _rows(graph: Graph, argument: str, results: Output, name: str) -> Graph:
+    start, count = graph.arguments()[argument]
+    backward = Backward(graph, range(start, start + count))
+    nodes: list[int] = []
+    scatters = []
+    for result in results.nodes:
+        row, scattered = backward.gradient(result) if result >= 0 else ((-1,) * count, ())
+        for scatter in scattered:
+            table = replace(scatter.table, base=scatter.table.base + len(nodes))
+            scatters.append(replace(scatter, table=table))
+        nodes += row
+    output = Output(name, tuple(nodes), tuple(scatters))
+    return backward.build.finish((*graph.outputs, output))
 
-    value: int
-    group: int
-    place: int
-    side: int  # of the operation: 0 for its first operand, 1 for the second, and so on
+
+def _product(graph: Graph, argument: str) -> Graph:
+    """The product of the Hessian and a vector, whose elements are the last inputs of the graph."""
+    dotted, total = _dot_product(graph)
+    start, count = graph.arguments()[argument]
+    if total is None:  # the gradient is zero
+        return replace(graph, outputs=(*graph.outputs, Output("hvp", (-1,) * count)))
+    backward = Backward(dotted, range(start, start + count))
+    product = Output("hvp", *backward.gradient(total))
+    return backward.build.finish((*graph.outputs, product))
 
 
-_Contribution = int | _Unchosen
-
-
-class Backward:
-    """Appends backward passes to a graph.
-
-    Attributes:
-        build: the graph with them.
-    """
-
-    def __init__(self, graph: Graph, inputs: range, scatter: bool = True) -> None:
-        self.graph = graph
-        self.inputs = inputs
-        self.build = GraphBuilder.extending(graph)
-        self.differentiable = differentiable_nodes(graph, inputs)
-        self.operands = list(graph.all_operands())
-        self.scatter = scatter and not self._tables_share_inputs()
-        # Products that have become the gradient of an operation.
-        self.claimed: set[int] = set()
-        self.regions = Regions(self.build)
-        self.has_branches = any(map(self._branches, range(len(graph))))
-
-    def gradient(self, result: int, initial: int | None = None) -> tuple[tuple[int, ...], tuple[Scatter, ...]]:
-        """Appends the backward pass of a node; gives the derivative in each input, and what else is added to these.
-
-        Args:
-            initial: the number of the first of the inputs that the derivatives are added to; None for zero.
-        """
-        self.order = eager_order(self.graph, result, self.differentiable, self.operands)
-        # Of nodes, then, by input number, of inputs: an input may stand in several nodes and in tables.
-        self.contributions: dict[int, list[_Contribution]] = {}
-        self.input_contributions: dict[int, list[_Contribution]] = {}
-        if initial is not None:
-            for place, number in enumerate(self.inputs, initial):
-                self.input_contributions[number] = [self.build.input(place)]
-        # Of the members of groups, once they have been visited.
-        self.gradients: dict[int, int] = {}
-        # What they have handed to their operands, by group, place and side.
-        self.unchosen: dict[tuple[int, int, int], _Unchosen] = {}
-        self.scatters: list[Scatter] = []
-        # The region in which each contribution is made, if there are branches: of nodes, and of inputs by ~number.
-        self.conditions: dict[int, list[Region]] = {}
-        self.region = ALWAYS  # of what is being handed on
-        self.region_of: dict[int, Region] = {}  # of members of groups
-        # What is handed nothing, whatever the conditions.
-        self.never: set[int] = set()
-        # How many of a node's contributions come from consumers that are chosen together with it.
-        self.joint: dict[int, int] = {}
-        return self._run(result), tuple(self.scatters)
-
-    def _tables_share_inputs(self) -> bool:
-        """Whether some input is used both through a table and directly, so that the order between the two matters."""
-        graph, op, attribute = self.graph, self.graph.op, self.graph.attribute
-        through_tables = {
-            number
-            for table in graph.tables
-            for number in range(table.base, table.base + table.stride * table.count, table.stride)
-        }
-        if not through_tables:
-            return False
-        nodes = {node for node in range(len(graph)) if op[node] == INPUT and attribute[node] in through_tables}
-        return not nodes.isdisjoint(graph.flat)
-
-    def _branches(self, node: int) -> bool:
-        """Whether a node hands its gradient on under a condition: a branch, or its mask in a graph of gradients."""
-        op = self.graph.op[node]
-        if op in (WHERE, UNLESS):  # for the choices of an index these are factors of one and zero
-            return self.graph.op[self.operands[node][0]] != EQUAL
-        return op in (BRANCH, CHOOSE)
-
-    def _run(self, result: int) -> tuple[int, ...]:
-        build = self.build
-        if self.differentiable[result]:
-            self._mark(result)
-            self._hand(result, build.const(1.0))
-        for place in reversed(self.order.places):
-            if place >= 0:
-                self._visit(place)
-            else:
-                self._visit_group(~place)
-        nodes = []
-        for number in self.inputs:
-            contributions = self.input_contributions.get(number)
-            if contributions:
-                last = contributions[-1]
-                last = last if isinstance(last, int) else last.value
-                build.mark(build.origin[last], build.source[last])
-                nodes.append(self._sum_for_input(number, contributions))
-            else:
-                nodes.append(-1)
-        return tuple(nodes)
-
-    def _mark(self, node: int) -> None:
-        """The nodes from now on differentiate `node`, which may be of a backward pass itself."""
-        source = self.graph.source[node]
-        self.build.mark(self.graph.origin[node], min(source, ~source))
-
-    def _visit(self, node: int) -> None:
-        """Adds up the gradient of `node` and hands it on."""
-        graph, build = self.graph, self.build
-        contributions = self.contributions.pop(node, None)
-        if contributions is None:
-            if node not in self.never:
-                self._refuse(node)
-            self.never.update(self.operands[node])
-            return
-        self._mark(node)
-        op, operands = graph.op[node], self.operands[node]
-        if self.has_branches:
-            self._enter_region(node, contributions)
-        gradient = self._sum(contributions)
-        if len(contributions) == 1 and build.op[gradient] == MUL and gradient not in self.claimed:
-            # A sum of one: the product is this operation's gradient, so it is known as that, as a sum would be.
-            self.claimed.add(gradient)
-            build.origin[gradient], build.source[gradient] = build.current_origin, build.current_source
-        member = self.order.group_of.get(node)
-        if member is not None:
-            self.gradients[node], self.region_of[node] = gradient, self.region
-            if len(contributions) > 2 and 0 < self.joint.get(node, 0) < len(contributions):
-                self._refuse(node)
-        if self.has_branches and self._branches(node):
-            self._hand_to_branches(op, operands, gradient)
-            return
-        for side, local in enumerate(_DERIVATIVES[op](build, node, *operands)):
-            operand = operands[side]
-            if local is not None and self.differentiable[operand]:
-                self._hand_on(operand, gradient if local == ONE else build.node(MUL, local, gradient), member, side)
-
-    def _enter_region(self, node: int, contributions: list[_Contribution]) -> None:
-        """Finds the region of a node, and masks the contributions that are made in a part of it only."""
-        conditions = self.conditions.pop(node)
-        self.region = reduce(self.regions.either, conditions)
-        for place, condition in enumerate(conditions):
-            if condition != self.region:
-                contributions[place] = self.regions.mask(condition, self._resolve(contributions[place]))
-
-    def _hand_to_branches(self, op: int, operands: tuple[int, ...], gradient: int) -> None:
-        """Hands the gradient of a branch to each of its operands, in the region in which that is the one taken."""
-        decider, *branches = operands
-        whole = self.region
-        values = range(len(branches)) if op in (CHOOSE, UNLESS) else range(1, -1, -1)
-        for value, operand in zip(values, branches, strict=False):
-            if self.differentiable[operand]:
-                self.region = self.regions.inside(whole, decider, value)
-                if self.region == NEVER:
-                    self.never.add(operand)
-                else:
-                    self._hand(operand, gradient)
-
-    def _sum_for_input(self, number: int, contributions: list[_Contribution]) -> int:
-        """The gradient in an input: zero outside of its region."""
-        conditions = self.conditions.get(~number)
-        if conditions is None:
-            return self._sum(contributions)
-        if all(condition == conditions[0] for condition in conditions):
-            return self.regions.mask(conditions[0], self._sum(contributions))
-        pairs = zip(conditions, contributions, strict=True)
-        return self._sum([self.regions.mask(condition, self._resolve(each)) for condition, each in pairs])
-
-    def _hand_on(self, operand: int, value: int, member: tuple[int, int] | None, side: int) -> None:
-        """Hands a contribution of a node, perhaps the member of a group, to one of its operands."""
-        if member is None:
-            self._hand(operand, value)
-        elif self._chosen_together(operand, member):
-            self.joint[operand] = self.joint.get(operand, 0) + 1
-            self._hand(operand, value)
-        else:
-            unchosen = self.unchosen[(*member, side)] = _Unchosen(value, *member, side)
-            self._hand(operand, unchosen)
-
-    def _refuse(self, node: int) -> NoReturn:
-        raise CompileError(
-            f"{self.graph.origins[self.graph.origin[node]]}: a select() chooses among values that are also used "
-            "elsewhere, in a way that leaves no fixed order for adding up their gradients; let the term with select() "
-            "come after the others, or write choose(values, index), whose gradient has a fixed order"
-        )
-
-    def _chosen_together(self, operand: int, member: tuple[int, int]) -> bool:
-        """Whether `operand` belongs to the same choice as its consumer, a member of a group."""
-        other = self.order.group_of.get(operand)
-        if other is None:
-            return False
-        groups = self.order.groups
-        return groups[other[0]].index == groups[member[0]].index and other[1] == member[1]
-
-    def _visit_group(self, number: int) -> None:
-        """Hands on the gradient of the chosen node of a group, at the place where the eager autograd visits it."""
-        group = self.order.groups[number]
-        first = group.nodes[0]
-        self._mark(first)
-        if self.never.issuperset(group.nodes):
-            for node in group.nodes:
-                self.never.update(self.operands[node])
-            return
-        for node in group.nodes:
-            if node not in self.gradients or self.region_of[node] != self.region_of[first]:
-                self._refuse(node)
-        self.region = self.region_of[first]
-        gradients = [self.gradients[node] for node in group.nodes]
-        for side, operands in enumerate(zip(*(self.operands[node] for node in group.nodes), strict=True)):
-            if len(set(operands)) == 1:
-                self._hand_chosen(group, number, operands[0], side, gradients)
-            else:
-                for place, operand in enumerate(operands):
-                    if self.differentiable[operand] and not self._chosen_together(operand, (number, place)):
-                        self._hand_if_chosen(group.index, self.unchosen[number, place, side], operand)
-
-    def _hand_chosen(self, group: Group, number: int, operand: int, side: int, gradients: list[int]) -> None:
-        """One contribution, of the chosen node, to an operand that all of the group share."""
-        graph, build = self.graph, self.build
-        if not self.differentiable[operand]:
-            return
-        locals_ = []
-        rule = _DERIVATIVES[graph.op[group.nodes[0]]]
-        for node in group.nodes:
-            local = rule(build, node, *self.operands[node])[side]
-            if local is None:
-                return
-            locals_.append(local)
-        gradient = build.select(group.index, gradients)
-        if locals_[0] == ONE:
-            self._hand(operand, gradient)
-        else:
-            self._hand(operand, build.mul(build.select(group.index, locals_), gradient))
-
-    def _hand_if_chosen(self, index: int, mine: _Unchosen, operand: int) -> None:
-        """The contribution of a group's node to an operand of its own, which is visited before the group."""
-        graph, build = self.graph, self.build
-        if graph.op[operand] == INPUT:
-            known = self.input_contributions[graph.attribute[operand]]
-        else:
-            known = self.contributions.get(operand, [])
-        if known and known[-1] == mine:
-            # Nothing came in between: whether chosen or not, the contribution stands at the same place of the sum.
-            known[-1] = mine.value
-        else:
-            self._hand(operand, build.where(build.equal(index, mine.place), mine.value))
-
-    def _hand(self, node: int, contribution: _Contribution) -> None:
-        """Hands a contribution to an operand; through selects and tables, to what they choose from."""
-        known = self.contributions.get(node)
-        if known is not None:
-            known.append(contribution)
-            if self.has_branches:
-                self.conditions[node].append(self.region)
-            return
-        graph, build = self.graph, self.build
-        op = graph.op[node]
-        if op == INPUT:
-            self._hand_input(graph.attribute[node], contribution)
-        elif op == SELECT:
-            index, *choices = self.operands[node]
-            value = self._resolve(contribution)
-            for place, choice in enumerate(choices):
-                if self.differentiable[choice]:
-                    self._hand(choice, build.where(build.equal(index, place), value))
-        elif op == GATHER:
-            self._hand_table(self.operands[node][0], graph.tables[graph.attribute[node]], self._resolve(contribution))
-        elif node in self.gradients:
-            self._refuse(node)
-        else:
-            self.contributions[node] = [contribution]
-            if self.has_branches:
-                self.conditions[node] = [self.region]
-
-    def _hand_input(self, number: int, contribution: _Contribution) -> None:
-        self.input_contributions.setdefault(number, []).append(contribution)
-        if self.has_branches:
-            self.conditions.setdefault(~number, []).append(self.region)
-
-    def _hand_table(self, index: int, table: Table, value: int) -> None:
-        build = self.build
-        if self.scatter:
-            value = self.regions.mask(self.region, value)
-            self.scatters.append(
-                Scatter(value, index, Table(table.base - self.inputs.start, table.stride, table.count))
-            )
-            return
-        # What comes first must be added first, so each input gets its share as an ordinary contribution.
-        for row in range(table.count):
-            share = build.where(build.equal(index, row), value)
-            self._hand_input(table.base + table.stride * row, share)
-
-    def _resolve(self, contribution: _Contribution) -> int:
-        """The node that is worth the contribution, whatever is chosen."""
-        if isinstance(contribution, int):
-            return contribution
-        flag = self.build.equal(self.order.groups[contribution.group].index, contribution.place)
-        return self.build.unless(flag, contribution.value)
-
-    def _sum(self, contributions: list[_Contribution]) -> int:
-        first, *others = contributions
-        total = first if isinstance(first, int) else self._resolve(first)
-        for other in others:
-            total = self.build.node(ADD, total, other if isinstance(other, int) else self._resolve(other))
-        return total
+def _dot_product(graph: Graph) -> tuple[Graph, int | None]:
+    """The graph with the dot product of the gradient and the last inputs; None where all of the gradient is zero."""
+    gradient = graph.output("gradient").nodes
+    build = GraphBuilder.extending(graph)
+    first = graph.inputs[-1].start + graph.inputs[-1].size - len(gradient)
+    total = None
+    for place, node in enumerate(gradient):
+        if node >= 0:
+            build.mark(graph.origin[node], graph.source[node])
+            term = build.mul(node, build.input(first + place))
+            total = term if total is None else build.add(total, term)
+    return build.finish(graph.outputs), total

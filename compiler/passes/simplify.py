@@ -23,7 +23,7 @@ _SHOWING = frozenset(code for code, row in enumerate(OPS) if any(row.zeros.shown
 
 
 _IS_FLAG = tuple(row.result is Type.FLAG for row in OPS)
-_IS_MASK = tuple(code in (WHERE, UNLESS, BRANCH) for code in range(len(OPS)))
+_IS_CHOICE = tuple(row.picks or row.result is Type.FLAG or code in (WHERE, UNLESS, MAX) for code, row in enumerate(OPS))
 
 
 def simplify(graph: Graph) -> Rewritten:
@@ -73,14 +73,21 @@ class _Rules:
         self.known: dict[int, bool] = {}
 
     def __call__(self, build: GraphBuilder, op: int, operands: tuple[int, ...], attribute: int) -> int | None:
+        if _IS_CHOICE[op]:
+            return self._of_choices(build, op, operands)
+        ops = build.op
+        for operand in operands:
+            if ops[operand] == CONST:
+                return _with_constant(build, op, operands, operand)
+        return None
+
+    def _of_choices(self, build: GraphBuilder, op: int, operands: tuple[int, ...]) -> int | None:
         if op == SELECT:  # the values may have become inputs
             return build.plain_choice(operands[0], operands[1:])
         if op == CHOOSE:
             index, *values = operands
             return build.select(index, values[: build.limit(index)])
-        if _IS_FLAG[op] or _IS_MASK[op]:
-            return self._of_flags(build, op, operands)
-        return _rule(build, op, operands)
+        return self._of_flags(build, op, operands)
 
     def _of_flags(self, build: GraphBuilder, op: int, operands: tuple[int, ...]) -> int | None:
         if op == NOT and build.op[operands[0]] == NOT:
@@ -90,6 +97,11 @@ class _Rules:
             if evaluate is not None and None not in known:
                 self.known[len(build.op)] = bool(evaluate(*known))  # for the node that will stand there
             return None
+        if op == MAX:  # of one value alone: it was compared to itself
+            if operands[0] == operands[1]:
+                return operands[0]
+            constant = next((operand for operand in operands if build.op[operand] == CONST), -1)
+            return _with_constant(build, op, operands, constant) if constant >= 0 else None
         flag, first, second = operands if op == BRANCH else (*operands, -1)
         if first == second:
             return first
@@ -104,19 +116,12 @@ class _Rules:
         return build.constant_of(node) if build.op[node] == CONST else self.known.get(node)
 
 
-def _rule(build: GraphBuilder, op: int, operands: tuple[int, ...]) -> int | None:
+def _with_constant(build: GraphBuilder, op: int, operands: tuple[int, ...], constant: int) -> int | None:
     ops = build.op
-    if op == MAX and operands[0] == operands[1]:
-        return operands[0]
-    for operand in operands:
-        if ops[operand] == CONST:
-            break
-    else:
-        return None
     if all(ops[operand] == CONST for operand in operands):
         evaluate = OPS[op].evaluate
         return None if evaluate is None else build.const(evaluate(*map(build.constant_of, operands)))
-    place = operands.index(operand)
+    place = operands.index(constant)
     known, other = build.constant_of(operands[place]), operands[1 - place]
     if op == ADD and known == 0.0:
         return other

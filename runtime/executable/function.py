@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial, update_wrapper
 from pathlib import Path, PurePath
-from typing import Any, NoReturn
+from types import FunctionType
+from typing import Any
 
 from ...compiler.errors import TraceError
 from ...compiler.ir.graph import Graph
+from ...compiler.ir.interpret import evaluate_nodes
 from ...compiler.ir.names import identifier
 from ...compiler.pipeline import Stage, compile_graph
 from ...compiler.trace import trace, trace_twice
@@ -20,8 +24,9 @@ from ..reporting import Report, compile_progress, silent
 from ..storage.cache import Cache
 from .executable import TARGETS, compile_executable
 from .marshal_code import MismatchError, marshal
+from .not_finite import NotFinite, not_finite
 from .results import Results, taken_apart
-from .structure import Scalar, index, structure_of
+from .structure import Scalar, Structure, index, structure_of
 from .wanted import Wanted, Wrt, argument_names, wanted_of
 from .witness import check_graph
 
@@ -105,6 +110,36 @@ def compile_wanted(
     return compiled
 
 
+@dataclass(frozen=True)
+class _Job:
+    """What a function is compiled from.
+
+    Attributes:
+        structure: of the arguments.
+        example: their floats, in the order of the inputs.
+    """
+
+    function: Callable[..., Any]
+    structure: Structure
+    example: array[float]
+    wanted: Wanted
+    target: str
+
+
+def _restored(kind: type[CompiledFunction], job: _Job, folder: Path) -> CompiledFunction:
+    compiled = kind.__new__(kind)
+    compiled._compile(job, Cache.open(folder), silent)
+    return compiled
+
+
+def _by_name(module: str, name: str) -> Any:
+    """What another process would find under that name; None if it is nothing."""
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
 class CompiledFunction:
     """A compiled function. What it computes has the bits that the eager ``Value`` gives.
 
@@ -127,15 +162,21 @@ class CompiledFunction:
         wanted: Wanted | None = None,
     ) -> None:
         wanted = wanted or Wanted()
-        self.name = identifier(getattr(function, "__name__", "function"))
         structure = structure_of(argument_names(function, len(example)), example, wanted.wrt)
         floats = structure.floats(example)
         if wanted.derivative == "hvp":
             structure = structure.with_vector(wanted.single)
             floats += [1.0] * structure.size
-        self._structure, self._function, self._wanted = structure, function, wanted
+        self._compile(_Job(function, structure, array("d", floats), wanted, target), cache, report)
+
+    def _compile(self, job: _Job, cache: Cache, report: Report) -> None:
+        structure, wanted = job.structure, job.wanted
+        self._job, self._cache_folder = job, cache.folder
+        self._structure, self._function, self._wanted = structure, job.function, wanted
+        self.name = identifier(getattr(job.function, "__name__", "function"))
+        self.__module__ = getattr(job.function, "__module__", __name__)  # where pickle looks for it
         # What the example holds, by argument of the graph.
-        self._example = {"parameters": floats[: structure.size], "data": floats[structure.size :]}
+        self._example = {"parameters": job.example[: structure.size], "data": job.example[structure.size :]}
         graphs: list[Graph] = []
 
         def tell(done: float, total: int, stage: str = "", /) -> None:
@@ -150,7 +191,7 @@ class CompiledFunction:
         derivative = wanted.derivative or "gradient"
         self.ir: Graph = compile_graph(self._trace, gradient, watch, derivative=derivative, outputs=wanted.outputs)
         check = partial(check_graph, graphs[0], self.ir, gradient, self._example, derivative)
-        self._executable = compile_executable(self.ir, target, cache, check, tell, self._example)
+        self._executable = compile_executable(self.ir, job.target, cache, check, tell, self._example)
         self._marshal = marshal(self._structure, wanted, self._results)
 
     def __repr__(self) -> str:
@@ -162,10 +203,19 @@ class CompiledFunction:
     def __deepcopy__(self, memo: Any) -> CompiledFunction:
         return self
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            f"{self!r} cannot be pickled; compile the function where it is needed: its program is in the cache"
-        )
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """By name, as Python pickles functions: what takes its place is found, or compiled again, from the cache."""
+        function, found = self._function, None
+        if isinstance(function, FunctionType):
+            found = _by_name(function.__module__, function.__qualname__)
+            if found is self:  # which was given the name of what it was compiled from
+                return function.__qualname__
+            if found is not function:
+                raise TypeError(
+                    f"{self!r} cannot be pickled: another process finds {function.__qualname__} by its name alone; "
+                    f"define it at the top level of a module"
+                )
+        return _restored, (type(self), self._job, self._cache_folder)
 
     def __call__(self, *arguments: Any) -> Any:
         """What the function was compiled for: see `compile_function`.
@@ -194,6 +244,26 @@ class CompiledFunction:
             return self._marshal.write(workspace.outputs)
         finally:
             self._executable.give_back(workspace)
+
+    def first_nan(self, *arguments: Any) -> NotFinite | None:
+        """The operation that first gives a NaN or an infinity, of those that make a result one; None without such.
+
+        The function is carried out by an interpreter, operation by operation, forward and backward, with the bits of
+        the program. That is some hundred times slower than a call.
+
+        Raises:
+            TypeError, IndexError, OverflowError: as a call does.
+
+        Example:
+            >>> norm = microgpt.compile(lambda x, y: microgpt.sqrt(x * x + y * y), 1.0, 1.0)
+            >>> print(norm.first_nan(0.0, 0.0))  # doctest: +ELLIPSIS
+            backward: div(0.5, 0) is inf in the derivative of ...; not finite are the gradient in x, the gradient in y
+        """
+        floats, numbers = self._structure.flatten(arguments)
+        spans = {tensor.name: numbers[tensor.start : tensor.start + tensor.count] for tensor in self.ir.indices}
+        size = self._structure.size
+        values = evaluate_nodes(self.ir, {"parameters": floats[:size], "data": floats[size:]}, spans)
+        return not_finite(self.ir, values)
 
     @property
     def target(self) -> str:
@@ -237,6 +307,8 @@ class CompiledFunction:
                 raise self._returned(f"{_kind(result)}; with has_aux=True it returns a pair, of a result and another")
             result, beside = result
             aux = taken_apart(beside, outputs.setdefault("aux", []), fixed=True)
+        if result is None:
+            raise self._returned("None, which is no number; is there a return missing?")
         value = taken_apart(result, outputs["value"], fixed=False)
         if self._wanted.derivative not in ("", "jacobian") and not isinstance(value, Scalar):
             kind = {"gradient": "gradient"}.get(self._wanted.derivative, "Hessian")

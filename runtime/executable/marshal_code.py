@@ -8,14 +8,16 @@ from 3 ms to 0.2 ms.
 
 from __future__ import annotations
 
+import operator
 from array import array
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 from .results import HELPERS, Code, Results, write_code
-from .structure import Fixed, Index, Items, Keys, Node, Scalar, Structure, Vector, doubles_in
+from .structure import Fixed, Index, Items, Keys, Node, Scalar, Structure, Vector, doubles_in, is_numpy
 from .wanted import Wanted
 
 __all__ = ["Marshal", "MismatchError", "marshal"]
@@ -56,10 +58,18 @@ def marshal(structure: Structure, wanted: Wanted, results: Results) -> Marshal:
     lines += (f"    {line}" for line in write_code(code, structure, wanted, results))
     source = "\n".join(lines) + "\n"
     namespace: dict[str, Any] = {
-        "K": tuple(code.constants), "Mismatch": MismatchError, "array": array, "view": memoryview, **HELPERS,
+        "K": tuple(code.constants), "Mismatch": MismatchError, "array": array, "view": memoryview,
+        "whole": operator.index, "listed": _listed, **HELPERS,
     }  # fmt: skip
     exec(compile(source, _FILE, "exec"), namespace)
     return Marshal(namespace["read"], namespace["write"], source)
+
+
+def _listed(value: Any) -> Any:
+    """The list that stands for an array of numbers in place of a list."""
+    if isinstance(value, array | memoryview) or (is_numpy(type(value)) and value.dtype.kind in "fiu"):
+        return value.tolist()
+    raise MismatchError
 
 
 class _Reader:
@@ -99,7 +109,8 @@ class _Reader:
                 self.end += 1
                 yield f"floats.append({name})"
             case Index():
-                yield f"if type({name}) is not int or not 0 <= {name} < {node.limit}: raise Mismatch"
+                yield f"if type({name}) is not int: {name} = whole({name})"
+                yield f"if not 0 <= {name} < {node.limit}: raise Mismatch"
                 yield f"indices.append({name})"
             case Fixed():
                 constant = self.constant(node.value)
@@ -108,6 +119,8 @@ class _Reader:
                 yield from self.flush()
                 self.start = self.end = self.end + prod(node.shape)
                 begin = self.start - prod(node.shape)
+                if len(node.shape) == 1:
+                    yield f"if type({name}) in (list, tuple): {name} = array('d', {name})"
                 yield f"{name} = view({name})"
                 yield f"if {name}.format != 'd' or {name}.shape != {node.shape}: raise Mismatch"
                 cast = ".cast('B').cast('d')" if len(node.shape) > 1 else ""
@@ -115,16 +128,23 @@ class _Reader:
             case Items():
                 yield from self.items(node, name, loops)
             case Keys():
-                # A subclass may invent what it has not, as a defaultdict does.
-                yield f"if type({name}) is not dict or len({name}) != {len(node.keys)}: raise Mismatch"
+                kind = "dict" if node.kind is dict else self.constant(node.kind)
+                # A defaultdict would invent what it has not, but it has as many keys as the example.
+                length = f" or len({name}) != {len(node.keys)}" if node.is_dict else ""
+                yield f"if type({name}) is not {kind}{length}: raise Mismatch"
                 for key, part in zip(node.keys, node.parts, strict=True):
                     element = self.name()
-                    yield f"{element} = {name}[{self.constant(key)}]"
+                    if node.kind is defaultdict:
+                        yield f"if {self.constant(key)} not in {name}: raise Mismatch"
+                    yield f"{element} = {name}[{self.constant(key)}]" if node.is_dict else f"{element} = {name}.{key}"
                     yield from self.take(part, element, loops)
 
     def items(self, node: Items, name: str, loops: int) -> Iterator[str]:
-        kind = f"is not {self.constant(node.kind)}" if hasattr(node.kind, "_fields") else "not in (list, tuple)"
-        yield f"if type({name}) {kind} or len({name}) != {len(node.parts)}: raise Mismatch"
+        if hasattr(node.kind, "_fields"):
+            yield f"if type({name}) is not {self.constant(node.kind)}: raise Mismatch"
+        else:
+            yield f"if type({name}) not in (list, tuple): {name} = listed({name})"
+        yield f"if len({name}) != {len(node.parts)}: raise Mismatch"
         for first, end, part in node.runs:
             whole = end - first == len(node.parts)
             chosen = name if whole else f"{name}[{first}:{end}]"

@@ -7,8 +7,9 @@ builds the value, the auxiliary result and the derivative in the structures of t
 from __future__ import annotations
 
 from array import array
+from collections import OrderedDict, defaultdict
 from collections.abc import MutableSequence, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from math import prod
 from typing import Any
 
@@ -59,7 +60,12 @@ def taken_apart(result: Any, leaves: list[Any], fixed: bool) -> Node:
     if isinstance(result, list | tuple):
         return Items(kind, tuple(taken_apart(part, leaves, fixed) for part in result))
     if isinstance(result, dict):
-        return Keys(tuple(result), tuple(taken_apart(part, leaves, fixed) for part in result.values()))
+        parts = tuple(taken_apart(part, leaves, fixed) for part in result.values())
+        kept = kind if kind in (OrderedDict, defaultdict) else dict
+        return Keys(tuple(result), parts, kept, getattr(result, "default_factory", None))
+    if is_dataclass(result) and not isinstance(result, type):
+        names = tuple(field.name for field in fields(result))
+        return Keys(names, tuple(taken_apart(getattr(result, name), leaves, fixed) for name in names), kind)
     if fixed and (result is None or isinstance(result, bool | str)):
         return Fixed(result)
     shape: tuple[int, ...] = getattr(result, "shape", ()) if is_numpy(kind) else ()
@@ -167,10 +173,13 @@ class _Writer:
                 return self.items(node, base, at)
             case Keys():
                 items = []
-                for key, part in zip(node.keys, node.parts, strict=True):
-                    items.append(f"{self.code.constant(key)}: {self.result(part, base, at)}")
+                for part in node.parts:
+                    items.append(self.result(part, base, at))
                     at += doubles_in(part) * self.stride
-                return f"{{{', '.join(items)}}}"
+                if node.kind is not dict:
+                    return f"{self.code.constant(node)}.made(({''.join(f'{item}, ' for item in items)}))"
+                pairs = zip(map(self.code.constant, node.keys), items, strict=True)
+                return f"{{{', '.join(f'{key}: {item}' for key, item in pairs)}}}"
 
     def block(self, node: Node, base: str, at: int) -> str:
         """One array, where results or argument are one; empty elsewhere."""

@@ -8,9 +8,12 @@ code that does this quickly; what that code refuses is walked here, leaf by leaf
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
 from functools import cached_property
 from math import prod
 from numbers import Complex, Real
@@ -115,14 +118,40 @@ class Items:
 
 @dataclass(frozen=True)
 class Keys:
-    """A dict, by key.
+    """A dict, by key, or a dataclass, by field.
 
     Attributes:
         keys, parts: of its items, in the example's order.
+        kind: ``dict``, ``OrderedDict``, ``defaultdict`` or the dataclass. Other subclasses are taken for plain dicts.
+        factory: of a ``defaultdict``.
     """
 
     keys: tuple[Any, ...]
     parts: tuple[Node, ...]
+    kind: type = dict
+    factory: Any = None
+
+    @property
+    def is_dict(self) -> bool:
+        """Whether it is no dataclass."""
+        return issubclass(self.kind, dict)
+
+    def made(self, parts: Iterable[Any]) -> Any:
+        """A dict or dataclass of its kind with these parts.
+
+        The ``__init__`` of a dataclass is not called, since it may check numbers, which the trace does not know.
+        """
+        items = dict(zip(self.keys, parts, strict=True))
+        if self.kind is dict:
+            return items
+        if self.kind is defaultdict:
+            return defaultdict(self.factory, items)
+        if self.is_dict:
+            return self.kind(items)
+        made: Any = object.__new__(self.kind)
+        for key, part in items.items():
+            object.__setattr__(made, key, part)
+        return made
 
 
 Node = Scalar | Index | Fixed | Vector | Items | Keys
@@ -174,7 +203,7 @@ def structure_of(names: Sequence[str], example: Sequence[Any], wrt: Sequence[int
 def _node(tree: Any, path: str, depth: int) -> Node:
     if depth > _DEEPEST:
         raise ValueError(f"{path[:60]}... is nested more than {_DEEPEST} levels deep, or contains itself")
-    if isinstance(tree, float):
+    if isinstance(tree, float | Fraction | Decimal):
         return Scalar()
     if isinstance(tree, Index):
         return tree
@@ -182,9 +211,16 @@ def _node(tree: Any, path: str, depth: int) -> Node:
         return Items(type(tree), tuple(_node(part, f"{path}[{place}]", depth + 1) for place, part in enumerate(tree)))
     if isinstance(tree, dict):
         parts = tuple(_node(part, f"{path}[{key!r}]", depth + 1) for key, part in tree.items())
-        return Keys(tuple(tree), parts)
+        kind = type(tree) if type(tree) in (OrderedDict, defaultdict) else dict
+        return Keys(tuple(tree), parts, kind, getattr(tree, "default_factory", None))
     if isinstance(tree, _IMMUTABLE):
         return Fixed(tree)
+    if is_dataclass(tree):
+        names = tuple(field.name for field in fields(tree))
+        parts = tuple(_node(getattr(tree, name), f"{path}.{name}", depth + 1) for name in names)
+        return Keys(names, parts, type(tree))
+    if is_numpy(type(tree)) and getattr(tree, "dtype", None) is not None and tree.dtype.kind == "f":
+        return Vector(type(tree), tuple(tree.shape)) if tree.shape else Scalar()
     view = _view(tree)
     if view is not None and view.format in ("d", "f"):
         return Vector(type(tree), tuple(view.shape or ())) if view.ndim else Scalar()
@@ -193,7 +229,8 @@ def _node(tree: Any, path: str, depth: int) -> Node:
     what = f"an array of {view.format!r}" if view is not None else type(tree).__name__
     raise TypeError(
         f"{path} is {what}, which could change without being seen: pass floats for what varies, index(n) for whole "
-        f"numbers that vary, and use it from the function's own module, or as a tuple, where it is fixed"
+        f"numbers that vary, and a dataclass for several of these; what is fixed may be a tuple, or a global of the "
+        f"function's module"
     )
 
 
@@ -350,7 +387,7 @@ def build(node: Node, floats: Iterator[Any], numbers: Iterator[Any] | None = Non
                 return parts
             return node.kind._make(parts) if hasattr(node.kind, "_fields") else tuple(parts)
         case Keys():
-            return {key: build(part, floats, numbers) for key, part in zip(node.keys, node.parts, strict=True)}
+            return node.made([build(part, floats, numbers) for part in node.parts])
 
 
 def _take(value: Any, node: Node, path: str, floats: list[float], numbers: list[int] | None) -> None:
@@ -376,6 +413,11 @@ def _take(value: Any, node: Node, path: str, floats: list[float], numbers: list[
         case Items():
             for place, (part, like) in enumerate(zip(_sequence(value, len(node.parts), path), node.parts, strict=True)):
                 _take(part, like, f"{path}[{place}]", floats, numbers)
+        case Keys() if not node.is_dict:
+            if not isinstance(value, node.kind):
+                raise TypeError(f"{path} must be a {node.kind.__name__}, as in the example, not {type(value).__name__}")
+            for key, like in zip(node.keys, node.parts, strict=True):
+                _take(getattr(value, key), like, f"{path}.{key}", floats, numbers)
         case Keys():
             if not isinstance(value, Mapping):
                 raise TypeError(f"{path} must be a dict, as in the example, not {type(value).__name__}")
@@ -402,6 +444,9 @@ def _sequence(value: Any, count: int, path: str) -> list[Any]:
 def _take_array(value: Any, shape: tuple[int, ...], path: str, floats: list[float]) -> None:
     if not shape:
         floats.append(_double(value, path))
+        return
+    if is_numpy(type(value)) and value.shape == shape and value.dtype.kind in "fiu":
+        floats += value.astype(float).ravel().tolist()
         return
     for place, part in enumerate(_sequence(value, shape[0], path)):
         _take_array(part, shape[1:], f"{path}[{place}]", floats)

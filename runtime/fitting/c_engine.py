@@ -38,9 +38,8 @@ class CEngine:
 
     target = "c"
 
-    def __init__(self, problem: Problem, rows: Rows, native: Native) -> None:
+    def __init__(self, problem: Problem, native: Native) -> None:
         self._library, self._path, report = native.functions, native.path, native.report
-        self._rows = rows
         size = report["memory"]
         # Kept as long as the engine: `_memory` points into it, at an address that 64 divides.
         self._bytes = ctypes.create_string_buffer(8 * size + 64)
@@ -60,9 +59,9 @@ class CEngine:
         """The text of the library."""
         return self._path.read_text("utf-8")
 
-    def advance(self, state: State, order: array[int], constants: Sequence[Sequence[float]]) -> list[float]:
+    def advance(self, state: State, rows: Rows, order: array[int], constants: Sequence[Sequence[float]]) -> list[float]:
         """Takes a step for each of `constants`."""
-        steps, rows = len(constants), self._rows
+        steps = len(constants)
         losses, shared = array("d", bytes(8 * steps)), array("d", chain.from_iterable(constants))
         self._weights[:] = array("d", state.weights)
         for name, slot in self._slots.items():
@@ -83,9 +82,7 @@ class CEngine:
         return losses.tolist()
 
 
-def c_engine(
-    problem: Problem, rows: Rows, cache: Cache, report: Report, example: Numbers, longest: int | None = None
-) -> CEngine:
+def c_engine(problem: Problem, cache: Cache, report: Report, example: Numbers, longest: int | None = None) -> CEngine:
     """The library of a problem; compiled if it is not in the cache.
 
     Args:
@@ -118,14 +115,14 @@ def c_engine(
             source.text,
             found,
             prove,
-            lambda native: check_steps(lambda rows: CEngine(problem, rows, native), problem, example),
+            lambda native: check_steps(CEngine(problem, native), problem, example),
         )
 
     what = {
         "graphs": [function.traced.fingerprint for function in functions],
         "driver": sources_digest("microgpt.runtime.fitting"),
     }
-    return CEngine(problem, rows, native_library(cache, "fit", what, make, lambda stage: report(0, 1, stage)))
+    return CEngine(problem, native_library(cache, "fit", what, make, lambda stage: report(0, 1, stage)))
 
 
 def _pointer(numbers: array[Any]) -> ctypes.c_void_p:

@@ -10,7 +10,7 @@ from ...compiler.ir.graph import Graph
 from ...compiler.ir.interpret import evaluate_nodes, interpret
 from ...compiler.passes.differentiate import differentiate
 from ...compiler.passes.sink_through_selects import sink_through_selects
-from ..training.divergence import describe, first_bad
+from ..executable.not_finite import describe, first_bad
 from .engine import State
 from .problem import INITIAL, ROW, WEIGHTS, Compiled, Problem
 from .rows import Rows

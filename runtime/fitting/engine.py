@@ -53,11 +53,12 @@ class Engine(Protocol):
     def source(self) -> str:
         """The text of the program."""
 
-    def advance(self, state: State, order: array[int], constants: Sequence[Sequence[float]]) -> list[float]:
+    def advance(self, state: State, rows: Rows, order: array[int], constants: Sequence[Sequence[float]]) -> list[float]:
         """Takes a step for each of `constants`; returns the loss before each.
 
         Args:
-            order: the examples of all batches, by number.
+            rows: all examples.
+            order: those of all batches, by number.
             constants: of the optimiser, a sequence a step.
         """
 
@@ -68,19 +69,19 @@ class EagerEngine:
     target = "eager"
     source = ""
 
-    def __init__(self, problem: Problem, rows: Rows) -> None:
-        self._problem, self._rows = problem, rows
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
 
-    def advance(self, state: State, order: array[int], constants: Sequence[Sequence[float]]) -> list[float]:
+    def advance(self, state: State, rows: Rows, order: array[int], constants: Sequence[Sequence[float]]) -> list[float]:
         """Takes a step for each of `constants`."""
         batch = len(order) // len(constants)
         return [
-            self._step(state, order[place * batch : (place + 1) * batch], numbers)
+            self._step(state, rows, order[place * batch : (place + 1) * batch], numbers)
             for place, numbers in enumerate(constants)
         ]
 
-    def _step(self, state: State, batch: array[int], constants: Sequence[float]) -> float:
-        problem, rows = self._problem, self._rows
+    def _step(self, state: State, rows: Rows, batch: array[int], constants: Sequence[float]) -> float:
+        problem = self._problem
         weights = [Value(weight) for weight in state.weights]
         total = 0.0
         for number in batch:

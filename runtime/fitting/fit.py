@@ -25,10 +25,10 @@ from .optimizers import Optimizer, adam, optimizer_of
 from .problem import INITIAL, ROW, WEIGHTS, Problem, problem_of
 from .python_engine import PythonEngine
 from .record import Record
-from .rows import Order, Rows, listed, read_rows
+from .rows import Order, listed, read_rows
 from .run import FitStep, NotFinite, Run
 
-__all__ = ["DivergedError", "Fit", "FitStep", "fit"]
+__all__ = ["TARGETS", "DivergedError", "Fit", "FitStep", "engine_of", "fit"]
 
 TARGETS = ("auto", "c", "python", "eager")
 
@@ -164,7 +164,7 @@ def fit(
     flat = problem.weights.floats([weights])
     read = time.perf_counter()
     with compile_progress(progress, "function") as report:
-        engine = _engine(problem, data, flat, target, cache or Cache.open(), report)
+        engine = engine_of(problem, flat, data.floats_of(0), target, cache or Cache.open(), report)
         report(1, 1)
     compiled = time.perf_counter()
     run = Run(problem, data, engine, order, batch, State.initial(flat, rule))
@@ -202,15 +202,22 @@ def fit(
     return result(interrupted)
 
 
-def _engine(problem: Problem, rows: Rows, flat: list[float], target: str, cache: Cache, report: Report) -> Engine:
+def engine_of(
+    problem: Problem, weights: list[float], row: list[float], target: str, cache: Cache, report: Report
+) -> Engine:
+    """An engine for a problem.
+
+    Args:
+        weights, row: floats that the loss is defined for.
+    """
     if target == "eager":
-        return EagerEngine(problem, rows)
-    example = {WEIGHTS: flat, INITIAL: [0.0] * problem.size, ROW: rows.floats_of(0)}
+        return EagerEngine(problem)
+    example = {WEIGHTS: weights, INITIAL: [0.0] * problem.size, ROW: row}
     report(0, 1, "trace")
     if target != "python":
         try:
-            return c_engine(problem, rows, cache, report, example, LONGEST if target == "auto" else None)
+            return c_engine(problem, cache, report, example, LONGEST if target == "auto" else None)
         except (ToolchainError, TooLongError):
             if target == "c":
                 raise
-    return PythonEngine(problem, rows, cache, report, example)
+    return PythonEngine(problem, cache, report, example)

@@ -34,9 +34,7 @@ class PythonEngine:
 
     target = "python"
 
-    def __init__(self, problem: Problem, rows: Rows, cache: Cache, report: Report, example: Numbers) -> None:
-        self._problem, self._rows = problem, rows
-
+    def __init__(self, problem: Problem, cache: Cache, report: Report, example: Numbers) -> None:
         def compiled(function: Compiled) -> Executable:
             check = partial(function.check, example)
             return compile_executable(function.graph, "python", cache, check, report, example)
@@ -46,16 +44,16 @@ class PythonEngine:
         self._update, text = _update_program(problem, cache)
         self.source = "\n\n".join([*(program.source for program in programs), text])
 
-    def advance(self, state: State, order: array[int], constants: Sequence[Sequence[float]]) -> list[float]:
+    def advance(self, state: State, rows: Rows, order: array[int], constants: Sequence[Sequence[float]]) -> list[float]:
         """Takes a step for each of `constants`."""
         batch = len(order) // len(constants)
         return [
-            self._step(state, order[place * batch : (place + 1) * batch], numbers)
+            self._step(state, rows, order[place * batch : (place + 1) * batch], numbers)
             for place, numbers in enumerate(constants)
         ]
 
-    def _step(self, state: State, batch: array[int], constants: Sequence[float]) -> float:
-        rows, (example, *penalties) = self._rows, self._programs
+    def _step(self, state: State, rows: Rows, batch: array[int], constants: Sequence[float]) -> float:
+        example, *penalties = self._programs
         gradient: Sequence[float] = [0.0] * len(state.weights)
         example.inputs[WEIGHTS][:] = array("d", state.weights)
         row, total = example.inputs.get(ROW), 0.0

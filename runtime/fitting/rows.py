@@ -52,8 +52,11 @@ class Rows:
         return digest.hexdigest()
 
 
-def listed(examples: Any) -> list[Any]:
+def listed(examples: Any, name: str = "examples") -> list[Any]:
     """The examples in a list.
+
+    Args:
+        name: of the argument.
 
     Raises:
         TypeError: if they have no order.
@@ -61,17 +64,20 @@ def listed(examples: Any) -> list[Any]:
     """
     if not isinstance(examples, Iterable) or isinstance(examples, str | bytes | bytearray | Mapping | Set):
         raise TypeError(
-            f"examples must be a sequence of examples, such as a list of tuples or zip(inputs, labels), "
+            f"{name} must be a sequence of examples, such as a list of tuples or zip(inputs, labels), "
             f"not {type(examples).__name__}"
         )
     rows = list(examples)
     if not rows:
-        raise ValueError("examples must have at least one example, not none")
+        raise ValueError(f"{name} must have at least one example, not none")
     return rows
 
 
-def read_rows(problem: Problem, examples: list[Any]) -> Rows:
+def read_rows(problem: Problem, examples: list[Any], name: str = "examples") -> Rows:
     """Examples as flat numbers.
+
+    Args:
+        name: of the argument.
 
     Raises:
         TypeError: if one is not like the others, saying which.
@@ -93,7 +99,7 @@ def read_rows(problem: Problem, examples: list[Any]) -> Rows:
                 try:
                     found, numbers = problem.row.flatten(parts)
                 except (TypeError, IndexError, OverflowError) as error:
-                    raise type(error)(f"examples[{number}]: {_in_rows(error, len(parts), problem)}") from None
+                    raise type(error)(f"{name}[{number}]: {_in_rows(error, len(parts), problem)}") from None
                 place[:] = array("d", found)
                 indices.extend(numbers)
     return Rows(count, floats, indices, size, problem.index_count)

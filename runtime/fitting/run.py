@@ -85,7 +85,7 @@ class Run:
         constants = [optimizer.constants_at(step) for step in range(first, first + count)]
         order = self.order.span(first * self.batch, count * self.batch)
         start = time.perf_counter()
-        losses = self._engine.advance(state, order, constants)
+        losses = self._engine.advance(state, self.rows, order, constants)
         self._pace = max(time.perf_counter() - start, 1e-9) / count
         if not (all(map(isfinite, losses)) and all(map(isfinite, state.weights))):
             if count == 1:

@@ -47,11 +47,10 @@ def check_update(run: Callable[[Lanes, list[float]], Lanes], problem: Problem) -
         compare(what, _updated(problem, lanes, constants), carried_out(what, run, lanes, constants))
 
 
-def check_steps(make: Callable[[Rows], Engine], problem: Problem, example: Numbers) -> None:
+def check_steps(engine: Engine, problem: Problem, example: Numbers) -> None:
     """Checks an engine: a step of two examples from many states.
 
     Args:
-        make: an engine for rows of data.
         example: arguments that the loss is defined for, by name.
 
     Raises:
@@ -61,14 +60,13 @@ def check_steps(make: Callable[[Rows], Engine], problem: Problem, example: Numbe
     floats = array("d", [number for arguments, _ in found for number in arguments.get(ROW, ())])
     indices = array("i", [number for _, named in found for block in named.values() for number in block])
     rows = Rows(len(found), floats, indices, problem.row_size, problem.index_count)
-    engine = make(rows)
     for number, (arguments, _) in enumerate(found):
         state = State.initial(arguments[WEIGHTS], problem.optimizer)
         for slot in state.slots.values():
             slot[:] = [abs(random.gauss(0.0, 1.0)) for _ in slot]
         order, constants = array("q", [number, number - 1 if number else 0]), _constants(problem, random)
         expected = _step(problem, state, [found[place] for place in order], constants)
-        (loss,) = carried_out("a step", engine.advance, state, order, [constants])
+        (loss,) = carried_out("a step", engine.advance, state, rows, order, [constants])
         compare("a step", expected, {"loss": [loss], **_lanes(state, "parameter")})
 
 

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.interpret import evaluate_nodes, interpret
-from ...compiler.ir.ops import OPS, SELECT
 from ...compiler.passes.differentiate import differentiate
 from ...compiler.passes.sink_through_selects import sink_through_selects
 from ...model import adam
 from ..backends.backend import Document, State
+from ..executable.not_finite import describe, first_bad
 from ..programs import graphs
 from ..programs.recipe import Recipe
 from .training import NotFiniteError, Training
 
-__all__ = ["Cause", "describe", "find_cause", "first_bad"]
+__all__ = ["Cause", "find_cause"]
 
 
 @dataclass(frozen=True)
@@ -93,29 +92,3 @@ def _in_update(training: Training, state: State, document: Document) -> Cause | 
             operation = f"{describe(graph, node, values)}, for {name}"
             return Cause(state.step + 1, training.text(state.step), values[node], "update", operation)
     return None
-
-
-def first_bad(graph: Graph, values: Sequence[float]) -> int | None:
-    """The first node that is not finite among those that a result owes this to."""
-    reached = {node for output in graph.outputs for node in output.nodes if node >= 0 and not isfinite(values[node])}
-    for output in graph.outputs:
-        reached.update(scatter.node for scatter in output.scatters if not isfinite(values[scatter.node]))
-    first = None
-    for node in range(max(reached, default=-1), -1, -1):
-        if node in reached:
-            first = node
-            reached.update(operand for operand in _operands(graph, node, values) if not isfinite(values[operand]))
-    return first
-
-
-def _operands(graph: Graph, node: int, values: Sequence[float]) -> Sequence[int]:
-    """The operands that have a part in the value of a node."""
-    operands = graph.operands(node)
-    return [operands[1 + int(values[operands[0]])]] if graph.op[node] == SELECT else operands
-
-
-def describe(graph: Graph, node: int, values: Sequence[float]) -> str:
-    """``mul(1e+200, 1e+200) at gpt.py:164 position0.embed _rmsnorm``."""
-    row = OPS[graph.op[node]]
-    operands = [f"{values[operand]:.6g}" for operand in _operands(graph, node, values)]
-    return f"{row.name}({', '.join(operands)}) at {graph.origins[graph.origin[node]]}"

@@ -26,7 +26,20 @@ from microgpt.compiler.functions import constant_maximum, maximum, minimum
 from microgpt.compiler.ir.builder import GraphBuilder
 from microgpt.compiler.ir.graph import Graph, IndexTensor, Origin, Output, Tensor
 from microgpt.compiler.ir.interpret import interpret
-from microgpt.compiler.ir.ops import CALLED, LIBM, OPS, OPS_BY_NAME, POW, Op, Type
+from microgpt.compiler.ir.ops import (
+    BRANCH,
+    CALLED,
+    LESS,
+    LETTERS,
+    LIBM,
+    OPS,
+    OPS_BY_NAME,
+    POW,
+    Op,
+    Type,
+    called_in,
+    spell,
+)
 from microgpt.compiler.loops.compile_loops import compile_loops
 from microgpt.compiler.loops.run_loops import interpret_loops
 from microgpt.compiler.number import Number
@@ -53,6 +66,8 @@ OTHERS = _RANDOM.choices(NUMBERS, k=len(NUMBERS))
 COUNT = len(NUMBERS)
 EXPONENTS = [2.0, 0.5, -1.0, -0.5, 3.0, 1e300, 0.0, math.inf]
 ROWS = [code for code, row in enumerate(OPS) if row.evaluate is not None and row.result is Type.REAL]
+# Results of these are looked at through a branch: they are no numbers.
+FLAGS = [code for code, row in enumerate(OPS) if row.result is Type.FLAG and not row.is_marked]
 
 
 def _name(op: int) -> str:
@@ -68,11 +83,20 @@ def forward(op: int) -> Graph:
     """The operation on every number: ``lanes`` has neighbours, which may be computed in vectors."""
     row, build = OPS[op], _builder(_name(op))
     x, y = [build.input(place) for place in range(COUNT)], [build.input(COUNT + place) for place in range(COUNT)]
+    flags = [build.equal(build.index(place), 1) for place in range(2)] if Type.FLAG in row.types else []
     if op == POW:
         rows = [[build.node(op, a, build.const(exponent)) for a in x] for exponent in EXPONENTS]
-    elif row.types[0] is Type.FLAG:
-        flags = [build.equal(build.index(place), 1) for place in range(2)]
-        rows = [[build.node(op, flag, a) for a in x] for flag in flags]
+    elif op in FLAGS and row.types[0] is Type.FLAG:
+        compared = [build.node(LESS, a, b) for a, b in zip(x, y, strict=True)]
+        known = [[build.node(op, *(flag, each)[-len(row.types) :]) for each in compared] for flag in flags]
+        rows = [[build.node(BRANCH, flag, a, b) for flag, a, b in zip(own, x, y, strict=True)] for own in known]
+    elif op in FLAGS:
+        rows = [[build.node(BRANCH, build.node(op, a, b), a, b) for a, b in zip(x, y, strict=True)]]
+    elif flags:
+        rows = [
+            [build.node(op, flag, *operands) for operands in zip(*(x, y)[: len(row.types) - 1], strict=True)]
+            for flag in flags
+        ]
     else:
         rows = [[build.node(op, *operands) for operands in zip(*(x, y)[: len(row.types)], strict=True)]]
     return build.finish([Output(f"row{place}", tuple(nodes)) for place, nodes in enumerate(rows)])
@@ -83,8 +107,13 @@ def meant(op: int) -> list[list[float]]:
     evaluate: Any = OPS[op].evaluate
     if op == POW:
         return [[evaluate(a, exponent) for a in NUMBERS] for exponent in EXPONENTS]
-    if OPS[op].types[0] is Type.FLAG:
-        return [[evaluate(flag, a) for a in NUMBERS] for flag in (False, True)]
+    types, pairs = OPS[op].types, list(zip(NUMBERS, OTHERS, strict=True))
+    if op in FLAGS and types[0] is Type.FLAG:
+        return [[a if evaluate(*(flag, a < b)[-len(types) :]) else b for a, b in pairs] for flag in (False, True)]
+    if op in FLAGS:
+        return [[a if evaluate(a, b) else b for a, b in pairs]]
+    if types[0] is Type.FLAG:
+        return [[evaluate(flag, *pair[: len(types) - 1]) for pair in pairs] for flag in (False, True)]
     return [[evaluate(*operands) for operands in zip(*(NUMBERS, OTHERS)[: len(OPS[op].types)], strict=True)]]
 
 
@@ -138,12 +167,12 @@ def check(what: str, expected: Sequence[Sequence[float]], found: Sequence[Sequen
             assert same(a, b), f"{what} of {(*NUMBERS, *OTHERS)[place]!r} is {b!r}, not {a!r}"
 
 
-FORWARD = {_name(op): forward(op) for op in ROWS}
+FORWARD = {_name(op): forward(op) for op in (*ROWS, *FLAGS)}
 GRADIENTS = {_name(op): differentiated(op) for op in CALLED} | {_name(op): differentiated_pairs(op) for op in PAIRS}
 ARGUMENTS = {"x": NUMBERS, "y": OTHERS}
 
 
-@pytest.mark.parametrize("op", ROWS, ids=_name)
+@pytest.mark.parametrize("op", [*ROWS, *FLAGS], ids=_name)
 def test_interpreted_and_in_python(op: int) -> None:
     graph = FORWARD[_name(op)]
     check("interpreted", meant(op), list(interpret(graph, ARGUMENTS, {"i": [0, 1]}).values()))
@@ -175,7 +204,7 @@ def compiled(request: pytest.FixtureRequest, toolchain: Toolchain, tmp_path_fact
     return programs, request.param, (folder / "loops.c").read_text()
 
 
-@pytest.mark.parametrize("op", ROWS, ids=_name)
+@pytest.mark.parametrize("op", [*ROWS, *FLAGS], ids=_name)
 def test_in_c(op: int, compiled: tuple[CPrograms, int, str]) -> None:
     programs, width, text = compiled
     name, row = _name(op), OPS[op]
@@ -188,9 +217,10 @@ def test_in_c(op: int, compiled: tuple[CPrograms, int, str]) -> None:
         ("by straight C", programs.run_straight(name, ARGUMENTS, [0, 1])),
     ):
         check(f"{name}, {what}", meant(op), list(found.values()))
-    if row.c_lanes and not row.is_infix:
-        call = row.c_lanes.format(w=width, a="", b="").partition("(")[0]
+    if call := called_in(spell(row.c_lanes, LETTERS, width=width)):
         assert f"{call}(load{width}" in text or f"{call}(flag{width}" in text, "it was not computed in vectors"
+    elif op in FLAGS:
+        assert f"blend{width}((" in text, "it was not computed in vectors"
 
 
 @pytest.mark.parametrize("op", [*CALLED, *PAIRS], ids=_name)

@@ -24,8 +24,8 @@ from microgpt.compiler.ir.ops import OPS
 from microgpt.compiler.number import Condition, ConstantCondition, Number
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.trace import TracedCondition, TracedNumber, TracedScalar, trace
-from microgpt.runtime.cache import Cache
-from microgpt.runtime.toolchain import Toolchain
+from microgpt.runtime.machine.toolchain import Toolchain
+from microgpt.runtime.storage.cache import Cache
 
 POINTS = (
     [1.7, -2.3, 0.6, 3.0], [0.0, 0.0, 1.0, -1.0], [-1.0, 2.0, -2.0, 0.5], [math.inf, -1.0, math.nan, 2.0],

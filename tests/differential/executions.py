@@ -35,11 +35,16 @@ def same(a: float, b: float) -> bool:
 
 
 def run_eagerly(program: Program) -> dict[str, list[float]]:
-    """The loss and the gradient by the eager autograd."""
-    inputs = {name: [Value(value) for value in values] for name, values in program.inputs.items()}
-    result = program.function(*inputs.values(), *program.indices.values())
-    result.backward()
-    return {"loss": [result.data], "gradient": [value.grad for value in inputs[program.argument]]}
+    """The results and their gradients by the eager autograd, which runs once for each of several results."""
+    results: list[float] = []
+    gradients: list[float] = []
+    for place in range(len(program.results)):
+        inputs = {name: [Value(value) for value in values] for name, values in program.inputs.items()}
+        result = program.function(*inputs.values(), *program.indices.values())[place]
+        result.backward()
+        results.append(result.data)
+        gradients += (value.grad for value in inputs[program.argument])
+    return {"loss": results, program.derivative: gradients}
 
 
 def load(source: str, name: str = "program.py") -> Any:
@@ -66,7 +71,7 @@ def compare(program: Program) -> dict[str, Any] | None:
         stages[stage.name] = stage.product
 
     try:
-        graph = compile_graph(program.trace, program.argument, observe, check=True)
+        graph = compile_graph(program.trace, program.argument, observe, check=True, derivative=program.derivative)
     except CompileError:
         if program.may_be_refused:
             return None
@@ -83,7 +88,7 @@ def compare(program: Program) -> dict[str, Any] | None:
     # Small programs would never need a second function, or a second load of an input.
     with _limits(TIGHT if program.seed % 3 == 0 and len(graph) < 3000 else {}):
         run = load(compile_python(graph, observe))
-    results = dict(zip(("loss", "gradient"), run(*arguments_of(program)), strict=True))
+    results = dict(zip(("loss", program.derivative), run(*arguments_of(program)), strict=True))
     difference = _difference(expected, results)
     if difference:
         raise MismatchError(f"in generated Python, {difference}; {_first_statement(program, stages, run)}")
@@ -125,7 +130,7 @@ def _difference(expected: Mapping[str, Sequence[float]], found: Mapping[str, Seq
 def _first_operation(program: Program, stages: Mapping[str, Any], name: str) -> str:
     """The first operation that a stage changed."""
     names = list(stages)
-    if name in ("trace", "differentiate"):
+    if name in ("trace", "differentiate", "jacobian"):
         return _first_traced(program, stages["trace"])
     before, stage = stages[names[names.index(name) - 1]], next(s for s in GRAPH_STAGES if s.__name__ == name)
     rewritten = stage(before)

@@ -58,7 +58,7 @@ class Program:
     Attributes:
         seed: that it was made from.
         lines: the body of the function, each line a statement.
-        result: the expression that it returns.
+        results: the expressions that it returns.
         inputs: the lists ``x`` and ``y``.
         indices: the lists ``i`` and ``j``.
         argument: the list to differentiate in.
@@ -67,7 +67,7 @@ class Program:
 
     seed: int
     lines: tuple[str, ...]
-    result: str
+    results: tuple[str, ...]
     inputs: dict[str, list[float]]
     indices: dict[str, list[int]]
     argument: str
@@ -76,7 +76,12 @@ class Program:
     @property
     def source(self) -> str:
         """The text of the function."""
-        return "\n    ".join(["def program(x, y, i, j):", *self.lines, f"return {self.result}"]) + "\n"
+        return "\n    ".join(["def program(x, y, i, j):", *self.lines, f"return [{', '.join(self.results)}]"]) + "\n"
+
+    @property
+    def derivative(self) -> str:
+        """What is computed beside the results: the gradient of one, the Jacobian of several."""
+        return "gradient" if len(self.results) == 1 else "jacobian"
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -100,7 +105,7 @@ class Program:
         for name, numbers in self.indices.items():
             indices.append(IndexTensor(name, start, len(numbers), INDEX_LIMITS[name]))
             start += len(numbers)
-        return trace(lambda a, n: {"loss": [function(a["x"], a["y"], n["i"], n["j"])]}, "program", tensors, indices)
+        return trace(lambda a, n: {"loss": function(a["x"], a["y"], n["i"], n["j"])}, "program", tensors, indices)
 
     def without(self, place: int) -> Program:
         """The program without one of its lines. It need not be one that runs."""
@@ -153,14 +158,16 @@ class _Generator:
         result = chosen[0]
         for term in chosen[1:]:
             result += random.choices((f" + {term}", f" - {term}", f" * {term}"), (6, 2, 1))[0]
-        return self._program(result)
+        several = random.random() < 0.12
+        further = random.sample(self.scalars, min(len(self.scalars), random.randint(1, 2))) if several else ()
+        return self._program(result, *further)
 
-    def _program(self, result: str) -> Program:
+    def _program(self, *results: str) -> Program:
         random = self.random
         inputs = {name: [self._input() for _ in range(size)] for name, size in self.sizes.items()}
         indices = {name: [random.randrange(limit) for _ in range(2)] for name, limit in INDEX_LIMITS.items()}
         argument = random.choice(("x", "x", "x", "y"))
-        return Program(self.seed, tuple(self.lines), result, inputs, indices, argument, self.may_be_refused)
+        return Program(self.seed, tuple(self.lines), results, inputs, indices, argument, self.may_be_refused)
 
     def _only_gathers(self) -> Program:
         """A table that is read through indices alone: its gradient is scattered, several times into the same row."""

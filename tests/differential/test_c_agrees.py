@@ -42,7 +42,7 @@ def test_c_agrees(toolchain: Toolchain, tmp_path: Path, request: pytest.FixtureR
         for seed in group:
             program = random_program(seed)
             try:
-                graph = compile_graph(program.trace, program.argument)
+                graph = compile_graph(program.trace, program.argument, derivative=program.derivative)
             except CompileError:
                 continue
             if len(graph) > 4000:  # a C compiler takes too long over its straight form

@@ -7,6 +7,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from microgpt.compiler.conditions import choose, where
 from microgpt.compiler.functions import constant_maximum, scope, select
 from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
 from microgpt.compiler.loops.compile_loops import compile_loops
@@ -59,6 +60,18 @@ def own_function(folder: Path) -> None:
     compile_function(classify, *example, target="python", cache=Cache.open(folder))
 
 
+def branches(weights: list[Any], x: Any, target: Any) -> Any:
+    """Each branch hands something to what the other needs, and neither is defined everywhere."""
+    a, b, c = weights
+    low = where(a > b, (a * a + 0.5).log() * x, where(b * x < c, a * b, c * c * x))
+    return low * a + choose([a * x, b - low, (c * c + 1).log()], target) * b
+
+
+def own_branches(folder: Path) -> None:
+    example = [0.3, -0.2, 0.7], 0.5, index(3)
+    compile_function(branches, *example, target="python", cache=Cache.open(folder))
+
+
 def logarithm(x: Any) -> Any:
     """Defined where numbers are large, and so for none of those that are the same for all functions."""
     return (x - 100.0).log() * 0.01
@@ -109,6 +122,7 @@ def c_library_of_a_model(folder: Path) -> None:
 # A road takes the folder of a cache that is empty.
 ROADS: dict[str, Callable[[Path], None]] = {
     "own function": own_function,
+    "own function with branches": own_branches,
     "own function, defined near its example": own_logarithm,
     "C of an own function, defined near its example": c_of_own_logarithm,
     "Python of a model": python_model,

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mutations import changes, loop_changes
@@ -25,6 +26,7 @@ from microgpt.compiler.errors import InternalError
 from microgpt.compiler.ir.ops import ADD
 from microgpt.compiler.loops import compile_family, compile_loops, form_loops
 from microgpt.compiler.loops.transpose import Transposer
+from microgpt.compiler.passes.regions import ALWAYS, NEVER, Regions
 from microgpt.runtime.executable import executable
 from microgpt.runtime.programs import c_source
 from microgpt.runtime.storage.cache import Cache
@@ -33,6 +35,26 @@ from microgpt.runtime.storage.cache import Cache
 def kernel(old: str, new: str) -> Patch:
     """In the first kernel with `old` in it, `new` once takes its place."""
     return results_of(emit_c, "kernel_function", once(replaced_once(old, new), lambda text: old in text))
+
+
+def method(owner: type, name: str, change: Callable[[Any], Any]) -> Patch:
+    """A method of which all results are changed."""
+
+    def apply(patch: pytest.MonkeyPatch) -> None:
+        original = getattr(owner, name)
+        patch.setattr(owner, name, lambda self, *arguments: change(original(self, *arguments)))
+
+    return apply
+
+
+def other_arguments(owner: type, name: str, change: Callable[..., tuple[Any, ...]]) -> Patch:
+    """A method that is always called with something else."""
+
+    def apply(patch: pytest.MonkeyPatch) -> None:
+        original = getattr(owner, name)
+        patch.setattr(owner, name, lambda self, *arguments: original(self, *change(*arguments)))
+
+    return apply
 
 
 MUTATIONS: dict[str, dict[str, Patch]] = {
@@ -59,6 +81,13 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
         "emit_python, another operator": after_python_stage("emit_python", replaced_once(" + ", " - ")),
         "emit_python, a wrong constant": after_python_stage("emit_python", replaced_once("0.01", "0.02")),
         "emit_python, inputs shifted": after_python_stage("emit_python", replaced_once("[0:3]", "[1:4]")),
+    },
+    "own function with branches": {
+        "differentiate, a region that has no end": method(Regions, "inside", lambda region: ALWAYS),
+        "differentiate, a region that has no beginning": method(Regions, "inside", lambda region: NEVER),
+        "differentiate, the wrong branch": method(Regions, "_decision_flag", lambda flag: flag - 1),
+        "regions, one of two alone": other_arguments(Regions, "either", lambda a, b: (a, a)),
+        "regions, no mask": other_arguments(Regions, "mask", lambda region, number: (ALWAYS, number)),
     },
     "own function, defined near its example": {
         "simplify, a wrong constant": after_stage("simplify", changes.wrong_constant),

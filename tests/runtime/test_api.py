@@ -264,7 +264,7 @@ def blocks() -> list[object]:
     """The Python of the documents, by file and number; what the walkthrough shows was generated, and runs elsewhere."""
     return [
         pytest.param(text, id=f"{path.name}-{number}", marks=[pytest.mark.slow] if "train" in text else [])
-        for path in (ROOT / "README.md", ROOT / "docs" / "training.md")
+        for path in (ROOT / "README.md", ROOT / "docs" / "training.md", ROOT / "docs" / "fit.md")
         if path.name != "walkthrough.md"
         for number, text in enumerate(re.findall(r"^```python\n(.*?)^```", path.read_text("utf-8"), re.S | re.M), 1)
     ]

@@ -171,8 +171,8 @@ class Interrupting:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
         advance = PythonEngine.advance
 
-        def interrupted(engine, state, order, constants):
-            losses = advance(engine, state, order, constants)
+        def interrupted(engine, state, rows, order, constants):
+            losses = advance(engine, state, rows, order, constants)
             if state.step >= step:
                 raise KeyboardInterrupt
             return losses

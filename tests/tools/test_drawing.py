@@ -64,6 +64,16 @@ def test_a_neighbourhood_is_walked_up_and_down_but_not_through_leaves():
     assert neighbourhood(graph, 0, 1, 9) == [0, 2, 5]
 
 
+def test_spelling_of_conditions():
+    from microgpt.compiler.ir.ops import AND, BRANCH, LESS, MUL, NOT, SAME, UNLESS, WHERE
+
+    a, b, c = map(Spelled.atom, "abc")
+    less, same = spell(LESS, [a, spell(MUL, [b, c])]), spell(SAME, [a, b])
+    assert (less.text, spell(NOT, [same]).text, spell(NOT, [less]).text) == ("a < b·c", "a ≠ b", "¬(a < b·c)")
+    assert spell(BRANCH, [spell(AND, [less, same]), a, b]).text == "where((a < b·c ∧ a = b), a, b)"
+    assert (spell(WHERE, [less, c]).text, spell(UNLESS, [same, c]).text) == ("[a < b·c]·c", "[a ≠ b]·c")
+
+
 def test_spelling_keeps_the_order_of_operations():
     from microgpt.compiler.ir.ops import ADD, DIV, EXP, MUL, POW
 

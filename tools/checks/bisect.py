@@ -16,7 +16,7 @@ from typing import Any
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.interpret import evaluate_nodes, interpret
 from ...compiler.ir.names import value_names
-from ...compiler.ir.ops import GATHER, POW, SELECT
+from ...compiler.ir.ops import GATHER, OPS, POW, SELECT
 from ...compiler.ir.text import format_node
 from ...compiler.pipeline import Stage
 from ...compiler.python.form_statements import form_statements
@@ -114,7 +114,7 @@ def _from_eager(graph: Graph, values: Sequence[float], case: Case) -> Difference
             first = node, value.data
         code = graph.op[node]
         if code != GATHER and value._operands:
-            operands = graph.operands(node)[: 1 if code == POW else None]
+            operands = graph.operands(node)[int(OPS[code].picks) : 1 if code == POW else None]
             stack += zip(value._operands, operands, strict=False)
     return first and Difference("trace", format_node(graph, first[0]), first[1], values[first[0]])
 

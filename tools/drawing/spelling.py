@@ -5,12 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ...compiler.ir.ops import ADD, DIV, MUL, OPS, POW, STEP, UNLESS, WHERE
+from ...compiler.ir.ops import (
+    ADD,
+    AND,
+    BRANCH,
+    DIV,
+    LESS,
+    LESS_EQUAL,
+    MUL,
+    NOT,
+    OPS,
+    OR,
+    POW,
+    SAME,
+    STEP,
+    UNLESS,
+    WHERE,
+)
 
 __all__ = ["PRODUCT_TIGHT", "SUM_TIGHT", "Spelled", "number_text", "spell"]
 
 # How tightly a text binds.
 SUM_TIGHT, PRODUCT_TIGHT, POWER_TIGHT, ATOM_TIGHT = range(4)
+
+
+_COMPARISONS = (LESS, LESS_EQUAL, SAME)
 
 
 class Spelled(NamedTuple):
@@ -54,9 +73,22 @@ def spell(op: int, operands: Sequence[Spelled]) -> Spelled:
     if op == STEP:
         return Spelled.atom(f"[{first.text} > 0]")
     if op in (WHERE, UNLESS):
-        condition = first.text if op == WHERE else first.text.replace("=", "≠")
+        condition = first.text if op == WHERE else _negated(first.text)
         return Spelled(f"[{condition}]·{second.within(PRODUCT_TIGHT)}", PRODUCT_TIGHT)
+    if op == NOT:
+        return Spelled.atom(_negated(first.text))
+    if op in _COMPARISONS:
+        return Spelled(f"{first.text} {OPS[op].symbol} {second.text}", SUM_TIGHT)
+    if op in (AND, OR):
+        return Spelled.atom(f"({first.text} {OPS[op].symbol} {second.text})")
+    if op == BRANCH:
+        return Spelled.atom(f"where({', '.join(operand.text for operand in operands)})")
     return Spelled.atom(f"{OPS[op].name}({', '.join(operand.text for operand in operands)})")
+
+
+def _negated(condition: str) -> str:
+    is_equation = condition.count("=") == 1 and not any(sign in condition for sign in "<≤∧∨¬")
+    return condition.replace("=", "≠") if is_equation else f"¬({condition})"
 
 
 def _product(first: Spelled, second: Spelled) -> Spelled:

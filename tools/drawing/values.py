@@ -14,7 +14,7 @@ from typing import Any
 
 from ...compiler.ir.calculator import FLOATS
 from ...compiler.ir.graph import Graph
-from ...compiler.ir.ops import INDEX, OPS, SELECT
+from ...compiler.ir.ops import BRANCH, INDEX, OPS
 from .picture import Picture
 
 __all__ = ["Numbers", "add_numbers", "adjoints"]
@@ -38,8 +38,10 @@ def adjoints(graph: Graph, values: Sequence[float], result: int) -> list[float]:
             continue
         op, operands = graph.op[node], graph.operands(node)
         rule = OPS[op].derivative
-        if op == SELECT:
-            gradients[operands[1 + int(values[operands[0]])]] += gradient
+        if OPS[op].picks:
+            decider, *choices = operands
+            value = int(values[decider])
+            gradients[choices[1 - value if op == BRANCH else value]] += gradient
         elif rule is not None:
             known = [values[operand] for operand in operands]
             for operand, local in zip(operands, rule(FLOATS, values[node], *known), strict=True):

@@ -1,0 +1,105 @@
+"""`microgpt.mean_over_rows`: value and gradient over any number of rows, with the bits of a loop of ``backward()``."""
+
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+
+import numpy
+import pytest
+
+import microgpt
+from microgpt import Value
+from microgpt.runtime.machine.toolchain import ToolchainError, find_toolchain
+from microgpt.runtime.storage.cache import Cache
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    return Cache.open(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(params=["c", "python", "eager"])
+def target(request) -> str:
+    if request.param == "c":
+        try:
+            find_toolchain()
+        except ToolchainError as error:
+            pytest.skip(str(error))
+    return request.param
+
+
+def logistic(weights, features, label):
+    """Of labels 1 and -1, with the weights used twice."""
+    score = sum(w * x for w, x in zip(weights["w"], features, strict=True)) + weights["b"]
+    return microgpt.softplus(-label * score) + 0.001 * score * score
+
+
+def ridge(weights):
+    return 0.1 * sum(w * w for w in weights["w"])
+
+
+WEIGHTS = {"w": [0.5, -0.25], "b": 0.1}
+RANDOM = Random(5)
+ROWS = [([RANDOM.gauss(0, 1), RANDOM.gauss(0, 1)], RANDOM.choice([-1, 1])) for _ in range(40)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 40])
+def test_is_the_loop_over_rows(cache, target, count):
+    function = microgpt.mean_over_rows(logistic, WEIGHTS, ROWS[0], penalty=ridge, target=target, cache=cache)
+    assert function.target == target
+    weights = {"w": [Value(w) for w in WEIGHTS["w"]], "b": Value(WEIGHTS["b"])}
+    flat = [*weights["w"], weights["b"]]
+    total = 0.0
+    for features, label in ROWS[:count]:
+        loss = logistic(weights, [Value(x) for x in features], Value(label))
+        loss.backward()
+        total += loss.data
+    for weight in flat:
+        weight.grad /= count
+    extra = ridge(weights)
+    extra.backward()
+    value, gradient = function(WEIGHTS, ROWS[:count])
+    assert value == total / count + extra.data
+    assert gradient == {"w": [w.grad for w in weights["w"]], "b": weights["b"].grad}
+    assert function(WEIGHTS, function.read(ROWS[:count])) == (value, gradient)
+
+
+def test_one_program_serves_all_calls(cache, target):
+    function = microgpt.mean_over_rows(logistic, WEIGHTS, ROWS[0], target=target, cache=cache)
+    ones = [function(WEIGHTS, [row])[0] for row in ROWS]
+    assert function(WEIGHTS, ROWS)[0] == pytest.approx(sum(ones) / len(ones))
+    assert function({"w": [0.0, 0.0], "b": 0.0}, ROWS)[0] == pytest.approx(numpy.log(2))
+
+
+def test_minimize_takes_it(cache):
+    optimize = pytest.importorskip("scipy.optimize")
+
+    def squared(weights, x, y):
+        return (weights[0] * x + weights[1] - y) ** 2
+
+    function = microgpt.mean_over_rows(squared, numpy.zeros(2), (1.0, 1.0), cache=cache)
+    rows = function.read((x / 4, 3 * x / 4 - 2) for x in range(20))
+    found = optimize.minimize(function, numpy.zeros(2), args=(rows,), jac=True)
+    assert found.x == pytest.approx([3.0, -2.0], abs=1e-5)
+
+
+def test_threads_wait_for_one_another(cache):
+    function = microgpt.mean_over_rows(logistic, WEIGHTS, ROWS[0], cache=cache)
+    rows = function.read(ROWS)
+    points = [{"w": [k / 10, -k / 5], "b": k / 3} for k in range(20)]
+    expected = [function(point, rows) for point in points]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda point: function(point, rows), points)) == expected
+
+
+def test_refuses(cache):
+    function = microgpt.mean_over_rows(logistic, WEIGHTS, ROWS[0], target="python", cache=cache)
+    with pytest.raises(ValueError, match="rows must have at least one example"):
+        function(WEIGHTS, [])
+    with pytest.raises(TypeError, match=r"rows\[1\]: label must be a number, not 'a'"):
+        function(WEIGHTS, [([1.0, 2.0], 1.0), ([1.0, 2.0], "a")])
+    with pytest.raises(TypeError, match="weights has no key 'b'"):
+        function({"w": [1.0, 2.0]}, ROWS)
+    with pytest.raises(ValueError, match="target must be"):
+        microgpt.mean_over_rows(logistic, WEIGHTS, ROWS[0], target="d")
+    with pytest.raises(TypeError, match="loss is called with"):
+        microgpt.mean_over_rows(logistic, WEIGHTS, (1.0, 2.0, 3.0))
