@@ -343,14 +343,15 @@ def test_notebooks(pendulum: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_hostile_names_are_escaped_in_notebooks(tmp_path: Path) -> None:
     def f(x: Any) -> Any:
-        with microgpt.scope("<script>alert(1)</script>"):
-            return x * x
+        return x * x
 
     f.__name__ = "<img src=x>"
+    f.__code__ = f.__code__.replace(co_filename=str(tmp_path / "<script>alert(1).py"))
     shown = microgpt.compile(f, 1.0, target="python", progress=False)
     for text in (shown._repr_html_(), shown.show("trace")._repr_html_(), shown.passes()._repr_html_()):
         assert "<script>" not in text
         assert "<img" not in text
+    assert "&lt;script&gt;" in shown.show("trace")._repr_html_()
 
 
 @DOT

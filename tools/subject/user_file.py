@@ -109,7 +109,7 @@ def load_module(path: Path) -> ModuleType:
         UserFileError: if it cannot be run; the message names the user's line.
         CompileError: what compiling a function in it says.
     """
-    name = _free_name(path.stem)
+    name = _free_name(path.resolve())
     specification = importlib.util.spec_from_file_location(name, path.resolve())
     assert specification is not None
     assert specification.loader is not None
@@ -127,10 +127,10 @@ def load_module(path: Path) -> ModuleType:
     return module
 
 
-def _free_name(stem: str) -> str:
+def _free_name(path: Path) -> str:
     """A name for the module that no other module has: a file may be called ``random.py``."""
-    name = re.sub(r"\W", "_", stem)
-    while name in sys.modules or name in sys.stdlib_module_names:
+    name = re.sub(r"\W", "_", path.stem)
+    while name in sys.stdlib_module_names or getattr(sys.modules.get(name), "__file__", str(path)) != str(path):
         name += "_"
     return name
 
