@@ -188,7 +188,7 @@ def write(folder: Path, text: str) -> Path:
     [
         (None, "f", 3, "there is no file"),
         ("def f(x):\n    return x\n", "g", 3, "model.py has nothing called g; there are f"),
-        ("f = 3\n", "f", 3, "model.py: f is a int, no function; it has no function"),
+        ("f = 3\n", "f", 3, "model.py: f is no function, but of type int; it has no function"),
         ("def f(x):\n    return x\n", "f", 3, "model.py:1: f has no example to be compiled for; write beside"),
         ("def f(x):\n    return x\nf_example = 1.0\n", "f", 3, "f_example is a float; it must be a tuple"),
         ("def f(x:\n    return x\n", "f", 3, "model.py:1: '(' was never closed  [def f(x:]"),
@@ -205,12 +205,10 @@ def test_what_is_wrong_with_a_file_is_said_at_its_line(
     text: str | None, name: str, code: int, message: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "model.py" if text is None else write(tmp_path, text)
-    before = dict(sys.modules), list(sys.path)
+    before = list(sys.path)
     result = run("passes", f"{path}:{name}")
     assert (result.exit_code, message in result.output) == (code, True), result.output
-    assert sys.path == before[1]
-    if code == 3 and text and "EXAMPLE" not in text and "example" not in message:
-        assert set(sys.modules) - set(before[0]) <= {"model"} | {each for each in sys.modules if "microgpt" in each}
+    assert sys.path == before
 
 
 @pytest.mark.parametrize(
@@ -345,14 +343,15 @@ def test_notebooks(pendulum: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_hostile_names_are_escaped_in_notebooks(tmp_path: Path) -> None:
     def f(x: Any) -> Any:
-        with microgpt.scope("<script>alert(1)</script>"):
-            return x * x
+        return x * x
 
     f.__name__ = "<img src=x>"
+    f.__code__ = f.__code__.replace(co_filename=str(tmp_path / "<script>alert(1).py"))
     shown = microgpt.compile(f, 1.0, target="python", progress=False)
     for text in (shown._repr_html_(), shown.show("trace")._repr_html_(), shown.passes()._repr_html_()):
         assert "<script>" not in text
         assert "<img" not in text
+    assert "&lt;script&gt;" in shown.show("trace")._repr_html_()
 
 
 @DOT

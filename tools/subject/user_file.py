@@ -71,7 +71,11 @@ def load_function(
     if not callable(found):
         known = _functions(module)
         there = f"; there are {', '.join(known[:12])}" if known else "; it has no function"
-        what = f"has nothing called {name}" if found is None else f": {name} is a {type(found).__name__}, no function"
+        what = (
+            f"has nothing called {name}"
+            if found is None
+            else f": {name} is no function, but of type {type(found).__name__}"
+        )
         raise UserFileError(f"{path.name} {what}{there}".replace(" :", ":"))
     own = _EXAMPLE.format(name)
     wanted = own if hasattr(module, own) else _EXAMPLES
@@ -105,7 +109,7 @@ def load_module(path: Path) -> ModuleType:
         UserFileError: if it cannot be run; the message names the user's line.
         CompileError: what compiling a function in it says.
     """
-    name = _free_name(path.stem)
+    name = _free_name(path.resolve())
     specification = importlib.util.spec_from_file_location(name, path.resolve())
     assert specification is not None
     assert specification.loader is not None
@@ -123,10 +127,10 @@ def load_module(path: Path) -> ModuleType:
     return module
 
 
-def _free_name(stem: str) -> str:
+def _free_name(path: Path) -> str:
     """A name for the module that no other module has: a file may be called ``random.py``."""
-    name = re.sub(r"\W", "_", stem)
-    while name in sys.modules or name in sys.stdlib_module_names:
+    name = re.sub(r"\W", "_", path.stem)
+    while name in sys.stdlib_module_names or getattr(sys.modules.get(name), "__file__", str(path)) != str(path):
         name += "_"
     return name
 
