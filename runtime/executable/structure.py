@@ -148,7 +148,7 @@ class Keys:
             return defaultdict(self.factory, items)
         if self.is_dict:
             return self.kind(items)
-        made = object.__new__(self.kind)
+        made: Any = object.__new__(self.kind)
         for key, part in items.items():
             object.__setattr__(made, key, part)
         return made

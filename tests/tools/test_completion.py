@@ -37,7 +37,11 @@ def test_words(words: tuple[str, ...], expected: list[str]):
 
 
 @pytest.mark.parametrize(
-    "words", [("train", "--data", "poem"), ("train", "--out", ""), ("train", "--resume", "runs/"), ("sample", "x")]
+    "words",
+    [
+        *(("train", "--data", "poem"), ("train", "--out", ""), ("train", "--resume", "runs/"), ("sample", "x")),
+        *((name, "model") for name in ("show", "graph", "explore", "passes", "stats", "verify", "bench", "export")),
+    ],
 )
 def test_files(words: tuple[str, ...]):
     assert completed(*words) == [("file", words[-1])]

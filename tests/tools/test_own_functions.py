@@ -196,7 +196,9 @@ def write(folder: Path, text: str) -> Path:
         ("import sys\nsys.exit(2)\n", "f", 3, "model.py:2: it ended the program  [sys.exit(2)]"),
         ("import nothing_of_that_name\n", "f", 3, "model.py:1: ModuleNotFoundError: No module named"),
         ("def f(x):\n    return 1.0 if x > 0 else x\nf_example = (1.0,)\n", "f", 4, "model.py:2: "),
-        ("def f(x):\n    return x\nEXAMPLE = (1,)\n", "f", 3, "the example has no float"),
+        ("def f(x):\n    return x\nEXAMPLE = (1,)\n", "f", 3, "model.py: EXAMPLE: the example has no float"),
+        ("def f(x):\n    return {}[3]\nEXAMPLE = (1.0,)\n", "f", 3, "model.py:2: KeyError: 3  [return {}[3]]"),
+        ("def f(x):\n    return x\nEXAMPLE = (1.0, 2.0)\n", "f", 3, "model.py"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_file_is_said_at_its_line(

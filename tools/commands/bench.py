@@ -13,7 +13,7 @@ __all__ = ["bench"]
 
 
 @click.command()
-@options.lengths_option("1, 7 and 16")
+@options.lengths_option("1, 7 and 16", "[FILE.py:NAME]")
 @click.option(
     "--seconds",
     type=options.positive_number,

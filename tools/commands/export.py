@@ -9,13 +9,14 @@ import click
 from ..options import shared as options
 from ..options.chosen_work import chosen_export
 from ..terminal import console
+from ..terminal.completing import complete_file
 from ..terminal.failures import ENVIRONMENT, CommandError
 
 __all__ = ["export"]
 
 
 @click.command()
-@click.argument("words", nargs=-1, required=True, metavar="[FILE.py:NAME] DIR")
+@click.argument("words", nargs=-1, required=True, metavar="[FILE.py:NAME] DIR", shell_complete=complete_file)
 @click.option(
     "--checkpoint",
     type=options.PATH,

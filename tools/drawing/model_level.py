@@ -205,9 +205,11 @@ def _box(graph: Graph, key: _Key, block: _Block, total: int, entered: Mapping[st
     times = [f"{len(found)} {name}s" for name, found in numbers.items() if len(found) > 1]
     shapes = {tensor.name: " × ".join(map(str, tensor.shape)) for tensor in graph.inputs}
     share = len(block.nodes) / total
+    # A function or a variable may be called as a scope of the GPT is, and has no role.
+    is_scope = any(graph.origins[origin].scope for origin in origins)
     box = Box(
-        title_of(scope),
-        role_of(scope),
+        title_of(scope) if is_scope else scope,
+        role_of(scope) if is_scope else "other",
         direction_of(graph, block.nodes[0]),
         shape=f"{len(block.results):,} value{'s' * (len(block.results) != 1)}",
         scope=scope,

@@ -90,11 +90,12 @@ program_argument = click.argument(
 )
 
 
-def lengths_option(default: str) -> Callable[[Decorated], Decorated]:
+def lengths_option(default: str, instead: str = "") -> Callable[[Decorated], Decorated]:
     """``--length 1,7 16``, as the parameters `lengths` and `more`; for `chosen_program.parse_lengths`.
 
     Args:
         default: in words.
+        instead: what may stand in the place of lengths.
     """
     option = click.option(
         "--length",
@@ -103,7 +104,9 @@ def lengths_option(default: str) -> Callable[[Decorated], Decorated]:
         multiple=True,
         help=f"How many characters: 7, or 1,7,16, or 3-5.  [default: {default}]",
     )
-    return lambda command: option(click.argument("more", nargs=-1, metavar="")(command))
+    return lambda command: option(
+        click.argument("more", nargs=-1, metavar=instead, shell_complete=complete_file)(command)
+    )
 
 
 def values_option(words: str) -> Callable[[Decorated], Decorated]:

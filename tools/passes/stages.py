@@ -14,7 +14,7 @@ from ...compiler.ir.graph import Graph
 from ...compiler.ir.names import value_names
 from ...compiler.ir.ops import OPS
 from ...compiler.ir.text import format_graph
-from ...compiler.pipeline import DERIVATIVES, GRAPH_STAGES, PYTHON_STAGES, Observer, Stage, compile_python
+from ...compiler.pipeline import GRAPH_STAGES, PYTHON_STAGES, Observer, Stage, compile_python
 from ...compiler.python.allocate import Layout
 from ...compiler.python.coarse import Block
 from ...compiler.python.form_statements import Statements
@@ -58,9 +58,7 @@ class _Found(Exception):  # noqa: N818 - a signal, no error
 
 def graph_names(subject: Subject) -> list[str]:
     """Those whose product is a graph, in order."""
-    derivative = DERIVATIVES[subject.derivative] if subject.gradient is not None else ()
-    steps = [stage.__name__ for stage in derivative]
-    return [step for name in GRAPHS for step in (steps if name == "differentiate" else [name])]
+    return [name for name in GRAPHS if name != "differentiate" or subject.gradient is not None]
 
 
 def stage_names(subject: Subject) -> list[str]:

@@ -22,14 +22,17 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from ...compiler.errors import CompileError
+from ...compiler.errors import CompileError, InternalError
 from ...runtime.executable.function import CompiledFunction, compile_function
+from ...runtime.machine.toolchain import ToolchainError
 
 __all__ = ["UserFileError", "is_program", "load_function", "load_module"]
 
 _PROGRAM = re.compile(r"(?P<file>.+\.py):(?P<name>[^\W\d]\w*)")
 # What may follow the name of a function to say what it is compiled for.
 _EXAMPLE, _EXAMPLES = "{}_example", "EXAMPLE"
+# What compiling says for itself.
+_OURS = (CompileError, InternalError, ToolchainError, MemoryError, OSError)
 
 
 class UserFileError(ValueError):
@@ -50,9 +53,9 @@ def load_function(
         make, options: what compiles it.
 
     Raises:
-        UserFileError: if there is no such file or function, it has no example, or the file cannot be run.
+        UserFileError: if there is no such file or function, it has no example or one that does not fit, or the file
+            cannot be run.
         CompileError: if it cannot be compiled.
-        TypeError, ValueError: what `compile_function` says of the example.
     """
     match = _PROGRAM.fullmatch(text)
     if match is None:
@@ -85,7 +88,14 @@ def load_function(
             f"{path.name}: {wanted} is a {type(example).__name__}; it must be a tuple with an argument each, such as "
             "(1.0, [2.0, 3.0])"
         )
-    return make(found, *example, **options)
+    try:
+        return make(found, *example, **options)
+    except _OURS:
+        raise
+    except Exception as error:
+        problem = _explained(path, error)
+        ours = problem == f"{path.name}: {type(error).__name__}: {error}"
+        raise UserFileError(f"{path.name}: {wanted}: {error}" if ours else problem) from error
 
 
 def load_module(path: Path) -> ModuleType:

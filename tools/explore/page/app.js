@@ -9,7 +9,7 @@ const LISTINGS = [
 ];
 
 // Letters that stand before a line of the model: its number and its heat.
-const GUTTER = 15;
+const GUTTER = 19;
 // The panes that the numbers 1 to 6 lead to.
 const KEYS = ["source", "graph", "ir", "python", "c", "assembly"];
 

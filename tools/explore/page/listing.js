@@ -46,8 +46,8 @@ class Listing {
   /** Fits what is shown to the size of the pane. */
   measure() {
     this.height = this.box.clientHeight;
-    this.render();
-    this.ruler.draw(this.lit, this.litCount, this.height);
+    // A pane that has grown may show more than what is left below; one that was not shown has lost its place.
+    this.#scrollTo(this.top);
   }
 
   #listen() {
