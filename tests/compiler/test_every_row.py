@@ -43,6 +43,7 @@ from microgpt.compiler.ir.ops import (
 from microgpt.compiler.loops.compile_loops import compile_loops
 from microgpt.compiler.loops.run_loops import interpret_loops
 from microgpt.compiler.number import Number
+from microgpt.compiler.passes.cse import cse
 from microgpt.compiler.pipeline import compile_graph, compile_python
 from microgpt.compiler.python.emit_python_map import emit_python_map
 from microgpt.compiler.python.form_statements import form_statements
@@ -99,7 +100,8 @@ def forward(op: int) -> Graph:
         ]
     else:
         rows = [[build.node(op, *operands) for operands in zip(*(x, y)[: len(row.types)], strict=True)]]
-    return build.finish([Output(f"row{place}", tuple(nodes)) for place, nodes in enumerate(rows)])
+    # What does not depend on the flag is the same operation in both rows.
+    return cse(build.finish([Output(f"row{place}", tuple(nodes)) for place, nodes in enumerate(rows)])).graph
 
 
 def meant(op: int) -> list[list[float]]:

@@ -63,7 +63,10 @@ def _corrupted(graph: Graph, random: Random) -> Graph:
         return _corrupted(graph, random)
     node = random.randrange(len(numbers))
     limit = len(OPS) if column == "op" else len(graph)
-    numbers[node] = random.choice((-1, 0, 1, random.randrange(limit), random.randrange(limit), limit, limit + 1000))
+    number = random.choice((-1, 0, 1, random.randrange(limit), random.randrange(limit), limit, limit + 1000))
+    if column == "op" and not 0 <= number < 256:
+        return _corrupted(graph, random)  # operations are bytes
+    numbers[node] = number
     return replace(graph, **{column: numbers})
 
 

@@ -104,7 +104,7 @@ def test_checkpoints_that_lie(checkpoint: Path, tries: Tries):
     """Metadata that is nonsense under a digest that is right."""
     import json
 
-    from microgpt.runtime.training import checkpoint as module
+    from microgpt.runtime.storage import tensor_file as module
 
     content = checkpoint.read_bytes()
     size = int.from_bytes(content[:8], "little")

@@ -182,7 +182,7 @@ def test_a_compiler_that_knows_no_vectors_is_refused_by_the_probe(real, tmp_path
         probe(unprobed(compiler(tmp_path / "cc", code)))
 
 
-@pytest.mark.parametrize("wrong", [r"s/\(w[0-9]*\) = m/\1 = 1 + m/", r"s/probe_program(m, ix);/m[0] = 7;/"])
+@pytest.mark.parametrize("wrong", [r"s/\(w[0-9]*\) = m/\1 = 1 + m/", r"s/probe_program(.*m, ix);/m[0] = 7;/"])
 def test_a_compiler_that_errs_in_emitted_code_alone_is_refused(real, wrong, tmp_path):
     """Single operations are right."""
     code = f"for file; do case $file in *.c) sed -i '{wrong}' $file ;; esac; done"

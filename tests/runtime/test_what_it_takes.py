@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import operator
 import pickle
@@ -13,6 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -244,18 +246,34 @@ def squares(xs: Any) -> Any:
     return sum(x * x for x in xs)
 
 
-def call(function: Callable[[Any], Any], xs: list[float]) -> Any:
+SQUARES = """
+def squares(xs):
+    return sum(x * x for x in xs)
+
+
+def call(function, xs):
     return function(xs)
+"""
 
 
-def test_compiled_functions_go_to_other_processes(cache: Cache) -> None:
-    compiled = microgpt.compile(squares, [1.0, 2.0], cache=cache)
+def test_compiled_functions_go_to_other_processes(
+    cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In a module that other processes find, too.
+    (tmp_path / "some_squares.py").write_text(SQUARES)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("some_squares")
+    compiled = microgpt.compile(module.squares, [1.0, 2.0], cache=cache)
     again = pickle.loads(pickle.dumps(compiled))
     assert again is not compiled
     assert again.path == compiled.path  # from the cache
     assert again([3.0, 4.0]) == compiled([3.0, 4.0]) == (25.0, [6.0, 8.0])
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        assert list(pool.map(call, [compiled] * 2, [[3.0, 4.0], [1.0, 0.0]])) == [(25.0, [6.0, 8.0]), (1.0, [2.0, 0.0])]
+        found = list(pool.map(module.call, [compiled] * 2, [[3.0, 4.0], [1.0, 0.0]]))
+    assert found == [(25.0, [6.0, 8.0]), (1.0, [2.0, 0.0])]
+            (25.0, [6.0, 8.0]),
+            (1.0, [2.0, 0.0]),
+        ]
     product = pickle.loads(pickle.dumps(microgpt.hvp(squares, np.array([1.0, 2.0]), cache=cache)))
     assert product(np.array([1.0, 2.0]), np.array([1.0, -1.0])).tolist() == [2.0, -2.0]
 

@@ -285,7 +285,7 @@ def test_methods_say_what_the_commands_say(pendulum: Any, tmp_path: Path) -> Non
         (lambda f: f.graph(level="line"), "level is one of model, op, scalar"),
         (lambda f: f.graph("drawing.bmp"), "should end in .svg"),
         (lambda f: f.export("c", prefix="3"), "prefix '3' is no name"),
-        (lambda f: f.bench(seconds=0.0), "seconds must be above 0"),
+        (lambda f: f.bench(seconds=0.0), "seconds must be a number above 0"),
         (lambda f: f.passes("%99999999"), "and no %99999999"),
     ],
 )

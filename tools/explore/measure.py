@@ -8,6 +8,7 @@ among the operations that it carries out.
 from __future__ import annotations
 
 import ctypes
+import re
 import tempfile
 from array import array
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from math import fsum
 from pathlib import Path
 
+from ...compiler.errors import InternalError
 from ...compiler.ir.ops import GIVEN
 from ...runtime.machine.toolchain import find_toolchain
 from ...runtime.storage.files import write_plainly
@@ -37,7 +39,7 @@ static double now(void)
 }
 
 __attribute__((visibility("default")))
-void microgpt_time_calls(double *m, const int *ix, int rounds, int calls, double *seconds)
+void microgpt_time_calls(%s *m, const int *ix, int rounds, int calls, double *seconds)
 {
     double start, each;
     for (int round = 0; round < rounds; round++) {
@@ -104,7 +106,7 @@ def _run(
     index = (ctypes.c_int * max(1, len(indices)))(*indices)
     with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
         path, built = Path(folder) / "timed.c", Path(folder) / "timed.so"
-        write_plainly(path, (program.text + _TIMER % timed).encode())
+        write_plainly(path, (program.text + _TIMER % (_memory_type(program), timed)).encode())
         find_toolchain().build(path, built)
         library = ctypes.CDLL(str(built))
     raw = (ctypes.c_double * (program.layout.size + 8))()
@@ -116,3 +118,11 @@ def _run(
             memory[number] = value
     library.microgpt_time_calls(memory, index, ROUNDS, CALLS, seconds)
     return list(seconds)
+
+
+def _memory_type(program: CProgram) -> str:
+    """The type of the memory that the program's function takes."""
+    found = re.search(rf"\b{program.name}\((\w+) \*m\b", program.text)
+    if found is None:
+        raise InternalError(f"the C has no function {program.name}")
+    return found[1]
