@@ -5,6 +5,7 @@ for another.
 from __future__ import annotations
 
 from ...compiler.c.c_text import c_text, plain_text
+from ...compiler.ir.ops import LIBM
 
 __all__ = ["CALLS", "LATENCIES", "SOURCE"]
 
@@ -22,7 +23,11 @@ LATENCIES: dict[str, tuple[str, str]] = {
 }
 
 # Functions of libm, called for one number after the other that do not wait for each other.
-CALLS = {"pow": "pow(x[i], -0.5 * y)", "log": "log(x[i])", "exp": "exp(-x[i])"}
+CALLS = {
+    **{name: f"{name}(x[i])" if arity == 1 else f"{name}(x[i], y)" for name, arity in LIBM.items()},
+    "pow": "pow(x[i], -0.5 * y)",
+    "exp": "exp(-x[i])",
+}
 
 _PACKAGE = __package__ or ""
 

@@ -78,7 +78,7 @@ def _calls(graph: Graph) -> dict[str, int]:
             continue
         if op == POW and graph.constants[graph.attribute[operands[1]]] in _PROVED:
             continue
-        counts[OPS[op].name] += 1
+        counts.update(OPS[op].libm)
     return dict(sorted(counts.items()))
 
 
