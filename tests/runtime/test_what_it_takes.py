@@ -271,9 +271,6 @@ def test_compiled_functions_go_to_other_processes(
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         found = list(pool.map(module.call, [compiled] * 2, [[3.0, 4.0], [1.0, 0.0]]))
     assert found == [(25.0, [6.0, 8.0]), (1.0, [2.0, 0.0])]
-            (25.0, [6.0, 8.0]),
-            (1.0, [2.0, 0.0]),
-        ]
     product = pickle.loads(pickle.dumps(microgpt.hvp(squares, np.array([1.0, 2.0]), cache=cache)))
     assert product(np.array([1.0, 2.0]), np.array([1.0, -1.0])).tolist() == [2.0, -2.0]
 
