@@ -25,8 +25,10 @@ def memory_struct(layout: Layout, name: str) -> str:
             lines.append(f"    double gap{gaps}[{start - at}];")
             gaps += 1
         if parts:
-            lines.append(f"    union {{ /* {_plain(array.about) or f'{array.name} in one, and its parts'} */")
-            lines += [f"        {_declared(array)}", "        struct {"]
+            about = _plain(array.about) or f"{array.name} in one, and its parts"
+            # Without a name they are C11; this keyword lets C99 have them under -pedantic-errors.
+            lines.append(f"    __extension__ union {{ /* {about} */")
+            lines += [f"        {_declared(array)}", "        __extension__ struct {"]
             lines += [f"            {_declared(part)}" for part in parts]
             lines += ["        };", "    };"]
         else:

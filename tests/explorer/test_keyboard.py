@@ -22,7 +22,7 @@ def test_tab_goes_from_pane_to_pane(tab: Tab, written: Written) -> None:
         pane = focused(page)
         if pane and pane not in seen:
             seen.append(pane)
-    assert seen == ["source", "details", "graph", "ir", "python", "c", "assembly"]
+    assert seen == ["source", "graph", "details", "ir", "python", "c", "assembly"]
 
 
 def test_numbers_go_to_panes(tab: Tab, written: Written) -> None:

@@ -20,7 +20,7 @@ def bits(numbers: list[float]) -> list[str]:
 
 def indices(written: Written, text: str) -> dict[str, list[int]]:
     tokens = written.model.tokenizer.encode(text)
-    length = written.chain.recipe.number
+    length = written.chain.subject.recipe.number
     return {"tokens": tokens[:length], "targets": tokens[1 : length + 1]}
 
 
