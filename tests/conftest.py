@@ -4,8 +4,10 @@ import os
 import signal
 from pathlib import Path
 from random import SystemRandom
+from typing import NoReturn
 
 import pytest
+from helpers import skip_without_compiler
 from hypothesis import settings
 
 from microgpt.runtime.machine.toolchain import Toolchain, ToolchainError, find_toolchain
@@ -52,6 +54,24 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     return f"random programs: --programs {config.getoption('--programs')} --seed {config.getoption('--seed')}"
+
+
+@pytest.fixture(params=["c", "python"])
+def target(request: pytest.FixtureRequest) -> str:
+    """What own functions are compiled to."""
+    skip_without_compiler(request.param)
+    return str(request.param)
+
+
+@pytest.fixture
+def python_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Own functions become Python, in a cache of the test's: what C compilers make of them is tested elsewhere."""
+
+    def fail() -> NoReturn:
+        raise ToolchainError("there is no C compiler")
+
+    monkeypatch.setattr("microgpt.runtime.machine.toolchain.find_toolchain", fail)
+    monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path / "cache"))
 
 
 @pytest.fixture

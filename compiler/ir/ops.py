@@ -101,7 +101,7 @@ class Op:
             too; empty where it has to be computed lane by lane.
         zeros: what it does with the sign of a zero.
         libm: the functions of the C library that it calls. Every C file protects them from being replaced.
-        doc: one line that tells users what it is; with it, a row of one number is a method and a function that they
+        doc: one line for users; with it, a row of one number is a method and a function that they
             call by its name.
         slope: likewise, its derivative, with what it is taken as where there is none.
         symbol: how it is drawn; by default, by its name.
@@ -342,7 +342,7 @@ OPS: tuple[Op, ...] = (
        symbol="¬"),
     Op("branch", (_F, _R, _R), _R, lambda a, b, c: b if a else c, None, "({b} if {a} else {c})", "({a} ? {b} : {c})",
        _CHOICE, c_lanes="blend{w}({a}, {b}, {c})", zeros=_PASSES, symbol="where", picks=True),
-    # `simplify` makes selects of these: what tells them apart is the order in which their gradients are added up.
+    # `simplify` makes selects of these: the two differ only in the order in which their gradients are added up.
     Op("choose", (_I, _R), _R, None, None, "({b})[{a}]", "{b}", _CHOICE, zeros=_PASSES, variadic=True, picks=True),
 )  # fmt: skip
 

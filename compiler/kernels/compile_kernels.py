@@ -36,5 +36,5 @@ def _passes(kernel: Kernel, vector_width: int, numerics: Numerics) -> Kernel:
     kernel = stage_powers(kernel, numerics)
     kernel = vectorise(kernel, vector_width)
     kernel = hoist_divisors(kernel)
-    kernel = accumulate(kernel, numerics)
+    kernel = accumulate(kernel)
     return walk_pointers(kernel)

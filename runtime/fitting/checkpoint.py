@@ -1,4 +1,4 @@
-"""Checkpoints of a fit: weights and the optimiser's state in one safetensors file, and what tells whose they are."""
+"""Checkpoints of a fit: weights and the optimiser's state in one safetensors file, and what identifies the fit."""
 
 from __future__ import annotations
 

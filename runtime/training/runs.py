@@ -109,7 +109,7 @@ class LockedFolder:
 class RunFolder(LockedFolder):
     """The folder of one run: ``checkpoint.safetensors``, ``config.json``, ``log.jsonl``, and ``checkpoints``.
 
-    When the run has ended, also ``result.json``, which tells how, and ``loss.svg`` and ``samples.txt``, if something
+    When the run has ended, also ``result.json``, which says how, and ``loss.svg`` and ``samples.txt``, if something
     made them.
     """
 

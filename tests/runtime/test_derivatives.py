@@ -9,23 +9,12 @@ import pytest
 
 import microgpt
 from microgpt import Value
-from microgpt.runtime.machine.toolchain import ToolchainError, find_toolchain
 from microgpt.runtime.storage.cache import Cache
 
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
     return Cache.open(tmp_path_factory.mktemp("derivatives"))
-
-
-@pytest.fixture(params=["c", "python"])
-def target(request: pytest.FixtureRequest) -> str:
-    if request.param == "c":
-        try:
-            find_toolchain()
-        except ToolchainError as error:
-            pytest.skip(str(error))
-    return str(request.param)
 
 
 def lifted(tree: Any) -> Any:

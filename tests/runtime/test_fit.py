@@ -11,23 +11,13 @@ import pytest
 import microgpt
 from microgpt import Optimizer, Value
 from microgpt.runtime.fitting.rows import Order
-from microgpt.runtime.machine.toolchain import ToolchainError, find_toolchain
+from microgpt.runtime.machine.toolchain import ToolchainError
 from microgpt.runtime.storage.cache import Cache
 
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
     return Cache.open(tmp_path_factory.mktemp("cache"))
-
-
-@pytest.fixture(params=["c", "python"])
-def target(request) -> str:
-    if request.param == "c":
-        try:
-            find_toolchain()
-        except ToolchainError as error:
-            pytest.skip(str(error))
-    return request.param
 
 
 def perceptron(layers, point, label):

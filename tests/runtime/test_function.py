@@ -10,7 +10,7 @@ import pytest
 import microgpt
 from microgpt import Value
 from microgpt.runtime.executable.executable import compile_executable
-from microgpt.runtime.machine.toolchain import ToolchainError, find_toolchain
+from microgpt.runtime.machine.toolchain import ToolchainError
 from microgpt.runtime.storage.cache import Cache
 
 
@@ -21,16 +21,6 @@ def cache(tmp_path: Path) -> Cache:
 
 def compiled(cache, function, *example, target="python"):
     return microgpt.compile(function, *example, cache=cache, target=target)
-
-
-@pytest.fixture(params=["c", "python"])
-def target(request) -> str:
-    if request.param == "c":
-        try:
-            find_toolchain()
-        except ToolchainError as error:
-            pytest.skip(str(error))
-    return request.param
 
 
 def cross_entropy(weights, inputs, label):

@@ -11,26 +11,16 @@ import autograd
 import autograd.numpy as anp
 import numpy as np
 import pytest
+from helpers import skip_without_compiler
 
 import microgpt
 from microgpt import Value
-from microgpt.runtime.machine.toolchain import ToolchainError, find_toolchain
 from microgpt.runtime.storage.cache import Cache
 
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
     return Cache.open(tmp_path_factory.mktemp("jacobians"))
-
-
-@pytest.fixture(params=["c", "python"])
-def target(request: pytest.FixtureRequest) -> str:
-    if request.param == "c":
-        try:
-            find_toolchain()
-        except ToolchainError as error:
-            pytest.skip(str(error))
-    return str(request.param)
 
 
 def close(found: Any, expected: Any, tolerance: float = 1e-12) -> None:
@@ -282,10 +272,7 @@ def test_what_is_refused(cache: Cache) -> None:
 
 
 def test_both_targets_have_the_same_bits(cache: Cache) -> None:
-    try:
-        find_toolchain()
-    except ToolchainError as error:
-        pytest.skip(str(error))
+    skip_without_compiler()
     random, function, example = Random(3), second_derivatives_of_everything, [1.0, 1.0, 1.0]
     for make, more in ((microgpt.hessian, 0), (microgpt.hvp, 1)):
         compiled = [make(function, example, target=target, cache=cache) for target in ("c", "python")]

@@ -2,41 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
-from typing import Any, NoReturn
 
 import pytest
+from helpers import DOCS, docs_script
 
-from microgpt.runtime.machine.toolchain import ToolchainError
-
-DOCS = Path(__file__).parents[2] / "docs"
-
-
-def _script() -> Any:
-    specification = importlib.util.spec_from_file_location("mistakes", DOCS / "mistakes.py")
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["mistakes"] = module  # dataclasses look for it
-    specification.loader.exec_module(module)
-    return module
-
-
-SCRIPT = _script()
+SCRIPT = docs_script("mistakes")
 PAGE = (DOCS / "mistakes.md").read_text("utf-8")
 
-
-@pytest.fixture(autouse=True)
-def python_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Small programs: what C compilers make of them is tested elsewhere."""
-
-    def fail() -> NoReturn:
-        raise ToolchainError("there is no C compiler")
-
-    monkeypatch.setattr("microgpt.runtime.machine.toolchain.find_toolchain", fail)
-    monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("python_alone")
 
 
 @pytest.mark.parametrize("number", range(len(SCRIPT.MISTAKES)), ids=[each.title for each in SCRIPT.MISTAKES])

@@ -5,10 +5,10 @@ from random import Random
 
 import numpy
 import pytest
+from helpers import skip_without_compiler
 
 import microgpt
 from microgpt import Value
-from microgpt.runtime.machine.toolchain import ToolchainError, find_toolchain
 from microgpt.runtime.storage.cache import Cache
 
 
@@ -19,11 +19,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
 
 @pytest.fixture(params=["c", "python", "eager"])
 def target(request) -> str:
-    if request.param == "c":
-        try:
-            find_toolchain()
-        except ToolchainError as error:
-            pytest.skip(str(error))
+    skip_without_compiler(request.param)
     return request.param
 
 

@@ -7,11 +7,11 @@ from random import Random
 from typing import Any
 
 import pytest
+from helpers import skip_without_compiler
 
 import microgpt
 from microgpt.compiler.functions import constant_maximum, select
 from microgpt.runtime.executable.executable import TARGETS
-from microgpt.runtime.machine.toolchain import ToolchainError, find_toolchain
 from microgpt.runtime.storage.cache import Cache
 from microgpt.runtime.value import Value
 
@@ -93,11 +93,7 @@ def softmax_of_triangle(x: list[Any]) -> Any:
 def test_a_compiled_function_has_the_bits_of_the_eager_autograd(
     function: Callable[..., Any], target: str, cache: Cache
 ) -> None:
-    if target == "c":
-        try:
-            find_toolchain()
-        except ToolchainError as error:
-            pytest.skip(str(error))
+    skip_without_compiler(target)
     x, others = START, []
     if function is choices_from_data:
         x, others = START[: 2 * SIZE // 3], [microgpt.index(3)]

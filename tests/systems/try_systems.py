@@ -44,18 +44,18 @@ USERS = {"root": 0, "reader": 1000}  # the home of `reader` cannot be written
 STEPS = ("train", "hostile", "tests")
 EXACT = ("gcc", "clang")  # programs are C with these; without one, Python, and one warning says so
 
-# Modules that the standard library or microgpt imports. One that runs tells so.
+# Modules that the standard library or microgpt imports. One that runs says so.
 HOSTILE = ("hashlib.py", "json.py", "multiprocessing.py", "microgpt/__init__.py", "ziglang/__init__.py")
 TELL_TALE = "raise SystemExit('a module of the current folder was executed: ' + __file__)\n"
 
-# An example that compiles a function of its own, and compares it with the eager autograd; then it tells what it became.
+# An example that compiles a function of its own, and compares it with the eager autograd; then it prints its target.
 OWN_FUNCTION = "examples/own_model.py"
 TARGET = 'print("own function in", value_and_gradient.target)\n'
 
 # What the eager autograd gives for the README's run.
 GOLDEN = ROOT / "tests/golden/names_seed42.json"
 
-# What tells pip, and the TLS library below it, where the package index is and whom to trust.
+# Where pip, and the TLS library below it, find the package index and whom to trust.
 _VARIABLES = re.compile(r"PIP_\w+|(https?|all|no)_proxy|SSL_CERT_FILE|REQUESTS_CA_BUNDLE", re.IGNORECASE)
 
 # Likewise for apt, whose files mmdebstrap does not read.

@@ -45,7 +45,7 @@ class Array:
     axes: tuple[str, ...]
 
     def shown(self, index: Sequence[Affine]) -> list[Affine]:
-        """The coordinates worth showing: not that of a mere number, and not the layer, which the name tells."""
+        """The coordinates worth showing: not that of a mere number, and not the layer, which is in the name."""
         if not self.shape:
             return []
         axes = self.axes or ("",) * len(index)

@@ -38,10 +38,10 @@ LEGEND = (
 
 
 def describe_passes(subject: Subject, around: str | None = None, radius: int = RADIUS, limit: int = SHOWN) -> Document:
-    """Runs every stage, and tells what each of them did.
+    """Runs every stage, and describes what each of them did.
 
     Args:
-        around: an operation, as for `find_operation`: also tells what each pass did near it.
+        around: an operation, as for `find_operation`: also describes what each pass did near it.
         radius: how many steps away to look.
         limit: the most operations to show, the nearest first.
 
