@@ -7,7 +7,7 @@ evenly, every graph is made. Nothing is proved here: what becomes of the program
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..ir.graph import Graph
@@ -73,10 +73,10 @@ def compile_family(
     layout: Layout,
     name: str,
     build: Callable[[int], Graph],
-    numbers: range,
+    numbers: Sequence[int],
     pinned: Callable[[int], Mapping[str, int]] | None = None,
 ) -> Family:
-    """Programs for the graphs of all `numbers`.
+    """Programs for the graphs of all `numbers`, which are a range if any are to be continued.
 
     Args:
         layout: takes the arrays of the family.
@@ -110,7 +110,7 @@ def _continued(
     name: str,
     family: dict[int, tuple[Graph, bytearray]],
     build: Callable[[int], Graph],
-    numbers: range,
+    numbers: Sequence[int],
     pinned: Callable[[int], Mapping[str, int]],
 ) -> Family:
     trial = layout.copy()

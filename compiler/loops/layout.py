@@ -36,6 +36,7 @@ class Layout:
         region: for each address, the number of the array it belongs to.
         arrays: the arrays of these numbers, with their addresses.
         placed: in the order of memory, the arrays that are no parts of others, with their addresses and parts.
+        aligned: whether the rows of arrays of values fill whole cache lines, where they are long.
     """
 
     arguments: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -45,6 +46,7 @@ class Layout:
     region: list[int] = field(default_factory=list)
     arrays: list[tuple[Array, int]] = field(default_factory=list)
     placed: list[tuple[Array, int, tuple[Array, ...]]] = field(default_factory=list)
+    aligned: bool = True
     _starts: dict[str, int] = field(default_factory=lambda: {MEMORY.name: 0})
     _known: dict[str, int] = field(default_factory=dict)
     _room: list[int] = field(default_factory=list)

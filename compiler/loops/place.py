@@ -97,7 +97,7 @@ def place(layout: Layout, name: str, family: Mapping[int, tuple[Graph, bytearray
     values = [key for key in merged if key[0] not in ("argument", "output") and key not in layout.values]
     names = _names(layout, sorted(values, key=lambda key: -latest[key]))
     for key in values:
-        array, distances = _array(names[key], key, merged[key])
+        array, distances = _array(names[key], key, merged[key], layout.aligned)
         layout.values[key] = layout.add(array), distances
     _constants(layout, family, last)
 
@@ -132,12 +132,12 @@ def _output(layout: Layout, graph: Graph, output: Output, size: int) -> int:
     return layout.add_tensors(whole, [tensor for tensor in graph.inputs if tensor.argument == alike[0]], "_grad")
 
 
-def _array(name: str, key: _Key, last: tuple[int, ...]) -> tuple[Array, tuple[int, ...]]:
+def _array(name: str, key: _Key, last: tuple[int, ...], aligned: bool) -> tuple[Array, tuple[int, ...]]:
     """The array of a key, from its greatest coordinates and the number of its members, and the strides of these
     coordinates. In an array of which most would be empty, members stand side by side, and it has no strides.
     """
     extents = [coordinate + 1 for coordinate in last[:-1]]
-    if extents[-1] >= ALIGN and len(extents) > 1:
+    if aligned and extents[-1] >= ALIGN and len(extents) > 1:
         extents[-1] = padded(extents[-1])
     _, names, module, file, line, _, backward, kind, _ = key
     words = str(names).replace("#", "") or str(module)

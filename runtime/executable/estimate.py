@@ -44,6 +44,9 @@ BASE_BYTES = 40 << 20
 # on a busy machine: 29,999 operations of a curve fit take 2.4 s in C (and GCC 2.0 s beside it) and 2.7 s in Python;
 # 172,969 of a Gaussian process 10.3 s in Python.
 FUNCTION_SECONDS_C, FUNCTION_SECONDS_PYTHON = 8e-5, 7e-5
+# Of models whose programs are instantiated, CPU seconds for each parameter and position: of the small models that are
+# traced and proved (4.9 s for 71,000), and of what the eager autograd computes; and bytes of its longest graph.
+SIZED_SECONDS, WITNESS_SECONDS, WITNESS_BYTES = 7e-5, 1.1e-5, 800
 # What takes longer than this is worth a word, and what is sure to take less is not even estimated.
 LONG = 10.0
 SMALL = 100_000

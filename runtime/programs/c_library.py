@@ -15,6 +15,7 @@ from ..machine.toolchain import Toolchain, warn_of_toolchain
 from ..reporting import Report, silent
 from ..storage.cache import Cache
 from .estimate import count_operations, estimate_c
+from .shapes import is_sized
 
 if TYPE_CHECKING:
     from .expected import Pending
@@ -56,7 +57,8 @@ def load_model_library(
     """The library of a model; compiled if it is not in the cache. Every function has its types.
 
     Its report has ``programs``, too: for the largest of each family its ``number``, how many ``nests`` of loops it has,
-    how many scalar ``operations`` these carry out, and how many of those ``in_loops`` that turn at least twice.
+    how many scalar ``operations`` these carry out, and how many of those ``in_loops`` that turn at least twice; and
+    ``flat``, why programs were found at the model's own sizes, which is empty if they were instantiated.
 
     Args:
         report: takes what is being done, and what share of the operations has been compiled, of 1, if it takes long.
@@ -110,7 +112,7 @@ class _Meter:
     STAGES = 7
 
     def __init__(self, config: GPTConfig, report: Report) -> None:
-        estimate = estimate_c(config)
+        estimate = None if is_sized(config) else estimate_c(config)
         self.proving = False
         self._config, self._report, self._done, self._what = config, report, 0, ""
         self._total = self.STAGES * estimate.operations if estimate else 0
@@ -151,4 +153,4 @@ def _source(config: GPTConfig, optimizer: AdamConfig, tell: _Meter, pending: Pen
         constants, addresses = source.constants, source.addresses
         check_library(_typed(native).functions, config, optimizer, pending.result(), constants, addresses)
 
-    return Source(source.text, {"programs": programs}, prove, try_out)
+    return Source(source.text, {"programs": programs, "flat": source.reason}, prove, try_out)

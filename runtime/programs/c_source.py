@@ -9,38 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from ...compiler.c.c_text import plain_text
 from ...compiler.c.emit_c import CText, emit_c
 from ...compiler.c.memory_struct import constants_text, memory_struct, read_constants
 from ...compiler.c.prelude import exact_function, prelude
 from ...compiler.ir.graph import Graph
-from ...compiler.loops.compile_family import Family, compile_family
+from ...compiler.loops.compile_family import Family
 from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import Array, LoopProgram
+from ...compiler.loops.place import NotRegularError
 from ...compiler.loops.run_loops import prove_loops
-from ...compiler.loops.transpose import Transposer
 from ...compiler.loops.vmap import one_lane, vmap
 from ...compiler.pipeline import compile_graph, without_collection
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import check
 from ..machine.toolchain import vector_width_here
 from . import graphs
-from .estimate import estimate_c
+from .estimate import estimate_c, estimate_flat
+from .model_loops import PROGRAM_NAMES, FinalPrograms, ModelLoops, Tell, flat_loops, with_copies
+from .shapes import is_sized, witnessed
+from .sized_loops import sized_loops
 
 __all__ = ["PROGRAM_NAMES", "ModelSource", "model_source", "proved_source"]
 
-# The functions in C of what is compiled, by kind; with the number of its length or position.
-PROGRAM_NAMES = {"training": "length{}", "inference": "position{}", "optimizer": "adam"}
-
 _PACKAGE = __package__ or ""
-
-
-class Tell(Protocol):
-    """Takes what is being done; of a stage of a graph that is done, also the kind and number of its program."""
-
-    def __call__(self, what: str, kind: str = "", number: int = 0, /) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -48,6 +41,7 @@ class ModelSource:
     """A library in C.
 
     Attributes:
+        config: the model's shape.
         text: of the C file.
         body: the part of it that was made from the programs, which begins after `body_line` lines.
         programs: what the body carries out, by the names of their functions.
@@ -56,10 +50,11 @@ class ModelSource:
         addresses: of ``parameters``, ``gradient``, ``first_moment``, ``second_moment``, ``cache``, ``probabilities``;
             and ``memory``, the size of all.
         constants: numbers that stay in memory, by address, in hexadecimal.
-        families: what it was made from.
-        layout: of its memory.
+        loops: what it was made from.
+        reason: why these were found at the model's own sizes; empty if they were not.
     """
 
+    config: GPTConfig
     text: str
     body: CText
     body_line: int
@@ -68,8 +63,18 @@ class ModelSource:
     optimizer_addresses: Mapping[str, int]
     addresses: Mapping[str, int]
     constants: Mapping[int, str]
-    families: tuple[Family, ...]
-    layout: Layout
+    loops: ModelLoops
+    reason: str
+
+    @property
+    def layout(self) -> Layout:
+        """Of its memory."""
+        return self.loops.layout
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """The programs of all lengths, and of all positions."""
+        return self.loops.families
 
     @property
     def declarations(self) -> str:
@@ -96,24 +101,28 @@ class ModelSource:
         return operations
 
     def prove(self) -> None:
-        """Checks the optimiser, every program that was made from a graph, and of those that continue them the last.
+        """Checks the optimiser; and of programs that were instantiated, those of small models that nothing was learned
+        from. Of programs that were found at the model's own sizes, every one that was made from a graph, the last of
+        those that continue them, and all that are not witnessed (see `check_library`).
 
-        The others lie on the way from these to that one. They are witnessed when they are compiled (see
-        `LibraryWitness`), or proved by `prove_all`: their graphs would take longer than everything else.
+        The others are proved by `prove_all`: their graphs would take longer than everything else.
 
         Raises:
             ProofError: naming the program and the operation, if one is not what it should be.
         """
-        for family in self.families:
-            for number in (*family.graphs, *family.continued[-1:]):
-                self._prove(family, number)
+        if self.loops.sized:
+            self.loops.sized.prove()
+        else:
+            lengths, positions = witnessed(self.config)
+            for family, first in zip(self.families, (lengths + 1, positions), strict=True):
+                further = (number for number in family.continued if number >= first)
+                for number in dict.fromkeys((*family.graphs, *further, *family.continued[-1:])):
+                    self._prove(family, number)
         self._prove_optimizer()
 
     def _prove(self, family: Family, number: int) -> int:
         """Proves the program that runs, transposed copies and all."""
-        program = self.programs[PROGRAM_NAMES[family.name].format(number)]
-        before = self.programs["copy_parameters"] if family.name == "inference" else None
-        return len(family.prove(self.layout, number, program, before))
+        return self.loops.prove(FinalPrograms(self.programs, self.programs["copy_parameters"]), family, number)
 
     def _prove_optimizer(self) -> int:
         """Proves one lane; the others differ in where they begin alone."""
@@ -141,32 +150,9 @@ def model_source(
         CompileError: if the model cannot be compiled.
     """
     check(estimate_c(config))
-    layout = Layout()
-    size = config.parameter_count
-    entry = 2 * config.n_layer * config.n_embd
-
-    def training_graph(length: int) -> Graph:
-        what = f"tracing length {length}"
-        return compile_graph(
-            lambda: graphs.training_graph(config, length), "parameters", lambda stage: tell(what, "training", length)
-        )
-
-    def inference_graph(position: int) -> Graph:
-        what = f"tracing position {position}"
-        return compile_graph(
-            lambda: graphs.inference_graph(config, position), None, lambda stage: tell(what, "inference", position)
-        )
-
-    training = compile_family(layout, "training", training_graph, range(1, config.block_size + 1))
-    cache = layout.add(Array("cache", (config.block_size, entry), ("position",), "state"))
-    layout.arguments["cache"] = cache, entry * config.block_size
-    inference = compile_family(
-        layout,
-        "inference",
-        inference_graph,
-        range(config.block_size),
-        lambda position: {"entry": cache + entry * position},
-    )
+    check(estimate_c(config))
+    loops, reason = model_loops(config, tell)
+    layout, size = loops.layout, config.parameter_count
     parameters, gradient = layout.arguments["parameters"][0], layout.outputs["gradient"][0]
     arrays = {
         "parameter": parameters,
@@ -179,26 +165,14 @@ def model_source(
     results = {name: arrays[name] for name in ("parameter", "first_moment", "second_moment")}
     update = compile_graph(lambda: graphs.optimizer_graph(optimizer))
     adam = vmap(update, size, arrays, shared, results, layout)
-    transposer = Transposer(layout)
     tell("writing the loops as C")
-    programs = {
-        PROGRAM_NAMES["training"].format(number): transposer.transpose(program)
-        for number, program in training.programs.items()
-    }
-    # While documents are drawn the parameters stay as they are, so their copies are made once.
-    still = {
-        PROGRAM_NAMES["inference"].format(number): transposer.transpose(program)
-        for number, program in inference.programs.items()
-    }
-    copies = dict.fromkeys(nest for program in still.values() for nest in transposer.copies_of(program))
-    programs.update({name: transposer.without_copies(program) for name, program in still.items()})
-    programs["adam"] = adam
-    programs["copy_parameters"] = transposer.only(tuple(copies))
+    final = with_copies(loops)
+    programs = {**final.programs, "adam": adam, "copy_parameters": final.copy_parameters}
     body = emit_c(list(programs.values()), list(programs), layout, vector_width)
     addresses = {
         **{name: address for name, address in arrays.items() if name != "parameter"},
         "parameters": parameters,
-        "cache": cache,
+        "cache": loops.cache,
         "probabilities": layout.outputs["probabilities"][0],
         "memory": layout.size,
     }
@@ -212,6 +186,7 @@ def model_source(
     constants_function = constants_text(layout, written, "", "memory")
     text = "\n".join([head + body.text, defines, constants_function, _table(config), driver])
     return ModelSource(
+        config,
         text,
         body,
         head.count("\n"),
@@ -220,9 +195,25 @@ def model_source(
         arrays | shared,
         addresses,
         written,
-        (training, inference),
-        layout,
+        loops,
+        reason,
     )
+
+
+def model_loops(config: GPTConfig, tell: Tell) -> tuple[ModelLoops, str]:
+    """The programs of a model; and, if they were found at its own sizes, why.
+
+    Raises:
+        CompileError: if the model cannot be compiled.
+    """
+    if not is_sized(config):
+        return flat_loops(config, tell), "the model is small"
+    try:
+        tell("tracing small models")
+        return sized_loops(config), ""
+    except NotRegularError as problem:
+        check(estimate_flat(config))
+        return flat_loops(config, tell), str(problem)
 
 
 def proved_source(config: GPTConfig, optimizer: AdamConfig) -> ModelSource:

@@ -26,10 +26,14 @@ from ..executable.estimate import (
     PAGE_BYTES,
     PYTHON_BYTES,
     PYTHON_COST,
+    SIZED_SECONDS,
     SMALL,
+    WITNESS_BYTES,
+    WITNESS_SECONDS,
     Estimate,
 )
 from .recipe import Recipe
+from .shapes import is_sized, sized_work, witnessed
 
 if TYPE_CHECKING:
     from ...compiler.ir.graph import Graph
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "count_operations",
     "estimate_c",
+    "estimate_flat",
     "estimate_graph",
     "estimate_page",
     "estimate_python",
@@ -45,6 +50,9 @@ __all__ = [
 
 # The longest sequence whose graph is made in any case; longer programs continue shorter ones. See `compile_family`.
 _FIRST_LENGTHS = 5
+
+# Of a training graph for each parameter and position, within a tenth unless the model is tiny.
+_OPERATIONS = 6
 
 # A program of a model: its kind and number, as in a `Recipe`.
 _Program = tuple[str, int]
@@ -60,7 +68,22 @@ def graphs_for_c(config: GPTConfig) -> list[_Program]:
 
 def estimate_c(config: GPTConfig) -> Estimate | None:
     """What compiling a C library takes; None if that is little."""
+    return _estimate_sized(config) if is_sized(config) else estimate_flat(config)
+
+
+def estimate_flat(config: GPTConfig) -> Estimate | None:
+    """The same, if programs are found at the model's own sizes."""
     return _estimate(config, graphs_for_c(config), 1, C_COST, C_BYTES)
+
+
+def _estimate_sized(config: GPTConfig) -> Estimate | None:
+    """Of a model whose programs are instantiated: small models are compiled, and some lengths of its own witnessed."""
+    lengths, _ = witnessed(config)
+    small, own = sized_work(config.n_layer), config.parameter_count * lengths * (lengths + 1) // 2
+    if small + own < 10 * SMALL:
+        return None
+    seconds = small * SIZED_SECONDS + own * WITNESS_SECONDS
+    return Estimate(_OPERATIONS * (small + own), seconds, config.parameter_count * lengths * WITNESS_BYTES + BASE_BYTES)
 
 
 def estimate_python(recipes: Iterable[Recipe], jobs: int) -> Estimate | None:

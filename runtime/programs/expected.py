@@ -23,6 +23,7 @@ from ...model import adam
 from ...model.config import AdamConfig, GPTConfig
 from ..machine.child import child_environment, python_command
 from . import eager
+from .shapes import witnessed
 
 __all__ = [
     "TEMPERATURE",
@@ -44,9 +45,9 @@ class Expected:
     """The results.
 
     Attributes:
-        losses: by length of the document, the loss and its gradient.
-        probabilities: by position, those of the next token.
-        cache: keys and values of all positions, one after the other.
+        losses: by length of the document, the loss and its gradient; of a large model, for the first lengths.
+        probabilities: by position, those of the next token; of a large model, for the first positions.
+        cache: keys and values of these positions, one after the other.
         updated: parameters, first and second moments after a step.
     """
 
@@ -59,14 +60,15 @@ class Expected:
     def of(cls, config: GPTConfig, optimizer: AdamConfig) -> Expected:
         """Runs the eager autograd."""
         weights = some_parameters(config)
+        lengths, positions = witnessed(config)
         losses = [
             eager.loss_and_gradient(config, weights, some_tokens(config, length), some_tokens(config, length, 1))
-            for length in range(1, config.block_size + 1)
+            for length in range(1, lengths + 1)
         ]
         cache: list[float] = []
         probabilities = [
             eager.next_token(config, weights, TEMPERATURE, token, position, cache)
-            for position, token in enumerate(some_tokens(config, config.block_size))
+            for position, token in enumerate(some_tokens(config, positions))
         ]
         updated = eager.update(optimizer, lanes_of_update(config, losses[0][1]), step_constants(optimizer))
         return cls(losses, probabilities, cache, list(updated))

@@ -100,7 +100,7 @@ def check_library(
     constants: Mapping[int, str],
     addresses: Mapping[str, int],
 ) -> None:
-    """Runs every program of the C library of a model once.
+    """Runs every program of the C library of a model once; of a large model, those that results are expected of.
 
     Args:
         functions: the library.
@@ -133,7 +133,7 @@ def check_library(
     updated = tuple(memory.read(name, size) for name in names)
     _compare_update("the program of the optimizer", expected.updated, updated)
     entry, cache = 2 * config.n_layer * config.n_embd, expected.cache
-    for position, token in enumerate(some_tokens(config, config.block_size)):
+    for position, token in enumerate(some_tokens(config, len(expected.probabilities))):
         memory.forget(parameters=weights, cache=cache[: entry * position])
         functions.microgpt_prepare(memory.doubles)
         probabilities = functions.microgpt_next(memory.doubles, position, token, TEMPERATURE)

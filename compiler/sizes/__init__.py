@@ -1,0 +1,1 @@
+"""Programs of loops over named sizes: found from small instances, and instantiated at any."""

@@ -1,0 +1,152 @@
+"""Fit: the simplest polynomial in the sizes that gives the numbers of all samples; and rules for constants.
+
+In: what the sizes are in each sample, and a number, or a constant, in each. Out: an expression that gives exactly
+these. Simplest first: a constant; one product of sizes; two of them. Where two expressions are equally simple, the
+samples do not tell them apart, and nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations, combinations_with_replacement
+
+from ..loops.place import NotRegularError
+from .polynomial import Monomial, Polynomial, monomial_value
+
+__all__ = ["Constant", "Fitter"]
+
+# Products of more sizes than this are not looked for, nor sums of more products.
+_DEGREE, _TERMS = 2, 2
+
+# What a program computes from a size before it is traced, in Python's arithmetic. Some agree at most sizes, not at all.
+_RULES: Mapping[str, Callable[[float], float]] = {
+    "{}": lambda size: size,
+    "1/{}": lambda size: 1 / size,
+    "{}**-1": lambda size: size**-1.0,
+    "{}**0.5": lambda size: size**0.5,
+    "{}**-0.5": lambda size: size**-0.5,
+    "1/{}**0.5": lambda size: 1 / size**0.5,
+    "({}**0.5)**-1": lambda size: (size**0.5) ** -1.0,
+}
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A constant that follows from a size by a rule.
+
+    Attributes:
+        size: from which.
+        factor: of the result, 1 or -1.
+        rules: all that agree with the samples.
+    """
+
+    size: Monomial
+    factor: float
+    rules: tuple[str, ...]
+
+    def value(self, sizes: Mapping[str, int]) -> str:
+        """The constant at these sizes, in hexadecimal.
+
+        Raises:
+            NotRegularError: if the rules do not agree there.
+        """
+        size = float(monomial_value(self.size, sizes))
+        found = {(self.factor * _RULES[rule](size)).hex() for rule in self.rules}
+        if len(found) > 1:
+            raise NotRegularError(f"the samples do not tell {' and '.join(self.rules)} of {size:g} apart")
+        return found.pop()
+
+    def __str__(self) -> str:
+        return ("-" if self.factor < 0 else "") + self.rules[0].format("*".join(self.size))
+
+
+class Fitter:
+    """Finds expressions for what several samples have.
+
+    Args:
+        samples: the sizes in each.
+    """
+
+    def __init__(self, samples: Sequence[Mapping[str, int]]) -> None:
+        self._samples = samples
+        self._products: dict[tuple[int, ...], Monomial] = {}
+        for degree in range(1, _DEGREE + 1):
+            for monomial in combinations_with_replacement(samples[0], degree):
+                values = tuple(monomial_value(monomial, sizes) for sizes in samples)
+                # Of two that are the same in all samples, such as a width and heads times their size, the first.
+                self._products.setdefault(values, monomial)
+        self._numbers: dict[tuple[int, ...], Polynomial] = {}
+        self._constants: dict[tuple[str, ...], str | Constant] = {}
+
+    def number(self, values: tuple[int, ...]) -> Polynomial:
+        """A polynomial for a number, given in each sample.
+
+        Raises:
+            NotRegularError: if there is none, or more than one.
+        """
+        if values not in self._numbers:
+            self._numbers[values] = self._simplest(values)
+        return self._numbers[values]
+
+    def _simplest(self, values: tuple[int, ...]) -> Polynomial:
+        for count in range(_TERMS + 1):
+            found: dict[tuple[bool, int], list[Polynomial]] = {}
+            for columns in combinations(self._products, count):
+                coefficients = _solved(columns, values)
+                if coefficients is None:
+                    continue
+                monomials = [self._products[column] for column in columns]
+                terms = zip(coefficients, (*monomials, ()), strict=True)
+                rank = any(each.denominator > 1 for each in coefficients), sum(map(len, monomials))
+                found.setdefault(rank, []).append(Polynomial(tuple(term for term in terms if term[0])))
+            if found:
+                best = found[min(found)]
+                if len(best) > 1:
+                    raise NotRegularError(f"the samples do not tell {' and '.join(map(str, best))} apart")
+                return best[0]
+        raise NotRegularError(f"there is no polynomial in the sizes for {values}")
+
+    def constant(self, texts: tuple[str, ...]) -> str | Constant:
+        """A rule for a constant, given in each sample in hexadecimal; its text if it is the same in all.
+
+        Raises:
+            NotRegularError: if there is none.
+        """
+        if texts not in self._constants:
+            self._constants[texts] = texts[0] if len(set(texts)) == 1 else self._rule(texts)
+        return self._constants[texts]
+
+    def _rule(self, texts: tuple[str, ...]) -> Constant:
+        for column, monomial in self._products.items():
+            factor = -1.0 if texts[0].startswith("-") else 1.0
+            rules = tuple(
+                name
+                for name, rule in _RULES.items()
+                if all((factor * rule(float(size))).hex() == text for size, text in zip(column, texts, strict=True))
+            )
+            if rules:
+                return Constant(monomial, factor, rules)
+        raise NotRegularError(f"there is no rule for the constants {texts}")
+
+
+def _solved(columns: Sequence[tuple[int, ...]], values: tuple[int, ...]) -> list[Fraction] | None:
+    """What to multiply the columns with, and a constant, so that they add up to the values; None if nothing does,
+    if something else does, too, or if a column is not needed.
+    """
+    count = len(columns) + 1
+    rows = [[*map(Fraction, row), Fraction(1), Fraction(value)] for *row, value in zip(*columns, values, strict=True)]
+    for place in range(count):
+        pivot = next((at for at in range(place, len(rows)) if rows[at][place]), None)
+        if pivot is None:
+            return None
+        rows[place], rows[pivot] = rows[pivot], rows[place]
+        rows[place] = [number / rows[place][place] for number in rows[place]]
+        for at, row in enumerate(rows):
+            if at != place and row[place]:
+                rows[at] = [a - row[place] * b for a, b in zip(row, rows[place], strict=True)]
+    if any(row[-1] for row in rows[count:]):
+        return None
+    found = [row[-1] for row in rows[:count]]
+    return found if all(found[:-1]) else None

@@ -1,0 +1,97 @@
+"""Sized layout: the arrays of a family of programs, their extents polynomials in the sizes.
+
+In: the layouts of samples. Out: a `SizedLayout`, which makes the layout at any sizes. Layouts of samples must not pad
+rows (see `Layout.aligned`): whether rows are padded is decided anew, and extents that are padded are no polynomials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..loops.layout import ALIGN, Layout, padded
+from ..loops.loop_ir import Array
+from ..loops.place import NotRegularError
+from .fit import Fitter
+
+__all__ = ["SizedLayout", "sized_layout"]
+
+_Placed = tuple[Array, tuple[Array, ...]]
+
+
+@dataclass(frozen=True)
+class SizedLayout:
+    """Arrays over sizes.
+
+    Attributes:
+        placed: in the order of memory, arrays and the parts that they consist of. An array of parts is as large as
+            these.
+        arguments, outputs: by name, their arrays.
+        unpadded: names of the arrays in which some index counts through several dimensions.
+    """
+
+    placed: tuple[_Placed, ...]
+    arguments: Mapping[str, str]
+    outputs: Mapping[str, str]
+    unpadded: Collection[str]
+
+    def at(self, sizes: Mapping[str, int]) -> Layout:
+        """The layout at these sizes.
+
+        Raises:
+            NotRegularError: if an extent is no whole number there.
+        """
+        layout = Layout()
+        for array, parts in self.placed:
+            found: list[Array] = []
+            for part in parts:
+                found.append(replace(self._array(part, sizes), offset=sum(each.size for each in found)))
+            whole = replace(array, shape=(sum(each.size for each in found),)) if parts else self._array(array, sizes)
+            layout.add(whole, found)
+        for own, names in ((layout.arguments, self.arguments), (layout.outputs, self.outputs)):
+            for name, of in names.items():
+                array_, start = layout.named(of)
+                own[name] = start, array_.size
+        return layout
+
+    def _array(self, array: Array, sizes: Mapping[str, int]) -> Array:
+        shape = [_value(extent, sizes) for extent in array.shape]
+        if array.space == "value" and len(shape) > 1 and shape[-1] >= ALIGN and array.name not in self.unpadded:
+            shape[-1] = padded(shape[-1])
+        return replace(array, shape=tuple(shape))
+
+
+def _value(extent: Any, sizes: Mapping[str, int]) -> int:
+    """Of an extent that is a polynomial, what the IR has no type for."""
+    whole: int = extent.value(sizes)
+    return whole
+
+
+def sized_layout(layouts: Sequence[Layout], fitter: Fitter, unpadded: Collection[str]) -> SizedLayout:
+    """The arrays of all samples over the sizes.
+
+    Raises:
+        NotRegularError: if the samples have different arrays, or extents for which there is no polynomial.
+    """
+
+    def array(members: Sequence[Array]) -> Array:
+        if len({replace(each, shape=(0,) * len(each.shape), offset=0) for each in members}) > 1:
+            raise NotRegularError(f"the samples have different arrays {' and '.join(each.name for each in members)}")
+        extents: Any = (fitter.number(extent) for extent in zip(*(each.shape for each in members), strict=True))
+        return replace(members[0], shape=tuple(extents), offset=0)
+
+    columns = [[(found, parts) for found, _, parts in layout.placed if found.space != "constant"] for layout in layouts]
+    if len({tuple(len(parts) for _, parts in column) for column in columns}) > 1:
+        raise NotRegularError("the samples have different arrays")
+    placed: list[_Placed] = []
+    for members in zip(*columns, strict=True):
+        parts = tuple(map(array, zip(*(parts for _, parts in members), strict=True)))
+        wholes = [replace(found, shape=(0,)) if parts else found for found, parts in members]
+        placed.append((array(wholes), parts))
+    first = layouts[0]
+    names = {start: found.name for found, start, _ in first.placed}
+    arguments, outputs = (
+        {name: names[start] for name, (start, _) in own.items()} for own in (first.arguments, first.outputs)
+    )
+    return SizedLayout(tuple(placed), arguments, outputs, unpadded)

@@ -1,0 +1,141 @@
+"""Model loops: the loop programs of a model for all lengths and positions, over one memory.
+
+In: the model's shape. Out: `ModelLoops`. Programs are found at the model's own sizes here; `sized_loops` finds them at
+small ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from ...compiler.ir.graph import Graph
+from ...compiler.loops.compile_family import Family, compile_family
+from ...compiler.loops.layout import Layout
+from ...compiler.loops.loop_ir import Array, LoopProgram
+from ...compiler.loops.transpose import Transposer
+from ...compiler.pipeline import compile_graph
+from ...model.config import GPTConfig
+from . import graphs
+
+if TYPE_CHECKING:
+    from .sized_loops import SizedModel
+
+__all__ = ["PROGRAM_NAMES", "FinalPrograms", "ModelLoops", "Tell", "build_graph", "flat_loops", "with_copies"]
+
+# The functions in C of what is compiled, by kind; with the number of its length or position.
+PROGRAM_NAMES = {"training": "length{}", "inference": "position{}", "optimizer": "adam"}
+
+
+class Tell(Protocol):
+    """Takes what is being done; of a stage of a graph that is done, also the kind and number of its program."""
+
+    def __call__(self, what: str, kind: str = "", number: int = 0, /) -> None: ...
+
+
+@dataclass(frozen=True)
+class ModelLoops:
+    """Programs of loops.
+
+    Attributes:
+        layout: of their memory.
+        training, inference: by length, and by position.
+        cache: where keys and values are.
+        sized: what the programs were instantiated from, if they were.
+    """
+
+    layout: Layout
+    training: Family
+    inference: Family
+    cache: int
+    sized: SizedModel | None = None
+
+    @property
+    def families(self) -> tuple[Family, Family]:
+        """Both."""
+        return self.training, self.inference
+
+    def prove(self, final: FinalPrograms, family: Family, number: int) -> int:
+        """Checks that the program that runs, copies and all, is its graph, and returns how large that is.
+
+        Raises:
+            ProofError: if it is not.
+        """
+        program = final.programs[PROGRAM_NAMES[family.name].format(number)]
+        before = final.copy_parameters if family is self.inference else None
+        return len(family.prove(self.layout, number, program, before))
+
+
+def build_graph(config: GPTConfig, kind: str, tell: Tell, number: int) -> Graph:
+    """The clean graph of a length or a position."""
+    trace, words = (graphs.training_graph, "length") if kind == "training" else (graphs.inference_graph, "position")
+    return compile_graph(
+        lambda: trace(config, number),
+        "parameters" if kind == "training" else None,
+        lambda stage: tell(f"tracing {words} {number}", kind, number),
+    )
+
+
+def flat_loops(
+    config: GPTConfig,
+    tell: Tell,
+    lengths: Sequence[int] = (),
+    positions: Sequence[int] = (),
+    layout: Layout | None = None,
+) -> ModelLoops:
+    """Finds the loops in graphs of the model's own sizes.
+
+    Args:
+        lengths, positions: that are wanted; all by default.
+        layout: takes the arrays.
+    """
+    layout = Layout() if layout is None else layout
+    training = compile_family(
+        layout,
+        "training",
+        partial(build_graph, config, "training", tell),
+        lengths or range(1, config.block_size + 1),
+    )
+    entry = 2 * config.n_layer * config.n_embd
+    cache = layout.add(Array("cache", (config.block_size, entry), ("position",), "state"))
+    layout.arguments["cache"] = cache, entry * config.block_size
+    inference = compile_family(
+        layout,
+        "inference",
+        partial(build_graph, config, "inference", tell),
+        positions or range(config.block_size),
+        lambda position: {"entry": cache + entry * position},
+    )
+    return ModelLoops(layout, training, inference, cache)
+
+
+@dataclass(frozen=True)
+class FinalPrograms:
+    """The programs as they run, by the names of their functions.
+
+    Attributes:
+        programs: of all lengths and positions.
+        copy_parameters: makes the copies that the programs for positions read.
+    """
+
+    programs: Mapping[str, LoopProgram]
+    copy_parameters: LoopProgram
+
+
+def with_copies(loops: ModelLoops) -> FinalPrograms:
+    """Gives programs copies of matrices that they would walk across."""
+    transposer = Transposer(loops.layout)
+    programs = {
+        PROGRAM_NAMES["training"].format(number): transposer.transpose(program)
+        for number, program in loops.training.programs.items()
+    }
+    # While documents are drawn the parameters stay as they are, so their copies are made once.
+    still = {
+        PROGRAM_NAMES["inference"].format(number): transposer.transpose(program)
+        for number, program in loops.inference.programs.items()
+    }
+    copies = dict.fromkeys(nest for program in still.values() for nest in transposer.copies_of(program))
+    programs.update({name: transposer.without_copies(program) for name, program in still.items()})
+    return FinalPrograms(programs, transposer.only(tuple(copies)))

@@ -1,0 +1,79 @@
+"""Shapes: the small models that the programs of all others are learned from, and what is witnessed of a large one.
+
+Nothing of the compiler is needed here: estimates are made before it is loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...model.config import GPTConfig
+
+__all__ = ["LEARNED", "PROVED", "Shape", "flat_work", "is_sized", "sized_work", "witnessed"]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes of a model, and a document and a position of which programs are compiled, besides the first ones."""
+
+    n_head: int
+    head_size: int
+    vocab_size: int
+    block_size: int
+    length: int
+    position: int
+
+    def config(self, n_layer: int) -> GPTConfig:
+        """As that of a model."""
+        return GPTConfig(self.vocab_size, n_layer, self.n_head * self.head_size, self.n_head, self.block_size)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """By name. What one name says is not said by two: ``n_embd``, and not ``n_head*head_size``."""
+        return {"n_embd": self.n_head * self.head_size, **vars(self)}
+
+
+# No two sizes agree by chance. None is less than 3: sums of two terms are no folds, and loops of one turn no loops.
+LEARNED = (
+    Shape(3, 3, 5, 6, 3, 4),
+    Shape(3, 4, 7, 7, 4, 3),
+    Shape(4, 3, 9, 9, 5, 6),
+    Shape(3, 5, 11, 8, 3, 5),
+)
+# What is learned from those is proved at these. The second says that two characters, and a second position, are no
+# exceptions.
+PROVED = (Shape(5, 3, 8, 10, 6, 7), Shape(4, 4, 6, 5, 2, 1))
+
+# The longest document whose graph is made in any case if a model is compiled at its own sizes. See `compile_family`.
+_FIRST_LENGTHS = 5
+
+# So much is witnessed of a model: parameters times positions. All lengths of the default model are less.
+_WITNESSED = 600_000
+# So many lengths, and positions, call all kernels: later programs differ from the second in their numbers.
+_KINDS = 2
+
+
+def flat_work(config: GPTConfig) -> int:
+    """What is traced and proved of a model at its own sizes: parameters times positions of the documents."""
+    block = config.block_size
+    longest = 2 * block if block > _FIRST_LENGTHS else 0
+    return config.parameter_count * (sum(range(1, min(block, _FIRST_LENGTHS) + 1)) + longest)
+
+
+def sized_work(n_layer: int) -> int:
+    """The same of the small models."""
+    return sum(shape.config(n_layer).parameter_count * (1 + shape.length) for shape in (*LEARNED, *PROVED))
+
+
+def is_sized(config: GPTConfig) -> bool:
+    """Whether small models are traced sooner than this one, so that its programs are instantiated."""
+    return flat_work(config) > sized_work(config.n_layer)
+
+
+def witnessed(config: GPTConfig) -> tuple[int, int]:
+    """How many lengths, and how many positions, are compared with the eager autograd: the first ones."""
+    most = max(_WITNESSED // config.parameter_count, 1)
+    lengths = _KINDS
+    while (lengths + 1) * (lengths + 2) // 2 <= most:
+        lengths += 1
+    return min(lengths, config.block_size), min(max(most, _KINDS), config.block_size)

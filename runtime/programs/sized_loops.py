@@ -1,0 +1,149 @@
+"""Sized loops: the loop programs of a model of any size, from traces of small models.
+
+Models of one number of layers differ in their sizes alone. A few small ones are compiled; what their programs have in
+common is a program over the sizes, which is proved at sizes that nothing was learned from, and instantiated at the
+model's own. No graph of the model itself is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+
+from ...compiler.errors import ProofError
+from ...compiler.loops.compile_family import Family
+from ...compiler.loops.layout import Layout
+from ...compiler.loops.loop_ir import LoopProgram
+from ...compiler.loops.place import NotRegularError
+from ...compiler.sizes.generalise import Sample, SizedPrograms, generalise
+from ...model.config import GPTConfig
+from .model_loops import ModelLoops, build_graph, flat_loops, with_copies
+from .shapes import LEARNED, PROVED, Shape
+
+__all__ = ["SizedModel", "sized_loops", "sized_model"]
+
+
+# From here on, lengths and positions are alike.
+_FIRST = {"training": 2, "inference": 1}
+_WORDS = {"training": "length", "inference": "position"}
+_TITLES = {"training": "gpt_loss_length{}", "inference": "gpt_inference_position{}"}
+
+
+@dataclass
+class SizedModel:
+    """The programs of all models of a number of layers.
+
+    Attributes:
+        n_layer: that number.
+        programs: over the sizes: ``length1`` and ``position0`` of the first ones, ``length`` and ``position`` of all
+            later ones.
+    """
+
+    n_layer: int
+    programs: SizedPrograms
+    _is_proved: bool = field(default=False, repr=False)
+
+    def at(self, shape: Shape, lengths: Sequence[int], positions: Sequence[int]) -> ModelLoops:
+        """The programs of some lengths and positions.
+
+        Raises:
+            NotRegularError: if the programs are not known at these sizes.
+        """
+        config, sizes = shape.config(self.n_layer), shape.sizes
+        layout = self.programs.layout.at(sizes)
+        start, size = layout.arguments["cache"]
+        entry = size // config.block_size
+        training, inference = (
+            Family(
+                kind,
+                {number: self._program(kind, number, sizes, layout) for number in numbers},
+                partial(build_graph, config, kind, _silent),
+                pinned,
+                tuple(numbers),
+                {},
+            )
+            for kind, numbers, pinned in (
+                ("training", lengths, lambda number: {}),
+                ("inference", positions, lambda number: {"entry": start + entry * number}),
+            )
+        )
+        return ModelLoops(layout, training, inference, start, self)
+
+    def _program(self, kind: str, number: int, sizes: Mapping[str, int], layout: Layout) -> LoopProgram:
+        word = _WORDS[kind]
+        name = word if number >= _FIRST[kind] else f"{word}{number}"
+        return self.programs.at(name, {**sizes, word: number}, layout, _TITLES[kind].format(number))
+
+    def prove(self) -> None:
+        """Checks the programs at sizes that they have not been learned from, operation for operation, once.
+
+        Raises:
+            ProofError: if they are not the graphs of these models.
+        """
+        if not self._is_proved:
+            for shape in PROVED:
+                self.prove_at(shape)
+        self._is_proved = True
+
+    def prove_at(self, shape: Shape) -> None:
+        """Checks the programs at some sizes.
+
+        Raises:
+            ProofError: if they are not the graphs of such a model.
+        """
+        loops = self.at(shape, (1, shape.length), (0, shape.position))
+        final = with_copies(loops)
+        for family in loops.families:
+            for number in family.programs:
+                loops.prove(final, family, number)
+
+
+@cache
+def sized_model(n_layer: int) -> SizedModel:
+    """Learns the programs of models of so many layers.
+
+    Raises:
+        NotRegularError: if those of small ones have too little in common.
+    """
+    return SizedModel(n_layer, generalise([_sample(n_layer, shape) for shape in LEARNED]))
+
+
+def _sample(n_layer: int, shape: Shape) -> Sample:
+    lengths, positions = (1, shape.length), (0, shape.position)
+    loops = flat_loops(shape.config(n_layer), _silent, lengths, positions, Layout(aligned=False))
+    programs = {
+        f"{_WORDS[family.name]}{number if number < _FIRST[family.name] else ''}": program
+        for family in loops.families
+        for number, program in family.programs.items()
+    }
+    return Sample(shape.sizes, loops.layout, programs)
+
+
+def _silent(what: str, kind: str = "", number: int = 0) -> None:
+    pass
+
+
+def sized_loops(config: GPTConfig) -> ModelLoops:
+    """The programs of a model, instantiated.
+
+    Raises:
+        NotRegularError: if they are not known at its sizes; then they must be found there.
+    """
+    block = config.block_size
+    shape = Shape(config.n_head, config.head_size, config.vocab_size, block, block, block - 1)
+    model = sized_model(config.n_layer)
+    _try_small_sizes(config.n_layer, min(config.n_head, 3), min(config.head_size, 3), min(config.vocab_size, 5))
+    return model.at(shape, range(1, block + 1), range(block))
+
+
+@cache
+def _try_small_sizes(n_layer: int, n_head: int, head_size: int, vocab_size: int) -> None:
+    """Tries whether sizes that are smaller than all that was learned from are exceptions."""
+    shape = replace(PROVED[0], n_head=n_head, head_size=head_size, vocab_size=vocab_size)
+    if (n_head, head_size, vocab_size) == (3, 3, 5):
+        return
+    try:
+        sized_model(n_layer).prove_at(shape)
+    except ProofError as difference:
+        raise NotRegularError(f"small sizes are an exception: {difference}") from None
