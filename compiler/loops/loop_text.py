@@ -12,6 +12,8 @@ A run of a fold is ``k < 16: term, term``; runs are separated by semicolons, and
 ``wte[16*ix[position]+i]`` is an element that number `position` of the index chooses, ``places[3+ix[0]]`` one of the
 elements in the line that begins with ``places``, and ``equal(ix[position], i)`` compares such a number. ``memory[12]``
 is an element of the whole memory.
+
+Programs over named sizes are written in the same form (see `sizes.generalise`); these are not read back.
 """
 
 from __future__ import annotations
@@ -101,15 +103,18 @@ def _unused(names: Sequence[str]) -> str:
 
 
 def affine_text(affine: Affine, names: Sequence[str]) -> str:
-    """``4*head+i+3``."""
-    text = ""
-    for name, step in zip(names, affine.steps, strict=False):
-        if step:
-            text += "-" if step < 0 else "+" if text else ""
-            text += name if abs(step) == 1 else f"{abs(step)}*{name}"
-    if affine.start or not text:
-        text += f"+{affine.start}" if text and affine.start > 0 else str(affine.start)
-    return text
+    """``4*head+i+3``; over named sizes ``head_size*head+i+n_embd-1``."""
+    products = [_product(step, name) for name, step in zip(names, affine.steps, strict=False) if step]
+    if affine.start or not products:
+        products.append(str(affine.start))
+    return "".join(text if text.startswith("-") or not at else f"+{text}" for at, text in enumerate(products))
+
+
+def _product(factor: object, name: str) -> str:
+    text = str(factor)
+    if text in ("1", "-1"):
+        return text[:-1] + name
+    return f"({text})*{name}" if "+" in text or "-" in text[1:] else f"{text}*{name}"
 
 
 def _element(
@@ -132,7 +137,7 @@ def _element(
 def _expr(expr: Expr, names: Sequence[str]) -> str:
     match expr:
         case Const():
-            return repr(float.fromhex(expr.text))
+            return _constant(expr.text)
         case Load():
             return _element(expr.array, expr.index, names)
         case Gather():
@@ -145,6 +150,11 @@ def _expr(expr: Expr, names: Sequence[str]) -> str:
             return f"{OPS[expr.op].name}({', '.join(_expr(part, names) for part in expr.operands)})"
         case Fold():
             return f"fold {OPS[expr.op].name} {{ {'; '.join(_run(run, names) for run in expr.runs)} }}"
+
+
+def _constant(text: object) -> str:
+    """A number; or, over named sizes, a rule for one."""
+    return repr(float.fromhex(text)) if isinstance(text, str) else str(text)
 
 
 def _run(run: Run, names: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations, combinations_with_replacement
+from itertools import combinations, combinations_with_replacement, product
 
 from ..loops.place import NotRegularError
 from .polynomial import Monomial, Polynomial, monomial_value
@@ -59,7 +59,8 @@ class Constant:
         return found.pop()
 
     def __str__(self) -> str:
-        return ("-" if self.factor < 0 else "") + self.rules[0].format("*".join(self.size))
+        size = "*".join(self.size)
+        return ("-" if self.factor < 0 else "") + self.rules[0].format(size if len(self.size) == 1 else f"({size})")
 
 
 class Fitter:
@@ -71,36 +72,38 @@ class Fitter:
 
     def __init__(self, samples: Sequence[Mapping[str, int]]) -> None:
         self._samples = samples
-        self._products: dict[tuple[int, ...], Monomial] = {}
+        self._products: dict[tuple[int, ...], list[Monomial]] = {}
         for degree in range(1, _DEGREE + 1):
             for monomial in combinations_with_replacement(samples[0], degree):
                 values = tuple(monomial_value(monomial, sizes) for sizes in samples)
-                # Of two that are the same in all samples, such as a width and heads times their size, the first.
-                self._products.setdefault(values, monomial)
-        self._numbers: dict[tuple[int, ...], Polynomial] = {}
+                alike = self._products.setdefault(values, [])
+                # A width is heads times their size by definition; others that are the same are so by chance.
+                if not alike or len(alike[0]) == degree:
+                    alike.append(monomial)
+        self._numbers: dict[tuple[int, ...], int | Polynomial] = {}
         self._constants: dict[tuple[str, ...], str | Constant] = {}
 
-    def number(self, values: tuple[int, ...]) -> Polynomial:
-        """A polynomial for a number, given in each sample.
+    def number(self, values: tuple[int, ...]) -> int | Polynomial:
+        """A polynomial for a number, given in each sample; the number itself if it is the same in all.
 
         Raises:
             NotRegularError: if there is none, or more than one.
         """
         if values not in self._numbers:
-            self._numbers[values] = self._simplest(values)
+            self._numbers[values] = values[0] if len(set(values)) == 1 else self._simplest(values)
         return self._numbers[values]
 
     def _simplest(self, values: tuple[int, ...]) -> Polynomial:
-        for count in range(_TERMS + 1):
+        for count in range(1, _TERMS + 1):
             found: dict[tuple[bool, int], list[Polynomial]] = {}
             for columns in combinations(self._products, count):
                 coefficients = _solved(columns, values)
                 if coefficients is None:
                     continue
-                monomials = [self._products[column] for column in columns]
-                terms = zip(coefficients, (*monomials, ()), strict=True)
-                rank = any(each.denominator > 1 for each in coefficients), sum(map(len, monomials))
-                found.setdefault(rank, []).append(Polynomial(tuple(term for term in terms if term[0])))
+                for monomials in product(*(self._products[column] for column in columns)):
+                    terms = zip(coefficients, (*monomials, ()), strict=True)
+                    rank = any(each.denominator > 1 for each in coefficients), sum(map(len, monomials))
+                    found.setdefault(rank, []).append(Polynomial(tuple(term for term in terms if term[0])))
             if found:
                 best = found[min(found)]
                 if len(best) > 1:
@@ -119,15 +122,17 @@ class Fitter:
         return self._constants[texts]
 
     def _rule(self, texts: tuple[str, ...]) -> Constant:
-        for column, monomial in self._products.items():
+        for column, monomials in self._products.items():
             factor = -1.0 if texts[0].startswith("-") else 1.0
             rules = tuple(
                 name
                 for name, rule in _RULES.items()
                 if all((factor * rule(float(size))).hex() == text for size, text in zip(column, texts, strict=True))
             )
+            if rules and len(monomials) > 1:
+                raise NotRegularError(f"the samples do not tell {' and '.join(map('*'.join, monomials))} apart")
             if rules:
-                return Constant(monomial, factor, rules)
+                return Constant(monomials[0], factor, rules)
         raise NotRegularError(f"there is no rule for the constants {texts}")
 
 

@@ -16,6 +16,7 @@ from ..loops.loop_ir import Array, LoopProgram, Nest, Span
 from ..loops.map_numbers import NumberMap
 from ..loops.place import NotRegularError
 from .fit import Constant, Fitter
+from .polynomial import whole_number
 from .sized_layout import SizedLayout, sized_layout
 
 __all__ = ["Sample", "SizedPrograms", "generalise"]
@@ -62,7 +63,7 @@ class SizedPrograms:
         arrays = {array.name: array for array, _ in layout.arrays}
         arrays.update((array.name, array) for array, _, parts in layout.placed if parts)
         change = NumberMap(
-            lambda number: number.value(sizes),
+            lambda number: whole_number(number, sizes),
             lambda text: text.value(sizes) if isinstance(text, Constant) else text,
             lambda array: arrays[array.name],
         )
@@ -81,7 +82,9 @@ def generalise(samples: Sequence[Sample]) -> SizedPrograms:
         NotRegularError: if the samples differ in more than numbers, or there is no expression for some of these.
     """
     fitter = Fitter([sample.sizes for sample in samples])
-    programs = {name: _program([sample.programs[name] for sample in samples], fitter) for name in samples[0].programs}
+    programs = {
+        name: _program(name, [sample.programs[name] for sample in samples], fitter) for name in samples[0].programs
+    }
     merged = {name for program in programs.values() for nest in program.nests for name in _merged(nest)}
     layout = sized_layout([sample.layout for sample in samples], fitter, merged)
     shapes = {array.name: array for whole, parts in layout.placed for array in (whole, *parts)}
@@ -96,7 +99,7 @@ def generalise(samples: Sequence[Sample]) -> SizedPrograms:
         raise NotRegularError(f"the programs read {missing}, which is no array of the layout") from None
 
 
-def _program(members: Sequence[LoopProgram], fitter: Fitter) -> LoopProgram:
+def _program(name: str, members: Sequence[LoopProgram], fitter: Fitter) -> LoopProgram:
     if any(member.places for member in members):
         raise NotRegularError(f"{members[0].name} chooses from different places")
     parts = [(member.nests, member.zeros) for member in members]
@@ -109,7 +112,7 @@ def _program(members: Sequence[LoopProgram], fitter: Fitter) -> LoopProgram:
     constants = iter([fitter.constant(column) for column in zip(*(each.constants for each in found), strict=True)])
     change = NumberMap(lambda number: next(numbers), lambda text: next(constants), lambda array: array)
     nests, zeros = change(parts[0])
-    return LoopProgram(members[0].name, nests, (), zeros)
+    return LoopProgram(name, nests, (), zeros)
 
 
 class _Numbers:

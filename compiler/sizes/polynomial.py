@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from ..loops.place import NotRegularError
 
-__all__ = ["Monomial", "Polynomial", "monomial_value"]
+__all__ = ["Monomial", "Polynomial", "monomial_value", "whole_number"]
 
 # The names of the sizes that are multiplied; none for the constant.
 Monomial = tuple[str, ...]
@@ -47,3 +47,12 @@ class Polynomial:
             words = ([] if abs(factor) == 1 and monomial else [str(abs(factor))]) + list(monomial)
             text += ("-" if factor < 0 else "+" if text else "") + "*".join(words)
         return text or "0"
+
+
+def whole_number(number: int | Polynomial, sizes: Mapping[str, int]) -> int:
+    """What a number, which may depend on sizes, is at these.
+
+    Raises:
+        NotRegularError: if it is not whole.
+    """
+    return number.value(sizes) if isinstance(number, Polynomial) else number

@@ -14,6 +14,7 @@ from ..loops.layout import ALIGN, Layout, padded
 from ..loops.loop_ir import Array
 from ..loops.place import NotRegularError
 from .fit import Fitter
+from .polynomial import whole_number
 
 __all__ = ["SizedLayout", "sized_layout"]
 
@@ -56,16 +57,10 @@ class SizedLayout:
         return layout
 
     def _array(self, array: Array, sizes: Mapping[str, int]) -> Array:
-        shape = [_value(extent, sizes) for extent in array.shape]
+        shape = [whole_number(extent, sizes) for extent in array.shape]
         if array.space == "value" and len(shape) > 1 and shape[-1] >= ALIGN and array.name not in self.unpadded:
             shape[-1] = padded(shape[-1])
         return replace(array, shape=tuple(shape))
-
-
-def _value(extent: Any, sizes: Mapping[str, int]) -> int:
-    """Of an extent that is a polynomial, what the IR has no type for."""
-    whole: int = extent.value(sizes)
-    return whole
 
 
 def sized_layout(layouts: Sequence[Layout], fitter: Fitter, unpadded: Collection[str]) -> SizedLayout:

@@ -24,6 +24,8 @@ from .shapes import LEARNED, PROVED, Shape
 __all__ = ["SizedModel", "sized_loops", "sized_model"]
 
 
+# What is smaller than all that was learned from.
+_LEAST = {name: min(getattr(shape, name) for shape in LEARNED) for name in ("n_head", "head_size", "vocab_size")}
 # From here on, lengths and positions are alike.
 _FIRST = {"training": 2, "inference": 1}
 _WORDS = {"training": "length", "inference": "position"}
@@ -131,19 +133,21 @@ def sized_loops(config: GPTConfig) -> ModelLoops:
         NotRegularError: if they are not known at its sizes; then they must be found there.
     """
     block = config.block_size
-    shape = Shape(config.n_head, config.head_size, config.vocab_size, block, block, block - 1)
+    last = max(block, _FIRST["training"]), max(block - 1, _FIRST["inference"])
+    shape = Shape(config.n_head, config.head_size, config.vocab_size, block, *last)
     model = sized_model(config.n_layer)
-    _try_small_sizes(config.n_layer, min(config.n_head, 3), min(config.head_size, 3), min(config.vocab_size, 5))
+    small = {name: size for name, least in _LEAST.items() if (size := getattr(shape, name)) < least}
+    if small:
+        _try_small_sizes(config.n_layer, replace(PROVED[0], **small))
     return model.at(shape, range(1, block + 1), range(block))
 
 
 @cache
-def _try_small_sizes(n_layer: int, n_head: int, head_size: int, vocab_size: int) -> None:
-    """Tries whether sizes that are smaller than all that was learned from are exceptions."""
-    shape = replace(PROVED[0], n_head=n_head, head_size=head_size, vocab_size=vocab_size)
-    if (n_head, head_size, vocab_size) == (3, 3, 5):
-        return
+def _try_small_sizes(n_layer: int, shape: Shape) -> None:
+    """Tries whether sizes that are smaller than all that was learned from are exceptions, as heads of one number are:
+    what is divided by their root is divided by 1, which is no operation of the graph.
+    """
     try:
         sized_model(n_layer).prove_at(shape)
     except ProofError as difference:
-        raise NotRegularError(f"small sizes are an exception: {difference}") from None
+        raise NotRegularError(f"models of such small sizes are exceptions: {difference}") from None

@@ -1,0 +1,151 @@
+"""Programs of models that are instantiated from those of small ones: the same as if their graphs had been made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from microgpt.compiler.errors import ProofError
+from microgpt.compiler.loops.loop_text import format_program
+from microgpt.compiler.loops.place import NotRegularError
+from microgpt.compiler.loops.verify_loops import verify_loops
+from microgpt.model.config import AdamConfig, GPTConfig
+from microgpt.runtime.backends.backend import EagerBackend, State
+from microgpt.runtime.backends.c_backend import CBackend
+from microgpt.runtime.machine.toolchain import Toolchain
+from microgpt.runtime.programs import c_source, shapes
+from microgpt.runtime.programs.c_source import model_source
+from microgpt.runtime.programs.shapes import Shape, is_sized, witnessed
+from microgpt.runtime.programs.sized_loops import sized_loops, sized_model
+from microgpt.runtime.storage.cache import Cache
+
+# Few heads, few numbers in them, few tokens, short documents; sizes that are the same; and wide ones.
+SHAPES = (
+    Shape(1, 4, 5, 6, 3, 2),
+    Shape(1, 9, 2, 3, 2, 1),
+    Shape(2, 2, 3, 4, 4, 3),
+    Shape(2, 5, 27, 2, 2, 1),
+    Shape(8, 2, 5, 3, 3, 2),
+    Shape(3, 3, 3, 3, 3, 2),
+    Shape(4, 4, 16, 16, 4, 15),
+    Shape(2, 16, 12, 3, 2, 2),
+    Shape(5, 5, 60, 7, 2, 6),
+    Shape(3, 3, 4, 14, 13, 12),
+)
+
+
+def some_shape(random: Random) -> Shape:
+    heads, block = random.randint(1, 8), random.randint(2, 20)
+    length = random.randint(2, min(block, 6))
+    head_size = random.randint(2, max(2, 24 // heads))
+    return Shape(heads, head_size, random.randint(2, 60), block, length, random.randint(1, block - 1))
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_programs_of_any_sizes_are_their_graphs(shape: Shape):
+    """Operation for operation, copies of matrices and all."""
+    sized_model(1).prove_at(shape)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(60))
+def test_a_sweep_of_sizes(number: int):
+    random = Random(number)
+    sized_model(random.choice((1, 1, 2, 3))).prove_at(some_shape(random))
+
+
+def test_layers_are_structure():
+    sized_model(2).prove_at(Shape(2, 5, 6, 4, 3, 2))
+
+
+def test_the_model_on_a_page():
+    text = format_program(sized_model(1).programs.programs["length"])
+    assert "array layer0_mlp_fc1[4*n_embd][n_embd] argument" in text
+    assert "mul(fold add { k < head_size: mul(query[position][head_size*head+k], key[i][head_size*head+k]) }" in text
+    assert text.count("nest ;") == 73
+
+
+def test_instantiated_programs_keep_the_rules_of_loops():
+    config = GPTConfig(11, 1, 30, 2, 7)
+    loops = sized_loops(config)
+    for family in loops.families:
+        for program in family.programs.values():
+            verify_loops(program, loops.layout)
+    assert list(loops.training.programs) == [1, 2, 3, 4, 5, 6, 7]
+    assert loops.layout.arguments["parameters"][1] == config.parameter_count
+
+
+def test_heads_of_one_number_are_an_exception(monkeypatch: pytest.MonkeyPatch):
+    """Their programs are found at the model's own sizes, and every one that is not witnessed is proved."""
+    config = GPTConfig(3, 1, 2, 2, 7)
+    with pytest.raises(NotRegularError, match="models of such small sizes are exceptions: "):
+        sized_loops(config)
+    assert model_source(config, AdamConfig()).reason == "the model is small"
+    monkeypatch.setattr(c_source, "is_sized", lambda config: True)
+    monkeypatch.setattr(shapes, "_WITNESSED", 4 * config.parameter_count)
+    assert witnessed(config) == (2, 4)
+    source = model_source(config, AdamConfig())
+    assert source.reason.startswith("models of such small sizes are exceptions")
+    proved = []
+    monkeypatch.setattr(
+        type(source.loops), "prove", lambda self, final, family, number: proved.append((family.name, number)) or 1
+    )
+    source.prove()
+    assert {number for kind, number in proved if kind == "training"} == {1, 2, 3, 4, 5, 6, 7}
+    assert {number for kind, number in proved if kind == "inference"} >= {0, 4, 5, 6}
+
+
+def test_a_wrong_program_is_an_internal_error(monkeypatch: pytest.MonkeyPatch):
+    """It is proved with every library, once in a process; and not taken for an exception."""
+    good = sized_model(1)
+    program = good.programs.programs["length"]
+    nests = list(program.nests)
+    at = next(
+        number for number, nest in enumerate(nests) if "query[" in format_program(replace(program, nests=(nest,)))
+    )
+    nests[at] = replace(nests[at], body=replace(nests[at].body, value=nests[at - 1].body.value))
+    wrong = replace(good.programs, programs={**good.programs.programs, "length": replace(program, nests=tuple(nests))})
+    source = model_source(GPTConfig(), AdamConfig())
+    assert source.reason == ""
+    broken = replace(source, loops=replace(source.loops, sized=type(good)(1, wrong)))
+    with pytest.raises(ProofError):
+        broken.prove()
+    source.prove()
+    monkeypatch.setattr(type(good), "prove_at", pytest.fail)
+    source.prove()
+
+
+def test_which_models_are_instantiated():
+    assert is_sized(GPTConfig())
+    assert is_sized(GPTConfig(27, 2, 64, 4, 64))
+    assert not is_sized(GPTConfig(7, 1, 8, 2, 9))
+
+
+def test_what_is_witnessed():
+    assert witnessed(GPTConfig()) == (16, 16)
+    assert witnessed(GPTConfig(27, 1, 64, 4, 16)) == (4, 11)
+    assert witnessed(GPTConfig(65, 4, 128, 4, 256)) == (2, 2)
+    assert witnessed(GPTConfig(65, 4, 128, 4, 1)) == (1, 1)
+
+
+def test_training_and_sampling_equal_the_eager_autograd(toolchain: Toolchain, tmp_path):
+    config, optimizer = GPTConfig(9, 1, 22, 2, 9), AdamConfig()
+    assert is_sized(config)
+    random = Random(5)
+    parameters = [random.gauss(0.0, 0.08) for _ in range(config.parameter_count)]
+    documents = []
+    for length in (9, 1, 2):
+        tokens = [random.randrange(9) for _ in range(length + 1)]
+        documents.append((tokens[:-1], tokens[1:]))
+    compiled = CBackend(config, optimizer, Cache.open(tmp_path))
+    results = []
+    for backend in (EagerBackend(config, optimizer), compiled):
+        state = State(list(parameters))
+        losses = backend.advance(state, documents, 10)
+        cache: list[float] = []
+        drawn = [backend.next_token(state.parameters, 0.5, token, at, cache) for at, token in enumerate([1, 2, 3])]
+        results.append((losses, state.parameters, state.second_moment, drawn))
+    assert results[0] == results[1]
+    assert compiled.library.report["flat"] == ""
