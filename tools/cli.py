@@ -133,7 +133,10 @@ class Commands(Group):
         try:
             code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except (Exception, KeyboardInterrupt) as error:
-            code = self._report(error)
+            try:
+                code = self._report(error)
+            except KeyboardInterrupt:  # once more, while the first is being reported
+                code = failures.INTERRUPTED
         try:
             sys.stdout.flush()
         except OSError:
