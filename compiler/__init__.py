@@ -29,6 +29,10 @@ folder imports what stands before it, and nothing else; python and loops do not 
         unroll              which operations of the graph each nest carries out, point by point
         labels              which lines of the model a nest carries out, in words
         vmap                a graph of a few scalars, such as an optimiser's, becomes loops over all their elements
+    sizes/                  loops over named sizes
+        fit                 the simplest expression in the sizes for a number that differs from sample to sample
+        sized_layout        arrays whose extents are such expressions
+        generalise          programs of small sizes become one over the sizes, which makes those of any
     kernels/                loops to the functions of a processor with vectors
         fuse                nests that walk through the same lanes become one, block by block
         share               nests that differ only in where they begin become calls of one kernel

@@ -110,8 +110,8 @@ class ModelSource:
         Raises:
             ProofError: naming the program and the operation, if one is not what it should be.
         """
-        if self.loops.sized:
-            self.loops.sized.prove()
+        if self.loops.prove_origin:
+            self.loops.prove_origin()
         else:
             lengths, positions = witnessed(self.config)
             for family, first in zip(self.families, (lengths + 1, positions), strict=True):

@@ -43,6 +43,7 @@ __all__ = [
     "estimate_c",
     "estimate_flat",
     "estimate_graph",
+    "estimate_loops",
     "estimate_page",
     "estimate_python",
     "graphs_for_c",
@@ -120,7 +121,16 @@ def estimate_graph(recipe: Recipe) -> Estimate | None:
 
 def estimate_page(recipe: Recipe, config: GPTConfig) -> Estimate | None:
     """What making one program in all its forms takes, with the library in C of its model; None if that is little."""
-    parts = [part for part in (estimate_c(config), _estimate_one(recipe, PAGE_BYTES)) if part is not None]
+    return _together(estimate_c(config), _estimate_one(recipe, PAGE_BYTES))
+
+
+def estimate_loops(recipe: Recipe, config: GPTConfig) -> Estimate | None:
+    """What making one graph and its loops takes, with the library in C of its model; None if that is little."""
+    return _together(estimate_c(config), _estimate_one(recipe, GRAPH_BYTES))
+
+
+def _together(*estimates: Estimate | None) -> Estimate | None:
+    parts = [part for part in estimates if part is not None]
     if not parts:
         return None
     operations, seconds = sum(part.operations for part in parts), math.fsum(part.seconds for part in parts)

@@ -6,10 +6,10 @@ small ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from ...compiler.ir.graph import Graph
 from ...compiler.loops.compile_family import Family, compile_family
@@ -19,9 +19,6 @@ from ...compiler.loops.transpose import Transposer
 from ...compiler.pipeline import compile_graph
 from ...model.config import GPTConfig
 from . import graphs
-
-if TYPE_CHECKING:
-    from .sized_loops import SizedModel
 
 __all__ = ["PROGRAM_NAMES", "FinalPrograms", "ModelLoops", "Tell", "build_graph", "flat_loops", "with_copies"]
 
@@ -43,14 +40,14 @@ class ModelLoops:
         layout: of their memory.
         training, inference: by length, and by position.
         cache: where keys and values are.
-        sized: what the programs were instantiated from, if they were.
+        prove_origin: if the programs were instantiated, proves what they were instantiated from.
     """
 
     layout: Layout
     training: Family
     inference: Family
     cache: int
-    sized: SizedModel | None = None
+    prove_origin: Callable[[], None] | None = None
 
     @property
     def families(self) -> tuple[Family, Family]:

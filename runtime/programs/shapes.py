@@ -42,13 +42,13 @@ LEARNED = (
 )
 # What is learned from those is proved at these. The second says that two characters, and a second position, are no
 # exceptions.
-PROVED = (Shape(5, 3, 8, 10, 6, 7), Shape(4, 4, 6, 5, 2, 1))
+PROVED = (Shape(5, 3, 8, 10, 6, 7), Shape(3, 3, 6, 5, 2, 1))
 
 # The longest document whose graph is made in any case if a model is compiled at its own sizes. See `compile_family`.
 _FIRST_LENGTHS = 5
 
-# So much is witnessed of a model: parameters times positions. All lengths of the default model are less.
-_WITNESSED = 600_000
+# So much is witnessed of a model whose programs are instantiated: parameters times positions.
+_WITNESSED = 150_000
 # So many lengths, and positions, call all kernels: later programs differ from the second in their numbers.
 _KINDS = 2
 
@@ -71,7 +71,9 @@ def is_sized(config: GPTConfig) -> bool:
 
 
 def witnessed(config: GPTConfig) -> tuple[int, int]:
-    """How many lengths, and how many positions, are compared with the eager autograd: the first ones."""
+    """How many lengths, and how many positions, are compared with the eager autograd: the first ones, or all."""
+    if not is_sized(config):
+        return config.block_size, config.block_size
     most = max(_WITNESSED // config.parameter_count, 1)
     lengths = _KINDS
     while (lengths + 1) * (lengths + 2) // 2 <= most:

@@ -70,7 +70,7 @@ class SizedModel:
                 ("inference", positions, lambda number: {"entry": start + entry * number}),
             )
         )
-        return ModelLoops(layout, training, inference, start, self)
+        return ModelLoops(layout, training, inference, start, self.prove)
 
     def _program(self, kind: str, number: int, sizes: Mapping[str, int], layout: Layout) -> LoopProgram:
         word = _WORDS[kind]

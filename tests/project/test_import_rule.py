@@ -36,6 +36,7 @@ STAGES = {
         "passes": {"ir"},
         "python": {"ir"},
         "loops": {"ir"},
+        "sizes": {"loops"},
         "kernels": {"ir", "loops"},
         "c": {"ir", "loops", "kernels"},
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,6 +21,9 @@ from microgpt.runtime.programs.c_source import model_source
 from microgpt.runtime.programs.shapes import Shape, is_sized, witnessed
 from microgpt.runtime.programs.sized_loops import sized_loops, sized_model
 from microgpt.runtime.storage.cache import Cache
+
+if TYPE_CHECKING:
+    from conftest import Golden
 
 # Few heads, few numbers in them, few tokens, short documents; sizes that are the same; and wide ones.
 SHAPES = (
@@ -60,10 +64,10 @@ def test_layers_are_structure():
     sized_model(2).prove_at(Shape(2, 5, 6, 4, 3, 2))
 
 
-def test_the_model_on_a_page():
+def test_the_model_over_its_sizes(golden: Golden):
+    """After a change that is meant: --renew-golden."""
     text = format_program(sized_model(1).programs.programs["length"])
-    assert "array layer0_mlp_fc1[4*n_embd][n_embd] argument" in text
-    assert "mul(fold add { k < head_size: mul(query[position][head_size*head+k], key[i][head_size*head+k]) }" in text
+    golden.check("gpt_length.sizes.txt", text)
     assert text.count("nest ;") == 73
 
 
@@ -84,6 +88,7 @@ def test_heads_of_one_number_are_an_exception(monkeypatch: pytest.MonkeyPatch):
         sized_loops(config)
     assert model_source(config, AdamConfig()).reason == "the model is small"
     monkeypatch.setattr(c_source, "is_sized", lambda config: True)
+    monkeypatch.setattr(shapes, "is_sized", lambda config: True)
     monkeypatch.setattr(shapes, "_WITNESSED", 4 * config.parameter_count)
     assert witnessed(config) == (2, 4)
     source = model_source(config, AdamConfig())
@@ -109,7 +114,7 @@ def test_a_wrong_program_is_an_internal_error(monkeypatch: pytest.MonkeyPatch):
     wrong = replace(good.programs, programs={**good.programs.programs, "length": replace(program, nests=tuple(nests))})
     source = model_source(GPTConfig(), AdamConfig())
     assert source.reason == ""
-    broken = replace(source, loops=replace(source.loops, sized=type(good)(1, wrong)))
+    broken = replace(source, loops=replace(source.loops, prove_origin=type(good)(1, wrong).prove))
     with pytest.raises(ProofError):
         broken.prove()
     source.prove()
@@ -124,9 +129,10 @@ def test_which_models_are_instantiated():
 
 
 def test_what_is_witnessed():
-    assert witnessed(GPTConfig()) == (16, 16)
-    assert witnessed(GPTConfig(27, 1, 64, 4, 16)) == (4, 11)
+    assert witnessed(GPTConfig()) == (7, 16)
+    assert witnessed(GPTConfig(27, 1, 64, 4, 16)) == (2, 2)
     assert witnessed(GPTConfig(65, 4, 128, 4, 256)) == (2, 2)
+    assert witnessed(GPTConfig(7, 1, 8, 2, 9)) == (9, 9), "what is not instantiated is witnessed as a whole"
     assert witnessed(GPTConfig(65, 4, 128, 4, 1)) == (1, 1)
 
 

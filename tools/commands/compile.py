@@ -127,6 +127,10 @@ def _compile_c(config: GPTConfig, as_json: bool) -> None:
     console.print_table("C: operations that ended in loops", headings, rows)
     seconds = report["seconds"]
     click.echo()
+    found = (
+        f"Found at the model's own sizes: {report['flat']}." if report["flat"] else "Instantiated from small models."
+    )
+    console.echo_wrapped(found, 80)
     console.echo_wrapped(
         f"loops {seconds['loops']:.1f} s, then the C compiler {seconds['cc']:.1f} s beside the proof; "
         f"{report['peak_memory'] / 1e6:.0f} MB; source {report['bytes'] / 1e3:.0f} KB:",

@@ -9,6 +9,7 @@ from ...compiler.pipeline import without_collection
 from ...model.config import AdamConfig, GPTConfig
 from ...runtime.machine.toolchain import vector_width_here
 from ...runtime.programs.c_source import model_source
+from ...runtime.programs.sized_loops import sized_model
 from ...runtime.storage.files import write_atomically
 from ..terminal import console
 
@@ -16,7 +17,8 @@ __all__ = ["dump_programs", "prove_programs"]
 
 
 def dump_programs(config: GPTConfig, folder: Path) -> None:
-    """Writes a file for each program, and the library in C that they become.
+    """Writes a file for each program, and the library in C that they become; of programs that are instantiated, also
+    what they are over the sizes.
 
     Raises:
         OSError: if a file cannot be written.
@@ -25,7 +27,13 @@ def dump_programs(config: GPTConfig, folder: Path) -> None:
     for name, program in source.programs.items():
         write_atomically(folder / f"{name}.txt", format_program(program).encode())
     write_atomically(folder / "model.c", source.text.encode())
-    console.say(f"wrote {len(source.programs)} programs of loops and model.c to {folder}")
+    also = ""
+    if not source.reason:
+        for name in ("length", "position"):
+            program = sized_model(config.n_layer).programs.programs[name]
+            write_atomically(folder / f"any_{name}.txt", format_program(program).encode())
+        also = ", what those of all later lengths and positions are instances of (any_length.txt, any_position.txt),"
+    console.say(f"wrote {len(source.programs)} programs of loops{also} and model.c to {folder}")
 
 
 def prove_programs(config: GPTConfig) -> None:

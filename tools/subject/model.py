@@ -19,7 +19,7 @@ from ...runtime.executable.estimate import Estimate
 from ...runtime.machine.stopwatch import best_seconds
 from ...runtime.machine.toolchain import vector_width_here, warn_of_toolchain
 from ...runtime.programs.c_source import PROGRAM_NAMES, ModelSource, model_source
-from ...runtime.programs.estimate import estimate_c, estimate_graph, estimate_page
+from ...runtime.programs.estimate import estimate_graph, estimate_loops, estimate_page
 from ...runtime.programs.graphs import MAPPED
 from ...runtime.programs.library import Library
 from ...runtime.programs.recipe import Recipe
@@ -209,7 +209,7 @@ class ModelSubject(Subject):
         return estimate_graph(self.recipe)
 
     def c_estimate(self) -> Estimate | None:
-        return estimate_c(self.config)
+        return estimate_loops(self.recipe, self.config)
 
     def page_estimate(self) -> Estimate | None:
         return estimate_page(self.recipe, self.config)
