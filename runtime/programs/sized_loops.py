@@ -21,7 +21,7 @@ from ...model.config import GPTConfig
 from .model_loops import ModelLoops, build_graph, flat_loops, with_copies
 from .shapes import LEARNED, PROVED, Shape
 
-__all__ = ["SizedModel", "sized_loops", "sized_model"]
+__all__ = ["SizedModel", "samples_of", "sized_loops", "sized_model"]
 
 
 # What is smaller than all that was learned from.
@@ -108,7 +108,12 @@ def sized_model(n_layer: int) -> SizedModel:
     Raises:
         NotRegularError: if those of small ones have too little in common.
     """
-    return SizedModel(n_layer, generalise([_sample(n_layer, shape) for shape in LEARNED]))
+    return SizedModel(n_layer, generalise(samples_of(n_layer)))
+
+
+def samples_of(n_layer: int) -> list[Sample]:
+    """The programs of small models."""
+    return [_sample(n_layer, shape) for shape in LEARNED]
 
 
 def _sample(n_layer: int, shape: Shape) -> Sample:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from microgpt.compiler.functions import constant_maximum, scope, select
 from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
 from microgpt.compiler.loops.compile_loops import compile_loops
 from microgpt.compiler.pipeline import compile_graph
+from microgpt.compiler.sizes.generalise import Sample, generalise
 from microgpt.compiler.trace import trace
 from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.executable.executable import compile_executable
@@ -20,6 +22,7 @@ from microgpt.runtime.programs.c_library import load_model_library
 from microgpt.runtime.programs.c_source import model_source
 from microgpt.runtime.programs.library import Library
 from microgpt.runtime.programs.recipe import Recipe
+from microgpt.runtime.programs.sized_loops import SizedModel, samples_of
 from microgpt.runtime.storage.cache import Cache
 
 TINY = GPTConfig(vocab_size=3, n_layer=1, n_embd=2, n_head=1, block_size=7)
@@ -101,6 +104,15 @@ def wide_loops(folder: Path) -> None:
     model_source(WIDE, AdamConfig()).prove()
 
 
+@cache
+def samples() -> list[Sample]:
+    return samples_of(1)
+
+
+def loops_over_sizes(folder: Path) -> None:
+    SizedModel(1, generalise(samples())).prove()
+
+
 def sums_graph() -> Graph:
     """Each sum needs the one before it."""
     tensors = [Tensor("x", "x", 0, (9,))]
@@ -129,6 +141,7 @@ ROADS: dict[str, Callable[[Path], None]] = {
     "Python of the optimiser": python_optimizer,
     "loops of a model": loops,
     "loops with copies": wide_loops,
+    "loops over sizes": loops_over_sizes,
     "loops of a recurrence": recurrence,
     "C of a graph": c_of_a_graph,
     "C of a model": c_library_of_a_model,

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,10 @@ from microgpt.compiler.loops import compile_family, compile_loops, form_loops
 from microgpt.compiler.loops.loop_ir import Load, Op
 from microgpt.compiler.loops.transpose import Transposer
 from microgpt.compiler.passes.regions import ALWAYS, NEVER, Regions
+from microgpt.compiler.sizes import generalise
+from microgpt.compiler.sizes.fit import Constant, Fitter
+from microgpt.compiler.sizes.polynomial import Polynomial
+from microgpt.compiler.sizes.sized_layout import SizedLayout
 from microgpt.runtime.executable import executable
 from microgpt.runtime.programs import c_source
 from microgpt.runtime.storage.cache import Cache
@@ -53,6 +58,12 @@ def method(owner: type, name: str, change: Callable[[Any], Any]) -> Patch:
         patch.setattr(owner, name, lambda self, *arguments: change(original(self, *arguments)))
 
     return apply
+
+
+def parts_exchanged(layout: SizedLayout) -> SizedLayout:
+    """The first array with its parts in another order."""
+    (whole, parts), *others = layout.placed
+    return replace(layout, placed=((whole, parts[::-1]), *others))
 
 
 def other_arguments(owner: type, name: str, change: Callable[..., tuple[Any, ...]]) -> Patch:
@@ -161,6 +172,19 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
             Transposer, "_copy", lambda n: replace(n, body=replace(n.body, index=n.body.index[::-1]))
         ),
         "transpose, a column less": results_of(Transposer, "_copy", lambda n: other_trips(n, -1)),
+    },
+    "loops over sizes": {
+        "fit, one more": method(
+            Fitter,
+            "number",
+            once(lambda p: Polynomial((*p.terms, (Fraction(1), ()))), lambda p: isinstance(p, Polynomial)),
+        ),
+        "fit, another constant": method(
+            Fitter, "constant", once(lambda c: replace(c, factor=-c.factor), lambda c: isinstance(c, Constant))
+        ),
+        "generalise, a nest lost": results_of(generalise, "_program", lambda p: replace(p, nests=p.nests[1:])),
+        "generalise, zeros not set": results_of(generalise, "_program", lambda p: replace(p, zeros=())),
+        "sized_layout, parts exchanged": results_of(generalise, "sized_layout", parts_exchanged),
     },
     "loops of a recurrence": {
         "form_loops, a nest that reads what it assigns": results_of(
