@@ -19,6 +19,7 @@ from .shapes import is_sized
 
 if TYPE_CHECKING:
     from .expected import Pending
+    from .sized_loops import SizedModel
 
 __all__ = ["cached_model_library", "load_model_library"]
 
@@ -77,7 +78,7 @@ def load_model_library(
 
     tell = _Meter(config, report)
     with expecting(config, optimizer) as pending:
-        make = partial(_source, config, optimizer, tell, pending)
+        make = partial(_source, cache, config, optimizer, tell, pending)
         return _typed(native_library(cache, _NAME, _what(config, optimizer), make, tell, warn))
 
 
@@ -126,13 +127,22 @@ class _Meter:
         self._report(min(self._done / self._total, 0.99) if self._total else 0, 1, self._what)
 
 
-def _source(config: GPTConfig, optimizer: AdamConfig, tell: _Meter, pending: Pending, toolchain: Toolchain) -> Source:
+def _source(
+    cache: Cache, config: GPTConfig, optimizer: AdamConfig, tell: _Meter, pending: Pending, toolchain: Toolchain
+) -> Source:
     # Not at the top: a start that finds its library in the cache is over before the compiler would be there.
     from ...compiler.loops.coverage import coverage
     from .c_source import model_source
+    from .sized_cache import find_sized, keep_sized
     from .witness import check_library
 
-    source = model_source(config, optimizer, tell, toolchain.vector_width)
+    found: list[SizedModel] = []
+
+    def find(n_layer: int) -> SizedModel:
+        found.append(find_sized(cache, n_layer))
+        return found[-1]
+
+    source = model_source(config, optimizer, tell, toolchain.vector_width, find)
     programs = {}
     for family in source.families:
         number, program = max(family.programs.items())
@@ -147,6 +157,8 @@ def _source(config: GPTConfig, optimizer: AdamConfig, tell: _Meter, pending: Pen
     def prove() -> None:
         tell.proving = True
         source.prove()
+        for model in found:
+            keep_sized(cache, model)
         pending.result()
 
     def try_out(native: Native) -> None:

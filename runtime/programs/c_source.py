@@ -29,7 +29,7 @@ from . import graphs
 from .estimate import estimate_c, estimate_flat
 from .model_loops import PROGRAM_NAMES, FinalPrograms, ModelLoops, Tell, flat_loops, with_copies
 from .shapes import is_sized, witnessed
-from .sized_loops import sized_loops
+from .sized_loops import SizedModel, sized_loops, sized_model
 
 __all__ = ["PROGRAM_NAMES", "ModelSource", "model_source", "proved_source"]
 
@@ -138,12 +138,14 @@ def model_source(
     optimizer: AdamConfig,
     tell: Tell = lambda what, kind="", number=0: None,
     vector_width: int = 8,
+    find_sized: Callable[[int], SizedModel] = sized_model,
 ) -> ModelSource:
     """Compiles a model to C. Whoever uses the result has to prove it.
 
     Args:
         tell: takes what is being done, and for each stage of a graph that is done, the kind and number of its program.
         vector_width: doubles in the widest vector of the processor that the library is for: 8, 4 or 2.
+        find_sized: finds the programs of all models of a number of layers.
 
     Raises:
         TooLargeError: if it takes more memory than there is.
@@ -151,7 +153,7 @@ def model_source(
     """
     check(estimate_c(config))
     check(estimate_c(config))
-    loops, reason = model_loops(config, tell)
+    loops, reason = model_loops(config, tell, find_sized)
     layout, size = loops.layout, config.parameter_count
     parameters, gradient = layout.arguments["parameters"][0], layout.outputs["gradient"][0]
     arrays = {
@@ -200,7 +202,7 @@ def model_source(
     )
 
 
-def model_loops(config: GPTConfig, tell: Tell) -> tuple[ModelLoops, str]:
+def model_loops(config: GPTConfig, tell: Tell, find_sized: Callable[[int], SizedModel]) -> tuple[ModelLoops, str]:
     """The programs of a model; and, if they were found at its own sizes, why.
 
     Raises:
@@ -210,7 +212,7 @@ def model_loops(config: GPTConfig, tell: Tell) -> tuple[ModelLoops, str]:
         return flat_loops(config, tell), "the model is small"
     try:
         tell("tracing small models")
-        return sized_loops(config), ""
+        return sized_loops(config, find_sized(config.n_layer)), ""
     except NotRegularError as problem:
         check(estimate_flat(config))
         return flat_loops(config, tell), str(problem)

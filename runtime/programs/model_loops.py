@@ -40,7 +40,7 @@ class ModelLoops:
         layout: of their memory.
         training, inference: by length, and by position.
         cache: where keys and values are.
-        prove_origin: if the programs were instantiated, proves what they were instantiated from.
+        prove_origin: if the programs were instantiated, checks those that they are instances of, and keeps them.
     """
 
     layout: Layout

@@ -8,7 +8,7 @@ model's own. No graph of the model itself is made.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from ...compiler.errors import ProofError
@@ -40,11 +40,12 @@ class SizedModel:
         n_layer: that number.
         programs: over the sizes: ``length1`` and ``position0`` of the first ones, ``length`` and ``position`` of all
             later ones.
+        is_proved: whether they have been proved.
     """
 
     n_layer: int
     programs: SizedPrograms
-    _is_proved: bool = field(default=False, repr=False)
+    is_proved: bool = False
 
     def at(self, shape: Shape, lengths: Sequence[int], positions: Sequence[int]) -> ModelLoops:
         """The programs of some lengths and positions.
@@ -83,10 +84,10 @@ class SizedModel:
         Raises:
             ProofError: if they are not the graphs of these models.
         """
-        if not self._is_proved:
+        if not self.is_proved:
             for shape in PROVED:
                 self.prove_at(shape)
-        self._is_proved = True
+        self.is_proved = True
 
     def prove_at(self, shape: Shape) -> None:
         """Checks the programs at some sizes.
@@ -131,8 +132,11 @@ def _silent(what: str, kind: str = "", number: int = 0) -> None:
     pass
 
 
-def sized_loops(config: GPTConfig) -> ModelLoops:
+def sized_loops(config: GPTConfig, model: SizedModel) -> ModelLoops:
     """The programs of a model, instantiated.
+
+    Args:
+        model: the programs of all models of as many layers.
 
     Raises:
         NotRegularError: if they are not known at its sizes; then they must be found there.
@@ -140,19 +144,17 @@ def sized_loops(config: GPTConfig) -> ModelLoops:
     block = config.block_size
     last = max(block, _FIRST["training"]), max(block - 1, _FIRST["inference"])
     shape = Shape(config.n_head, config.head_size, config.vocab_size, block, *last)
-    model = sized_model(config.n_layer)
     small = {name: size for name, least in _LEAST.items() if (size := getattr(shape, name)) < least}
     if small:
-        _try_small_sizes(config.n_layer, replace(PROVED[0], **small))
+        _try_small_sizes(model, replace(PROVED[0], **small))
     return model.at(shape, range(1, block + 1), range(block))
 
 
-@cache
-def _try_small_sizes(n_layer: int, shape: Shape) -> None:
+def _try_small_sizes(model: SizedModel, shape: Shape) -> None:
     """Tries whether sizes that are smaller than all that was learned from are exceptions, as heads of one number are:
     what is divided by their root is divided by 1, which is no operation of the graph.
     """
     try:
-        sized_model(n_layer).prove_at(shape)
+        model.prove_at(shape)
     except ProofError as difference:
         raise NotRegularError(f"models of such small sizes are exceptions: {difference}") from None

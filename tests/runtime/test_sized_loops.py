@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,8 @@ from microgpt.runtime.machine.toolchain import Toolchain
 from microgpt.runtime.programs import c_source, shapes
 from microgpt.runtime.programs.c_source import model_source
 from microgpt.runtime.programs.shapes import Shape, is_sized, witnessed
-from microgpt.runtime.programs.sized_loops import sized_loops, sized_model
+from microgpt.runtime.programs.sized_cache import find_sized, keep_sized
+from microgpt.runtime.programs.sized_loops import SizedModel, sized_loops, sized_model
 from microgpt.runtime.storage.cache import Cache
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ def test_the_model_over_its_sizes(golden: Golden):
 
 def test_instantiated_programs_keep_the_rules_of_loops():
     config = GPTConfig(11, 1, 30, 2, 7)
-    loops = sized_loops(config)
+    loops = sized_loops(config, sized_model(1))
     for family in loops.families:
         for program in family.programs.values():
             verify_loops(program, loops.layout)
@@ -85,7 +87,7 @@ def test_heads_of_one_number_are_an_exception(monkeypatch: pytest.MonkeyPatch):
     """Their programs are found at the model's own sizes, and every one that is not witnessed is proved."""
     config = GPTConfig(3, 1, 2, 2, 7)
     with pytest.raises(NotRegularError, match="models of such small sizes are exceptions: "):
-        sized_loops(config)
+        sized_loops(config, sized_model(1))
     assert model_source(config, AdamConfig()).reason == "the model is small"
     monkeypatch.setattr(c_source, "is_sized", lambda config: True)
     monkeypatch.setattr(shapes, "is_sized", lambda config: True)
@@ -136,7 +138,7 @@ def test_what_is_witnessed():
     assert witnessed(GPTConfig(65, 4, 128, 4, 1)) == (1, 1)
 
 
-def test_training_and_sampling_equal_the_eager_autograd(toolchain: Toolchain, tmp_path):
+def test_training_and_sampling_equal_the_eager_autograd(toolchain: Toolchain, tmp_path: Path):
     config, optimizer = GPTConfig(9, 1, 22, 2, 9), AdamConfig()
     assert is_sized(config)
     random = Random(5)
@@ -155,3 +157,23 @@ def test_training_and_sampling_equal_the_eager_autograd(toolchain: Toolchain, tm
         results.append((losses, state.parameters, state.second_moment, drawn))
     assert results[0] == results[1]
     assert compiled.library.report["flat"] == ""
+
+
+def test_the_next_width_needs_no_traces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """What has been proved is kept, and nothing else."""
+    cache, model = Cache.open(tmp_path), sized_model(1)
+    assert find_sized(cache, 1) is model
+    keep_sized(cache, model)
+    keep_sized(cache, model)
+    (key,) = cache.entries()
+    assert key.startswith("sizes1-")
+    known = find_sized(cache, 1)
+    assert known == model
+    assert known is not model
+    monkeypatch.setattr(SizedModel, "prove_at", pytest.fail)
+    known.prove()
+    config = GPTConfig(5, 1, 32, 4, 3)
+    assert sized_loops(config, known).training.programs == sized_loops(config, model).training.programs
+    (other,) = (tmp_path / key).glob("*.pickle")
+    other.write_bytes(b"broken")
+    assert find_sized(cache, 1) is model

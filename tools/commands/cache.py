@@ -37,6 +37,7 @@ _KINDS = {
     "training": "Python, length",
     "inference": "Python, position",
     "optimizer": "Python",
+    "sizes": "Programs over sizes, layers",
 }
 _KEY = re.compile(r"([a-z]+)(\d*)-")
 _HEADING = re.compile(rb"Made (?:for|from) (.{1,500}?) by microgpt\.", re.DOTALL)
@@ -183,7 +184,7 @@ def _describe(entry: Entry) -> str:
     """What an entry is: from its key, and from how its source begins."""
     found = _KEY.match(entry.key)
     kind = _KINDS.get(found[1], found[1]) if found else entry.key
-    if found and kind.endswith(("length", "position")):
+    if found and kind.endswith(("length", "position", "layers")):
         kind = f"{kind} {found[2]}"
     heading = _heading(entry)
     model = _MODEL.fullmatch(heading)
