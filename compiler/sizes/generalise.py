@@ -85,7 +85,7 @@ def generalise(samples: Sequence[Sample]) -> SizedPrograms:
     programs = {
         name: _program(name, [sample.programs[name] for sample in samples], fitter) for name in samples[0].programs
     }
-    merged = {name for program in programs.values() for nest in program.nests for name in _merged(nest)}
+    merged = frozenset(name for program in programs.values() for nest in program.nests for name in _merged(nest))
     layout = sized_layout([sample.layout for sample in samples], fitter, merged)
     shapes = {array.name: array for whole, parts in layout.placed for array in (whole, *parts)}
 

@@ -33,7 +33,7 @@ from ..executable.estimate import (
     Estimate,
 )
 from .recipe import Recipe
-from .shapes import is_sized, sized_work, witnessed
+from .shapes import FIRST_LENGTHS, is_sized, sized_work, witnessed
 
 if TYPE_CHECKING:
     from ...compiler.ir.graph import Graph
@@ -49,9 +49,6 @@ __all__ = [
     "graphs_for_c",
 ]
 
-# The longest sequence whose graph is made in any case; longer programs continue shorter ones. See `compile_family`.
-_FIRST_LENGTHS = 5
-
 # Of a training graph for each parameter and position, within a tenth unless the model is tiny.
 _OPERATIONS = 6
 
@@ -62,8 +59,8 @@ _Program = tuple[str, int]
 def graphs_for_c(config: GPTConfig) -> list[_Program]:
     """The graphs that are made for a C library, at the most: see `compile_family` and `ModelSource.prove`."""
     block = config.block_size
-    longest = [("training", block), ("inference", block - 1)] if block > _FIRST_LENGTHS else []
-    lengths = [("training", length) for length in range(1, min(block, _FIRST_LENGTHS) + 1)]
+    longest = [("training", block), ("inference", block - 1)] if block > FIRST_LENGTHS else []
+    lengths = [("training", length) for length in range(1, min(block, FIRST_LENGTHS) + 1)]
     return [*lengths, *(("inference", position) for position in range(block)), *longest]
 
 

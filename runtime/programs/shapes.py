@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ...model.config import GPTConfig
 
-__all__ = ["LEARNED", "PROVED", "Shape", "flat_work", "is_sized", "sized_work", "witnessed"]
+__all__ = ["FIRST_LENGTHS", "LEARNED", "PROVED", "Shape", "flat_work", "is_sized", "sized_work", "witnessed"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ LEARNED = (
 PROVED = (Shape(5, 3, 8, 10, 6, 7), Shape(3, 3, 6, 5, 2, 1))
 
 # The longest document whose graph is made in any case if a model is compiled at its own sizes. See `compile_family`.
-_FIRST_LENGTHS = 5
+FIRST_LENGTHS = 5
 
 # So much is witnessed of a model whose programs are instantiated: parameters times positions.
 _WITNESSED = 150_000
@@ -56,8 +56,8 @@ _KINDS = 2
 def flat_work(config: GPTConfig) -> int:
     """What is traced and proved of a model at its own sizes: parameters times positions of the documents."""
     block = config.block_size
-    longest = 2 * block if block > _FIRST_LENGTHS else 0
-    return config.parameter_count * (sum(range(1, min(block, _FIRST_LENGTHS) + 1)) + longest)
+    longest = 2 * block if block > FIRST_LENGTHS else 0
+    return config.parameter_count * (sum(range(1, min(block, FIRST_LENGTHS) + 1)) + longest)
 
 
 def sized_work(n_layer: int) -> int:
