@@ -31,10 +31,15 @@ class CompiledFunction(runtime.CompiledFunction):
     __doc__ = runtime.CompiledFunction.__doc__
 
     @cached_property
-    def _subject(self) -> FunctionSubject:
+    def _seen(self) -> FunctionSubject:
         from .tools.subject.function import FunctionSubject
 
         return FunctionSubject(self)
+
+    @property
+    def _subject(self) -> FunctionSubject:
+        self._captured.check()  # most of what is shown is recorded again
+        return self._seen
 
     def show(
         self,

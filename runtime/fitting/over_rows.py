@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from array import array
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from .. import arguments as checked
+from ..executable.captured import Captured
 from ..executable.marshal_code import marshal
 from ..executable.results import Results
 from ..executable.wanted import Wanted
@@ -97,6 +99,9 @@ class RowsFunction:
         self._engine = engine_of(self._problem, ours, theirs, target, cache, report)
         self.target = self._engine.target
         self._lock = threading.Lock()
+        problem = self._problem
+        functions = (loss,) if penalty is None else (loss, penalty)
+        self._captured = Captured(functions, "loss", problem.traced, lambda: replace(problem).traced)
         self._write = marshal(self._problem.weights, Wanted(""), Results(self._problem.weights.nodes[0])).write
 
     @property
@@ -123,7 +128,10 @@ class RowsFunction:
         Raises:
             TypeError: if the weights or a row are not like those that this was compiled for.
             ValueError, IndexError, OverflowError: see `read`.
+            RuntimeError: if something else that the loss or the penalty reads, such as a global list, has changed since
+                they were compiled.
         """
+        self._captured.check()
         found = rows if isinstance(rows, Rows) else self.read(rows)
         state = State(self._problem.weights.floats([weights]))
         with self._lock:

@@ -147,6 +147,11 @@ class Problem:
         return Compiled(trace_twice(run, identifier(optimizer.name), tensors, (), TracedNumber), None)
 
     @property
+    def traced(self) -> str:
+        """What loss and penalty were recorded as: equal for equal programs."""
+        return self.example.traced.fingerprint + (self.extra.traced.fingerprint if self.extra else "")
+
+    @property
     def lanes(self) -> list[str]:
         """The arguments of the optimiser's graph that hold a number for each weight."""
         return ["parameter", "gradient", *(argument(name) for name in self.optimizer.state)]
