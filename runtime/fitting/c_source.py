@@ -1,4 +1,4 @@
-"""The C of a problem: a program for an example, one for the penalty, one for the update, and the loop over the steps.
+"""The C of a problem: programs for an example, a block of them, the penalty and the update, and the loop over steps.
 
 In: a `Problem`. Out: a `FitSource`. Each program has a memory of its own; what one hands to another is copied, which
 costs less than a tenth of the shortest program. The rows of data are arguments, so their number is open.
@@ -19,7 +19,7 @@ from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import Array, LoopProgram
 from ...compiler.loops.run_loops import prove_loops
 from ...compiler.loops.vmap import one_lane, vmap
-from .problem import INITIAL, ROW, WEIGHTS, Problem
+from .problem import BLOCK, INITIAL, ROW, WEIGHTS, Problem
 
 __all__ = ["FitSource", "fit_source"]
 
@@ -79,7 +79,7 @@ def fit_source(problem: Problem, vector_width: int) -> FitSource:
     Args:
         vector_width: doubles in the widest vector of the processor that the library is for: 8, 4 or 2.
     """
-    functions = {"example": problem.example, "penalty": problem.extra}
+    functions = {"example": problem.example, "block": problem.block, "penalty": problem.extra}
     looped = {name: compile_loops(function.graph) for name, function in functions.items() if function}
     update = _update_of(problem)
     at, numbers, texts = 0, {"WEIGHTS": problem.size}, []
@@ -89,6 +89,7 @@ def fit_source(problem: Problem, vector_width: int) -> FitSource:
         numbers |= {f"{name.upper()}_{what.upper()}": at + place for what, place in _places(found).items()}
         at += found.layout.size
     numbers |= {
+        "TOGETHER": BLOCK,
         "ROW": problem.row_size,
         "INDICES": problem.index_count,
         "UPDATE": at,
@@ -105,8 +106,11 @@ def fit_source(problem: Problem, vector_width: int) -> FitSource:
     )
     parts = {
         "begin": "".join(f"    {name}_begin(m + {name.upper()});\n" for name in (*looped, "update")),
+        "blocks": _BLOCKS * ("block" in looped),
+        "block_row": _BLOCK_ROW * (problem.row_size > 0),
+        "block_indices": _BLOCK_INDICES * (problem.index_count > 0),
         "row": "            memcpy(m + EXAMPLE_ROW, rows + *order * ROW, ROW * sizeof(double));\n"
-        * (ROW in _names(problem)),
+        * (problem.row_size > 0),
         "penalty": _PENALTY * ("penalty" in looped),
         "constants": _CONSTANTS * bool(problem.optimizer.constants),
         "moves": moves,
@@ -125,10 +129,6 @@ def fit_source(problem: Problem, vector_width: int) -> FitSource:
     return FitSource(text, at + update.layout.size, arguments, report, tuple(looped.values()), update)
 
 
-def _names(problem: Problem) -> set[str]:
-    return set(problem.example.graph.arguments())
-
-
 def _shared(problem: Problem) -> list[str]:
     return [name for name in problem.update.traced.arguments() if name not in problem.lanes]
 
@@ -136,7 +136,7 @@ def _shared(problem: Problem) -> list[str]:
 def _places(looped: LoopedGraph) -> dict[str, int]:
     layout = looped.layout
     places = {name: layout.arguments[name][0] for name in (WEIGHTS, INITIAL, ROW) if name in layout.arguments}
-    return places | {name: layout.outputs[name][0] for name in ("loss", "gradient")}
+    return places | {name: start for name, (start, *_) in layout.outputs.items()}
 
 
 def _update_of(problem: Problem) -> _Update:
@@ -171,7 +171,9 @@ void fit(double *m, const double *rows, const int *indices, const long long *ord
         double loss = 0.0;
         memcpy(m + EXAMPLE_WEIGHTS, m + PARAMETER, WEIGHTS * sizeof(double));
         memset(m + EXAMPLE_INITIAL, 0, WEIGHTS * sizeof(double));
-        for (long long place = 0; place < batch; place++, order++) {
+        long long place = 0;
+@blocks@
+        for (; place < batch; place++, order++) {
 @row@
             example(m + EXAMPLE, indices + *order * INDICES);
             memcpy(m + EXAMPLE_INITIAL, m + EXAMPLE_GRADIENT, WEIGHTS * sizeof(double));
@@ -186,6 +188,29 @@ void fit(double *m, const double *rows, const int *indices, const long long *ord
         losses[step] = loss;
     }
 }
+"""
+
+_BLOCKS = """\
+        memcpy(m + BLOCK_WEIGHTS, m + PARAMETER, WEIGHTS * sizeof(double));
+        for (; place + TOGETHER <= batch; place += TOGETHER, order += TOGETHER) {
+            int chosen[TOGETHER * INDICES + 1];
+            for (int row = 0; row < TOGETHER; row++) {
+@block_row@
+@block_indices@
+            }
+            memcpy(m + BLOCK_INITIAL, m + EXAMPLE_INITIAL, WEIGHTS * sizeof(double));
+            block(m + BLOCK, chosen);
+            memcpy(m + EXAMPLE_INITIAL, m + BLOCK_GRADIENT, WEIGHTS * sizeof(double));
+            for (int row = 0; row < TOGETHER; row++) loss += m[BLOCK_LOSSES + row];
+        }
+"""
+
+_BLOCK_ROW = """\
+                memcpy(m + BLOCK_ROW + row * ROW, rows + order[row] * ROW, ROW * sizeof(double));
+"""
+
+_BLOCK_INDICES = """\
+                memcpy(chosen + row * INDICES, indices + order[row] * INDICES, INDICES * sizeof(int));
 """
 
 _PENALTY = """\
