@@ -19,7 +19,7 @@ from .runtime.executable import function as runtime
 from .runtime.reporting import compile_progress
 
 if TYPE_CHECKING:
-    from .api import Model
+    from .model.config import GPTConfig
     from .tools.drawing.drawn import Drawing
     from .tools.subject.function import FunctionSubject
     from .tools.text.document import Document
@@ -264,11 +264,11 @@ hessian = _to_be_seen(derivatives.hessian)
 hvp = _to_be_seen(derivatives.hvp)
 
 
-def model_html(model: Model) -> str:
+def model_html(config: GPTConfig, parameters: int, step: int, losses: Sequence[float]) -> str:
     """A trained model for a notebook: its sizes, and its loss curve if it was trained here."""
     from .tools.drawing.notebook import model_html
 
-    return model_html(model.config, len(model.parameters), model.checkpoint.step, model.losses)
+    return model_html(config, parameters, step, losses)
 
 
 def _several(given: str | int | Sequence[str]) -> tuple[str, ...]:
