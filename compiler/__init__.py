@@ -3,8 +3,9 @@
 The folders are the stages, in the order in which a function goes through them (`pipeline` has the list that runs). A
 folder imports what stands before it, and nothing else; python and loops do not know of each other.
 
-    trace                   the function runs once on symbolic scalars, which record a `Graph`
     ir/                     the graph: its table of operations, its rules, its meaning, its text; what it is made of
+    tracing/                symbolic scalars, conditions and indices, which record what is done with them
+    trace                   the function runs once on these; the record is a `Graph`
     passes/                 graph to graph
         sink_through_selects  what is chosen by an index is computed after the choice
         differentiate       the backward pass, as operations of the same graph, in the eager autograd's order
@@ -35,9 +36,10 @@ folder imports what stands before it, and nothing else; python and loops do not 
         stage_powers        powers are guessed for many lanes ahead, and settled where that is not proved
         vectorise           loops over lanes take several turns at once
         accumulate          folds become variables that terms are added to
+        batch_calls         calls of exp, log and pow that stand alone are computed ahead, in vectors
         walk_pointers       what sums read is reached by pointers that walk along
     c/                      kernels to C
-        prelude             vectors; powers and quotients that are proved to have the same bits
+        prelude             vectors; exp, log, powers and quotients that are proved to have the same bits
         memory_struct       the arrays as a type
         print_c             a kernel becomes a function
         emit_c              programs become calls of kernels; which lines carry out which nests

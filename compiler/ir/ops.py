@@ -16,12 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import arithmetic
-
-if TYPE_CHECKING:
-    from .calculator import Calculator
 
 __all__ = [
     "ADD", "AND", "BRANCH", "CALLED", "CHOOSE", "CONST", "DIV", "EQUAL", "EXP", "GATHER", "GIVEN", "INDEX", "INPUT",
@@ -56,6 +53,8 @@ ONE = -1
 # From a calculator, a result and its operands to the local gradient of each operand, or None for no gradient. All are
 # nodes of a graph, or floats: it is written once for both.
 Derivative = Callable[..., tuple[Any, ...]]
+# A `Calculator`, which takes its operations from this table.
+Build = Any
 
 # Names for operands in spellings.
 LETTERS = "abcdefgh"
@@ -179,34 +178,34 @@ class Op:
         return self.c.startswith("{a}")
 
 
-def _derive_pow(build: Calculator[Any], node: Any, base: Any, exponent: Any) -> tuple[Any, ...]:
+def _derive_pow(build: Build, node: Any, base: Any, exponent: Any) -> tuple[Any, ...]:
     power = build.constant_of(exponent)
     if power == 0.0:  # at 0, the general rule would give 0 times infinity
         return build.const(0.0), None
     return build.mul(exponent, build.pow(base, power - 1)), None
 
 
-def _derive_div(build: Calculator[Any], node: Any, numerator: Any, denominator: Any) -> tuple[Any, ...]:
+def _derive_div(build: Build, node: Any, numerator: Any, denominator: Any) -> tuple[Any, ...]:
     inverse = build.div(build.const(1.0), denominator)
     return inverse, build.neg(build.mul(node, inverse))
 
 
-def _of_one(rule: Callable[[Calculator[Any], Any, Any], Any]) -> Derivative:
+def _of_one(rule: Callable[[Build, Any, Any], Any]) -> Derivative:
     """The derivative of a function of one number: `rule` takes a calculator, the result and the number."""
     return lambda build, node, a: (rule(build, node, a),)
 
 
-def _derive_maximum(build: Calculator[Any], node: Any, a: Any, b: Any) -> tuple[Any, ...]:
+def _derive_maximum(build: Build, node: Any, a: Any, b: Any) -> tuple[Any, ...]:
     second = build.step(build.sub(b, a))
     return build.sub(build.const(1.0), second), second
 
 
-def _derive_minimum(build: Calculator[Any], node: Any, a: Any, b: Any) -> tuple[Any, ...]:
+def _derive_minimum(build: Build, node: Any, a: Any, b: Any) -> tuple[Any, ...]:
     second = build.step(build.sub(a, b))
     return build.sub(build.const(1.0), second), second
 
 
-def _derive_power(build: Calculator[Any], node: Any, base: Any, exponent: Any) -> tuple[Any, ...]:
+def _derive_power(build: Build, node: Any, base: Any, exponent: Any) -> tuple[Any, ...]:
     less = build.node(OPS_BY_NAME["power"], base, build.sub(exponent, build.const(1.0)))
     return build.mul(exponent, less), build.mul(node, build.call("log", base))
 
@@ -237,6 +236,7 @@ _PASSES = Zeros(shown=(False, False))
 _NO_ZEROS = Zeros((False, False), (False, False), negative=False)
 _IEEE = "one IEEE 754 operation, correctly rounded"
 _LIBM = "the C library's function, the one CPython calls; never a vectorised or built-in variant"
+_PROVED = "the C library's function, the one CPython calls; in vectors, what is proved to have its bits"
 _FORMULA = "the C library's functions and IEEE 754 operations, the same ones in the same order everywhere"
 _CHOICE = "a choice between numbers; nothing is rounded"
 
@@ -251,14 +251,16 @@ OPS: tuple[Op, ...] = (
        "{a} * {b}", "{a} * {b}", _IEEE, commutative=True, c_lanes="{a} * {b}", zeros=_PASSES, symbol="×"),
     Op("div", (_R, _R), _R, arithmetic.divide, _derive_div, "divide({a}, {b})", "{a} / {b}", _IEEE,
        python_raising="({a} / {b})", c_lanes="{a} / {b}", zeros=Zeros((True, False), (False, True)), symbol="÷"),
-    Op("pow", (_R, _R), _R, arithmetic.power, _derive_pow, "power({a}, {b})", "pow({a}, {b})", _LIBM,
-       python_raising="pow({a}, {b})", zeros=Zeros((True, False), (True, False)), libm=("pow",), symbol="^"),
+    Op("pow", (_R, _R), _R, arithmetic.power, _derive_pow, "power({a}, {b})", "pow({a}, {b})", _PROVED,
+       python_raising="pow({a}, {b})", c_lanes="power{w}({a}, {b})", zeros=Zeros((True, False), (True, False)),
+       libm=("pow",), symbol="^"),
     Op("log", (_R,), _R, arithmetic.logarithm, _of_one(lambda build, node, a: build.div(build.const(1.0), a)),
-       "logarithm({a})", "log({a})", _LIBM, python_raising="log({a})", zeros=Zeros((False, False), (False, False)),
-       libm=("log",), doc="the natural logarithm: minus infinity at 0, NaN below", slope="1/x"),
+       "logarithm({a})", "log({a})", _PROVED, python_raising="log({a})", c_lanes="logarithm{w}({a})",
+       zeros=Zeros((False, False), (False, False)), libm=("log",),
+       doc="the natural logarithm: minus infinity at 0, NaN below", slope="1/x"),
     Op("exp", (_R,), _R, arithmetic.exponential, _of_one(lambda build, node, a: node),
-       "exponential({a})", "exp({a})", _LIBM, python_raising="exp({a})", zeros=_NO_ZEROS,
-       libm=("exp",), doc="the exponential: infinite past overflow", slope="exp(x)"),
+       "exponential({a})", "exp({a})", _PROVED, python_raising="exp({a})", c_lanes="exponential{w}({a})",
+       zeros=_NO_ZEROS, libm=("exp",), doc="the exponential: infinite past overflow", slope="exp(x)"),
     Op("relu", (_R,), _R, arithmetic.rectify, _of_one(lambda build, node, a: build.step(a)),
        "({a} if {a} > 0.0 else 0.0)", "rectify1({a})", _CHOICE, c_lanes="rectify{w}({a})", zeros=_NO_ZEROS,
        doc="max(0, x); 0 for NaN", slope="1 above 0, else 0; 0 at 0"),
@@ -326,8 +328,8 @@ OPS: tuple[Op, ...] = (
        _CHOICE, c_lanes="smaller{w}({a}, {b})", zeros=_PASSES, doc="the smallest, as `min` finds it",
        slope="1 in the first of those that are smallest, 0 in the others"),
     # What `x ** y` is where the exponent is a scalar. Of a `pow`, the exponent is a constant.
-    Op("power", (_R, _R), _R, arithmetic.power, _derive_power, "power({a}, {b})", "pow({a}, {b})", _LIBM,
-       python_raising="pow({a}, {b})", libm=("pow",), symbol="^"),
+    Op("power", (_R, _R), _R, arithmetic.power, _derive_power, "power({a}, {b})", "pow({a}, {b})", _PROVED,
+       python_raising="pow({a}, {b})", c_lanes="power{w}({a}, {b})", libm=("pow",), symbol="^"),
     Op("less", (_R, _R), _F, lambda a, b: a < b, None, "{a} < {b}", "{a} < {b}", _CHOICE, c_lanes="{a} < {b}",
        zeros=_NO_ZEROS, symbol="<"),
     Op("less_equal", (_R, _R), _F, lambda a, b: a <= b, None, "{a} <= {b}", "{a} <= {b}", _CHOICE,

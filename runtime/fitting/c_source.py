@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...compiler.c.c_text import plain_text
 from ...compiler.c.emit_function import function_text, program_text
 from ...compiler.c.prelude import prelude
 from ...compiler.ir.graph import Graph
@@ -22,6 +23,8 @@ from ...compiler.loops.vmap import one_lane, vmap
 from .problem import BLOCK, INITIAL, ROW, WEIGHTS, Problem
 
 __all__ = ["FitSource", "fit_source"]
+
+_PACKAGE = __package__ or ""
 
 
 @dataclass(frozen=True)
@@ -104,18 +107,19 @@ def fit_source(problem: Problem, vector_width: int) -> FitSource:
         f"    memcpy(m + {at + update.arguments[name]}, m + {at + result}, WEIGHTS * sizeof(double)); /* {name} */\n"
         for name, result in update.results.items()
     )
+    has_floats = problem.row_size > 0
     parts = {
         "begin": "".join(f"    {name}_begin(m + {name.upper()});\n" for name in (*looped, "update")),
-        "blocks": _BLOCKS * ("block" in looped),
-        "block_row": _BLOCK_ROW * (problem.row_size > 0),
-        "block_indices": _BLOCK_INDICES * (problem.index_count > 0),
-        "row": "            memcpy(m + EXAMPLE_ROW, rows + *order * ROW, ROW * sizeof(double));\n"
-        * (problem.row_size > 0),
-        "penalty": _PENALTY * ("penalty" in looped),
-        "constants": _CONSTANTS * bool(problem.optimizer.constants),
+        "blocks": plain_text(_PACKAGE, "blocks.c") * ("block" in looped),
+        "block_row": _copy(16, "m + BLOCK_ROW + row * ROW", "rows + order[row] * ROW", "ROW", "double") * has_floats,
+        "block_indices": _copy(16, "chosen + row * INDICES", "indices + order[row] * INDICES", "INDICES", "int")
+        * (problem.index_count > 0),
+        "row": _copy(12, "m + EXAMPLE_ROW", "rows + *order * ROW", "ROW", "double") * has_floats,
+        "penalty": plain_text(_PACKAGE, "penalty.c") * ("penalty" in looped),
+        "constants": plain_text(_PACKAGE, "constants.c") * bool(problem.optimizer.constants),
         "moves": moves,
     }
-    driver = _DRIVER
+    driver = plain_text(_PACKAGE, "fit.c")
     for name, text in parts.items():
         driver = driver.replace(f"@{name}@\n", text)
     heading = f"/* Made from {problem.example.traced.name} by microgpt. Do not edit. */\n{prelude(vector_width)}\n"
@@ -127,6 +131,10 @@ def fit_source(problem: Problem, vector_width: int) -> FitSource:
     }
     arguments = {name: at + place for name, place in update.arguments.items()}
     return FitSource(text, at + update.layout.size, arguments, report, tuple(looped.values()), update)
+
+
+def _copy(spaces: int, target: str, source: str, count: str, kind: str) -> str:
+    return f"{' ' * spaces}memcpy({target}, {source}, {count} * sizeof({kind}));\n"
 
 
 def _shared(problem: Problem) -> list[str]:
@@ -152,76 +160,3 @@ def _update_of(problem: Problem) -> _Update:
     }
     program = vmap(graph, size, arrays, shared, results, layout)
     return _Update(graph, program, layout, arrays | shared, results)
-
-
-_DRIVER = """\
-/* Prepares a memory of so many doubles, from an address that 64 divides. */
-void fit_begin(double *m)
-{
-@begin@
-}
-
-/* Takes `steps` steps. `rows` and `indices` have the numbers of all examples, `order` the numbers of `batch` examples
-   for each step, `constants` those of the optimiser for each step; `losses` takes the loss before each step. */
-void fit(double *m, const double *rows, const int *indices, const long long *order, const double *constants,
-         long long steps, long long batch, double *losses)
-{
-    (void)rows, (void)indices, (void)constants;
-    for (long long step = 0; step < steps; step++) {
-        double loss = 0.0;
-        memcpy(m + EXAMPLE_WEIGHTS, m + PARAMETER, WEIGHTS * sizeof(double));
-        memset(m + EXAMPLE_INITIAL, 0, WEIGHTS * sizeof(double));
-        long long place = 0;
-@blocks@
-        for (; place < batch; place++, order++) {
-@row@
-            example(m + EXAMPLE, indices + *order * INDICES);
-            memcpy(m + EXAMPLE_INITIAL, m + EXAMPLE_GRADIENT, WEIGHTS * sizeof(double));
-            loss += m[EXAMPLE_LOSS];
-        }
-        loss /= (double)batch;
-        for (long long i = 0; i < WEIGHTS; i++) m[GRADIENT + i] = m[EXAMPLE_INITIAL + i] / (double)batch;
-@penalty@
-@constants@
-        update(m + UPDATE, 0);
-@moves@
-        losses[step] = loss;
-    }
-}
-"""
-
-_BLOCKS = """\
-        memcpy(m + BLOCK_WEIGHTS, m + PARAMETER, WEIGHTS * sizeof(double));
-        for (; place + TOGETHER <= batch; place += TOGETHER, order += TOGETHER) {
-            int chosen[TOGETHER * INDICES + 1];
-            for (int row = 0; row < TOGETHER; row++) {
-@block_row@
-@block_indices@
-            }
-            memcpy(m + BLOCK_INITIAL, m + EXAMPLE_INITIAL, WEIGHTS * sizeof(double));
-            block(m + BLOCK, chosen);
-            memcpy(m + EXAMPLE_INITIAL, m + BLOCK_GRADIENT, WEIGHTS * sizeof(double));
-            for (int row = 0; row < TOGETHER; row++) loss += m[BLOCK_LOSSES + row];
-        }
-"""
-
-_BLOCK_ROW = """\
-                memcpy(m + BLOCK_ROW + row * ROW, rows + order[row] * ROW, ROW * sizeof(double));
-"""
-
-_BLOCK_INDICES = """\
-                memcpy(chosen + row * INDICES, indices + order[row] * INDICES, INDICES * sizeof(int));
-"""
-
-_PENALTY = """\
-        memcpy(m + PENALTY_WEIGHTS, m + PARAMETER, WEIGHTS * sizeof(double));
-        memcpy(m + PENALTY_INITIAL, m + GRADIENT, WEIGHTS * sizeof(double));
-        penalty(m + PENALTY, 0);
-        memcpy(m + GRADIENT, m + PENALTY_GRADIENT, WEIGHTS * sizeof(double));
-        loss += m[PENALTY_LOSS];
-"""
-
-_CONSTANTS = """\
-        memcpy(m + STEP_CONSTANTS, constants, CONSTANTS * sizeof(double));
-        constants += CONSTANTS;
-"""
