@@ -3,8 +3,9 @@
 The folders are the stages, in the order in which a function goes through them (`pipeline` has the list that runs). A
 folder imports what stands before it, and nothing else; python and loops do not know of each other.
 
-    trace                   the function runs once on symbolic scalars, which record a `Graph`
     ir/                     the graph: its table of operations, its rules, its meaning, its text; what it is made of
+    tracing/                symbolic scalars, conditions and indices, which record what is done with them
+    trace                   the function runs once on these; the record is a `Graph`
     passes/                 graph to graph
         sink_through_selects  what is chosen by an index is computed after the choice
         differentiate       the backward pass, as operations of the same graph, in the eager autograd's order

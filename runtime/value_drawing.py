@@ -10,13 +10,10 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from ..compiler.ir.calculator import FLOATS
 from ..compiler.ir.ops import OPS, POW, Op
-
-if TYPE_CHECKING:
-    from .value import Value
 
 __all__ = ["MOST", "operation_of", "value_dot", "value_svg"]
 
@@ -26,7 +23,20 @@ MOST = 150
 _LIMIT = 20.0
 
 
-def value_svg(order: Sequence[Value]) -> str | None:
+class Drawn(Protocol):
+    """What is read of a `Value`."""
+
+    data: float
+    grad: float
+
+    @property
+    def _operands(self) -> tuple[Drawn, ...]: ...
+
+    @property
+    def _local_grads(self) -> tuple[Any, ...]: ...
+
+
+def value_svg(order: Sequence[Drawn]) -> str | None:
     """The drawing as SVG; a sentence in its place where it would be too large; None where there is no Graphviz.
 
     Args:
@@ -46,7 +56,7 @@ def value_svg(order: Sequence[Value]) -> str | None:
     return text[text.index("<svg") :]
 
 
-def value_dot(order: Sequence[Value]) -> str:
+def value_dot(order: Sequence[Drawn]) -> str:
     """The drawing in the language of Graphviz; see `value_svg`."""
     names = {value: f"v{number}" for number, value in enumerate(order)}
     lines = ['digraph value { rankdir=LR; bgcolor="transparent"; nodesep=0.15; ranksep=0.3;']
@@ -64,7 +74,7 @@ def value_dot(order: Sequence[Value]) -> str:
     return "\n".join([*lines, "}", ""])
 
 
-def operation_of(value: Value) -> str:
+def operation_of(value: Drawn) -> str:
     """The sign or the name of the operation that has this result and these local gradients; ``?`` if none has."""
     if None in value._local_grads:  # where: what was not chosen gets no gradient
         return "where"
@@ -79,7 +89,7 @@ def operation_of(value: Value) -> str:
     return "?"
 
 
-def _fits(value: Value, row: Op, data: Sequence[float]) -> bool:
+def _fits(value: Drawn, row: Op, data: Sequence[float]) -> bool:
     if row.evaluate is None or row.derivative is None or row.variadic or len(row.types) != len(data):
         return False
     try:
@@ -93,7 +103,7 @@ def _fits(value: Value, row: Op, data: Sequence[float]) -> bool:
     )
 
 
-def _exponent(value: Value, base: float) -> float | None:
+def _exponent(value: Drawn, base: float) -> float | None:
     """d/dx x**n is n * x**(n-1), so n is that times x by x**n; people write halves and whole numbers."""
     if not base or not value.data:
         return None

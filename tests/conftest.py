@@ -1,7 +1,9 @@
 """Settings and options that all tests share."""
 
 import os
+import shutil
 import signal
+import tempfile
 from pathlib import Path
 from random import SystemRandom
 from typing import NoReturn
@@ -48,6 +50,10 @@ def pytest_configure(config: pytest.Config) -> None:
     # Background jobs of a shell have Ctrl-C ignored, and so has what they start; tests send it to processes.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # What one test has compiled serves all, and nobody's own cache is written to. Workers of pytest-xdist inherit it.
+    if "MICROGPT_CACHE_DIR" not in os.environ:
+        os.environ["MICROGPT_CACHE_DIR"] = cache = tempfile.mkdtemp(prefix="microgpt-tests-")
+        config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
     if config.getoption("--seed") == "random":
         config.option.seed = str(SystemRandom().randrange(10**9))
 

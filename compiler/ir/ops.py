@@ -16,12 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import arithmetic
-
-if TYPE_CHECKING:
-    from .calculator import Calculator
 
 __all__ = [
     "ADD", "AND", "BRANCH", "CALLED", "CHOOSE", "CONST", "DIV", "EQUAL", "EXP", "GATHER", "GIVEN", "INDEX", "INPUT",
@@ -56,6 +53,8 @@ ONE = -1
 # From a calculator, a result and its operands to the local gradient of each operand, or None for no gradient. All are
 # nodes of a graph, or floats: it is written once for both.
 Derivative = Callable[..., tuple[Any, ...]]
+# A `Calculator`, which takes its operations from this table.
+Build = Any
 
 # Names for operands in spellings.
 LETTERS = "abcdefgh"
@@ -179,34 +178,34 @@ class Op:
         return self.c.startswith("{a}")
 
 
-def _derive_pow(build: Calculator[Any], node: Any, base: Any, exponent: Any) -> tuple[Any, ...]:
+def _derive_pow(build: Build, node: Any, base: Any, exponent: Any) -> tuple[Any, ...]:
     power = build.constant_of(exponent)
     if power == 0.0:  # at 0, the general rule would give 0 times infinity
         return build.const(0.0), None
     return build.mul(exponent, build.pow(base, power - 1)), None
 
 
-def _derive_div(build: Calculator[Any], node: Any, numerator: Any, denominator: Any) -> tuple[Any, ...]:
+def _derive_div(build: Build, node: Any, numerator: Any, denominator: Any) -> tuple[Any, ...]:
     inverse = build.div(build.const(1.0), denominator)
     return inverse, build.neg(build.mul(node, inverse))
 
 
-def _of_one(rule: Callable[[Calculator[Any], Any, Any], Any]) -> Derivative:
+def _of_one(rule: Callable[[Build, Any, Any], Any]) -> Derivative:
     """The derivative of a function of one number: `rule` takes a calculator, the result and the number."""
     return lambda build, node, a: (rule(build, node, a),)
 
 
-def _derive_maximum(build: Calculator[Any], node: Any, a: Any, b: Any) -> tuple[Any, ...]:
+def _derive_maximum(build: Build, node: Any, a: Any, b: Any) -> tuple[Any, ...]:
     second = build.step(build.sub(b, a))
     return build.sub(build.const(1.0), second), second
 
 
-def _derive_minimum(build: Calculator[Any], node: Any, a: Any, b: Any) -> tuple[Any, ...]:
+def _derive_minimum(build: Build, node: Any, a: Any, b: Any) -> tuple[Any, ...]:
     second = build.step(build.sub(a, b))
     return build.sub(build.const(1.0), second), second
 
 
-def _derive_power(build: Calculator[Any], node: Any, base: Any, exponent: Any) -> tuple[Any, ...]:
+def _derive_power(build: Build, node: Any, base: Any, exponent: Any) -> tuple[Any, ...]:
     less = build.node(OPS_BY_NAME["power"], base, build.sub(exponent, build.const(1.0)))
     return build.mul(exponent, less), build.mul(node, build.call("log", base))
 

@@ -16,7 +16,8 @@ from typing import Any
 from ...compiler.ir.graph import Graph, IndexTensor, Tensor
 from ...compiler.ir.names import identifier, unused
 from ...compiler.pipeline import compile_graph
-from ...compiler.trace import TracedNumber, trace_twice
+from ...compiler.trace import trace_twice
+from ...compiler.tracing.traced_scalar import TracedNumber
 from ..executable.structure import Items, Keys, Node, Structure, doubles_in, shape_of, structure_of
 from ..executable.witness import Numbers, check_graph
 from .optimizers import Optimizer

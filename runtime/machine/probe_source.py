@@ -20,7 +20,8 @@ from ...compiler.ir.graph import Graph, Tensor
 from ...compiler.ir.interpret import interpret
 from ...compiler.loops.compile_loops import compile_loops
 from ...compiler.pipeline import compile_graph
-from ...compiler.trace import TracedScalar, trace
+from ...compiler.trace import trace
+from ...compiler.tracing.traced_scalar import TracedScalar
 
 __all__ = ["ProbeSource", "probe_source"]
 

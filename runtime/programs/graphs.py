@@ -11,7 +11,8 @@ from typing import Any
 
 from ...compiler import functions
 from ...compiler.ir.graph import Graph, IndexTensor, Tensor
-from ...compiler.trace import TracedNumber, trace
+from ...compiler.trace import trace
+from ...compiler.tracing.traced_scalar import TracedNumber
 from ...model import adam, gpt
 from ...model.config import AdamConfig, GPTConfig
 

@@ -47,7 +47,8 @@ from microgpt.compiler.passes.cse import cse
 from microgpt.compiler.pipeline import compile_graph, compile_python
 from microgpt.compiler.python.emit_python_map import emit_python_map
 from microgpt.compiler.python.form_statements import form_statements
-from microgpt.compiler.trace import TracedNumber, TracedScalar, trace
+from microgpt.compiler.trace import trace
+from microgpt.compiler.tracing.traced_scalar import TracedNumber, TracedScalar
 from microgpt.runtime.machine import probe
 from microgpt.runtime.machine.toolchain import Toolchain
 from microgpt.runtime.storage.cache import Cache

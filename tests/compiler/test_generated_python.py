@@ -261,7 +261,8 @@ def test_lines_are_short_and_comments_name_the_model() -> None:
 
 @pytest.mark.parametrize("mapped", [("x",), ("x", "y")])
 def test_a_map_carries_out_each_lane(mapped: tuple[str, ...]) -> None:
-    from microgpt.compiler.trace import TracedNumber, trace
+    from microgpt.compiler.trace import trace
+    from microgpt.compiler.tracing.traced_scalar import TracedNumber
 
     def function(inputs: Any, indices: Any) -> Any:
         (x,), (y,), (rate,) = inputs["x"], inputs["y"], inputs["rate"]

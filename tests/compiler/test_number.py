@@ -16,7 +16,7 @@ from microgpt.compiler.errors import TraceError
 from microgpt.compiler.functions import constant_maximum, maximum, minimum, select
 from microgpt.compiler.ir.ops import OPS
 from microgpt.compiler.number import Number
-from microgpt.compiler.trace import TracedNumber, TracedScalar
+from microgpt.compiler.tracing.traced_scalar import TracedNumber, TracedScalar
 from microgpt.runtime.value import Value
 
 DUNDERS = {

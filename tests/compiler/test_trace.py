@@ -15,7 +15,8 @@ from microgpt.compiler.functions import constant_maximum, scope, select
 from microgpt.compiler.ir.graph import IndexTensor, Tensor
 from microgpt.compiler.ir.ops import OPS
 from microgpt.compiler.pipeline import compile_graph
-from microgpt.compiler.trace import TracedNumber, trace, trace_twice
+from microgpt.compiler.trace import trace, trace_twice
+from microgpt.compiler.tracing.traced_scalar import TracedNumber
 
 
 def test_a_traced_value_has_a_text() -> None:

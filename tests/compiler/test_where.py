@@ -23,7 +23,8 @@ from microgpt.compiler.ir.graph import Tensor
 from microgpt.compiler.ir.ops import OPS
 from microgpt.compiler.number import Condition, ConstantCondition, Number
 from microgpt.compiler.pipeline import compile_graph
-from microgpt.compiler.trace import TracedCondition, TracedNumber, TracedScalar, trace
+from microgpt.compiler.trace import trace
+from microgpt.compiler.tracing.traced_scalar import TracedCondition, TracedNumber, TracedScalar
 from microgpt.runtime.machine.toolchain import Toolchain
 from microgpt.runtime.storage.cache import Cache
 

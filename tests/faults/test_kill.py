@@ -24,12 +24,8 @@ SPEEDS = {
 
 
 @pytest.fixture
-def environment(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folders = {
-        "MICROGPT_CACHE_DIR": str(tmp_path_factory.getbasetemp() / "cli-cache"),
-        "MICROGPT_DATA_DIR": str(tmp_path / "data"),
-    }
-    return {**os.environ, **folders}
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {**os.environ, "MICROGPT_DATA_DIR": str(tmp_path / "data")}
 
 
 def start(environment: dict[str, str], out: Path, backend: str, *more: str) -> "subprocess.Popen[str]":

@@ -18,8 +18,7 @@ SIZES = ("--n-embd", "4", "--n-head", "2", "--block-size", "4", "--jobs", "1", "
 
 
 @pytest.fixture(autouse=True)
-def folders(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cli-cache"))
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MICROGPT_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setattr(PythonBackend, "slice", 1)
     monkeypatch.chdir(tmp_path)

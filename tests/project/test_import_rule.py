@@ -32,6 +32,7 @@ UNSEEN = ("tools.cli", "tools.commands", "tools.options", "tools.terminal")
 STAGES = {
     "compiler": {
         "ir": set(),
+        "tracing": {"ir", "elementary", "functions", "number", "user_code"},
         "passes": {"ir"},
         "python": {"ir"},
         "loops": {"ir"},

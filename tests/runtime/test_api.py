@@ -22,8 +22,7 @@ SHAPE = {"n_embd": 4, "n_head": 2, "block_size": 4}
 
 
 @pytest.fixture(autouse=True)
-def folders(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cli-cache"))
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MICROGPT_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
 

@@ -22,9 +22,7 @@ CONFIG = GPTConfig(27, 1, 4, 2, 4)
 
 
 @pytest.fixture(autouse=True)
-def folders(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache for the whole session; every test begins in a folder of its own."""
-    monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cli-cache"))
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 

@@ -24,11 +24,6 @@ from microgpt.tools.cli import cli
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4", "--jobs", "1"]
 
 
-@pytest.fixture(autouse=True)
-def folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cli-cache"))
-
-
 def verify(*arguments: object) -> Result:
     return CliRunner().invoke(cli, ["verify", *MODEL, "--backend", "python", *map(str, arguments)])
 

@@ -231,8 +231,7 @@ def test_info():
     assert run("data", "info", "-", input=b"\xff\n").exit_code == 3
 
 
-def test_standard_input_is_a_corpus(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch):
-    monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cli-cache"))
+def test_standard_input_is_a_corpus(tmp_path: Path, monkeypatch):
     sizes = ("--n-embd", 4, "--n-head", 2, "--block-size", 4, "--jobs", 1, "--samples", 0)
     text = "anna\nbob\n"
     (tmp_path / "corpus.txt").write_text(text)

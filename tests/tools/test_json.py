@@ -106,8 +106,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def surroundings(folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cli-cache"))
+def surroundings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MICROGPT_DATA_DIR", str(folder / "data"))
     monkeypatch.setattr("microgpt.tools.checks.model_race.RUN_STEPS", 25)
     monkeypatch.setattr("microgpt.tools.stats.measure.ROUNDS", 1)

@@ -249,8 +249,7 @@ def test_the_command(arguments: tuple[object, ...]):
 
 
 @pytest.mark.usefixtures("toolchain")
-def test_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory):
-    monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cli-cache"))
+def test_this_machine(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("microgpt.tools.stats.measure.ROUNDS", 1)
     monkeypatch.setattr("microgpt.runtime.machine.roofline._cache_sizes", lambda: {"L1": 32 << 10, "L2": 256 << 10})
     monkeypatch.setattr("microgpt.runtime.machine.roofline._MEMORY_LEAST", 1 << 20)

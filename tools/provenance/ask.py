@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from ..subject.places import role_names
-from .chain import Chain
-from .selection import Selection
+from .chain import Chain, Selection
 
 __all__ = ["QuestionError", "ask"]
 

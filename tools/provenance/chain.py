@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from fnmatch import translate
 from functools import cached_property
 
@@ -40,10 +41,9 @@ from ..subject.subject import Subject
 from . import panes
 from .pane import Pane
 from .ragged import Ragged
-from .selection import Selection
 from .stage_nodes import final_nodes
 
-__all__ = ["Chain"]
+__all__ = ["Chain", "Selection"]
 
 
 class Chain:
@@ -242,3 +242,39 @@ class Chain:
     def from_nodes(self, nodes: Iterable[int]) -> Selection:
         """Nodes of the final graph."""
         return Selection(self, tuple(sorted(set(nodes))))
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Operations that something has been asked about.
+
+    Attributes:
+        chain: of the program.
+        nodes: of its final graph, ascending.
+        seeds: lines that were asked about by their numbers, by pane: they belong to the selection even where no
+            operation of the final graph does, because it was not needed in the end.
+        origins: places of ``graph.origins``, if it is these that have been asked about: the graphs of all stages know
+            them, also for operations that a later stage has removed.
+    """
+
+    chain: Chain
+    nodes: tuple[int, ...]
+    seeds: tuple[tuple[str, int], ...] = ()
+    origins: frozenset[int] | None = None
+
+    def lines(self, pane: str) -> list[int]:
+        """The lines of a pane that belong to the selection, counted from 1, ascending."""
+        if self.origins is not None and pane in self.chain.graphs:
+            lines = self.chain.lines_from(pane, self.origins)
+        else:
+            lines = self.chain.lines_of(pane, self.nodes)
+        return sorted({*lines, *(line for name, line in self.seeds if name == pane)})
+
+    def everywhere(self, panes: Iterable[str]) -> dict[str, list[int]]:
+        """The same for several panes."""
+        return {pane: self.lines(pane) for pane in panes}
+
+    def only(self, backward: bool) -> Selection:
+        """The part that is of one direction."""
+        graph = self.chain.graph
+        return Selection(self.chain, tuple(node for node in self.nodes if graph.is_backward(node) == backward))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .selection import Selection
+from .chain import Selection
 
 __all__ = ["Excerpt", "Group", "interleave"]
 

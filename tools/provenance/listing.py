@@ -16,9 +16,8 @@ from ..passes import stages
 from ..subject.subject import Subject
 from ..text.document import Document
 from .ask import ask
-from .chain import Chain
+from .chain import Chain, Selection
 from .interleave import Group, interleave
-from .selection import Selection
 
 __all__ = ["BELOW", "Question", "list_program", "pane_of"]
 
