@@ -85,6 +85,20 @@ def c_of_own_logarithm(folder: Path) -> None:
     compile_function(logarithm, 101.5, target="c", cache=Cache.open(folder))
 
 
+def powers_in_a_sum(weights: list[Any]) -> Any:
+    """Calls that are computed in one batch."""
+    terms = [(weight * weight + 0.5) ** -0.5 for weight in weights]
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+def c_of_powers(folder: Path) -> None:
+    example = [0.25 * place for place in range(9)]
+    compile_function(powers_in_a_sum, example, target="c", cache=Cache.open(folder))
+
+
 def python_model(folder: Path) -> None:
     Library(Cache.open(folder), jobs=1).compile(Recipe("training", 2, TINY))
 
@@ -124,6 +138,7 @@ ROADS: dict[str, Callable[[Path], None]] = {
     "own function": own_function,
     "own function with branches": own_branches,
     "own function, defined near its example": own_logarithm,
+    "C of powers in a sum": c_of_powers,
     "C of an own function, defined near its example": c_of_own_logarithm,
     "Python of a model": python_model,
     "Python of the optimiser": python_optimizer,

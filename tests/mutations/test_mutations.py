@@ -25,7 +25,7 @@ from microgpt.compiler.c import emit_c
 from microgpt.compiler.errors import InternalError
 from microgpt.compiler.ir.ops import ADD
 from microgpt.compiler.kernels import compile_kernels
-from microgpt.compiler.kernels.kernel_ir import Block, Declare, For, Point
+from microgpt.compiler.kernels.kernel_ir import Advance, Block, Declare, Evaluate, For, Number, Point
 from microgpt.compiler.loops import compile_family, compile_loops, form_loops
 from microgpt.compiler.loops.loop_ir import Load, Op
 from microgpt.compiler.loops.transpose import Transposer
@@ -167,6 +167,20 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
             compile_loops, "form_loops", loop_changes.recurrence_in_one_nest
         ),
     },
+    "C of powers in a sum": {
+        "batch_calls, another exponent": results_of(
+            compile_kernels,
+            "batch_calls",
+            kernel_changes.first_of(
+                Evaluate, lambda part: replace(part, exponent=Number((-0.75).hex())), lambda part: part.exponent
+            ),
+        ),
+        "batch_calls, a result not taken": results_of(
+            compile_kernels,
+            "batch_calls",
+            kernel_changes.without_last(For, lambda loop: isinstance(loop.body[-1], Advance)),
+        ),
+    },
     "C of a graph": {
         "share, another kernel called": results_of(compile_kernels, "share", kernel_changes.exchanged_kernels),
         "hoist_loads, another element": results_of(
@@ -206,7 +220,12 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
     },
 }  # fmt: skip
 
-NEED_C = ("C of an own function, defined near its example", "C of a graph", "C of a model")
+NEED_C = (
+    "C of powers in a sum",
+    "C of an own function, defined near its example",
+    "C of a graph",
+    "C of a model",
+)
 CASES = [
     pytest.param(road, patch, id=f"{road}: {name}", marks=[pytest.mark.slow] if road == "C of a model" else [])
     for road, mutations in MUTATIONS.items()
