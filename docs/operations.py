@@ -61,7 +61,7 @@ A condition is not a bool, since it may only be known at run time: an `if` on it
 comparison of two plain numbers is a bool, and `where` of a bool and plain numbers is a float. A comparison with a NaN
 is false, except `!=`. A scalar or a float as a condition counts as `condition != 0`.
 
-[exactness.md](exactness.md#scalars-and-constants) explains the types of scalars.
+[Exactness](exactness.md#scalars-and-constants) explains the types of scalars.
 
 ## For the compiler
 
