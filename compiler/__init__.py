@@ -36,9 +36,10 @@ folder imports what stands before it, and nothing else; python and loops do not 
         stage_powers        powers are guessed for many lanes ahead, and settled where that is not proved
         vectorise           loops over lanes take several turns at once
         accumulate          folds become variables that terms are added to
+        batch_calls         calls of exp, log and pow that stand alone are computed ahead, in vectors
         walk_pointers       what sums read is reached by pointers that walk along
     c/                      kernels to C
-        prelude             vectors; powers and quotients that are proved to have the same bits
+        prelude             vectors; exp, log, powers and quotients that are proved to have the same bits
         memory_struct       the arrays as a type
         print_c             a kernel becomes a function
         emit_c              programs become calls of kernels; which lines carry out which nests

@@ -13,7 +13,11 @@ def main() -> None:
 
     if answers:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    main()
+    try:
+        main()
+    finally:
+        if answers:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the exit is left, and it keeps its code
 
 
 if __name__ == "__main__":

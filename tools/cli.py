@@ -133,7 +133,10 @@ class Commands(Group):
         try:
             code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except (Exception, KeyboardInterrupt) as error:
-            code = self._report(error)
+            try:
+                code = self._report(error)
+            except KeyboardInterrupt:  # once more, while the first is being reported
+                code = failures.INTERRUPTED
         try:
             sys.stdout.flush()
         except OSError:
@@ -152,6 +155,12 @@ class Commands(Group):
 
 def _explain(error: BaseException) -> tuple[str, int]:
     """One line for a person, and the exit code."""
+    text = " ".join(str(error).split("\n"))
+    if isinstance(error, CommandError):
+        return text, error.code
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        stopped = StoppedError("", error)
+        return str(stopped), stopped.code
     # Imported only now: most runs have no errors.
     from ..compiler.errors import CompileError, InternalError
     from ..data.catalog import FetchError
@@ -166,13 +175,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
     from .subject.model import BusyError
     from .subject.user_file import UserFileError
 
-    text = " ".join(str(error).split("\n"))
     match error:
-        case CommandError():
-            return text, error.code
-        case click.Abort() | KeyboardInterrupt():
-            stopped = StoppedError("", error)
-            return str(stopped), stopped.code
         case click.UsageError():
             command = error.ctx.command_path if error.ctx else "microgpt"
             if isinstance(error, click.NoSuchOption):

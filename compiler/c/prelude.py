@@ -7,8 +7,9 @@ every pragma against contraction, and defines no macro. So there is also `exact_
 when it runs.
 
 Vectors are the C compiler's own. A vector that the processor does not have would be taken to pieces in memory, so the
-widest is the processor's. Calls of pow() and divisions are spared where another result is proved to have the same bits
-(``powers.h``); `tools/checks/check_powers.py` looks for inputs that disprove the margin of that proof.
+widest is the processor's. Calls of libm and divisions are spared where another result is proved to have the same bits
+(``powers.h``, ``elementary.h``); `tools/checks/check_powers.py` and `tools/checks/check_elementary.py` look for inputs
+that disprove the margins of these proofs.
 """
 
 from __future__ import annotations
@@ -45,6 +46,10 @@ def prelude(vector_width: int) -> str:
         c_text(_PACKAGE, "powers.h"),
         *(c_text(_PACKAGE, "quotients.h", w=width) for width in widths),
         c_text(_PACKAGE, "guesses.h", w=vector_width),
+        c_text(_PACKAGE, "elementary_tables.h"),
+        c_text(_PACKAGE, "elementary.h", w=vector_width),
+        c_text(_PACKAGE, "batches.h", w=vector_width),
+        *(c_text(_PACKAGE, "narrow.h", w=width, widest=vector_width) for width in widths[:-1]),
         _transpose(vector_width),
     ]
     return "".join(parts)

@@ -103,14 +103,19 @@ def _line(statement: Statement) -> str:
         case ir.Declare(name, value, kind, width):
             type_ = {"whole": "long", "divisor": "divisor"}.get(kind, "double" if width == 1 else f"v{width}")
             return f"{type_} {name}" if value is None else f"const {type_} {name} = {_value(value)}"
-        case ir.Point(name, place):
-            return f"const double *{name} = {address_text(place)}"
+        case ir.Point(name, place, writes):
+            return f"{'' if writes else 'const '}double *{name} = {address_text(place)}"
         case ir.Advance(name, distance):
             return f"{name} -= {-distance}" if isinstance(distance, int) and distance < 0 else f"{name} += {distance}"
         case ir.Transpose():
             to, source = address_text(statement.to), address_text(statement.source)
             sizes = f"{statement.rows}, {statement.columns}"
             return f"transpose({to}, {statement.to_row}, {source}, {statement.source_row}, {sizes})"
+        case ir.Buffer(name, size):
+            return f"double {name}[{size} + VECTOR]"
+        case ir.Evaluate(function, buffer, end, exponent):
+            further = f", {number_text(exponent.text)}" if exponent else ""
+            return f"{function}({buffer}, {end} - {buffer}{further})"
         case ir.Clear():
             return "memset(doubts, 0, sizeof doubts)"
     raise InternalError(f"{type(statement).__name__} has no spelling in C")

@@ -236,6 +236,7 @@ _PASSES = Zeros(shown=(False, False))
 _NO_ZEROS = Zeros((False, False), (False, False), negative=False)
 _IEEE = "one IEEE 754 operation, correctly rounded"
 _LIBM = "the C library's function, the one CPython calls; never a vectorised or built-in variant"
+_PROVED = "the C library's function, the one CPython calls; in vectors, what is proved to have its bits"
 _FORMULA = "the C library's functions and IEEE 754 operations, the same ones in the same order everywhere"
 _CHOICE = "a choice between numbers; nothing is rounded"
 
@@ -250,14 +251,16 @@ OPS: tuple[Op, ...] = (
        "{a} * {b}", "{a} * {b}", _IEEE, commutative=True, c_lanes="{a} * {b}", zeros=_PASSES, symbol="×"),
     Op("div", (_R, _R), _R, arithmetic.divide, _derive_div, "divide({a}, {b})", "{a} / {b}", _IEEE,
        python_raising="({a} / {b})", c_lanes="{a} / {b}", zeros=Zeros((True, False), (False, True)), symbol="÷"),
-    Op("pow", (_R, _R), _R, arithmetic.power, _derive_pow, "power({a}, {b})", "pow({a}, {b})", _LIBM,
-       python_raising="pow({a}, {b})", zeros=Zeros((True, False), (True, False)), libm=("pow",), symbol="^"),
+    Op("pow", (_R, _R), _R, arithmetic.power, _derive_pow, "power({a}, {b})", "pow({a}, {b})", _PROVED,
+       python_raising="pow({a}, {b})", c_lanes="power{w}({a}, {b})", zeros=Zeros((True, False), (True, False)),
+       libm=("pow",), symbol="^"),
     Op("log", (_R,), _R, arithmetic.logarithm, _of_one(lambda build, node, a: build.div(build.const(1.0), a)),
-       "logarithm({a})", "log({a})", _LIBM, python_raising="log({a})", zeros=Zeros((False, False), (False, False)),
-       libm=("log",), doc="the natural logarithm: minus infinity at 0, NaN below", slope="1/x"),
+       "logarithm({a})", "log({a})", _PROVED, python_raising="log({a})", c_lanes="logarithm{w}({a})",
+       zeros=Zeros((False, False), (False, False)), libm=("log",),
+       doc="the natural logarithm: minus infinity at 0, NaN below", slope="1/x"),
     Op("exp", (_R,), _R, arithmetic.exponential, _of_one(lambda build, node, a: node),
-       "exponential({a})", "exp({a})", _LIBM, python_raising="exp({a})", zeros=_NO_ZEROS,
-       libm=("exp",), doc="the exponential: infinite past overflow", slope="exp(x)"),
+       "exponential({a})", "exp({a})", _PROVED, python_raising="exp({a})", c_lanes="exponential{w}({a})",
+       zeros=_NO_ZEROS, libm=("exp",), doc="the exponential: infinite past overflow", slope="exp(x)"),
     Op("relu", (_R,), _R, arithmetic.rectify, _of_one(lambda build, node, a: build.step(a)),
        "({a} if {a} > 0.0 else 0.0)", "rectify1({a})", _CHOICE, c_lanes="rectify{w}({a})", zeros=_NO_ZEROS,
        doc="max(0, x); 0 for NaN", slope="1 above 0, else 0; 0 at 0"),
@@ -325,8 +328,8 @@ OPS: tuple[Op, ...] = (
        _CHOICE, c_lanes="smaller{w}({a}, {b})", zeros=_PASSES, doc="the smallest, as `min` finds it",
        slope="1 in the first of those that are smallest, 0 in the others"),
     # What `x ** y` is where the exponent is a scalar. Of a `pow`, the exponent is a constant.
-    Op("power", (_R, _R), _R, arithmetic.power, _derive_power, "power({a}, {b})", "pow({a}, {b})", _LIBM,
-       python_raising="pow({a}, {b})", libm=("pow",), symbol="^"),
+    Op("power", (_R, _R), _R, arithmetic.power, _derive_power, "power({a}, {b})", "pow({a}, {b})", _PROVED,
+       python_raising="pow({a}, {b})", c_lanes="power{w}({a}, {b})", libm=("pow",), symbol="^"),
     Op("less", (_R, _R), _F, lambda a, b: a < b, None, "{a} < {b}", "{a} < {b}", _CHOICE, c_lanes="{a} < {b}",
        zeros=_NO_ZEROS, symbol="<"),
     Op("less_equal", (_R, _R), _F, lambda a, b: a <= b, None, "{a} <= {b}", "{a} <= {b}", _CHOICE,

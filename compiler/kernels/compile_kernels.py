@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from ..loops.loop_ir import LoopProgram
 from .accumulate import accumulate
+from .batch_calls import batch_calls
 from .hoist import hoist_divisors, hoist_loads
 from .kernel_ir import Kernel, KernelProgram
 from .numerics import Numerics
@@ -37,4 +38,5 @@ def _passes(kernel: Kernel, vector_width: int, numerics: Numerics) -> Kernel:
     kernel = vectorise(kernel, vector_width)
     kernel = hoist_divisors(kernel)
     kernel = accumulate(kernel)
+    kernel = batch_calls(kernel, numerics)
     return walk_pointers(kernel)

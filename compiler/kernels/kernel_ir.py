@@ -18,11 +18,13 @@ __all__ = [
     "Argument",
     "Assign",
     "Block",
+    "Buffer",
     "Call",
     "Clear",
     "Declare",
     "Divisor",
     "Entry",
+    "Evaluate",
     "Expr",
     "Fold",
     "For",
@@ -52,6 +54,7 @@ __all__ = [
     "Transpose",
     "Update",
     "Write",
+    "mentions",
     "names_in",
     "parts",
     "rebuilt",
@@ -277,10 +280,11 @@ class Assign:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A pointer variable."""
+    """A pointer variable; what it points to is only read, unless it `writes`."""
 
     name: str
     place: Place
+    writes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,8 +375,45 @@ class Settle:
     body: tuple[Statement, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Room for so many numbers, which `Evaluate` may fill up to a whole vector."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate:
+    """Replaces the numbers of a buffer, up to the pointer `end`, by a function's results.
+
+    Attributes:
+        function: that computes them in vectors.
+        exponent: a power's.
+    """
+
+    function: str
+    buffer: str
+    end: str
+    exponent: Number | None = None
+
+
 Statement: TypeAlias = (
-    Write | Update | Declare | Assign | Point | Advance | For | Block | Transpose | Room | Clear | Guess | Settle
+    Write
+    | Update
+    | Declare
+    | Assign
+    | Point
+    | Advance
+    | For
+    | Block
+    | Transpose
+    | Room
+    | Clear
+    | Guess
+    | Settle
+    | Buffer
+    | Evaluate
 )
 
 
@@ -468,6 +509,19 @@ def rebuilt(node: Any, change: Callable[[Any], Any]) -> Any:
         if other is not value:
             changed[name] = other
     return replace(node, **changed) if changed else node  # type: ignore[type-var]
+
+
+def mentions(node: Any, wanted: Callable[[Any], bool]) -> bool:
+    """Whether a node has a part of which something holds."""
+    found = False
+
+    def change(part: Any) -> Any:
+        nonlocal found
+        found = found or wanted(part)
+        return part if found else None
+
+    rebuilt(node, change)
+    return found
 
 
 def substituted(node: Any, values: Mapping[str, Sum]) -> Any:

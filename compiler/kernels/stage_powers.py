@@ -11,11 +11,12 @@ from dataclasses import replace
 from math import gcd
 from typing import Any
 
-from ..ir.ops import OPS, POW
+from ..ir.ops import POW
 from .kernel_ir import (
     Call,
     Clear,
     Declare,
+    Fold,
     For,
     Guess,
     Kernel,
@@ -53,13 +54,13 @@ def stage_powers(kernel: Kernel, numerics: Numerics) -> Kernel:
 
 
 def _find(node: Any) -> Call | None:
-    """The power to be guessed in a statement, if there is one."""
+    """The first power to be guessed in a statement, if there is one. In folds, powers are as many as terms."""
     found: list[Call] = []
 
     def change(part: Any) -> Any:
-        if isinstance(part, Call) and part.op == POW and not OPS[part.op].c_lanes and _exponent(part) in _GUESSES:
+        if isinstance(part, Call) and part.op == POW and _exponent(part) in _GUESSES:
             found.append(part)
-        return None
+        return part if isinstance(part, Fold) else None
 
     rebuilt(node, change)
     return found[0] if found else None

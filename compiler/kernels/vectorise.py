@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..ir.ops import DIV, OPS, Type
+from .batch_calls import is_batched
 from .kernel_ir import (
     Block,
     Call,
@@ -36,6 +37,7 @@ from .kernel_ir import (
     Sum,
     Update,
     Write,
+    mentions,
     substituted,
 )
 
@@ -66,6 +68,8 @@ def vectorise(kernel: Kernel, width: int) -> Kernel:
 
 def _statement(statement: Statement, width: int) -> Sequence[Statement]:
     if isinstance(statement, For):
+        if statement.lanes and _is_better_batched(statement, width):
+            statement = replace(statement, lanes=False)
         if not statement.lanes:
             body = tuple(each for part in statement.body for each in _statement(part, width))
             return [replace(statement, body=body)]
@@ -75,6 +79,11 @@ def _statement(statement: Statement, width: int) -> Sequence[Statement]:
     if isinstance(statement, Settle):
         return [statement]
     return [Block((statement,))] if isinstance(statement, Write | Update) else [statement]
+
+
+def _is_better_batched(loop: For, width: int) -> bool:
+    """Whether it has too few lanes for functions that are computed in vectors of one width only."""
+    return not loop.end.terms and loop.end.constant < width and mentions(loop.body, is_batched)
 
 
 def _fixed(loop: For, width: int) -> list[Statement]:

@@ -5,7 +5,7 @@ The pass of GCC that would find them is switched off, since GCC 12 lost stores b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -22,6 +22,7 @@ from .kernel_ir import (
     Read,
     Statement,
     Sum,
+    Write,
     rebuilt,
     substituted,
 )
@@ -42,7 +43,7 @@ def walk_pointers(kernel: Kernel) -> Kernel:
 
 
 def _walked(statement: Statement, names: Iterator[str]) -> tuple[Statement, ...]:
-    if not isinstance(statement, For) or not all(isinstance(each, Assign) for each in statement.body):
+    if not isinstance(statement, For) or not _walks(statement.body):
         return (statement,)
     variable = statement.name
     # By what places have in common: the pointer, and where it begins.
@@ -65,6 +66,12 @@ def _walked(statement: Statement, names: Iterator[str]) -> tuple[Statement, ...]
     # Before the terms: behind the last ones, a pointer might leave memory, which C does not define.
     moves = (Advance(name, place.flat().factor(variable)) for name, place in pointers.values())
     return (*starts, replace(statement, body=(*moves, *body)))
+
+
+def _walks(body: Sequence[Statement]) -> bool:
+    """Whether turns do nothing but add to sums, or put arguments into a buffer."""
+    puts = any(isinstance(each, Advance) for each in body)
+    return all(isinstance(each, Assign | Advance) or (puts and isinstance(each, Write)) for each in body)
 
 
 def _chooses(place: Place) -> bool:

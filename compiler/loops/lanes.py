@@ -27,14 +27,8 @@ def is_vector_loop(nest: Nest, level: int) -> bool:
 
 
 def _vectorizable(value: Expr) -> bool:
-    """Nothing that is computed lane by lane anyway. One power outside of folds can be computed ahead."""
-    found = _without_lanes(value)
-    return not found or (len(found) == 1 and proved_power(found[0]) is not None and find_fold(value) is None)
-
-
-def _without_lanes(value: Expr) -> list[Op]:
-    """The operations of an expression that have no spelling for vectors, such as the functions of libm."""
-    return [part for part in walk(value) if isinstance(part, Op) and not OPS[part.op].c_lanes]
+    """Nothing that is computed lane by lane anyway, as most functions of libm are."""
+    return all(OPS[part.op].c_lanes for part in walk(value) if isinstance(part, Op))
 
 
 def proved_power(expr: Expr) -> str | None:
@@ -45,8 +39,10 @@ def proved_power(expr: Expr) -> str | None:
 
 
 def find_proved(value: Expr) -> Op | None:
-    """The power that is computed ahead, if there is one."""
-    return next((call for call in _without_lanes(value) if proved_power(call) is not None), None)
+    """The first power that can mostly be proved, if there is one and no fold."""
+    if find_fold(value) is not None:
+        return None
+    return next((part for part in walk(value) if isinstance(part, Op) and proved_power(part)), None)
 
 
 def _step(affine: Affine, level: int) -> int:

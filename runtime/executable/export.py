@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from string import Template
 
+from ...compiler.c.c_text import c_text, plain_text
 from ...compiler.c.emit_function import function_text
 from ...compiler.c.prelude import exact_function
 from ...compiler.ir.graph import Graph
@@ -22,6 +22,8 @@ from ..storage.files import write_atomically
 from .executable import c_head
 
 __all__ = ["export_function"]
+
+_PACKAGE = __package__ or ""
 
 # Doubles behind a memory that vectors may read.
 _SPARE = 8
@@ -79,11 +81,12 @@ def export_function(
         "index": "index" if graph.indices else "0",
         "exact": exact_function().replace("microgpt_exact", f"{prefix}_exact"),
     }
+    interface = c_text(_PACKAGE, "function.c", **names)
     files = {
-        f"{prefix}.h": Template(_HEADER).substitute(names),
-        f"{prefix}.c": f'{c_head(graph, width)}#include "{prefix}.h"\n\n{text}\n' + Template(_SOURCE).substitute(names),
-        "main.c": Template(_MAIN).substitute(names | _example(graph, prefix, example, indices)),
-        "Makefile": _MAKEFILE.replace("@PREFIX@", prefix),
+        f"{prefix}.h": c_text(_PACKAGE, "function.h", **names),
+        f"{prefix}.c": f'{c_head(graph, width)}#include "{prefix}.h"\n\n{text}\n{interface}',
+        "main.c": c_text(_PACKAGE, "main.c", **names, **_example(graph, prefix, example, indices)),
+        "Makefile": plain_text(_PACKAGE, "Makefile").replace("@PREFIX@", prefix),
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
@@ -152,91 +155,3 @@ def _c_number(number: float) -> str:
     if number in (float("inf"), float("-inf")):
         return "INFINITY" if number > 0 else "-INFINITY"
     return float(number).hex()
-
-
-_HEADER = """\
-/* ${name}, made by microgpt: the bits of Python's arithmetic, and nothing needed but libm. */
-#ifndef ${PREFIX}_H
-#define ${PREFIX}_H
-
-#ifdef __cplusplus
-extern "C" {
-#endif
-
-/* Doubles of memory that the function works in. Several threads need a memory each. */
-#define ${PREFIX}_MEMORY ${memory}
-/* How many numbers there are, and where among them each argument begins, row by row. */
-${sizes}
-
-/* 1 if this build, here and now, has the bits of every other backend; see the top of ${prefix}.c. */
-int ${prefix}_exact(void);
-/* Prepares a memory; once is enough. */
-void ${prefix}_begin(double *memory);
-/* Computes the results. Where a result is not wanted, 0 stands for it. */
-void ${prefix}(double *memory${parameters});
-
-#ifdef __cplusplus
-}
-#endif
-#endif
-"""
-
-_SOURCE = """\
-${exact}
-void ${prefix}_begin(double *memory) { ${prefix}_graph_begin(memory); }
-
-void ${prefix}(double *memory${parameters})
-{
-${copies_in}    ${prefix}_graph(memory, ${index});
-${copies_out}}
-"""
-
-_MAIN = """\
-/* Calls ${prefix} once, with the numbers that it was compiled for, and prints every result with all of its bits. */
-
-#include "${prefix}.h"
-#include <math.h>
-#include <stdio.h>
-
-${tables}
-static double memory[${PREFIX}_MEMORY];
-
-int main(void)
-{
-    if (!${prefix}_exact()) {
-        fprintf(stderr, "this build changes results; see the top of ${prefix}.c\\n");
-        return 1;
-    }
-    ${prefix}_begin(memory);
-    ${prefix}(memory, ${arguments});
-${prints}    return 0;
-}
-"""
-
-_MAKEFILE = """\
-# Results do not depend on these flags: @PREFIX@.c refuses those that would change them.
-NATIVE := $(shell $(CC) -march=native -x c -E /dev/null >/dev/null 2>&1 && echo -march=native)
-CFLAGS ?= -std=gnu11 -O2 $(NATIVE)
-WARNINGS = -Wall -Wextra
-
-all: example lib@PREFIX@.a
-
-example: main.o @PREFIX@.o
-\t$(CC) $(CFLAGS) $(LDFLAGS) -o $@ main.o @PREFIX@.o -lm
-
-lib@PREFIX@.a: @PREFIX@.o
-\t$(AR) rcs $@ @PREFIX@.o
-
-%.o: %.c @PREFIX@.h
-\t$(CC) $(CFLAGS) $(WARNINGS) -c -o $@ $<
-
-# The same program with every address and every undefined operation checked.
-sanitized: main.c @PREFIX@.c @PREFIX@.h
-\t$(CC) -std=gnu11 -O1 -g $(WARNINGS) -fsanitize=address,undefined -fno-sanitize-recover=all \\
-\t\t-o $@ main.c @PREFIX@.c -lm
-
-clean:
-\trm -f example sanitized lib@PREFIX@.a *.o
-
-.PHONY: all clean
-"""

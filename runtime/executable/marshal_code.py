@@ -9,6 +9,7 @@ from 3 ms to 0.2 ms.
 from __future__ import annotations
 
 import operator
+import struct
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,7 +60,7 @@ def marshal(structure: Structure, wanted: Wanted, results: Results) -> Marshal:
     source = "\n".join(lines) + "\n"
     namespace: dict[str, Any] = {
         "K": tuple(code.constants), "Mismatch": MismatchError, "array": array, "view": memoryview,
-        "whole": operator.index, "listed": _listed, **HELPERS,
+        "whole": operator.index, "listed": _listed, "copy": _copy, **HELPERS,
     }  # fmt: skip
     exec(compile(source, _FILE, "exec"), namespace)
     return Marshal(namespace["read"], namespace["write"], source)
@@ -70,6 +71,18 @@ def _listed(value: Any) -> Any:
     if isinstance(value, array | memoryview) or (is_numpy(type(value)) and value.dtype.kind in "fiu"):
         return value.tolist()
     raise MismatchError
+
+
+def _copy(memory: Any, start: int, floats: list[Any], pack_into: Callable[..., None]) -> None:
+    """Copies numbers into memory. `pack_into`, of so many doubles, takes a third of the time of an array."""
+    if type(memory) is not list:
+        try:
+            return pack_into(memory, 8 * start, *floats)
+        except struct.error:
+            pass  # it hides what a number's own conversion raises, which an array does not
+    # An array takes nothing but numbers: no texts, which float() would read.
+    memory[start : start + len(floats)] = array("d", floats)
+    return None
 
 
 class _Reader:
@@ -98,8 +111,8 @@ class _Reader:
         """Copies the floats collected so far."""
         if self.end > self.start:
             yield f"if len(floats) != {self.end - self.start}: raise Mismatch"
-            # An array takes nothing but numbers: no texts, which float() would read.
-            yield f"{self.memory}[{self.start}:{self.end}] = array('d', floats)"
+            pack = self.constant(struct.Struct(f"{self.end - self.start}d").pack_into)
+            yield f"copy({self.memory}, {self.start}, floats, {pack})"
             yield "floats = []"
         self.start = self.end
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...compiler.c.c_text import plain_text
 from ...compiler.c.emit_function import function_text, program_text
 from ...compiler.c.prelude import prelude
 from ...compiler.ir.graph import Graph
@@ -22,6 +23,8 @@ from ...compiler.loops.vmap import one_lane, vmap
 from .problem import INITIAL, ROW, WEIGHTS, Problem
 
 __all__ = ["FitSource", "fit_source"]
+
+_PACKAGE = __package__ or ""
 
 
 @dataclass(frozen=True)
@@ -107,11 +110,11 @@ def fit_source(problem: Problem, vector_width: int) -> FitSource:
         "begin": "".join(f"    {name}_begin(m + {name.upper()});\n" for name in (*looped, "update")),
         "row": "            memcpy(m + EXAMPLE_ROW, rows + *order * ROW, ROW * sizeof(double));\n"
         * (ROW in _names(problem)),
-        "penalty": _PENALTY * ("penalty" in looped),
-        "constants": _CONSTANTS * bool(problem.optimizer.constants),
+        "penalty": plain_text(_PACKAGE, "penalty.c") * ("penalty" in looped),
+        "constants": plain_text(_PACKAGE, "constants.c") * bool(problem.optimizer.constants),
         "moves": moves,
     }
-    driver = _DRIVER
+    driver = plain_text(_PACKAGE, "fit.c")
     for name, text in parts.items():
         driver = driver.replace(f"@{name}@\n", text)
     heading = f"/* Made from {problem.example.traced.name} by microgpt. Do not edit. */\n{prelude(vector_width)}\n"
@@ -152,51 +155,3 @@ def _update_of(problem: Problem) -> _Update:
     }
     program = vmap(graph, size, arrays, shared, results, layout)
     return _Update(graph, program, layout, arrays | shared, results)
-
-
-_DRIVER = """\
-/* Prepares a memory of so many doubles, from an address that 64 divides. */
-void fit_begin(double *m)
-{
-@begin@
-}
-
-/* Takes `steps` steps. `rows` and `indices` have the numbers of all examples, `order` the numbers of `batch` examples
-   for each step, `constants` those of the optimiser for each step; `losses` takes the loss before each step. */
-void fit(double *m, const double *rows, const int *indices, const long long *order, const double *constants,
-         long long steps, long long batch, double *losses)
-{
-    (void)rows, (void)indices, (void)constants;
-    for (long long step = 0; step < steps; step++) {
-        double loss = 0.0;
-        memcpy(m + EXAMPLE_WEIGHTS, m + PARAMETER, WEIGHTS * sizeof(double));
-        memset(m + EXAMPLE_INITIAL, 0, WEIGHTS * sizeof(double));
-        for (long long place = 0; place < batch; place++, order++) {
-@row@
-            example(m + EXAMPLE, indices + *order * INDICES);
-            memcpy(m + EXAMPLE_INITIAL, m + EXAMPLE_GRADIENT, WEIGHTS * sizeof(double));
-            loss += m[EXAMPLE_LOSS];
-        }
-        loss /= (double)batch;
-        for (long long i = 0; i < WEIGHTS; i++) m[GRADIENT + i] = m[EXAMPLE_INITIAL + i] / (double)batch;
-@penalty@
-@constants@
-        update(m + UPDATE, 0);
-@moves@
-        losses[step] = loss;
-    }
-}
-"""
-
-_PENALTY = """\
-        memcpy(m + PENALTY_WEIGHTS, m + PARAMETER, WEIGHTS * sizeof(double));
-        memcpy(m + PENALTY_INITIAL, m + GRADIENT, WEIGHTS * sizeof(double));
-        penalty(m + PENALTY, 0);
-        memcpy(m + GRADIENT, m + PENALTY_GRADIENT, WEIGHTS * sizeof(double));
-        loss += m[PENALTY_LOSS];
-"""
-
-_CONSTANTS = """\
-        memcpy(m + STEP_CONSTANTS, constants, CONSTANTS * sizeof(double));
-        constants += CONSTANTS;
-"""

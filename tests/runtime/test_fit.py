@@ -294,9 +294,9 @@ def test_a_wrong_library_is_noticed(tmp_path, monkeypatch, toolchain):
     from microgpt.compiler.errors import ProofError
     from microgpt.runtime.fitting import c_source
 
-    wrong = c_source._DRIVER.replace("loss += m[EXAMPLE_LOSS];", "loss = m[EXAMPLE_LOSS];")
-    assert wrong != c_source._DRIVER
-    monkeypatch.setattr(c_source, "_DRIVER", wrong)
+    right = c_source.plain_text
+    assert "loss += m[EXAMPLE_LOSS];" in right("microgpt.runtime.fitting", "fit.c")
+    monkeypatch.setattr(c_source, "plain_text", lambda *where: right(*where).replace("loss += m[EX", "loss = m[EX"))
     with pytest.raises(ProofError, match="a step gives"):
         microgpt.fit(perceptron, LAYERS, POINTS, steps=1, target="c", cache=Cache.open(tmp_path / "cache"))
 

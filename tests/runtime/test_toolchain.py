@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from microgpt.compiler.c.prelude import VECTOR_WIDTHS
 from microgpt.runtime.backends import choose_backend as choosing
 from microgpt.runtime.machine import toolchain
 from microgpt.runtime.machine.toolchain import (
@@ -140,6 +141,27 @@ def test_powers_and_quotients_are_what_pow_and_division_give(real):
     if platform.libc_ver()[0] == "glibc":
         assert max(found.farthest for found in findings) < 0.015
         assert all(found.unsure < found.tried * 0.05 for found in findings if found.spread <= 40)
+
+
+@pytest.mark.parametrize("width", VECTOR_WIDTHS)
+def test_vectors_of_exp_log_and_pow_are_what_libm_gives(real, width):
+    from microgpt.tools.checks.check_elementary import check_elementary
+
+    if width > real.vector_width:
+        pytest.skip("not checked: the processor has no such vectors")
+    findings = check_elementary(200_000 // width, width=width)
+    assert sum(found.tried for found in findings) > 2_000_000
+    assert not sum(found.wrong for found in findings)
+    # The margin is wide enough for what libm was seen to do, and narrow enough to be of use.
+    assert max(found.farthest for found in findings) < 1.0
+    assert all(found.unsure < found.tried * 0.05 for found in findings)
+
+
+def test_the_tables_of_exp_and_log_are_what_their_script_writes():
+    from microgpt.compiler.c.c_text import plain_text
+    from microgpt.tools.checks.elementary_tables import elementary_tables
+
+    assert plain_text("microgpt.compiler.c", "elementary_tables.h") == elementary_tables()
 
 
 TRAIN = ("train", "--n-embd", "2", "--n-head", "1", "--block-size", "2", "--steps", "2", "--samples", "1")

@@ -1,0 +1,38 @@
+
+/* Written by tools/checks/elementary_tables.py. */
+#define LOG_FIRST 0x3fe6555500000000LL
+#define LN2_HIGH 0x1.62e42fefa3800p-1
+#define LN2_LOW 0x1.ef35793c76730p-45
+#define STEP_HIGH 0x1.62e42fefa0000p-5
+#define STEP_LOW 0x1.cf79abc9e3b3ap-44
+#define STEPS 0x1.71547652b82fep+4
+static const double power_high[16] = {
+    0x1.0000000000000p+0, 0x1.0b5586cf9890fp+0, 0x1.172b83c7d517bp+0, 0x1.2387a6e756238p+0,
+    0x1.306fe0a31b715p+0, 0x1.3dea64c123422p+0, 0x1.4bfdad5362a27p+0, 0x1.5ab07dd485429p+0,
+    0x1.6a09e667f3bcdp+0, 0x1.7a11473eb0187p+0, 0x1.8ace5422aa0dbp+0, 0x1.9c49182a3f090p+0,
+    0x1.ae89f995ad3adp+0, 0x1.c199bdd85529cp+0, 0x1.d5818dcfba487p+0, 0x1.ea4afa2a490dap+0,
+};
+static const double power_low[16] = {
+    0x0.0p+0, 0x1.8a62e4adc610bp-54, -0x1.19041b9d78a76p-55, 0x1.9b07eb6c70573p-54,
+    0x1.6f46ad23182e4p-55, 0x1.ada0911f09ebcp-55, 0x1.d4397afec42e2p-56, 0x1.6324c054647adp-54,
+    -0x1.bdd3413b26456p-54, -0x1.41577ee04992fp-55, 0x1.6e9f156864b27p-54, 0x1.c7c46b071f2bep-56,
+    0x1.7a1cd345dcc81p-54, 0x1.11065895048ddp-55, 0x1.2ed02d75b3707p-55, -0x1.e9c23179c2893p-54,
+};
+static const double reciprocals[16] = {
+    0x1.6700000000000p+0, 0x1.5800000000000p+0, 0x1.4a00000000000p+0, 0x1.3d00000000000p+0,
+    0x1.3100000000000p+0, 0x1.2600000000000p+0, 0x1.1c00000000000p+0, 0x1.1300000000000p+0,
+    0x1.0a00000000000p+0, 0x1.0000000000000p+0, 0x1.e600000000000p-1, 0x1.cc00000000000p-1,
+    0x1.b200000000000p-1, 0x1.9e00000000000p-1, 0x1.8a00000000000p-1, 0x1.7800000000000p-1,
+};
+static const double log_high[16] = {
+    -0x1.5a42ab0f4d000p-2, -0x1.2e8e2bae12000p-2, -0x1.0402594b4d000p-2, -0x1.b5b519e8fc000p-3,
+    -0x1.66acd4272a000p-3, -0x1.1b72ad52f6000p-3, -0x1.a926d3a4ac000p-4, -0x1.253f62f0a0000p-4,
+    -0x1.39e87b9fe8000p-5, 0x0.0p+0, 0x1.aaef2d0fb0000p-5, 0x1.b6ac88dad4000p-4,
+    0x1.527e5e4a1c000p-3, 0x1.b31d8575bc000p-3, 0x1.0c42d67616000p-2, 0x1.3c25277333000p-2,
+};
+static const double log_low[16] = {
+    0x1.e63af2df7ba69p-50, 0x1.67b1e99b72bd8p-45, -0x1.036b89ef42d7fp-48, 0x1.4b722ec011f31p-44,
+    -0x1.aa1bdbfc6c785p-44, -0x1.e80a41811a396p-45, -0x1.563650bd22a9cp-44, -0x1.416f8fb69a701p-44,
+    -0x1.eafd480ad9015p-44, 0x0.0p+0, 0x1.0fc1a353bb42ep-45, 0x1.b1bdff50225c7p-44,
+    -0x1.4e60b8d4b411dp-44, 0x1.c794e562a63cbp-44, 0x1.7188b163ceae9p-45, 0x1.83b54b606bd5cp-46,
+};

@@ -1,0 +1,19 @@
+/* Calls ${prefix} once, with the numbers that it was compiled for, and prints every result with all of its bits. */
+
+#include "${prefix}.h"
+#include <math.h>
+#include <stdio.h>
+
+${tables}
+static double memory[${PREFIX}_MEMORY];
+
+int main(void)
+{
+    if (!${prefix}_exact()) {
+        fprintf(stderr, "this build changes results; see the top of ${prefix}.c\n");
+        return 1;
+    }
+    ${prefix}_begin(memory);
+    ${prefix}(memory, ${arguments});
+${prints}    return 0;
+}

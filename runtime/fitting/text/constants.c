@@ -1,0 +1,2 @@
+        memcpy(m + STEP_CONSTANTS, constants, CONSTANTS * sizeof(double));
+        constants += CONSTANTS;
