@@ -23,6 +23,7 @@ def test_the_site_builds_and_asks_no_server(tmp_path: Path):
     home = (tmp_path / "index.html").read_text("utf-8")
     assert 'href="tutorial.html"' in home
     assert 'src="explorer.png"' in home
+    assert (tmp_path / "examples" / "train_names.py").exists(), "docs/training.md links to it"
     for page in tmp_path.glob("*.html"):
         assert re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="https?:[^"]*', page.read_text("utf-8")) == []
 
