@@ -23,7 +23,8 @@ Written by `python docs/mistakes.py`, which runs all code on this page.
 
 The compiler traces a function on symbolic scalars, twice, before their values are known. Code that cannot be traced
 raises a `TraceError` that names your line, even if the function catches the error and continues. An argument that does
-not fit the example raises a `TypeError`, `ValueError` or `IndexError` that names the part of the argument.
+not fit the example raises a `TypeError`, `ValueError` or `IndexError` that names the part of the argument. Data that
+the function reads beside its arguments are part of the program; a call raises a `RuntimeError` if they have changed.
 """
 
 HERE = "  # here"
@@ -399,6 +400,60 @@ class Settings:
 
 scaled = microgpt.compile(lambda x, settings: x * settings.rate, 1.0, Settings(), wrt="x")
 assert scaled(3.0, Settings(2.0)) == (6.0, 2.0)
+""",
+    ),
+    Mistake(
+        "Data that changes outside the arguments",
+        """
+rows = [[1.0, 2.0], [3.0, 4.0]]
+
+def loss(weights):
+    return sum((weights[0] * x - y) ** 2 for x, y in rows)
+
+fitted = microgpt.compile(loss, [0.0])
+fitted([1.0])
+rows[1][0] = 5.0
+fitted([1.0])  # here
+""",
+        """
+rows = [[1.0, 2.0], [3.0, 4.0]]
+
+def loss(weights, rows):
+    return sum((weights[0] * x - y) ** 2 for x, y in rows)
+
+fitted = microgpt.compile(loss, [0.0], rows, wrt="weights")
+assert fitted([1.0], rows)[0] == 2.0
+rows[1][0] = 6.0
+assert fitted([1.0], rows)[0] == 5.0
+""",
+    ),
+    Mistake(
+        "An attribute that changes",
+        """
+class Model:
+    def __init__(self):
+        self.rate = 0.5
+
+    def loss(self, x):
+        return self.rate * x * x
+
+model = Model()
+loss = microgpt.compile(model.loss, 1.0)
+model.rate = 0.25
+loss(2.0)  # here
+""",
+        """
+class Model:
+    def __init__(self):
+        self.rate = 0.5
+
+    def loss(self, x, rate):
+        return rate * x * x
+
+model = Model()
+loss = microgpt.compile(model.loss, 1.0, model.rate, wrt="x")
+model.rate = 0.25
+assert loss(2.0, model.rate) == (1.0, 1.0)
 """,
     ),
     Mistake(
