@@ -131,18 +131,18 @@ class CompiledFunction(runtime.CompiledFunction):
     ) -> Path:
         """Writes one HTML page with your source, the graph, the Python, the C and the assembly side by side.
 
-        It says what every operation is worth, and where its gradient comes from.
+        The page shows the value of every operation, and which operations its gradient comes from.
 
         Args:
-            page: the file.
-            timed: whether to measure every loop of the C.
-            values: the arguments that it is worth that for; by default, those of the example.
+            page: the file to write.
+            timed: measure every loop of the C.
+            values: the arguments of the shown values; by default, those of the example.
 
         Returns:
-            the file.
+            The file.
 
         Raises:
-            TypeError, IndexError, OverflowError: if the function does not take these arguments.
+            TypeError, IndexError, OverflowError: if the arguments do not fit the example.
         """
         import warnings
 
