@@ -12,7 +12,7 @@ from typing import Any
 from ..executable.estimate import check_function
 from ..executable.native import Native, Source, native_library
 from ..executable.program import sources_digest
-from ..executable.witness import Numbers
+from ..executable.witness import Numbers, check_graph
 from ..machine.toolchain import Toolchain
 from ..reporting import Report
 from ..storage.cache import Cache
@@ -108,7 +108,7 @@ def c_engine(problem: Problem, cache: Cache, report: Report, example: Numbers, l
         def prove() -> None:
             source.prove()
             for function in functions:
-                function.check(example if function is problem.example else None)
+                check_graph(function.graph, function.witnesses(example if function is problem.example else None))
 
         found = {**source.report, "memory": source.memory, "arguments": dict(source.arguments)}
         return Source(
