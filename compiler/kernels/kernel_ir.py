@@ -315,6 +315,7 @@ class For:
         lanes: whether turns are neighbours in memory and independent, so that `vectorise` may take several at once.
         divides: of a loop over lanes, a number by which that of its turns can be divided.
         unroll: whether its turns are worth being written out.
+        ordered: whether turns read what earlier ones have written.
     """
 
     name: str
@@ -325,6 +326,7 @@ class For:
     lanes: bool = False
     divides: int = 1
     unroll: bool = False
+    ordered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

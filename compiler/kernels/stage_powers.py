@@ -74,7 +74,7 @@ def _staged(loop: For) -> For:
     start, stop, lane = (Sum(0, ((1, name),)) for name in ("start", "stop", loop.name))
     offset = lane.plus(Sum(0, ((-1, "start"),)))
     power_place = Place("power", (offset,))
-    divides = gcd(BLOCK, loop.end.constant)
+    divides = 1 if loop.end.terms else gcd(BLOCK, loop.end.constant)
     body: list[Statement] = [Declare("stop", Least(start.plus(Sum(BLOCK)), loop.end), "whole")]
     # What is done in one go for each lane, until powers must be settled.
     pending: list[Statement] = []

@@ -19,7 +19,7 @@ from ...compiler.ir.graph import Graph
 from ...compiler.loops.compile_family import Family, compile_family
 from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import Array, LoopProgram
-from ...compiler.loops.run_loops import prove_loops
+from ...compiler.loops.prove_loops import prove_loops
 from ...compiler.loops.transpose import Transposer
 from ...compiler.loops.vmap import one_lane, vmap
 from ...compiler.pipeline import compile_graph, without_collection

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -115,14 +114,22 @@ def wide_loops(folder: Path) -> None:
     model_source(WIDE, AdamConfig()).prove()
 
 
-def sums_graph() -> Graph:
-    """Each sum needs the one before it."""
-    tensors = [Tensor("x", "x", 0, (9,))]
-    return compile_graph(lambda: trace(lambda given, _: {"sums": list(accumulate(given["x"]))}, "sums", tensors))
+def steps_graph() -> Graph:
+    """A body that is pushed about: each place needs the speed, and the speed the place before it."""
+
+    def places(given: dict[str, list[Any]], _: object) -> dict[str, list[Any]]:
+        place, speed, found = given["x"][0], given["x"][1], []
+        for push in given["x"][2:]:
+            speed = speed * place + push
+            place = place + speed * speed
+            found.append(place)
+        return {"places": found}
+
+    return compile_graph(lambda: trace(places, "steps", [Tensor("x", "x", 0, (11,))]))
 
 
 def recurrence(folder: Path) -> None:
-    compile_loops(sums_graph()).prove()
+    compile_loops(steps_graph()).prove()
 
 
 def c_of_a_graph(folder: Path) -> None:

@@ -138,8 +138,8 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
         "reroll, another stride": first_nest(
             loop_changes.other_stride, lambda n: computes(n) and n.loops[-1].trips.start > 1
         ),
-        "reroll, scatters in another order": results_of(form_loops, "reroll", loop_changes.scatters_reversed),
-        "reroll, a scatter lost": results_of(form_loops, "reroll", lambda nests: [n for n in nests if not n.adds]),
+        "reroll, scatters in another order": results_of(form_loops, "_scatters", loop_changes.scatters_reversed),
+        "reroll, a scatter lost": results_of(form_loops, "_scatters", lambda nests: nests[1:]),
         "form_loops, zeros not set": results_of(compile_family, "form_loops", lambda p: replace(p, zeros=())),
         "extrapolate, a shorter loop": continued(loop_changes.shorter_loop, 7),
         "extrapolate, another base": continued(loop_changes.later_base, 7),
@@ -163,9 +163,18 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
         "transpose, a column less": results_of(Transposer, "_copy", lambda n: other_trips(n, -1)),
     },
     "loops of a recurrence": {
-        "form_loops, a nest that reads what it assigns": results_of(
-            compile_loops, "form_loops", loop_changes.recurrence_in_one_nest
+        "roll_steps, steps in any order": results_of(compile_loops, "form_loops", loop_changes.in_any_order),
+        "roll_steps, part of a step first": results_of(compile_loops, "form_loops", loop_changes.part_of_a_step_first),
+        "roll_steps, a step less": results_of(
+            compile_loops, "form_loops", loop_changes.every_step(lambda n: other_trips(n, -1))
         ),
+        "roll_steps, a step more": results_of(
+            compile_loops, "form_loops", loop_changes.every_step(lambda n: other_trips(n, 1))
+        ),
+        "roll_steps, another move": results_of(
+            compile_loops, "form_loops", loop_changes.every_step(loop_changes.other_stride)
+        ),
+        "schedule, a part too early": results_of(form_loops, "schedule", lambda p: [[*c[1:], c[0]] for c in p]),
     },
     "C of powers in a sum": {
         "batch_calls, another exponent": results_of(
