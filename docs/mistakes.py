@@ -23,7 +23,8 @@ Written by `python docs/mistakes.py`, which runs everything that stands here.
 
 A function is run on symbolic scalars, twice, before anything is known about their values. What cannot be recorded is a
 `TraceError` that names your line, also where the function catches the error and goes on. What does not fit the example
-is a `TypeError`, `ValueError` or `IndexError` that names the part of the argument.
+is a `TypeError`, `ValueError` or `IndexError` that names the part of the argument. What the function reads beside its
+arguments is part of the program, and a `RuntimeError` says when it has changed.
 """
 
 HERE = "  # here"
@@ -399,6 +400,60 @@ class Settings:
 
 scaled = microgpt.compile(lambda x, settings: x * settings.rate, 1.0, Settings(), wrt="x")
 assert scaled(3.0, Settings(2.0)) == (6.0, 2.0)
+""",
+    ),
+    Mistake(
+        "Data that changes outside of the arguments",
+        """
+rows = [[1.0, 2.0], [3.0, 4.0]]
+
+def loss(weights):
+    return sum((weights[0] * x - y) ** 2 for x, y in rows)
+
+fitted = microgpt.compile(loss, [0.0])
+fitted([1.0])
+rows[1][0] = 5.0
+fitted([1.0])  # here
+""",
+        """
+rows = [[1.0, 2.0], [3.0, 4.0]]
+
+def loss(weights, rows):
+    return sum((weights[0] * x - y) ** 2 for x, y in rows)
+
+fitted = microgpt.compile(loss, [0.0], rows, wrt="weights")
+assert fitted([1.0], rows)[0] == 2.0
+rows[1][0] = 6.0
+assert fitted([1.0], rows)[0] == 5.0
+""",
+    ),
+    Mistake(
+        "An attribute that changes",
+        """
+class Model:
+    def __init__(self):
+        self.rate = 0.5
+
+    def loss(self, x):
+        return self.rate * x * x
+
+model = Model()
+loss = microgpt.compile(model.loss, 1.0)
+model.rate = 0.25
+loss(2.0)  # here
+""",
+        """
+class Model:
+    def __init__(self):
+        self.rate = 0.5
+
+    def loss(self, x, rate):
+        return rate * x * x
+
+model = Model()
+loss = microgpt.compile(model.loss, 1.0, model.rate, wrt="x")
+model.rate = 0.25
+assert loss(2.0, model.rate) == (1.0, 1.0)
 """,
     ),
     Mistake(

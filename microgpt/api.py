@@ -59,7 +59,7 @@ class Model:
     def _repr_html_(self) -> str:
         from .seeing import model_html
 
-        return model_html(self)
+        return model_html(self.config, len(self.parameters), self.checkpoint.step, self.losses)
 
     @property
     def config(self) -> GPTConfig:

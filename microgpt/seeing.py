@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from functools import cached_property, wraps
+from functools import cached_property, partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
@@ -19,7 +19,7 @@ from .runtime.executable import function as runtime
 from .runtime.reporting import compile_progress
 
 if TYPE_CHECKING:
-    from .api import Model
+    from .model.config import GPTConfig
     from .tools.drawing.drawn import Drawing
     from .tools.subject.function import FunctionSubject
     from .tools.text.document import Document
@@ -31,10 +31,15 @@ class CompiledFunction(runtime.CompiledFunction):
     __doc__ = runtime.CompiledFunction.__doc__
 
     @cached_property
-    def _subject(self) -> FunctionSubject:
+    def _seen(self) -> FunctionSubject:
         from .tools.subject.function import FunctionSubject
 
         return FunctionSubject(self)
+
+    @property
+    def _subject(self) -> FunctionSubject:
+        self._captured.check()  # most of what is shown is recorded again
+        return self._seen
 
     def show(
         self,
@@ -116,23 +121,38 @@ class CompiledFunction(runtime.CompiledFunction):
             drawing.save(checked.path("path", path))
         return drawing
 
-    def explore(self, page: str | os.PathLike[str] = "explore.html", *, timed: bool = False) -> Path:
+    def explore(
+        self,
+        page: str | os.PathLike[str] = "explore.html",
+        *,
+        timed: bool = False,
+        values: Sequence[Any] | None = None,
+    ) -> Path:
         """Writes one HTML page with your source, the graph, the Python, the C and the assembly side by side.
+
+        It says what every operation is worth, and where its gradient comes from.
 
         Args:
             page: the file.
             timed: whether to measure every loop of the C.
+            values: the arguments that it is worth that for; by default, those of the example.
 
         Returns:
             the file.
+
+        Raises:
+            TypeError, IndexError, OverflowError: if the function does not take these arguments.
         """
         import warnings
 
         from .runtime.storage.files import write_atomically
+        from .tools.checks.function_check import point_of
         from .tools.explore.make import make_page
+        from .tools.explore.values import at_point
 
-        path = checked.path("page", page)
-        text = make_page(self._subject, None, timed, lambda problem: warnings.warn(problem, UserWarning, stacklevel=2))
+        path, subject = checked.path("page", page), self._subject
+        shown = None if values is None else partial(at_point, point=point_of(subject, values))
+        text = make_page(subject, shown, timed, lambda problem: warnings.warn(problem, UserWarning, stacklevel=2))
         write_atomically(path, text.encode())
         return path
 
@@ -244,11 +264,11 @@ hessian = _to_be_seen(derivatives.hessian)
 hvp = _to_be_seen(derivatives.hvp)
 
 
-def model_html(model: Model) -> str:
+def model_html(config: GPTConfig, parameters: int, step: int, losses: Sequence[float]) -> str:
     """A trained model for a notebook: its sizes, and its loss curve if it was trained here."""
     from .tools.drawing.notebook import model_html
 
-    return model_html(model.config, len(model.parameters), model.checkpoint.step, model.losses)
+    return model_html(config, parameters, step, losses)
 
 
 def _several(given: str | int | Sequence[str]) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ VECTOR_WIDTHS = (2, 4, 8)
 _PACKAGE = __package__ or ""
 # Widths for which there are instructions that compilers do not find by themselves.
 _SPECIAL = (4, 8)
+_OF_ONE_VECTOR = ("exponential", "logarithm", "settled_square", "settled_root")
 
 
 @cache
@@ -48,8 +49,8 @@ def prelude(vector_width: int) -> str:
         c_text(_PACKAGE, "guesses.h", w=vector_width),
         c_text(_PACKAGE, "elementary_tables.h"),
         c_text(_PACKAGE, "elementary.h", w=vector_width),
+        *(_narrow(width, vector_width) for width in widths[:-1]),
         c_text(_PACKAGE, "batches.h", w=vector_width),
-        *(c_text(_PACKAGE, "narrow.h", w=width, widest=vector_width) for width in widths[:-1]),
         _transpose(vector_width),
     ]
     return "".join(parts)
@@ -84,6 +85,12 @@ def _vectors(width: int) -> str:
         ys=", ".join(["y"] * width),
         numbers=", ".join(map(str, range(width))),
     )
+
+
+def _narrow(width: int, widest: int) -> str:
+    """Elementary functions of vectors that fill a part of the widest one only."""
+    one = (c_text(_PACKAGE, "narrow.h", name=name, w=width, widest=widest) for name in _OF_ONE_VECTOR)
+    return "".join(["\n", *one, c_text(_PACKAGE, "narrow_power.h", w=width, widest=widest)])
 
 
 def _transpose(vector_width: int) -> str:

@@ -162,6 +162,8 @@ def expr_text(expr: Expr) -> str:
             return f"divisor_of({expr_text(value)})"
         case ir.Quotient(dividend, divisor, width):
             return f"quotient{width}({expr_text(dividend)}, {expr_text(divisor)})"
+        case ir.Proved(function, operand, width):
+            return f"settled_{function}{width}({expr_text(operand)})"
     raise InternalError(f"{type(expr).__name__} has no spelling in C")
 
 

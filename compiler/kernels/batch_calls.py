@@ -18,6 +18,7 @@ from itertools import count
 from typing import Any, TypeAlias
 
 from ..ir.ops import EXP, LOG, POW
+from ..loops.lanes import PROVED
 from .kernel_ir import (
     Advance,
     Assign,
@@ -63,8 +64,6 @@ _FUNCTIONS = {EXP: "exponentials", LOG: "logarithms", POW: "powers"}
 # Variables of `accumulate`.
 _SUM = re.compile(r"sum\d+")
 
-_POWERS = {2.0: "squares", 0.5: "roots"}
-
 
 def batch_calls(kernel: Kernel, numerics: Numerics) -> Kernel:
     """The kernel with its calls in batches."""
@@ -91,8 +90,8 @@ def _kind(call: Call) -> _Kind:
 def _function(kind: _Kind) -> tuple[str, Number | None]:
     """The function for a kind, and what else it is to be given."""
     op, exponent = kind
-    special = _POWERS.get(float.fromhex(exponent.text)) if exponent else None
-    return (special, None) if special else (_FUNCTIONS[op], exponent)
+    proved = PROVED.get(float.fromhex(exponent.text)) if exponent else None
+    return (f"{proved}s", None) if proved else (_FUNCTIONS[op], exponent)
 
 
 class _Batches:

@@ -42,6 +42,7 @@ __all__ = [
     "Pick",
     "Place",
     "Point",
+    "Proved",
     "Quotient",
     "Reached",
     "Read",
@@ -206,6 +207,15 @@ class Quotient:
 
 
 @dataclass(frozen=True, slots=True)
+class Proved:
+    """A vector of powers by a function that proves each, or leaves it to pow()."""
+
+    function: str
+    operand: Expr
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """Terms of a fold, or runs of terms, that are repeated `count` times. `variable` counts the repetitions."""
 
@@ -223,7 +233,9 @@ class Fold:
     width: int = 1
 
 
-Expr: TypeAlias = Number | Name | Read | Pick | Matches | Call | Spread | IsSet | Ones | Divisor | Quotient | Fold
+Expr: TypeAlias = (
+    Number | Name | Read | Pick | Matches | Call | Spread | IsSet | Ones | Divisor | Quotient | Proved | Fold
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from math import gcd
 from typing import Any
 
 from ..ir.ops import POW
+from ..loops.lanes import PROVED
 from .kernel_ir import (
     Call,
     Clear,
@@ -38,8 +39,6 @@ __all__ = ["BLOCK", "stage_powers"]
 # Lanes of a block: the elements of all arrays that a block touches stay in the first-level cache.
 BLOCK = 512
 
-_GUESSES = {2.0: "square", 0.5: "root"}
-
 
 def stage_powers(kernel: Kernel, numerics: Numerics) -> Kernel:
     """The kernel with its powers guessed."""
@@ -58,7 +57,7 @@ def _find(node: Any) -> Call | None:
     found: list[Call] = []
 
     def change(part: Any) -> Any:
-        if isinstance(part, Call) and part.op == POW and _exponent(part) in _GUESSES:
+        if isinstance(part, Call) and part.op == POW and _exponent(part) in PROVED:
             found.append(part)
         return part if isinstance(part, Fold) else None
 
@@ -86,7 +85,7 @@ def _staged(loop: For) -> For:
     for statement in loop.body:
         power = _find(statement)
         if power is not None:
-            guess = Guess(_GUESSES[_exponent(power) or 0.0], power, power_place, offset)
+            guess = Guess(PROVED[_exponent(power) or 0.0], power, power_place, offset)
             body += [Clear(), lanes([*pending, guess])]
             body.append(Settle(loop.name, "start", BLOCK, (Write(power_place, power),)))
             statement, pending = _with_power(statement, power, Read(power_place)), []

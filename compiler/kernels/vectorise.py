@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..ir.ops import DIV, OPS, Type
+from ..ir.ops import DIV, OPS, POW, Type
+from ..loops.lanes import PROVED
 from .batch_calls import is_batched
 from .kernel_ir import (
     Block,
@@ -27,6 +28,7 @@ from .kernel_ir import (
     Number,
     Ones,
     Pick,
+    Proved,
     Quotient,
     Reached,
     Read,
@@ -199,6 +201,8 @@ def _call(call: Call, operands: list[Expr]) -> Expr:
         return Call(call.op, tuple(operands))
     if call.op == DIV and _width(operands[0]) > 1 and _width(operands[1]) == 1:
         return Quotient(operands[0], Divisor(operands[1]), width)
+    if call.op == POW and isinstance(operands[1], Number) and float.fromhex(operands[1].text) in PROVED:
+        return Proved(PROVED[float.fromhex(operands[1].text)], operands[0], width)
     found = (_lanes(each, type_, width, row.is_infix) for each, type_ in zip(operands, row.types, strict=True))
     return Call(call.op, tuple(found), width)
 

@@ -8,7 +8,11 @@ from __future__ import annotations
 from ..ir.ops import OPS, POW
 from .loop_ir import Affine, Const, Equal, Expr, Fold, Gather, Load, Nest, Op, Pick, Run, Store, find_fold, walk
 
-__all__ = ["find_proved", "is_vector_loop", "proved_power", "vector_loop"]
+__all__ = ["PROVED", "find_proved", "is_vector_loop", "proved_power", "vector_loop"]
+
+
+# By exponent, the functions of vectors for powers that can mostly be proved equal to something cheaper.
+PROVED = {2.0: "square", 0.5: "root"}
 
 
 def vector_loop(nest: Nest) -> int | None:
@@ -37,7 +41,7 @@ def _vectorizable(value: Expr) -> bool:
 def proved_power(expr: Expr) -> str | None:
     """The vector function for a power that can mostly be proved equal to something cheaper; None for others."""
     if isinstance(expr, Op) and expr.op == POW and isinstance(expr.operands[1], Const):
-        return {2.0: "square", 0.5: "root"}.get(float.fromhex(expr.operands[1].text))
+        return PROVED.get(float.fromhex(expr.operands[1].text))
     return None
 
 

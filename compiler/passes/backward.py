@@ -79,16 +79,18 @@ class Backward:
         # Of nodes, then, by input number, of inputs: an input may stand in several nodes and in tables.
         self.contributions: dict[int, list[_Contribution]] = {}
         self.input_contributions: dict[int, list[_Contribution]] = {}
+        # The region in which each contribution is made, if there are branches: of nodes, and of inputs by ~number.
+        self.conditions: dict[int, list[Region]] = {}
         if initial is not None:
             for place, number in enumerate(self.inputs, initial):
                 self.input_contributions[number] = [self.build.input(place)]
+                if self.has_branches:
+                    self.conditions[~number] = [ALWAYS]
         # Of the members of groups, once they have been visited.
         self.gradients: dict[int, int] = {}
         # What they have handed to their operands, by group, place and side.
         self.unchosen: dict[tuple[int, int, int], _Unchosen] = {}
         self.scatters: list[Scatter] = []
-        # The region in which each contribution is made, if there are branches: of nodes, and of inputs by ~number.
-        self.conditions: dict[int, list[Region]] = {}
         self.region = ALWAYS  # of what is being handed on
         self.region_of: dict[int, Region] = {}  # of members of groups
         # What is handed nothing, whatever the conditions.

@@ -22,6 +22,7 @@ from ...compiler.user_code import described, user_frame
 from .. import arguments as checked
 from ..reporting import Report, compile_progress, silent
 from ..storage.cache import Cache
+from .captured import Captured
 from .estimate import Estimate, function_estimate, memory_bytes
 from .executable import TARGETS, compile_executable
 from .marshal_code import MismatchError, marshal
@@ -204,6 +205,7 @@ class CompiledFunction:
         witnesses = partial(eager_witnesses, graphs[0], gradient, self._example, derivative)
         self._executable = compile_executable(self.ir, job.target, cache, witnesses, tell, limit=limit)
         self._marshal = marshal(self._structure, wanted, self._results)
+        self._captured = Captured((job.function,), self.name, graphs[0].fingerprint, lambda: self._trace().fingerprint)
 
     def __repr__(self) -> str:
         return f"<microgpt.CompiledFunction {self.name} of {len(self.ir):,} operations in {self.target}>"
@@ -236,7 +238,10 @@ class CompiledFunction:
             TraceError: if one is a traced value.
             IndexError: if an index is out of its range.
             OverflowError: if a number is too large for a double.
+            RuntimeError: if something else that the function reads, such as a global list, has changed since it was
+                compiled.
         """
+        self._captured.check()
         workspace = self._executable.take()
         try:
             memory, data = workspace.inputs["parameters"], workspace.inputs.get("data")
@@ -263,13 +268,14 @@ class CompiledFunction:
         the program. That is some hundred times slower than a call.
 
         Raises:
-            TypeError, IndexError, OverflowError: as a call does.
+            TypeError, IndexError, OverflowError, RuntimeError: as a call does.
 
         Example:
             >>> norm = microgpt.compile(lambda x, y: microgpt.sqrt(x * x + y * y), 1.0, 1.0)
             >>> print(norm.first_nan(0.0, 0.0))  # doctest: +ELLIPSIS
             backward: div(0.5, 0) is inf in the derivative of ...; not finite are the gradient in x, the gradient in y
         """
+        self._captured.check()
         floats, numbers = self._structure.flatten(arguments)
         spans = {tensor.name: numbers[tensor.start : tensor.start + tensor.count] for tensor in self.ir.indices}
         size = self._structure.size

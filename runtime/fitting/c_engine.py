@@ -18,7 +18,7 @@ from ..reporting import Report
 from ..storage.cache import Cache
 from .c_source import fit_source
 from .engine import State
-from .problem import Problem, argument
+from .problem import BLOCK, ROW, Problem, argument
 from .rows import Rows
 from .witness import check_steps
 
@@ -95,7 +95,9 @@ def c_engine(problem: Problem, cache: Cache, report: Report, example: Numbers, l
         ToolchainError: if no C compiler that keeps every bit can compile it.
         ProofError: if a program is not what it should be; a mistake in microgpt, or in the C compiler.
     """
-    functions = [function for function in (problem.example, problem.extra, problem.update) if function]
+    block = problem.block
+    functions = [function for function in (problem.example, block, problem.extra, problem.update) if function]
+    examples = {problem.example: example, block: {**example, ROW: list(example.get(ROW, ())) * BLOCK}}
 
     def make(toolchain: Toolchain) -> Source:
         check_function(sum(len(function.traced) for function in functions), "c")
@@ -108,7 +110,7 @@ def c_engine(problem: Problem, cache: Cache, report: Report, example: Numbers, l
         def prove() -> None:
             source.prove()
             for function in functions:
-                check_graph(function.graph, function.witnesses(example if function is problem.example else None))
+                check_graph(function.graph, function.witnesses(examples.get(function)))
 
         found = {**source.report, "memory": source.memory, "arguments": dict(source.arguments)}
         return Source(

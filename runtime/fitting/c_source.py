@@ -1,4 +1,4 @@
-"""The C of a problem: a program for an example, one for the penalty, one for the update, and the loop over the steps.
+"""The C of a problem: programs for an example, a block of them, the penalty and the update, and the loop over steps.
 
 In: a `Problem`. Out: a `FitSource`. Each program has a memory of its own; what one hands to another is copied, which
 costs less than a tenth of the shortest program. The rows of data are arguments, so their number is open.
@@ -20,7 +20,7 @@ from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import Array, LoopProgram
 from ...compiler.loops.prove_loops import prove_loops
 from ...compiler.loops.vmap import one_lane, vmap
-from .problem import INITIAL, ROW, WEIGHTS, Problem
+from .problem import BLOCK, INITIAL, ROW, WEIGHTS, Problem
 
 __all__ = ["FitSource", "fit_source"]
 
@@ -82,7 +82,7 @@ def fit_source(problem: Problem, vector_width: int) -> FitSource:
     Args:
         vector_width: doubles in the widest vector of the processor that the library is for: 8, 4 or 2.
     """
-    functions = {"example": problem.example, "penalty": problem.extra}
+    functions = {"example": problem.example, "block": problem.block, "penalty": problem.extra}
     looped = {name: compile_loops(function.graph) for name, function in functions.items() if function}
     update = _update_of(problem)
     at, numbers, texts = 0, {"WEIGHTS": problem.size}, []
@@ -92,6 +92,7 @@ def fit_source(problem: Problem, vector_width: int) -> FitSource:
         numbers |= {f"{name.upper()}_{what.upper()}": at + place for what, place in _places(found).items()}
         at += found.layout.size
     numbers |= {
+        "TOGETHER": BLOCK,
         "ROW": problem.row_size,
         "INDICES": problem.index_count,
         "UPDATE": at,
@@ -106,10 +107,14 @@ def fit_source(problem: Problem, vector_width: int) -> FitSource:
         f"    memcpy(m + {at + update.arguments[name]}, m + {at + result}, WEIGHTS * sizeof(double)); /* {name} */\n"
         for name, result in update.results.items()
     )
+    has_floats = problem.row_size > 0
     parts = {
         "begin": "".join(f"    {name}_begin(m + {name.upper()});\n" for name in (*looped, "update")),
-        "row": "            memcpy(m + EXAMPLE_ROW, rows + *order * ROW, ROW * sizeof(double));\n"
-        * (ROW in _names(problem)),
+        "blocks": plain_text(_PACKAGE, "blocks.c") * ("block" in looped),
+        "block_row": _copy(16, "m + BLOCK_ROW + row * ROW", "rows + order[row] * ROW", "ROW", "double") * has_floats,
+        "block_indices": _copy(16, "chosen + row * INDICES", "indices + order[row] * INDICES", "INDICES", "int")
+        * (problem.index_count > 0),
+        "row": _copy(12, "m + EXAMPLE_ROW", "rows + *order * ROW", "ROW", "double") * has_floats,
         "penalty": plain_text(_PACKAGE, "penalty.c") * ("penalty" in looped),
         "constants": plain_text(_PACKAGE, "constants.c") * bool(problem.optimizer.constants),
         "moves": moves,
@@ -128,8 +133,8 @@ def fit_source(problem: Problem, vector_width: int) -> FitSource:
     return FitSource(text, at + update.layout.size, arguments, report, tuple(looped.values()), update)
 
 
-def _names(problem: Problem) -> set[str]:
-    return set(problem.example.graph.arguments())
+def _copy(spaces: int, target: str, source: str, count: str, kind: str) -> str:
+    return f"{' ' * spaces}memcpy({target}, {source}, {count} * sizeof({kind}));\n"
 
 
 def _shared(problem: Problem) -> list[str]:
@@ -139,7 +144,7 @@ def _shared(problem: Problem) -> list[str]:
 def _places(looped: LoopedGraph) -> dict[str, int]:
     layout = looped.layout
     places = {name: layout.arguments[name][0] for name in (WEIGHTS, INITIAL, ROW) if name in layout.arguments}
-    return places | {name: layout.outputs[name][0] for name in ("loss", "gradient")}
+    return places | {name: start for name, (start, *_) in layout.outputs.items()}
 
 
 def _update_of(problem: Problem) -> _Update:

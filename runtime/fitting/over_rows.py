@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from array import array
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from .. import arguments as checked
-from ..executable.marshal_code import marshal
+from ..executable.captured import Captured
+from ..executable.marshal_code import MismatchError, marshal
 from ..executable.results import Results
 from ..executable.wanted import Wanted
 from ..reporting import Report, compile_progress
@@ -97,7 +98,10 @@ class RowsFunction:
         self._engine = engine_of(self._problem, ours, theirs, target, cache, report)
         self.target = self._engine.target
         self._lock = threading.Lock()
-        self._write = marshal(self._problem.weights, Wanted(""), Results(self._problem.weights.nodes[0])).write
+        problem = self._problem
+        functions = (loss,) if penalty is None else (loss, penalty)
+        self._captured = Captured(functions, "loss", problem.traced, lambda: replace(problem).traced)
+        self._marshal = marshal(problem.weights, Wanted(""), Results(problem.weights.nodes[0]))
 
     @property
     def source(self) -> str:
@@ -123,9 +127,20 @@ class RowsFunction:
         Raises:
             TypeError: if the weights or a row are not like those that this was compiled for.
             ValueError, IndexError, OverflowError: see `read`.
+            RuntimeError: if something else that the loss or the penalty reads, such as a global list, has changed since
+                they were compiled.
         """
+        self._captured.check()
         found = rows if isinstance(rows, Rows) else self.read(rows)
-        state = State(self._problem.weights.floats([weights]))
+        state = State(self._flat(weights))
         with self._lock:
-            (value,) = self._engine.advance(state, found, array("q", range(found.count)), [()])
-        return value, self._write({"value": state.weights})
+            (value,) = self._engine.advance(state, found, found.in_order, [()])
+        return value, self._marshal.write({"value": state.weights})
+
+    def _flat(self, weights: Any) -> list[float]:
+        numbers = [0.0] * self._problem.size
+        try:
+            self._marshal.read((weights,), numbers, None)
+        except (MismatchError, TypeError, ValueError, LookupError, OverflowError, AttributeError):
+            return self._problem.weights.floats([weights])  # which says what is wrong, or takes it nevertheless
+        return list(map(float, numbers))

@@ -6,7 +6,7 @@ import hashlib
 from array import array
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from random import Random
 from typing import Any
 
@@ -42,6 +42,11 @@ class Rows:
     def indices_of(self, number: int) -> list[int]:
         """The indices of one example."""
         return self.indices[number * self.index_count : (number + 1) * self.index_count].tolist()
+
+    @cached_property
+    def in_order(self) -> array[int]:
+        """The numbers of all of them."""
+        return array("q", range(self.count))
 
     @property
     def sha256(self) -> str:

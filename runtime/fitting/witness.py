@@ -14,7 +14,7 @@ from ...compiler.ir.graph import Graph
 from ...compiler.ir.interpret import interpret
 from ..executable.witness import Numbers, carried_out, compare, points
 from .engine import Engine, State
-from .problem import INITIAL, ROW, WEIGHTS, Problem, argument
+from .problem import BLOCK, INITIAL, ROW, WEIGHTS, Problem, argument
 from .rows import Rows
 
 __all__ = ["check_steps", "check_update"]
@@ -48,7 +48,7 @@ def check_update(run: Callable[[Lanes, list[float]], Lanes], problem: Problem) -
 
 
 def check_steps(engine: Engine, problem: Problem, example: Numbers) -> None:
-    """Checks an engine: a step of two examples from many states.
+    """Checks an engine: a step of a block of examples and two more from many states.
 
     Args:
         example: arguments that the loss is defined for, by name.
@@ -64,7 +64,8 @@ def check_steps(engine: Engine, problem: Problem, example: Numbers) -> None:
         state = State.initial(arguments[WEIGHTS], problem.optimizer)
         for slot in state.slots.values():
             slot[:] = [abs(random.gauss(0.0, 1.0)) for _ in slot]
-        order, constants = array("q", [number, number - 1 if number else 0]), _constants(problem, random)
+        order = array("q", [(number + place) % len(found) for place in range(BLOCK + 2)])
+        constants = _constants(problem, random)
         expected = _step(problem, state, [found[place] for place in order], constants)
         (loss,) = carried_out("a step", engine.advance, state, rows, order, [constants])
         compare("a step", expected, {"loss": [loss], **_lanes(state, "parameter")})

@@ -9,6 +9,7 @@ from helpers import skip_without_compiler
 
 import microgpt
 from microgpt import Value
+from microgpt.runtime.fitting.problem import BLOCK
 from microgpt.runtime.storage.cache import Cache
 
 
@@ -38,7 +39,7 @@ RANDOM = Random(5)
 ROWS = [([RANDOM.gauss(0, 1), RANDOM.gauss(0, 1)], RANDOM.choice([-1, 1])) for _ in range(40)]
 
 
-@pytest.mark.parametrize("count", [1, 2, 40])
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 32, 40])
 def test_is_the_loop_over_rows(cache, target, count):
     function = microgpt.mean_over_rows(logistic, WEIGHTS, ROWS[0], penalty=ridge, target=target, cache=cache)
     assert function.target == target
@@ -64,6 +65,68 @@ def test_one_program_serves_all_calls(cache, target):
     ones = [function(WEIGHTS, [row])[0] for row in ROWS]
     assert function(WEIGHTS, ROWS)[0] == pytest.approx(sum(ones) / len(ones))
     assert function({"w": [0.0, 0.0], "b": 0.0}, ROWS)[0] == pytest.approx(numpy.log(2))
+
+
+def bigram(table, before, after):
+    """Rows of whole numbers alone; the table is chosen from, and read as a whole."""
+    scores = microgpt.select(table, before)
+    total = sum(microgpt.exp(score) for score in scores)
+    return microgpt.log(total) - microgpt.select(scores, after) + 0.01 * table[0][0] * table[0][0]
+
+
+def branched(weights, x, place):
+    """Its branches hand gradients to the weights in some rows, and not in others."""
+    return microgpt.where(x > 0.0, weights[0] * x, weights[1] / x) * microgpt.choose(
+        [weights[0], weights[1] * x], place
+    )
+
+
+def the_weight_itself(weights, x):
+    return weights[0]
+
+
+def constant(weights, x):
+    return 2.5
+
+
+@pytest.mark.parametrize(
+    ("loss", "weights", "row", "rows"),
+    [
+        (
+            bigram,
+            [[0.1, 0.2, 0.3]] * 3,
+            (microgpt.index(3), microgpt.index(3)),
+            [(i % 3, i * i % 3) for i in range(37)],
+        ),
+        (branched, [0.5, -2.0], (1.0, microgpt.index(2)), [((-0.9) ** i, i % 2) for i in range(35)]),
+        (the_weight_itself, [0.3, 0.7], 1.0, [float(i) for i in range(35)]),
+        (constant, [0.3, 0.7], 1.0, [float(i) for i in range(35)]),
+    ],
+    ids=["whole numbers", "branches", "weight", "constant"],
+)
+def test_blocks_of_examples_have_the_bits_of_single_ones(cache, loss, weights, row, rows):
+    skip_without_compiler()
+    compiled, eagerly = (
+        microgpt.mean_over_rows(loss, weights, row, target=target, cache=cache) for target in ("c", "eager")
+    )
+    assert compiled(weights, rows) == eagerly(weights, rows)
+    assert "block(m + BLOCK" in compiled.source
+
+
+def test_a_large_program_is_not_repeated(cache):
+    skip_without_compiler()
+
+    def long(weights, x):
+        for _ in range(BLOCK * 100):
+            x = x * weights[0] + weights[1]
+        return x
+
+    compiled, eagerly = (
+        microgpt.mean_over_rows(long, [0.5, 0.25], 1.0, target=target, cache=cache) for target in ("c", "eager")
+    )
+    rows = [i / 8 for i in range(BLOCK + 1)]
+    assert compiled([0.5, 0.25], rows) == eagerly([0.5, 0.25], rows)
+    assert "block(m + BLOCK" not in compiled.source
 
 
 def test_minimize_takes_it(cache):

@@ -26,7 +26,9 @@ from microgpt.tools.explore.blocks import blocks
 from microgpt.tools.explore.pack import differences, pack_bytes, pack_integers, pack_lines
 
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]
-WORDS = dict.fromkeys(("title", "counts", "source_note", "assembly_note", "time_note", "values_note"), "x")
+WORDS = dict.fromkeys(
+    ("title", "counts", "source_note", "assembly_note", "time_note", "values_note", "texts_label"), "x"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -163,7 +165,7 @@ def test_texts_decide_the_length(tmp_path: Path) -> None:
     assert result.stdout == "page.html\n"
     page = Path("page.html").read_text("utf-8")
     assert "<title>Loss and gradient of 3 characters" in page
-    assert 'id="data-transcendental"' in page
+    assert 'id="data-given"' in page
     result = run("--values", "run", "--text", "an", "--length", 4)
     assert result.exit_code == 2
     assert "--length 4, but a --text has only 3, its beginning included" in result.output

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import OPS
@@ -137,7 +138,8 @@ class Arrays:
             names += [f"{names[1]}{number}" for number in range(2, len(last) + 2)]
             chosen = next(name for name in names if (block, backward, name) not in taken)
             taken.add((block, backward, chosen))
-            self._put(block, chosen, backward, start, True)
+            array, _ = layout.arrays[layout.region[start]]
+            self._put(block, chosen, backward, start, prod(array.shape) > 1)
 
 
 def affine_text(affine: Affine, names: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ goes from the last term to the first. The order of terms is that of the program.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ...compiler.ir.graph import Graph
@@ -238,7 +238,7 @@ class _Writer:
                 continue
             texts.append(self._sum(fold.op, run))
         if fold.op == ADD:
-            return Spelled(" + ".join(texts), SUM_TIGHT if len(texts) > 1 else PRODUCT_TIGHT)
+            return Spelled(_added(texts), SUM_TIGHT if len(texts) > 1 else PRODUCT_TIGHT)
         name = OPS[fold.op].name
         return Spelled(texts[0], PRODUCT_TIGHT) if len(texts) == 1 else Spelled.atom(f"{name}({', '.join(texts)})")
 
@@ -255,7 +255,7 @@ class _Writer:
         last = {name: first.get(name, 0) + count.get(name, 0) for name in dict.fromkeys((*first, *count))}
         last[""] = last.get("", 0) - 1
         ends = [affine_text(first, self.taken), affine_text(last, self.taken)]
-        text = " + ".join(self._expression(term).text for term in run.terms)
+        text = _added(self._expression(term).text for term in run.terms)
         self.ranges.append(f"{letter} = {'…'.join(reversed(ends) if descending else ends)}")
         self.taken.remove(letter)
         self.fold = None
@@ -282,6 +282,10 @@ class _Writer:
         word = "Σ" if fold.op == ADD else OPS[fold.op].name
         shown = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
         return Spelled(f"{word} of {shown}, in turns", SUM_TIGHT)
+
+
+def _added(texts: Iterable[str]) -> str:
+    return " + ".join(texts).replace("+ −", "− ")
 
 
 def _times(parts: Sequence[Expr | Run], times: int) -> Iterator[tuple[Expr, int]]:

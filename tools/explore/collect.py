@@ -22,7 +22,7 @@ from .blocks import blocks
 from .joined import starts
 from .measure import Times
 from .pack import differences, pack_bytes, pack_doubles, pack_integers, pack_lines
-from .values import Documents
+from .values import GIVEN, SLOPED, Documents
 
 __all__ = ["SYMBOLS", "Collected", "collect"]
 
@@ -72,7 +72,8 @@ def collect(
         packed |= _listing(name, pane)
     if documents:
         packed["inputs"] = pack_doubles(documents.inputs)
-        packed["transcendental"] = pack_doubles(value for text in documents.texts for value in text.transcendental)
+        packed["given"] = pack_doubles(value for text in documents.texts for value in text.given)
+        packed["slopes"] = pack_doubles(value for text in documents.texts for value in text.slopes)
     begins = dict(zip(sources, starts([chain.pane(file) for file in sources]), strict=True))
     meta = {
         **_describe(graph, begins),
@@ -81,6 +82,7 @@ def collect(
         "listings": list(panes),
         "missing": dict(missing),
         "texts": [{"name": text.name, "indices": text.indices} for text in documents.texts] if documents else [],
+        "result": documents.result if documents else "",
         "heat": _heat(panes["source"], times),
     }
     head = {"meta": pack_bytes(json.dumps(meta, allow_nan=False, separators=(",", ":")).encode())}
@@ -120,8 +122,10 @@ def _describe(graph: Graph, begins: Mapping[str, int]) -> dict[str, Any]:
                 "symbol": SYMBOLS.get(row.name, row.name),
                 "attribute": row.attribute.value,
                 "fixed": len(row.types) - 1 if row.variadic else None,
+                "given": code in GIVEN,
+                "sloped": code in SLOPED,
             }
-            for row in OPS
+            for code, row in enumerate(OPS)
         ],
         "origins": [
             {

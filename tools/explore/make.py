@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from ...compiler.ir.graph import Graph
 from ...runtime.machine.toolchain import ToolchainError
+from ..checks.function_check import points_near
 from ..provenance.chain import Chain
 from ..provenance.pane import Pane
+from ..subject.function import FunctionSubject
 from ..subject.subject import Subject
 from .assemble import assemble
 from .collect import collect
 from .joined import joined
 from .measure import measure
-from .values import Documents
+from .values import Documents, at_point
 
 __all__ = ["make_page"]
 
 
 VALUES = (
-    "Details show the value of an operation and its gradient for the text that is chosen above, and which operations "
-    "the gradient comes from; each of these can be followed."
+    "Details show the value of an operation and its gradient for what is chosen above, and which operations the "
+    "gradient comes from; each of these can be followed."
 )
 NO_VALUES = (
     "A page that is made with --values and --text also shows the value of every operation, and where its gradient "
@@ -38,7 +41,7 @@ def make_page(
     """The page: HTML. The same input gives the same bytes, unless it is `timed`.
 
     Args:
-        values: of the graph, the inputs whose values the page shows.
+        values: of the graph, the inputs whose values the page shows; by default, of a function, its example.
         timed: whether to measure the loops.
         warn: is told what the page has to do without.
 
@@ -50,6 +53,8 @@ def make_page(
     chain = Chain(subject)
     sources = source_names(chain)
     panes, missing = _panes(chain, sources, warn)
+    if values is None and isinstance(subject, FunctionSubject):
+        values = partial(at_point, point=points_near(subject, 1)[0])
     shown = values(chain.graph) if values else None
     times = measure(chain, *subject.ordinary_inputs()) if timed else None
     collected = collect(chain, panes, missing, sources, shown, times)
@@ -59,6 +64,7 @@ def make_page(
         "source_note": f"{', '.join(sources)}: operations{', µs' if times else ''} per line",
         "assembly_note": "what the C compiler makes of it" if "assembly" in panes else "",
         "values_note": VALUES if shown else NO_VALUES,
+        "texts_label": shown.label if shown else "",
         "time_note": f"Beside it, {times.note}." if times else "",
     }
     return assemble(collected.blocks, words)

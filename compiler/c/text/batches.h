@@ -20,20 +20,10 @@ static __attribute__((noinline)) void powers(double *x, long count, double expon
 static __attribute__((noinline)) void squares(double *x, long count)
 {
     FILL(x, count);
-    for (long i = 0; i < count; i += VECTOR) {
-        n${w} doubt;
-        const v${w} number = load${w}(x + i), r = square${w}(number, &doubt);
-        const int doubts = signs${w}(doubt);
-        store${w}(x + i, doubts ? settle_power${w}(r, number, all${w}(2.0), doubts) : r);
-    }
+    for (long i = 0; i < count; i += VECTOR) store${w}(x + i, settled_square${w}(load${w}(x + i)));
 }
 static __attribute__((noinline)) void roots(double *x, long count)
 {
     FILL(x, count);
-    for (long i = 0; i < count; i += VECTOR) {
-        n${w} doubt;
-        const v${w} number = load${w}(x + i), r = root${w}(number, &doubt);
-        const int doubts = signs${w}(doubt);
-        store${w}(x + i, doubts ? settle_power${w}(r, number, all${w}(0.5), doubts) : r);
-    }
+    for (long i = 0; i < count; i += VECTOR) store${w}(x + i, settled_root${w}(load${w}(x + i)));
 }

@@ -1,5 +1,6 @@
 
 /* The lanes for which a bit of `doubts` is set are computed by libm. */
+#define ALL_LANES ((1 << ${w}) - 1)
 static __attribute__((noinline)) v${w} settle_exponential${w}(v${w} r, v${w} x, int doubts)
 {
     for (int i = 0; i < ${w}; i++) if (doubts >> i & 1) r[i] = exp(x[i]);
@@ -163,8 +164,28 @@ static __attribute__((noinline)) v${w} power${w}(v${w} x, v${w} y)
     return doubts ? settle_power${w}(g.result, x, y, doubts) : g.result;
 }
 #else
-#define ALL_LANES ((1 << ${w}) - 1)
 static __attribute__((noinline)) v${w} exponential${w}(v${w} x) { return settle_exponential${w}(x, x, ALL_LANES); }
 static __attribute__((noinline)) v${w} logarithm${w}(v${w} x) { return settle_logarithm${w}(x, x, ALL_LANES); }
 static __attribute__((noinline)) v${w} power${w}(v${w} x, v${w} y) { return settle_power${w}(x, x, y, ALL_LANES); }
+#endif
+
+/* pow(x, 2) and pow(x, 0.5) of all lanes; a guess is worth it where a fused operation is one of the processor's. */
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+INLINE v${w} settled_square${w}(v${w} x)
+{
+    n${w} doubt;
+    const v${w} r = square${w}(x, &doubt);
+    const int doubts = signs${w}(doubt);
+    return doubts ? settle_power${w}(r, x, all${w}(2.0), doubts) : r;
+}
+INLINE v${w} settled_root${w}(v${w} x)
+{
+    n${w} doubt;
+    const v${w} r = root${w}(x, &doubt);
+    const int doubts = signs${w}(doubt);
+    return doubts ? settle_power${w}(r, x, all${w}(0.5), doubts) : r;
+}
+#else
+INLINE v${w} settled_square${w}(v${w} x) { return settle_power${w}(x, x, all${w}(2.0), ALL_LANES); }
+INLINE v${w} settled_root${w}(v${w} x) { return settle_power${w}(x, x, all${w}(0.5), ALL_LANES); }
 #endif

@@ -14,7 +14,9 @@ void fit(double *m, const double *rows, const int *indices, const long long *ord
         double loss = 0.0;
         memcpy(m + EXAMPLE_WEIGHTS, m + PARAMETER, WEIGHTS * sizeof(double));
         memset(m + EXAMPLE_INITIAL, 0, WEIGHTS * sizeof(double));
-        for (long long place = 0; place < batch; place++, order++) {
+        long long place = 0;
+@blocks@
+        for (; place < batch; place++, order++) {
 @row@
             example(m + EXAMPLE, indices + *order * INDICES);
             memcpy(m + EXAMPLE_INITIAL, m + EXAMPLE_GRADIENT, WEIGHTS * sizeof(double));

@@ -114,7 +114,8 @@ class Explorer {
     texts.forEach((text, place) => select.append(new Option(text.name, place)));
     field.hidden = false;
     this.inputs = await unpackDoubles("inputs");
-    this.transcendental = await unpackDoubles("transcendental");
+    this.given = await unpackDoubles("given");
+    this.slopes = await unpackDoubles("slopes");
     select.addEventListener("change", () => {
       this.useText(Number(select.value));
       this.#keepAddress();
@@ -124,13 +125,17 @@ class Explorer {
 
   /** Computes all values for one of the page's texts, and shows them. */
   useText(place) {
-    const { texts } = this.meta;
-    const each = this.transcendental.length / texts.length;
-    const own = this.transcendental.subarray(place * each, (place + 1) * each);
-    this.details.values = new Values(this.graph, this.inputs, texts[place].indices, own);
+    const { texts, result } = this.meta;
+    const own = (column) => {
+      const each = column.length / texts.length;
+      return column.subarray(place * each, (place + 1) * each);
+    };
+    const { graph } = this;
+    const values = new Values(graph, this.inputs, texts[place].indices, own(this.given), own(this.slopes), result);
+    this.details.values = values;
     this.text = place;
-    const { node } = this.meta.outputs.find((output) => output.name === "loss");
-    document.querySelector("#texts output").textContent = `loss ${shortNumber(this.details.values.value[node])}`;
+    const words = values.result < 0 ? "" : `${result} ${shortNumber(values.value[values.result])}`;
+    document.querySelector("#texts output").textContent = words;
     this.listings.ir.refresh();
     this.drawing.values = this.details.values;
     if (this.drawing.picture) this.#show();

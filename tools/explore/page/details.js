@@ -119,10 +119,12 @@ class Details {
   /** Where the gradient comes from: each operation that uses this one hands back its own gradient times a slope. */
   #why(node) {
     const { values } = this;
-    if (!values.reached[node]) return [el("p", "quiet", "No gradient flows here: nothing behind it moves the loss.")];
+    if (values.result < 0) return [];
+    const result = this.atlas.graph.meta.result;
+    if (!values.reached[node]) return [el("p", "quiet", `No gradient flows here: it does not move the ${result}.`)];
     const rows = values.contributions(node);
     const heading = el("h3", "", "Why is this gradient so?");
-    if (!rows.length) return [heading, el("p", "quiet", "This is the loss itself: its gradient is 1.")];
+    if (!rows.length) return [heading, el("p", "quiet", `This is the ${result} itself: its gradient is 1.`)];
     const total = rows.reduce((sum, row) => sum + Math.abs(row.value), 0) || 1;
     const table = el("table", "why");
     const names = ["handed back by", "slope", "gradient", "gives", "share"];

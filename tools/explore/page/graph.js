@@ -37,30 +37,22 @@ class Graph {
 
   #findUsers() {
     if (this.userStart) return;
-    const start = new Int32Array(this.size + 1);
-    for (let node = 0; node < this.size; node++) for (const operand of this.operands(node)) start[operand + 1]++;
-    for (let node = 0; node < this.size; node++) start[node + 1] += start[node];
-    const fill = start.slice(0, this.size);
-    const list = new Int32Array(start[this.size]);
-    for (let node = 0; node < this.size; node++) {
-      for (const operand of this.operands(node)) list[fill[operand]++] = node;
-    }
-    this.userStart = start;
-    this.userList = list;
+    const { size, starts, flat } = this;
+    const owner = new Int32Array(flat.length);
+    for (let node = 0; node < size; node++) owner.fill(node, starts[node], starts[node + 1]);
+    [this.userStart, this.userList] = groupedBy(flat, size, (place) => owner[place]);
   }
 
   /** The operations that came from the same operation of the trace: itself, if forward, and what differentiates it. */
   family(node) {
-    if (!this.bySource) {
-      this.bySource = new Map();
-      for (let other = 0; other < this.size; other++) {
-        const traced = this.source[other] < 0 ? ~this.source[other] : this.source[other];
-        if (!this.bySource.has(traced)) this.bySource.set(traced, []);
-        this.bySource.get(traced).push(other);
-      }
+    if (!this.familyStart) {
+      const traced = this.source.map((source) => (source < 0 ? ~source : source));
+      const count = traced.reduce((most, each) => Math.max(most, each), -1) + 1;
+      [this.familyStart, this.familyList] = groupedBy(traced, count, (other) => other);
+      this.traced = traced;
     }
-    const source = this.source[node];
-    return this.bySource.get(source < 0 ? ~source : source);
+    const traced = this.traced[node];
+    return Array.from(this.familyList.subarray(this.familyStart[traced], this.familyStart[traced + 1]));
   }
 
   /** The name of an input: `layer0.attn_wq[2,5]`. */
@@ -112,6 +104,21 @@ class Graph {
     }
     return this.statementName.get(node) ?? `%${node}`;
   }
+}
+
+/**
+ * What has each key: a list of all, by key, and where those of each begin. Columns of numbers, since a graph is large.
+ * @param keys from 0 to `count` - 1.
+ * @param itemOf what stands at a place of `keys`.
+ */
+function groupedBy(keys, count, itemOf) {
+  const start = new Int32Array(count + 1);
+  for (const key of keys) start[key + 1]++;
+  for (let key = 0; key < count; key++) start[key + 1] += start[key];
+  const next = start.slice(0, count);
+  const list = new Int32Array(keys.length);
+  for (let place = 0; place < keys.length; place++) list[next[keys[place]]++] = itemOf(place);
+  return [start, list];
 }
 
 /** A number with at most six digits, or as many as said. */
