@@ -19,31 +19,25 @@ from typing import Any, TypeAlias
 
 from ..ir.ops import EXP, LOG, POW
 from ..loops.lanes import PROVED
+from .expressions import Call, Name, Number, Place, Read, Sum
 from .kernel_ir import (
     Advance,
     Assign,
     Block,
     Buffer,
-    Call,
     Declare,
     Evaluate,
     For,
     Kernel,
     Least,
-    Name,
-    Number,
-    Place,
     Point,
-    Read,
     Room,
     Statement,
-    Sum,
     Update,
     Write,
-    mentions,
-    rebuilt,
 )
 from .numerics import Numerics
+from .traverse import mentions, rebuilt
 
 __all__ = ["ROOM", "batch_calls", "is_batched"]
 

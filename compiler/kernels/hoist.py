@@ -11,24 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from ..loops.loop_ir import MEMORY
-from .kernel_ir import (
-    Declare,
-    Divisor,
-    Entry,
-    For,
-    Kernel,
-    Name,
-    Number,
-    Place,
-    Read,
-    Room,
-    Run,
-    Settle,
-    Write,
-    names_in,
-    parts,
-    rebuilt,
-)
+from .expressions import Divisor, Entry, Name, Number, Place, Read, Run
+from .kernel_ir import Declare, For, Kernel, Room, Settle, Write
+from .traverse import names_in, parts, rebuilt
 
 __all__ = ["hoist_divisors", "hoist_loads"]
 

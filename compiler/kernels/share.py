@@ -17,31 +17,9 @@ from ..loops import loop_ir as loops
 from ..loops.lanes import vector_loop
 from ..loops.loop_ir import Affine, Array, LoopProgram, Nest, Store
 from ..loops.place import LITERALS
+from .expressions import Call, Entry, Expr, Fold, Matches, Name, Number, Pick, Place, Read, Run, Sum
 from .fuse import fuse
-from .kernel_ir import (
-    Argument,
-    Call,
-    Entry,
-    Expr,
-    Fold,
-    For,
-    Invocation,
-    Kernel,
-    KernelProgram,
-    Matches,
-    Name,
-    Number,
-    Parameter,
-    Pick,
-    Place,
-    Read,
-    Run,
-    Statement,
-    Sum,
-    Transpose,
-    Update,
-    Write,
-)
+from .kernel_ir import Argument, For, Invocation, Kernel, KernelProgram, Parameter, Statement, Transpose, Update, Write
 
 __all__ = ["share"]
 

@@ -13,26 +13,10 @@ from typing import Any
 
 from ..ir.ops import POW
 from ..loops.lanes import PROVED
-from .kernel_ir import (
-    Call,
-    Clear,
-    Declare,
-    Fold,
-    For,
-    Guess,
-    Kernel,
-    Least,
-    Number,
-    Place,
-    Read,
-    Room,
-    Settle,
-    Statement,
-    Sum,
-    Write,
-    rebuilt,
-)
+from .expressions import Call, Fold, Number, Place, Read, Sum
+from .kernel_ir import Clear, Declare, For, Guess, Kernel, Least, Room, Settle, Statement, Write
 from .numerics import Numerics
+from .traverse import rebuilt
 
 __all__ = ["BLOCK", "stage_powers"]
 

@@ -26,9 +26,10 @@ from .captured import Captured
 from .estimate import Estimate, function_estimate, memory_bytes
 from .executable import TARGETS, compile_executable
 from .marshal_code import MismatchError, marshal
+from .nodes import Scalar, index
 from .not_finite import NotFinite, not_finite
 from .results import Results, taken_apart
-from .structure import Scalar, Structure, index, structure_of
+from .structure import Structure, structure_of
 from .wanted import Wanted, Wrt, argument_names, wanted_of
 from .witness import eager_witnesses
 

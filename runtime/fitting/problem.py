@@ -19,7 +19,8 @@ from ...compiler.ir.names import identifier, unused
 from ...compiler.pipeline import compile_graph
 from ...compiler.trace import trace_twice
 from ...compiler.tracing.traced_scalar import TracedNumber
-from ..executable.structure import Items, Keys, Node, Structure, doubles_in, shape_of, structure_of
+from ..executable.nodes import Items, Keys, Node, doubles_in, shape_of
+from ..executable.structure import Structure, structure_of
 from ..executable.witness import Numbers, Witness, eager_witnesses
 from .optimizers import Optimizer
 

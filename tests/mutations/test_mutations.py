@@ -25,7 +25,8 @@ from microgpt.compiler.c import emit_c
 from microgpt.compiler.errors import InternalError
 from microgpt.compiler.ir.ops import ADD
 from microgpt.compiler.kernels import compile_kernels
-from microgpt.compiler.kernels.kernel_ir import Advance, Block, Declare, Evaluate, For, Number, Point
+from microgpt.compiler.kernels.expressions import Number
+from microgpt.compiler.kernels.kernel_ir import Advance, Block, Declare, Evaluate, For, Point
 from microgpt.compiler.loops import compile_family, compile_loops, form_loops
 from microgpt.compiler.loops.loop_ir import Load, Op
 from microgpt.compiler.loops.transpose import Transposer
