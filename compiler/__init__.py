@@ -19,13 +19,16 @@ folder imports what stands before it, and nothing else; python and loops do not 
         emit_python         the text of a module; each line knows which operations it is there for
     loops/                  graph to loops over arrays
         place               elements are numbered, so that every array of the model is strided
+        stored_nodes        which values have a statement of their own
         form_reductions     chains of additions become folds
         schedule            which group of statements runs when
         reroll              statements at evenly spaced addresses become loop nests
+        roll_steps          nests that a recurrence repeats become nests of one loop over its steps
         extrapolate         longer sequences continue shorter ones
         name_arrays         addresses become arrays and indices
         transpose           matrices that loops walk along, not across
-        run_loops           the meaning of loops, and the proof: unrolled again, they are the graph
+        run_loops           the meaning of loops
+        prove_loops         the proof: unrolled again, loops are the graph
         unroll              which operations of the graph each nest carries out, point by point
         labels              which lines of the model a nest carries out, in words
         vmap                a graph of a few scalars, such as an optimiser's, becomes loops over all their elements

@@ -1,7 +1,7 @@
-"""Writes docs/gallery.md: programs of docs/examples/gallery, beside what they were without the package's operations.
+"""Writes docs/gallery.md: the programs of docs/examples/gallery, beside versions without the package's operations.
 
-``--check`` says whether the page is what this would write. Everything on it has been run, but for the times, which
-stand in gallery.json; ``--measure [NAME ...]`` takes them anew.
+``--check`` fails if the page is stale. The script runs everything on the page, except the times, which come from
+gallery.json; ``--measure [NAME ...]`` measures them anew.
 """
 
 from __future__ import annotations
@@ -29,17 +29,16 @@ PAGE, TIMES, FOLDER = DOCS / "gallery.md", DOCS / "gallery.json", DOCS / "exampl
 HEAD = """\
 # Gallery
 
-Written by `python docs/gallery.py`, which runs everything that stands here.
+Written by `python docs/gallery.py`, which runs all code on this page.
 
-Ten programs of the kind that people differentiate, in plain scalars, each a file in
-[examples/gallery](examples/gallery) that runs by itself. Beside each stands what it looks like by hand: with
-`+ - * / **`, `exp`, `log` and `relu` alone, and with all rows of data in one program. The tables say what the
-difference makes. Every file can be looked at with every command, such as
-`microgpt explore docs/examples/gallery/bodies.py:energy`; see [seeing.md](seeing.md).
+These are ten programs that people differentiate, in plain scalars. Each is a script in `docs/examples/gallery`. Beside
+each is a version by hand: with `+ - * / **`, `exp`, `log` and `relu` alone, and with all rows of data in one program.
+The tables compare the two. Every command takes these files, such as
+`microgpt explore docs/examples/gallery/bodies.py:energy`; see [See what the compiler does](seeing.md).
 
-The times are those of `python docs/gallery.py --measure`: both versions in C, in turns, on two shared cores of an
-Intel Xeon (Emerald Rapids), gcc 12; the shortest of many calls. *compile* is what the processor spends on trace,
-passes, proof and gcc, with an empty cache.
+`python docs/gallery.py --measure` took the times: both versions in C, alternately, on two shared cores of an Intel Xeon
+(Emerald Rapids) with gcc 12; the shortest of many calls. *compile* is the CPU time of trace, passes, proof and gcc
+with a cold cache.
 """
 
 

@@ -1,6 +1,6 @@
-"""Writes docs/mistakes.md: mistakes with own functions, what each is told, and what to write instead.
+"""Writes docs/mistakes.md: mistakes in your own functions, the error of each, and what to write instead.
 
-``--check`` says whether the page is what this would write. Everything on it has been run.
+It runs everything on the page. ``--check`` fails if the page is stale.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from types import ModuleType
 PAGE = Path(__file__).with_name("mistakes.md")
 
 HEAD = """\
-# Mistakes, and what they are told
+# Mistakes and their errors
 
-Written by `python docs/mistakes.py`, which runs everything that stands here.
+Written by `python docs/mistakes.py`, which runs all code on this page.
 
-A function is run on symbolic scalars, twice, before anything is known about their values. What cannot be recorded is a
-`TraceError` that names your line, also where the function catches the error and goes on. What does not fit the example
-is a `TypeError`, `ValueError` or `IndexError` that names the part of the argument. What the function reads beside its
-arguments is part of the program, and a `RuntimeError` says when it has changed.
+The compiler traces a function on symbolic scalars, twice, before their values are known. Code that cannot be traced
+raises a `TraceError` that names your line, even if the function catches the error and continues. An argument that does
+not fit the example raises a `TypeError`, `ValueError` or `IndexError` that names the part of the argument. Data that
+the function reads beside its arguments are part of the program; a call raises a `RuntimeError` if they have changed.
 """
 
 HERE = "  # here"
@@ -152,14 +152,14 @@ microgpt.compile(loss, 1.0)
 """,
         """
 def loss(x):
-    return x * x, x  # what is to be seen is returned beside the loss
+    return x * x, x  # return beside the loss what you want to see
 
 (value, x), slope = microgpt.compile(loss, 1.0, has_aux=True)(3.0)
 print(f"x is {x}")
 """,
     ),
     Mistake(
-        "A method that there is not",
+        "A method that does not exist",
         """
 def loss(x):
     return x.sinh()  # here
@@ -198,7 +198,7 @@ microgpt.compile(saw, 1.0)
 """,
         """
 def saw(x, whole):
-    return x - whole  # the whole part is computed by the caller, and is data
+    return x - whole  # the caller computes the integer part; it is data
 
 assert microgpt.compile(saw, 1.0, 1.0, wrt="x")(2.75, 2.0) == (0.75, 1.0)
 """,
@@ -234,7 +234,7 @@ assert microgpt.compile(after, [1.0, 2.0, 3.0], microgpt.index(2))([1.0, 2.0, 3.
 """,
     ),
     Mistake(
-        "A loop whose length varies",
+        "A loop whose trip count varies",
         """
 def power(x, times):
     result = x
@@ -255,7 +255,7 @@ assert microgpt.compile(power, 1.0, microgpt.index(4), wrt="x")(2.0, 2) == (8.0,
 """,
     ),
     Mistake(
-        "An error that is swallowed",
+        "A swallowed error",
         """
 def loss(x):
     try:
@@ -293,7 +293,7 @@ microgpt.compile(loss, 1.0)
 """,
     ),
     Mistake(
-        "A value used outside of the function",
+        "A value used outside the function",
         """
 seen = []
 
@@ -314,7 +314,7 @@ print(square + 1.0)
 """,
     ),
     Mistake(
-        "Something else each time",
+        "A function that is not deterministic",
         """
 import itertools
 
@@ -364,7 +364,7 @@ assert microgpt.jacobian(errors, 1.0)(3.0) == [1.0, 1.0]
 """,
     ),
     Mistake(
-        "A whole number where a float is meant",
+        "An integer in place of a float",
         """
 microgpt.compile(lambda x: x * x, 3)  # here
 """,
@@ -373,7 +373,7 @@ microgpt.compile(lambda x: x * x, 3.0)
 """,
     ),
     Mistake(
-        "A whole number that changes",
+        "An integer that changes",
         """
 scaled = microgpt.compile(lambda x, times: x * times, 1.0, 3)
 scaled(1.0, 4)  # here
@@ -403,7 +403,7 @@ assert scaled(3.0, Settings(2.0)) == (6.0, 2.0)
 """,
     ),
     Mistake(
-        "Data that changes outside of the arguments",
+        "Data that changes outside the arguments",
         """
 rows = [[1.0, 2.0], [3.0, 4.0]]
 
@@ -464,7 +464,7 @@ total([1.0, 2.0, 3.0])  # here
 """,
         """
 total = microgpt.compile(lambda xs: sum(x * x for x in xs), [0.0] * 3)
-total([1.0, 2.0, 0.0])  # a program has one size; what is not there is zero
+total([1.0, 2.0, 0.0])  # a program has one size: pad with zeros
 """,
     ),
     Mistake(
@@ -479,7 +479,7 @@ chosen([1.0, 2.0], 1)
 """,
     ),
     Mistake(
-        "A compiled function inside of another",
+        "A compiled function inside another",
         """
 square = microgpt.compile(lambda x: x * x, 1.0)
 
@@ -499,7 +499,7 @@ microgpt.compile(loss, 1.0)
 """,
     ),
     Mistake(
-        "An argument that there is not",
+        "An argument that does not exist",
         """
 def loss(weights, rows):
     return sum(w * x for w, x in zip(weights, rows))

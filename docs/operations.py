@@ -1,4 +1,4 @@
-"""Writes docs/operations.md from the rows of the table of operations; with ``--check``, says whether it is so."""
+"""Writes docs/operations.md from the rows of the table of operations; ``--check`` fails if the page is stale."""
 
 from __future__ import annotations
 
@@ -17,57 +17,57 @@ Written by `python docs/operations.py` from the rows of `compiler/ir/ops.py`.
 
 ## For your functions
 
-All of these take plain numbers, constants, the eager `microgpt.Value` and the scalars of a function that is being
-compiled, with the same bits. Where Python's floats raise an exception, the result is IEEE 754's: `microgpt.log(0.0)` is
-minus infinity, `microgpt.sqrt(-1.0)` NaN.
+All of these take plain numbers, constants, the eager `microgpt.Value` and traced scalars, with the same bits. Where
+Python's floats raise an exception, the result is IEEE 754's: `microgpt.log(0.0)` is minus infinity,
+`microgpt.sqrt(-1.0)` is NaN.
 
-| Operator | derivative |
+| Operator | Derivative |
 |---|---|
 | `x + y`, `x - y`, `-x`, `x * y` | |
-| `x / y` | that of `x * y**-1`, which is how it is computed |
+| `x / y` | that of `x * y**-1`, as which it is computed |
 | `x ** n`, `n` a number | `n * x**(n - 1)`; 0 for `n = 0`, whatever `x` is |
 | `x ** y`, `y` a scalar or a constant | `y * x**(y - 1)` in `x`, and `x**y * log(x)` in `y` |
-| `x < y`, `<=`, `>`, `>=`, `==`, `!=` | none: these give a condition |
+| `x < y`, `<=`, `>`, `>=`, `==`, `!=` | none: the result is a condition |
 | `c & d`, `c \\| d`, `~c` of conditions | none |
 
-The derivative in an exponent is NaN where `x` is below 0, as `log(x)` is, and where 0 is multiplied by an infinity.
+The derivative in an exponent is NaN for `x` below 0, as `log(x)` is, and where 0 meets an infinity.
 
-A function is a method too: `microgpt.tanh(x)` is `x.tanh()`.
+A function is also a method: `microgpt.tanh(x)` is `x.tanh()`.
 
-| Function | what it is | derivative | rounding |
+| Function | Value | Derivative | Rounding |
 |---|---|---|---|
 """
 
 BETWEEN = """
 `maximum` and `minimum` take several numbers or one list, and have no methods. A derivative of zero is a factor like any
-other: where it meets an infinite or undefined gradient, the product is NaN.
+other: times an infinite or undefined gradient, it gives NaN.
 
-`constant_maximum(values)` is the largest as a constant: no gradient flows through it, as a softmax needs.
-`select(values, index)` is `values[index]` for an index that is only known when the program runs.
+`constant_maximum(values)` is the largest value as a constant: no gradient flows through it, as a softmax requires.
+`select(values, index)` is `values[index]` for an index that is only known at run time.
 
 ## Branches
 
-`where(condition, x, y)` is `x` where the condition holds, else `y`. Both are computed, and the gradient goes to the one
-taken. The other receives nothing, and what has received nothing hands nothing on: `where(x > 0, log(x), 0)` has the
-derivative 0 at -1 and at 0, where that of the logarithm is -1 and infinite. At the boundary the derivative is that of
-the branch taken there; that the condition changes with `x` has no part in it.
+`where(condition, x, y)` is `x` if the condition is true, else `y`. Both are computed, and the one taken receives the
+gradient. The other receives nothing and propagates nothing: `where(x > 0, log(x), 0)` has the derivative 0 at -1 and at
+0, where that of the logarithm is -1 and infinite. At the boundary, the derivative is that of the branch taken there;
+the change of the condition with `x` contributes nothing.
 
-`choose(values, index)` does the same for many values and an index, an int or one that is only known when the program
-runs. It takes any values; `select` is the chosen value itself, as Python's indexing gives it, so the order of its
-gradient's sums depends on the index, and where no program can follow that, compiling says to write `choose`.
+`choose(values, index)` does the same for many values and an index: an int, or one that is only known at run time. It
+takes any values. `select` is the selected value itself, as in Python's indexing, so the order of its gradient's sums
+depends on the index. If no program can follow that order, the compiler's error suggests `choose`.
 
-A condition is no bool, for it may only be known when the program runs: an `if` on it is an error, eagerly and compiled.
-`logical_and`, `logical_or` and `logical_not` are `&`, `|` and `~` for bools too, of which `~True` is an int. Comparing
-two plain numbers gives a bool, as ever, and `where` of a bool and plain numbers a float. A comparison with a NaN does
-not hold, `!=` does. A scalar or a float as a condition counts as `condition != 0`.
+A condition is not a bool, since it may only be known at run time: an `if` on it is an error, eagerly and compiled.
+`logical_and`, `logical_or` and `logical_not` are `&`, `|` and `~`, and take bools too (Python's `~True` is an int). A
+comparison of two plain numbers is a bool, and `where` of a bool and plain numbers is a float. A comparison with a NaN
+is false, except `!=`. A scalar or a float as a condition counts as `condition != 0`.
 
-[exactness.md](exactness.md) explains the kinds of scalars.
+[Exactness](exactness.md#scalars-and-constants) explains the types of scalars.
 
 ## For the compiler
 
-A row each; the names are those of dumps. What C has no vectors for is computed lane by lane.
+One row per operation, named as in dumps. An operation without vectors in C is computed lane by lane.
 
-| Name | Python | C | vectors in C | of the C library | bits |
+| Name | Python | C | Vectors in C | C library | Exactness |
 |---|---|---|---|---|---|
 """
 

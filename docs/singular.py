@@ -1,6 +1,6 @@
 """Writes docs/singular.md: formulas that end in NaN, infinities or lost digits, and what to write instead.
 
-``--check`` says whether the page is what this would write. Everything on it has been run.
+It runs everything on the page. ``--check`` fails if the page is stale.
 """
 
 from __future__ import annotations
@@ -18,18 +18,17 @@ import microgpt
 PAGE = Path(__file__).with_name("singular.md")
 
 HEAD = """\
-# Singular points
+# NaN and infinity
 
-Written by `python docs/singular.py`, which runs everything that stands here.
+Written by `python docs/singular.py`, which runs all code on this page.
 
-A compiled function never raises for the numbers it is given: where Python's floats would, it gives IEEE 754's infinity
-or NaN. `f.first_nan(*arguments)` says where such a result comes from: the first operation whose operands are finite and
-whose result is not, with its operands, your line, and the results that suffer. `forward` is the function itself,
-`backward` a derivative: there, the line is the one that is differentiated. It returns None where all results are
-finite.
+A compiled function never raises because of its numbers: where Python's floats raise, it gives IEEE 754's infinity or
+NaN. `f.first_nan(*arguments)` finds the origin: the first operation whose operands are finite and whose result is not,
+with its operands, your line, and the affected results. `forward` marks the function itself, `backward` a derivative;
+the line of a derivative is the line that was differentiated. If all results are finite, it returns None.
 
-Below are formulas that are right on paper, each at a point where it is not, and what to write instead. With `where`,
-the value that is not taken may be anything: it receives no gradient, and hands none on.
+The formulas below are right on paper, but not in floating point at the given point. With `where`, the value not taken
+may be anything: it receives no gradient and propagates none.
 """
 
 
@@ -57,7 +56,7 @@ class Trap:
 TRAPS = [
     Trap(
         "The square root at zero",
-        "Its slope is infinite at 0, and infinity times 0, the slope of the square, is NaN.",
+        "Its derivative is infinite at 0; infinity times 0, the derivative of the square, is NaN.",
         "def norm(x, y):\n    return microgpt.sqrt(x * x + y * y)\n",
         "def norm(x, y):\n    square = x * x + y * y\n"
         "    return microgpt.where(square > 0.0, microgpt.sqrt(square), 0.0)\n",
@@ -67,7 +66,7 @@ TRAPS = [
     ),
     Trap(
         "The absolute value as a square root",
-        "The same.",
+        "The derivative is infinity times 0 again.",
         "def size(x):\n    return microgpt.sqrt(x * x)\n",
         "def size(x):\n    return abs(x)\n",
         (0.0,),
@@ -76,7 +75,7 @@ TRAPS = [
     ),
     Trap(
         "The logistic loss",
-        "`exp` is infinite beyond 709.",
+        "`exp` overflows above 709.",
         "def loss(score):\n    return microgpt.log(1.0 + microgpt.exp(score))\n",
         "def loss(score):\n    return microgpt.softplus(score)\n",
         (800.0,),
@@ -85,7 +84,7 @@ TRAPS = [
     ),
     Trap(
         "The logarithm of a probability",
-        "`sigmoid` is 0 below -745, and the logarithm of that is infinite.",
+        "`sigmoid` underflows to 0 below -745, and the logarithm of 0 is infinite.",
         "def log_likelihood(score):\n    return microgpt.log(microgpt.sigmoid(score))\n",
         "def log_likelihood(score):\n    return -microgpt.softplus(-score)\n",
         (-800.0,),
@@ -103,7 +102,7 @@ TRAPS = [
     ),
     Trap(
         "A softmax of large scores",
-        "The largest may be subtracted first, as a constant: the result is the same, and so is the gradient.",
+        "Subtract the largest first, as a constant: result and gradient stay the same on paper.",
         "def share(a, b):\n    return a.exp() / (a.exp() + b.exp())\n",
         "def share(a, b):\n    highest = microgpt.constant_maximum([a, b])\n"
         "    a, b = (a - highest).exp(), (b - highest).exp()\n    return a / (a + b)\n",
@@ -113,7 +112,7 @@ TRAPS = [
     ),
     Trap(
         "The sum of exponentials",
-        "The same, with the constant added again.",
+        "Subtract the largest, and add it again.",
         "def total(a, b):\n    return microgpt.log(a.exp() + b.exp())\n",
         "def total(a, b):\n    return microgpt.maximum(a, b) + microgpt.softplus(-abs(a - b))\n",
         (1000.0, -1000.0),
@@ -122,7 +121,7 @@ TRAPS = [
     ),
     Trap(
         "Entropy at zero",
-        "0 times the logarithm of 0 is NaN; its limit is 0. Its slope there is infinite on paper, too.",
+        "0 times the logarithm of 0 is NaN; the limit is 0. The derivative at 0 is infinite on paper, too.",
         "def entropy(p):\n    return -p * p.log()\n",
         "def entropy(p):\n    return microgpt.where(p > 0.0, -p * p.log(), 0.0)\n",
         (0.0,),
@@ -140,7 +139,7 @@ TRAPS = [
     ),
     Trap(
         "A power whose exponent varies",
-        "The slope in the exponent is `x**y * log(x)`, and 0 times minus infinity is NaN.",
+        "The derivative in the exponent is `x**y * log(x)`, and 0 times minus infinity is NaN.",
         "def power(x, y):\n    return x**y\n",
         "def power(x, y):\n    return microgpt.where(x > 0.0, x**y, 0.0)\n",
         (0.0, 2.0),
@@ -149,7 +148,7 @@ TRAPS = [
     ),
     Trap(
         "A logarithm near 1",
-        "Nothing is infinite here, but 1 + x has forgotten x. `first_nan` cannot see this.",
+        "Nothing is infinite here, but 1 + x rounds to 1. `first_nan` cannot see this.",
         "def growth(x):\n    return microgpt.log(1.0 + x)\n",
         "def growth(x):\n    return microgpt.log1p(x)\n",
         (1e-20,),
@@ -158,7 +157,7 @@ TRAPS = [
     ),
     Trap(
         "An exponential near 1",
-        "The same.",
+        "The derivative is infinity times 0 again.",
         "def interest(x):\n    return microgpt.exp(x) - 1.0\n",
         "def interest(x):\n    return microgpt.expm1(x)\n",
         (1e-20,),

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
-"""Writes docs/walkthrough.md: the path of one operation through the compiler, in what the compiler really makes.
+"""Writes docs/walkthrough.md: the path of one operation through the compiler, in the compiler's own output.
 
-``python docs/walkthrough.py`` writes the page from `walkthrough.template`, whose words stand around values in double
-brackets. With ``--check`` nothing is written, and the status is 1 if the page is not what would be written. Assembly
-differs from compiler to compiler; so it is made for a processor that is named in the page, and is compared and
-renewed only where the same compiler is found.
+``python docs/walkthrough.py`` fills the values in double brackets in `walkthrough.template`. ``--check`` writes
+nothing; its status is 1 if the page is stale. Assembly depends on the compiler, so it is made for a processor that the
+page names, and is compared and renewed only where the same compiler is found.
 """
 
 from __future__ import annotations
@@ -222,8 +221,8 @@ class Guide:
         return (
             f"Of this kernel by itself, made by `{toolchain.version}` for {PROCESSOR},\n"
             f"this is the loop over the terms:\n\n```asm\n{body}\n```\n\n"
-            "One multiplication, one addition to the sum, two pointers that move on by eight bytes, and the question "
-            "whether that\nwas the last. Here is the operation that this page began with."
+            "One multiplication, one addition to the accumulator, two pointers that advance by eight bytes, "
+            "a countdown\nand a branch. The multiplication is the operation that this page began with."
         )
 
 

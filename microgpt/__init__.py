@@ -11,9 +11,9 @@
     model = microgpt.train("names", steps=1000)
     model.sample(20, prefix="mar")
 
-`compile` records the function once as a static graph, differentiates and optimises the graph, and runs generated code
-from then on. `Value` is the same arithmetic without compiling: an eager autograd, and the oracle that compiled
-programs equal bit for bit.
+`compile` traces the function once as a static graph, differentiates and optimises the graph, and runs generated code
+from then on. `Value` is the same arithmetic without compiling: the eager autograd, whose bits every compiled program
+gives.
 """
 
 from importlib import import_module
@@ -65,8 +65,8 @@ __all__ = [
     "softplus", "sqrt", "tanh", "train", "where",
 ]  # fmt: skip
 
-# Where each name of the public API lives, but for functions such as `exp`, which the rows of the table of operations
-# have. Looked up when first used, so that the command line starts fast.
+# The module of each public name, except functions such as `exp`, which come from the table of operations. Modules are
+# imported on first use, so that the command line starts fast.
 _HOMES = {
     "CompileError": "compiler.errors",
     "CompiledFunction": "seeing",

@@ -5,7 +5,7 @@ import signal
 
 def main() -> None:
     """The entry point of the console script."""
-    # As long as the command line is not there to answer, Ctrl-C ends us without a word instead of with a traceback.
+    # Until the command line is loaded and handles Ctrl-C, the signal ends the process without a traceback.
     answers = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if answers:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""Training and using a model from Python: what the command line does, as functions.
+"""Train and use a model from Python: the command line as functions.
 
 import microgpt
 
@@ -34,13 +34,11 @@ __all__ = ["Model", "load", "train"]
 
 
 class Model:
-    """A trained model.
-
-    Made by `train` and `load`.
+    """A trained model, made by `train` or `load`.
 
     Attributes:
-        checkpoint: all of it, as it is saved.
-        steps: what each step of `train` did; empty for a loaded model.
+        checkpoint: the whole state of the model, as `save` writes it.
+        steps: the steps that `train` took; empty for a loaded model.
     """
 
     def __init__(
@@ -63,12 +61,12 @@ class Model:
 
     @property
     def config(self) -> GPTConfig:
-        """Its shape."""
+        """The sizes of the model."""
         return self.checkpoint.config
 
     @property
     def parameters(self) -> list[float]:
-        """Every weight, in the order of ``config.matrices()``."""
+        """All weights, in the order of ``config.matrices()``."""
         return self.checkpoint.parameters
 
     @property
@@ -88,22 +86,22 @@ class Model:
         prefix: str = "",
         seed: int | None = None,
     ) -> list[str]:
-        """Invents documents.
+        """Samples documents from the model.
 
         Args:
-            count: how many.
-            temperature: a number above 0; below 1 the likely becomes likelier.
-            top_k: choose among so many of the likeliest tokens only.
-            top_p: choose among the likeliest tokens that together have this probability.
-            min_length: at least so many characters.
+            count: the number of documents.
+            temperature: a number above 0; below 1, likely tokens become likelier.
+            top_k: sample only among this many of the likeliest tokens.
+            top_p: sample only among the likeliest tokens that together have this probability.
+            min_length: the least number of characters.
             greedy: always take the likeliest token.
-            prefix: what each begins with.
-            seed: begins a random stream; without it, that of the training goes on, from call to call.
+            prefix: the beginning of each document.
+            seed: starts a new random stream; without it, the stream of the training run continues from call to call.
 
         Raises:
             TypeError: if an argument is of another type.
-            ValueError: if one is out of its range, `prefix` has a character that is not in the alphabet, or nothing can
-                be drawn.
+            ValueError: if an argument is out of range, `prefix` has a character that is not in the alphabet, or no
+                token can be drawn.
         """
         config, tokenizer = self.config, self.checkpoint.tokenizer
         count = arguments.whole("count", count, 0)
@@ -122,15 +120,15 @@ class Model:
         return list(sample_texts(self._backend, config, tokenizer, self.parameters, rng, options, count, tokens))
 
     def evaluate(self, documents: Iterable[str], *, pack: bool = False) -> Evaluation:
-        """How well the model predicts documents: loss, bits per character, perplexity.
+        """Evaluates the model on documents: loss, bits per character, perplexity.
 
         Args:
-            documents: at least one.
-            pack: whether documents that are too long are split into windows; otherwise they are cut.
+            documents: at least one document.
+            pack: split documents longer than the block size into windows; otherwise, truncate them.
 
         Raises:
             TypeError: if an argument is of another type; a single text belongs in a list.
-            ValueError: if there is no document, or one has a character that is not in the alphabet.
+            ValueError: if there is no document, or a document has a character that is not in the alphabet.
         """
         texts = list(arguments.documents("documents", documents))
         if not texts:
@@ -140,21 +138,21 @@ class Model:
         return evaluate(self._backend, self.config, self.checkpoint.tokenizer, self.parameters, texts, pack)
 
     def perplexity(self, text: str) -> float:
-        """Among how many equally likely characters the model would hesitate as much as it does over `text`."""
+        """The perplexity of `text`: e to the power of the mean loss per character."""
         return self.evaluate([arguments.string("text", text)], pack=True).perplexity
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes a checkpoint, whole or not at all, from which `load` and ``microgpt sample`` read."""
+        """Writes a checkpoint, atomically; `load` and ``microgpt sample`` read it."""
         save_checkpoint(arguments.path("path", path), self.checkpoint)
 
     def export(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Writes the model as a C library that stands alone, as ``microgpt export --checkpoint`` does.
+        """Writes the model as a C library that depends only on libm, as ``microgpt export --checkpoint`` does.
 
         Args:
-            folder: made if it is not there.
+            folder: the folder to write; created if it does not exist.
 
         Returns:
-            the files: the library, its header, the weights, an example and a Makefile.
+            The files: the library, its header, the weights, an example and a Makefile.
 
         Raises:
             OSError: if the folder cannot be written.
@@ -166,16 +164,16 @@ class Model:
 
 
 def load(path: str | os.PathLike[str], *, backend: str = "auto", progress: bool = True) -> Model:
-    """The model in a checkpoint, or in the folder of a run.
+    """Loads the model from a checkpoint or from the folder of a run.
 
     Args:
-        path: of the file or the folder.
+        path: the file or the folder.
         backend: ``auto``, ``c``, ``python`` or ``eager``.
         progress: as for `train`.
 
     Raises:
         TypeError: if an argument is of another type.
-        ValueError: if there is no sound checkpoint, or no such backend.
+        ValueError: if there is no valid checkpoint, or no such backend.
         ToolchainError: if `backend` is ``c`` and there is no C compiler that keeps every bit.
     """
     place = arguments.path("path", path)
@@ -213,30 +211,31 @@ def train(
     """Trains a model, bit for bit as ``microgpt train`` and microgpt.py do.
 
     Args:
-        data: a path, a name such as ``names``, or the documents, in order.
-        steps: how many to take, one document each.
-        seed: of all that is random; not negative.
-        learning_rate: at the first step; it falls to zero.
+        data: a path, the name of a corpus such as ``names``, or the documents, in order.
+        steps: the number of steps, one document each.
+        seed: the seed of everything random; not negative.
+        learning_rate: the rate of the first step; it falls linearly to zero.
         beta1, beta2, epsilon: the other constants of Adam.
         n_layer, n_embd, n_head, block_size: the sizes of the model.
-        eval_fraction: the share of the documents that is held out.
-        pack: whether documents that are too long are split into windows; otherwise they are cut.
+        eval_fraction: the fraction of the documents to hold out.
+        pack: split documents longer than the block size into windows; otherwise, truncate them.
         backend: ``auto``, ``c``, ``python`` or ``eager``.
         out: a folder for the log and the checkpoints.
-        save_every, keep: write a checkpoint to it after so many steps, and keep the last so many.
-        resume: go on with what `out` holds, if it holds anything.
+        save_every: write a checkpoint after every so many steps.
+        keep: the number of checkpoints to keep.
+        resume: continue the run in `out`, if there is one.
         on_step: called after each step.
-        progress: whether compiling that takes longer than a second shows how far it has come: on stderr if that is a
-            terminal, or in a notebook. What will take long is announced there, with seconds and memory. The variable
-            ``MICROGPT_PROGRESS=0`` switches it off everywhere.
+        progress: show the progress of a compilation that takes longer than a second, on stderr if that is a terminal,
+            or in a notebook. A long compilation announces its seconds and memory there. ``MICROGPT_PROGRESS=0`` in the
+            environment switches this off.
 
     Raises:
         TypeError: if an argument is of another type.
-        ValueError: if an argument is out of its range, the corpus or a size cannot be used, or `resume` meets another
+        ValueError: if an argument is out of range, the corpus or a size cannot be used, or `out` contains a different
             run (`ResumeError`).
         ToolchainError: if `backend` is ``c`` and there is no C compiler that keeps every bit.
-        MemoryError: if the model is too large to be compiled in the memory that is available (`TooLargeError`).
-        NotFiniteError: if training comes to a NaN or an infinity.
+        MemoryError: if compiling the model needs more than the available memory (`TooLargeError`).
+        NotFiniteError: if training produces a NaN or an infinity.
         OSError: if `out` cannot be written.
     """
     steps = arguments.whole("steps", steps, 1)
@@ -284,7 +283,7 @@ def train(
 
 
 def _prepare(backend: Backend, lengths: Sequence[int], positions: int, progress: bool) -> None:
-    """Has a backend make its programs, and shows how that goes."""
+    """Compiles the programs of a backend, and shows the progress."""
     estimate = backend.estimate(lengths, positions)
     with compile_progress(progress, announcement=estimate.announcement if estimate else "") as report:
         backend.prepare(lengths, positions, report)

@@ -1,7 +1,7 @@
-"""What is compiled, to be looked at: drawn, listed, counted, checked, measured and exported, from Python.
+"""Compiled functions with methods that show them.
 
-The commands `show`, `graph`, `explore`, `passes`, `stats`, `verify`, `bench` and `export` as methods. What they need is
-imported when they are called.
+The methods are the commands `show`, `graph`, `explore`, `passes`, `stats`, `verify`, `bench` and `export`. Each imports
+its tools when it is called.
 """
 
 from __future__ import annotations
@@ -52,23 +52,23 @@ class CompiledFunction(runtime.CompiledFunction):
         interleave: bool = False,
         limit: int | None = None,
     ) -> Document:
-        """The program as text, or what a stage of the compiler makes on the way to it.
+        """The text of the program, or of a stage of the compiler.
 
         Args:
             stage: ``trace``, ``dce``, ``loops``, ``python``, ``c``, ``assembly``, ...; by default what runs.
-            line: only what comes from these lines of yours: 12, ``model.py:12`` or ``model.py:12-15``.
-            scope: only what was computed in these functions or scopes; ``*`` is anything.
-            op: only what belongs to these operations of the stage.
-            grep: only lines that this regular expression is found in.
-            interleave: below each of your lines, what has become of it.
-            limit: at most so many lines.
+            line: select by your source lines: 12, ``model.py:12`` or ``model.py:12-15``.
+            scope: select by functions or scopes; ``*`` matches anything.
+            op: select by operations of the stage.
+            grep: select lines that match this regular expression.
+            interleave: below each of your lines, show the output of every stage for it.
+            limit: the largest number of lines.
 
         Returns:
-            a text that shows itself at a prompt and in a notebook; print it in a script.
+            A text that displays itself at a prompt and in a notebook; print it in a script.
 
         Raises:
             ValueError: if there is no such stage, line, scope or operation.
-            ToolchainError: if a C compiler is needed and there is none.
+            ToolchainError: if the stage needs a C compiler and there is none.
         """
         from .tools.provenance.listing import Question, list_program, pane_of
 
@@ -93,21 +93,22 @@ class CompiledFunction(runtime.CompiledFunction):
         limit: int | None = None,
         values: Sequence[Any] | None = None,
     ) -> Drawing:
-        """A drawing of the program, for a notebook or a file. Pictures need Graphviz's ``dot``.
+        """Draws the program, for a notebook or a file. Pictures need Graphviz's ``dot``.
 
         Args:
-            path: a file to write, as its ending says: .svg, .png, .pdf, .dot, .json or .graphml.
-            level: ``model``, a box for each function, scope or variable of yours; ``op``, one for each loop with its
-                formula; ``scalar``, one for each operation of a `scope`, or `around` one.
-            scope: only this function or scope, at the levels ``op`` and ``scalar``.
-            around: an operation: ``%12``, or the name of a value in generated code; `radius` is how many steps to go.
-            stage: the graph that this stage makes, at the level ``scalar``.
-            limit: the most boxes.
-            values: arguments of the function: the boxes say what they are worth for these, and their gradients.
+            path: the file to write; its suffix is .svg, .png, .pdf, .dot, .json or .graphml.
+            level: ``model`` draws a box for each of your functions, scopes or variables; ``op`` one for each loop, with
+                its formula; ``scalar`` one for each operation of a `scope`, or near the operation `around`.
+            scope: draw only this function or scope, at the levels ``op`` and ``scalar``.
+            around: an operation: ``%12``, or the name of a value in generated code.
+            radius: the number of edges to follow from `around`.
+            stage: draw the graph after this stage, at the level ``scalar``.
+            limit: the largest number of boxes.
+            values: arguments of the function; the boxes show their values for these, and their gradients.
 
         Raises:
             ValueError: if there would be too many boxes, or there is no such scope or operation.
-            GraphvizError: if a picture is written and ``dot`` is not there, or fails.
+            GraphvizError: if ``dot`` is needed and is missing or fails.
         """
         from .tools.checks.function_check import point_of
         from .tools.drawing.draw import Wanted, check_wanted, draw
@@ -130,18 +131,18 @@ class CompiledFunction(runtime.CompiledFunction):
     ) -> Path:
         """Writes one HTML page with your source, the graph, the Python, the C and the assembly side by side.
 
-        It says what every operation is worth, and where its gradient comes from.
+        The page shows the value of every operation, and which operations its gradient comes from.
 
         Args:
-            page: the file.
-            timed: whether to measure every loop of the C.
-            values: the arguments that it is worth that for; by default, those of the example.
+            page: the file to write.
+            timed: measure every loop of the C.
+            values: the arguments of the shown values; by default, those of the example.
 
         Returns:
-            the file.
+            The file.
 
         Raises:
-            TypeError, IndexError, OverflowError: if the function does not take these arguments.
+            TypeError, IndexError, OverflowError: if the arguments do not fit the example.
         """
         import warnings
 
@@ -157,11 +158,12 @@ class CompiledFunction(runtime.CompiledFunction):
         return path
 
     def passes(self, around: str | None = None, *, radius: int = 1, limit: int = 40) -> Document:
-        """What each pass of the compiler did, in figures.
+        """Counts what each pass of the compiler did.
 
         Args:
-            around: an operation, such as ``%12`` of the trace, or a function: also what each pass did near it.
-            radius, limit: how many steps away to look, and how many operations to show.
+            around: an operation, such as ``%12`` of the trace, or a function; shows also what each pass did near it.
+            radius: the number of edges to follow from `around`.
+            limit: the largest number of operations to show.
 
         Raises:
             ValueError: if there is no such operation.
@@ -171,10 +173,10 @@ class CompiledFunction(runtime.CompiledFunction):
         return describe_passes(self._subject, around, radius, limit)
 
     def stats(self, *, machine: bool = True) -> Document:
-        """What the program is made of: operations, live values, critical path, memory; and how fast it could be.
+        """Analyses the program: operations, live values, critical path, memory traffic, roofline.
 
         Args:
-            machine: whether to measure this machine and the program on it, if there is a C compiler; some seconds.
+            machine: measure this machine and the program on it, if there is a C compiler; takes some seconds.
         """
         from .tools.stats.measure import describe_statistics
 
@@ -184,14 +186,14 @@ class CompiledFunction(runtime.CompiledFunction):
     def verify(self, *arguments: Any) -> Document:
         """Compares every stage of the compiler, the Python and the C with the eager autograd, bit by bit.
 
-        The function itself is called once with eager values for that.
+        This calls the function itself once with eager values.
 
         Args:
-            arguments: as for a call; without them, the example and points near it.
+            arguments: the arguments of a call; by default, the example and points near it.
 
         Raises:
-            ProofError: if any number differs; a mistake in microgpt.
-            TypeError: if the arguments are not like the example.
+            ProofError: if any number differs, which is a bug in microgpt.
+            TypeError: if the arguments do not fit the example.
         """
         from .tools.checks.function_check import point_of, points_near, verify_function
 
@@ -204,11 +206,11 @@ class CompiledFunction(runtime.CompiledFunction):
         return verdict.document
 
     def bench(self, *arguments: Any, seconds: float = 2.0) -> Document:
-        """How long a run takes, compiled and on the eager autograd, measured in turns.
+        """Measures the compiled function against the eager autograd, alternately.
 
         Args:
-            arguments: as for a call; without them, those of the example.
-            seconds: how long to measure.
+            arguments: the arguments of a call; by default, those of the example.
+            seconds: the time to spend on measuring.
         """
         from .tools.checks.function_race import race_function
 
@@ -217,17 +219,17 @@ class CompiledFunction(runtime.CompiledFunction):
             return race_function(self._subject, arguments or None, seconds, report)
 
     def export(self, folder: str | os.PathLike[str], *, prefix: str | None = None) -> list[Path]:
-        """Writes the function as C that needs nothing but libm: a file and its header, an example, and a Makefile.
+        """Writes the function as C that depends only on libm: a source file, its header, an example, and a Makefile.
 
         Args:
-            folder: made if it is not there.
-            prefix: of the files, and of every name that other files can see; by default the function's name.
+            folder: the folder to write; created if it does not exist.
+            prefix: the prefix of file names and of every exported C name; by default the function's name.
 
         Returns:
-            the files.
+            The files.
 
         Raises:
-            ValueError: if the prefix is no name in C.
+            ValueError: if the prefix is not a C identifier.
             OSError: if the folder cannot be written.
         """
         from .runtime.executable.export import export_function
@@ -247,7 +249,7 @@ P = ParamSpec("P")
 
 
 def _to_be_seen(compile: Callable[P, runtime.CompiledFunction]) -> Callable[P, CompiledFunction]:
-    """The same with the methods of this file."""
+    """Wraps a compiling function so that its result has the methods of this module."""
 
     @wraps(compile)
     def compiled(*arguments: P.args, **options: P.kwargs) -> CompiledFunction:
@@ -272,5 +274,5 @@ def model_html(config: GPTConfig, parameters: int, step: int, losses: Sequence[f
 
 
 def _several(given: str | int | Sequence[str]) -> tuple[str, ...]:
-    """One or several, as texts."""
+    """A single value or several, as strings."""
     return (str(given),) if isinstance(given, str | int) else tuple(map(str, given))

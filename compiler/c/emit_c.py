@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..errors import InternalError
 from ..kernels.compile_kernels import compile_kernels
-from ..kernels.kernel_ir import Place, Sum
+from ..kernels.expressions import Place, Sum
 from ..kernels.numerics import exact
 from ..loops.layout import Layout
 from ..loops.loop_ir import LoopProgram

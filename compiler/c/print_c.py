@@ -12,7 +12,25 @@ from decimal import Decimal
 from ..errors import InternalError
 from ..ir.ops import OPS, is_closed, spell
 from ..kernels import kernel_ir as ir
-from ..kernels.kernel_ir import Entry, Expr, Kernel, Name, Number, Place, Read, Statement, Sum
+from ..kernels.expressions import (
+    Call,
+    Divisor,
+    Entry,
+    Expr,
+    IsSet,
+    Matches,
+    Name,
+    Number,
+    Ones,
+    Pick,
+    Place,
+    Proved,
+    Quotient,
+    Read,
+    Spread,
+    Sum,
+)
+from ..kernels.kernel_ir import Kernel, Statement
 from ..loops.loop_ir import MEMORY, Array
 
 __all__ = ["address_text", "argument_text", "kernel_text", "number_text", "parameters_text"]
@@ -145,24 +163,24 @@ def expr_text(expr: Expr) -> str:
             return name
         case Read(place, width):
             return _element(place) if width == 1 else f"load{width}({address_text(place)})"
-        case ir.Pick(start, chosen):
+        case Pick(start, chosen):
             return f"((const double *)m)[places[{sum_text(Sum(0, ((1, Entry(chosen)),)).plus(start))}]]"
-        case ir.Matches(chosen, number, width):
+        case Matches(chosen, number, width):
             index = f"ix[{sum_text(chosen)}]"
             return f"equal{width}({index} - ({sum_text(number)}))" if width > 1 else f"({index} == {sum_text(number)})"
-        case ir.Call(op, operands, width):
+        case Call(op, operands, width):
             return _spelled(op, [expr_text(operand) for operand in operands], width)
-        case ir.Spread(value, width, is_flag):
+        case Spread(value, width, is_flag):
             return f"{'flag' if is_flag else 'all'}{width}({expr_text(value)})"
-        case ir.IsSet(value):
+        case IsSet(value):
             return f"({expr_text(value)} != 0.0)"
-        case ir.Ones(value, width):
+        case Ones(value, width):
             return f"keep{width}({expr_text(value)}, all{width}(1.0))"
-        case ir.Divisor(value):
+        case Divisor(value):
             return f"divisor_of({expr_text(value)})"
-        case ir.Quotient(dividend, divisor, width):
+        case Quotient(dividend, divisor, width):
             return f"quotient{width}({expr_text(dividend)}, {expr_text(divisor)})"
-        case ir.Proved(function, operand, width):
+        case Proved(function, operand, width):
             return f"settled_{function}{width}({expr_text(operand)})"
     raise InternalError(f"{type(expr).__name__} has no spelling in C")
 

@@ -11,22 +11,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from .kernel_ir import (
-    Assign,
-    Block,
-    Declare,
-    Fold,
-    For,
-    Kernel,
-    Name,
-    Run,
-    Statement,
-    Sum,
-    Update,
-    Write,
-    rebuilt,
-    substituted,
-)
+from .expressions import Fold, Name, Run, Sum
+from .kernel_ir import Assign, Block, Declare, For, Kernel, Statement, Update, Write
+from .traverse import rebuilt, substituted
 
 __all__ = ["accumulate"]
 

@@ -4,8 +4,9 @@ In: a kernel without folds. Out: the same by loop distribution: what calls a fun
 puts the arguments of the calls into a buffer, which is then computed in vectors; the second one takes the results in
 the same order. A loop with more calls than there is room for is carried out in blocks of its turns.
 
-The points of a nest are independent of one another, so that arguments may be read before any result is written. Powers
-of several nests in one kernel have been staged, and are left alone.
+The points of a nest are independent of one another, so that arguments may be read before any result is written. In a
+recurrence, this is so within one step for each nest. Powers of several nests in one kernel have been staged, and are
+left alone.
 """
 
 from __future__ import annotations
@@ -18,31 +19,25 @@ from typing import Any, TypeAlias
 
 from ..ir.ops import EXP, LOG, POW
 from ..loops.lanes import PROVED
+from .expressions import Call, Name, Number, Place, Read, Sum
 from .kernel_ir import (
     Advance,
     Assign,
     Block,
     Buffer,
-    Call,
     Declare,
     Evaluate,
     For,
     Kernel,
     Least,
-    Name,
-    Number,
-    Place,
     Point,
-    Read,
     Room,
     Statement,
-    Sum,
     Update,
     Write,
-    mentions,
-    rebuilt,
 )
 from .numerics import Numerics
+from .traverse import mentions, rebuilt
 
 __all__ = ["ROOM", "batch_calls", "is_batched"]
 
@@ -125,6 +120,8 @@ class _Batches:
             return Block(self.of(statement.body, spans))
         assert isinstance(statement, For)
         inside = _inner(statement, spans)
+        if statement.ordered:
+            return replace(statement, body=tuple(each for part in statement.body for each in self.of([part], inside)))
         calls = sum(_calls(part, inside) for part in statement.body)
         if calls > ROOM or statement.step > 1:
             return replace(statement, body=self.of(statement.body, inside))
@@ -192,7 +189,7 @@ def _calls(statement: Statement, spans: _Spans) -> int:
         return len(_found(statement))
     inside = _inner(statement, spans)
     calls = sum(_calls(part, inside) for part in statement.body)
-    if statement.name not in inside:
+    if statement.ordered or statement.name not in inside:
         return min(calls, 1) * _MANY
     first, last = inside[statement.name]
     return calls * max(0, (last - first) // statement.step + 1)

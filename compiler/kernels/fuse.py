@@ -1,8 +1,8 @@
 """Fuse: nests that walk through the same lanes and compute powers, an optimiser's, say, become one kernel.
 
-In: the nests of a program. Out: the same nests in order, in groups of which each is a kernel. In a group, each lane
-reads its own elements only, so it can be carried out block by block of lanes, and what one nest writes is still in the
-first-level cache when the next one reads it.
+In: the nests of a program. Out: the same nests in order, in groups of which each is a kernel: the nests of a recurrence
+are one, and so are those that were fused. Of these, each lane reads its own elements only, so they can be carried out
+block by block of lanes, and what one nest writes is still in the first-level cache when the next one reads it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..loops.lanes import find_proved, vector_loop
-from ..loops.loop_ir import Affine, Array, Body, Const, Load, Nest, Op, Store, find_fold, walk
+from ..loops.loop_ir import Affine, Array, Body, Const, Load, Nest, Op, Store, blocks, find_fold, walk
 
 __all__ = ["fuse"]
 
@@ -18,14 +18,15 @@ __all__ = ["fuse"]
 def fuse(nests: Sequence[Nest]) -> Iterator[tuple[Nest, ...]]:
     """The nests in order; those that can be carried out together are together, all others alone."""
     group: list[Nest] = []
-    for nest in nests:
+    for block in blocks(nests):
+        nest = block[0]
         if group and not (_walks_lanes(nest) and all(_may_share(other, nest) for other in group)):
             yield from _worth_it(group)
             group = []
-        group.append(nest)
-        if not _walks_lanes(nest):
-            yield (nest,)
-            group = []
+        if _walks_lanes(nest):
+            group.append(nest)
+        else:
+            yield block
     yield from _worth_it(group)
 
 

@@ -1,6 +1,7 @@
 """Hoist: what is the same in all turns of all loops is read once, before them.
 
-A C compiler cannot know that no store of a kernel changes it. Lanes of nests are independent, so none does.
+A C compiler cannot know that no store of a kernel changes it. Points of nests are independent, so none does, but for
+those of a recurrence: there, only what it writes nothing to is hoisted.
 """
 
 from __future__ import annotations
@@ -9,32 +10,26 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from .kernel_ir import (
-    Declare,
-    Divisor,
-    Entry,
-    For,
-    Kernel,
-    Name,
-    Number,
-    Read,
-    Room,
-    Run,
-    Settle,
-    names_in,
-    parts,
-    rebuilt,
-)
+from ..loops.loop_ir import MEMORY
+from .expressions import Divisor, Entry, Name, Number, Place, Read, Run
+from .kernel_ir import Declare, For, Kernel, Room, Settle, Write
+from .traverse import names_in, parts, rebuilt
 
 __all__ = ["hoist_divisors", "hoist_loads"]
+
+# Of what a pointer, or a number that counts through all arrays, leads to.
+_ANY = ""
 
 
 def hoist_loads(kernel: Kernel) -> Kernel:
     """Reads in which no loop's variable is, and no choice of an index, become variables."""
     loops = _loop_variables(kernel)
+    written = _written(kernel)
 
     def is_fixed(part: Any) -> bool:
-        return isinstance(part, Read) and part.width == 1 and not names_in([part.place]) & loops and not _chooses(part)
+        if not isinstance(part, Read) or part.width > 1:
+            return False
+        return not (names_in([part.place]) & loops or _chooses(part) or _may_be_in(part.place, written))
 
     return _hoisted(kernel, is_fixed, "a", "number")
 
@@ -65,6 +60,30 @@ def _hoisted(kernel: Kernel, is_fixed: Callable[[Any], bool], letter: str, kind:
     body = rebuilt(kernel.body[head:], change)
     declared = (Declare(name, part, kind) for part, name in names.items())
     return replace(kernel, body=(*kernel.body[:head], *declared, *body))
+
+
+def _written(kernel: Kernel) -> set[str]:
+    """The arrays that loops write whose turns read what others have written."""
+    found: set[str] = set()
+    stack: list[Any] = [statement for statement in kernel.body if isinstance(statement, For) and statement.ordered]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, Write):
+            found.add(_root(part.place))
+        elif isinstance(part, For):
+            stack += part.body
+    return found
+
+
+def _may_be_in(place: Place, arrays: set[str]) -> bool:
+    return bool(arrays) and (_root(place) in arrays or _ANY in (_root(place), *arrays))
+
+
+def _root(place: Place) -> str:
+    """The array that a place is in, or `_ANY`."""
+    if isinstance(place.base, str) or place.base == MEMORY:
+        return _ANY
+    return place.base.of or place.base.name
 
 
 def _loop_variables(node: Any) -> set[str]:

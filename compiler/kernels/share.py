@@ -17,31 +17,9 @@ from ..loops import loop_ir as loops
 from ..loops.lanes import vector_loop
 from ..loops.loop_ir import Affine, Array, LoopProgram, Nest, Store
 from ..loops.place import LITERALS
+from .expressions import Call, Entry, Expr, Fold, Matches, Name, Number, Pick, Place, Read, Run, Sum
 from .fuse import fuse
-from .kernel_ir import (
-    Argument,
-    Call,
-    Entry,
-    Expr,
-    Fold,
-    For,
-    Invocation,
-    Kernel,
-    KernelProgram,
-    Matches,
-    Name,
-    Number,
-    Parameter,
-    Pick,
-    Place,
-    Read,
-    Run,
-    Statement,
-    Sum,
-    Transpose,
-    Update,
-    Write,
-)
+from .kernel_ir import Argument, For, Invocation, Kernel, KernelProgram, Parameter, Statement, Transpose, Update, Write
 
 __all__ = ["share"]
 
@@ -90,11 +68,16 @@ def share(programs: Sequence[LoopProgram]) -> KernelProgram:
 
 def _key(group: _Group, with_steps: bool = True) -> Hashable:
     """Equal for groups that can be calls of one kernel."""
+    if group[0].recurrence:
+        return "steps", *(_nest_key(nest, with_steps) for nest in group)
     if len(group) > 1 or _is_transposed_copy(group[0]):
         # These are few, and each is a kernel.
         return tuple((nest.loops, nest.body) for nest in group)
+    return _nest_key(group[0], with_steps)
+
+
+def _nest_key(nest: Nest, with_steps: bool) -> Hashable:
     steps: Callable[[Affine], Hashable] = (lambda affine: affine.steps) if with_steps else (lambda affine: None)
-    (nest,) = group
     body = nest.body
     target: Hashable = steps(body.array.flat(body.index))
     if not isinstance(body, Store):
@@ -154,10 +137,12 @@ class _Lowering:
 
     def kernel(self) -> Kernel:
         """The kernel."""
-        if _is_transposed_copy(self.groups[0][0]) and len(self.groups[0]) == 1:
-            body: tuple[Statement, ...] = (self._transpose(self.groups[0][0]),)
+        if self.groups[0][0].recurrence:
+            body: tuple[Statement, ...] = (self._steps(),)
+        elif _is_transposed_copy(self.groups[0][0]) and len(self.groups[0]) == 1:
+            body = (self._transpose(self.groups[0][0]),)
         else:
-            body = self._loops()
+            body = self._loops(self.groups)
         parameters = tuple(Parameter(name, kind) for (kind, _), name in self._parameters.items())
         labels = dict.fromkeys(nest.label for group in self.groups for nest in group if nest.label)
         return Kernel(parameters, body, tuple(labels))
@@ -172,21 +157,30 @@ class _Lowering:
             _first(body.array, body.index), to_row, _first(source.array, source.index), source_row, rows, columns
         )
 
-    def _loops(self) -> tuple[Statement, ...]:
-        firsts = [group[0] for group in self.groups]
+    def _steps(self) -> Statement:
+        """The nests of recurrences, in a loop over the steps."""
+        name = "step"
+        trips = self._sum([group[0].loops[0].trips for group in self.groups], ())
+        columns = zip(*self.groups, strict=True)
+        body = (each for nests in columns for each in self._loops([(nest,) for nest in nests], (name,)))
+        return For(name, Sum(), trips, tuple(body), ordered=True)
+
+    def _loops(self, groups: Sequence[_Group], around: Sequence[str] = ()) -> tuple[Statement, ...]:
+        """The statements of fused nests in their loops, but for those `around` them, which are there already."""
+        firsts = [group[0] for group in groups]
         names = [loop.name for loop in firsts[0].loops]
         alike = all([loop.name for loop in nest.loops] == names for nest in firsts)
         if not alike or any(_is_taken(name) for name in names):
-            names = list(_LETTERS[: len(names)])
-        body: tuple[Statement, ...] = tuple(
-            self._statement(list(nests), names) for nests in zip(*self.groups, strict=True)
-        )
+            names = [*around, *_LETTERS[: len(names) - len(around)]]
+        body: tuple[Statement, ...] = tuple(self._statement(list(nests), names) for nests in zip(*groups, strict=True))
         trips = [self._sum([nest.loops[level].trips for nest in firsts], names) for level in range(len(names))]
         lanes = vector_loop(firsts[0])
-        if lanes is not None and (trips[lanes].terms or any(vector_loop(nest) != lanes for nest in firsts)):
+        if lanes is not None and any(name not in around for _, name in trips[lanes].terms):
+            lanes = None
+        if any(vector_loop(nest) != lanes for nest in firsts):
             lanes = None
         # Lanes are innermost.
-        for level in sorted(range(len(names)), key=lambda level: (level == lanes, level), reverse=True):
+        for level in sorted(range(len(around), len(names)), key=lambda level: (level == lanes, level), reverse=True):
             body = (For(names[level], Sum(), trips[level], body, lanes=level == lanes),)
         return body
 

@@ -13,26 +13,10 @@ from typing import Any
 
 from ..ir.ops import POW
 from ..loops.lanes import PROVED
-from .kernel_ir import (
-    Call,
-    Clear,
-    Declare,
-    Fold,
-    For,
-    Guess,
-    Kernel,
-    Least,
-    Number,
-    Place,
-    Read,
-    Room,
-    Settle,
-    Statement,
-    Sum,
-    Write,
-    rebuilt,
-)
+from .expressions import Call, Fold, Number, Place, Read, Sum
+from .kernel_ir import Clear, Declare, For, Guess, Kernel, Least, Room, Settle, Statement, Write
 from .numerics import Numerics
+from .traverse import rebuilt
 
 __all__ = ["BLOCK", "stage_powers"]
 
@@ -74,7 +58,7 @@ def _staged(loop: For) -> For:
     start, stop, lane = (Sum(0, ((1, name),)) for name in ("start", "stop", loop.name))
     offset = lane.plus(Sum(0, ((-1, "start"),)))
     power_place = Place("power", (offset,))
-    divides = gcd(BLOCK, loop.end.constant)
+    divides = 1 if loop.end.terms else gcd(BLOCK, loop.end.constant)
     body: list[Statement] = [Declare("stop", Least(start.plus(Sum(BLOCK)), loop.end), "whole")]
     # What is done in one go for each lane, until powers must be settled.
     pending: list[Statement] = []

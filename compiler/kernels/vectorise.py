@@ -12,17 +12,12 @@ from dataclasses import dataclass, replace
 from ..ir.ops import DIV, OPS, POW, Type
 from ..loops.lanes import PROVED
 from .batch_calls import is_batched
-from .kernel_ir import (
-    Block,
+from .expressions import (
     Call,
-    Declare,
     Divisor,
     Expr,
     Fold,
-    For,
-    Guess,
     IsSet,
-    Kernel,
     Matches,
     Name,
     Number,
@@ -30,18 +25,13 @@ from .kernel_ir import (
     Pick,
     Proved,
     Quotient,
-    Reached,
     Read,
     Run,
-    Settle,
     Spread,
-    Statement,
     Sum,
-    Update,
-    Write,
-    mentions,
-    substituted,
 )
+from .kernel_ir import Block, Declare, For, Guess, Kernel, Reached, Settle, Statement, Update, Write
+from .traverse import mentions, substituted
 
 __all__ = ["vectorise"]
 

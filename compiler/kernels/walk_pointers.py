@@ -10,22 +10,9 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from .kernel_ir import (
-    Advance,
-    Assign,
-    Block,
-    Entry,
-    For,
-    Kernel,
-    Place,
-    Point,
-    Read,
-    Statement,
-    Sum,
-    Write,
-    rebuilt,
-    substituted,
-)
+from .expressions import Entry, Place, Read, Sum
+from .kernel_ir import Advance, Assign, Block, For, Kernel, Point, Statement, Write
+from .traverse import rebuilt, substituted
 
 __all__ = ["walk_pointers"]
 

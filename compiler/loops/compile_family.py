@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from ..ir.graph import Graph
 from .extrapolate import extrapolate
 from .form_loops import form_loops
-from .form_reductions import stored_nodes
 from .layout import Layout
 from .loop_ir import LoopProgram
 from .name_arrays import name_arrays
 from .place import Addressing, NotRegularError, address, place
-from .run_loops import prove_loops
+from .prove_loops import prove_loops
+from .stored_nodes import stored_nodes
 
 __all__ = ["Family", "compile_family"]
 

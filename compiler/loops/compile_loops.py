@@ -11,12 +11,12 @@ from typing import Any
 
 from ..ir.graph import Graph
 from .form_loops import form_loops
-from .form_reductions import stored_nodes
 from .layout import Layout
 from .loop_ir import LoopProgram
 from .name_arrays import name_arrays
 from .place import Addressing, address, place
-from .run_loops import prove_loops
+from .prove_loops import prove_loops
+from .stored_nodes import stored_nodes
 from .transpose import Transposer
 
 __all__ = ["LoopedGraph", "compile_loops"]

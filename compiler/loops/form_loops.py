@@ -3,24 +3,26 @@
 In: a graph, laid out. Out: a `LoopProgram` over `MEMORY` whose nests carry out every operation of the graph, each after
 those it needs. Statements of one form that compute the same array from the same arrays are a group. Groups run as a
 whole, in an order that respects dependences; where groups need each other in turns (a recurrence), they run in parts,
-the largest that is ready first.
+the largest that is ready first, and what they repeat step by step is one loop over the steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import count, groupby
 from typing import Any
 
 from ..ir.graph import Graph
-from .form_reductions import Form, Statement, StatementBuilder
+from .form_reductions import StatementBuilder
 from .labels import Labels
 from .layout import Layout
 from .loop_ir import MEMORY, Affine, Expr, Load, LoopProgram, Nest, Run, Span
 from .place import Addressing
-from .reroll import reroll
+from .reroll import Rolled, reroll
+from .roll_steps import roll_steps
 from .schedule import schedule
+from .statement import Form, Statement
 
 __all__ = ["form_loops"]
 
@@ -68,20 +70,31 @@ def form_loops(
         groups = [_with_constants(layout, group) for group in groups]
     tell("form_reductions", statements + copies)
     parts = schedule(groups, layout.size)
-    tell("schedule", parts)
+    tell("schedule", [part for together in parts for part in together])
     labels = Labels(graph, stored)
     nests: list[Nest] = []
-    for part in parts:
-        places_ = [coordinates.get(statement.target, (statement.numbers[0],)) for statement in part]
-        # Targets in one part are either all pinned or all in one array, unless an array was pinned in part.
-        for size in sorted({len(place) for place in places_}):
-            chosen = [at for at, place in enumerate(places_) if len(place) == size]
-            members = [part[at] for at in chosen]
-            nests += reroll(members, [places_[at] for at in chosen], label=labels.of(members))
+    recurrences = count(1)
+    for together in parts:
+        # Any two statements are evenly spaced: what steps repeat has to be seen in more.
+        least = 2 if len(together) == 1 else 3
+        rolled = [found for part in together for found in _rolled(part, coordinates, labels, least)]
+        nests += roll_steps(rolled, region, recurrences)
     nests += _scatters(graph, builder, where, labels)
     tell("reroll", nests)
     elements = tuple(Load(MEMORY, (Affine(address),)) for address in places)
     return LoopProgram(graph.name, tuple(nests), elements, tuple(zeros))
+
+
+def _rolled(
+    part: list[Statement], coordinates: Mapping[int, tuple[int, ...]], labels: Labels, least: int
+) -> Iterator[Rolled]:
+    """The nests of one part. Fewer than `least` points are no loop."""
+    places = [coordinates.get(statement.target, (statement.numbers[0],)) for statement in part]
+    # Targets in one part are either all pinned or all in one array, unless an array was pinned in part.
+    for size in sorted({len(place) for place in places}):
+        chosen = [at for at, place in enumerate(places) if len(place) == size]
+        members = [part[at] for at in chosen]
+        yield from reroll(members, [places[at] for at in chosen], label=labels.of(members), least=least)
 
 
 def _extend(spans: list[Span], address: int) -> None:
@@ -100,9 +113,9 @@ def _unify(builder: StatementBuilder, region: Sequence[int], statements: list[St
             longest[key] = max(longest.get(key, 0), _terms(statement))
     # The term of the folds of an array that have one run of one term each.
     terms: dict[int, tuple[Expr, Form]] = {}
-    for (array, form), count in longest.items():
+    for (array, form), most in longest.items():
         fold = form.fold
-        if count <= 2 or fold is None or fold is not form.body.value or len(fold.runs) > 1:
+        if most <= 2 or fold is None or fold is not form.body.value or len(fold.runs) > 1:
             continue
         match fold.runs[0].parts:
             case (term,) if not isinstance(term, Run):
@@ -176,5 +189,6 @@ def _scatters(graph: Graph, builder: StatementBuilder, where: Addressing, labels
             found.append(builder.scatter(scatter.node, scatter.index, start + table.base, table.stride))
         for _, run in groupby(found, lambda statement: statement.form):
             members = list(run)
-            nests += reroll(members, [()] * len(members), ordered=True, label=labels.of(members))
+            rolled = reroll(members, [()] * len(members), ordered=True, label=labels.of(members))
+            nests += (found.nest() for found in rolled)
     return nests

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from ..ir.graph import Graph
 from ..ir.ops import CONST, EQUAL, INDEX, INPUT
-from .form_reductions import Statement
+from .statement import Statement
 
 __all__ = ["Labels", "plain"]
 

@@ -22,10 +22,13 @@ def vector_loop(nest: Nest) -> int | None:
 
 def is_vector_loop(nest: Nest, level: int) -> bool:
     """Whether a loop is such a loop."""
+    outer = int(nest.recurrence > 0)  # steps wait for each other, but each may have more lanes than the one before
+    if level < outer:
+        return False
     body = nest.body
     if not isinstance(body, Store) or body.array.flat(body.index).steps[level] != 1 or not _vectorizable(body.value):
         return False
-    if any(nest.loops[level].trips.steps) or any(loop.trips.steps[level] for loop in nest.loops[level + 1 :]):
+    if any(nest.loops[level].trips.steps[outer:]) or any(loop.trips.steps[level] for loop in nest.loops[level + 1 :]):
         return False
     return all(_neighbours(part, level) for part in walk(body.value))
 

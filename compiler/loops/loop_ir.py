@@ -1,9 +1,10 @@
 """The loop IR: what the C backend runs. A program is a list of loop nests over arrays.
 
 A *nest* carries out one statement at every point of its loops. Its points are independent of each other, but for
-those of an `AddAt`, which run in order. Indices, trip counts and the lengths of folds are affine in the loops outside
-of them, so triangles are nests too. A fold is an ordered sum (or maximum) of terms, carried out from the left: that
-order is the order of the scalar graph, and no later stage changes it.
+those of an `AddAt`, which run in order. A *recurrence* is a row of nests that share their outermost loop, the steps: in
+each step they run one after the other, and read what earlier steps have assigned. Indices, trip counts and the lengths
+of folds are affine in the loops outside of them, so triangles are nests too. A fold is an ordered sum (or maximum) of
+terms, carried out from the left: that order is the order of the scalar graph, and no later stage changes it.
 
 While loops are being found there is one array, `MEMORY`, whose elements are numbered by `place`; `name_arrays` says
 which arrays these are, and programs have indices for each dimension from then on.
@@ -12,9 +13,10 @@ which arrays these are, and programs have indices for each dimension from then o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from typing import TypeAlias
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "Run",
     "Span",
     "Store",
+    "blocks",
     "fill",
     "find_fold",
     "parts_of",
@@ -231,11 +234,13 @@ class Nest:
         loops: outermost first.
         body: carried out at every point.
         label: for people, the lines of the model that it carries out: ``gpt.py:155 position.head.scores, forward``.
+        recurrence: the number of the recurrence that it is a part of; 0 if it is part of none.
     """
 
     loops: tuple[Loop, ...]
     body: Body
     label: str = ""
+    recurrence: int = 0
 
     @property
     def adds(self) -> bool:
@@ -333,6 +338,15 @@ def _filled_run(run: Run, affines: Iterator[Affine], steps: Iterator[Sequence[in
         _filled_run(part, moved, steps) if isinstance(part, Run) else _filled(part, moved, steps) for part in run.parts
     )
     return Run(count, tuple(inside))
+
+
+def blocks(nests: Iterable[Nest]) -> Iterator[tuple[Nest, ...]]:
+    """The nests in order, those of each recurrence together and all others alone."""
+    for recurrence, together in groupby(nests, lambda nest: nest.recurrence):
+        if recurrence:
+            yield tuple(together)
+        else:
+            yield from ((nest,) for nest in together)
 
 
 def turns(nest: Nest) -> Iterator[tuple[int, ...]]:

@@ -7,6 +7,9 @@
         for position < 7
         for i < 16
         query[position][0][i] = fold add { k < 16: mul(attn_wq_transposed[k][i], attn_norm[position][0][k]) }
+    nest recurrence 1 ; kalman.py:12 filter, forward
+        for step < 99
+        place[step+1] = add(place[step], speed[step])
 
 A run of a fold is ``k < 16: term, term``; runs are separated by semicolons, and one inside another is in brackets.
 ``wte[16*ix[position]+i]`` is an element that number `position` of the index chooses, ``places[3+ix[0]]`` one of the
@@ -76,7 +79,7 @@ def program_lines(program: LoopProgram) -> Iterator[str]:
 def format_nest(nest: Nest) -> str:
     """One nest."""
     names: list[str] = []
-    lines = [f"nest ; {nest.label}" if nest.label else "nest"]
+    lines = ["nest" + f" recurrence {nest.recurrence}" * bool(nest.recurrence) + f" ; {nest.label}" * bool(nest.label)]
     for loop in nest.loops:
         name = loop.name or _unused(names)
         lines.append(f"    for {name} < {affine_text(loop.trips, names)}")
@@ -190,7 +193,7 @@ class _Parser:
         self.places: tuple[Load, ...] = ()
         self.nests: list[Nest] = []
         self.loops: list[Loop] = []
-        self.label = ""
+        self.label, self.recurrence = "", 0
 
     def line(self, line: str) -> None:
         """Takes the next line."""
@@ -207,14 +210,14 @@ class _Parser:
         elif word == "places":
             self.places = tuple(_Reader(part, self.arrays, []).load() for part in rest.split(" "))
         elif word == "nest":
-            self.loops, self.label = [], comment
+            self.loops, self.label, self.recurrence = [], comment, int(rest.removeprefix("recurrence ") or 0)
         elif word == "for":
             name, _, trips = rest.split(" ")
             reader = _Reader(trips, self.arrays, [loop.name for loop in self.loops])
             self.loops.append(Loop(reader.affine(), name))
         else:
             reader = _Reader(line, self.arrays, [loop.name for loop in self.loops])
-            self.nests.append(Nest(tuple(self.loops), reader.body(), self.label))
+            self.nests.append(Nest(tuple(self.loops), reader.body(), self.label, self.recurrence))
 
 
 def _parse_array(text: str, about: str) -> Array:

@@ -6,7 +6,7 @@ The numbers are starts and steps, trip counts, strides, spans and constants; wha
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from .loop_ir import AddAt, Affine, Array, Const, Equal, Fold, Gather, Load, Loop, Nest, Op, Pick, Run, Span, Store
@@ -68,7 +68,7 @@ class NumberMap:
             case Loop():
                 return Loop(self(part.trips), part.name)
             case Nest():
-                return Nest(self(part.loops), self(part.body), part.label)
+                return replace(part, loops=self(part.loops), body=self(part.body))
             case Span():
                 return Span(self.array(part.array), self.number(part.start), self.number(part.size))
         raise TypeError(part)

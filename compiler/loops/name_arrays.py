@@ -65,11 +65,11 @@ def corners(counts: Sequence[Affine]) -> list[_Point]:
     return points
 
 
-def loop_names(body: Body, depth: int) -> list[str]:
-    """Names for the loops of a nest: those of the dimensions that they walk along, else letters."""
-    taken: list[str] = []
+def loop_names(body: Body, depth: int, first: Sequence[str] = ()) -> list[str]:
+    """Names for the loops of a nest: `first`, those of the dimensions that they walk along, else letters."""
+    taken = list(first)
     letters = iter(_LETTERS)
-    for level in range(depth):
+    for level in range(len(taken), depth):
         moved = [
             axis
             for axis, part in zip(body.array.axes, body.index, strict=False)
@@ -126,8 +126,8 @@ class _Namer:
         else:
             array, index, stride = self._row(body.index[0], body.stride[0], self.counts, corner)
             changed = AddAt(array, index, stride, body.chosen, value)
-        names = loop_names(changed, len(self.counts))
-        return Nest(tuple(map(Loop, self.counts, names)), changed, self.nest.label)
+        names = loop_names(changed, len(self.counts), ["step"] if self.nest.recurrence else [])
+        return replace(self.nest, loops=tuple(map(Loop, self.counts, names)), body=changed)
 
     def _expr(self, expr: Expr, counts: list[Affine], corner: list[_Point]) -> Expr:
         match expr:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .form_reductions import Statement, reads
+from .statement import Statement, reads
 
 __all__ = ["schedule"]
 
 
-def schedule(groups: Sequence[list[Statement]], size: int) -> list[list[Statement]]:
-    """The parts in order.
+def schedule(groups: Sequence[list[Statement]], size: int) -> list[list[list[Statement]]]:
+    """The parts in order; those of groups that need each other are in one list.
 
     Args:
         size: of the memory.
@@ -33,13 +33,12 @@ def schedule(groups: Sequence[list[Statement]], size: int) -> list[list[Statemen
                 found.update(map(writer.__getitem__, addresses))
         found.discard(-1)
         needs.append(found)
-    parts: list[list[Statement]] = []
-    for component in strong_components(needs):
-        if len(component) == 1 and component[0] not in needs[component[0]]:
-            parts.append(groups[component[0]])
-        else:
-            parts += _take_turns([groups[number] for number in component])
-    return parts
+    return [
+        [groups[component[0]]]
+        if len(component) == 1 and component[0] not in needs[component[0]]
+        else _take_turns([groups[number] for number in component])
+        for component in strong_components(needs)
+    ]
 
 
 def strong_components(needs: Sequence[set[int]]) -> list[list[int]]:

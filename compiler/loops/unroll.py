@@ -14,15 +14,17 @@ from dataclasses import dataclass
 from ..ir.graph import Graph
 from ..ir.ops import MUL
 from .layout import Layout
-from .loop_ir import LoopProgram
-from .run_loops import NodeDomain, carry_out
+from .loop_ir import LoopProgram, blocks
+from .prove_loops import NodeDomain
+from .run_loops import carry_out
 
 __all__ = ["Unrolled", "unroll"]
 
 
 @dataclass(frozen=True)
 class Unrolled:
-    """What the nests of a program carry out. A row for each point of each nest, in the order in which they run.
+    """What the nests of a program carry out. A row for each point of each nest, nest by nest, in the order in
+    which they run; only that the nests of a recurrence take turns.
 
     Attributes:
         first_point: for each nest, its first row; one entry more for the end.
@@ -51,6 +53,11 @@ class _Recorder(NodeDomain):
     def __init__(self, graph: Graph, program: LoopProgram, layout: Layout, inputs: Sequence[int]) -> None:
         super().__init__(graph, program, layout, inputs)
         self.noted = array("i")
+
+    def taken(self) -> array[int]:
+        """What has been noted since it was asked last."""
+        noted, self.noted = self.noted, array("i")
+        return noted
 
     def _note(self, node: int) -> int:
         self.noted.append(node)
@@ -93,14 +100,20 @@ def unroll(
         ProofError: if the program computes what the graph does not.
     """
     domain = _Recorder(graph, program, layout, inputs)
-    for nest in before.nests if before else ():
-        for _ in carry_out(nest, domain):
-            pass
+    for block in blocks(before.nests if before else ()):
+        for _ in carry_out(block, domain):
+            domain.taken()
     domain.clear(program.zeros)
     first_point, values, first_node = array("i", [0]), array("i"), array("i", [0])
-    for nest in program.nests:
-        for value in carry_out(nest, domain):
-            values.append(value if value < domain.unset else -1)
-            first_node.append(len(domain.noted))
-        first_point.append(len(values))
-    return Unrolled(first_point, values, first_node, domain.noted)
+    nodes = array("i")
+    for block in blocks(program.nests):
+        rows: list[list[tuple[int, array[int]]]] = [[] for _ in block]
+        for place, value in carry_out(block, domain):
+            rows[place].append((value if value < domain.unset else -1, domain.taken()))
+        for own in rows:
+            for value, computed in own:
+                values.append(value)
+                nodes += computed
+                first_node.append(len(nodes))
+            first_point.append(len(values))
+    return Unrolled(first_point, values, first_node, nodes)

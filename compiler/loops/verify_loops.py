@@ -5,7 +5,8 @@ is one of the layout's; an index has no more numbers than its array has dimensio
 loop that it stands in; at all corners of the loops, and so everywhere, indices are inside their arrays and folds have
 terms; operations have their operands; no nest assigns to one element twice, and no point reads what another point of
 its nest assigns, since points may run in any order, and several at once (of what an index chooses, only the first is
-looked at here). What the loops compute is for `prove_loops`.
+looked at here); in a recurrence, it may read what an earlier step assigns; the nests of a recurrence stand side by
+side, and take the same steps. What the loops compute is for `prove_loops`.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from .loop_ir import (
     Op,
     Pick,
     Run,
+    blocks,
     parts_of,
     turns,
 )
@@ -52,6 +54,7 @@ def verify_loops(program: LoopProgram, layout: Layout) -> None:
     Raises:
         VerifyError: naming the nest and the rule that it breaks.
     """
+    _recurrences(program)
     for number, nest in enumerate(program.nests):
         try:
             _Rules(nest, program, layout).check()
@@ -61,6 +64,19 @@ def verify_loops(program: LoopProgram, layout: Layout) -> None:
         _, size = _placed(span.array, layout)
         if span.start < 0 or span.size < 1 or span.start + span.size > size:
             raise VerifyError(f"{program.name}: zeros from {span.start} on, {span.size} of {span.array.name}")
+
+
+def _recurrences(program: LoopProgram) -> None:
+    seen: set[int] = set()
+    for block in blocks(program.nests):
+        number = block[0].recurrence
+        if number in seen:
+            raise VerifyError(f"{program.name}: the nests of recurrence {number} do not stand side by side")
+        if not number:
+            continue
+        seen.add(number)
+        if any(nest.adds or not nest.loops or nest.loops[0] != block[0].loops[0] for nest in block):
+            raise VerifyError(f"{program.name}: the nests of recurrence {number} do not take the same steps")
 
 
 def _shown(nest: Nest) -> str:
@@ -120,7 +136,8 @@ class _Rules:
                 continue
             for point in turns(replace(self.nest, loops=tuple(map(Loop, inside)))):
                 outside = point[: len(counts)]
-                if owner.get(_at(address, point), outside) != outside:
+                writer = owner.get(_at(address, point), outside)
+                if writer != outside and not (self.nest.recurrence and writer[0] < outside[0]):
                     raise _BrokenRuleError(f"it reads {_at(address, point)}, which another of its points assigns")
 
     def _reads(self, expr: Expr, counts: list[Affine]) -> Iterator[tuple[Affine, list[Affine]]]:

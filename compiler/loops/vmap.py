@@ -13,11 +13,13 @@ from dataclasses import replace
 from ..errors import CompileError
 from ..ir.graph import Graph
 from ..ir.ops import CONST, INPUT
-from .form_reductions import Statement, StatementBuilder, reads, stored_nodes
+from .form_reductions import StatementBuilder
 from .labels import Labels
 from .layout import Layout
 from .loop_ir import Affine, Array, Loop, LoopProgram, Nest, fill
 from .name_arrays import name_arrays
+from .statement import Statement, reads
+from .stored_nodes import stored_nodes
 
 __all__ = ["one_lane", "vmap"]
 

@@ -23,7 +23,7 @@ from types import CellType, CodeType, FunctionType, MemberDescriptorType, Method
 from typing import Any
 
 from ...compiler.user_code import is_users
-from .structure import is_numpy
+from .nodes import is_numpy
 
 __all__ = ["Captured"]
 

@@ -10,7 +10,7 @@ import ctypes
 import math
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from ..storage.cache import Cache
 from .estimate import check_function
 from .native import Native, Source, native_library
 from .program import Program, load_program, program_key, store_program
-from .witness import Numbers, check_program
+from .witness import Numbers, Witness, check_program, interpreted_witnesses
 
 __all__ = ["LONGEST", "TARGETS", "Executable", "Workspace", "c_head", "compile_executable", "python_heading"]
 
@@ -123,7 +123,7 @@ def compile_executable(
     graph: Graph,
     target: str,
     cache: Cache,
-    check: Callable[[], None] = lambda: None,
+    witnesses: Callable[[], Iterable[Witness]] | None = None,
     report: Report = silent,
     example: Numbers | None = None,
     limit: float | None = None,
@@ -133,7 +133,8 @@ def compile_executable(
     Args:
         target: ``c``, ``python``, or ``auto``: C where a compiler is found that keeps every bit and takes it in a
             reasonable time, else Python. The bits are the same.
-        check: is called when the program is not in the cache; raises if the graph is not as it should be.
+        witnesses: what the program must give, asked for when it is not in the cache; by default, what the interpreter
+            makes of the graph. Raises `ProofError` if the graph is not as it should be.
         report: takes what is being done.
         example: by name, arguments that the graph is defined for; the program is tried near them, too.
         limit: how many bytes of memory it may take; None for what there is.
@@ -146,7 +147,7 @@ def compile_executable(
     """
     if target not in TARGETS:
         raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
-    job = _Job(graph, cache, check, report, example, limit)
+    job = _Job(graph, cache, witnesses or partial(interpreted_witnesses, graph, example), report, limit)
     if target != "python":
         try:
             return _c_executable(job, LONGEST if target == "auto" else None)
@@ -162,9 +163,8 @@ class _Job:
 
     graph: Graph
     cache: Cache
-    check: Callable[[], None]
+    witnesses: Callable[[], Iterable[Witness]]
     report: Report
-    example: Numbers | None
     limit: float | None
 
 
@@ -204,8 +204,7 @@ def _python_executable(job: _Job) -> Executable:
         if program is None:
             check_function(len(graph), "python", job.limit)
             source = compile_python(graph, heading=python_heading(graph))
-            job.check()
-            check = partial(check_program, graph=graph, example=job.example)
+            check = partial(check_program, graph=graph, witnesses=job.witnesses())
             program = store_program(job.cache, key, source, {"operations": len(graph)}, check)
     return _PythonExecutable(graph, program)
 
@@ -279,13 +278,15 @@ def _source(job: _Job, longest: int | None, toolchain: Toolchain) -> Source:
         "outputs": {output.name: layout.outputs[output.name] for output in graph.outputs},
     }
 
+    witnesses: list[Witness] = []
+
     def prove() -> None:
         looped.prove()
-        job.check()
+        witnesses.extend(job.witnesses())
 
     return Source(
         f"{c_head(graph, width)}{body}",
         report,
         prove,
-        lambda native: check_program(_CExecutable(graph, native).run, graph, job.example),
+        lambda native: check_program(_CExecutable(graph, native).run, graph, witnesses),
     )

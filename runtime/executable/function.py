@@ -26,11 +26,12 @@ from .captured import Captured
 from .estimate import Estimate, function_estimate, memory_bytes
 from .executable import TARGETS, compile_executable
 from .marshal_code import MismatchError, marshal
+from .nodes import Scalar, index
 from .not_finite import NotFinite, not_finite
 from .results import Results, taken_apart
-from .structure import Scalar, Structure, index, structure_of
+from .structure import Structure, structure_of
 from .wanted import Wanted, Wrt, argument_names, wanted_of
-from .witness import check_graph
+from .witness import eager_witnesses
 
 __all__ = ["CompiledFunction", "compile_function", "compile_wanted", "index"]
 
@@ -202,8 +203,8 @@ class CompiledFunction:
         derivative = wanted.derivative or "gradient"
         self.ir: Graph = compile_graph(self._trace, gradient, watch, derivative=derivative, outputs=wanted.outputs)
         estimate = function_estimate(len(self.ir), "python" if job.target == "python" else "c")
-        check = partial(check_graph, graphs[0], self.ir, gradient, self._example, derivative)
-        self._executable = compile_executable(self.ir, job.target, cache, check, tell, self._example, limit)
+        witnesses = partial(eager_witnesses, graphs[0], gradient, self._example, derivative)
+        self._executable = compile_executable(self.ir, job.target, cache, witnesses, tell, limit=limit)
         self._marshal = marshal(self._structure, wanted, self._results)
         self._captured = Captured((job.function,), self.name, graphs[0].fingerprint, lambda: self._trace().fingerprint)
 

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from .nodes import Fixed, Index, Items, Keys, Node, Scalar, Vector, doubles_in, is_numpy
 from .results import HELPERS, Code, Results, write_code
-from .structure import Fixed, Index, Items, Keys, Node, Scalar, Structure, Vector, doubles_in, is_numpy
+from .structure import Structure
 from .wanted import Wanted
 
 __all__ = ["Marshal", "MismatchError", "marshal"]

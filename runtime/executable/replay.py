@@ -9,7 +9,23 @@ from typing import Any
 
 from ...compiler.ir.calculator import FLOATS
 from ...compiler.ir.graph import Graph
-from ...compiler.ir.ops import BRANCH, CHOOSE, CONST, EQUAL, GATHER, INDEX, INPUT, OPS, POW, SELECT, UNLESS, WHERE, Type
+from ...compiler.ir.ops import (
+    ADD,
+    BRANCH,
+    CHOOSE,
+    CONST,
+    EQUAL,
+    GATHER,
+    INDEX,
+    INPUT,
+    MUL,
+    OPS,
+    POW,
+    SELECT,
+    UNLESS,
+    WHERE,
+    Type,
+)
 from ..value import Value
 
 __all__ = ["replay"]
@@ -50,6 +66,10 @@ def replay(
             worth.append(operands[1 + operands[0]])
         elif op == EQUAL:
             worth.append(operands[0] == attribute)
+        elif op == ADD:
+            worth.append(operands[0] + operands[1])
+        elif op == MUL:
+            worth.append(operands[0] * operands[1])
         elif op == POW:
             worth.append(operands[0] ** operands[1].data)
         elif op in (WHERE, UNLESS) and traced.op[nodes[0]] != EQUAL:  # the mask of a branch, and not of a choice

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from math import prod
 from typing import Any
 
-from .structure import Fixed, Index, Items, Keys, Node, Scalar, Structure, Vector, doubles_in, is_numpy, shape_of
+from .nodes import Fixed, Index, Items, Keys, Node, Scalar, Vector, doubles_in, is_numpy, shape_of
+from .structure import Structure
 from .wanted import Wanted
 
 __all__ = ["HELPERS", "Code", "Results", "summed", "taken_apart", "write_code"]

@@ -8,6 +8,7 @@ numbers are the same each time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -18,10 +19,35 @@ from ...compiler.passes.differentiate import differentiate
 from ...compiler.passes.sink_through_selects import sink_through_selects
 from .replay import replay
 
-__all__ = ["Numbers", "carried_out", "check_graph", "check_program", "compare", "points", "repetitions"]
+__all__ = [
+    "Numbers",
+    "Witness",
+    "carried_out",
+    "check_graph",
+    "check_program",
+    "compare",
+    "eager_witnesses",
+    "interpreted_witnesses",
+    "points",
+    "repetitions",
+]
 
 # By name of an argument or a result.
 Numbers = Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Witness:
+    """What a graph is known to give.
+
+    Attributes:
+        arguments, indices: by name.
+        results: by name; of the graph's, and perhaps of more.
+    """
+
+    arguments: Numbers
+    indices: Mapping[str, Sequence[int]]
+    results: Numbers
 
 
 def points(graph: Graph, example: Numbers | None = None) -> Iterator[tuple[Numbers, dict[str, list[int]]]]:
@@ -48,18 +74,17 @@ def points(graph: Graph, example: Numbers | None = None) -> Iterator[tuple[Numbe
         )
 
 
-def check_graph(
+def eager_witnesses(
     traced: Graph,
-    graph: Graph,
     gradient: str | None,
     example: Numbers | None = None,
     derivative: str = "gradient",
     initial: str | None = None,
-) -> None:
-    """Checks that what the passes made of a trace computes what the eager autograd does.
+) -> list[Witness]:
+    """What the eager autograd gives for a trace.
 
     A second derivative is that of the gradient's graph, as the eager autograd differentiates it; that this graph has
-    the eager autograd's gradient is checked, too.
+    the eager autograd's gradient is checked.
 
     Args:
         gradient: the argument that it differentiates in; None for none.
@@ -67,35 +92,58 @@ def check_graph(
         derivative, initial: see `replay`.
 
     Raises:
-        ProofError: naming the first result that differs.
+        ProofError: if the gradient's graph has another gradient.
     """
     twice = derivative in ("hessian", "hvp")
     joint = differentiate(sink_through_selects(traced).graph, str(gradient), scatter=False).graph if twice else traced
-    kept = {output.name for output in graph.outputs}
+    witnesses = []
     for arguments, indices in points(traced, example):
-        expected = replay(joint, gradient, arguments, indices, derivative, initial)
+        results = replay(joint, gradient, arguments, indices, derivative, initial)
         if twice:
-            once = replay(traced, gradient, arguments, indices)
-            compare(f"the gradient of {graph.name}", once, expected)
-        found = interpret(graph, arguments, indices)
-        compare(f"the graph {graph.name}", {name: expected[name] for name in expected if name in kept}, found)
+            compare(f"the gradient of {traced.name}", replay(traced, gradient, arguments, indices), results)
+        witnesses.append(Witness(arguments, indices, results))
+    return witnesses
 
 
-def check_program(run: Callable[..., Iterable[Sequence[float]]], graph: Graph, example: Numbers | None = None) -> None:
-    """Checks that a program computes what its graph does.
+def interpreted_witnesses(graph: Graph, example: Numbers | None = None) -> Iterator[Witness]:
+    """What the interpreter gives for a graph of which there is no trace.
 
     Args:
-        run: takes a sequence for each argument of the graph, then one for each of its indices, and gives its outputs.
         example: by name, arguments that the graph is defined for.
+    """
+    for arguments, indices in points(graph, example):
+        yield Witness(arguments, indices, interpret(graph, arguments, indices))
+
+
+def check_graph(graph: Graph, witnesses: Iterable[Witness]) -> None:
+    """Checks that what the passes made of a trace computes what the eager autograd does.
 
     Raises:
         ProofError: naming the first result that differs.
     """
-    what = f"the program {graph.name}"
-    for arguments, indices in points(graph, example):
-        found = carried_out(what, run, *arguments.values(), *indices.values())
-        names = (output.name for output in graph.outputs)
-        compare(what, interpret(graph, arguments, indices), dict(zip(names, found, strict=True)))
+    for witness in witnesses:
+        found = interpret(graph, witness.arguments, witness.indices)
+        compare(f"the graph {graph.name}", {name: witness.results[name] for name in found}, found)
+
+
+def check_program(run: Callable[..., Iterable[Sequence[float]]], graph: Graph, witnesses: Iterable[Witness]) -> None:
+    """Checks that a program computes what its graph should.
+
+    Args:
+        run: takes a sequence for each argument of the graph, then one for each of its indices, and gives its outputs.
+
+    Raises:
+        ProofError: naming the first result that differs, and whether the graph is as wrong.
+    """
+    what, names = f"the program {graph.name}", [output.name for output in graph.outputs]
+    for witness in witnesses:
+        found = carried_out(what, run, *witness.arguments.values(), *witness.indices.values())
+        try:
+            results = dict(zip(names, found, strict=True))
+            compare(what, {name: witness.results[name] for name in names}, results)
+        except ProofError:
+            check_graph(graph, [witness])
+            raise
 
 
 def carried_out(what: str, run: Callable[..., Any], *arguments: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from ..executable.estimate import check_function
 from ..executable.native import Native, Source, native_library
 from ..executable.program import sources_digest
-from ..executable.witness import Numbers
+from ..executable.witness import Numbers, check_graph
 from ..machine.toolchain import Toolchain
 from ..reporting import Report
 from ..storage.cache import Cache
@@ -110,7 +110,7 @@ def c_engine(problem: Problem, cache: Cache, report: Report, example: Numbers, l
         def prove() -> None:
             source.prove()
             for function in functions:
-                function.check(examples.get(function))
+                check_graph(function.graph, function.witnesses(examples.get(function)))
 
         found = {**source.report, "memory": source.memory, "arguments": dict(source.arguments)}
         return Source(

@@ -18,7 +18,7 @@ from ...compiler.loops.compile_loops import LoopedGraph, compile_loops
 from ...compiler.loops.coverage import coverage
 from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import Array, LoopProgram
-from ...compiler.loops.run_loops import prove_loops
+from ...compiler.loops.prove_loops import prove_loops
 from ...compiler.loops.vmap import one_lane, vmap
 from .problem import BLOCK, INITIAL, ROW, WEIGHTS, Problem
 

@@ -19,8 +19,9 @@ from ...compiler.ir.names import identifier, unused
 from ...compiler.pipeline import compile_graph
 from ...compiler.trace import trace_twice
 from ...compiler.tracing.traced_scalar import TracedNumber
-from ..executable.structure import Items, Keys, Node, Structure, doubles_in, shape_of, structure_of
-from ..executable.witness import Numbers, check_graph
+from ..executable.nodes import Items, Keys, Node, doubles_in, shape_of
+from ..executable.structure import Structure, structure_of
+from ..executable.witness import Numbers, Witness, eager_witnesses
 from .optimizers import Optimizer
 
 __all__ = ["BLOCK", "INITIAL", "ROW", "WEIGHTS", "Compiled", "Problem", "argument", "parts_of", "problem_of"]
@@ -58,16 +59,13 @@ class Compiled:
         gradient = WEIGHTS if self.initial else None
         return compile_graph(lambda: self.traced, gradient, initial=self.initial, outputs=self.outputs)
 
-    def check(self, example: Numbers | None) -> None:
-        """Compares the graph with the eager autograd.
+    def witnesses(self, example: Numbers | None) -> list[Witness]:
+        """What the eager autograd gives for it.
 
         Args:
             example: arguments that the function is defined for.
-
-        Raises:
-            ProofError: naming the first result that differs.
         """
-        check_graph(self.traced, self.graph, WEIGHTS if self.initial else None, example, initial=self.initial)
+        return eager_witnesses(self.traced, WEIGHTS if self.initial else None, example, initial=self.initial)
 
 
 @dataclass(frozen=True)

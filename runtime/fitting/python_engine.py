@@ -36,8 +36,7 @@ class PythonEngine:
 
     def __init__(self, problem: Problem, cache: Cache, report: Report, example: Numbers) -> None:
         def compiled(function: Compiled) -> Executable:
-            check = partial(function.check, example)
-            return compile_executable(function.graph, "python", cache, check, report, example)
+            return compile_executable(function.graph, "python", cache, partial(function.witnesses, example), report)
 
         programs = [compiled(problem.example), *([compiled(problem.extra)] if problem.extra else [])]
         self._programs = [program.take() for program in programs]

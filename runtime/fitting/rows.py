@@ -11,8 +11,8 @@ from random import Random
 from typing import Any
 
 from ..executable.marshal_code import MismatchError, marshal
+from ..executable.nodes import Fixed
 from ..executable.results import Results
-from ..executable.structure import Fixed
 from ..executable.wanted import Wanted
 from .problem import Problem, parts_of
 

@@ -19,7 +19,7 @@ from ...compiler.loops.compile_family import Family
 from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import Array, LoopProgram
 from ...compiler.loops.place import NotRegularError
-from ...compiler.loops.run_loops import prove_loops
+from ...compiler.loops.prove_loops import prove_loops
 from ...compiler.loops.vmap import one_lane, vmap
 from ...compiler.pipeline import compile_graph, without_collection
 from ...model.config import AdamConfig, GPTConfig

@@ -41,7 +41,7 @@ from microgpt.compiler.ir.ops import (
     spell,
 )
 from microgpt.compiler.loops.compile_loops import compile_loops
-from microgpt.compiler.loops.run_loops import interpret_loops
+from microgpt.compiler.loops.interpret_loops import interpret_loops
 from microgpt.compiler.number import Number
 from microgpt.compiler.passes.cse import cse
 from microgpt.compiler.pipeline import compile_graph, compile_python

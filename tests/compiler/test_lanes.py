@@ -20,9 +20,9 @@ from microgpt.compiler.c.memory_struct import memory_struct
 from microgpt.compiler.c.prelude import VECTOR_WIDTHS, prelude
 from microgpt.compiler.ir.ops import ADD, DIV, MAX, MUL, POW, RELU
 from microgpt.compiler.kernels.fuse import fuse
+from microgpt.compiler.loops.interpret_loops import interpret_loops
 from microgpt.compiler.loops.layout import Layout
 from microgpt.compiler.loops.loop_ir import Affine, Array, Const, Expr, Load, Loop, LoopProgram, Nest, Op, Store
-from microgpt.compiler.loops.run_loops import interpret_loops
 from microgpt.runtime.machine.toolchain import Toolchain
 
 LANES = 100

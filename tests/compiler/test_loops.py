@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from dataclasses import replace
 from random import Random
 
@@ -17,13 +18,15 @@ from microgpt.compiler.ir.ops import ADD, MUL
 from microgpt.compiler.loops.compile_family import Family, compile_family
 from microgpt.compiler.loops.compile_loops import compile_loops
 from microgpt.compiler.loops.coverage import coverage
-from microgpt.compiler.loops.form_reductions import find_runs, nest_runs, stored_nodes
+from microgpt.compiler.loops.find_runs import find_runs, nest_runs
+from microgpt.compiler.loops.interpret_loops import interpret_loops
 from microgpt.compiler.loops.layout import Layout
 from microgpt.compiler.loops.loop_ir import MEMORY, Affine, Array, Expr, Load, Loop, Nest, Op, Store, find_fold, turns
 from microgpt.compiler.loops.loop_text import format_nest, format_program, parse_program, program_lines
 from microgpt.compiler.loops.name_arrays import name_arrays
-from microgpt.compiler.loops.run_loops import NodeDomain, interpret_loops
+from microgpt.compiler.loops.prove_loops import NodeDomain
 from microgpt.compiler.loops.schedule import strong_components
+from microgpt.compiler.loops.stored_nodes import stored_nodes
 from microgpt.compiler.loops.transpose import Transposer
 from microgpt.compiler.loops.verify_loops import verify_loops
 from microgpt.compiler.pipeline import compile_graph
@@ -242,6 +245,65 @@ def test_no_point_reads_what_another_point_assigns(loop: str, statement: str) ->
     verify_loops(parse_program(f"{head}    for i < 1\n    {statement}\n"), layout)
     for allowed in ("memory[i+10] = add(memory[i+10], memory[i+20])", "memory[ix[0]+i+10] += memory[i+9]"):
         verify_loops(parse_program(f"{head}    for i < 8\n    {allowed}\n"), layout)
+
+
+STEPS = """\
+program steps
+array x[9] argument double
+array y[9] value double
+array z[9] value double
+nest recurrence 1 ; one
+    for step < 8
+    y[step+1] = add(z[step], x[step])
+nest recurrence 1 ; other
+    for step < 8
+    z[step+1] = mul(y[step+1], x[step])
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("", "", None),
+        ("add(z[step], x[step])", "add(y[step], z[step])", None),  # what an earlier step has assigned
+        ("add(z[step], x[step])", "add(z[step], y[-step+8])", "reads 24, which another of its points assigns"),
+        ("step < 8\n    z[step+1]", "step < 7\n    z[step+1]", "recurrence 1 do not take the same steps"),
+        ("    for step < 8\n    z[step+1] = mul(y[step+1], x[step])", "    z[1] = y[1]", "do not take the same steps"),
+        ("nest recurrence 1 ; other", "nest\n    z[0] = x[0]\nnest recurrence 1 ; other", "do not stand side by side"),
+    ],
+)
+def test_the_verifier_knows_what_a_recurrence_is(old: str, new: str, message: str | None) -> None:
+    text = STEPS.replace(old, new, 1)
+    layout = Layout()
+    for name in "xyz":
+        layout.add(Array(name, (9,)))
+    program = parse_program(text)
+    assert parse_program(format_program(program)) == program
+    with pytest.raises(VerifyError, match=message) if message else nullcontext():
+        verify_loops(program, layout)
+
+
+def test_scalars_that_need_each_other_are_a_loop_over_steps() -> None:
+    def function(inputs, indices):
+        place, speed = inputs["x"][0], inputs["x"][1]
+        total = place
+        for push in inputs["push"]:
+            speed = speed * place + push
+            place = place + speed * 0.5
+            total = total + place * place
+        return {"loss": [total]}
+
+    tensors = [Tensor("x", "x", 0, (2,)), Tensor("push", "push", 2, (40,))]
+    graph = compile_graph(lambda: trace(function, "body", tensors), "x")
+    looped = compile_loops(graph)
+    looped.prove()
+    verify_loops(looped.program, looped.layout)
+    assert [nest.recurrence for nest in looped.program.nests].count(1) == 2
+    assert len(looped.program.nests) < 20
+    inside, total = coverage(looped.program)
+    assert inside / total > 0.95
+    text = format_program(looped.program)
+    assert "function[step+1] = add(function[step], mul(function_sum[step+1], 0.5))" in text
 
 
 @pytest.mark.parametrize(("first", "copied"), [(9, True), (12, False)])

@@ -15,7 +15,7 @@ from microgpt.compiler.loops.layout import Layout
 from microgpt.compiler.loops.loop_text import format_program
 from microgpt.compiler.loops.name_arrays import name_arrays
 from microgpt.compiler.loops.place import NotRegularError, address, place
-from microgpt.compiler.loops.run_loops import prove_loops
+from microgpt.compiler.loops.prove_loops import prove_loops
 from microgpt.compiler.loops.verify_loops import verify_loops
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.sizes.fit import Constant, Fitter

@@ -18,7 +18,7 @@ from differential.programs import Program, random_program
 from microgpt.compiler.c.prelude import VECTOR_WIDTHS
 from microgpt.compiler.errors import CompileError
 from microgpt.compiler.loops.compile_loops import LoopedGraph, compile_loops
-from microgpt.compiler.loops.run_loops import interpret_loops
+from microgpt.compiler.loops.interpret_loops import interpret_loops
 from microgpt.compiler.loops.verify_loops import verify_loops
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.runtime.machine.toolchain import Toolchain

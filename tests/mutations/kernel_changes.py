@@ -8,7 +8,9 @@ from typing import Any
 
 from mutations.patches import once
 
-from microgpt.compiler.kernels.kernel_ir import Kernel, KernelProgram, Place, Sum, rebuilt
+from microgpt.compiler.kernels.expressions import Place, Sum
+from microgpt.compiler.kernels.kernel_ir import Kernel, KernelProgram
+from microgpt.compiler.kernels.traverse import rebuilt
 from microgpt.compiler.loops.loop_ir import Array
 
 

@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 from mutations.patches import Patch, once, results_of
 
-from microgpt.compiler.loops import compile_family, form_loops, form_reductions
-from microgpt.compiler.loops.form_reductions import Statement, StatementBuilder
+from microgpt.compiler.loops import compile_family, form_reductions
+from microgpt.compiler.loops.form_reductions import StatementBuilder
 from microgpt.compiler.loops.loop_ir import Affine, Fold, Load, Loop, LoopProgram, Nest, Op, find_fold
+from microgpt.compiler.loops.reroll import Rolled
+from microgpt.compiler.loops.statement import Statement
 
 
 def first_nest(change: Callable[[Nest], Nest], wanted: Callable[[Nest], bool] = lambda nest: True) -> Patch:
     maybe = once(change, wanted)
-    return results_of(form_loops, "reroll", lambda nests: [maybe(nest) for nest in nests])
+    return results_of(Rolled, "nest", maybe)
 
 
 def computes(nest: Nest) -> bool:
@@ -133,29 +135,28 @@ def dropped_nest(program: LoopProgram) -> LoopProgram:
 
 
 def scatters_reversed(nests: list[Nest]) -> list[Nest]:
-    if nests and all(nest.adds for nest in nests):
-        return [backwards(nest) if len(nest.loops) == 1 else nest for nest in reversed(nests)]
-    return nests
+    return [backwards(nest) if len(nest.loops) == 1 else nest for nest in reversed(nests)]
 
 
-def recurrence_in_one_nest(program: LoopProgram) -> LoopProgram:
-    """Nests of one point each become the points of one, of which each reads what the one before it assigns."""
-    first, second, third, *_ = chain = [nest for nest in program.nests if isinstance(nest.body.value, Op)]
-    starts = [[part.start for part in affines(nest.body)] for nest in (second, third)]
-    steps = iter([(after - before,) for before, after in zip(*starts, strict=True)])
-
-    def moving_on(part: Any) -> Any:
-        return Affine(part.start, next(steps)) if isinstance(part, Affine) else part
-
-    whole = Nest((Loop(Affine(len(chain) - 1)),), changed_parts(second.body, moving_on))
-    return replace(program, nests=(first, whole, *program.nests[len(chain) :]))
+def in_any_order(program: LoopProgram) -> LoopProgram:
+    """The nests of recurrences as if their steps were independent."""
+    return replace(program, nests=tuple(replace(nest, recurrence=0) for nest in program.nests))
 
 
-def affines(part: Any) -> list[Affine]:
-    """The affine numbers of a statement."""
-    found: list[Affine] = []
-    changed_parts(part, lambda each: found.append(each) or each if isinstance(each, Affine) else each)
-    return found
+def part_of_a_step_first(program: LoopProgram) -> LoopProgram:
+    """What a step of a recurrence does last, it does first."""
+    found = [place for place, nest in enumerate(program.nests) if nest.recurrence]
+    first, last, nests = found[0], found[-1], program.nests
+    return replace(program, nests=(*nests[:first], nests[last], *nests[first:last], *nests[last + 1 :]))
+
+
+def every_step(change: Callable[[Nest], Nest]) -> Callable[[LoopProgram], LoopProgram]:
+    """Changes all nests of recurrences."""
+
+    def changed(program: LoopProgram) -> LoopProgram:
+        return replace(program, nests=tuple(change(nest) if nest.recurrence else nest for nest in program.nests))
+
+    return changed
 
 
 def backwards(nest: Nest) -> Nest:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +87,20 @@ def c_of_own_logarithm(folder: Path) -> None:
     compile_function(logarithm, 101.5, target="c", cache=Cache.open(folder))
 
 
+def powers_in_a_sum(weights: list[Any]) -> Any:
+    """Calls that are computed in one batch."""
+    terms = [(weight * weight + 0.5) ** -0.5 for weight in weights]
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+def c_of_powers(folder: Path) -> None:
+    example = [0.25 * place for place in range(9)]
+    compile_function(powers_in_a_sum, example, target="c", cache=Cache.open(folder))
+
+
 def python_model(folder: Path) -> None:
     Library(Cache.open(folder), jobs=1).compile(Recipe("training", 2, TINY))
 
@@ -113,14 +126,22 @@ def loops_over_sizes(folder: Path) -> None:
     SizedModel(1, generalise(samples())).prove()
 
 
-def sums_graph() -> Graph:
-    """Each sum needs the one before it."""
-    tensors = [Tensor("x", "x", 0, (9,))]
-    return compile_graph(lambda: trace(lambda given, _: {"sums": list(accumulate(given["x"]))}, "sums", tensors))
+def steps_graph() -> Graph:
+    """A body that is pushed about: each place needs the speed, and the speed the place before it."""
+
+    def places(given: dict[str, list[Any]], _: object) -> dict[str, list[Any]]:
+        place, speed, found = given["x"][0], given["x"][1], []
+        for push in given["x"][2:]:
+            speed = speed * place + push
+            place = place + speed * speed
+            found.append(place)
+        return {"places": found}
+
+    return compile_graph(lambda: trace(places, "steps", [Tensor("x", "x", 0, (11,))]))
 
 
 def recurrence(folder: Path) -> None:
-    compile_loops(sums_graph()).prove()
+    compile_loops(steps_graph()).prove()
 
 
 def c_of_a_graph(folder: Path) -> None:
@@ -136,6 +157,7 @@ ROADS: dict[str, Callable[[Path], None]] = {
     "own function": own_function,
     "own function with branches": own_branches,
     "own function, defined near its example": own_logarithm,
+    "C of powers in a sum": c_of_powers,
     "C of an own function, defined near its example": c_of_own_logarithm,
     "Python of a model": python_model,
     "Python of the optimiser": python_optimizer,

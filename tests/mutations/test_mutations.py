@@ -26,7 +26,8 @@ from microgpt.compiler.c import emit_c
 from microgpt.compiler.errors import InternalError
 from microgpt.compiler.ir.ops import ADD
 from microgpt.compiler.kernels import compile_kernels
-from microgpt.compiler.kernels.kernel_ir import Block, Declare, For, Point
+from microgpt.compiler.kernels.expressions import Number
+from microgpt.compiler.kernels.kernel_ir import Advance, Block, Declare, Evaluate, For, Point
 from microgpt.compiler.loops import compile_family, compile_loops, form_loops
 from microgpt.compiler.loops.loop_ir import Load, Op
 from microgpt.compiler.loops.transpose import Transposer
@@ -149,8 +150,8 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
         "reroll, another stride": first_nest(
             loop_changes.other_stride, lambda n: computes(n) and n.loops[-1].trips.start > 1
         ),
-        "reroll, scatters in another order": results_of(form_loops, "reroll", loop_changes.scatters_reversed),
-        "reroll, a scatter lost": results_of(form_loops, "reroll", lambda nests: [n for n in nests if not n.adds]),
+        "reroll, scatters in another order": results_of(form_loops, "_scatters", loop_changes.scatters_reversed),
+        "reroll, a scatter lost": results_of(form_loops, "_scatters", lambda nests: nests[1:]),
         "form_loops, zeros not set": results_of(compile_family, "form_loops", lambda p: replace(p, zeros=())),
         "extrapolate, a shorter loop": continued(loop_changes.shorter_loop, 7),
         "extrapolate, another base": continued(loop_changes.later_base, 7),
@@ -187,8 +188,31 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
         "sized_layout, parts exchanged": results_of(generalise, "sized_layout", parts_exchanged),
     },
     "loops of a recurrence": {
-        "form_loops, a nest that reads what it assigns": results_of(
-            compile_loops, "form_loops", loop_changes.recurrence_in_one_nest
+        "roll_steps, steps in any order": results_of(compile_loops, "form_loops", loop_changes.in_any_order),
+        "roll_steps, part of a step first": results_of(compile_loops, "form_loops", loop_changes.part_of_a_step_first),
+        "roll_steps, a step less": results_of(
+            compile_loops, "form_loops", loop_changes.every_step(lambda n: other_trips(n, -1))
+        ),
+        "roll_steps, a step more": results_of(
+            compile_loops, "form_loops", loop_changes.every_step(lambda n: other_trips(n, 1))
+        ),
+        "roll_steps, another move": results_of(
+            compile_loops, "form_loops", loop_changes.every_step(loop_changes.other_stride)
+        ),
+        "schedule, a part too early": results_of(form_loops, "schedule", lambda p: [[*c[1:], c[0]] for c in p]),
+    },
+    "C of powers in a sum": {
+        "batch_calls, another exponent": results_of(
+            compile_kernels,
+            "batch_calls",
+            kernel_changes.first_of(
+                Evaluate, lambda part: replace(part, exponent=Number((-0.75).hex())), lambda part: part.exponent
+            ),
+        ),
+        "batch_calls, a result not taken": results_of(
+            compile_kernels,
+            "batch_calls",
+            kernel_changes.without_last(For, lambda loop: isinstance(loop.body[-1], Advance)),
         ),
     },
     "C of a graph": {
@@ -230,7 +254,12 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
     },
 }  # fmt: skip
 
-NEED_C = ("C of an own function, defined near its example", "C of a graph", "C of a model")
+NEED_C = (
+    "C of powers in a sum",
+    "C of an own function, defined near its example",
+    "C of a graph",
+    "C of a model",
+)
 CASES = [
     pytest.param(road, patch, id=f"{road}: {name}", marks=[pytest.mark.slow] if road == "C of a model" else [])
     for road, mutations in MUTATIONS.items()

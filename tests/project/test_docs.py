@@ -108,3 +108,17 @@ def test_files_that_docs_name_are_there(name: str):
     text = (ROOT / name).read_text("utf-8")
     paths = re.findall(r"`((?:compiler|runtime|model|data|tools|tests|docs|microgpt|\.ci)/[\w./]+)`", text)
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of the headings of a page, as GitHub and the site make them."""
+    headings = re.findall(r"^#+ (.*)", re.sub(r"^```.*?^```", "", text, flags=re.S | re.M), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", [*PAGES, "CONTRIBUTING.md"])
+def test_links_lead_somewhere(name: str):
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", (ROOT / name).read_text("utf-8")):
+        path = (ROOT / name).parent / target if target else ROOT / name
+        assert path.exists(), f"{name} links to {target}"
+        assert not anchor or anchor in anchors(path.read_text("utf-8")), f"{name} links to {target}#{anchor}"

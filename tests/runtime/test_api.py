@@ -260,11 +260,10 @@ def test_examples(path: Path, tmp_path: Path):
 
 
 def blocks() -> list[object]:
-    """The Python of the documents, by file and number; what the walkthrough shows was generated, and runs elsewhere."""
+    """The Python of the documents, by file and number."""
     return [
         pytest.param(text, id=f"{path.name}-{number}", marks=[pytest.mark.slow] if "train" in text else [])
-        for path in (ROOT / "README.md", ROOT / "docs" / "training.md", ROOT / "docs" / "fit.md")
-        if path.name != "walkthrough.md"
+        for path in (ROOT / "README.md", *(ROOT / "docs" / name for name in ("fit.md", "training.md", "tutorial.md")))
         for number, text in enumerate(re.findall(r"^```python\n(.*?)^```", path.read_text("utf-8"), re.S | re.M), 1)
     ]
 

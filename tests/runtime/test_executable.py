@@ -68,8 +68,25 @@ def recurrent(x):
     return sum(unit * unit for unit in state)
 
 
+def kalman(x):
+    """Log-likelihood of a filter with the states place and speed: recurrences of scalars."""
+    noise, drift, place, speed = x[0] * x[0] + 0.5, x[1] * x[1] + 0.1, x[2], x[3]
+    a, b, c = 10.0, 0.0, 1.0
+    total = 0
+    for observed in x[4:]:
+        place = place + speed
+        a, b, c = a + 2 * b + c + drift / 4, b + c + drift / 2, c + drift
+        sure = 1 / (a + noise)
+        miss = observed - place
+        total = total + (a + noise).log() + miss * miss * sure
+        place, speed = place + a * sure * miss, speed + b * sure * miss
+        a, b, c = a - a * sure * a, b - a * sure * b, c - b * sure * b
+    return total
+
+
 @pytest.mark.parametrize(
-    ("function", "size", "least"), [(perceptron, 224, 0.999), (bodies, 32, 0.99), (recurrent, 92, 0.999)]
+    ("function", "size", "least"),
+    [(perceptron, 224, 0.999), (bodies, 32, 0.99), (recurrent, 92, 0.999), (kalman, 104, 0.97)],
 )
 def test_other_programs_end_in_loops_too(function, size, least, cache):
     graph = differentiated(function, size)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from microgpt.runtime.executable import marshal_code
 from microgpt.runtime.executable.marshal_code import Marshal, MismatchError
+from microgpt.runtime.executable.nodes import Index, Scalar, build
 from microgpt.runtime.executable.results import Results
-from microgpt.runtime.executable.structure import Index, Scalar, Structure, build, structure_of
+from microgpt.runtime.executable.structure import Structure, structure_of
 from microgpt.runtime.executable.wanted import Wanted
 from microgpt.runtime.value import Value
 

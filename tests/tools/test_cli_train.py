@@ -207,7 +207,7 @@ def test_a_model_that_cannot_be_kept_is_no_error(tmp_path: Path, monkeypatch: py
 def test_diverged_training():
     result = train("--steps", 3, "--samples", 1, "--learning-rate", "1e300")
     assert result.exit_code == 6
-    (line,) = (line for line in result.stderr.splitlines() if "error" in line)
+    (line,) = (line for line in result.stderr.splitlines() if line.startswith("microgpt: error: "))
     assert re.search(r"error: step 2, document '\w+': -inf in the gradient, first in mul\(.*\) at gpt.py:\d+ ", line)
     assert line.endswith("; train with a lower --learning-rate")
     assert result.stdout.splitlines()[-1].startswith("step    1 /    3 | loss ")

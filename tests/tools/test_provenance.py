@@ -15,9 +15,9 @@ from microgpt.compiler.ir.graph import Tensor
 from microgpt.compiler.ir.names import value_names
 from microgpt.compiler.ir.ops import CONST, EQUAL, GATHER, INDEX, INPUT
 from microgpt.compiler.loops.compile_loops import compile_loops
-from microgpt.compiler.loops.form_reductions import stored_nodes
 from microgpt.compiler.loops.loop_text import format_program, parse_program
 from microgpt.compiler.loops.place import address
+from microgpt.compiler.loops.stored_nodes import stored_nodes
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.trace import trace
 from microgpt.model.config import AdamConfig, GPTConfig

@@ -129,7 +129,7 @@ def verify_function(subject: FunctionSubject, points: Iterable[Point], report: R
     for name, program in programs.items():
         runs[name] = _carried_out(program)
     counts = dict.fromkeys(runs, 0)
-    tried = 0
+    tried: list[str] = []
     for point in points:
         result, expected = eagerly(subject, point)
         for name, run in runs.items():
@@ -142,7 +142,7 @@ def verify_function(subject: FunctionSubject, points: Iterable[Point], report: R
                 )  # fmt: skip
                 return _difference(subject, name, point, wrong, case)
             counts[name] += sum(len(numbers) for output, numbers in found.items() if output in expected)
-        tried += 1
+        tried.append(point.words)
     subject.looped.prove()
     return _equal(subject, counts, tried, missing)
 
@@ -166,9 +166,9 @@ def _first(expected: Numbers, found: Numbers) -> tuple[str, int, float, float] |
     return None
 
 
-def _equal(subject: FunctionSubject, counts: Mapping[str, int], tried: int, missing: str) -> Verdict:
+def _equal(subject: FunctionSubject, counts: Mapping[str, int], tried: Sequence[str], missing: str) -> Verdict:
     document, total = Document(), sum(counts.values())
-    where = "these arguments" if tried == 1 else f"{tried} points"
+    where = tried[0] if len(tried) == 1 else f"{len(tried)} points"
     document.say(f"{subject.name} at {where}: {total:,} numbers, all equal to the eager autograd's, bit by bit", 80)
     document.gap()
     rows = [[name, f"{count:,}", "equal"] for name, count in counts.items()]
@@ -177,7 +177,7 @@ def _equal(subject: FunctionSubject, counts: Mapping[str, int], tried: int, miss
     if missing:
         document.notes.append(f"C was not tried: {missing}")
     stages = [{"name": name, "compared": count} for name, count in counts.items()]
-    document.data = {"program": dict(subject.about, name=subject.name), "points": tried, "compared": total,
+    document.data = {"program": dict(subject.about, name=subject.name), "points": len(tried), "compared": total,
                      "stages": stages, "difference": None}  # fmt: skip
     return Verdict(document, None)
 

@@ -40,7 +40,7 @@ def export(
     data: str,
     **shape: int,
 ) -> None:
-    """Write a model, or your own function, as C that stands alone.
+    """Write a model, or your own function, as standalone C.
 
     DIR gets microgpt.c and microgpt.h, main.c (an example that trains and
     samples) and a Makefile; with --checkpoint, also the weights. What it

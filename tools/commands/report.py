@@ -32,7 +32,7 @@ __all__ = ["report"]
     help="Show what the model makes of this text; may be repeated.  [default: the first sample]",
 )
 @click.option(
-    "--samples", type=options.NOT_NEGATIVE, default=20, show_default=True, metavar="N", help="How many to invent."
+    "--samples", type=options.NOT_NEGATIVE, default=20, show_default=True, metavar="N", help="Number of samples."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON; the page only with -o.")
 @options.backend_option(*BACKENDS)

@@ -24,7 +24,7 @@ __all__ = ["sample"]
 @click.command(cls=ConfiguredCommand)
 @click.argument("checkpoint", required=False, type=options.PATH)
 @click.option(
-    "-n", "--number", type=options.POSITIVE, default=20, show_default=True, metavar="N", help="How many to invent."
+    "-n", "--number", type=options.POSITIVE, default=20, show_default=True, metavar="N", help="Number of samples."
 )
 @options.temperature_option
 @click.option("--top-k", type=options.POSITIVE, metavar="N", help="Choose among the N likeliest tokens only.")
@@ -37,11 +37,16 @@ __all__ = ["sample"]
     help="Choose among the likeliest tokens that together have this probability.",
 )
 @click.option(
-    "--min-length", type=options.NOT_NEGATIVE, default=0, show_default=True, metavar="N", help="Characters, at least."
+    "--min-length",
+    type=options.NOT_NEGATIVE,
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Least number of characters.",
 )
 @click.option("--greedy", is_flag=True, help="Always take the likeliest token; nothing is random then.")
 @options.seed_option
-@click.option("--prefix", default="", metavar="TEXT", help="What each begins with.")
+@click.option("--prefix", default="", metavar="TEXT", help="Beginning of each sample.")
 @click.option("--trace", is_flag=True, help="Also print how likely each token was, and which were likeliest.")
 @options.json_option
 @options.backend_option(*BACKENDS)

@@ -44,7 +44,7 @@ RUNS, RESULTS, PLOT = "runs", "results.json", "sweep.svg"
     "--jobs", type=options.POSITIVE, metavar="N", help="Runs at a time.  [default: as many as there are processors]"
 )
 @click.option("--cluster", metavar="ADDRESS", help="Let a dask cluster do it, whose scheduler is here.")
-@click.option("--overwrite", is_flag=True, help="Begin anew where --out holds results.")
+@click.option("--overwrite", is_flag=True, help="Start over if --out has results.")
 @options.json_option
 @options.training_options
 @options.backend_option(*BACKENDS)

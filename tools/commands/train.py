@@ -36,7 +36,7 @@ __all__ = ["train"]
     default=20,
     show_default=True,
     metavar="N",
-    help="How many to invent at the end.",
+    help="Number of samples at the end.",
 )
 @options.temperature_option
 @click.option("--log", type=options.PATH, metavar="FILE", help="Write a JSON line for each step.")
@@ -53,7 +53,7 @@ __all__ = ["train"]
     shell_complete=complete_file,
     help="Go on with an earlier run, bit for bit. Alone: with the one in --out, if there is one.",
 )
-@click.option("--overwrite", is_flag=True, help="Begin anew where --out holds a run that could be resumed.")
+@click.option("--overwrite", is_flag=True, help="Start over if --out has a run that could be resumed.")
 @options.jobs_option
 @options.json_option
 @click.pass_context
@@ -63,7 +63,7 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
     The model is also kept in your data folder, where `microgpt sample` finds
     it. Ctrl-C stops after the step at hand; with --out, what was trained until
     then is saved. A run that is resumed has the options it began with; others
-    are refused, for the result is to be that of an undisturbed run.
+    are refused, so that the result is that of an undisturbed run.
 
     Options are taken from the command line, else from variables such as
     MICROGPT_STEPS, else from the file microgpt.toml, else from the defaults.

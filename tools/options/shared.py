@@ -37,7 +37,7 @@ __all__ = [
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 seed_option = click.option(
-    "--seed", type=NOT_NEGATIVE, default=42, show_default=True, metavar="N", help="Begins all that is random."
+    "--seed", type=NOT_NEGATIVE, default=42, show_default=True, metavar="N", help="Seed of everything random."
 )
 temperature_option = click.option(
     "--temperature",
@@ -66,7 +66,7 @@ jobs_option = click.option(
     "--jobs", type=POSITIVE, metavar="N", help="Compile this many programs at a time.  [default: one a processor]"
 )
 keep_option = click.option(
-    "--keep", type=POSITIVE, default=3, show_default=True, metavar="N", help="How many of these to keep."
+    "--keep", type=POSITIVE, default=3, show_default=True, metavar="N", help="Number of these to keep."
 )
 kind_option = click.option(
     "--kind",
@@ -127,7 +127,7 @@ def values_option(words: str) -> Callable[[Decorated], Decorated]:
 def backend_option(*names: str) -> Callable[[Decorated], Decorated]:
     """`--backend`, one of `names`."""
     return click.option(
-        "--backend", type=click.Choice(names), default=names[0], show_default=True, help="What carries out the model."
+        "--backend", type=click.Choice(names), default=names[0], show_default=True, help="What runs the model."
     )
 
 
@@ -154,7 +154,7 @@ _TRAINING = (
         default=1000,
         show_default=True,
         metavar="N",
-        help="How many; one document each.",
+        help="Number of steps; one document each.",
     ),
     seed_option,
     model_options,
@@ -164,7 +164,7 @@ _TRAINING = (
         default=0.01,
         show_default=True,
         metavar="NUMBER",
-        help="Of Adam, at the first step; it falls to zero.",
+        help="Adam's rate at the first step; it falls to zero.",
     ),
     click.option(
         "--beta1",
@@ -172,7 +172,7 @@ _TRAINING = (
         default=0.85,
         show_default=True,
         metavar="NUMBER",
-        help="Of Adam: how much of the mean gradient a step keeps.",
+        help="Adam's decay of the mean gradient.",
     ),
     click.option(
         "--beta2",
@@ -180,7 +180,7 @@ _TRAINING = (
         default=0.99,
         show_default=True,
         metavar="NUMBER",
-        help="Of Adam: how much of the mean squared gradient a step keeps.",
+        help="Adam's decay of the mean squared gradient.",
     ),
     click.option(
         "--epsilon",
@@ -188,7 +188,7 @@ _TRAINING = (
         default=1e-8,
         show_default=True,
         metavar="NUMBER",
-        help="Of Adam: added to what it divides by.",
+        help="Added to Adam's divisor.",
     ),
     click.option(
         "--eval-fraction",

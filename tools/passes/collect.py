@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 from ...compiler.c.emit_c import CText, emit_c
@@ -76,6 +77,7 @@ def collect(subject: Subject) -> Passes:
         CompileError: if the model cannot be compiled.
     """
     passes = Passes()
+    import_module("networkx")  # which takes longer than any stage of a small program, and is none of them
     graph = subject.compile(passes.graphs.append)
     if subject.mapped:
         return passes

@@ -1,0 +1,121 @@
+"""Traverse: the parts of a kernel's statements and expressions, found, changed and replaced."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from ..loops.loop_ir import Array
+from .expressions import Entry, Sum
+
+__all__ = [
+    "mentions",
+    "names_in",
+    "parts",
+    "rebuilt",
+    "substituted",
+]
+
+
+_FIELDS: dict[object, tuple[str, ...]] = {}
+
+
+def _fields(node: Any) -> tuple[str, ...]:
+    """The names of the fields of a node that may have parts."""
+    kind = type(node)
+    if kind not in _FIELDS:
+        _FIELDS[kind] = tuple(field.name for field in fields(kind) if field.type not in ("int", "bool", "str"))
+    return _FIELDS[kind]
+
+
+def parts(node: Any) -> Iterator[Any]:
+    """What a node of the IR consists of, nodes and whole numbers alike."""
+    for name in _fields(node):
+        value = getattr(node, name)
+        if is_dataclass(value):
+            yield value
+        elif isinstance(value, tuple):
+            for part in value:
+                yield from part if isinstance(part, tuple) else (part,)
+
+
+def rebuilt(node: Any, change: Callable[[Any], Any]) -> Any:
+    """The node with its parts changed. `change` is asked of each part, outermost first, and gives another one, or None
+    to go on inside.
+    """
+    if isinstance(node, tuple):
+        parts_ = [rebuilt(part, change) for part in node]
+        return node if all(map(operator.is_, parts_, node)) else tuple(parts_)
+    if isinstance(node, int | str | Array) or not is_dataclass(node):
+        return node
+    found = change(node)
+    if found is not None:
+        return found
+    changed = {}
+    for name in _fields(node):
+        value = getattr(node, name)
+        other = rebuilt(value, change)
+        if other is not value:
+            changed[name] = other
+    return replace(node, **changed) if changed else node  # type: ignore[type-var]
+
+
+def mentions(node: Any, wanted: Callable[[Any], bool]) -> bool:
+    """Whether a node has a part of which something holds."""
+    found = False
+
+    def change(part: Any) -> Any:
+        nonlocal found
+        found = found or wanted(part)
+        return part if found else None
+
+    rebuilt(node, change)
+    return found
+
+
+def substituted(node: Any, values: Mapping[str, Sum]) -> Any:
+    """The node with sums in place of variables."""
+
+    def change(part: Any) -> Any:
+        if not isinstance(part, Sum):
+            return None
+        total = Sum(part.constant)
+        for factor, name in part.terms:
+            if isinstance(name, Entry):
+                total = total.plus(Sum(0, ((factor, Entry(substituted(name.number, values))),)))
+            elif name not in values:
+                total = total.plus(Sum(0, ((factor, name),)))
+            elif isinstance(factor, int):
+                total = total.plus(values[name].times(factor))
+            else:
+                total = total.plus(_scaled(values[name], factor))
+        return total
+
+    return rebuilt(node, change)
+
+
+def _scaled(value: Sum, factor: str) -> Sum:
+    """A variable, or a small number, times a parameter."""
+    terms = tuple((factor, name) for own, name in value.terms if own == 1)
+    if len(terms) != len(value.terms) or value.constant not in (0, 1):
+        raise ValueError(f"{value} cannot be multiplied by {factor}")
+    return Sum(0, (*terms, *(((1, factor),) if value.constant else ())))
+
+
+def names_in(nodes: Iterable[Any]) -> set[str]:
+    """The variables that nodes mention."""
+    found: set[str] = set()
+    stack = list(nodes)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, str):
+            found.add(node)
+        elif isinstance(node, tuple):
+            stack += node
+        elif isinstance(node, Array):
+            continue
+        elif is_dataclass(node):
+            stack += (getattr(node, name) for name in _fields(node))
+    return found
