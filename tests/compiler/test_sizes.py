@@ -10,12 +10,12 @@ import pytest
 
 from microgpt.compiler.ir.graph import Graph, Tensor
 from microgpt.compiler.loops.form_loops import form_loops
-from microgpt.compiler.loops.form_reductions import stored_nodes
 from microgpt.compiler.loops.layout import Layout
 from microgpt.compiler.loops.loop_text import format_program
 from microgpt.compiler.loops.name_arrays import name_arrays
 from microgpt.compiler.loops.place import NotRegularError, address, place
 from microgpt.compiler.loops.prove_loops import prove_loops
+from microgpt.compiler.loops.stored_nodes import stored_nodes
 from microgpt.compiler.loops.verify_loops import verify_loops
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.sizes.fit import Constant, Fitter
