@@ -73,12 +73,14 @@ def form_loops(
     tell("schedule", [part for together in parts for part in together])
     labels = Labels(graph, stored)
     nests: list[Nest] = []
-    recurrences = count(1)
     for together in parts:
-        # Any two statements are evenly spaced: what steps repeat has to be seen in more.
-        least = 2 if len(together) == 1 else 3
-        rolled = [found for part in together for found in _rolled(part, coordinates, labels, least)]
-        nests += roll_steps(rolled, region, recurrences)
+        known = max((nest.recurrence for nest in nests), default=0)
+        tries: list[list[Nest]] = []
+        # Any two statements are evenly spaced, so what steps repeat is seen best in three; loops of two turns in two.
+        for least in (2,) if len(together) == 1 else (3, 2):
+            rolled = [found for part in together for found in _rolled(part, coordinates, labels, least)]
+            tries.append(list(roll_steps(rolled, region, count(known + 1))))
+        nests += min(tries, key=len)
     nests += _scatters(graph, builder, where, labels)
     tell("reroll", nests)
     elements = tuple(Load(MEMORY, (Affine(address),)) for address in places)

@@ -114,8 +114,9 @@ def op_picture(
     for (giver, user), values in handed.items():
         if giver in names and user in names and user not in outside and names[giver] != names[user]:
             returns = layers and between_layers(scopes[giver], scopes[user])
-            # Names are numbers of nests, in the order of the program.
-            back = lines and int(names[giver][1:]) > int(names[user][1:])
+            # From step to step of a recurrence, and between lines. Names are numbers of nests, in the program's order.
+            steps = looped.program.nests[giver].recurrence == looped.program.nests[user].recurrence != 0
+            back = (lines or steps) and int(names[giver][1:]) > int(names[user][1:])
             picture.hand(names[giver], names[user], values, returns or back)
     return picture
 

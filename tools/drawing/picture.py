@@ -70,7 +70,8 @@ class Arrow:
     Attributes:
         values: how many different values are handed along it.
         kind: ``forward``, ``backward``, ``saved`` for what the backward pass reads of the forward pass, or ``outside``.
-        returns: whether it goes on to another layer, where layers are merged. Such arrows may close circles.
+        returns: whether it goes on to another layer, where layers are merged, or to another step of a recurrence. Such
+            arrows may close circles.
     """
 
     values: int
