@@ -80,7 +80,8 @@ def form_loops(
         for least in (2,) if len(together) == 1 else (3, 2):
             rolled = [found for part in together for found in _rolled(part, coordinates, labels, least)]
             tries.append(list(roll_steps(rolled, region, count(known + 1))))
-        nests += min(tries, key=len)
+        tries.sort(key=len)
+        nests += tries[0]
     nests += _scatters(graph, builder, where, labels)
     tell("reroll", nests)
     elements = tuple(Load(MEMORY, (Affine(address),)) for address in places)

@@ -48,7 +48,7 @@ PROVED = (Shape(5, 3, 8, 10, 6, 7), Shape(3, 3, 6, 5, 2, 1))
 FIRST_LENGTHS = 5
 
 # So much is witnessed of a model whose programs are instantiated: parameters times positions.
-_WITNESSED = 150_000
+_WITNESSED = 600_000
 # So many lengths, and positions, call all kernels: later programs differ from the second in their numbers.
 _KINDS = 2
 

@@ -131,8 +131,8 @@ def test_which_models_are_instantiated():
 
 
 def test_what_is_witnessed():
-    assert witnessed(GPTConfig()) == (7, 16)
-    assert witnessed(GPTConfig(27, 1, 64, 4, 16)) == (2, 2)
+    assert witnessed(GPTConfig()) == (16, 16)
+    assert witnessed(GPTConfig(27, 1, 64, 4, 16)) == (4, 11)
     assert witnessed(GPTConfig(65, 4, 128, 4, 256)) == (2, 2)
     assert witnessed(GPTConfig(7, 1, 8, 2, 9)) == (9, 9), "what is not instantiated is witnessed as a whole"
     assert witnessed(GPTConfig(65, 4, 128, 4, 1)) == (1, 1)
@@ -174,6 +174,5 @@ def test_the_next_width_needs_no_traces(tmp_path: Path, monkeypatch: pytest.Monk
     known.prove()
     config = GPTConfig(5, 1, 32, 4, 3)
     assert sized_loops(config, known).training.programs == sized_loops(config, model).training.programs
-    (other,) = (tmp_path / key).glob("*.pickle")
-    other.write_bytes(b"broken")
+    (tmp_path / key / "programs.json").write_bytes(b"broken")
     assert find_sized(cache, 1) is model
