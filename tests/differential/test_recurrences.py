@@ -41,7 +41,7 @@ def compiled(program: Program) -> LoopedGraph:
 
 def test_recurrences_agree(toolchain: Toolchain, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     first = int(request.config.getoption("--seed"))
-    seeds = iter(range(first, first + max(1, int(request.config.getoption("--programs")) // 5)))
+    seeds = iter(range(first, first + max(1, int(request.config.getoption("--programs")) // 16)))
     widths = cycle(VECTOR_WIDTHS)
     while group := list(islice(seeds, TOGETHER)):
         programs = {f"p{seed}": random_recurrence(seed) for seed in group}

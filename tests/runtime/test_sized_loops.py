@@ -62,6 +62,7 @@ def test_a_sweep_of_sizes(number: int):
     sized_model(random.choice((1, 1, 2, 3))).prove_at(some_shape(random))
 
 
+@pytest.mark.slow
 def test_layers_are_structure():
     sized_model(2).prove_at(Shape(2, 5, 6, 4, 3, 2))
 
