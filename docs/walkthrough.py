@@ -185,7 +185,8 @@ class Guide:
             "call": calls,
             "parameter": found(r"long (n\d+)\)", self.kernel, "the number of positions is the kernel's argument"),
             "c_backward": backward,
-            "backward_kernel": found(r"KERNEL (\w+)\(", backward, "the backward products have one kernel"),
+            "key_kernel": found(r"layer\.key,[^}]*?KERNEL (\w+)\(", backward, "the key's products have a kernel"),
+            "query_kernel": found(r"layer\.query,[^}]*?KERNEL (\w+)\(", backward, "the query's products have a kernel"),
             "lanes": found(r"load(\d)\(", backward, "the backward products run several at a time"),
         }
 

@@ -134,18 +134,15 @@ def refused(result: Result) -> None:
 @pytest.mark.slow
 def test_what_does_not_fit_is_refused_everywhere(monkeypatch: pytest.MonkeyPatch):
     large = (*LARGE, "--data", "corpus.txt")
-    trained = run("train", *large, "--backend", "eager", "--steps", 1, "--samples", 0, "--out", "model")
-    assert trained.exit_code == 0
     monkeypatch.setenv("MICROGPT_MEMORY_LIMIT", "100M")
     refused(run("train", *large, "--backend", "python"))
     refused(run("compile", *large, "--backend", "python", "--length", 16))
-    c = run("train", *large, "--backend", "c")
+    larger = ("--n-embd", "256", "--n-head", "4", "--data", "corpus.txt")
+    c = run("train", *larger, "--backend", "c")
     if "needs a C compiler" not in c.stderr:
         refused(c)
-        refused(run("compile", *large, "--backend", "c"))
-        refused(run("sample", "model", "--backend", "c"))
-        refused(run("eval", "model", "--data", "corpus.txt", "--backend", "c"))
-    refused(run("export", "c-model", *large))
+        refused(run("compile", *larger, "--backend", "c"))
+    refused(run("export", "c-model", *larger))
     assert not Path("c-model").exists()
     sweep = run("sweep", *large, "--backend", "python", "--seeds", 2, "--jobs", 1, "--out", "sweep")
     assert "2 of 2 runs failed" in sweep.stderr
