@@ -22,6 +22,7 @@ from operator import attrgetter, is_, itemgetter
 from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
+from ...compiler.errors import InternalError
 from ...compiler.user_code import is_users
 from .nodes import is_numpy
 
@@ -80,6 +81,8 @@ class Captured:
         problem = place.problem(self._name)
         try:
             same = self._trace() == self._traced
+        except InternalError:
+            raise
         except Exception:  # which they did not raise before
             same = False
         if not same:

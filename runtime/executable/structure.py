@@ -1,7 +1,7 @@
 """The structure of an example: which numbers of nested arguments vary, and in what order they lie in flat sequences.
 
 In: the arguments that a function is compiled for. Out: a `Structure`, which knows the tensors and indices of the
-traced graph and turns arguments into flat numbers and flat numbers into nested results. `marshal_source` writes the
+traced graph and turns arguments into flat numbers and flat numbers into nested results. `marshal_code` writes the
 code that does this quickly; what that code refuses is walked here, leaf by leaf, to say what is wrong and where.
 """
 

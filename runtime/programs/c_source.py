@@ -152,7 +152,6 @@ def model_source(
         CompileError: if the model cannot be compiled.
     """
     check(estimate_c(config))
-    check(estimate_c(config))
     loops, reason = model_loops(config, tell, find_sized)
     layout, size = loops.layout, config.parameter_count
     parameters, gradient = layout.arguments["parameters"][0], layout.outputs["gradient"][0]

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import microgpt
+from microgpt.compiler.errors import InternalError
 from microgpt.runtime.executable.captured import Captured
 from microgpt.runtime.storage.cache import Cache
 
@@ -238,3 +239,16 @@ def test_a_tuple_is_kept_as_it_is() -> None:
     rows = tuple((float(i), 2.0) for i in range(1000))
     captured = Captured((lambda x: rows[0][0] * x,), "loss", "", str)
     assert any(rows is value for place in captured._places for value in place.before)
+
+
+def test_a_mistake_of_ours_is_not_blamed_on_what_has_changed(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    factors = [2.0]
+    function = compiled(cache, lambda x: factors[0] * x)
+
+    def fail(*_: object) -> None:
+        raise InternalError("broken")
+
+    monkeypatch.setattr(function._captured, "_trace", fail)
+    factors[0] = 3.0
+    with pytest.raises(InternalError, match="broken"):
+        function(1.0)

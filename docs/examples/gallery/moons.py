@@ -1,4 +1,4 @@
-"""A perceptron that tells two moons apart: hinge loss and weight decay, as in micrograd's demo."""
+"""A perceptron that separates two moons: hinge loss and weight decay, as in micrograd's demo."""
 
 import math
 import random
