@@ -13,8 +13,8 @@ from .loop_ir import Expr
 
 __all__ = ["FoundRun", "Term", "find_runs", "nest_runs"]
 
-# So often runs must be repeated in turn to be one, and no more than so many at a time are looked at.
-_REPEATED, _PERIOD = 3, 8
+# No more than so many runs at a time are looked at.
+_PERIOD = 8
 
 # An expression, and the numbers that fill its holes.
 Term = tuple[Expr, tuple[int, ...]]
@@ -49,14 +49,21 @@ class FoundRun:
 
 
 def nest_runs(runs: list[FoundRun]) -> list[FoundRun]:
-    """Makes one run of runs that are repeated in turn with even steps, such as three inner runs for each head."""
+    """Makes one run of runs that are repeated in turn with even steps, such as three inner runs for each head.
+
+    Any two are evenly spaced: runs that are repeated once must be equally long, and loops.
+    """
     nested: list[FoundRun] = []
     at = 0
     while at < len(runs):
         best = (1, 1)
-        for period in range(1, min(_PERIOD, (len(runs) - at) // _REPEATED) + 1):
+        for period in range(1, min(_PERIOD, (len(runs) - at) // 2) + 1):
             times, _ = _repeated_runs(runs, at, period)
-            if times >= _REPEATED and times * period > best[0] * best[1]:
+            if times == 2:
+                counts = [run.count for run in runs[at : at + 2 * period]]
+                if counts[:period] != counts[period:] or max(counts) == 1:
+                    continue
+            if times > 1 and times * period > best[0] * best[1]:
                 best = (times, period)
         times, period = best
         if times == 1:

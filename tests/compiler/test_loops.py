@@ -36,6 +36,8 @@ from microgpt.runtime.programs import graphs
 from microgpt.runtime.programs.c_source import model_source
 
 CONFIG = GPTConfig(vocab_size=7, n_layer=1, n_embd=8, n_head=2, block_size=9)
+# So small that its programs are not instantiated.
+SMALL = replace(CONFIG, n_embd=4)
 
 
 def matrix_times_vector(rows: int, columns: int) -> Graph:
@@ -92,7 +94,9 @@ def test_runs_that_are_repeated_in_turn_are_one_run():
         terms[at:at] = [(other, (head - unit, 5)) for unit in range(3)]
     (run,) = nest_runs(find_runs(terms))
     assert (run.count, run.step, [part.count for part in run.parts]) == (3, (0, 100, 0, 1, 0), [5, 3])
-    assert [run.count for run in nest_runs(find_runs(terms[:16]))] == [5, 3, 5, 3], "two are not repeated"
+    assert [run.count for run in nest_runs(find_runs(terms[:16]))] == [2], "two of the same length are repeated, too"
+    terms[16:16] = [(other, (-2, 5))]
+    assert [run.count for run in nest_runs(find_runs(terms[:17]))] == [5, 3, 5, 4], "two of other lengths are not"
 
 
 def test_a_sum_of_sums_of_growing_length_is_one_fold():
@@ -353,7 +357,7 @@ def test_every_result_is_stored():
 @pytest.mark.parametrize("name", ["adam", "length9", "position8"])
 def test_what_became_of_the_programs_is_proved(name: str):
     """Copies of matrices, and the optimiser's lanes, come after the loops that belong to a graph."""
-    source = model_source(CONFIG, AdamConfig())
+    source = model_source(SMALL, AdamConfig())
     source.prove()
     program = source.programs[name]
     statement = next(
@@ -400,7 +404,7 @@ def test_the_proof_stays_in_memory(old: str, new: str, message: str) -> None:
 
 
 def test_nothing_is_assigned_after_rows_have_been_added_to() -> None:
-    source = model_source(CONFIG, AdamConfig())
+    source = model_source(SMALL, AdamConfig())
     program = source.programs["length2"]
     adds = [nest for nest in program.nests if nest.adds]
     wrong = replace(program, nests=(*adds, *(nest for nest in program.nests if not nest.adds)))

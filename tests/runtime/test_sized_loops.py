@@ -128,14 +128,14 @@ def test_a_wrong_program_is_an_internal_error(monkeypatch: pytest.MonkeyPatch):
 def test_which_models_are_instantiated():
     assert is_sized(GPTConfig())
     assert is_sized(GPTConfig(27, 2, 64, 4, 64))
-    assert not is_sized(GPTConfig(7, 1, 8, 2, 9))
+    assert not is_sized(GPTConfig(7, 1, 4, 2, 9))
 
 
 def test_what_is_witnessed():
     assert witnessed(GPTConfig()) == (16, 16)
     assert witnessed(GPTConfig(27, 1, 64, 4, 16)) == (4, 11)
     assert witnessed(GPTConfig(65, 4, 128, 4, 256)) == (2, 2)
-    assert witnessed(GPTConfig(7, 1, 8, 2, 9)) == (9, 9), "what is not instantiated is witnessed as a whole"
+    assert witnessed(GPTConfig(7, 1, 4, 2, 9)) == (9, 9), "what is not instantiated is witnessed as a whole"
     assert witnessed(GPTConfig(65, 4, 128, 4, 1)) == (1, 1)
 
 
