@@ -18,20 +18,20 @@ __all__ = ["GraphBuilder"]
 class GraphBuilder(Calculator[int]):
     """A graph in the making. Its methods append a node and return its number.
 
-    `mark` sets the origin and source that nodes get from then on. The columns are plain lists: the hot loop of
-    `rewrite` appends to them directly.
+    `mark` sets the origin and source that nodes get from then on. The columns are those of a `Graph`: what passes leave
+    as it is, is copied in blocks.
     """
 
     name: str
     inputs: tuple[Tensor, ...] = ()
     indices: tuple[IndexTensor, ...] = ()
     origins: tuple[Origin, ...] | list[Origin] = ()
-    op: list[int] = field(default_factory=list)
-    starts: list[int] = field(default_factory=lambda: [0])
-    flat: list[int] = field(default_factory=list)
-    attribute: list[int] = field(default_factory=list)
-    origin: list[int] = field(default_factory=list)
-    source: list[int] = field(default_factory=list)
+    op: array[int] = field(default_factory=lambda: array("B"))
+    starts: array[int] = field(default_factory=lambda: array("i", (0,)))
+    flat: array[int] = field(default_factory=lambda: array("i"))
+    attribute: array[int] = field(default_factory=lambda: array("i"))
+    origin: array[int] = field(default_factory=lambda: array("i"))
+    source: array[int] = field(default_factory=lambda: array("i"))
     constants: list[float] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     current_origin: int = 0
@@ -44,9 +44,9 @@ class GraphBuilder(Calculator[int]):
     def extending(cls, graph: Graph) -> GraphBuilder:
         """A builder that starts with the nodes of `graph`."""
         build = cls(graph.name, graph.inputs, graph.indices, graph.origins)
-        build.op, build.attribute = list(graph.op), list(graph.attribute)
-        build.starts, build.flat = list(graph.starts), list(graph.flat)
-        build.origin, build.source = list(graph.origin), list(graph.source)
+        build.op, build.attribute = graph.op[:], graph.attribute[:]
+        build.starts, build.flat = graph.starts[:], graph.flat[:]
+        build.origin, build.source = graph.origin[:], graph.source[:]
         build.constants, build.tables = list(graph.constants), list(graph.tables)
         build._table_numbers = {table: number for number, table in enumerate(graph.tables)}
         return build
@@ -71,7 +71,7 @@ class GraphBuilder(Calculator[int]):
         self.source.append(self.current_source)
         return len(self.op) - 1
 
-    def operands(self, node: int) -> list[int]:
+    def operands(self, node: int) -> Sequence[int]:
         """The operands of a node, in order."""
         return self.flat[self.starts[node] : self.starts[node + 1]]
 
@@ -150,16 +150,31 @@ class GraphBuilder(Calculator[int]):
         }
         return len(found) == 1
 
+    def copy(self, graph: Graph, ids: list[int], end: int) -> None:
+        """Appends the nodes of `graph` that have no new number in `ids` yet, up to `end`, and numbers them.
+
+        Constants and tables keep their numbers.
+        """
+        first = len(ids)
+        start, moved = graph.starts[first], len(self.flat) - graph.starts[first]
+        ids += range(len(self.op), len(self.op) + end - first)
+        self.flat.extend(map(ids.__getitem__, graph.flat[start : graph.starts[end]]))
+        self.starts.extend(map(moved.__add__, graph.starts[first + 1 : end + 1]))
+        self.op += graph.op[first:end]
+        self.attribute += graph.attribute[first:end]
+        self.origin += graph.origin[first:end]
+        self.source += graph.source[first:end]
+
     def finish(self, outputs: Iterable[Output]) -> Graph:
         """The graph, frozen."""
         return Graph(
             self.name,
-            array("B", self.op),
-            array("i", self.starts),
-            array("i", self.flat),
-            array("i", self.attribute),
-            array("i", self.origin),
-            array("i", self.source),
+            self.op[:],
+            self.starts[:],
+            self.flat[:],
+            self.attribute[:],
+            self.origin[:],
+            self.source[:],
             tuple(self.constants),
             tuple(self.tables),
             tuple(self.origins),

@@ -1,15 +1,17 @@
-"""What the passes that rewrite a graph share: the scan that copies it, counting uses, renumbering outputs."""
+"""What the passes that rewrite a graph share: copying, dropping nodes, counting uses, renumbering outputs."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
+from itertools import compress
 from typing import NamedTuple
 
 from .builder import GraphBuilder
 from .graph import Graph, Output, Scatter
 from .ops import CONST, GATHER
 
-__all__ = ["Rewritten", "Rule", "count_uses", "renumber_outputs", "rewrite"]
+__all__ = ["Rewritten", "Rule", "count_uses", "keep", "renumber_outputs", "rewrite"]
 
 
 class Rewritten(NamedTuple):
@@ -24,42 +26,62 @@ class Rewritten(NamedTuple):
     ids: Sequence[int]
 
 
+# Operations with an attribute that is the number of a constant, or of a table.
+_IS_NUMBERED = bytes(code in (CONST, GATHER) for code in range(256))
+
 # From the builder of the new graph and an operation on its nodes (row, operands, attribute) to the node that stands for
 # it; None to append it as it is.
 Rule = Callable[[GraphBuilder, int, tuple[int, ...], int], int | None]
 
 
-def rewrite(graph: Graph, rule: Rule, untouched: frozenset[int] | set[int] = frozenset()) -> Rewritten:
-    """Copies `graph` operation by operation, with a say for `rule` in each.
+def rewrite(graph: Graph, rule: Rule, asked: bytearray) -> Rewritten:
+    """Copies `graph`, with a say for `rule` in some operations.
 
-    Equal constants become one. `rule` is not asked about constants and about the `untouched` nodes.
+    Equal constants become one.
+
+    Args:
+        asked: for each node, whether `rule` is asked about it. It is not asked about constants.
     """
     build = GraphBuilder.like(graph)
     ids: list[int] = []
-    # Nearly every operation is copied as it is, so that is done here, without a call.
-    append_op, append_attribute, append_origin, append_source = (
-        column.append for column in (build.op, build.attribute, build.origin, build.source)
-    )
-    flat, add_operands, append_start = build.flat, build.flat.extend, build.starts.append
-    rows = zip(graph.op, graph.all_operands(ids.__getitem__), graph.attribute, graph.origin, graph.source, strict=True)
-    for op, operands, attribute, origin, source in rows:
-        build.current_origin, build.current_source = origin, source
+    numbered = graph.op.tobytes().translate(_IS_NUMBERED)
+    for node in compress(range(len(graph)), map(operator.or_, asked, numbered)):
+        build.copy(graph, ids, node)
+        op, attribute = graph.op[node], graph.attribute[node]
+        build.mark(graph.origin[node], graph.source[node])
         if op == CONST:
             ids.append(build.const(graph.constants[attribute]))
             continue
         if op == GATHER:
             attribute = build.table(graph.tables[attribute])
-        new = None if untouched and len(ids) in untouched else rule(build, op, operands, attribute)
-        if new is None:
-            ids.append(len(build.op))
-            append_op(op)
-            add_operands(operands)
-            append_start(len(flat))
-            append_attribute(attribute)
-            append_origin(origin)
-            append_source(source)
+        operands = tuple(map(ids.__getitem__, graph.operands(node)))
+        new = rule(build, op, operands, attribute) if asked[node] else None
+        ids.append(build.node(op, *operands, attribute=attribute) if new is None else new)
+    build.copy(graph, ids, len(graph))
+    return Rewritten(build.finish(renumber_outputs(graph.outputs, ids)), ids)
+
+
+def keep(graph: Graph, kept: Sequence[int], worth: Sequence[int] | None = None) -> Rewritten:
+    """Drops nodes, and the constants and tables that were theirs alone.
+
+    Args:
+        kept: for each node, whether it stays.
+        worth: for each node, an earlier one that stays and is worth the same; None if what goes is not needed.
+    """
+    build = GraphBuilder.like(graph)
+    ids: list[int] = []
+    for node in compress(range(len(graph)), map(operator.not_, kept)):
+        build.copy(graph, ids, node)
+        ids.append(-1 if worth is None else ids[worth[node]])
+    build.copy(graph, ids, len(graph))
+    constants: dict[int, int] = {}
+    for node in compress(range(len(build.op)), build.op.tobytes().translate(_IS_NUMBERED)):
+        number = build.attribute[node]
+        if build.op[node] == CONST:
+            build.attribute[node] = constants.setdefault(number, len(constants))
         else:
-            ids.append(new)
+            build.attribute[node] = build.table(graph.tables[number])
+    build.constants = [graph.constants[number] for number in constants]
     return Rewritten(build.finish(renumber_outputs(graph.outputs, ids)), ids)
 
 

@@ -8,31 +8,36 @@ order.
 
 from __future__ import annotations
 
-from ..ir.builder import GraphBuilder
+import operator
+from itertools import count
+
 from ..ir.graph import Graph
-from ..ir.ops import OPS
-from ..ir.rewrite import Rewritten, rewrite
+from ..ir.ops import CONST, GATHER, OPS
+from ..ir.rewrite import Rewritten, keep
 
 __all__ = ["cse"]
 
 _COMMUTATIVE = tuple(row.commutative for row in OPS)
+_MARKED = tuple(row.is_marked for row in OPS)
 
 
 def cse(graph: Graph) -> Rewritten:
     """Keeps the first of each set of equal nodes."""
     # By operation, from the operands, or from operands and attribute, to the first node that has them.
     known: list[dict[object, int]] = [{} for _ in OPS]
-
-    def rule(build: GraphBuilder, op: int, operands: tuple[int, ...], attribute: int) -> int | None:
+    worth: list[int] = []
+    columns = zip(graph.op, graph.all_operands(worth.__getitem__), graph.attribute, strict=True)
+    for node, (op, operands, attribute) in enumerate(columns):
         key: object = operands
         if _COMMUTATIVE[op]:
-            if operands[1] < operands[0]:
-                key = operands[::-1]
-        elif attribute:
-            key = (operands, attribute)
-        known_node = known[op].get(key)
-        if known_node is None:
-            known[op][key] = len(build.op)
-        return known_node
-
-    return rewrite(graph, rule)
+            a, b = operands
+            if b < a:
+                key = b, a
+        elif _MARKED[op]:
+            key = operands, attribute
+            if op == CONST:
+                key = graph.constants[attribute].hex()
+            elif op == GATHER:
+                key = operands, graph.tables[attribute]
+        worth.append(known[op].setdefault(key, node))
+    return keep(graph, bytes(map(operator.eq, worth, count())), worth)

@@ -22,10 +22,12 @@ def rename_sums(before: Graph, simplified: Rewritten) -> Rewritten:
     graph = simplified.graph
     uses = count_uses(before)
     origin, source = array("i", graph.origin), array("i", graph.source)
-    known_as: dict[int, int] = {}
-    for old, new in enumerate(simplified.ids):
-        first = known_as.setdefault(new, old)
-        if first != old and uses[first] == 1 and graph.op[new] not in READ:
+    ids = simplified.ids
+    known_as = dict(zip(reversed(ids), range(len(ids) - 1, -1, -1), strict=True))
+    replacing = (old for old, new in enumerate(ids) if known_as[new] < old)
+    for old in replacing:
+        new = ids[old]
+        if uses[known_as[new]] == 1 and graph.op[new] not in READ:
             origin[new], source[new] = before.origin[old], before.source[old]
             known_as[new] = old
     return Rewritten(replace(graph, origin=origin, source=source), simplified.ids)

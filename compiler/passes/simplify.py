@@ -28,7 +28,27 @@ _IS_CHOICE = tuple(row.picks or row.result is Type.FLAG or code in (WHERE, UNLES
 
 def simplify(graph: Graph) -> Rewritten:
     """Applies the rules of this module to every operation, operands first."""
-    return rename_sums(graph, rewrite(graph, _Rules(), untouched=_sums_with_a_visible_sign(graph)))
+    asked = _with_rules(graph)
+    for node in _sums_with_a_visible_sign(graph):
+        asked[node] = 0
+    return rename_sums(graph, rewrite(graph, _Rules(), asked))
+
+
+def _with_rules(graph: Graph) -> bytearray:
+    """For each node, 1 if there may be a rule for it: it chooses, or one of its operands is, or becomes, a constant."""
+    asked, constant = bytearray(len(graph)), bytearray(len(graph))
+    for node, (op, operands) in enumerate(zip(graph.op, graph.all_operands(), strict=True)):
+        if _IS_CHOICE[op]:
+            asked[node] = constant[node] = 1
+            continue
+        for operand in operands:
+            if constant[operand]:
+                asked[node] = 1
+                constant[node] = op == POW or all(map(constant.__getitem__, operands))
+                break
+        else:
+            constant[node] = op == CONST
+    return asked
 
 
 def _sums_with_a_visible_sign(graph: Graph) -> set[int]:

@@ -23,17 +23,19 @@ def sink_through_selects(graph: Graph) -> Rewritten:
     uses = _uses_with_gradient(graph)
     build = GraphBuilder.like(graph)
     ids: list[int] = []
-    rows = zip(graph.op, graph.all_operands(ids.__getitem__), graph.attribute, graph.origin, graph.source, strict=True)
-    for op, operands, attribute, origin, source in rows:
-        build.current_origin, build.current_source = origin, source
+    special = (node for node, op in enumerate(graph.op) if op in (SELECT, CONST, GATHER))
+    for node in special:
+        build.copy(graph, ids, node)
+        op, attribute = graph.op[node], graph.attribute[node]
+        build.mark(graph.origin[node], graph.source[node])
         if op == SELECT:
-            ids.append(_choose(graph, build, ids, uses, *graph.operands(len(ids))))
+            ids.append(_choose(graph, build, ids, uses, *graph.operands(node)))
         elif op == CONST:
             ids.append(build.const(graph.constants[attribute]))
         else:
-            if op == GATHER:
-                attribute = build.table(graph.tables[attribute])
-            ids.append(build.node(op, *operands, attribute=attribute))
+            index = ids[graph.operands(node)[0]]
+            ids.append(build.node(op, index, attribute=build.table(graph.tables[attribute])))
+    build.copy(graph, ids, len(graph))
     return Rewritten(build.finish(renumber_outputs(graph.outputs, ids)), ids)
 
 

@@ -144,9 +144,9 @@ def _solved(columns: Sequence[tuple[int, ...]], values: tuple[int, ...]) -> list
     count = len(columns)
     first = [column[0] for column in columns]
     # Differences to the first sample have no constant. Rows stay whole numbers: fractions take ten times as long.
-    rows = [
-        [*map(operator.sub, row, first), value - values[0]] for *row, value in zip(*columns, values, strict=True)
-    ][1:]
+    rows = [[*map(operator.sub, row, first), value - values[0]] for *row, value in zip(*columns, values, strict=True)][
+        1:
+    ]
     for place in range(count):
         pivot = next((at for at in range(place, len(rows)) if rows[at][place]), None)
         if pivot is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from array import array
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from types import CodeType, FrameType
@@ -166,7 +167,7 @@ class Recorder:
         self.build = cast("GraphBuilder", _Closed(self))
 
     def finish(self, outputs: Sequence[Output]) -> Graph:
-        self.build.source = list(range(len(self.build.op)))
+        self.build.source = array("i", range(len(self.build.op)))
         self.build.origins = tuple(self._numbers)
         return self.build.finish(outputs)
 
