@@ -17,7 +17,7 @@ from ..loops.map_numbers import NumberMap
 from ..loops.place import NotRegularError
 from .fit import Constant, Fitter
 from .polynomial import whole_number
-from .sized_layout import SizedLayout, sized_layout
+from .sized_layout import PlacedArrays, SizedLayout, sized_layout
 
 __all__ = ["Sample", "SizedPrograms", "generalise"]
 
@@ -28,12 +28,12 @@ class Sample:
 
     Attributes:
         sizes: by name.
-        layout: of all programs.
+        arrays: of all programs.
         programs: by name.
     """
 
     sizes: Mapping[str, int]
-    layout: Layout
+    arrays: PlacedArrays
     programs: Mapping[str, LoopProgram]
 
 
@@ -86,7 +86,7 @@ def generalise(samples: Sequence[Sample]) -> SizedPrograms:
         name: _program(name, [sample.programs[name] for sample in samples], fitter) for name in samples[0].programs
     }
     merged = frozenset(name for program in programs.values() for nest in program.nests for name in _merged(nest))
-    layout = sized_layout([sample.layout for sample in samples], fitter, merged)
+    layout = sized_layout([sample.arrays for sample in samples], fitter, merged)
     shapes = {array.name: array for whole, parts in layout.placed for array in (whole, *parts)}
 
     def with_shapes(program: LoopProgram) -> LoopProgram:

@@ -1,6 +1,6 @@
 """Sized layout: the arrays of a family of programs, their extents polynomials in the sizes.
 
-In: the layouts of samples. Out: a `SizedLayout`, which makes the layout at any sizes. Layouts of samples must not pad
+In: the arrays of samples. Out: a `SizedLayout`, which makes the layout at any sizes. Layouts of samples must not pad
 rows (see `Layout.aligned`): whether rows are padded is decided anew, and extents that are padded are no polynomials.
 """
 
@@ -16,9 +16,33 @@ from ..loops.place import NotRegularError
 from .fit import Fitter
 from .polynomial import whole_number
 
-__all__ = ["SizedLayout", "sized_layout"]
+__all__ = ["PlacedArrays", "SizedLayout", "sized_layout"]
 
 _Placed = tuple[Array, tuple[Array, ...]]
+
+
+@dataclass(frozen=True)
+class PlacedArrays:
+    """The arrays of a layout, without its constants.
+
+    Attributes:
+        placed: in the order of memory, arrays and the parts that they consist of.
+        arguments, outputs: by name, their arrays.
+    """
+
+    placed: tuple[_Placed, ...]
+    arguments: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+    @classmethod
+    def of(cls, layout: Layout) -> PlacedArrays:
+        """Those of a layout."""
+        placed = tuple((array, parts) for array, _, parts in layout.placed if array.space != "constant")
+        names = {start: array.name for array, start, _ in layout.placed}
+        arguments, outputs = (
+            {name: names[start] for name, (start, _) in own.items()} for own in (layout.arguments, layout.outputs)
+        )
+        return cls(placed, arguments, outputs)
 
 
 @dataclass(frozen=True)
@@ -63,7 +87,7 @@ class SizedLayout:
         return replace(array, shape=tuple(shape))
 
 
-def sized_layout(layouts: Sequence[Layout], fitter: Fitter, unpadded: Collection[str]) -> SizedLayout:
+def sized_layout(samples: Sequence[PlacedArrays], fitter: Fitter, unpadded: Collection[str]) -> SizedLayout:
     """The arrays of all samples over the sizes.
 
     Raises:
@@ -76,7 +100,7 @@ def sized_layout(layouts: Sequence[Layout], fitter: Fitter, unpadded: Collection
         extents: Any = (fitter.number(extent) for extent in zip(*(each.shape for each in members), strict=True))
         return replace(members[0], shape=tuple(extents), offset=0)
 
-    columns = [[(found, parts) for found, _, parts in layout.placed if found.space != "constant"] for layout in layouts]
+    columns = [sample.placed for sample in samples]
     if len({tuple(len(parts) for _, parts in column) for column in columns}) > 1:
         raise NotRegularError("the samples have different arrays")
     placed: list[_Placed] = []
@@ -84,9 +108,4 @@ def sized_layout(layouts: Sequence[Layout], fitter: Fitter, unpadded: Collection
         parts = tuple(map(array, zip(*(parts for _, parts in members), strict=True)))
         wholes = [replace(found, shape=(0,)) if parts else found for found, parts in members]
         placed.append((array(wholes), parts))
-    first = layouts[0]
-    names = {start: found.name for found, start, _ in first.placed}
-    arguments, outputs = (
-        {name: names[start] for name, (start, _) in own.items()} for own in (first.arguments, first.outputs)
-    )
-    return SizedLayout(tuple(placed), arguments, outputs, unpadded)
+    return SizedLayout(tuple(placed), samples[0].arguments, samples[0].outputs, unpadded)

@@ -16,19 +16,16 @@ from ...compiler.loops.compile_family import Family
 from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import LoopProgram
 from ...compiler.loops.place import NotRegularError
-from ...compiler.sizes.generalise import Sample, SizedPrograms, generalise
+from ...compiler.sizes.generalise import SizedPrograms, generalise
 from ...model.config import GPTConfig
-from .model_loops import ModelLoops, build_graph, flat_loops, with_copies
+from .model_loops import ModelLoops, build_graph, with_copies
+from .samples import FIRST, WORDS, samples_of
 from .shapes import LEARNED, PROVED, Shape
 
-__all__ = ["SizedModel", "samples_of", "sized_loops", "sized_model"]
-
+__all__ = ["SizedModel", "sized_loops", "sized_model"]
 
 # What is smaller than all that was learned from.
 _LEAST = {name: min(getattr(shape, name) for shape in LEARNED) for name in ("n_head", "head_size", "vocab_size")}
-# From here on, lengths and positions are alike.
-_FIRST = {"training": 2, "inference": 1}
-_WORDS = {"training": "length", "inference": "position"}
 _TITLES = {"training": "gpt_loss_length{}", "inference": "gpt_inference_position{}"}
 
 
@@ -74,8 +71,8 @@ class SizedModel:
         return ModelLoops(layout, training, inference, start, self.prove)
 
     def _program(self, kind: str, number: int, sizes: Mapping[str, int], layout: Layout) -> LoopProgram:
-        word = _WORDS[kind]
-        name = word if number >= _FIRST[kind] else f"{word}{number}"
+        word = WORDS[kind]
+        name = word if number >= FIRST[kind] else f"{word}{number}"
         return self.programs.at(name, {**sizes, word: number}, layout, _TITLES[kind].format(number))
 
     def prove(self) -> None:
@@ -112,22 +109,6 @@ def sized_model(n_layer: int) -> SizedModel:
     return SizedModel(n_layer, generalise(samples_of(n_layer)))
 
 
-def samples_of(n_layer: int) -> list[Sample]:
-    """The programs of small models."""
-    return [_sample(n_layer, shape) for shape in LEARNED]
-
-
-def _sample(n_layer: int, shape: Shape) -> Sample:
-    lengths, positions = (1, shape.length), (0, shape.position)
-    loops = flat_loops(shape.config(n_layer), _silent, lengths, positions, Layout(aligned=False))
-    programs = {
-        f"{_WORDS[family.name]}{number if number < _FIRST[family.name] else ''}": program
-        for family in loops.families
-        for number, program in family.programs.items()
-    }
-    return Sample(shape.sizes, loops.layout, programs)
-
-
 def _silent(what: str, kind: str = "", number: int = 0) -> None:
     pass
 
@@ -142,7 +123,7 @@ def sized_loops(config: GPTConfig, model: SizedModel) -> ModelLoops:
         NotRegularError: if they are not known at its sizes; then they must be found there.
     """
     block = config.block_size
-    last = max(block, _FIRST["training"]), max(block - 1, _FIRST["inference"])
+    last = max(block, FIRST["training"]), max(block - 1, FIRST["inference"])
     shape = Shape(config.n_head, config.head_size, config.vocab_size, block, *last)
     small = {name: size for name, least in _LEAST.items() if (size := getattr(shape, name)) < least}
     if small:

@@ -21,6 +21,7 @@ from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.sizes.fit import Constant, Fitter
 from microgpt.compiler.sizes.generalise import Sample, SizedPrograms, generalise
 from microgpt.compiler.sizes.polynomial import Polynomial
+from microgpt.compiler.sizes.sized_layout import PlacedArrays
 from microgpt.compiler.trace import trace
 
 SIZES = ({"a": 3, "b": 7}, {"a": 4, "b": 5}, {"a": 5, "b": 11}, {"a": 7, "b": 6})
@@ -120,7 +121,9 @@ def sample(rows: int, columns: int, graph: Graph) -> Sample:
     layout, stored = Layout(aligned=False), stored_nodes(graph)
     place(layout, "graph", {0: (graph, stored)})
     program = form_loops(graph, stored, layout, address(layout, "graph", graph, stored))
-    return Sample({"rows": rows, "columns": columns}, layout, {"product": name_arrays(program, layout)})
+    return Sample(
+        {"rows": rows, "columns": columns}, PlacedArrays.of(layout), {"product": name_arrays(program, layout)}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +163,7 @@ def test_samples_that_differ_in_more_than_numbers():
     with pytest.raises(NotRegularError, match="differ in more than numbers"):
         generalise([*samples, shorter])
     with pytest.raises(NotRegularError, match="the samples have different arrays"):
-        generalise([*samples, replace(other, layout=Layout())])
+        generalise([*samples, replace(other, arrays=PlacedArrays((), {}, {}))])
 
 
 def test_rows_are_padded_unless_an_index_counts_through_them(sized: SizedPrograms):

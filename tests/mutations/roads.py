@@ -21,7 +21,8 @@ from microgpt.runtime.programs.c_library import load_model_library
 from microgpt.runtime.programs.c_source import model_source
 from microgpt.runtime.programs.library import Library
 from microgpt.runtime.programs.recipe import Recipe
-from microgpt.runtime.programs.sized_loops import SizedModel, samples_of
+from microgpt.runtime.programs.samples import samples_of
+from microgpt.runtime.programs.sized_loops import SizedModel
 from microgpt.runtime.storage.cache import Cache
 
 TINY = GPTConfig(vocab_size=3, n_layer=1, n_embd=2, n_head=1, block_size=7)
