@@ -7,11 +7,13 @@ told to ignore: a ``json.py`` that lies there would be executed. So every child 
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-__all__ = ["child_environment", "child_path", "python_command"]
+__all__ = ["Child", "child_environment", "child_path", "python_command", "started"]
 
 
 def child_path() -> list[str]:
@@ -58,3 +60,50 @@ def python_command(module: str, *arguments: str) -> list[str]:
 def child_environment(further: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a child: that of this process, without what would add to its path; and `further`."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | dict(further or {})
+
+
+class Child:
+    """A process that works beside this one, and writes one answer. There is none where there is one processor, or no
+    process can be started: then the answer is None.
+
+    Args:
+        module: what runs.
+        arguments: of it.
+    """
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        if (os.cpu_count() or 1) > 1:
+            with contextlib.suppress(OSError):
+                self._process = subprocess.Popen(
+                    python_command(module, *arguments),
+                    env=child_environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    encoding="ascii",
+                )
+
+    def answer(self) -> str | None:
+        """What it wrote; None if it failed, or was ended. Asked once."""
+        if self._process is None:
+            return None
+        answer, _ = self._process.communicate()
+        failed, self._process = self._process.returncode, None
+        return None if failed else answer
+
+    def stop(self) -> None:
+        """Ends it, if it is still at work."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+        self._process = None
+
+
+@contextlib.contextmanager
+def started(child: Child) -> Iterator[Child]:
+    """Ends a child in any case."""
+    try:
+        yield child
+    finally:
+        child.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.native import Native, Source, find_native, native_library
 from ..executable.program import sources_digest
+from ..machine.child import Child
 from ..machine.toolchain import Toolchain, warn_of_toolchain
 from ..reporting import Report, silent
 from ..storage.cache import Cache
@@ -75,10 +77,13 @@ def load_model_library(
     if known is not None:
         return known
     from .expected import expecting
+    from .sized_cache import learning
 
     tell = _Meter(config, report)
-    with expecting(config, optimizer) as pending:
-        make = partial(_source, cache, config, optimizer, tell, pending)
+    with contextlib.ExitStack() as beside:
+        learner = beside.enter_context(learning(cache, config.n_layer)) if is_sized(config) else None
+        pending = beside.enter_context(expecting(config, optimizer))
+        make = partial(_source, cache, config, optimizer, tell, pending, learner)
         return _typed(native_library(cache, _NAME, _what(config, optimizer), make, tell, warn))
 
 
@@ -128,7 +133,13 @@ class _Meter:
 
 
 def _source(
-    cache: Cache, config: GPTConfig, optimizer: AdamConfig, tell: _Meter, pending: Pending, toolchain: Toolchain
+    cache: Cache,
+    config: GPTConfig,
+    optimizer: AdamConfig,
+    tell: _Meter,
+    pending: Pending,
+    learner: Child | None,
+    toolchain: Toolchain,
 ) -> Source:
     # Not at the top: a start that finds its library in the cache is over before the compiler would be there.
     from ...compiler.loops.coverage import coverage
@@ -139,26 +150,27 @@ def _source(
     found: list[SizedModel] = []
 
     def find(n_layer: int) -> SizedModel:
-        found.append(find_sized(cache, n_layer))
+        found.append(find_sized(cache, n_layer, learner))
         return found[-1]
 
     source = model_source(config, optimizer, tell, toolchain.vector_width, find)
-    programs = {}
-    for family in source.families:
-        number, program = max(family.programs.items())
-        in_loops, operations = coverage(program)
-        programs[family.name] = {
-            "number": number,
-            "nests": len(program.nests),
-            "operations": operations,
-            "in_loops": in_loops,
-        }
+    programs: dict[str, Any] = {}
 
+    # While the C compiler works.
     def prove() -> None:
         tell.proving = True
         source.prove()
         for model in found:
             keep_sized(cache, model)
+        for family in source.families:
+            number, program = max(family.programs.items())
+            in_loops, operations = coverage(program)
+            programs[family.name] = {
+                "number": number,
+                "nests": len(program.nests),
+                "operations": operations,
+                "in_loops": in_loops,
+            }
         pending.result()
 
     def try_out(native: Native) -> None:

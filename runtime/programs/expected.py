@@ -12,7 +12,6 @@ import gc
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +20,7 @@ from typing import Any
 
 from ...model import adam
 from ...model.config import AdamConfig, GPTConfig
-from ..machine.child import child_environment, python_command
+from ..machine.child import Child, started
 from . import eager
 from .shapes import witnessed
 
@@ -82,49 +81,26 @@ def lanes_of_update(config: GPTConfig, gradient: list[float]) -> list[list[float
 @contextlib.contextmanager
 def expecting(config: GPTConfig, optimizer: AdamConfig) -> Iterator[Pending]:
     """Begins to run the eager autograd, beside what is done within; ends it if that fails."""
-    pending = Pending(config, optimizer)
-    try:
-        yield pending
-    finally:
-        pending.stop()
+    shape = json.dumps([asdict(config), asdict(optimizer)])
+    with started(Child("microgpt.runtime.programs.expected", shape)) as child:
+        yield Pending(config, optimizer, child)
 
 
 class Pending:
     """Results in the making."""
 
-    def __init__(self, config: GPTConfig, optimizer: AdamConfig) -> None:
+    def __init__(self, config: GPTConfig, optimizer: AdamConfig, child: Child) -> None:
+        self.child = child
         self._config, self._optimizer = config, optimizer
-        self._process: subprocess.Popen[str] | None = None
         self._result: Expected | None = None
-        if (os.cpu_count() or 1) > 1:
-            pipe = subprocess.PIPE
-            with contextlib.suppress(OSError):  # then it runs here
-                self._process = subprocess.Popen(
-                    python_command(
-                        "microgpt.runtime.programs.expected", json.dumps([asdict(config), asdict(optimizer)])
-                    ),
-                    env=child_environment(),
-                    stdin=subprocess.DEVNULL,
-                    stdout=pipe,
-                    stderr=subprocess.DEVNULL,
-                    encoding="ascii",
-                )
 
     def result(self) -> Expected:
         """The results; computed here if there is no other process, or it has failed."""
-        if self._result is None and self._process is not None:
-            answer, _ = self._process.communicate()
-            if self._process.returncode == 0:
-                self._result = Expected(**json.loads(answer))
-        self._result = self._result or Expected.of(self._config, self._optimizer)
+        if self._result is None:
+            answer = self.child.answer()
+            found = Expected.of(self._config, self._optimizer) if answer is None else Expected(**json.loads(answer))
+            self._result = found
         return self._result
-
-    def stop(self) -> None:
-        """Ends the other process, if it is still at work."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()
-            self._process.communicate()
-        self._process = None
 
 
 def some_parameters(config: GPTConfig) -> list[float]:

@@ -5,31 +5,56 @@ Only what has been proved is kept. It is found again by the sources of model and
 
 from __future__ import annotations
 
-from ..executable.program import program_key, sources_digest
-from ..storage.cache import Cache
-from .program_json import from_json, to_json
-from .sized_loops import SizedModel, sized_model
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-__all__ = ["find_sized", "keep_sized"]
+from ..executable.program import program_key, sources_digest
+from ..machine.child import Child, started
+from ..storage.cache import Cache
+
+if TYPE_CHECKING:
+    from .sized_loops import SizedModel
+
+__all__ = ["find_sized", "keep_sized", "learning"]
 
 _FILE = "programs.json"
 
 
-def find_sized(cache: Cache, n_layer: int) -> SizedModel:
+@contextlib.contextmanager
+def learning(cache: Cache, n_layer: int) -> Iterator[Child | None]:
+    """Begins to make samples of small models, beside what is done within, unless what would be learned is known."""
+    if cache.load(_key(n_layer)) is not None:
+        yield None
+        return
+    with started(Child("microgpt.runtime.programs.samples", str(n_layer))) as child:
+        yield child
+
+
+def find_sized(cache: Cache, n_layer: int, child: Child | None = None) -> SizedModel:
     """The programs of all models of so many layers: from the cache, or learned now.
+
+    Args:
+        child: that of `learning`.
 
     Raises:
         NotRegularError: if those of small models have too little in common.
     """
+    # Not at the top: samples begin to be made before the compiler is there.
+    from .program_json import from_json
+    from .sized_loops import SizedModel, sized_model
+
     files = cache.load(_key(n_layer))
     if files is None or _FILE not in files:
-        return sized_model(n_layer)
+        return sized_model(n_layer, child)
     # The cache has checked the folder's owner and the hash of every file: this is what `keep_sized` wrote.
     return SizedModel(n_layer, from_json(files[_FILE]), is_proved=True)
 
 
 def keep_sized(cache: Cache, model: SizedModel) -> None:
     """Stores programs that have been proved."""
+    from .program_json import to_json
+
     model.prove()
     if cache.load(_key(model.n_layer)) is None:
         cache.store(_key(model.n_layer), {_FILE: to_json(model.programs).encode()})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 
 from ...compiler.errors import ProofError
 from ...compiler.loops.compile_family import Family
@@ -18,6 +18,7 @@ from ...compiler.loops.loop_ir import LoopProgram
 from ...compiler.loops.place import NotRegularError
 from ...compiler.sizes.generalise import SizedPrograms, generalise
 from ...model.config import GPTConfig
+from ..machine.child import Child
 from .model_loops import ModelLoops, build_graph, with_copies
 from .samples import FIRST, WORDS, samples_of
 from .shapes import LEARNED, PROVED, Shape
@@ -26,6 +27,8 @@ __all__ = ["SizedModel", "sized_loops", "sized_model"]
 
 # What is smaller than all that was learned from.
 _LEAST = {name: min(getattr(shape, name) for shape in LEARNED) for name in ("n_head", "head_size", "vocab_size")}
+# What this process has learned, by the number of layers.
+_LEARNED: dict[int, SizedModel] = {}
 _TITLES = {"training": "gpt_loss_length{}", "inference": "gpt_inference_position{}"}
 
 
@@ -99,14 +102,18 @@ class SizedModel:
                 loops.prove(final, family, number)
 
 
-@cache
-def sized_model(n_layer: int) -> SizedModel:
-    """Learns the programs of models of so many layers.
+def sized_model(n_layer: int, child: Child | None = None) -> SizedModel:
+    """Learns the programs of models of so many layers, once.
+
+    Args:
+        child: see `samples_of`.
 
     Raises:
         NotRegularError: if those of small ones have too little in common.
     """
-    return SizedModel(n_layer, generalise(samples_of(n_layer)))
+    if n_layer not in _LEARNED:
+        _LEARNED[n_layer] = SizedModel(n_layer, generalise(samples_of(n_layer, child)))
+    return _LEARNED[n_layer]
 
 
 def _silent(what: str, kind: str = "", number: int = 0) -> None:

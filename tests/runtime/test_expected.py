@@ -27,7 +27,7 @@ def test_another_process_gives_the_same_bits(monkeypatch):
     here = Expected.of(CONFIG, AdamConfig())
     monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
     with expecting(CONFIG, AdamConfig()) as pending:
-        assert pending.stop() is None  # ends it: the results come from here all the same
+        assert pending.child.stop() is None  # ends it: the results come from here all the same
         assert bits(pending.result()) == bits(here)
     with expecting(CONFIG, AdamConfig()) as pending:
         monkeypatch.setattr(Expected, "of", None)  # nothing is computed here
@@ -48,7 +48,7 @@ def test_the_other_process_ends_with_what_it_is_for(monkeypatch):
 
     def interrupted() -> None:
         with expecting(CONFIG, AdamConfig()) as pending:
-            begun.append(pending._process)
+            begun.append(pending.child._process)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from microgpt.runtime.machine import child
 from microgpt.runtime.programs import samples as module
 from microgpt.runtime.programs.samples import samples_of
 from microgpt.runtime.programs.shapes import LEARNED, Shape
@@ -25,10 +26,10 @@ def test_another_process_makes_the_same(monkeypatch):
     made: list[Shape] = []
     original = module._sample
     monkeypatch.setattr(module, "_sample", lambda n_layer, shape: made.append(shape) or original(n_layer, shape))
-    monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
     there = samples_of(1)
     assert made == list(LEARNED[:2])
-    monkeypatch.setattr(module.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
     assert samples_of(1) == there
     assert made == [*LEARNED[:2], *LEARNED]
 
@@ -37,6 +38,6 @@ def test_another_process_makes_the_same(monkeypatch):
 def test_without_another_process_they_are_made_here(monkeypatch, change):
     name, value = change
     monkeypatch.setattr(module, "LEARNED", SHAPES)
-    monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
-    monkeypatch.setattr(subprocess if name == "Popen" else module, name, value)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr(subprocess if name == "Popen" else child, name, value)
     assert [sample.sizes for sample in samples_of(1)] == [shape.sizes for shape in SHAPES]
