@@ -114,8 +114,8 @@ class ModelSource:
             self.loops.prove_origin()
         else:
             lengths, positions = witnessed(self.config)
-            for family, first in zip(self.families, (lengths + 1, positions), strict=True):
-                further = (number for number in family.continued if number >= first)
+            for family, known in zip(self.families, (lengths, range(positions)), strict=True):
+                further = (number for number in family.continued if number not in known)
                 for number in dict.fromkeys((*family.graphs, *further, *family.continued[-1:])):
                     self._prove(family, number)
         self._prove_optimizer()

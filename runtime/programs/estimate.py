@@ -77,11 +77,13 @@ def estimate_flat(config: GPTConfig) -> Estimate | None:
 def _estimate_sized(config: GPTConfig) -> Estimate | None:
     """Of a model whose programs are instantiated: small models are compiled, and some lengths of its own witnessed."""
     lengths, _ = witnessed(config)
-    small, own = sized_work(config.n_layer), config.parameter_count * lengths * (lengths + 1) // 2
+    small, own = sized_work(config.n_layer), config.parameter_count * sum(lengths)
     if small + own < 10 * SMALL:
         return None
     seconds = small * SIZED_SECONDS + own * WITNESS_SECONDS
-    return Estimate(_OPERATIONS * (small + own), seconds, config.parameter_count * lengths * WITNESS_BYTES + BASE_BYTES)
+    return Estimate(
+        _OPERATIONS * (small + own), seconds, config.parameter_count * lengths[-1] * WITNESS_BYTES + BASE_BYTES
+    )
 
 
 def estimate_python(recipes: Iterable[Recipe], jobs: int) -> Estimate | None:

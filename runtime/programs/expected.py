@@ -44,7 +44,7 @@ class Expected:
     """The results.
 
     Attributes:
-        losses: by length of the document, the loss and its gradient; of a large model, for the first lengths.
+        losses: for each of the lengths that are `witnessed`, the loss and its gradient.
         probabilities: by position, those of the next token; of a large model, for the first positions.
         cache: keys and values of these positions, one after the other.
         updated: parameters, first and second moments after a step.
@@ -62,7 +62,7 @@ class Expected:
         lengths, positions = witnessed(config)
         losses = [
             eager.loss_and_gradient(config, weights, some_tokens(config, length), some_tokens(config, length, 1))
-            for length in range(1, lengths + 1)
+            for length in lengths
         ]
         cache: list[float] = []
         probabilities = [

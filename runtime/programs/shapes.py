@@ -5,6 +5,7 @@ Nothing of the compiler is needed here: estimates are made before it is loaded.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...model.config import GPTConfig
@@ -52,6 +53,8 @@ FIRST_LENGTHS = 5
 _WITNESSED = 600_000
 # So many lengths, and positions, call all kernels: later programs differ from the second in their numbers.
 _KINDS = 2
+# Doubles in the widest vectors: with one more, every number has been what is left of a loop over lanes.
+_LANES = 8
 
 
 def flat_work(config: GPTConfig) -> int:
@@ -71,12 +74,18 @@ def is_sized(config: GPTConfig) -> bool:
     return flat_work(config) > sized_work(config.n_layer)
 
 
-def witnessed(config: GPTConfig) -> tuple[int, int]:
-    """How many lengths, and how many positions, are compared with the eager autograd: the first ones, or all."""
+def witnessed(config: GPTConfig) -> tuple[Sequence[int], int]:
+    """The lengths, and how many of the first positions, that are compared with the eager autograd: all, or of a model
+    whose programs are instantiated, the first ones and the longest.
+    """
+    block = config.block_size
     if not is_sized(config):
-        return config.block_size, config.block_size
+        return range(1, block + 1), block
     most = max(_WITNESSED // config.parameter_count, 1)
     lengths = _KINDS
-    while (lengths + 1) * (lengths + 2) // 2 <= most:
+    while lengths < _LANES + 1 and (lengths + 1) * (lengths + 2) // 2 <= most:
         lengths += 1
-    return min(lengths, config.block_size), min(max(most, _KINDS), config.block_size)
+    found = [*range(1, min(lengths, block) + 1)]
+    if block > lengths and sum(found) + block <= most:
+        found.append(block)
+    return found, min(max(most, _KINDS), block)

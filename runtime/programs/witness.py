@@ -25,6 +25,7 @@ from .expected import (
     some_tokens,
     step_constants,
 )
+from .shapes import witnessed
 
 __all__ = [
     "check_inference",
@@ -100,7 +101,8 @@ def check_library(
     constants: Mapping[int, str],
     addresses: Mapping[str, int],
 ) -> None:
-    """Runs every program of the C library of a model once; of a large model, those that results are expected of.
+    """Runs every program of the C library of a model once; of a model whose programs are instantiated, those that are
+    `witnessed`.
 
     Args:
         functions: the library.
@@ -113,7 +115,7 @@ def check_library(
     """
     size, weights = config.parameter_count, some_parameters(config)
     memory = _Memory(functions, constants, addresses)
-    for length, result in enumerate(expected.losses, 1):
+    for length, result in zip(witnessed(config)[0], expected.losses, strict=True):
         tokens, targets = some_tokens(config, length), some_tokens(config, length, 1)
         memory.forget(parameters=weights)
         loss = functions.microgpt_loss(memory.doubles, length, (ctypes.c_int * (2 * length))(*tokens, *targets))

@@ -21,7 +21,7 @@ from microgpt.runtime.executable.estimate import TooLargeError
 from microgpt.runtime.machine import memory
 from microgpt.runtime.machine.memory import available_memory
 from microgpt.runtime.machine.toolchain import Toolchain
-from microgpt.runtime.programs import c_library, c_source, estimate
+from microgpt.runtime.programs import c_library, c_source, estimate, shapes
 from microgpt.runtime.programs.estimate import count_operations, estimate_c, estimate_python, graphs_for_c
 from microgpt.runtime.programs.recipe import Recipe
 from microgpt.runtime.storage.cache import Cache
@@ -76,7 +76,8 @@ def test_of_heads_of_one_number_it_is_nearly_so(config: GPTConfig):
 def test_which_graphs_are_made_for_a_library(block: int, monkeypatch: pytest.MonkeyPatch):
     """Positions may continue earlier ones, and are not made then."""
     config = GPTConfig(5, 1, 6, 2, block)
-    monkeypatch.setattr(c_source, "is_sized", lambda config: False)
+    for module in (c_source, shapes):
+        monkeypatch.setattr(module, "is_sized", lambda config: False)
     made: Counter[tuple[str, int]] = Counter()
 
     def watch(what: str, kind: str = "", number: int = 0) -> None:
