@@ -145,22 +145,25 @@ class Model:
         """Writes a checkpoint, atomically; `load` and ``microgpt sample`` read it."""
         save_checkpoint(arguments.path("path", path), self.checkpoint)
 
-    def export(self, folder: str | os.PathLike[str]) -> list[Path]:
+    def export(self, folder: str | os.PathLike[str], *, prefix: str = "microgpt") -> list[Path]:
         """Writes the model as a C library that depends only on libm, as ``microgpt export --checkpoint`` does.
 
         Args:
             folder: the folder to write; created if it does not exist.
+            prefix: the prefix of file names and of every exported C name.
 
         Returns:
             The files: the library, its header, the weights, an example and a Makefile.
 
         Raises:
+            ValueError: if the prefix is not a C identifier.
             OSError: if the folder cannot be written.
         """
         from .runtime.programs.export import export_library
 
         place, model = arguments.path("folder", folder), self.checkpoint
-        return export_library(place, model.config, model.optimizer, model.tokenizer.characters, model.parameters)
+        name, characters = arguments.string("prefix", prefix), model.tokenizer.characters
+        return export_library(place, model.config, model.optimizer, characters, model.parameters, name)
 
 
 def load(path: str | os.PathLike[str], *, backend: str = "auto", progress: bool = True) -> Model:

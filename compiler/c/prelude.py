@@ -56,13 +56,13 @@ def prelude(vector_width: int) -> str:
     return "".join(parts)
 
 
-def exact_function() -> str:
-    """``int microgpt_exact(void)``: whether a build rounds as it must, here and now. To stand behind `prelude`.
+def exact_function(prefix: str) -> str:
+    """``int PREFIX_exact(void)``: whether a build rounds as it must, here and now. To stand behind `prelude`.
 
     (1 + 2^-30)^2 - (1 + 2^-29) is 2^-60, which only a fused operation keeps; the last two sums are what they should be
     in one rounding mode alone.
     """
-    return c_text(_PACKAGE, "exact.h")
+    return c_text(_PACKAGE, "exact.h", prefix=prefix)
 
 
 def _protected(name: str, arity: int) -> str:

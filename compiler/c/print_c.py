@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 
 from ..errors import InternalError
-from ..ir.ops import OPS, is_closed, spell
+from ..ir.ops import OPS, Type, is_closed, spell
 from ..kernels import kernel_ir as ir
 from ..kernels.expressions import (
     Call,
@@ -32,6 +31,7 @@ from ..kernels.expressions import (
 )
 from ..kernels.kernel_ir import Kernel, Statement
 from ..loops.loop_ir import MEMORY, Array
+from .c_text import decimal_text
 
 __all__ = ["address_text", "argument_text", "kernel_text", "number_text", "parameters_text"]
 
@@ -169,7 +169,8 @@ def expr_text(expr: Expr) -> str:
             index = f"ix[{sum_text(chosen)}]"
             return f"equal{width}({index} - ({sum_text(number)}))" if width > 1 else f"({index} == {sum_text(number)})"
         case Call(op, operands, width):
-            return _spelled(op, [expr_text(operand) for operand in operands], width)
+            types = OPS[op].types_of(len(operands))
+            return _spelled(op, list(map(_operand, operands, types)), width)
         case Spread(value, width, is_flag):
             return f"{'flag' if is_flag else 'all'}{width}({expr_text(value)})"
         case IsSet(value):
@@ -183,6 +184,12 @@ def expr_text(expr: Expr) -> str:
         case Proved(function, operand, width):
             return f"settled_{function}{width}({expr_text(operand)})"
     raise InternalError(f"{type(expr).__name__} has no spelling in C")
+
+
+def _operand(expr: Expr, type_: Type) -> str:
+    # Memory has flags as 1 and 0. C would take a number as one, but with a warning.
+    is_number = type_ is Type.FLAG and isinstance(expr, Read) and expr.width == 1
+    return f"({expr_text(expr)} != 0.0)" if is_number else expr_text(expr)
 
 
 def _spelled(op: int, texts: Sequence[str], width: int) -> str:
@@ -240,11 +247,5 @@ def sum_text(total: Sum) -> str:
 
 def number_text(text: str) -> str:
     """C for a number in hexadecimal."""
-    value = float.fromhex(text)
-    if value != value:
-        return "NAN"
-    if value in (float("inf"), float("-inf")):
-        return "INFINITY" if value > 0 else "(-INFINITY)"
-    # A decimal where it is exactly the number, so that no compiler has to round it.
-    shown = repr(value) if "e" not in repr(value) and Decimal(repr(value)) == Decimal(value) else text
-    return shown if not text.startswith("-") else f"({shown})"
+    shown = decimal_text(float.fromhex(text))
+    return f"({shown})" if shown.startswith("-") else shown

@@ -16,10 +16,14 @@ __all__ = ["identifier", "is_reserved", "unused", "value_names"]
 _NUMBERED = re.compile(r"([A-Za-z])[A-Za-z_]*?([0-9]+)")
 _OTHER = re.compile(r"\W+", re.ASCII)
 
-# Keywords of C, and what compilers define: macros are in capitals.
+# Keywords of C and C++, and what compilers define: macros are in capitals.
 _RESERVED = re.compile(
     r"auto|break|case|char|const|continue|default|do|double|else|enum|extern|float|for|goto|if|inline|int|long|register|"
     r"restrict|return|short|signed|sizeof|static|struct|switch|typedef|union|unsigned|void|volatile|while|asm|typeof|bool|"
+    r"and|and_eq|bitand|bitor|catch|char8_t|char16_t|char32_t|class|co_await|co_return|co_yield|compl|concept|consteval|"
+    r"constinit|const_cast|decltype|delete|dynamic_cast|explicit|export|friend|mutable|namespace|new|noexcept|not|not_eq|"
+    r"operator|or|or_eq|private|protected|public|reinterpret_cast|requires|static_cast|template|this|throw|try|typeid|"
+    r"typename|using|virtual|wchar_t|xor|xor_eq|"
     r"true|false|nullptr|constexpr|alignas|alignof|static_assert|thread_local|typeof_unqual|linux|unix|[A-Z][A-Z_]{2,}\w*"
 )
 

@@ -19,11 +19,11 @@ __all__ = ["walk_pointers"]
 
 def walk_pointers(kernel: Kernel) -> Kernel:
     """The kernel with pointers in the loops that have nothing but sums in them."""
+    names = (f"w{number}" for number in count())
 
     def change(part: Any) -> Any:
         if not isinstance(part, Block):
             return None
-        names = (f"w{number}" for number in count())
         return Block(tuple(each for statement in rebuilt(part.body, change) for each in _walked(statement, names)))
 
     return replace(kernel, body=rebuilt(kernel.body, change))

@@ -7,18 +7,18 @@ Makefile. Every name that other files can see begins with a prefix, so that seve
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ...compiler.c.c_text import c_text, plain_text
+from ...compiler.c.c_text import c_text, decimal_text
 from ...compiler.c.emit_function import function_text
-from ...compiler.c.prelude import exact_function
+from ...compiler.c.prelude import exact_function, prelude
 from ...compiler.ir.graph import Graph
-from ...compiler.ir.ops import LIBM
+from ...compiler.ir.names import identifier, unused
 from ...compiler.loops.compile_loops import compile_loops
 from ...compiler.pipeline import without_collection
 from ..machine.toolchain import vector_width_here
-from ..storage.files import write_atomically
+from .c_files import check_prefix, header, is_taken, makefile, write_files
 from .executable import c_head
 
 __all__ = ["export_function"]
@@ -27,11 +27,6 @@ _PACKAGE = __package__ or ""
 
 # Doubles behind a memory that vectors may read.
 _SPARE = 8
-_PREFIX = re.compile(r"[A-Za-z]\w*", re.ASCII)
-_RESERVED = re.compile(
-    "auto|break|case|char|const|continue|default|do|double|else|enum|extern|float|for|goto|if|inline|int|long|register|"
-    "restrict|return|short|signed|sizeof|static|struct|switch|typedef|union|unsigned|void|volatile|while|main|memcpy|printf"
-)
 
 
 def export_function(
@@ -52,69 +47,77 @@ def export_function(
         OSError: if the folder cannot be written.
         ProofError: if the loops are not the graph; a mistake of the compiler.
     """
-    if not _PREFIX.fullmatch(prefix) or _RESERVED.fullmatch(prefix) or prefix in LIBM:
-        raise ValueError(f"prefix {prefix!r} is no name for a function in C, or taken; write for example my_function")
+    width = vector_width_here()
+    check_prefix(prefix, prelude(width))
     with without_collection():
         looped = compile_loops(graph)
         looped.prove()
-        width = vector_width_here()
         text = function_text(looped, f"{prefix}_graph", width).text
     layout = looped.layout
+    given, made = _parameters(graph, prefix)
+    sizes = {output.name: len(output.nodes) for output in graph.outputs}
+    memory = layout.size + _SPARE
     names = {
         "prefix": prefix,
-        "PREFIX": prefix.upper(),
-        "name": graph.name,
-        "parameters": "".join(f", const double *{name}" for name in graph.arguments())
+        "parameters": "".join(f", const double *{name}" for name in given.values())
         + (", const int *index" if graph.indices else "")
-        + "".join(f", double *{output.name}" for output in graph.outputs),
-        "memory": str(layout.size + _SPARE),
-        "sizes": _sizes(graph, prefix),
+        + "".join(f", double *{name}" for name in made.values()),
+        "memory": memory,
+        "bytes": f"{8 * memory:,}",
         "copies_in": "".join(
-            f"    memcpy(memory + {layout.arguments[name][0]}, {name}, {size} * sizeof(double));\n"
+            f"    memcpy(state->numbers + {layout.arguments[name][0]}, {given[name]}, {size} * sizeof(double));\n"
             for name, (_, size) in graph.arguments().items()
         ),
         "copies_out": "".join(
-            f"    if ({output.name}) memcpy({output.name}, memory + {layout.outputs[output.name][0]}, "
-            f"{len(output.nodes)} * sizeof(double));\n"
-            for output in graph.outputs
+            f"    if ({name}) memcpy({name}, state->numbers + {start}, {sizes[output]} * sizeof(double));\n"
+            for output, name in made.items()
+            for start in layout.outputs[output][:1]
         ),
         "index": "index" if graph.indices else "0",
-        "exact": exact_function().replace("microgpt_exact", f"{prefix}_exact"),
+        "exact": exact_function(prefix),
     }
     interface = c_text(_PACKAGE, "function.c", **names)
-    files = {
-        f"{prefix}.h": c_text(_PACKAGE, "function.h", **names),
-        f"{prefix}.c": f'{c_head(graph, width)}#include "{prefix}.h"\n\n{text}\n{interface}',
-        "main.c": c_text(_PACKAGE, "main.c", **names, **_example(graph, prefix, example, indices)),
-        "Makefile": plain_text(_PACKAGE, "Makefile").replace("@PREFIX@", prefix),
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        write_atomically(folder / name, content.encode())
-    return [folder / name for name in files]
+    about = f"{graph.name}, made by microgpt: the bits of Python's arithmetic, and nothing needed but libm."
+    example_names = _example(graph, given, made, example, indices)
+    return write_files(
+        folder,
+        {
+            f"{prefix}.h": header(prefix, about, _sizes(graph), c_text(_PACKAGE, "function.h", **names)),
+            f"{prefix}.c": f'{c_head(graph, width)}#include "{prefix}.h"\n\n{text}\n{interface}',
+            "main.c": c_text(_PACKAGE, "main.c", **names, **example_names),
+            "Makefile": makefile(prefix, "example"),
+        },
+    )
 
 
-def _sizes(graph: Graph, prefix: str) -> str:
+def _parameters(graph: Graph, prefix: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The names in C of arguments and of results."""
+    taken = {prefix, "state", "index", "i"}
+
+    def names(wanted: Iterable[str]) -> dict[str, str]:
+        found = {}
+        for name in wanted:
+            plain = identifier(name)
+            found[name] = unused(plain + "_" * is_taken(plain), taken)
+            taken.add(found[name])
+        return found
+
+    return names(graph.arguments()), names(output.name for output in graph.outputs)
+
+
+def _sizes(graph: Graph) -> dict[str, str]:
     """How many numbers there are of each argument and result, and where in them the user's arguments begin."""
-    lines = []
-    spans = graph.arguments()
-    for name, (first, size) in spans.items():
-        lines.append(f"#define {prefix.upper()}_{_upper(name)} {size}")
+    sizes = {}
+    for name, (first, size) in graph.arguments().items():
+        sizes[_upper(name)] = str(size)
         for tensor in graph.inputs:
             if tensor.argument == name:
                 shape = " x ".join(map(str, tensor.shape)) or "a number"
-                lines.append(
-                    f"#define {prefix.upper()}_AT_{_upper(tensor.name)} {tensor.start - first} "
-                    f"/* {_plain(tensor.name)}: {shape} */"
-                )
+                sizes[f"AT_{_upper(tensor.name)}"] = f"{tensor.start - first} /* {_plain(tensor.name)}: {shape} */"
     for index in graph.indices:
-        lines.append(
-            f"#define {prefix.upper()}_AT_{_upper(index.name)} {index.start} /* of index: {index.count} from 0 to "
-            f"{index.limit - 1} */"
-        )
-    for output in graph.outputs:
-        lines.append(f"#define {prefix.upper()}_SIZE_OF_{_upper(output.name)} {len(output.nodes)}")
-    return "\n".join(lines)
+        about = f"of index: {index.count} from 0 to {index.limit - 1}"
+        sizes[f"AT_{_upper(index.name)}"] = f"{index.start} /* {about} */"
+    return sizes | {f"SIZE_OF_{_upper(output.name)}": str(len(output.nodes)) for output in graph.outputs}
 
 
 def _upper(name: str) -> str:
@@ -127,31 +130,29 @@ def _plain(text: str) -> str:
 
 
 def _example(
-    graph: Graph, prefix: str, example: Mapping[str, Sequence[float]], indices: Sequence[int]
+    graph: Graph,
+    given: Mapping[str, str],
+    made: Mapping[str, str],
+    example: Mapping[str, Sequence[float]],
+    indices: Sequence[int],
 ) -> dict[str, str]:
     tables = [
-        f"static const double {name}[] = {{\n" + "".join(f"    {_c_number(each)},\n" for each in example[name]) + "};\n"
-        for name in graph.arguments()
+        f"static const double {name}[] = {{\n"
+        + "".join(f"    {decimal_text(each)},\n" for each in example[argument])
+        + "};\n"
+        for argument, name in given.items()
     ]
     if graph.indices:
         tables.append(f"static const int index[] = {{{', '.join(map(str, indices))}}};\n")
-    results = [f"static double {output.name}[{len(output.nodes)}];\n" for output in graph.outputs]
-    arguments = [*graph.arguments(), *(["index"] if graph.indices else []), *(output.name for output in graph.outputs)]
+    sizes = {output.name: len(output.nodes) for output in graph.outputs}
+    results = [f"static double {name}[{sizes[output]}];\n" for output, name in made.items()]
     prints = [
-        f'    for (long i = 0; i < {len(output.nodes)}; i++) printf("{output.name}[%ld] = %a\\t%.17g\\n", i, '
-        f"{output.name}[i], {output.name}[i]);\n"
-        for output in graph.outputs
+        f'    for (long i = 0; i < {sizes[output]}; i++) printf("{output}[%ld] = %a\\t%.17g\\n", i, '
+        f"{name}[i], {name}[i]);\n"
+        for output, name in made.items()
     ]
     return {
         "tables": "".join(tables) + "".join(results),
-        "arguments": ", ".join(arguments),
+        "arguments": ", ".join([*given.values(), *(["index"] if graph.indices else []), *made.values()]),
         "prints": "".join(prints),
     }
-
-
-def _c_number(number: float) -> str:
-    if number != number:
-        return "NAN"
-    if number in (float("inf"), float("-inf")):
-        return "INFINITY" if number > 0 else "-INFINITY"
-    return float(number).hex()

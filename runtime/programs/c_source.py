@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ...compiler.c.c_text import plain_text
+from ...compiler.c.c_text import c_text
 from ...compiler.c.emit_c import CText, emit_c
 from ...compiler.c.memory_struct import constants_text, memory_struct, read_constants
 from ...compiler.c.prelude import exact_function, prelude
@@ -42,8 +42,9 @@ class ModelSource:
 
     Attributes:
         config: the model's shape.
-        text: of the C file.
-        body: the part of it that was made from the programs, which begins after `body_line` lines.
+        head, body: the beginning of the C file, and what was made from the programs.
+        driver: its end: the functions that the library exports.
+        declarations: of these functions; they stand before the driver, or in a header that is included there.
         programs: what the body carries out, by the names of their functions.
         optimizer_graph: of one parameter.
         optimizer_addresses: of its arguments, for the first parameter; results take their place.
@@ -55,9 +56,10 @@ class ModelSource:
     """
 
     config: GPTConfig
-    text: str
+    head: str
     body: CText
-    body_line: int
+    driver: str
+    declarations: str
     programs: Mapping[str, LoopProgram]
     optimizer_graph: Graph
     optimizer_addresses: Mapping[str, int]
@@ -65,6 +67,20 @@ class ModelSource:
     constants: Mapping[int, str]
     loops: ModelLoops
     reason: str
+
+    @property
+    def text(self) -> str:
+        """The C file, which depends on no other."""
+        return self.file(self.declarations)
+
+    @property
+    def body_line(self) -> int:
+        """How many lines stand before the body."""
+        return self.head.count("\n")
+
+    def file(self, declarations: str) -> str:
+        """The C file with the declarations, or what includes them."""
+        return "\n".join([self.head + self.body.text, declarations, self.driver])
 
     @property
     def layout(self) -> Layout:
@@ -75,11 +91,6 @@ class ModelSource:
     def families(self) -> tuple[Family, ...]:
         """The programs of all lengths, and of all positions."""
         return self.loops.families
-
-    @property
-    def declarations(self) -> str:
-        """Of the functions that the library exports."""
-        return plain_text(_PACKAGE, "declarations.h")
 
     def prove_all(self, tell: Callable[[int, int], None] = lambda done, total: None) -> int:
         """Checks every program of a model against its graph: unrolled, the loops must be the graph.
@@ -139,6 +150,7 @@ def model_source(
     tell: Tell = lambda what, kind="", number=0: None,
     vector_width: int = 8,
     find_sized: Callable[[int], SizedModel] = sized_model,
+    prefix: str = "microgpt",
 ) -> ModelSource:
     """Compiles a model to C. Whoever uses the result has to prove it.
 
@@ -146,6 +158,7 @@ def model_source(
         tell: takes what is being done, and for each stage of a graph that is done, the kind and number of its program.
         vector_width: doubles in the widest vector of the processor that the library is for: 8, 4 or 2.
         find_sized: finds the programs of all models of a number of layers.
+        prefix: of everything that other files can see.
 
     Raises:
         TooLargeError: if it takes more memory than there is.
@@ -182,15 +195,16 @@ def model_source(
     head = (
         f"/* Made for {config} by microgpt. Do not edit. */\n{prelude(vector_width)}\n{memory_struct(layout, 'memory')}"
     )
-    driver = "\n".join([plain_text(_PACKAGE, "declarations.h"), exact_function(), plain_text(_PACKAGE, "driver.c")])
+    names = {"prefix": prefix, "PREFIX": prefix.upper(), "memory": layout.size, "bytes": f"{8 * layout.size:,}"}
     written = read_constants(layout, programs.values())
     constants_function = constants_text(layout, written, "", "memory")
-    text = "\n".join([head + body.text, defines, constants_function, _table(config), driver])
+    functions = [exact_function(prefix), c_text(_PACKAGE, "driver.c", **names)]
     return ModelSource(
         config,
-        text,
+        head,
         body,
-        head.count("\n"),
+        "\n".join([defines, constants_function, _table(config), *functions]),
+        c_text(_PACKAGE, "declarations.h", **names),
         programs,
         update,
         arrays | shared,
@@ -217,7 +231,7 @@ def model_loops(config: GPTConfig, tell: Tell, find_sized: Callable[[int], Sized
         return flat_loops(config, tell), str(problem)
 
 
-def proved_source(config: GPTConfig, optimizer: AdamConfig) -> ModelSource:
+def proved_source(config: GPTConfig, optimizer: AdamConfig, prefix: str) -> ModelSource:
     """Compiles a model to C for this processor, and proves all of it.
 
     Raises:
@@ -225,7 +239,7 @@ def proved_source(config: GPTConfig, optimizer: AdamConfig) -> ModelSource:
         ProofError: if a program is not what it should be.
     """
     with without_collection():
-        source = model_source(config, optimizer, vector_width=vector_width_here())
+        source = model_source(config, optimizer, vector_width=vector_width_here(), prefix=prefix)
         source.prove_all()
         return source
 

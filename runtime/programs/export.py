@@ -1,8 +1,8 @@
 """Export: a model as a C library that needs neither Python nor anything but libm.
 
-In: a model's shape, its alphabet, and its weights if there are any. Out: a folder with ``microgpt.c`` and
-``microgpt.h`` (the library), ``weights.h``, ``main.c`` (an example that trains and samples, with Python's own random
-numbers) and a ``Makefile``.
+In: a model's shape, its alphabet, and its weights if there are any. Out: a folder with ``PREFIX.c`` and ``PREFIX.h``
+(the library), ``PREFIX_weights.h``, ``main.c`` (an example that trains and samples, with Python's own random numbers)
+and a ``Makefile``.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...compiler.c.c_text import c_text, plain_text
+from ...compiler.c.c_text import c_text, decimal_text
 from ...model.config import AdamConfig, GPTConfig
-from ..storage.files import write_atomically
-from .c_source import ModelSource, proved_source
+from ..executable.c_files import check_prefix, header, makefile, write_files
+from .c_source import proved_source
 
 __all__ = ["export_library"]
 
@@ -26,6 +26,7 @@ def export_library(
     optimizer: AdamConfig,
     characters: Sequence[str],
     weights: Sequence[float] | None = None,
+    prefix: str = "microgpt",
 ) -> list[Path]:
     """Writes a standalone C library.
 
@@ -33,13 +34,14 @@ def export_library(
         folder: made if it is not there.
         characters: what the tokens stand for, without the one that begins and ends a document.
         weights: the model's parameters, in the order of ``config.matrices()``.
+        prefix: of the files, and of every name that other files can see.
 
     Returns:
         the files.
 
     Raises:
         OSError: if the folder cannot be written.
-        ValueError: if the alphabet or the weights are not of the model's size.
+        ValueError: if the alphabet or the weights are not of the model's size, or the prefix is no name in C.
     """
     if len(characters) + 1 != config.vocab_size:
         raise ValueError(
@@ -47,24 +49,25 @@ def export_library(
         )
     if weights is not None and len(weights) != config.parameter_count:
         raise ValueError(f"the model has {config.parameter_count} parameters, not {len(weights)}")
-    source = proved_source(config, optimizer)
+    check_prefix(prefix, "")
+    source = proved_source(config, optimizer, prefix)
+    names = {"prefix": prefix, "PREFIX": prefix.upper()}
+    about = "A GPT, made by microgpt: the bits of Python's arithmetic, and nothing needed but libm."
+    sizes = _sizes(config, optimizer, weights is not None)
     files = {
-        "microgpt.h": _header(config, optimizer, source, weights is not None),
-        "microgpt.c": source.text,
-        "main.c": c_text(_PACKAGE, "main.c", alphabet=_code_points(characters)),
-        "Makefile": plain_text(_PACKAGE, "Makefile"),
+        f"{prefix}.h": header(prefix, about, sizes, source.declarations),
+        f"{prefix}.c": source.file(f'#include "{prefix}.h"\n'),
+        "main.c": c_text(_PACKAGE, "main.c", alphabet=_code_points(characters), **names),
+        "Makefile": makefile(prefix, prefix),
     }
     if weights is not None:
-        numbers = "\n".join(f"    {float(weight).hex()}," for weight in weights)
-        files["weights.h"] = f"static const double microgpt_weights[{len(weights)}] = {{\n{numbers}\n}};\n"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        write_atomically(folder / name, text.encode())
-    return [folder / name for name in files]
+        numbers = "\n".join(f"    {decimal_text(weight)}," for weight in weights)
+        files[f"{prefix}_weights.h"] = f"static const double {prefix}_weights[{len(weights)}] = {{\n{numbers}\n}};\n"
+    return write_files(folder, files)
 
 
-def _header(config: GPTConfig, optimizer: AdamConfig, source: ModelSource, has_weights: bool) -> str:
-    numbers = {
+def _sizes(config: GPTConfig, optimizer: AdamConfig, has_weights: bool) -> dict[str, object]:
+    return {
         "VOCABULARY": config.vocab_size,
         "LAYERS": config.n_layer,
         "WIDTH": config.n_embd,
@@ -72,28 +75,10 @@ def _header(config: GPTConfig, optimizer: AdamConfig, source: ModelSource, has_w
         "BLOCK": config.block_size,
         "PARAMETERS": config.parameter_count,
         "HAS_WEIGHTS": int(has_weights),
-        "LEARNING_RATE": float(optimizer.learning_rate).hex(),
-        "BETA1": float(optimizer.beta1).hex(),
-        "BETA2": float(optimizer.beta2).hex(),
+        "LEARNING_RATE": decimal_text(optimizer.learning_rate),
+        "BETA1": decimal_text(optimizer.beta1),
+        "BETA2": decimal_text(optimizer.beta2),
     }
-    defines = [f"#define MICROGPT_{name} {number}" for name, number in numbers.items()]
-    return "\n".join(
-        [
-            "#ifndef MICROGPT_H",
-            "#define MICROGPT_H",
-            *defines,
-            "",
-            "#ifdef __cplusplus",
-            'extern "C" {',
-            "#endif",
-            source.declarations.rstrip(),
-            "#ifdef __cplusplus",
-            "}",
-            "#endif",
-            "#endif",
-            "",
-        ]
-    )
 
 
 def _code_points(characters: Sequence[str]) -> str:

@@ -38,7 +38,7 @@ COMPILERS = ("gcc", "clang")
 FLAGS = ("-O0", "-O3 -march=native -ffp-contract=fast")
 FURTHER_FLAGS = (
     "-O1", "-O2", "-Os", "-O3 -march=native", "-O3 -march=native -std=c99 -pedantic-errors",
-    "-O2 -trigraphs -frounding-math",
+    "-O2 -x c++ -std=c++14", "-O2 -trigraphs -frounding-math",
     "-O3 -march=native -fno-signed-zeros -fno-trapping-math", "-O2 -fno-strict-aliasing -fwrapv -funsigned-char",
 )  # fmt: skip
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werror")
@@ -46,8 +46,8 @@ REFUSED = {
     "-Ofast": "leave out -Ofast, -ffast-math",
     "-O2 -ffast-math": "leave out -Ofast, -ffast-math",
     "-O2 -ffinite-math-only": "leave out -Ofast, -ffast-math",
-    "-std=c89": "this file needs C99 or later",
-    "-x c++": "compile this file as C",
+    "-std=c89": "this file needs C99 or C++11 or later",
+    "-x c++ -std=c++98": "this file needs C99 or C++11 or later",
 }
 REFUSED_BY_GCC = {
     "-O2 -funsafe-math-optimizations": "leave out -Ofast, -ffast-math",
@@ -165,10 +165,11 @@ def test_a_compiler_without_vectors_is_refused(exported: Path, tmp_path: Path) -
     assert "this file needs GCC or Clang" in built.stderr
 
 
+@pytest.mark.parametrize("language", ["-std=c99", "-x c++ -std=c++14"])
 @pytest.mark.parametrize("name", COMPILERS)
-def test_nothing_is_warned_of(name: str, exported: Path, tmp_path: Path) -> None:
+def test_nothing_is_warned_of(name: str, language: str, exported: Path, tmp_path: Path) -> None:
     for source in ("main.c", "microgpt.c"):
-        command = [compiler(name), *WARNINGS, "-O2", "-march=native", "-c", source]
+        command = [compiler(name), *language.split(), *WARNINGS, "-O1", "-march=native", "-c", source]
         built = compile_c(command, exported, tmp_path / "object.o")
         assert built.returncode == 0, built.stderr
 

@@ -213,7 +213,6 @@ def test_what_is_wrong_with_a_file_is_said_at_its_line(
         (("stats", PENDULUM, "--n-embd", "4"), "--n-embd is about the GPT"),
         (("verify", PENDULUM, "--steps", "4"), "--steps is about the GPT"),
         (("verify", "--points", "4"), "--points is about your own function"),
-        (("export", "c", "--prefix", "x"), "--prefix is about your own function"),
         (("export", PENDULUM), "name the folder to write"),
         (("export", PENDULUM, "c", "--prefix", "3x"), "prefix '3x' is no name for a function in C"),
         (("export", PENDULUM, "c", "--prefix", "double"), "prefix 'double' is no name for a function in C"),

@@ -26,7 +26,8 @@ __all__ = ["export"]
 @click.option(
     "--prefix",
     metavar="NAME",
-    help="Of your own function: what every name in C begins with.  [default: the function's name]",
+    help="What every name in C begins with, so that several exports link into one program.  "
+    "[default: microgpt, or the function's name]",
 )
 @options.data_option
 @options.model_options
@@ -44,7 +45,8 @@ def export(
 
     DIR gets microgpt.c and microgpt.h, main.c (an example that trains and
     samples) and a Makefile; with --checkpoint, also the weights. What it
-    computes has the bits of every other backend.
+    computes has the bits of every other backend. The files compile as C99 and
+    as C++11, without warnings.
 
     Of your own function, FILE.py:NAME, it gets NAME.c and NAME.h, main.c (an
     example that calls it) and a Makefile.
@@ -53,7 +55,7 @@ def export(
     Examples:
       microgpt export c-model
       make -C c-model
-      microgpt export c-model --checkpoint runs/wide
+      microgpt export c-model --checkpoint runs/wide --prefix wide
       microgpt export model.py:loss c-loss --prefix model_loss
     """
     folder = Path(words[-1])

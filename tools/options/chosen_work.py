@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,16 +138,13 @@ def chosen_export(
         raise click.UsageError(f"{programs[0]!r} is not FILE.py:NAME, as in model.py:loss", context)
     if is_program(str(folder)):
         raise click.UsageError(f"name the folder to write, as in `microgpt export {folder} c-code`", context)
-    _refuse(context, programs[0] if programs else None, ("prefix",))
     if programs:
         from ...runtime.executable.export import export_function
 
         subject = given_function(context, programs[0])
         numbers, indices = subject.ordinary_inputs()
-        try:
+        with _refused_prefix(context):
             return export_function(subject.function.ir, folder, prefix or subject.name, numbers, indices)
-        except ValueError as error:
-            raise click.UsageError(f"--{error}", context) from None
     from ...data.corpus import load_corpus
     from ...data.tokenizer import Tokenizer
     from ...model.config import AdamConfig, GPTConfig
@@ -155,11 +153,23 @@ def chosen_export(
     if checkpoint is not None:
         model = load_model(checkpoint)
         check_shape_of(context, model.config, shape)
-        return export_library(folder, model.config, model.optimizer, model.tokenizer.characters, model.parameters)
-    check_shape(shape)
-    tokenizer = Tokenizer.of(load_corpus(data).documents)
-    config = GPTConfig(vocab_size=tokenizer.vocab_size, **shape)
-    return export_library(folder, config, AdamConfig(), tokenizer.characters, None)
+        config, optimizer, characters = model.config, model.optimizer, model.tokenizer.characters
+    else:
+        check_shape(shape)
+        tokenizer = Tokenizer.of(load_corpus(data).documents)
+        config, optimizer = GPTConfig(vocab_size=tokenizer.vocab_size, **shape), AdamConfig()
+        characters = tokenizer.characters
+    weights = model.parameters if checkpoint is not None else None
+    with _refused_prefix(context):
+        return export_library(folder, config, optimizer, characters, weights, prefix or "microgpt")
+
+
+@contextmanager
+def _refused_prefix(context: click.Context) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise click.UsageError(f"--{error}", context) from None
 
 
 def _refuse(context: click.Context, program: str | None, names: Sequence[str]) -> None:

@@ -123,15 +123,17 @@ INLINE guess guess_exponential(v${w} x)
     v${w} rest;
     n${w} exponent;
     const v${w} r = exponential_parts${w}(x, all${w}(0.0), &rest, &exponent);
-    return (guess){(v${w})((n${w})r + exponent), half_unit${w}(r) - magnitude${w}(rest), r * EXP_MARGIN,
-                   EXP_MOST - (n${w})magnitude${w}(x)};
+    const guess g = {(v${w})((n${w})r + exponent), half_unit${w}(r) - magnitude${w}(rest), r * EXP_MARGIN,
+                     EXP_MOST - (n${w})magnitude${w}(x)};
+    return g;
 }
 INLINE guess guess_logarithm(v${w} x)
 {
     v${w} rest;
     const v${w} r = logarithm_parts${w}(x, &rest), size = magnitude${w}(r);
     const v${w} margin = larger${w}(size * LOG_MARGIN, keep${w}(size > LOG_NEAR, all${w}(LOG_ERROR)));
-    return (guess){r, half_unit${w}(size) - magnitude${w}(rest), margin, unusual${w}(x)};
+    const guess g = {r, half_unit${w}(size) - magnitude${w}(rest), margin, unusual${w}(x)};
+    return g;
 }
 INLINE guess guess_power(v${w} x, v${w} y)
 {
@@ -140,8 +142,9 @@ INLINE guess guess_power(v${w} x, v${w} y)
     const v${w} log_x = logarithm_parts${w}(x, &rest), product = log_x * y;
     const v${w} low = fused${w}(rest, y, fused${w}(log_x, y, -product));
     const v${w} r = exponential_parts${w}(product, low, &rest, &exponent);
-    return (guess){(v${w})((n${w})r + exponent), half_unit${w}(r) - magnitude${w}(rest), r * POW_MARGIN,
-                   unusual${w}(x) | (POW_MOST - (n${w})magnitude${w}(product))};
+    const guess g = {(v${w})((n${w})r + exponent), half_unit${w}(r) - magnitude${w}(rest), r * POW_MARGIN,
+                     unusual${w}(x) | (POW_MOST - (n${w})magnitude${w}(product))};
+    return g;
 }
 INLINE int doubts_of(guess g) { return signs${w}((n${w})(g.distance - g.margin) | g.special); }
 

@@ -1,8 +1,6 @@
 /* The results are exact, whatever flags this is compiled with: what would change them is switched off or refused. */
-#if defined(__cplusplus)
-#error "microgpt: compile this file as C, with cc and not with c++; C++ can include microgpt.h and link with it"
-#elif !defined(__STDC_VERSION__) || __STDC_VERSION__ < 199901L
-#error "microgpt: this file needs C99 or later, for example -std=c99 or -std=gnu11"
+#if defined(__cplusplus) ? __cplusplus < 201103L : !defined(__STDC_VERSION__) || __STDC_VERSION__ < 199901L
+#error "microgpt: this file needs C99 or C++11 or later, for example -std=c99, -std=gnu11 or -std=c++14"
 #elif !defined(__GNUC__) || defined(__TINYC__)
 #error "microgpt: this file needs GCC or Clang, whose vectors it uses"
 #endif
@@ -29,7 +27,7 @@
 #endif
 typedef char constants_are_doubles[sizeof 1.0 == sizeof(double) ? 1 : -1]; /* not with -fsingle-precision-constant */
 
-/* libm's own functions. Compilers replace calls that they recognise, pow(x, 2.0) by x * x, which rounds otherwise;
-   what these pointers point to they do not know. */
+/* libm's own functions. Compilers replace calls that they recognise, pow(x, 2.0) by x * x, which rounds otherwise.
+   These pointers are read as if they were volatile, so that no compiler knows what they point to. */
 #define UNUSED __attribute__((unused))
 ${protected}

@@ -1,9 +1,10 @@
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wpsabi" /* vectors only travel between functions of this file */
-#pragma GCC optimize ("no-ivopts") /* GCC 12 lost stores by it */
-#endif
 #if defined(__GNUC__)
+#pragma GCC diagnostic ignored "-Wpsabi" /* vectors only travel between functions of this file */
 #pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wunused-const-variable"
+#endif
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize ("no-ivopts") /* GCC 12 lost stores by it */
 #endif
 #if defined(__GNUC__) && !defined(__clang__)
 #define UNROLL _Pragma("GCC unroll 16")

@@ -1,3 +1,4 @@
-static double (*const volatile libm_${name})(${types}) UNUSED = ${name};
+typedef double type_of_${name}(${types});
+static type_of_${name} *const libm_${name} UNUSED = ${name};
 #undef ${name}
-#define ${name}(${operands}) libm_${name}(${operands})
+#define ${name}(${operands}) (*(type_of_${name} *const volatile *)&libm_${name})(${operands})

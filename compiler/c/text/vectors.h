@@ -4,9 +4,9 @@ typedef long long n${w} __attribute__((vector_size(${bytes})));
 typedef double u${w} __attribute__((vector_size(${bytes}), aligned(8), may_alias));
 INLINE v${w} load${w}(const double *p) { return *(const u${w} *)p; }
 INLINE void store${w}(double *p, v${w} x) { *(u${w} *)p = x; }
-INLINE v${w} all${w}(double x) { return (v${w}){${xs}}; }
-INLINE n${w} flag${w}(int x) { long long y = -(long long)x; return (n${w}){${ys}}; }
-INLINE n${w} equal${w}(long lane) { return (n${w}){${numbers}} == lane; }
+INLINE v${w} all${w}(double x) { const v${w} r = {${xs}}; return r; }
+INLINE n${w} flag${w}(int x) { const long long y = -(long long)x; const n${w} r = {${ys}}; return r; }
+INLINE n${w} equal${w}(long lane) { const n${w} lanes = {${numbers}}; return lanes == lane; }
 INLINE v${w} keep${w}(n${w} flag, v${w} x) { return (v${w})(flag & (n${w})x); }
 INLINE v${w} drop${w}(n${w} flag, v${w} x) { return (v${w})(~flag & (n${w})x); }
 INLINE v${w} blend${w}(n${w} flag, v${w} a, v${w} b) { return (v${w})((flag & (n${w})a) | (~flag & (n${w})b)); }

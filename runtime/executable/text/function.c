@@ -1,7 +1,7 @@
 ${exact}
-void ${prefix}_begin(double *memory) { ${prefix}_graph_begin(memory); }
+void ${prefix}_begin(${prefix}_state *state) { ${prefix}_graph_begin(state->numbers); }
 
-void ${prefix}(double *memory${parameters})
+void ${prefix}(${prefix}_state *state${parameters})
 {
-${copies_in}    ${prefix}_graph(memory, ${index});
+${copies_in}    ${prefix}_graph(state->numbers, ${index});
 ${copies_out}}

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 ${tables}
-static double memory[${PREFIX}_MEMORY];
+static ${prefix}_state state;
 
 int main(void)
 {
@@ -13,7 +13,7 @@ int main(void)
         fprintf(stderr, "this build changes results; see the top of ${prefix}.c\n");
         return 1;
     }
-    ${prefix}_begin(memory);
-    ${prefix}(memory, ${arguments});
+    ${prefix}_begin(&state);
+    ${prefix}(&state, ${arguments});
 ${prints}    return 0;
 }

@@ -1,44 +1,46 @@
-long microgpt_memory(void) { return sizeof(memory) / sizeof(double); }
+static memory *inside(${prefix}_state *s) { return (memory *)s->numbers; }
 
-void microgpt_initialize(double *m)
+long ${prefix}_memory(void) { return sizeof(memory) / sizeof(double); }
+
+void ${prefix}_initialize(${prefix}_state *s)
 {
-    memset(m, 0, sizeof(memory));
-    set_constants((memory *)m);
+    memset(s, 0, sizeof(memory));
+    set_constants(inside(s));
 }
 
-double *microgpt_parameters(double *m) { return ((memory *)m)->parameters; }
-double *microgpt_gradient(double *m) { return ((memory *)m)->gradient; }
-double *microgpt_first_moment(double *m) { return ((memory *)m)->first_moment; }
-double *microgpt_second_moment(double *m) { return ((memory *)m)->second_moment; }
-double *microgpt_cache(double *m) { return &((memory *)m)->cache[0][0]; }
+double *${prefix}_parameters(${prefix}_state *s) { return inside(s)->parameters; }
+double *${prefix}_gradient(${prefix}_state *s) { return inside(s)->gradient; }
+double *${prefix}_first_moment(${prefix}_state *s) { return inside(s)->first_moment; }
+double *${prefix}_second_moment(${prefix}_state *s) { return inside(s)->second_moment; }
+double *${prefix}_cache(${prefix}_state *s) { return &inside(s)->cache[0][0]; }
 
-double microgpt_loss(double *m, int length, const int *index)
+double ${prefix}_loss(${prefix}_state *s, int length, const int *index)
 {
-    lengths_of[length - 1]((memory *)m, index);
-    return ((memory *)m)->loss[0];
+    lengths_of[length - 1](inside(s), index);
+    return inside(s)->loss[0];
 }
 
-void microgpt_train(
-    double *m, const int *lengths, const int *index, const double *constants, long steps, double *losses)
+void ${prefix}_train(
+    ${prefix}_state *s, const int *lengths, const int *index, const double *constants, long steps, double *losses)
 {
     for (long step = 0; step < steps; step++) {
-        losses[step] = microgpt_loss(m, lengths[step], index);
+        losses[step] = ${prefix}_loss(s, lengths[step], index);
         index += 2 * lengths[step];
-        memcpy(((memory *)m)->step_constants, constants + 3 * step, 3 * sizeof(double));
-        adam((memory *)m, index);
+        memcpy(inside(s)->step_constants, constants + 3 * step, 3 * sizeof(double));
+        adam(inside(s), index);
     }
 }
 
-void microgpt_prepare(double *m) { copy_parameters((memory *)m, 0); }
+void ${prefix}_prepare(${prefix}_state *s) { copy_parameters(inside(s), 0); }
 
-const double *microgpt_next(double *m, int position, int token, double temperature)
+const double *${prefix}_next(${prefix}_state *s, int position, int token, double temperature)
 {
-    ((memory *)m)->temperature[0] = temperature;
-    positions_of[position]((memory *)m, &token);
-    return ((memory *)m)->probabilities;
+    inside(s)->temperature[0] = temperature;
+    positions_of[position](inside(s), &token);
+    return inside(s)->probabilities;
 }
 
-int microgpt_choose(const double *weights, double uniform)
+int ${prefix}_choose(const double *weights, double uniform)
 {
     double sums[VOCABULARY], total = 0.0;
     for (int i = 0; i < VOCABULARY; i++) sums[i] = total = i ? total + weights[i] : weights[i];
@@ -53,15 +55,15 @@ int microgpt_choose(const double *weights, double uniform)
     return low;
 }
 
-long microgpt_sample(
-    double *m, double temperature, int bos, long documents,
+long ${prefix}_sample(
+    ${prefix}_state *s, double temperature, int bos, long documents,
     const double *uniform, long numbers, int *tokens, long *used)
 {
     long drawn = 0, at = 0;
     for (; drawn < documents && at + BLOCK <= numbers; drawn++) {
         int token = bos;
         for (int position = 0; position < BLOCK; position++) {
-            token = microgpt_choose(microgpt_next(m, position, token, temperature), uniform[at++]);
+            token = ${prefix}_choose(${prefix}_next(s, position, token, temperature), uniform[at++]);
             if (token < 0) return -1;
             if (token == bos) break;
             *tokens++ = token;

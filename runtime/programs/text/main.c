@@ -1,11 +1,11 @@
 /* Trains or samples with an exported model.
 
-       microgpt train FILE STEPS [SEED]     one document a line; prints each loss, then samples
-       microgpt sample COUNT [SEED]         with the weights that were exported
+       ${prefix} train FILE STEPS [SEED]     one document a line; prints each loss, then samples
+       ${prefix} sample COUNT [SEED]         with the weights that were exported
 
    The random numbers are those of Python's `random`, so this prints what the Python program prints. */
 
-#include "microgpt.h"
+#include "${prefix}.h"
 #include <errno.h>
 #include <math.h>
 #include <stdint.h>
@@ -13,14 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if MICROGPT_HAS_WEIGHTS
-#include "weights.h"
+#if ${PREFIX}_HAS_WEIGHTS
+#include "${prefix}_weights.h"
 #endif
 
 /* The characters of the tokens 0, 1, 2, ... in Unicode. */
 static const uint32_t alphabet[] = {${alphabet}
 };
-enum { CHARACTERS = MICROGPT_VOCABULARY - 1, BOS = CHARACTERS };
+enum { CHARACTERS = ${PREFIX}_VOCABULARY - 1, BOS = CHARACTERS };
 
 /* Called through pointers, so that no compiler puts something else in their place. */
 static double (*const volatile libm_pow)(double, double) = pow;
@@ -98,7 +98,7 @@ static uint32_t random_below(uint32_t limit)
 
 static void fail(const char *what)
 {
-    fprintf(stderr, "microgpt: %s\n", what);
+    fprintf(stderr, "${prefix}: %s\n", what);
     exit(1);
 }
 
@@ -118,7 +118,7 @@ static void fail_at(size_t place, const char *what)
 {
     unsigned long line = 1;
     for (size_t i = 0; i < place; i++) line += text[i] == '\n' || (text[i] == '\r' && text[i + 1] != '\n');
-    fprintf(stderr, "microgpt: %s: %s at offset %lu, line %lu\n", file_name, what, (unsigned long)place, line);
+    fprintf(stderr, "${prefix}: %s: %s at offset %lu, line %lu\n", file_name, what, (unsigned long)place, line);
     exit(1);
 }
 
@@ -127,16 +127,16 @@ static void read_text(void)
 {
     FILE *file = fopen(file_name, "rb");
     size_t room = 1 << 16, got = 1;
-    text = allocate(room, 1);
+    text = (unsigned char *)allocate(room, 1);
     while (file && (got = fread(text + text_size, 1, room - text_size - 1, file)) > 0) {
         text_size += got;
         if (text_size + 1 < room) continue;
-        unsigned char *larger = room > SIZE_MAX / 2 ? NULL : realloc(text, room *= 2);
+        unsigned char *larger = (unsigned char *)(room > SIZE_MAX / 2 ? NULL : realloc(text, room *= 2));
         if (!larger) fail("out of memory");
         text = larger;
     }
     if (!file || ferror(file)) {
-        fprintf(stderr, "microgpt: %s cannot be read: %s\n", file_name, strerror(errno));
+        fprintf(stderr, "${prefix}: %s cannot be read: %s\n", file_name, strerror(errno));
         exit(1);
     }
     fclose(file);
@@ -187,7 +187,7 @@ static document *read_documents(size_t *count)
     read_text();
     size_t lines = 1, at = 0;
     for (size_t i = 0; i < text_size; i++) lines += text[i] == '\n' || text[i] == '\r';
-    document *documents = allocate(lines, sizeof *documents);
+    document *documents = (document *)allocate(lines, sizeof *documents);
     *count = 0;
     if (text_size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) at = 3; /* a byte order mark */
     while (at < text_size) {
@@ -217,11 +217,11 @@ static document *read_documents(size_t *count)
 /* The tokens and targets of a document; returns its length. */
 static int encode(document from, int *index)
 {
-    int tokens[MICROGPT_BLOCK + 2], length = 0;
+    int tokens[${PREFIX}_BLOCK + 2], length = 0;
     tokens[length++] = BOS;
-    for (size_t at = from.start; at < from.end && length <= MICROGPT_BLOCK;)
+    for (size_t at = from.start; at < from.end && length <= ${PREFIX}_BLOCK;)
         tokens[length++] = token_of(next_character(&at));
-    if (length <= MICROGPT_BLOCK) tokens[length++] = BOS;
+    if (length <= ${PREFIX}_BLOCK) tokens[length++] = BOS;
     memcpy(index, tokens, (size_t)(length - 1) * sizeof *tokens);
     memcpy(index + length - 1, tokens + 1, (size_t)(length - 1) * sizeof *tokens);
     return length - 1;
@@ -238,29 +238,31 @@ static void print_character(uint32_t c)
     for (int i = more - 1; i >= 0; i--) putchar((int)(0x80u | (c >> 6 * i & 0x3fu)));
 }
 
-static void train(double *memory, const document *documents, size_t count, long steps)
+static ${prefix}_state model;
+
+static void train(const document *documents, size_t count, long steps)
 {
-    int index[2 * MICROGPT_BLOCK];
+    int index[2 * ${PREFIX}_BLOCK];
     for (long step = 0; step < steps; step++) {
         int length = encode(documents[(size_t)step % count], index);
         double loss, constants[3] = {
-            MICROGPT_LEARNING_RATE * (1 - (double)step / (double)steps),
-            1 - libm_pow(MICROGPT_BETA1, (double)(step + 1)),
-            1 - libm_pow(MICROGPT_BETA2, (double)(step + 1)),
+            ${PREFIX}_LEARNING_RATE * (1 - (double)step / (double)steps),
+            1 - libm_pow(${PREFIX}_BETA1, (double)(step + 1)),
+            1 - libm_pow(${PREFIX}_BETA2, (double)(step + 1)),
         };
-        microgpt_train(memory, &length, index, constants, 1, &loss);
+        ${prefix}_train(&model, &length, index, constants, 1, &loss);
         printf("step %ld loss %a\n", step + 1, loss);
     }
 }
 
-static void sample(double *memory, long count)
+static void sample(long count)
 {
-    microgpt_prepare(memory);
+    ${prefix}_prepare(&model);
     for (; count > 0; count--) {
         int token = BOS;
         printf("sample ");
-        for (int position = 0; position < MICROGPT_BLOCK; position++) {
-            token = microgpt_choose(microgpt_next(memory, position, token, 0.5), random_number());
+        for (int position = 0; position < ${PREFIX}_BLOCK; position++) {
+            token = ${prefix}_choose(${prefix}_next(&model, position, token, 0.5), random_number());
             if (token < 0) fail("the model's probabilities are not finite numbers");
             if (token == BOS) break;
             print_character(alphabet[token]);
@@ -276,7 +278,7 @@ static unsigned long number(const char *digits, unsigned long most, const char *
     errno = 0;
     const unsigned long value = strtoul(digits, &end, 10);
     if (*digits < '0' || *digits > '9' || *end || errno || value > most) {
-        fprintf(stderr, "microgpt: %s is a whole number from 0 to %lu, not %s\n", what, most, digits);
+        fprintf(stderr, "${prefix}: %s is a whole number from 0 to %lu, not %s\n", what, most, digits);
         exit(1);
     }
     return value;
@@ -286,15 +288,13 @@ int main(int argc, char **argv)
 {
     const int training = argc >= 2 && !strcmp(argv[1], "train"), least = training ? 4 : 3;
     if (argc < least || argc > least + 1 || (!training && strcmp(argv[1], "sample")))
-        fail("usage: microgpt train FILE STEPS [SEED] | microgpt sample COUNT [SEED]");
+        fail("usage: ${prefix} train FILE STEPS [SEED] | ${prefix} sample COUNT [SEED]");
     const long times = (long)number(argv[least - 1], 0x7fffffff, training ? "STEPS" : "COUNT");
     seed_random((uint32_t)(argc > least ? number(argv[least], 0xffffffff, "SEED") : 42));
-    if (!microgpt_exact())
+    if (!${prefix}_exact())
         fail("this build loses bits; compile and link it without -ffp-contract=fast and -ffast-math");
-    char *block = allocate((size_t)microgpt_memory() * sizeof(double) + 64, 1);
-    double *memory = (double *)(void *)(block + (64 - (uintptr_t)block % 64));
-    microgpt_initialize(memory);
-    double *parameters = microgpt_parameters(memory);
+    ${prefix}_initialize(&model);
+    double *parameters = ${prefix}_parameters(&model);
     if (training) {
         size_t count;
         file_name = argv[2];
@@ -305,19 +305,18 @@ int main(int argc, char **argv)
             documents[i] = documents[j];
             documents[j] = other;
         }
-        for (long i = 0; i < MICROGPT_PARAMETERS; i++) parameters[i] = random_gauss(0.08);
-        train(memory, documents, count, times);
+        for (long i = 0; i < ${PREFIX}_PARAMETERS; i++) parameters[i] = random_gauss(0.08);
+        train(documents, count, times);
         free(documents);
         free(text);
     } else {
-#if MICROGPT_HAS_WEIGHTS
-        memcpy(parameters, microgpt_weights, sizeof microgpt_weights);
+#if ${PREFIX}_HAS_WEIGHTS
+        memcpy(parameters, ${prefix}_weights, sizeof ${prefix}_weights);
 #else
         fail("no weights were exported");
 #endif
     }
-    sample(memory, training ? 20 : times);
-    free(block);
+    sample(training ? 20 : times);
     if (fflush(stdout) || ferror(stdout)) fail("the output cannot be written");
     return 0;
 }
