@@ -141,6 +141,8 @@ def fit(
         ToolchainError: if the target is ``c`` and there is no compiler for it.
         MemoryError: if compiling takes more memory than is available (`TooLargeError`).
         OSError: if `out` cannot be written.
+        RuntimeError: if something else that `loss`, `penalty` or `optimizer` reads, such as a global list, is changed
+            by `on_step`.
     """
     begun = time.perf_counter()
     checked.function("loss", loss)
@@ -167,6 +169,7 @@ def fit(
         engine = engine_of(problem, flat, data.floats_of(0), target, cache or Cache.open(), report)
         report(1, 1)
     compiled = time.perf_counter()
+    captured = problem.captured()
     run = Run(problem, data, engine, order, batch, State.initial(flat, rule))
     write = marshal(problem.weights, Wanted(""), Results(problem.weights.nodes[0])).write
 
@@ -187,6 +190,7 @@ def fit(
                     record.write(step)
                 if on_step:
                     for taken in step:
+                        captured.check()  # what `on_step` may have changed after the step before
                         on_step(taken)
                 report(run.state.step, steps, f"loss {step[-1].loss:.4g}")
         except KeyboardInterrupt:

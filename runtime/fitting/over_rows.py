@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 from .. import arguments as checked
-from ..executable.captured import Captured
 from ..executable.marshal_code import MismatchError, marshal
 from ..executable.results import Results
 from ..executable.wanted import Wanted
@@ -99,8 +97,7 @@ class RowsFunction:
         self.target = self._engine.target
         self._lock = threading.Lock()
         problem = self._problem
-        functions = (loss,) if penalty is None else (loss, penalty)
-        self._captured = Captured(functions, "loss", problem.traced, lambda: replace(problem).traced)
+        self._captured = problem.captured()
         self._marshal = marshal(problem.weights, Wanted(""), Results(problem.weights.nodes[0]))
 
     @property

@@ -19,6 +19,7 @@ from ...compiler.ir.names import identifier, unused
 from ...compiler.pipeline import compile_graph
 from ...compiler.trace import trace_twice
 from ...compiler.tracing.traced_scalar import TracedNumber
+from ..executable.captured import Captured
 from ..executable.nodes import Items, Keys, Node, doubles_in, shape_of
 from ..executable.structure import Structure, structure_of
 from ..executable.witness import Numbers, Witness, eager_witnesses
@@ -185,8 +186,14 @@ class Problem:
 
     @property
     def traced(self) -> str:
-        """What loss and penalty were recorded as: equal for equal programs."""
-        return self.example.traced.fingerprint + (self.extra.traced.fingerprint if self.extra else "")
+        """What all functions were recorded as: equal for equal programs."""
+        functions = (self.example, self.extra, self.update)
+        return "".join(function.traced.fingerprint for function in functions if function)
+
+    def captured(self) -> Captured:
+        """What the functions read beside their arguments."""
+        functions = [function for function in (self.loss, self.penalty, self.optimizer.update) if function]
+        return Captured(functions, "loss", self.traced, lambda: replace(self).traced)
 
     @property
     def lanes(self) -> list[str]:

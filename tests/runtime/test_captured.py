@@ -234,6 +234,34 @@ def test_a_loss_over_rows(cache: Cache) -> None:
         function(1.0, [1.0, 3.0])
 
 
+@pytest.mark.parametrize("part", ["loss", "penalty", "optimizer"])
+@pytest.mark.parametrize("target", ["python", "eager"])
+def test_a_fit(cache: Cache, part: str, target: str) -> None:
+    """What `on_step` changes; after the last step it may."""
+    rates = {"loss": [2.0], "penalty": [0.5], "optimizer": [0.1]}
+
+    def fit(changed_after: int) -> None:
+        def on_step(step: microgpt.FitStep) -> None:
+            if step.number == changed_after:
+                rates[part][0] += 1.0
+
+        microgpt.fit(
+            lambda w, x: rates["loss"][0] * w * x,
+            1.0,
+            [1.0, 3.0],
+            penalty=lambda w: rates["penalty"][0] * w * w,
+            optimizer=lambda w, slope: w - rates["optimizer"][0] * slope,
+            steps=5,
+            on_step=on_step,
+            target=target,
+            cache=cache,
+        )
+
+    fit(changed_after=5)
+    with pytest.raises(RuntimeError, match=r"\[0\] is .* and was .* when loss was compiled"):
+        fit(changed_after=2)
+
+
 def test_a_tuple_is_kept_as_it_is() -> None:
     """So comparing it takes no time, however long it is."""
     rows = tuple((float(i), 2.0) for i in range(1000))
