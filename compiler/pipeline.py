@@ -90,7 +90,7 @@ def compile_graph(
         check: whether to verify the graph after each stage.
         derivative: ``gradient``, ``jacobian``, ``hessian`` or ``hvp``; see `differentiate`.
         outputs: those to keep; None for all.
-        initial: the argument that holds the gradient so far, which is added to; None for zero.
+        initial: the argument that holds the gradient or Jacobian so far, which is added to; None for zero.
 
     Raises:
         CompileError: if the function cannot be traced, or its gradient has no static program.

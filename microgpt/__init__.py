@@ -47,11 +47,12 @@ if TYPE_CHECKING:
         tanh,
     )
     from .runtime.executable.function import index
+    from .runtime.executable.row_data import rows
+    from .runtime.executable.row_sums import mean_rows, sum_rows
     from .runtime.fitting.fit import DivergedError, Fit, FitStep, fit
     from .runtime.fitting.optimizers import Optimizer, adam, momentum, sgd
-    from .runtime.fitting.over_rows import mean_over_rows
     from .runtime.value import Value
-    from .seeing import CompiledFunction, hessian, hvp, jacobian
+    from .seeing import CompiledFunction, hessian, hvp, jacobian, mean_over_rows
     from .seeing import compile_function as compile
 
 
@@ -61,8 +62,8 @@ __all__ = [
     "CompileError", "CompiledFunction", "DivergedError", "Fit", "FitStep", "Model", "Optimizer", "TraceError",
     "Value", "abs", "adam", "atan", "choose", "compile", "constant_maximum", "cos", "erf", "exp", "expm1", "fit",
     "hessian", "hvp", "index", "jacobian", "load", "log", "log1p", "logical_and", "logical_not", "logical_or",
-    "maximum", "mean_over_rows", "minimum", "momentum", "relu", "scope", "select", "sgd", "sigmoid", "sin",
-    "softplus", "sqrt", "tanh", "train", "where",
+    "maximum", "mean_over_rows", "mean_rows", "minimum", "momentum", "relu", "rows", "scope", "select", "sgd",
+    "sigmoid", "sin", "softplus", "sqrt", "sum_rows", "tanh", "train", "where",
 ]  # fmt: skip
 
 # The module of each public name, except functions such as `exp`, which come from the table of operations. Modules are
@@ -91,12 +92,15 @@ _HOMES = {
     "logical_not": "compiler.conditions",
     "logical_or": "compiler.conditions",
     "maximum": "compiler.functions",
-    "mean_over_rows": "runtime.fitting.over_rows",
+    "mean_over_rows": "seeing",
+    "mean_rows": "runtime.executable.row_sums",
     "minimum": "compiler.functions",
     "momentum": "runtime.fitting.optimizers",
+    "rows": "runtime.executable.row_data",
     "scope": "compiler.functions",
     "select": "compiler.functions",
     "sgd": "runtime.fitting.optimizers",
+    "sum_rows": "runtime.executable.row_sums",
     "train": "api",
     "where": "compiler.conditions",
 }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 from .compiler.errors import ProofError
 from .runtime import arguments as checked
-from .runtime.executable import derivatives
+from .runtime.executable import derivatives, over_rows
 from .runtime.executable import function as runtime
 from .runtime.reporting import compile_progress
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .tools.subject.function import FunctionSubject
     from .tools.text.document import Document
 
-__all__ = ["CompiledFunction", "compile_function", "hessian", "hvp", "jacobian", "model_html"]
+__all__ = ["CompiledFunction", "compile_function", "hessian", "hvp", "jacobian", "mean_over_rows", "model_html"]
 
 
 class CompiledFunction(runtime.CompiledFunction):
@@ -236,6 +236,7 @@ class CompiledFunction(runtime.CompiledFunction):
 
         place = checked.path("folder", folder)
         name = self.name if prefix is None else checked.string("prefix", prefix)
+        self._subject.refuse_rows("export does")
         example, indices = self._subject.ordinary_inputs()
         return export_function(self.ir, place, name, example, indices)
 
@@ -264,6 +265,7 @@ compile_function = _to_be_seen(runtime.compile_function)
 jacobian = _to_be_seen(derivatives.jacobian)
 hessian = _to_be_seen(derivatives.hessian)
 hvp = _to_be_seen(derivatives.hvp)
+mean_over_rows = _to_be_seen(over_rows.mean_over_rows)
 
 
 def model_html(config: GPTConfig, parameters: int, step: int, losses: Sequence[float]) -> str:

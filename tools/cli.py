@@ -172,6 +172,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
     from ..runtime.training.checkpoint import CheckpointError
     from ..runtime.training.sampling import SamplingError
     from .drawing.picture import GraphvizError
+    from .subject.function import RowsError
     from .subject.model import BusyError
     from .subject.user_file import UserFileError
 
@@ -189,6 +190,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
             return error.format_message(), failures.ENVIRONMENT
         case (
             UserFileError()
+            | RowsError()
             | CorpusError()
             | FetchError()
             | CheckpointError()

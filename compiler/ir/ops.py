@@ -21,9 +21,9 @@ from typing import Any
 from .. import arithmetic
 
 __all__ = [
-    "ADD", "AND", "BRANCH", "CALLED", "CHOOSE", "CONST", "DIV", "EQUAL", "EXP", "GATHER", "GIVEN", "INDEX", "INPUT",
-    "LESS", "LESS_EQUAL", "LETTERS", "LIBM", "LOG", "MAX", "MUL", "NOT", "ONE", "OPS", "OPS_BY_NAME", "OR", "POW",
-    "READ", "RELU", "SAME", "SELECT", "STEP", "UNLESS", "WHERE", "Attribute", "Op", "Type", "Zeros", "called_in",
+    "ADD", "AND", "ATTACH", "BRANCH", "CALLED", "CHOOSE", "CONST", "DIV", "EQUAL", "EXP", "GATHER", "GIVEN", "INDEX",
+    "INPUT", "LESS", "LESS_EQUAL", "LETTERS", "LIBM", "LOG", "MAX", "MUL", "NOT", "ONE", "OPS", "OPS_BY_NAME", "OR",
+    "POW", "READ", "RELU", "SAME", "SELECT", "STEP", "UNLESS", "WHERE", "Attribute", "Op", "Type", "Zeros", "called_in",
     "is_closed", "spell",
 ]  # fmt: skip
 
@@ -346,6 +346,10 @@ OPS: tuple[Op, ...] = (
        _CHOICE, c_lanes="blend{w}({a}, {b}, {c})", zeros=_PASSES, symbol="where", picks=True),
     # `simplify` makes selects of these: the two differ only in the order in which their gradients are added up.
     Op("choose", (_I, _R), _R, None, None, "({b})[{a}]", "{b}", _CHOICE, zeros=_PASSES, variadic=True, picks=True),
+    # A number that another program has computed, and its derivative `c` in `b`: how sums over rows enter a graph.
+    Op("attach", (_R, _R, _R), _R, lambda a, b, c: a, lambda build, node, a, b, c: (build.one, c, None),
+       "({a}, {b}, {c})[0]", "((void){b}, (void){c}, {a})", _CHOICE, c_lanes="((void){b}, (void){c}, {a})",
+       zeros=Zeros((True, False, False), (False, False, False))),
 )  # fmt: skip
 
 OPS_BY_NAME = {row.name: code for code, row in enumerate(OPS)}
@@ -354,8 +358,8 @@ OPS_BY_NAME = {row.name: code for code, row in enumerate(OPS)}
 (CONST, INPUT, INDEX, GATHER, ADD, MUL, DIV, POW, LOG, EXP, RELU, STEP, MAX, EQUAL, WHERE, UNLESS, SELECT, *_) = range(
     len(OPS)
 )
-LESS, LESS_EQUAL, SAME, AND, OR, NOT, BRANCH, CHOOSE = (
-    OPS_BY_NAME[name] for name in ("less", "less_equal", "same", "and", "or", "not", "branch", "choose")
+LESS, LESS_EQUAL, SAME, AND, OR, NOT, BRANCH, CHOOSE, ATTACH = (
+    OPS_BY_NAME[name] for name in ("less", "less_equal", "same", "and", "or", "not", "branch", "choose", "attach")
 )
 
 # What a graph is given, not what it computes: it has no place of its own in a program.

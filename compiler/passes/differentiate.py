@@ -33,8 +33,8 @@ def differentiate(
         derivative: the further output. The ``gradient`` of the first output, which is one number; the ``jacobian`` of
             the first output, row by row; the ``hessian``, row by row, behind the gradient; or ``hvp``, the product of
             the Hessian and the last inputs of the graph, behind the gradient.
-        initial: for a gradient, an argument of the same size that holds the gradient so far: what ``backward()`` adds
-            to if nothing sets it to zero before. None for zero.
+        initial: for a gradient or a Jacobian, an argument of the same size that holds what it was so far: what
+            ``backward()`` adds to if nothing sets it to zero before. None for zero.
         scatter: whether the gradient of what a table chooses is a scatter where that is possible. Scatters belong to
             outputs, so a gradient that is differentiated again must not have one.
 
@@ -43,7 +43,7 @@ def differentiate(
             on its index in a way that no static program can follow.
     """
     if derivative == "jacobian":
-        result = _rows(graph, argument, graph.outputs[0], derivative)
+        result = _rows(graph, argument, graph.outputs[0], derivative, initial)
     elif derivative == "gradient":
         result = _gradient(graph, argument, initial, scatter)
     else:
@@ -66,13 +66,15 @@ def _gradient(graph: Graph, argument: str, initial: str | None, scatter: bool) -
     return backward.build.finish((*graph.outputs, gradient))
 
 
-def _rows(graph: Graph, argument: str, results: Output, name: str) -> Graph:
+def _rows(graph: Graph, argument: str, results: Output, name: str, initial: str | None = None) -> Graph:
     start, count = graph.arguments()[argument]
+    before = None if initial is None else graph.arguments()[initial][0]
     backward = Backward(graph, range(start, start + count))
     nodes: list[int] = []
     scatters = []
     for result in results.nodes:
-        row, scattered = backward.gradient(result) if result >= 0 else ((-1,) * count, ())
+        so_far = None if before is None else before + len(nodes)
+        row, scattered = backward.gradient(result, so_far) if result >= 0 else ((-1,) * count, ())
         for scatter in scattered:
             table = replace(scatter.table, base=scatter.table.base + len(nodes))
             scatters.append(replace(scatter, table=table))

@@ -12,7 +12,7 @@ from itertools import chain, compress, repeat
 
 from ..ir.builder import GraphBuilder
 from ..ir.graph import Graph
-from ..ir.ops import ADD, BRANCH, CHOOSE, CONST, DIV, MAX, MUL, NOT, OPS, POW, SELECT, UNLESS, WHERE, Type
+from ..ir.ops import ADD, ATTACH, BRANCH, CHOOSE, CONST, DIV, MAX, MUL, NOT, OPS, POW, SELECT, UNLESS, WHERE, Type
 from ..ir.rewrite import Rewritten, rewrite
 from .rename_sums import rename_sums
 
@@ -95,6 +95,8 @@ class _Rules:
     def __call__(self, build: GraphBuilder, op: int, operands: tuple[int, ...], attribute: int) -> int | None:
         if _IS_CHOICE[op]:
             return self._of_choices(build, op, operands)
+        if op == ATTACH:  # the graph has been differentiated
+            return operands[0]
         ops = build.op
         for operand in operands:
             if ops[operand] == CONST:

@@ -76,7 +76,7 @@ class Recorder:
         """The node for a value: a traced scalar of this trace, or a number, which becomes a constant."""
         if isinstance(value, Traced) and value.is_real:
             if value.recorder is not self:
-                self.fail("a value of another trace was used; a function may only use its own arguments")
+                self.fail(_of_another(value.recorder))
             return value.node
         self.mark()
         return self.build.const(self.real(value))
@@ -113,7 +113,7 @@ class Recorder:
         """The node for a condition: a comparison of this trace, or a bool."""
         if isinstance(condition, Traced) and condition.is_condition:
             if condition.recorder is not self:
-                self.fail("a condition of another trace was used; a function may only use its own arguments")
+                self.fail(_of_another(condition.recorder))
             return condition.node
         self.mark()
         zero, holds = self.build.const(0.0), condition.holds if isinstance(condition, Condition) else condition
@@ -170,6 +170,14 @@ class Recorder:
         self.build.source = array("i", range(len(self.build.op)))
         self.build.origins = tuple(self._numbers)
         return self.build.finish(outputs)
+
+
+def _of_another(recorder: Recorder) -> str:
+    """What is wrong with a value of that trace."""
+    problem = "a value of another trace was used; a function may only use its own arguments"
+    if isinstance(recorder.build, _Closed):
+        return problem
+    return f"{problem}; pass a function of rows what it needs behind the rows: sum_rows(function, rows, value)"
 
 
 class _Closed:

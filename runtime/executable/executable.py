@@ -30,7 +30,17 @@ from .native import Native, Source, native_library
 from .program import Program, load_program, program_key, store_program
 from .witness import Numbers, Witness, check_program, interpreted_witnesses
 
-__all__ = ["LONGEST", "TARGETS", "Executable", "Workspace", "c_head", "compile_executable", "python_heading"]
+__all__ = [
+    "LONGEST",
+    "TARGETS",
+    "Executable",
+    "Memory",
+    "TooLongError",
+    "Workspace",
+    "c_head",
+    "compile_executable",
+    "python_heading",
+]
 
 TARGETS = ("auto", "c", "python")
 
@@ -151,7 +161,7 @@ def compile_executable(
     if target != "python":
         try:
             return _c_executable(job, LONGEST if target == "auto" else None)
-        except (ToolchainError, _TooLongError):
+        except (ToolchainError, TooLongError):
             if target == "c":
                 raise
     return _python_executable(job)
@@ -168,7 +178,7 @@ class _Job:
     limit: float | None
 
 
-class _TooLongError(Exception):
+class TooLongError(Exception):
     """The C would be too long for the target ``auto``."""
 
 
@@ -268,7 +278,7 @@ def _source(job: _Job, longest: int | None, toolchain: Toolchain) -> Source:
     width = toolchain.vector_width
     body = function_text(looped, "run", width).text
     if longest is not None and len(body) > longest:
-        raise _TooLongError
+        raise TooLongError
     layout = looped.layout
     report = {
         "coverage": coverage(looped.program),

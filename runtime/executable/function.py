@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import sys
 from array import array
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial, update_wrapper
 from pathlib import Path, PurePath
 from types import FunctionType
@@ -24,11 +24,15 @@ from ..reporting import Report, compile_progress, silent
 from ..storage.cache import Cache
 from .captured import Captured
 from .estimate import Estimate, function_estimate, memory_bytes
-from .executable import TARGETS, compile_executable
+from .executable import TARGETS, Executable, compile_executable
 from .marshal_code import MismatchError, marshal
-from .nodes import Scalar, index
+from .nodes import ManyRows, Scalar, index
 from .not_finite import NotFinite, not_finite
 from .results import Results, taken_apart
+from .row_data import Rows, listed, read_rows
+from .row_executable import RowsWorkspace, compile_rows
+from .row_program import RowProgram, first_not_finite, row_program
+from .row_sums import RowLoop, rows_among
 from .structure import Structure, structure_of
 from .wanted import Wanted, Wrt, argument_names, wanted_of
 from .witness import eager_witnesses
@@ -204,9 +208,29 @@ class CompiledFunction:
         self.ir: Graph = compile_graph(self._trace, gradient, watch, derivative=derivative, outputs=wanted.outputs)
         estimate = function_estimate(len(self.ir), "python" if job.target == "python" else "c")
         witnesses = partial(eager_witnesses, graphs[0], gradient, self._example, derivative)
-        self._executable = compile_executable(self.ir, job.target, cache, witnesses, tell, limit=limit)
+        self._many = {place: node for place, node in enumerate(structure.nodes) if isinstance(node, ManyRows)}
+        for loop in self._loops:  # errors in reading rows call their parts as the function does
+            row = replace(self._many[loop.place].row, names=loop.names)
+            self._many[loop.place] = replace(self._many[loop.place], row=row)
+        self._program: RowProgram | None = None
+        if self._many:
+            self._program = row_program(graphs[0], self.ir, self._loops, self._many)
+        self._witnesses = witnesses
+        self._executable = self._executable_for(job.target, cache, tell, limit)
         self._marshal = marshal(self._structure, wanted, self._results)
-        self._captured = Captured((job.function,), self.name, graphs[0].fingerprint, lambda: self._trace().fingerprint)
+        self._captured = Captured(
+            (job.function,), self.name, self._recorded(graphs[0]), lambda: self._recorded(self._trace())
+        )
+
+    def _executable_for(self, target: str, cache: Cache, report: Report, limit: float | None = None) -> Executable:
+        """Its program for a target, which is compiled if it is not in the cache."""
+        if self._program is None:
+            return compile_executable(self.ir, target, cache, self._witnesses, report, limit=limit)
+        return compile_rows(self._program, target, cache, report, self._example, limit)
+
+    def _recorded(self, traced: Graph) -> str:
+        """What decides what the function is."""
+        return "".join((traced.fingerprint, *(loop.graph.fingerprint for loop in self._loops)))
 
     def __repr__(self) -> str:
         return f"<microgpt.CompiledFunction {self.name} of {len(self.ir):,} operations in {self.target}>"
@@ -257,10 +281,39 @@ class CompiledFunction:
             except TraceError:
                 problem = f"{self.name} is compiled and takes no traced values; call what it was compiled from"
                 raise TraceError(described(problem, user_frame(trace.__code__))) from None
+            if isinstance(workspace, RowsWorkspace):
+                workspace.rows = self._rows_among(arguments)
             workspace.run(indices)
             return self._marshal.write(workspace.outputs)
         finally:
             self._executable.give_back(workspace)
+
+    def read(self, rows: Iterable[Any], argument: str | None = None) -> Rows:
+        """Rows that several calls take in place of `rows`, read once.
+
+        Args:
+            argument: the name of the argument that they are for; needed if several are rows of data.
+
+        Raises:
+            ValueError: if there is no such argument, or there are no rows.
+            TypeError: if the rows have no order, or one is not like the row that the function was compiled for.
+            IndexError, OverflowError: if an index is out of its range, or a number too large for a double.
+        """
+        names = {self._structure.names[place]: node for place, node in self._many.items()}
+        if not names:
+            raise ValueError(f"{self.name} takes no rows of data; declare them in the example: rows(row)")
+        name = next(iter(names)) if argument is None and len(names) == 1 else argument
+        chosen = checked.choice("argument", name, list(names))
+        return read_rows(names[chosen].row, listed(rows, chosen), chosen)
+
+    def _rows_among(self, arguments: Sequence[Any]) -> list[Rows]:
+        found = []
+        for place, node in self._many.items():
+            rows, name = arguments[place], self._structure.names[place]
+            found.append(rows if isinstance(rows, Rows) else read_rows(node.row, listed(rows, name), name))
+            if found[-1].structure is not node.row and found[-1].structure != node.row:
+                raise TypeError(f"{name} was read for rows of another structure; read it with {self.name}.read")
+        return found
 
     def first_nan(self, *arguments: Any) -> NotFinite | None:
         """The operation that first gives a NaN or an infinity, of those that make a result one; None without such.
@@ -280,6 +333,11 @@ class CompiledFunction:
         floats, numbers = self._structure.flatten(arguments)
         spans = {tensor.name: numbers[tensor.start : tensor.start + tensor.count] for tensor in self.ir.indices}
         size = self._structure.size
+        if self._program is not None:
+            given = {"parameters": floats[:size], "data": floats[size:]}
+            given = {name: given[name] for name in self._program.arguments}
+            names = [self._structure.names[place] for place in self._many]
+            return first_not_finite(self._program, given, numbers, self._rows_among(arguments), names)
         values = evaluate_nodes(self.ir, {"parameters": floats[:size], "data": floats[size:]}, spans)
         return not_finite(self.ir, values)
 
@@ -299,22 +357,27 @@ class CompiledFunction:
         return self._executable.source
 
     def _trace(self) -> Graph:
-        found: list[Results] = []
+        found: list[tuple[Results, list[RowLoop]]] = []
 
         def run(inputs: Mapping[str, list[Any]], indices: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
             scalars = [scalar for block in indices.values() for scalar in block]
             floats = [scalar for block in inputs.values() for scalar in block]
-            arguments = self._structure.arrange(floats, scalars)
+            arguments, loops = rows_among(self._structure.arrange(floats, scalars), floats[0].recorder)
             result = self._function(*(arguments[:-1] if self._wanted.derivative == "hvp" else arguments))
             outputs: dict[str, list[Any]] = {"value": []}
-            found.append(self._taken_apart(result, outputs))
+            found.append((self._taken_apart(result, outputs), loops.found))
+            outputs |= loops.outputs
             return {name: leaves for name, leaves in outputs.items() if leaves or name == "value"}
 
         update_wrapper(run, self._function)  # which errors name
         graph: Graph = trace_twice(run, self.name, self._structure.tensors, self._structure.indices)
-        self._results = found[0]
-        if found[0] != found[1]:
+        (self._results, self._loops), (again, loops) = found
+        if self._results != again:
             raise self._returned("a different structure each time; let it depend on the arguments alone")
+        if self._loops != loops:
+            raise self._returned("another function of a row each time; let it depend on its arguments alone")
+        if self._loops and self._wanted.derivative in ("hessian", "hvp"):
+            raise self._returned("a sum over rows, of which there is no second derivative; pass the rows as a list")
         return graph
 
     def _taken_apart(self, result: Any, outputs: dict[str, list[Any]]) -> Results:

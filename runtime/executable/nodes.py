@@ -12,8 +12,8 @@ from typing import Any
 from ..arguments import whole
 
 __all__ = [
-    "Fixed", "Index", "Items", "Keys", "Node", "Scalar", "Vector", "build", "doubles_in", "index", "indices_in",
-    "is_numpy", "like_gradient", "shape_of",
+    "Fixed", "Index", "Items", "Keys", "ManyRows", "Node", "Scalar", "Vector", "build", "doubles_in", "index",
+    "indices_in", "is_numpy", "like_gradient", "shape_of",
 ]  # fmt: skip
 
 
@@ -63,6 +63,19 @@ class Vector:
 
     kind: type
     shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ManyRows:
+    """Rows of data, of which every call may bring another number. Made by `rows`.
+
+    Attributes:
+        row: the structure of one.
+        example: the floats of one.
+    """
+
+    row: Any
+    example: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -132,7 +145,7 @@ class Keys:
         return made
 
 
-Node = Scalar | Index | Fixed | Vector | Items | Keys
+Node = Scalar | Index | Fixed | Vector | ManyRows | Items | Keys
 
 
 def doubles_in(node: Node) -> int:
@@ -173,7 +186,7 @@ def shape_of(node: Node) -> tuple[int, ...] | None:
 def like_gradient(node: Node) -> Node:
     """The structure of the derivative in an argument."""
     match node:
-        case Index() | Fixed():
+        case Index() | Fixed() | ManyRows():
             return Fixed(None)
         case Items() | Keys():
             return replace(node, parts=tuple(map(like_gradient, node.parts)))
@@ -194,6 +207,8 @@ def build(node: Node, floats: Iterator[Any], numbers: Iterator[Any] | None = Non
             return next(numbers) if numbers is not None else None
         case Fixed():
             return node.value if numbers is not None else None
+        case ManyRows():
+            return node if numbers is not None else None
         case Vector():
             return _nested([next(floats) for _ in range(prod(node.shape))], node.shape)
         case Items():

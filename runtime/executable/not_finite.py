@@ -46,16 +46,17 @@ class NotFinite:
         )
 
 
-def not_finite(graph: Graph, values: Sequence[float]) -> NotFinite | None:
+def not_finite(graph: Graph, values: Sequence[float], named: Sequence[str] = ()) -> NotFinite | None:
     """Finds out where what is not finite among the results comes from; None if they all are.
 
     Args:
         values: of every node.
+        named: what the results that are not finite are called; by default, what they are in a function.
     """
     node = first_bad(graph, values)
     if node is None:
         return None
-    results = tuple(_bad_results(graph, values))
+    results = tuple(named or _bad_results(graph, values))
     if graph.op[node] == INPUT:
         name = graph.input_name(graph.attribute[node])
         return NotFinite(values[node], "forward", f"the argument {name}", "", results)

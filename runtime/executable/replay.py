@@ -46,7 +46,7 @@ def replay(
         gradient: the argument to differentiate in; None for none.
         derivative: the ``gradient`` of the first output, its ``jacobian``, the ``hessian``, or the product of that with
             the last inputs, ``hvp``.
-        initial: the argument that holds the gradient so far, which ``backward()`` adds to; None for zero.
+        initial: the argument that holds the gradient or Jacobian so far, which ``backward()`` adds to; None for zero.
     """
     inputs = [Value(number) for name in traced.arguments() for number in arguments[name]]
     numbers = [number for tensor in traced.indices for number in indices[tensor.name]]
@@ -93,11 +93,12 @@ def replay(
             rows = [reduce(operator.add, terms)] if terms else [Value(0.0)]
         results[derivative] = []
         values = [value for value in (*inputs, *worth) if isinstance(value, Value)]
+        before = iter(arguments[initial] if initial else ())
         for row in rows:
             for value in values:
                 value.grad = 0.0
-            for value, before in zip(wrt, arguments[initial] if initial else (), strict=False):
-                value.grad = before
+            for value, so_far in zip(wrt, before, strict=False):
+                value.grad = so_far
             # A node of its own: `backward` sets the gradient of what it is called on, and that may be an input.
             Value(row.data, (row,), (1.0,)).backward()
             results[derivative] += (value.grad for value in wrt)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from math import prod
 from typing import Any
 
-from .nodes import Fixed, Index, Items, Keys, Node, Scalar, Vector, doubles_in, is_numpy, shape_of
+from .nodes import Fixed, Index, Items, Keys, ManyRows, Node, Scalar, Vector, doubles_in, is_numpy, shape_of
 from .structure import Structure
 from .wanted import Wanted
 
@@ -161,7 +161,7 @@ class _Writer:
                 if self._innermost is not None and self.inner is not None:
                     return self._innermost.result(self.inner[0], base, at + self.inner[1])
                 return f"{self.floats if base else self.memory}[{summed(base, at)}]"
-            case Index():
+            case Index() | ManyRows():
                 return "None"
             case Fixed():
                 return self.code.constant(node.value) if self.fixed else "None"

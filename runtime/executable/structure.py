@@ -26,6 +26,7 @@ from .nodes import (
     Index,
     Items,
     Keys,
+    ManyRows,
     Node,
     Scalar,
     Vector,
@@ -49,21 +50,29 @@ _IMMUTABLE = (
 )  # fmt: skip
 
 
-def structure_of(names: Sequence[str], example: Sequence[Any], wrt: Sequence[int] | None = None) -> Structure:
+def structure_of(
+    names: Sequence[str], example: Sequence[Any], wrt: Sequence[int] | None = None, needs_floats: bool = True
+) -> Structure:
     """The structure of an example.
 
     Args:
         names: of the arguments.
         wrt: the places of the arguments that derivatives are taken in; None for all of them.
+        needs_floats: whether an example without one is an error.
 
     Raises:
         TypeError: if a part of the example could change without being seen, or nothing varies.
         ValueError: if the example is too deep, or contains itself.
     """
-    nodes = tuple(_node(argument, name, 0) for name, argument in zip(names, example, strict=True))
-    if not any(map(doubles_in, nodes)):
+    nodes = tuple(
+        argument if isinstance(argument, ManyRows) else _node(argument, name, 0)
+        for name, argument in zip(names, example, strict=True)
+    )
+    if needs_floats and not any(map(doubles_in, nodes)):
         raise TypeError("the example has no float, so there is nothing to differentiate in; write 1.0, not 1")
     for place in wrt or ():
+        if isinstance(nodes[place], ManyRows):
+            raise TypeError(f"wrt has {names[place]}, but rows of data have no gradient; pass what has one beside them")
         if not doubles_in(nodes[place]):
             raise TypeError(f"wrt has {names[place]}, which has no float in the example to differentiate in")
     return Structure(tuple(names), nodes, tuple(range(len(nodes)) if wrt is None else wrt))
@@ -76,6 +85,8 @@ def _node(tree: Any, path: str, depth: int) -> Node:
         return Scalar()
     if isinstance(tree, Index):
         return tree
+    if isinstance(tree, ManyRows):
+        raise TypeError(f"{path} is rows(...) inside another argument; rows of data are an argument of their own")
     if isinstance(tree, list | tuple):
         return Items(type(tree), tuple(_node(part, f"{path}[{place}]", depth + 1) for place, part in enumerate(tree)))
     if isinstance(tree, dict):

@@ -10,8 +10,10 @@ from itertools import chain
 from typing import Any
 
 from ..executable.estimate import check_function
+from ..executable.executable import TooLongError
 from ..executable.native import Native, Source, native_library
 from ..executable.program import sources_digest
+from ..executable.row_data import Rows
 from ..executable.witness import Numbers, check_graph
 from ..machine.toolchain import Toolchain
 from ..reporting import Report
@@ -19,14 +21,9 @@ from ..storage.cache import Cache
 from .c_source import fit_source
 from .engine import State
 from .problem import BLOCK, ROW, Problem, argument
-from .rows import Rows
 from .witness import check_steps
 
-__all__ = ["CEngine", "TooLongError", "c_engine"]
-
-
-class TooLongError(Exception):
-    """The C would be longer than it may be."""
+__all__ = ["CEngine", "c_engine"]
 
 
 class CEngine:

@@ -11,13 +11,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ...compiler.ir.graph import Graph
+from ..executable.row_data import Rows
 from ..storage.files import write_atomically
 from ..storage.tensor_file import CheckpointError, FileKind, LoadedFile, bytes_of, encode, in_one_line, load
 from ..training.training import ResumeError
 from ..version import VERSION
 from .engine import State
+from .order import Order
 from .problem import Problem
-from .rows import Order, Rows
 
 __all__ = ["CHECKPOINT", "LOG", "Identity", "identity_of", "load_state", "save_state"]
 

@@ -11,9 +11,9 @@ from ...compiler.ir.interpret import evaluate_nodes, interpret
 from ...compiler.passes.differentiate import differentiate
 from ...compiler.passes.sink_through_selects import sink_through_selects
 from ..executable.not_finite import describe, first_bad
+from ..executable.row_data import Rows
 from .engine import State
 from .problem import INITIAL, ROW, WEIGHTS, Compiled, Problem
-from .rows import Rows
 
 __all__ = ["Cause", "find_cause"]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ...compiler.number import Number
+from ..executable.row_data import Rows
 from ..value import Value
 from .optimizers import Optimizer
 from .problem import Problem
-from .rows import Rows
 
 __all__ = ["EagerEngine", "Engine", "State"]
 

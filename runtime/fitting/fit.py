@@ -11,21 +11,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import arguments as checked
-from ..executable.executable import LONGEST
+from ..executable.executable import LONGEST, TooLongError
 from ..executable.marshal_code import marshal
 from ..executable.results import Results
+from ..executable.row_data import listed, read_rows
 from ..executable.wanted import Wanted
 from ..machine.toolchain import ToolchainError
 from ..reporting import Report, compile_progress, step_progress
 from ..storage.cache import Cache
-from .c_engine import TooLongError, c_engine
+from .c_engine import c_engine
 from .divergence import Cause
 from .engine import EagerEngine, Engine, State
 from .optimizers import Optimizer, adam, optimizer_of
+from .order import Order
 from .problem import INITIAL, ROW, WEIGHTS, Problem, problem_of
 from .python_engine import PythonEngine
 from .record import Record
-from .rows import Order, listed, read_rows
 from .run import FitStep, NotFinite, Run
 
 __all__ = ["TARGETS", "DivergedError", "Fit", "FitStep", "engine_of", "fit"]
@@ -162,7 +163,7 @@ def fit(
     batch = len(rows) if batch is None else checked.whole("batch", batch, 1, len(rows))
     order = Order(len(rows), None if shuffle is None else checked.whole("shuffle", shuffle, 0))
     problem = problem_of(loss, penalty, rule, weights, rows[0] if row is None else row)
-    data = read_rows(problem, rows)
+    data = read_rows(problem.row, rows)
     flat = problem.weights.floats([weights])
     read = time.perf_counter()
     with compile_progress(progress, "function") as report:

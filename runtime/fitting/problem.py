@@ -7,25 +7,25 @@ and makes the graphs: of one example, of the penalty, and of the optimiser's upd
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce, update_wrapper
-from numbers import Integral
 from operator import add
 from typing import Any
 
 from ...compiler.ir.graph import Graph, IndexTensor, Tensor
-from ...compiler.ir.names import identifier, unused
+from ...compiler.ir.names import identifier
 from ...compiler.pipeline import compile_graph
 from ...compiler.trace import trace_twice
 from ...compiler.tracing.traced_scalar import TracedNumber
 from ..executable.captured import Captured
-from ..executable.nodes import Items, Keys, Node, doubles_in, shape_of
+from ..executable.nodes import doubles_in
+from ..executable.row_data import inputs_of, parts_of, with_floats
 from ..executable.structure import Structure, structure_of
 from ..executable.witness import Numbers, Witness, eager_witnesses
 from .optimizers import Optimizer
 
-__all__ = ["BLOCK", "INITIAL", "ROW", "WEIGHTS", "Compiled", "Problem", "argument", "parts_of", "problem_of"]
+__all__ = ["BLOCK", "INITIAL", "ROW", "WEIGHTS", "Compiled", "Problem", "argument", "problem_of"]
 
 # The arguments of the graphs of an example and of the penalty: the gradient so far is what the new one is added to.
 WEIGHTS, INITIAL, ROW = "weights", "initial", "row"
@@ -95,7 +95,7 @@ class Problem:
     @cached_property
     def tensors(self) -> list[Tensor]:
         """The weights, in blocks with the names that their places in the user's structure have."""
-        return _inputs(self.weights, WEIGHTS, 0)
+        return inputs_of(self.weights, WEIGHTS, 0)
 
     @cached_property
     def row_size(self) -> int:
@@ -115,7 +115,7 @@ class Problem:
     @cached_property
     def example(self) -> Compiled:
         """``loss, gradient (weights, initial, row, indices)``."""
-        size, rows = self.size, _inputs(self.row, ROW, 2 * self.size)
+        size, rows = self.size, inputs_of(self.row, ROW, 2 * self.size)
 
         def run(inputs: Mapping[str, list[Any]], indices: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
             numbers = [number for block in indices.values() for number in block]
@@ -239,51 +239,6 @@ def problem_of(
     if ours.indices:
         raise TypeError("an index cannot be fitted; weights must be numbers")
     return Problem(loss, penalty, optimizer, ours, theirs)
-
-
-def parts_of(row: Any) -> tuple[Any, ...]:
-    """The parts of an example: a tuple's own, or one."""
-    return row if type(row) is tuple else (row,)
-
-
-def with_floats(tree: Any) -> Any:
-    """An example's numbers as floats, whole ones too: all of them vary. What has none is given back as it is."""
-    if isinstance(tree, Integral) and not isinstance(tree, bool):
-        return float(tree)
-    if isinstance(tree, dict):
-        found = {key: with_floats(part) for key, part in tree.items()}
-        return tree if all(found[key] is tree[key] for key in found) else found
-    if isinstance(tree, list | tuple):
-        parts = [with_floats(part) for part in tree]
-        if all(part is old for part, old in zip(parts, tree, strict=True)):
-            return tree
-        return (
-            type(tree)._make(parts) if hasattr(tree, "_make") else (parts if isinstance(tree, list) else tuple(parts))
-        )
-    kind = getattr(getattr(tree, "dtype", None), "kind", "")
-    return tree.astype("float64") if kind in ("i", "u") else tree
-
-
-def _inputs(structure: Structure, argument: str, start: int) -> list[Tensor]:
-    """The floats of a structure as tensors of one argument: ``weights.0.w``, of 16 x 2."""
-    tensors: list[Tensor] = []
-    for path, node in zip(structure.names, structure.nodes, strict=True):
-        for name, shape in _blocks(path, node):
-            taken = {tensor.name for tensor in tensors}
-            tensors.append(Tensor(unused(name, taken), argument, start, shape))
-            start += tensors[-1].size
-    return tensors
-
-
-def _blocks(path: str, node: Node) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """The largest rectangular parts of a node."""
-    shape = shape_of(node)
-    if shape is not None:
-        yield path, shape
-    elif isinstance(node, Items | Keys):
-        names = node.keys if isinstance(node, Keys) else range(len(node.parts))
-        for name, part in zip(names, node.parts, strict=True):
-            yield from _blocks(f"{path}.{name if isinstance(name, int) else identifier(str(name))}", part)
 
 
 def _name(function: Any) -> str:

@@ -10,12 +10,12 @@ from typing import Any
 from ...compiler.pipeline import compile_python_map
 from ..executable.executable import Executable, Workspace, compile_executable
 from ..executable.program import load_program, program_key, store_program
+from ..executable.row_data import Rows
 from ..executable.witness import Numbers
 from ..reporting import Report
 from ..storage.cache import Cache
 from .engine import State
 from .problem import INITIAL, ROW, WEIGHTS, Compiled, Problem
-from .rows import Rows
 from .witness import check_update
 
 __all__ = ["PythonEngine"]

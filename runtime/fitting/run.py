@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
 
+from ..executable.row_data import Rows
 from .divergence import Cause, find_cause
 from .engine import Engine, State
+from .order import Order
 from .problem import Problem
-from .rows import Order, Rows
 
 __all__ = ["FitStep", "NotFinite", "Run"]
 

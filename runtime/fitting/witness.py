@@ -12,10 +12,10 @@ from random import Random
 
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.interpret import interpret
+from ..executable.row_data import Rows
 from ..executable.witness import Numbers, carried_out, compare, points
 from .engine import Engine, State
 from .problem import BLOCK, INITIAL, ROW, WEIGHTS, Problem, argument
-from .rows import Rows
 
 __all__ = ["check_steps", "check_update"]
 
@@ -59,7 +59,7 @@ def check_steps(engine: Engine, problem: Problem, example: Numbers) -> None:
     random, found = Random("witness steps"), list(points(problem.example.graph, example))
     floats = array("d", [number for arguments, _ in found for number in arguments.get(ROW, ())])
     indices = array("i", [number for _, named in found for block in named.values() for number in block])
-    rows = Rows(len(found), floats, indices, problem.row_size, problem.index_count)
+    rows = Rows(len(found), floats, indices, problem.row)
     for number, (arguments, _) in enumerate(found):
         state = State.initial(arguments[WEIGHTS], problem.optimizer)
         for slot in state.slots.values():

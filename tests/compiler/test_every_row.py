@@ -100,7 +100,7 @@ def forward(op: int) -> Graph:
             for flag in flags
         ]
     else:
-        rows = [[build.node(op, *operands) for operands in zip(*(x, y)[: len(row.types)], strict=True)]]
+        rows = [[build.node(op, *operands) for operands in zip(*(x, y, x)[: len(row.types)], strict=True)]]
     # What does not depend on the flag is the same operation in both rows.
     return cse(build.finish([Output(f"row{place}", tuple(nodes)) for place, nodes in enumerate(rows)])).graph
 
@@ -117,7 +117,7 @@ def meant(op: int) -> list[list[float]]:
         return [[a if evaluate(a, b) else b for a, b in pairs]]
     if types[0] is Type.FLAG:
         return [[evaluate(flag, *pair[: len(types) - 1]) for pair in pairs] for flag in (False, True)]
-    return [[evaluate(*operands) for operands in zip(*(NUMBERS, OTHERS)[: len(OPS[op].types)], strict=True)]]
+    return [[evaluate(*operands) for operands in zip(*(NUMBERS, OTHERS, NUMBERS)[: len(OPS[op].types)], strict=True)]]
 
 
 def differentiated(op: int) -> Graph:

@@ -10,7 +10,7 @@ import pytest
 
 import microgpt
 from microgpt import Optimizer, Value
-from microgpt.runtime.fitting.rows import Order
+from microgpt.runtime.fitting.order import Order
 from microgpt.runtime.machine.toolchain import ToolchainError
 from microgpt.runtime.storage.cache import Cache
 

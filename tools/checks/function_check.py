@@ -13,8 +13,14 @@ from ...compiler.ir.interpret import evaluate_nodes, interpret
 from ...compiler.passes.differentiate import differentiate
 from ...compiler.passes.sink_through_selects import sink_through_selects
 from ...runtime.executable.executable import Executable
+from ...runtime.executable.function import CompiledFunction
 from ...runtime.executable.replay import replay
-from ...runtime.machine.toolchain import ToolchainError
+from ...runtime.executable.row_c import rows_source
+from ...runtime.executable.row_data import Rows
+from ...runtime.executable.row_executable import RowsExecutable
+from ...runtime.executable.row_graphs import BLOCK
+from ...runtime.executable.row_program import interpreted, near_rows
+from ...runtime.machine.toolchain import ToolchainError, vector_width_here
 from ...runtime.reporting import Report, silent
 from ...runtime.value import Value
 from ..subject.function import FunctionSubject
@@ -33,15 +39,26 @@ class Point:
         words: what the point is, for messages.
         arguments: by argument of the graph, its floats.
         indices: by name, its whole numbers.
+        rows: of each argument that is rows of data.
     """
 
     words: str
     arguments: Mapping[str, Sequence[float]]
     indices: Mapping[str, Sequence[int]]
+    rows: Sequence[Rows] = ()
+
+    @property
+    def numbers(self) -> list[int]:
+        """All whole numbers."""
+        return [number for numbers in self.indices.values() for number in numbers]
 
     def worth(self, graph: Graph) -> tuple[list[float], str]:
         """What every operation of a graph is worth here, and a few words of whose values these are."""
         return evaluate_nodes(graph, self.arguments, self.indices), f"for {self.words}"
+
+
+# Enough for blocks and a rest.
+_ROWS = 2 * BLOCK + 3
 
 
 def point_of(subject: FunctionSubject, arguments: Sequence[Any]) -> Point:
@@ -53,8 +70,8 @@ def point_of(subject: FunctionSubject, arguments: Sequence[Any]) -> Point:
     structure, graph = subject.function._structure, subject.function.ir
     floats, numbers = structure.flatten(arguments)
     split = {"parameters": floats[: structure.size], "data": floats[structure.size :]}
-    given = {name: split[name] for name in graph.arguments()}
-    return Point("these arguments", given, _by_name(graph, numbers))
+    given = {name: split[name] for name in subject.example}
+    return Point("these arguments", given, _by_name(graph, numbers), subject.function._rows_among(arguments))
 
 
 def points_near(subject: FunctionSubject, count: int, seed: int = 42) -> list[Point]:
@@ -69,7 +86,8 @@ def points_near(subject: FunctionSubject, count: int, seed: int = 42) -> list[Po
         }
         indices = [random.randrange(tensor.limit) for tensor in graph.indices for _ in range(tensor.count)]
         words = f"point {number} near the example" if number else "the example"
-        found.append(Point(words, arguments, _by_name(graph, indices)))
+        rows = [near_rows(node, _ROWS + number, words) for node in subject.function._many.values()]
+        found.append(Point(words, arguments, _by_name(graph, indices), rows))
     return found
 
 
@@ -84,22 +102,35 @@ def eagerly(subject: FunctionSubject, point: Point) -> tuple[Value | None, Numbe
     what the trace recorded, since it has no second derivatives of its own.
     """
     function, wanted = subject.function, subject.function._wanted
-    if wanted.derivative not in ("", "gradient"):
+    if wanted.derivative not in ("", "gradient") and function._program is None:
         return None, _replayed(subject, point)
-    values = [Value(number) for numbers in point.arguments.values() for number in numbers]
-    numbers = [number for tensor in function.ir.indices for number in point.indices[tensor.name]]
-    outputs: dict[str, list[Any]] = {"value": []}
-    function._taken_apart(function._function(*function._structure.arrange(values, numbers)), outputs)
+    values, outputs = _called(function, point)
     found = {
         name: [each.data if isinstance(each, Value) else float(each) for each in leaves]
         for name, leaves in outputs.items()
     }
-    (result, *_) = outputs["value"]
-    result = result if isinstance(result, Value) else Value(result)
+    results = [each if isinstance(each, Value) else Value(float(each)) for each in outputs["value"]]
     if wanted.derivative:
-        result.backward()
-        found["gradient"] = [value.grad for value in values[: len(point.arguments["parameters"])]]
-    return result, found
+        found[wanted.derivative] = []
+        for result in results:
+            for value in (*values, *result._walk()):
+                value.grad = 0.0
+            Value(result.data, (result,), (1.0,)).backward()
+            found[wanted.derivative] += (value.grad for value in values[: len(point.arguments["parameters"])])
+    return results[0], found
+
+
+def _called(function: CompiledFunction, point: Point) -> tuple[list[Value], dict[str, list[Any]]]:
+    """The values of a call of the function itself, and its results by output."""
+    values = [Value(number) for numbers in point.arguments.values() for number in numbers]
+    arguments = list(function._structure.arrange(values, point.numbers))
+    for (place, node), rows in zip(function._many.items(), point.rows, strict=True):
+        arguments[place] = [
+            node.row.arrange(list(map(Value, rows.floats_of(row))), rows.indices_of(row)) for row in range(rows.count)
+        ]
+    outputs: dict[str, list[Any]] = {"value": []}
+    function._taken_apart(function._function(*arguments), outputs)
+    return values, outputs
 
 
 def _replayed(subject: FunctionSubject, point: Point) -> Numbers:
@@ -115,11 +146,15 @@ def verify_function(subject: FunctionSubject, points: Iterable[Point], report: R
     Args:
         report: takes what is being compiled.
     """
-    graphs: dict[str, Graph] = {}
-    subject.compile(lambda stage: graphs.__setitem__(stage.name, stage.product))
     runs: dict[str, Callable[[Point], Numbers]] = {}
-    for name, graph in graphs.items():
-        runs[name] = _interpreted(graph)
+    parts = subject.function._program
+    if parts is None:
+        graphs: dict[str, Graph] = {}
+        subject.compile(lambda stage: graphs.__setitem__(stage.name, stage.product))
+        for name, graph in graphs.items():
+            runs[name] = _interpreted(graph)
+    else:
+        runs["dce"] = lambda point: interpreted(parts, point.arguments, point.numbers, point.rows)
     programs = {"python": subject.executable("python", report)}
     missing = ""
     try:
@@ -136,14 +171,17 @@ def verify_function(subject: FunctionSubject, points: Iterable[Point], report: R
             found = run(point)
             wrong = _first(expected, found)
             if wrong is not None:
+                if parts is not None:
+                    return _difference(subject, name, point, wrong, expected, None)
                 case = Case(
                     subject, programs["python"].path, point.arguments, point.indices, expected,
                     {"value": [result]} if result else {}, partial(runs["python"], point),
                 )  # fmt: skip
-                return _difference(subject, name, point, wrong, case)
+                return _difference(subject, name, point, wrong, expected, case)
             counts[name] += sum(len(numbers) for output, numbers in found.items() if output in expected)
         tried.append(point.words)
-    subject.looped.prove()
+    for looped in [subject.looped] if parts is None else rows_source(parts, vector_width_here()).looped:
+        looped.prove()
     return _equal(subject, counts, tried, missing)
 
 
@@ -152,6 +190,8 @@ def _interpreted(graph: Graph) -> Callable[[Point], Numbers]:
 
 
 def _carried_out(program: Executable) -> Callable[[Point], Numbers]:
+    if isinstance(program, RowsExecutable):
+        return lambda point: program.outputs(point.arguments, point.numbers, point.rows)
     names = [output.name for output in program.graph.outputs]
     return lambda point: dict(zip(names, program.run(*point.arguments.values(), *point.indices.values()), strict=True))
 
@@ -183,18 +223,23 @@ def _equal(subject: FunctionSubject, counts: Mapping[str, int], tried: Sequence[
 
 
 def _difference(
-    subject: FunctionSubject, stage: str, point: Point, wrong: tuple[str, int, float, float], case: Case
+    subject: FunctionSubject,
+    stage: str,
+    point: Point,
+    wrong: tuple[str, int, float, float],
+    results: Numbers,
+    case: Case | None,
 ) -> Verdict:
     name, place, expected, found = wrong
-    number = f"{name}[{place}]" if len(case.expected[name]) > 1 else name
+    number = f"{name}[{place}]" if len(results[name]) > 1 else name
     if name == "gradient":
         number += f" in {subject.function.ir.input_name(place)}"
     lines = [f"{point.words}: {number} differs in {stage}", *_numbers("eager", expected), *_numbers("found", found)]
-    first = locate(case)
+    first = locate(case) if case else None
     if first is not None:
         lines += [f"the first operation that differs, at the stage {first.stage}:", f"  {first.operation}"]
         lines += [*_numbers("expected", first.expected), *_numbers("found", first.found)]
-    else:
+    elif case:
         lines.append(f"generated Python gives the right numbers: the fault is in {stage}")
     document = Document()
     for line in lines:

@@ -8,12 +8,13 @@ from statistics import median
 from typing import Any
 
 from ...runtime.executable.executable import Executable
+from ...runtime.executable.row_executable import RowsWorkspace
 from ...runtime.machine.toolchain import ToolchainError
 from ...runtime.reporting import Report, silent
 from ..stats.tables import time_text
 from ..subject.function import FunctionSubject
 from ..text.document import Document
-from .function_check import Point, eagerly, point_of
+from .function_check import Point, eagerly, point_of, points_near
 
 __all__ = ["SECONDS", "race_function"]
 
@@ -44,7 +45,10 @@ def race_function(
     inputs, indices = subject.ordinary_inputs()
     if arguments is None:
         floats = [number for numbers in inputs.values() for number in numbers]
-        arguments = function._structure.arrange(floats, indices)
+        given = list(function._structure.arrange(floats, indices))
+        for place, data in zip(function._many, points_near(subject, 1)[0].rows, strict=True):
+            given[place] = data
+        arguments = given
     point = point_of(subject, arguments)
     runs: dict[str, Callable[[], object]] = {"call": lambda: function(*arguments)}
     missing = ""
@@ -83,8 +87,9 @@ def _alone(program: Executable, point: Point) -> Callable[[], object]:
     for name, numbers in point.arguments.items():
         for place, number in enumerate(numbers):
             workspace.inputs[name][place] = number
-    indices = [number for numbers in point.indices.values() for number in numbers]
-    return lambda: workspace.run(indices)
+    if isinstance(workspace, RowsWorkspace):
+        workspace.rows = point.rows
+    return lambda: workspace.run(point.numbers)
 
 
 def _seconds(run: Callable[[], object], turns: int) -> float:

@@ -142,6 +142,7 @@ def chosen_export(
         from ...runtime.executable.export import export_function
 
         subject = given_function(context, programs[0])
+        subject.refuse_rows("export does")
         numbers, indices = subject.ordinary_inputs()
         with _refused_prefix(context):
             return export_function(subject.function.ir, folder, prefix or subject.name, numbers, indices)

@@ -21,7 +21,7 @@ from ...runtime.executable.estimate import (
     SMALL,
     Estimate,
 )
-from ...runtime.executable.executable import Executable, c_head, compile_executable, python_heading
+from ...runtime.executable.executable import Executable, c_head, python_heading
 from ...runtime.executable.function import CompiledFunction
 from ...runtime.machine.stopwatch import best_seconds
 from ...runtime.machine.toolchain import vector_width_here
@@ -30,7 +30,7 @@ from ...runtime.storage.cache import Cache
 from .c_program import CProgram
 from .subject import Subject
 
-__all__ = ["FunctionSubject"]
+__all__ = ["FunctionSubject", "RowsError"]
 
 _TITLES = {
     "": "Value",
@@ -41,6 +41,16 @@ _TITLES = {
 }
 # Seconds that an operation takes in one pass through the compiler (see `runtime/executable/estimate.py`).
 _SECONDS = 6e-6
+
+
+class RowsError(ValueError):
+    """A function with sums over rows was to be shown as one program of a fixed size."""
+
+    def __init__(self, name: str, what: str) -> None:
+        super().__init__(
+            f"{name} has rows of data, so it is several programs with loops between them: source, verify and bench "
+            f"take it, {what} not; to look at the function of a row, compile it for a row in place of the rows"
+        )
 
 
 class FunctionSubject(Subject):
@@ -54,7 +64,7 @@ class FunctionSubject(Subject):
     def __init__(self, function: CompiledFunction) -> None:
         self.function = function
         self.example: Mapping[str, Sequence[float]] = {
-            name: function._example[name] for name in function.ir.arguments()
+            name: function._example[name] for name in function.ir.arguments() if name in function._example
         }
         self.name = function.name
         wanted = function._wanted
@@ -65,12 +75,19 @@ class FunctionSubject(Subject):
         self.outputs = wanted.outputs
         self.heading = python_heading(function.ir)
 
+    def refuse_rows(self, what: str) -> None:
+        """Raises `RowsError` if the function has rows of data."""
+        if self.function._program is not None:
+            raise RowsError(self.name, what)
+
     def trace(self) -> Graph:
+        self.refuse_rows("stages and drawings do")
         return self.function._trace()
 
     @cached_property
     def looped(self) -> LoopedGraph:
         """The loops of its graph."""
+        self.refuse_rows("the stages of its loops do")
         with without_collection():
             return compile_loops(self.function.ir)
 
@@ -100,7 +117,7 @@ class FunctionSubject(Subject):
         """
         if self.function.target == target:
             return self.function._executable
-        return compile_executable(self.function.ir, target, Cache.open(), report=report, example=self.example)
+        return self.function._executable_for(target, Cache.open(), report)
 
     def python_source(self, report: Report = silent, jobs: int | None = None) -> str:
         return self.executable("python", report).source
@@ -109,6 +126,7 @@ class FunctionSubject(Subject):
         return self.executable("c", report).source
 
     def stopwatch(self, report: Report = silent) -> Callable[[], float]:
+        self.refuse_rows("stats do")
         executable = self.executable("c", report)
         inputs, indices = self.ordinary_inputs()
         workspace = executable.take()
