@@ -46,10 +46,13 @@ class LoopedGraph:
         prove_loops(self.program, self.graph, self.layout, self.where.inputs, self.where.outputs)
 
 
-def compile_loops(graph: Graph, tell: Callable[[str, Any], None] = lambda name, product: None) -> LoopedGraph:
+def compile_loops(
+    graph: Graph, tell: Callable[[str, Any], None] = lambda name, product: None, transposed: bool = True
+) -> LoopedGraph:
     """Finds the loops of a graph without equal or dead nodes.
 
     Args:
+        transposed: whether matrices are copied for loops that walk down their columns.
         tell: is told the name of each stage as it ends, and what it made: a `Layout`, statements, parts of groups,
             nests, a `LoopProgram`.
     """
@@ -61,6 +64,7 @@ def compile_loops(graph: Graph, tell: Callable[[str, Any], None] = lambda name, 
     program = form_loops(graph, stored, layout, where, tell, own_constants=True)
     program = name_arrays(program, layout)
     tell("name_arrays", program)
-    program = Transposer(layout).transpose(program)
-    tell("transpose", program)
+    if transposed:
+        program = Transposer(layout).transpose(program)
+        tell("transpose", program)
     return LoopedGraph(graph, program, layout, where)

@@ -42,7 +42,7 @@ __all__ = [
     "python_heading",
 ]
 
-TARGETS = ("auto", "c", "python")
+TARGETS = ("auto", "c", "python", "jax")
 
 # With the target "auto", programs whose C is longer than this many bytes are Python: GCC takes about 15 s a megabyte.
 LONGEST = 600_000

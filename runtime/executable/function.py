@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial, update_wrapper
 from pathlib import Path, PurePath
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...compiler.errors import TraceError
 from ...compiler.ir.graph import Graph
@@ -36,6 +36,9 @@ from .row_sums import RowLoop, rows_among
 from .structure import Structure, structure_of
 from .wanted import Wanted, Wrt, argument_names, wanted_of
 from .witness import eager_witnesses
+
+if TYPE_CHECKING:
+    from .jax_function import JaxFunction
 
 __all__ = ["CompiledFunction", "compile_function", "compile_wanted", "index"]
 
@@ -67,7 +70,9 @@ def compile_function(
         has_aux: `function` returns a pair: the scalar, and an auxiliary result, of any nested structure of scalars, in
             which nothing is differentiated.
         target: ``c``, ``python``, or ``auto``: C where a compiler is found that keeps every bit and takes the program
-            in a reasonable time, else Python. The results have the same bits.
+            in a reasonable time, else Python. The results have the same bits. ``jax`` is fast, not exact: the function
+            consists of JAX operations, takes arrays and traced values of JAX, and composes with ``jax.jit`` and
+            ``jax.vmap`` and, with ``gradient=False``, with ``jax.grad``. It needs the package jax, an extra.
         cache: where compiled programs are kept; by default the user's.
         progress: whether to show what is being done, on a terminal or in a notebook, if it takes longer than a second.
         memory_limit: how much memory compiling may take: bytes, or a text such as ``"2G"``. By default, what is free,
@@ -208,19 +213,22 @@ class CompiledFunction:
         self.ir: Graph = compile_graph(self._trace, gradient, watch, derivative=derivative, outputs=wanted.outputs)
         estimate = function_estimate(len(self.ir), "python" if job.target == "python" else "c")
         witnesses = partial(eager_witnesses, graphs[0], gradient, self._example, derivative)
+        self._jax = self._in_jax(graphs[0]) if job.target == "jax" else None
         self._many = {place: node for place, node in enumerate(structure.nodes) if isinstance(node, ManyRows)}
         for loop in self._loops:  # errors in reading rows call their parts as the function does
             row = replace(self._many[loop.place].row, names=loop.names)
             self._many[loop.place] = replace(self._many[loop.place], row=row)
+        self._captured = Captured(
+            (job.function,), self.name, self._recorded(graphs[0]), lambda: self._recorded(self._trace())
+        )
         self._program: RowProgram | None = None
+        if self._jax:
+            return
         if self._many:
             self._program = row_program(graphs[0], self.ir, self._loops, self._many)
         self._witnesses = witnesses
         self._executable = self._executable_for(job.target, cache, tell, limit)
         self._marshal = marshal(self._structure, wanted, self._results)
-        self._captured = Captured(
-            (job.function,), self.name, self._recorded(graphs[0]), lambda: self._recorded(self._trace())
-        )
 
     def _executable_for(self, target: str, cache: Cache, report: Report, limit: float | None = None) -> Executable:
         """Its program for a target, which is compiled if it is not in the cache."""
@@ -267,6 +275,8 @@ class CompiledFunction:
                 compiled.
         """
         self._captured.check()
+        if self._jax:
+            return self._jax(*arguments)
         workspace = self._executable.take()
         try:
             memory, data = workspace.inputs["parameters"], workspace.inputs.get("data")
@@ -343,18 +353,46 @@ class CompiledFunction:
 
     @property
     def target(self) -> str:
-        """What it was compiled to: ``c`` or ``python``."""
-        return self._executable.target
+        """What it was compiled to: ``c``, ``python`` or ``jax``."""
+        return "jax" if self._jax else self._executable.target
 
     @property
     def path(self) -> Path:
-        """The generated program."""
+        """The generated program.
+
+        Raises:
+            ValueError: if the target is JAX, whose program is no file.
+        """
+        if self._jax:
+            raise ValueError("a program for JAX is no file; see source, or microgpt export --target jax")
         return self._executable.path
 
     @property
     def source(self) -> str:
         """The text of the generated program."""
-        return self._executable.source
+        return self._jax.source if self._jax else self._executable.source
+
+    def _in_jax(self, traced: Graph) -> JaxFunction:
+        """The function for JAX.
+
+        Args:
+            traced: its forward graph.
+        """
+        from .jax_function import JaxFunction
+
+        wanted = self._wanted
+        if self._loops:
+            raise ValueError("target 'jax' takes a fixed number of rows: give an example of them without rows()")
+        if wanted.derivative not in ("", "gradient") or wanted.has_aux:
+            raise ValueError(
+                "target 'jax' gives a value, or a value and its gradient; take further derivatives with jax.jacobian "
+                "or jax.hessian of it, compiled with gradient=False"
+            )
+        forward = compile_graph(lambda: traced, outputs=("value",))
+        backward = None
+        if isinstance(self._results.value, Scalar):
+            backward = compile_graph(lambda: traced, "parameters", outputs=("value", "gradient"))
+        return JaxFunction(self.name, self._structure, self._results, wanted, forward, backward)
 
     def _trace(self) -> Graph:
         found: list[tuple[Results, list[RowLoop]]] = []

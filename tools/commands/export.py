@@ -1,4 +1,4 @@
-"""``microgpt export``: a model as a C library that needs neither Python nor anything but libm."""
+"""``microgpt export``: a model, or a function, as standalone C or as JAX."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ __all__ = ["export"]
 
 @click.command()
 @click.argument("words", nargs=-1, required=True, metavar="[FILE.py:NAME] DIR", shell_complete=complete_file)
+@click.option(
+    "--target",
+    type=click.Choice(["c", "jax"]),
+    default="c",
+    show_default=True,
+    help="What to write: C that keeps every bit, or JAX, which is fast on a GPU.",
+)
 @click.option(
     "--checkpoint",
     type=options.PATH,
@@ -38,10 +45,11 @@ def export(
     words: tuple[str, ...],
     checkpoint: Path | None,
     prefix: str | None,
+    target: str,
     data: str,
     **shape: int,
 ) -> None:
-    """Write a model, or your own function, as standalone C.
+    """Write a model, or your own function, as standalone C or as JAX.
 
     DIR gets microgpt.c and microgpt.h, main.c (an example that trains and
     samples) and a Makefile; with --checkpoint, also the weights. What it
@@ -51,16 +59,21 @@ def export(
     Of your own function, FILE.py:NAME, it gets NAME.c and NAME.h, main.c (an
     example that calls it) and a Makefile.
 
+    With --target jax, DIR gets one readable Python file that needs JAX alone:
+    the loss, its gradient and a training loop as whole-array code. It is fast,
+    not exact.
+
     \b
     Examples:
       microgpt export c-model
       make -C c-model
       microgpt export c-model --checkpoint runs/wide --prefix wide
       microgpt export model.py:loss c-loss --prefix model_loss
+      microgpt export --target jax jax-model
     """
     folder = Path(words[-1])
     try:
-        files = chosen_export(context, words[:-1], folder, prefix, checkpoint, data, shape)
+        files = chosen_export(context, words[:-1], folder, prefix, checkpoint, data, target, shape)
     except OSError as error:
         raise CommandError(f"{folder} cannot be written: {error.strerror}", ENVIRONMENT) from None
     console.say(f"wrote {', '.join(file.name for file in files)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,8 @@ import click
 from click.core import ParameterSource
 
 from ..terminal import console
-from ..terminal.failures import ENVIRONMENT, CommandError
-from .backends import check_backend, choose_backend, open_library, prepare
+from ..terminal.failures import BAD_INPUT, ENVIRONMENT, CommandError
+from .backends import check_backend, choose_backend, open_cache, open_library, prepare
 from .chosen_program import USUAL_LENGTH, check_shape, check_shape_of, given_function, parse_lengths
 from .models import load_model
 
@@ -121,11 +122,13 @@ def chosen_export(
     prefix: str | None,
     checkpoint: Path | None,
     data: str,
+    target: str,
     shape: dict[str, int],
 ) -> list[Path]:
-    """Writes C.
+    """Writes C or JAX.
 
     Args:
+        target: ``c`` or ``jax``.
         programs: ``FILE.py:NAME``, or nothing for a model.
 
     Raises:
@@ -138,6 +141,9 @@ def chosen_export(
         raise click.UsageError(f"{programs[0]!r} is not FILE.py:NAME, as in model.py:loss", context)
     if is_program(str(folder)):
         raise click.UsageError(f"name the folder to write, as in `microgpt export {folder} c-code`", context)
+    if target == "jax":
+        _refuse(context, programs[0] if programs else None, ("prefix",))
+        return _export_jax(context, programs, folder, prefix, checkpoint, data, shape)
     if programs:
         from ...runtime.executable.export import export_function
 
@@ -171,6 +177,47 @@ def _refused_prefix(context: click.Context) -> Iterator[None]:
         yield
     except ValueError as error:
         raise click.UsageError(f"--{error}", context) from None
+
+
+def _export_jax(
+    context: click.Context,
+    programs: Sequence[str],
+    folder: Path,
+    prefix: str | None,
+    checkpoint: Path | None,
+    data: str,
+    shape: dict[str, int],
+) -> list[Path]:
+    if programs:
+        from ...compiler.pipeline import compile_graph
+        from ...runtime.executable.jax_source import export_jax_function
+
+        subject = given_function(context, programs[0])
+        subject.refuse_rows("export does")
+        name = prefix or subject.name
+        if not name.isidentifier() or iskeyword(name):
+            raise click.UsageError(f"--prefix {name!r} is no name for a Python module; write for example my_function")
+        forward = compile_graph(lambda: subject.function.ir, outputs=("value",))
+        return export_jax_function(folder, name, forward, subject.function.ir)
+    from ...compiler.errors import CompileError
+    from ...data.corpus import load_corpus
+    from ...data.tokenizer import Tokenizer
+    from ...model.config import AdamConfig, GPTConfig
+    from ...runtime.programs.jax_source import export_jax
+
+    if checkpoint is not None:
+        raise click.UsageError(
+            "--checkpoint is for C: a JAX program takes its parameters as arrays, by the names in the checkpoint's "
+            "safetensors file",
+            context,
+        )
+    check_shape(shape)
+    tokenizer = Tokenizer.of(load_corpus(data).documents)
+    config = GPTConfig(vocab_size=tokenizer.vocab_size, **shape)
+    try:
+        return export_jax(folder, config, AdamConfig(), open_cache())
+    except CompileError as error:
+        raise CommandError(str(error), BAD_INPUT) from None
 
 
 def _refuse(context: click.Context, program: str | None, names: Sequence[str]) -> None:

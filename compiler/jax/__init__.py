@@ -1,0 +1,1 @@
+"""The target JAX: whole-array programs from loops."""
