@@ -31,11 +31,11 @@ def power(base: float, exponent: float) -> float:
     try:
         return math.pow(base, exponent)
     except OverflowError:
-        return -INFINITY if base < 0.0 and exponent % 2.0 == 1.0 else INFINITY
+        return -INFINITY if base < 0.0 and abs(exponent) % 2.0 == 1.0 else INFINITY
     except ValueError:
         if base != 0.0:
             return NOT_A_NUMBER
-        return math.copysign(INFINITY, base) if exponent % 2.0 == 1.0 else INFINITY
+        return math.copysign(INFINITY, base) if abs(exponent) % 2.0 == 1.0 else INFINITY
 
 
 def exponential(x: float) -> float:

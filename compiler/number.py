@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .arithmetic import divide, power
+from .arithmetic import divide
 from .elementary import Functions
 from .ir.calculator import FLOATS
+from .numerics import power
 
 __all__ = ["ArrayOperandError", "Condition", "ConstantCondition", "Number", "Scalar", "is_plain", "real"]
 

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         sqrt,
         tanh,
     )
+    from .compiler.numerics import Numerics, exact, numerics, portable
     from .runtime.executable.function import index
     from .runtime.executable.row_data import rows
     from .runtime.executable.row_sums import mean_rows, sum_rows
@@ -59,11 +60,11 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 __all__ = [
-    "CompileError", "CompiledFunction", "DivergedError", "Fit", "FitStep", "Model", "Optimizer", "TraceError",
-    "Value", "abs", "adam", "atan", "choose", "compile", "constant_maximum", "cos", "erf", "exp", "expm1", "fit",
-    "hessian", "hvp", "index", "jacobian", "load", "log", "log1p", "logical_and", "logical_not", "logical_or",
-    "maximum", "mean_over_rows", "mean_rows", "minimum", "momentum", "relu", "rows", "scope", "select", "sgd",
-    "sigmoid", "sin", "softplus", "sqrt", "sum_rows", "tanh", "train", "where",
+    "CompileError", "CompiledFunction", "DivergedError", "Fit", "FitStep", "Model", "Numerics", "Optimizer",
+    "TraceError", "Value", "abs", "adam", "atan", "choose", "compile", "constant_maximum", "cos", "erf", "exact", "exp",
+    "expm1", "fit", "hessian", "hvp", "index", "jacobian", "load", "log", "log1p", "logical_and", "logical_not",
+    "logical_or", "maximum", "mean_over_rows", "mean_rows", "minimum", "momentum", "numerics", "portable", "relu",
+    "rows", "scope", "select", "sgd", "sigmoid", "sin", "softplus", "sqrt", "sum_rows", "tanh", "train", "where",
 ]  # fmt: skip
 
 # The module of each public name, except functions such as `exp`, which come from the table of operations. Modules are
@@ -75,6 +76,7 @@ _HOMES = {
     "Fit": "runtime.fitting.fit",
     "FitStep": "runtime.fitting.fit",
     "Model": "api",
+    "Numerics": "compiler.numerics",
     "Optimizer": "runtime.fitting.optimizers",
     "TraceError": "compiler.errors",
     "Value": "runtime.value",
@@ -82,6 +84,7 @@ _HOMES = {
     "choose": "compiler.conditions",
     "compile": "seeing",
     "constant_maximum": "compiler.functions",
+    "exact": "compiler.numerics",
     "fit": "runtime.fitting.fit",
     "hessian": "seeing",
     "hvp": "seeing",
@@ -96,6 +99,8 @@ _HOMES = {
     "mean_rows": "runtime.executable.row_sums",
     "minimum": "compiler.functions",
     "momentum": "runtime.fitting.optimizers",
+    "numerics": "compiler.numerics",
+    "portable": "compiler.numerics",
     "rows": "runtime.executable.row_data",
     "scope": "compiler.functions",
     "select": "compiler.functions",

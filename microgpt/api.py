@@ -17,6 +17,8 @@ from contextlib import closing
 from pathlib import Path
 from random import Random
 
+from .compiler.numerics import Numerics
+from .compiler.numerics import numerics as in_force
 from .data.corpus import Corpus, CorpusError, load_corpus
 from .model.config import MOST_PARAMETERS, AdamConfig, GPTConfig
 from .runtime import arguments
@@ -116,8 +118,9 @@ class Model:
         if len(tokens) >= config.block_size:
             raise ValueError(f"prefix must have at most {config.block_size - 1} characters, not {len(tokens)}")
         rng = self._rng if seed is None else Random(arguments.whole("seed", seed, 0))
-        _prepare(self._backend, [], config.block_size, self._progress)
-        return list(sample_texts(self._backend, config, tokenizer, self.parameters, rng, options, count, tokens))
+        with in_force(self.checkpoint.numerics):
+            _prepare(self._backend, [], config.block_size, self._progress)
+            return list(sample_texts(self._backend, config, tokenizer, self.parameters, rng, options, count, tokens))
 
     def evaluate(self, documents: Iterable[str], *, pack: bool = False) -> Evaluation:
         """Evaluates the model on documents: loss, bits per character, perplexity.
@@ -134,8 +137,9 @@ class Model:
         if not texts:
             raise ValueError("documents must have at least one document, not none")
         pack = arguments.boolean("pack", pack)
-        _prepare(self._backend, [], self.config.block_size, self._progress)
-        return evaluate(self._backend, self.config, self.checkpoint.tokenizer, self.parameters, texts, pack)
+        with in_force(self.checkpoint.numerics):
+            _prepare(self._backend, [], self.config.block_size, self._progress)
+            return evaluate(self._backend, self.config, self.checkpoint.tokenizer, self.parameters, texts, pack)
 
     def perplexity(self, text: str) -> float:
         """The perplexity of `text`: e to the power of the mean loss per character."""
@@ -163,7 +167,8 @@ class Model:
 
         place, model = arguments.path("folder", folder), self.checkpoint
         name, characters = arguments.string("prefix", prefix), model.tokenizer.characters
-        return export_library(place, model.config, model.optimizer, characters, model.parameters, name)
+        with in_force(model.numerics):
+            return export_library(place, model.config, model.optimizer, characters, model.parameters, name)
 
 
 def load(path: str | os.PathLike[str], *, backend: str = "auto", progress: bool = True) -> Model:
@@ -184,7 +189,8 @@ def load(path: str | os.PathLike[str], *, backend: str = "auto", progress: bool 
     progress = arguments.boolean("progress", progress)
     found = newest_checkpoint(place, _warn) if place.is_dir() else None
     checkpoint = found[1] if found else load_checkpoint(place / CHECKPOINT if place.is_dir() else place)
-    engine = choose_backend(backend, checkpoint.config, checkpoint.optimizer, None, _warn)
+    with in_force(checkpoint.numerics):
+        engine = choose_backend(backend, checkpoint.config, checkpoint.optimizer, None, _warn)
     return Model(checkpoint, engine, progress=progress)
 
 
@@ -210,6 +216,7 @@ def train(
     resume: bool = False,
     on_step: Callable[[Step], object] = lambda step: None,
     progress: bool = True,
+    numerics: Numerics | str | None = None,
 ) -> Model:
     """Trains a model, bit for bit as ``microgpt train`` and microgpt.py do.
 
@@ -231,6 +238,8 @@ def train(
         progress: show the progress of a compilation that takes longer than a second, on stderr if that is a terminal,
             or in a notebook. A long compilation announces its seconds and memory there. ``MICROGPT_PROGRESS=0`` in the
             environment switches this off.
+        numerics: ``exact``, for the bits of this machine's C library, or ``portable``, for correctly rounded functions
+            and the same bits everywhere; by default, those in force (`microgpt.numerics`).
 
     Raises:
         TypeError: if an argument is of another type.
@@ -266,23 +275,26 @@ def train(
     progress = arguments.boolean("progress", progress)
     if folder is None and (save_every or resume):
         raise ValueError(f"{'save_every' if save_every else 'resume'} needs `out`, a folder for the checkpoints")
-    training = Training(_corpus(data), seed, steps, optimizer, eval_fraction, pack, **shape)
-    if resume and folder is not None and (found := newest_checkpoint(folder, _warn)):
-        training.restore(found[1])
-    engine = choose_backend(backend, training.config, optimizer, None, _warn)
-    if training.state.step < steps:
-        _prepare(engine, training.lengths(), 0, progress)
-    taken = []
-    settings = {"data": training.corpus.name, "save_every": save_every, "keep": keep}
-    steps_left = (
-        training.run(engine) if folder is None else recorded_steps(training, engine, folder, save_every, keep, settings)
-    )
-    # Closed whatever happens, so that the folder and its log are free again.
-    with closing(steps_left):
-        for step in steps_left:
-            taken.append(step)
-            on_step(step)
-    return Model(training.checkpoint(), engine, taken, progress)
+    with in_force(numerics):
+        training = Training(_corpus(data), seed, steps, optimizer, eval_fraction, pack, **shape)
+        if resume and folder is not None and (found := newest_checkpoint(folder, _warn)):
+            training.restore(found[1])
+        engine = choose_backend(backend, training.config, optimizer, None, _warn)
+        if training.state.step < steps:
+            _prepare(engine, training.lengths(), 0, progress)
+        taken = []
+        settings = {"data": training.corpus.name, "save_every": save_every, "keep": keep, "numerics": training.numerics}
+        steps_left = (
+            training.run(engine)
+            if folder is None
+            else recorded_steps(training, engine, folder, save_every, keep, settings)
+        )
+        # Closed whatever happens, so that the folder and its log are free again.
+        with closing(steps_left):
+            for step in steps_left:
+                taken.append(step)
+                on_step(step)
+        return Model(training.checkpoint(), engine, taken, progress)
 
 
 def _prepare(backend: Backend, lengths: Sequence[int], positions: int, progress: bool) -> None:

@@ -121,12 +121,12 @@ def _attention(
         keys.append(_linear(weights[f"layer{layer}.attn_wk"], x))
     with ops.scope("value"):
         values.append(_linear(weights[f"layer{layer}.attn_wv"], x))
-    mixed = []
+    mixed, root = [], ops.constant_maximum([config.head_size]) ** 0.5  # by the numerics in force
     for head in range(config.n_head):
         part = slice(head * config.head_size, (head + 1) * config.head_size)
         with ops.scope("head", head):
             with ops.scope("scores"):
-                scores = [_dot(query[part], key[part]) / config.head_size**0.5 for key in keys]
+                scores = [_dot(query[part], key[part]) / root for key in keys]
             with ops.scope("weights"):
                 attention = _softmax(ops, scores)
             with ops.scope("mix"):

@@ -13,10 +13,10 @@ from itertools import repeat
 from operator import attrgetter, contains
 from typing import Any, NoReturn
 
-from ..compiler.arithmetic import power
 from ..compiler.ir.calculator import FLOATS
 from ..compiler.ir.ops import OPS, OPS_BY_NAME, POW
 from ..compiler.number import ArrayOperandError, Condition, Number, Scalar, is_plain, real
+from ..compiler.numerics import power
 
 __all__ = ["Value"]
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from ..errors import InternalError
 from ..kernels.compile_kernels import compile_kernels
 from ..kernels.expressions import Place, Sum
-from ..kernels.numerics import exact
 from ..loops.layout import Layout
 from ..loops.loop_ir import LoopProgram
+from ..numerics import current
 from .print_c import address_text, argument_text, kernel_text
 
 __all__ = ["CText", "Span", "emit_c"]
@@ -82,7 +82,7 @@ def emit_c(
         vector_width: doubles in the widest vector, one of `prelude.VECTOR_WIDTHS`.
         prefix: of the names of kernels, tables and the memory's type.
     """
-    compiled = compile_kernels(programs, vector_width, exact())
+    compiled = compile_kernels(programs, vector_width, current())
     memory = f"{prefix}memory"
     text = _Text(_places(programs, layout, prefix))
     kernels: list[Span] = []

@@ -17,12 +17,16 @@ from __future__ import annotations
 from functools import cache
 
 from ..ir.ops import LIBM
-from .c_text import c_text
+from ..numerics import Numerics, current
+from .c_text import c_text, plain_text
 
-__all__ = ["VECTOR_WIDTHS", "exact_function", "prelude"]
+__all__ = ["VECTOR_WIDTHS", "WIDE_WORDS", "exact_function", "prelude"]
 
 # Doubles in the widest vector, as far as the generated code can use them: SSE and NEON, AVX, AVX-512.
 VECTOR_WIDTHS = (2, 4, 8)
+
+# Words of 32 bits in the numbers that accurate functions compute with.
+WIDE_WORDS = 10
 
 _PACKAGE = __package__ or ""
 # Widths for which there are instructions that compilers do not find by themselves.
@@ -30,25 +34,29 @@ _SPECIAL = (4, 8)
 _OF_ONE_VECTOR = ("exponential", "logarithm", "settled_square", "settled_root")
 
 
-@cache
 def prelude(vector_width: int) -> str:
-    """The text.
+    """The text, for the numerics in force.
 
     Args:
         vector_width: doubles in the widest vector, one of `VECTOR_WIDTHS`.
     """
+    return _prelude(vector_width, current())
+
+
+@cache
+def _prelude(vector_width: int, numerics: Numerics) -> str:
     widths = [width for width in VECTOR_WIDTHS if width <= vector_width]
-    protected = "".join(_protected(name, arity) for name, arity in LIBM.items())
     parts = [
-        c_text(_PACKAGE, "guards.h", protected=protected),
+        c_text(_PACKAGE, "guards.h", functions=_functions(numerics)),
         "\n",
         c_text(_PACKAGE, "head.h"),
         *(_vectors(width) for width in widths),
+        *([] if numerics.libm else [_accurate()]),
         c_text(_PACKAGE, "powers.h"),
         *(c_text(_PACKAGE, "quotients.h", w=width) for width in widths),
         c_text(_PACKAGE, "guesses.h", w=vector_width),
         c_text(_PACKAGE, "elementary_tables.h"),
-        c_text(_PACKAGE, "elementary.h", w=vector_width),
+        _elementary(vector_width, numerics),
         *(_narrow(width, vector_width) for width in widths[:-1]),
         c_text(_PACKAGE, "batches.h", w=vector_width),
         _transpose(vector_width),
@@ -65,10 +73,40 @@ def exact_function(prefix: str) -> str:
     return c_text(_PACKAGE, "exact.h", prefix=prefix)
 
 
-def _protected(name: str, arity: int) -> str:
-    """A function of libm, behind a pointer whose target no compiler knows."""
-    types, operands = ", ".join(["double"] * arity), ", ".join("xy"[:arity])
-    return c_text(_PACKAGE, "protected.h", name=name, types=types, operands=operands)
+def _functions(numerics: Numerics) -> str:
+    """What stands for the functions of libm: pointers whose targets no compiler knows, or functions of ours."""
+    if numerics.libm:
+        return c_text(_PACKAGE, "libm.h", protected=_each("protected.h"))
+    return "/* Correctly rounded functions stand for libm's. */\n" + _each("replaced.h")
+
+
+def _each(text: str) -> str:
+    """A text for each function of libm."""
+    return "".join(
+        c_text(_PACKAGE, text, name=name, types=", ".join(["double"] * arity), operands=", ".join("xy"[:arity]))
+        for name, arity in LIBM.items()
+    )
+
+
+def _accurate() -> str:
+    """Correctly rounded functions for whatever arguments."""
+    tables = plain_text(_PACKAGE, "wide_tables.h")
+    return c_text(_PACKAGE, "wide.h", words=WIDE_WORDS, tables=tables) + plain_text(_PACKAGE, "accurate.h")
+
+
+def _elementary(vector_width: int, numerics: Numerics) -> str:
+    """Elementary functions of vectors: guesses, and what settles the lanes that these leave in doubt."""
+    libm = numerics.libm
+    text = c_text(
+        _PACKAGE,
+        "elementary.h",
+        w=vector_width,
+        them="libm" if libm else "accurate functions",
+        prefix="" if libm else "accurate_",
+        where=f"{vector_width} > 2 && defined(__GLIBC__) && defined(__FMA__)" if libm else "1",
+        margins=plain_text(_PACKAGE, f"margins_{numerics.name}.h"),
+    )
+    return text + c_text(_PACKAGE, "proved_powers.h" if numerics.libm else "portable.h", w=vector_width)
 
 
 def _vectors(width: int) -> str:

@@ -36,7 +36,6 @@ from .kernel_ir import (
     Update,
     Write,
 )
-from .numerics import Numerics
 from .traverse import mentions, rebuilt
 
 __all__ = ["ROOM", "batch_calls", "is_batched"]
@@ -59,9 +58,9 @@ _FUNCTIONS = {EXP: "exponentials", LOG: "logarithms", POW: "powers"}
 _SUM = re.compile(r"sum\d+")
 
 
-def batch_calls(kernel: Kernel, numerics: Numerics) -> Kernel:
+def batch_calls(kernel: Kernel) -> Kernel:
     """The kernel with its calls in batches."""
-    if not numerics.libm or any(isinstance(statement, Room) for statement in kernel.body):
+    if any(isinstance(statement, Room) for statement in kernel.body):
         return kernel
     batches = _Batches()
     body = batches.of(kernel.body, {})

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..loops.loop_ir import LoopProgram
+from ..numerics import Numerics
 from .accumulate import accumulate
 from .batch_calls import batch_calls
 from .hoist import hoist_divisors, hoist_loads
 from .kernel_ir import Kernel, KernelProgram
-from .numerics import Numerics
 from .share import share
 from .stage_powers import stage_powers
 from .vectorise import vectorise
@@ -38,5 +38,5 @@ def _passes(kernel: Kernel, vector_width: int, numerics: Numerics) -> Kernel:
     kernel = vectorise(kernel, vector_width)
     kernel = hoist_divisors(kernel)
     kernel = accumulate(kernel)
-    kernel = batch_calls(kernel, numerics)
+    kernel = batch_calls(kernel)
     return walk_pointers(kernel)

@@ -13,9 +13,9 @@ from typing import Any
 
 from ..ir.ops import POW
 from ..loops.lanes import PROVED
+from ..numerics import Numerics
 from .expressions import Call, Fold, Number, Place, Read, Sum
 from .kernel_ir import Clear, Declare, For, Guess, Kernel, Least, Room, Settle, Statement, Write
-from .numerics import Numerics
 from .traverse import rebuilt
 
 __all__ = ["BLOCK", "stage_powers"]

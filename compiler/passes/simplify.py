@@ -3,7 +3,7 @@
 In and out: any graph. Only what keeps every bit is done: IEEE 754 guarantees ``x * 1 == x`` and ``x + 0 == x`` (up to
 the sign of a zero; where an infinity may depend on that sign, the addition stays), and constants are folded with the
 arithmetic that the program would use. Not done, since it would change bits: reassociation, ``x**2`` to ``x*x``,
-``x**-1`` to ``1/x``, ``x*0`` to 0 (NaN).
+``x**-1`` to ``1/x`` (unless powers are correctly rounded), ``x*0`` to 0 (NaN).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from ..ir.builder import GraphBuilder
 from ..ir.graph import Graph
 from ..ir.ops import ADD, ATTACH, BRANCH, CHOOSE, CONST, DIV, MAX, MUL, NOT, OPS, POW, SELECT, UNLESS, WHERE, Type
 from ..ir.rewrite import Rewritten, rewrite
+from ..numerics import current
 from .rename_sums import rename_sums
 
 __all__ = ["simplify"]
@@ -35,10 +36,12 @@ def simplify(graph: Graph) -> Rewritten:
 
 
 def _with_rules(graph: Graph) -> bytearray:
-    """For each node, 1 if there may be a rule for it: it chooses, or one of its operands is, or becomes, a constant."""
+    """For each node, 1 if there may be a rule for it: it chooses, it attaches a derivative, or one of its operands is, or
+    becomes, a constant.
+    """
     asked, constant = bytearray(len(graph)), bytearray(len(graph))
     for node, (op, operands) in enumerate(zip(graph.op, graph.all_operands(), strict=True)):
-        if _IS_CHOICE[op]:
+        if _IS_CHOICE[op] or op == ATTACH:
             asked[node] = constant[node] = 1
             continue
         for operand in operands:
@@ -155,7 +158,16 @@ def _with_constant(build: GraphBuilder, op: int, operands: tuple[int, ...], cons
         return other
     if op == POW and place == 1 and known == 0.0:
         return build.const(1.0)
+    if op == POW and place == 1 and not current().libm:
+        return _as_one_operation(build, other, known)
     return None
+
+
+def _as_one_operation(build: GraphBuilder, base: int, exponent: float) -> int | None:
+    """A correctly rounded power that a correctly rounded operation is."""
+    if exponent == 2.0:
+        return build.mul(base, base)
+    return build.div(build.const(1.0), base) if exponent == -1.0 else None
 
 
 def _is_minus_one(build: GraphBuilder, node: int) -> bool:

@@ -28,10 +28,12 @@ from ..ir.ops import (
     SELECT,
     UNLESS,
     WHERE,
+    Op,
     called_in,
     is_closed,
     spell,
 )
+from ..numerics import current
 from .form_statements import Statements
 from .line import Line, Purpose
 
@@ -62,12 +64,21 @@ def imports(graph: Graph, raising: bool = False) -> Iterator[str]:
     """
     used = set(graph.op)
     ops = [row for code, row in enumerate(OPS) if code in used]
-    functions = {name for row in ops if raising and (name := called_in(row.python_raising))}
+    spellings = [text for row in ops if (text := _spelling(row, raising)) != row.python]
+    functions = {name for text in spellings if (name := called_in(text))}
     yield f"from math import {', '.join(sorted({'inf', 'nan', *functions}))}"
-    total = sorted({name for row in ops if hasattr(arithmetic, name := called_in(row.python))})
-    if total:
+    homes: dict[str, list[str]] = {}
+    for name in sorted({name for row in ops if hasattr(arithmetic, name := called_in(row.python))}):
+        homes.setdefault(current().home(name).__name__, []).append(name)
+    if homes:
         yield ""
-        yield f"from microgpt.compiler.arithmetic import {', '.join(total)}"
+    for home, names in sorted(homes.items()):
+        yield f"from {home} import {', '.join(names)}"
+
+
+def _spelling(row: Op, raising: bool) -> str:
+    """How an operation is spelled. What may raise an exception calls libm, where it is no operator."""
+    return row.python_raising if raising and row.python_raising and (current().libm or not row.libm) else row.python
 
 
 class Expressions:
@@ -96,7 +107,7 @@ class Expressions:
         self._taken = set(variables.values())
         self._arguments = [(start, variables.get(name, name)) for name, (start, _) in self.graph.arguments().items()]
         self._index_arguments = [variables.get(tensor.name, tensor.name) for tensor in self.graph.indices]
-        self._spelling = [(row.python_raising if raising else "") or row.python for row in OPS]
+        self._spelling = [_spelling(row, raising) for row in OPS]
         # The variables that hold inputs, by input number; and those that hold nodes, be they statements or inputs.
         self._window: dict[int, str] = dict(inputs or {})
         self._variables = dict(names)

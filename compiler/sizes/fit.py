@@ -14,6 +14,7 @@ from fractions import Fraction
 from itertools import combinations, combinations_with_replacement, product
 
 from ..loops.place import NotRegularError
+from ..numerics import power
 from .polynomial import Monomial, Polynomial, monomial_value
 
 __all__ = ["Constant", "Fitter"]
@@ -25,11 +26,11 @@ _DEGREE, _TERMS = 2, 2
 _RULES: Mapping[str, Callable[[float], float]] = {
     "{}": lambda size: size,
     "1/{}": lambda size: 1 / size,
-    "{}**-1": lambda size: size**-1.0,
-    "{}**0.5": lambda size: size**0.5,
-    "{}**-0.5": lambda size: size**-0.5,
-    "1/{}**0.5": lambda size: 1 / size**0.5,
-    "({}**0.5)**-1": lambda size: (size**0.5) ** -1.0,
+    "{}**-1": lambda size: power(size, -1.0),
+    "{}**0.5": lambda size: power(size, 0.5),
+    "{}**-0.5": lambda size: power(size, -0.5),
+    "1/{}**0.5": lambda size: 1 / power(size, 0.5),
+    "({}**0.5)**-1": lambda size: power(power(size, 0.5), -1.0),
 }
 
 

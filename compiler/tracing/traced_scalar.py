@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..arithmetic import power
 from ..ir.ops import ADD, AND, BRANCH, DIV, MAX, MUL, NOT, OPS_BY_NAME, OR, POW
 from ..number import ArrayOperandError, Condition, Number
+from ..numerics import power
 from .recorder import passed_through
 from .refused import WRITE_WHERE, Unread, refuse
 

@@ -7,6 +7,7 @@ from inspect import cleandoc
 from textwrap import indent
 from typing import Any, Protocol
 
+from ...compiler.numerics import Numerics
 from .. import arguments as checked
 from ..storage.cache import Cache
 from .function import CompiledFunction, compile_wanted
@@ -29,6 +30,7 @@ class _Compile(Protocol):
         cache: Cache | None = None,
         progress: bool = True,
         memory_limit: float | str | None = None,
+        numerics: Numerics | str | None = None,
     ) -> CompiledFunction: ...
 
 
@@ -50,11 +52,12 @@ def _derivative(name: str, what: str, example: str) -> _Compile:
         cache: Cache | None = None,
         progress: bool = True,
         memory_limit: float | str | None = None,
+        numerics: Numerics | str | None = None,
     ) -> CompiledFunction:
         checked.function("function", function)
         value, has_aux = checked.boolean("value", value), checked.boolean("has_aux", has_aux)
         wanted = wanted_of(function, len(example), name, wrt, has_aux, value)
-        return compile_wanted(function, example, wanted, target, cache, progress, memory_limit)
+        return compile_wanted(function, example, wanted, target, cache, progress, memory_limit, numerics)
 
     compile_derivative.__name__ = compile_derivative.__qualname__ = name
     shown = indent(cleandoc(example), "    ")
@@ -70,7 +73,7 @@ Args:
     value: whether to return the value, too: ``value, {name}``.
     has_aux: `function` returns a pair, of which the second part is returned as it is: ``{name}, aux``, or
         ``(value, aux), {name}``.
-    target, cache, progress, memory_limit: as in `compile`.
+    target, cache, progress, memory_limit, numerics: as in `compile`.
 
 Raises:
     TraceError, CompileError, TypeError, ValueError, ToolchainError, MemoryError, ProofError: as `compile` does."""

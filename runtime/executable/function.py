@@ -16,6 +16,7 @@ from ...compiler.errors import TraceError
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.interpret import evaluate_nodes
 from ...compiler.ir.names import identifier
+from ...compiler.numerics import Numerics, as_numerics, numerics
 from ...compiler.pipeline import Stage, compile_graph
 from ...compiler.trace import trace, trace_twice
 from ...compiler.user_code import described, user_frame
@@ -53,6 +54,7 @@ def compile_function(
     cache: Cache | None = None,
     progress: bool = True,
     memory_limit: float | str | None = None,
+    numerics: Numerics | str | None = None,
 ) -> CompiledFunction:
     """Compiles a scalar function of scalars for arguments like `example`: its value and gradient.
 
@@ -77,6 +79,8 @@ def compile_function(
         progress: whether to show what is being done, on a terminal or in a notebook, if it takes longer than a second.
         memory_limit: how much memory compiling may take: bytes, or a text such as ``"2G"``. By default, what is free,
             or the environment's ``MICROGPT_MEMORY_LIMIT``.
+        numerics: ``exact``, for the bits of this machine's C library, or ``portable``, for correctly rounded functions
+            and the same bits everywhere; by default, those in force (`microgpt.numerics`).
 
     Returns:
         A function of such arguments, which returns ``value, gradient``, or ``(value, aux), gradient`` with `has_aux`;
@@ -87,7 +91,8 @@ def compile_function(
             else each time. The message names its line.
         CompileError: if its gradient has no static program.
         TypeError: if `function` is not callable, no float is in the example, or a part of it could change unseen.
-        ValueError: if there is no such target, or argument to differentiate in, or the example is nested too deeply.
+        ValueError: if there is no such target, numerics or argument to differentiate in, or the example is nested too
+            deeply.
         ToolchainError: if the target is ``c`` and there is no compiler for it.
         MemoryError: if compiling the function takes more memory than is available (`TooLargeError`).
         ProofError: if the program does not compute what the eager autograd does; a mistake in microgpt.
@@ -106,7 +111,7 @@ def compile_function(
     checked.function("function", function)
     derivative = "gradient" if checked.boolean("gradient", gradient) else ""
     wanted = wanted_of(function, len(example), derivative, wrt, checked.boolean("has_aux", has_aux))
-    return compile_wanted(function, example, wanted, target, cache, progress, memory_limit)
+    return compile_wanted(function, example, wanted, target, cache, progress, memory_limit, numerics)
 
 
 def compile_wanted(
@@ -117,12 +122,14 @@ def compile_wanted(
     cache: Cache | None,
     progress: bool,
     memory_limit: float | str | None = None,
+    numerics: Numerics | str | None = None,
 ) -> CompiledFunction:
     """Compiles a function; `compile_function` says how."""
+    chosen = as_numerics(numerics)
     checked.choice("target", target, TARGETS)
     limit = memory_bytes(memory_limit)
     with compile_progress(checked.boolean("progress", progress), "function") as report:
-        compiled = CompiledFunction(function, example, target, cache or Cache.open(), report, wanted, limit)
+        compiled = CompiledFunction(function, example, target, cache or Cache.open(), report, wanted, limit, chosen)
         report(1, 1)
     return compiled
 
@@ -141,6 +148,7 @@ class _Job:
     example: array[float]
     wanted: Wanted
     target: str
+    numerics: Numerics
 
 
 def _restored(kind: type[CompiledFunction], job: _Job, folder: Path) -> CompiledFunction:
@@ -178,6 +186,7 @@ class CompiledFunction:
         report: Report = silent,
         wanted: Wanted | None = None,
         limit: float | None = None,
+        numerics: Numerics | None = None,
     ) -> None:
         wanted = wanted or Wanted()
         structure = structure_of(argument_names(function, len(example)), example, wanted.wrt)
@@ -185,9 +194,14 @@ class CompiledFunction:
         if wanted.derivative == "hvp":
             structure = structure.with_vector(wanted.single)
             floats += [1.0] * structure.size
-        self._compile(_Job(function, structure, array("d", floats), wanted, target), cache, report, limit)
+        job = _Job(function, structure, array("d", floats), wanted, target, as_numerics(numerics))
+        self._compile(job, cache, report, limit)
 
     def _compile(self, job: _Job, cache: Cache, report: Report, limit: float | None = None) -> None:
+        with numerics(job.numerics):
+            self._compile_here(job, cache, report, limit)
+
+    def _compile_here(self, job: _Job, cache: Cache, report: Report, limit: float | None) -> None:
         structure, wanted = job.structure, job.wanted
         self._job, self._cache_folder = job, cache.folder
         self._structure, self._function, self._wanted = structure, job.function, wanted
@@ -218,9 +232,7 @@ class CompiledFunction:
         for loop in self._loops:  # errors in reading rows call their parts as the function does
             row = replace(self._many[loop.place].row, names=loop.names)
             self._many[loop.place] = replace(self._many[loop.place], row=row)
-        self._captured = Captured(
-            (job.function,), self.name, self._recorded(graphs[0]), lambda: self._recorded(self._trace())
-        )
+        self._captured = Captured((job.function,), self.name, self._recorded(graphs[0]), self._trace_again)
         self._program: RowProgram | None = None
         if self._jax:
             return
@@ -343,13 +355,19 @@ class CompiledFunction:
         floats, numbers = self._structure.flatten(arguments)
         spans = {tensor.name: numbers[tensor.start : tensor.start + tensor.count] for tensor in self.ir.indices}
         size = self._structure.size
-        if self._program is not None:
-            given = {"parameters": floats[:size], "data": floats[size:]}
-            given = {name: given[name] for name in self._program.arguments}
-            names = [self._structure.names[place] for place in self._many]
-            return first_not_finite(self._program, given, numbers, self._rows_among(arguments), names)
-        values = evaluate_nodes(self.ir, {"parameters": floats[:size], "data": floats[size:]}, spans)
+        with numerics(self.numerics):
+            if self._program is not None:
+                given = {"parameters": floats[:size], "data": floats[size:]}
+                given = {name: given[name] for name in self._program.arguments}
+                names = [self._structure.names[place] for place in self._many]
+                return first_not_finite(self._program, given, numbers, self._rows_among(arguments), names)
+            values = evaluate_nodes(self.ir, {"parameters": floats[:size], "data": floats[size:]}, spans)
         return not_finite(self.ir, values)
+
+    @property
+    def numerics(self) -> Numerics:
+        """What it was compiled with."""
+        return self._job.numerics
 
     @property
     def target(self) -> str:
@@ -393,6 +411,10 @@ class CompiledFunction:
         if isinstance(self._results.value, Scalar):
             backward = compile_graph(lambda: traced, "parameters", outputs=("value", "gradient"))
         return JaxFunction(self.name, self._structure, self._results, wanted, forward, backward)
+
+    def _trace_again(self) -> str:
+        with numerics(self.numerics):
+            return self._recorded(self._trace())
 
     def _trace(self) -> Graph:
         found: list[tuple[Results, list[RowLoop]]] = []

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
+from ...compiler.numerics import current
 from ..machine.libm import libm_identity
 from ..storage.cache import Cache
 
@@ -64,13 +65,15 @@ def program_key(what: Mapping[str, Any]) -> str:
 
     Args:
         what: all that decides what the program is: the graph's fingerprint, or the model's sources and shape; and the
-            options. The compiler's own sources, Python's bytecode version and libm, which folds constants, are added.
+            options. The compiler's own sources, Python's bytecode version,
+            libm, which folds constants, and the numerics in force are added.
     """
     parts = {
         **what,
         "compiler": sources_digest("microgpt.compiler"),
         "python": importlib.util.MAGIC_NUMBER.hex(),
         "libm": libm_identity(),
+        "numerics": current().name,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 

@@ -6,6 +6,7 @@ those of the rows before, and hand out the results of each.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
@@ -168,7 +169,7 @@ def repeated(plan: RowPlan, count: int) -> Graph:
                 new.append(build.node(op, *nodes, attribute=attribute))
         results.append([new[node] for node in graph.outputs[0].nodes])
     sums = [_sum(build, [own[place] for own in results]) for place in plan.results]
-    build.source = list(range(len(build.op)))
+    build.source = array("i", range(len(build.op)))
     outputs = [Output("sums", tuple(sums))] if sums else []
     return build.finish([*outputs, Output("results", tuple(node for own in results for node in own))])
 

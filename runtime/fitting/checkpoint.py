@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ...compiler.ir.graph import Graph
+from ...compiler.numerics import NUMERICS, current
 from ..executable.row_data import Rows
 from ..storage.files import write_atomically
 from ..storage.tensor_file import CheckpointError, FileKind, LoadedFile, bytes_of, encode, in_one_line, load
@@ -46,6 +47,7 @@ class Identity:
     examples: str
     batch: int
     shuffle: int | None
+    numerics: str
 
 
 def identity_of(problem: Problem, rows: Rows, batch: int, order: Order) -> Identity:
@@ -58,6 +60,7 @@ def identity_of(problem: Problem, rows: Rows, batch: int, order: Order) -> Ident
         rows.sha256,
         batch,
         order.shuffle,
+        current().name,
     )
 
 
@@ -102,6 +105,7 @@ def _decode(file: LoadedFile, problem: Problem, identity: Identity) -> State:
             f"has broken metadata ({in_one_line(error)}); restore it from a copy or fit again"
         ) from None
     ours = {**asdict(identity), "constants": _constants(problem, step)}
+    theirs.setdefault("numerics", NUMERICS[0])  # checkpoints of earlier versions name none
     differs = [name for name, value in ours.items() if theirs.get(name) != value]
     if differs:
         reasons = [_WORDS[name] for name in differs if name in _WORDS]

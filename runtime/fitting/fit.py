@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...compiler.numerics import Numerics
+from ...compiler.numerics import numerics as in_force
 from .. import arguments as checked
 from ..executable.executable import LONGEST, TooLongError
 from ..executable.marshal_code import marshal
@@ -99,6 +101,7 @@ def fit(
     on_step: Callable[[FitStep], object] | None = None,
     cache: Cache | None = None,
     progress: bool = True,
+    numerics: Numerics | str | None = None,
 ) -> Fit:
     """Fits weights to examples: loss, gradient and optimiser are compiled into one call that takes many steps.
 
@@ -128,6 +131,7 @@ def fit(
         on_step: called after each step; with compiled targets, after some steps at once.
         cache: where compiled programs are kept; by default the user's.
         progress: whether to show what takes longer than a second, on a terminal or in a notebook.
+        numerics: ``exact`` or ``portable``, as in `compile`.
 
     Returns:
         the weights that were reached, and the losses. Ctrl-C ends early, with a warning; a second one is yours.
@@ -162,49 +166,50 @@ def fit(
     rows = listed(examples)
     batch = len(rows) if batch is None else checked.whole("batch", batch, 1, len(rows))
     order = Order(len(rows), None if shuffle is None else checked.whole("shuffle", shuffle, 0))
-    problem = problem_of(loss, penalty, rule, weights, rows[0] if row is None else row)
-    data = read_rows(problem.row, rows)
-    flat = problem.weights.floats([weights])
-    read = time.perf_counter()
-    with compile_progress(progress, "function") as report:
-        engine = engine_of(problem, flat, data.floats_of(0), target, cache or Cache.open(), report)
-        report(1, 1)
-    compiled = time.perf_counter()
-    captured = problem.captured()
-    run = Run(problem, data, engine, order, batch, State.initial(flat, rule))
-    write = marshal(problem.weights, Wanted(""), Results(problem.weights.nodes[0])).write
+    with in_force(numerics):
+        problem = problem_of(loss, penalty, rule, weights, rows[0] if row is None else row)
+        data = read_rows(problem.row, rows)
+        flat = problem.weights.floats([weights])
+        read = time.perf_counter()
+        with compile_progress(progress, "function") as report:
+            engine = engine_of(problem, flat, data.floats_of(0), target, cache or Cache.open(), report)
+            report(1, 1)
+        compiled = time.perf_counter()
+        captured = problem.captured()
+        run = Run(problem, data, engine, order, batch, State.initial(flat, rule))
+        write = marshal(problem.weights, Wanted(""), Results(problem.weights.nodes[0])).write
 
-    def result(interrupted: bool = False) -> Fit:
-        seconds = {"compile": compiled - read, "run": read - begun + time.perf_counter() - compiled}
-        found = write({"value": run.state.weights})
-        return Fit(found, run.losses, run.state.step, engine.target, interrupted, seconds, engine)
+        def result(interrupted: bool = False) -> Fit:
+            seconds = {"compile": compiled - read, "run": read - begun + time.perf_counter() - compiled}
+            found = write({"value": run.state.weights})
+            return Fit(found, run.losses, run.state.step, engine.target, interrupted, seconds, engine)
 
-    interrupted = False
-    with ExitStack() as stack:
-        record = stack.enter_context(Record(folder, run, save_every)) if folder else None
-        if record:
-            record.begin(resume, steps)
-        report = stack.enter_context(step_progress(progress))
-        try:
-            for step in run.slices(steps, save_every):
+        interrupted = False
+        with ExitStack() as stack:
+            record = stack.enter_context(Record(folder, run, save_every)) if folder else None
+            if record:
+                record.begin(resume, steps)
+            report = stack.enter_context(step_progress(progress))
+            try:
+                for step in run.slices(steps, save_every):
+                    if record:
+                        record.write(step)
+                    if on_step:
+                        for taken in step:
+                            captured.check()  # what `on_step` may have changed after the step before
+                            on_step(taken)
+                    report(run.state.step, steps, f"loss {step[-1].loss:.4g}")
+            except KeyboardInterrupt:
+                interrupted = True
+                at = f"after step {run.state.step:,} of {steps:,}"
+                warnings.warn(f"interrupted {at}; the result is what was reached", stacklevel=2)
+            except NotFinite as error:
                 if record:
-                    record.write(step)
-                if on_step:
-                    for taken in step:
-                        captured.check()  # what `on_step` may have changed after the step before
-                        on_step(taken)
-                report(run.state.step, steps, f"loss {step[-1].loss:.4g}")
-        except KeyboardInterrupt:
-            interrupted = True
-            at = f"after step {run.state.step:,} of {steps:,}"
-            warnings.warn(f"interrupted {at}; the result is what was reached", stacklevel=2)
-        except NotFinite as error:
+                    record.save()
+                raise DivergedError(error.step, error.cause, result()) from None
             if record:
                 record.save()
-            raise DivergedError(error.step, error.cause, result()) from None
-        if record:
-            record.save()
-    return result(interrupted)
+        return result(interrupted)
 
 
 def engine_of(

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ...compiler.number import is_plain, real
+from ...compiler.numerics import power
 from ...model import adam as adam_rule
 from ...model import sgd as sgd_rule
 from ...model.config import AdamConfig
@@ -149,8 +150,8 @@ def adam(learning_rate: Schedule = 0.01, beta1: float = 0.9, beta2: float = 0.99
     )
     constants: dict[str, Schedule] = {
         "learning_rate": _schedule(learning_rate),
-        "correction1": lambda step: 1 - beta1 ** (step + 1),
-        "correction2": lambda step: 1 - beta2 ** (step + 1),
+        "correction1": lambda step: 1 - power(beta1, step + 1),
+        "correction2": lambda step: 1 - power(beta2, step + 1),
     }
     return Optimizer(partial(adam_rule.update, config), {"first_moment": 0.0, "second_moment": 0.0}, constants)
 

@@ -19,6 +19,7 @@ from ...compiler.c.prelude import prelude
 from ...compiler.ir.graph import Graph, Tensor
 from ...compiler.ir.interpret import interpret
 from ...compiler.loops.compile_loops import compile_loops
+from ...compiler.numerics import exact, numerics
 from ...compiler.pipeline import compile_graph
 from ...compiler.trace import trace
 from ...compiler.tracing.traced_scalar import TracedScalar
@@ -49,7 +50,12 @@ class ProbeSource:
 
 @cache
 def probe_source() -> ProbeSource:
-    """The text, and what it must compute."""
+    """The text, and what it must compute. Whatever numerics are in force, a compiler is checked with those of libm."""
+    with numerics(exact()):
+        return _probe_source()
+
+
+def _probe_source() -> ProbeSource:
     graph = _graph()
     looped = compile_loops(graph)
     looped.prove()

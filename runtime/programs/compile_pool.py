@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from ...compiler import errors
 from ...compiler.errors import CompileError
+from ...compiler.numerics import current
 from ..machine.child import child_environment, python_command
 from .recipe import Recipe
 
@@ -84,7 +85,7 @@ def _start(folder: Path) -> _Worker:
     stderr = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
     pipe = subprocess.PIPE
     process = subprocess.Popen(
-        python_command("microgpt.runtime.programs.compile_worker", str(folder)),
+        python_command("microgpt.runtime.programs.compile_worker", str(folder), current().name),
         env=child_environment(),
         stdin=pipe,
         stdout=pipe,

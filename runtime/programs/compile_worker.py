@@ -1,4 +1,5 @@
-"""A process that compiles programs into a cache, started by `compile_pool` with the cache's folder as its argument.
+"""A process that compiles programs into a cache, started by `compile_pool` with the cache's folder and the name of the
+numerics as its arguments.
 
 Reads recipes, a line each; answers each with a line of JSON: null, or what went wrong.
 """
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...compiler.errors import CompileError
+from ...compiler.numerics import numerics
 from ..storage.cache import Cache
 from .library import Library
 from .recipe import Recipe
@@ -40,7 +42,8 @@ def main() -> None:
     library = Library(Cache.open(Path(sys.argv[1])), jobs=1)
     for line in sys.stdin:
         try:
-            library.compile(Recipe.from_json(line))
+            with numerics(sys.argv[2]):
+                library.compile(Recipe.from_json(line))
             answer = None
         except Exception as error:  # whatever it is, the process that asked raises it
             answer = describe_error(error)

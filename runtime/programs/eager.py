@@ -6,13 +6,16 @@ The model and its optimiser run on `Value` and on floats as they are written.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ...compiler import functions
+from ...compiler.number import Number
+from ...compiler.numerics import current
 from ...model import adam, gpt
 from ...model.config import AdamConfig, GPTConfig
 from ..value import Value
 
-__all__ = ["inference", "loss_and_gradient", "next_token", "update"]
+__all__ = ["inference", "loss_and_gradient", "next_token", "step_constants", "update"]
 
 
 def loss_and_gradient(
@@ -53,6 +56,15 @@ def inference(
     return probabilities, [unit for pair in zip(keys, values, strict=True) for rows in pair for unit in rows[-1]]
 
 
+def step_constants(config: AdamConfig, step: int, num_steps: int) -> tuple[float, float, float]:
+    """What `adam.step_constants` gives: with the powers of the numerics in force."""
+    if current().libm:
+        return adam.step_constants(config, step, num_steps)
+    betas = replace(config, beta1=Number(config.beta1), beta2=Number(config.beta2))
+    rate, correction1, correction2 = adam.step_constants(betas, step, num_steps)
+    return rate, float(correction1), float(correction2)
+
+
 def update(
     config: AdamConfig, lanes: Sequence[Sequence[float]], constants: Sequence[float]
 ) -> tuple[list[float], list[float], list[float]]:
@@ -62,6 +74,8 @@ def update(
         lanes: parameters, gradient, first and second moments.
         constants: the learning rate and the two bias corrections.
     """
-    results = [adam.update(config, *lane, *constants) for lane in zip(*lanes, strict=True)]
-    parameters, first_moment, second_moment = (list(column) for column in zip(*results, strict=True))
+    kind = float if current().libm else Number  # plain floats take powers from libm
+    shared = [kind(number) for number in constants]
+    results = [adam.update(config, *map(kind, lane), *shared) for lane in zip(*lanes, strict=True)]
+    parameters, first_moment, second_moment = (list(map(float, column)) for column in zip(*results, strict=True))
     return parameters, first_moment, second_moment

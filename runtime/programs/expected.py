@@ -2,7 +2,7 @@
 
 The eager autograd takes half as long as everything else that makes a library, and needs nothing but the model's shape.
 So it runs in a process of its own, while the loops are found: ``python -m microgpt.runtime.programs.expected``, which
-reads the shape and writes the results, as JSON.
+reads the shape and the name of the numerics, and writes the results, as JSON.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from random import Random
 from typing import Any
 
-from ...model import adam
+from ...compiler.numerics import current, numerics
 from ...model.config import AdamConfig, GPTConfig
 from ..machine.child import Child, started
 from . import eager
@@ -82,7 +82,7 @@ def lanes_of_update(config: GPTConfig, gradient: list[float]) -> list[list[float
 def expecting(config: GPTConfig, optimizer: AdamConfig) -> Iterator[Pending]:
     """Begins to run the eager autograd, beside what is done within; ends it if that fails."""
     shape = json.dumps([asdict(config), asdict(optimizer)])
-    with started(Child("microgpt.runtime.programs.expected", shape)) as child:
+    with started(Child("microgpt.runtime.programs.expected", shape, current().name)) as child:
         yield Pending(config, optimizer, child)
 
 
@@ -125,10 +125,10 @@ def some_lanes(size: int) -> list[list[float]]:
 
 def step_constants(config: AdamConfig) -> Sequence[float]:
     """The constants of a step."""
-    return adam.step_constants(config, 2, 10)
+    return eager.step_constants(config, 2, 10)
 
 
-def _main(argument: str) -> None:
+def _main(argument: str, name: str) -> None:
     # The terminal sends Ctrl-C to everybody; the process that asked ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
@@ -136,8 +136,9 @@ def _main(argument: str) -> None:
     gc.disable()  # a Value is in no cycle, and looking for some takes a third of the time
     shape: list[dict[str, Any]] = json.loads(argument)
     # In one piece: json.dump, and asdict, go from number to number in Python.
-    sys.stdout.write(json.dumps(vars(Expected.of(GPTConfig(**shape[0]), AdamConfig(**shape[1])))))
+    with numerics(name):
+        sys.stdout.write(json.dumps(vars(Expected.of(GPTConfig(**shape[0]), AdamConfig(**shape[1])))))
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    _main(*sys.argv[1:])

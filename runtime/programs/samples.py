@@ -10,6 +10,7 @@ import signal
 import sys
 
 from ...compiler.loops.layout import Layout
+from ...compiler.numerics import current, numerics
 from ...compiler.pipeline import without_collection
 from ...compiler.sizes.generalise import Sample
 from ...compiler.sizes.sized_layout import PlacedArrays
@@ -34,7 +35,7 @@ def samples_of(n_layer: int, child: Child | None = None) -> list[Sample]:
     Args:
         child: makes its half of them already.
     """
-    with started(child or Child(__name__, str(n_layer))) as child, without_collection():
+    with started(child or Child(__name__, str(n_layer), current().name)) as child, without_collection():
         found = [_sample(n_layer, shape) for shape in LEARNED[:_HALF]]
         answer = child.answer()
         # Whatever went wrong there goes wrong here, too.
@@ -57,12 +58,12 @@ def _silent(what: str, kind: str = "", number: int = 0) -> None:
     pass
 
 
-def _main(n_layer: int) -> None:
+def _main(n_layer: int, name: str) -> None:
     # The terminal sends Ctrl-C to everybody; the process that asked ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with without_collection():
+    with without_collection(), numerics(name):
         sys.stdout.write(to_json(tuple(_sample(n_layer, shape) for shape in LEARNED[_HALF:])))
 
 
 if __name__ == "__main__":
-    _main(int(sys.argv[1]))
+    _main(int(sys.argv[1]), sys.argv[2])

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ...compiler.numerics import current
 from ..executable.program import program_key, sources_digest
 from ..machine.child import Child, started
 from ..storage.cache import Cache
@@ -27,7 +28,7 @@ def learning(cache: Cache, n_layer: int) -> Iterator[Child | None]:
     if cache.load(_key(n_layer)) is not None:
         yield None
         return
-    with started(Child("microgpt.runtime.programs.samples", str(n_layer))) as child:
+    with started(Child("microgpt.runtime.programs.samples", str(n_layer), current().name)) as child:
         yield child
 
 

@@ -16,6 +16,7 @@ from ...compiler.loops.compile_family import Family
 from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import LoopProgram
 from ...compiler.loops.place import NotRegularError
+from ...compiler.numerics import current
 from ...compiler.sizes.generalise import SizedPrograms, generalise
 from ...model.config import GPTConfig
 from ..machine.child import Child
@@ -27,8 +28,8 @@ __all__ = ["SizedModel", "sized_loops", "sized_model"]
 
 # What is smaller than all that was learned from.
 _LEAST = {name: min(getattr(shape, name) for shape in LEARNED) for name in ("n_head", "head_size", "vocab_size")}
-# What this process has learned, by the number of layers.
-_LEARNED: dict[int, SizedModel] = {}
+# What this process has learned, by the number of layers and the numerics.
+_LEARNED: dict[tuple[int, str], SizedModel] = {}
 _TITLES = {"training": "gpt_loss_length{}", "inference": "gpt_inference_position{}"}
 
 
@@ -103,7 +104,7 @@ class SizedModel:
 
 
 def sized_model(n_layer: int, child: Child | None = None) -> SizedModel:
-    """Learns the programs of models of so many layers, once.
+    """Learns the programs of models of so many layers, once, in the numerics in force.
 
     Args:
         child: see `samples_of`.
@@ -111,9 +112,10 @@ def sized_model(n_layer: int, child: Child | None = None) -> SizedModel:
     Raises:
         NotRegularError: if those of small ones have too little in common.
     """
-    if n_layer not in _LEARNED:
-        _LEARNED[n_layer] = SizedModel(n_layer, generalise(samples_of(n_layer, child)))
-    return _LEARNED[n_layer]
+    key = n_layer, current().name
+    if key not in _LEARNED:
+        _LEARNED[key] = SizedModel(n_layer, generalise(samples_of(n_layer, child)))
+    return _LEARNED[key]
 
 
 def _silent(what: str, kind: str = "", number: int = 0) -> None:

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 
+from ...compiler.numerics import NUMERICS, as_numerics
 from ...data.tokenizer import Tokenizer
 from ...model.config import AdamConfig, GPTConfig
 from ..storage.files import write_atomically
@@ -40,6 +41,7 @@ class Checkpoint:
         tool_version: the version of microgpt that wrote it.
         extra: anything else worth keeping, by name.
         progress: what training needs to go on from here, if it is to.
+        numerics: the name of those that it was trained in.
 
     Raises:
         ValueError: if the parts do not fit each other.
@@ -53,8 +55,10 @@ class Checkpoint:
     tool_version: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
     progress: Progress | None = None
+    numerics: str = NUMERICS[0]
 
     def __post_init__(self) -> None:
+        as_numerics(self.numerics)
         if self.tokenizer.vocab_size != self.config.vocab_size:
             raise ValueError(f"{self.tokenizer.vocab_size} tokens, but a model for {self.config.vocab_size}")
         if len(self.parameters) != self.config.parameter_count:
@@ -101,6 +105,7 @@ def _encode(checkpoint: Checkpoint) -> bytes:
         "tokenizer": checkpoint.tokenizer.to_json(),
         "seed": str(checkpoint.seed),
         "step": str(checkpoint.step),
+        **({} if checkpoint.numerics == NUMERICS[0] else {"numerics": checkpoint.numerics}),
         **(progress.to_metadata() if progress else {}),
         # A file name in it may hold halves of surrogate pairs, which have no place in UTF-8.
         **{EXTRA + name: text.encode("utf-8", "backslashreplace").decode() for name, text in checkpoint.extra.items()},
@@ -145,6 +150,7 @@ def _decode(file: LoadedFile) -> Checkpoint:
     try:
         progress = Progress.from_metadata(metadata, *moments) if resumable else None
         version = metadata.get("tool_version", "")
-        return Checkpoint(config, tokenizer, seed, step, parameters, version, extra, progress)
+        numerics = metadata.get("numerics", NUMERICS[0])
+        return Checkpoint(config, tokenizer, seed, step, parameters, version, extra, progress, numerics)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise CheckpointError(f"contradicts itself ({in_one_line(error)}); train again") from None

@@ -9,9 +9,9 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from math import isfinite
-from random import Random
 from typing import Any
 
+from ...compiler.numerics import current
 from ...data.corpus import Corpus
 from ...data.tokenizer import Tokenizer
 from ...model import adam, gpt
@@ -20,6 +20,7 @@ from ..backends.backend import Backend, Document, State, split_document
 from ..version import VERSION
 from .checkpoint import Checkpoint
 from .progress import Progress
+from .random_stream import random_stream
 from .sampling import sample
 
 __all__ = ["NotFiniteError", "ResumeError", "Step", "Training", "copy_of", "is_finite", "sample", "windows"]
@@ -74,7 +75,7 @@ class Step:
 
 
 class Training:
-    """A run over a corpus, one document a step.
+    """A run over a corpus, one document a step, in the numerics in force; it is to be run in the same.
 
     Args:
         corpus: the documents.
@@ -90,6 +91,7 @@ class Training:
         ValueError: if the sizes do not fit together.
 
     Attributes:
+        numerics: their name.
         config, tokenizer, state, rng: the model's shape, its alphabet, what is trained, and the stream of random
             numbers.
         held_out: the documents that are not trained on.
@@ -108,7 +110,8 @@ class Training:
     ) -> None:
         self.corpus, self.seed, self.steps, self.optimizer = corpus, seed, steps, optimizer
         self.eval_fraction, self.pack = eval_fraction, pack
-        self.rng = Random(seed)
+        self.numerics = current().name
+        self.rng = random_stream(seed)
         kept, held_out = corpus.split(eval_fraction, seed)
         self.held_out = held_out.documents
         texts = kept.shuffled(self.rng)
@@ -203,7 +206,14 @@ class Training:
             random_state=self.rng.getstate(),
         )
         return Checkpoint(
-            self.config, self.tokenizer, self.seed, state.step, state.parameters, VERSION, progress=progress
+            self.config,
+            self.tokenizer,
+            self.seed,
+            state.step,
+            state.parameters,
+            VERSION,
+            progress=progress,
+            numerics=self.numerics,
         )
 
 
@@ -240,6 +250,7 @@ def _check_same_run(training: Training, checkpoint: Checkpoint, theirs: Progress
     pairs = {
         "steps": (theirs.steps, training.steps),
         "seed": (checkpoint.seed, training.seed),
+        "numerics": (checkpoint.numerics, training.numerics),
         "eval_fraction": (theirs.eval_fraction, training.eval_fraction),
         "pack": (theirs.pack, training.pack),
     }

@@ -39,6 +39,7 @@ STAGES = {
         "sizes": {"loops"},
         "kernels": {"ir", "loops"},
         "c": {"ir", "loops", "kernels"},
+        "jax": {"ir", "loops", "sizes"},
     },
     "runtime": {
         "storage": set(),
@@ -52,7 +53,7 @@ STAGES = {
 }
 # Files beside these folders that all of them may import.
 SHARED = {
-    "compiler": {"arithmetic", "errors"},
+    "compiler": {"arithmetic", "correctly_rounded", "errors", "numerics"},
     "runtime": {"arguments", "reporting", "value", "value_drawing", "version"},
 }
 # Where a library may be imported: by folder or by module.

@@ -132,7 +132,7 @@ def test_auto_is_python_where_c_would_take_too_long(cache, monkeypatch):
 
 
 def test_targets_have_names(cache):
-    with pytest.raises(ValueError, match="target must be 'auto', 'c' or 'python', not 'C'; did you mean 'c'"):
+    with pytest.raises(ValueError, match="target must be 'auto', 'c', 'python' or 'jax', not 'C'; did you mean 'c'"):
         compiled(cache, squares, [1.0], target="C")
     with pytest.raises(TypeError, match="function must be callable, not 3"):
         compiled(cache, 3, 1.0)

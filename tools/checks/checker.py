@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...compiler import functions
 from ...compiler.ir.text import format_node
-from ...model import adam, gpt
+from ...model import gpt
 from ...model.config import AdamConfig, GPTConfig
 from ...runtime.backends.backend import Backend, Document, EagerBackend, PythonBackend, State
 from ...runtime.executable.estimate import Estimate
@@ -135,10 +135,10 @@ class Checker:
         recipe = Recipe("optimizer", 0, self.optimizer)
         program = self.library.get(recipe)
         lane = [numbers[place] for numbers in (state.parameters, gradient, state.first_moment, state.second_moment)]
-        constants = adam.step_constants(self.optimizer, state.step, num_steps)
+        constants = eager.step_constants(self.optimizer, state.step, num_steps)
         names = ("parameter", "gradient", "first_moment", "second_moment")
         results = ("parameter", "first_moment", "second_moment")
-        right = adam.update(self.optimizer, *(*lane, *constants))
+        right = eager.update(self.optimizer, [[number] for number in lane], constants)
         arguments = {name: [number] for name, number in zip(names, lane, strict=True)}
         constant_names = ("learning_rate", "correction1", "correction2")
         arguments |= {name: [number] for name, number in zip(constant_names, constants, strict=True)}
@@ -148,7 +148,7 @@ class Checker:
             program.run(*columns.values(), *constants)
             return {name: columns[name] for name in results}
 
-        expected = {name: [number] for name, number in zip(results, right, strict=True)}
+        expected = dict(zip(results, right, strict=True))
         return Case(ModelSubject(recipe), program.path, arguments, {}, expected, {}, run)
 
     def _tell(self, wrong: tuple[str, int, float, float], case: Case) -> None:

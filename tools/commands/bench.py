@@ -25,6 +25,7 @@ __all__ = ["bench"]
 @options.data_option
 @options.seed_option
 @options.model_options
+@options.numerics_option
 @options.backend_option(*COMPILED)
 @click.option("--against", metavar="NAME,...", help="Compare a whole run with `numpy`, `jax`, or both.")
 @options.json_option

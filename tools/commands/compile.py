@@ -33,6 +33,7 @@ __all__ = ["compile"]
 @options.kind_option
 @options.data_option
 @options.model_options
+@options.numerics_option
 @options.backend_option(*COMPILED)
 @click.option("--dump", type=options.PATH, metavar="DIR", help="Write what every stage makes, as text.")
 @click.option("--check", is_flag=True, help="Verify the graph after every stage.")

@@ -38,6 +38,7 @@ __all__ = ["export"]
 )
 @options.data_option
 @options.model_options
+@options.numerics_option
 @click.pass_context
 def export(
     context: click.Context,

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from ...compiler.numerics import numerics
 from ...runtime.training.recording import describe_result
 from ...runtime.training.sampling import SamplingOptions, sample_texts
 from ...runtime.training.training import ResumeError, Training
@@ -88,6 +89,7 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
     if settings["save_every"] and not out:
         raise click.UsageError("--save-every needs an --out folder for the checkpoints")
     check_shape({name: settings[name] for name in SHAPE})
+    context.with_resource(numerics(settings["numerics"]))
     training = new_training(settings)
     console.detail(f"corpus {training.corpus.name}: sha256 {training.corpus.sha256}")
     if resumption and resumption.checkpoint:

@@ -31,6 +31,7 @@ POINTS = 4
 @options.data_option
 @options.seed_option
 @options.model_options
+@options.numerics_option
 @options.backend_option(*COMPILED)
 @options.jobs_option
 @click.option(

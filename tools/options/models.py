@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
+
+from ...compiler.numerics import numerics
 from ...runtime.training.checkpoint import Checkpoint, load_checkpoint
 from ...runtime.training.runs import CHECKPOINT, CHECKPOINTS, CONFIG, last_model_path, newest_checkpoint
 from ..terminal import console
@@ -13,7 +16,16 @@ __all__ = ["load_model"]
 
 
 def load_model(path: Path | None) -> Checkpoint:
-    """The model in a file, or the one furthest on in the folder of a run, or the last one trained here."""
+    """The model in a file, or the one furthest on in the folder of a run, or the last one trained here.
+
+    The numerics that it was trained in are in force while the command runs.
+    """
+    model = _found(path)
+    click.get_current_context().with_resource(numerics(model.numerics))
+    return model
+
+
+def _found(path: Path | None) -> Checkpoint:
     if path is None:
         path = last_model_path()
         if not path.exists():

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from ...compiler.numerics import numerics
 from ...data.corpus import load_corpus
 from ...model.config import AdamConfig
 from ...runtime.training.training import Training
@@ -16,11 +17,11 @@ SHAPE = ("n_layer", "n_embd", "n_head", "block_size")
 OPTIMIZER = tuple(field.name for field in fields(AdamConfig))
 
 # The options, by the names of their parameters, that decide the bits of a run.
-DECISIVE = ("data", "steps", "seed", *SHAPE, *OPTIMIZER, "eval_fraction", "pack")
+DECISIVE = ("data", "steps", "seed", *SHAPE, *OPTIMIZER, "eval_fraction", "pack", "numerics")
 
 
 def new_training(settings: Mapping[str, Any]) -> Training:
-    """A run that has not begun.
+    """A run that has not begun. It is to be run in its numerics, see `numerics`.
 
     Args:
         settings: has a value for each name in `DECISIVE`.
@@ -29,12 +30,13 @@ def new_training(settings: Mapping[str, Any]) -> Training:
         CorpusError: if there is no such corpus, or it cannot be split.
         ValueError: if the sizes do not fit together.
     """
-    return Training(
-        load_corpus(settings["data"]),
-        settings["seed"],
-        settings["steps"],
-        AdamConfig(**{name: settings[name] for name in OPTIMIZER}),
-        settings["eval_fraction"],
-        settings["pack"],
-        **{name: settings[name] for name in SHAPE},
-    )
+    with numerics(settings["numerics"]):
+        return Training(
+            load_corpus(settings["data"]),
+            settings["seed"],
+            settings["steps"],
+            AdamConfig(**{name: settings[name] for name in OPTIMIZER}),
+            settings["eval_fraction"],
+            settings["pack"],
+            **{name: settings[name] for name in SHAPE},
+        )

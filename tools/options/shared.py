@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ...compiler.numerics import NUMERICS, numerics
 from ..terminal.completing import complete_corpus, complete_file
 from .chosen_program import USUAL_LENGTH
 from .types import NOT_NEGATIVE, PATH, POSITIVE, fraction, positive_number, share, temperature
@@ -25,6 +26,7 @@ __all__ = [
     "length_option",
     "lengths_option",
     "model_options",
+    "numerics_option",
     "positive_number",
     "program_argument",
     "seed_option",
@@ -124,6 +126,23 @@ def values_option(words: str) -> Callable[[Decorated], Decorated]:
     )
 
 
+def _put_in_force(context: click.Context, parameter: click.Parameter, value: str) -> None:
+    context.with_resource(numerics(value))
+
+
+_NUMERICS = "exact: as this machine's C library rounds; portable: the same bits everywhere."
+# Puts numerics in force while the command runs.
+numerics_option = click.option(
+    "--numerics",
+    type=click.Choice(NUMERICS),
+    default=NUMERICS[0],
+    show_default=True,
+    expose_value=False,
+    callback=_put_in_force,
+    help=_NUMERICS,
+)
+
+
 def backend_option(*names: str) -> Callable[[Decorated], Decorated]:
     """`--backend`, one of `names`."""
     return click.option(
@@ -199,6 +218,7 @@ _TRAINING = (
         help="Hold out this share of the documents, and print their loss at the end.",
     ),
     click.option("--pack", is_flag=True, help="Split documents longer than --block-size instead of cutting them."),
+    click.option("--numerics", type=click.Choice(NUMERICS), default=NUMERICS[0], show_default=True, help=_NUMERICS),
 )
 
 

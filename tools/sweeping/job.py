@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ...compiler.errors import CompileError
+from ...compiler.numerics import numerics
 from ...data.corpus import CorpusError
 from ...runtime.backends.backend import Backend
 from ...runtime.backends.choose_backend import choose_backend as choose_silently
@@ -70,9 +71,10 @@ class Result:
 def make_programs(job: Job) -> str:
     """Makes the programs of a run, so that others like it find them. Returns what went wrong, if anything."""
     try:
-        training = new_training(job.settings)
-        backend = choose_backend(job.backend, training.config, training.optimizer, COMPILE_JOBS)
-        _prepare(training, backend)
+        with numerics(job.settings["numerics"]):
+            training = new_training(job.settings)
+            backend = choose_backend(job.backend, training.config, training.optimizer, COMPILE_JOBS)
+            _prepare(training, backend)
     except _EXPECTED as error:
         return _words(error)
     return ""
@@ -81,9 +83,10 @@ def make_programs(job: Job) -> str:
 def estimate_programs(job: Job) -> Estimate | None:
     """What `make_programs` will take; None if that is little, or it will fail and say why."""
     try:
-        training = new_training(job.settings)
-        backend = choose_silently(job.backend, training.config, training.optimizer, COMPILE_JOBS, lambda message: None)
-        return backend.estimate(training.lengths(), _positions(training))
+        with numerics(job.settings["numerics"]):
+            training = new_training(job.settings)
+            what = job.backend, training.config, training.optimizer, COMPILE_JOBS
+            return choose_silently(*what, lambda message: None).estimate(training.lengths(), _positions(training))
     except _EXPECTED:
         return None
 
@@ -98,7 +101,8 @@ def run_job(job: Job, folder: Path, overwrite: bool) -> Result:
     start = time.monotonic()
     place = folder / job.name
     try:
-        result = _run(job, place, overwrite, start)
+        with numerics(job.settings["numerics"]):
+            result = _run(job, place, overwrite, start)
         if result.outcome != "failed":
             _write_result(place, job, result)
     except _EXPECTED as error:

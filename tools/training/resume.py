@@ -78,6 +78,7 @@ def _options_of(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
         **shape,
         "data": progress.corpus,
         "seed": checkpoint.seed,
+        "numerics": checkpoint.numerics,
         "steps": progress.steps,
         **asdict(progress.optimizer),
         "eval_fraction": progress.eval_fraction,

@@ -27,7 +27,5 @@
 #endif
 typedef char constants_are_doubles[sizeof 1.0 == sizeof(double) ? 1 : -1]; /* not with -fsingle-precision-constant */
 
-/* libm's own functions. Compilers replace calls that they recognise, pow(x, 2.0) by x * x, which rounds otherwise.
-   These pointers are read as if they were volatile, so that no compiler knows what they point to. */
 #define UNUSED __attribute__((unused))
-${protected}
+${functions}

@@ -1,0 +1,21 @@
+
+/* pow(x, 2) and pow(x, 0.5) of all lanes; a guess is worth it where a fused operation is one of the processor's. */
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+INLINE v${w} settled_square${w}(v${w} x)
+{
+    n${w} doubt;
+    const v${w} r = square${w}(x, &doubt);
+    const int doubts = signs${w}(doubt);
+    return doubts ? settle_power${w}(r, x, all${w}(2.0), doubts) : r;
+}
+INLINE v${w} settled_root${w}(v${w} x)
+{
+    n${w} doubt;
+    const v${w} r = root${w}(x, &doubt);
+    const int doubts = signs${w}(doubt);
+    return doubts ? settle_power${w}(r, x, all${w}(0.5), doubts) : r;
+}
+#else
+INLINE v${w} settled_square${w}(v${w} x) { return settle_power${w}(x, x, all${w}(2.0), ALL_LANES); }
+INLINE v${w} settled_root${w}(v${w} x) { return settle_power${w}(x, x, all${w}(0.5), ALL_LANES); }
+#endif
