@@ -52,7 +52,7 @@ def _prelude(vector_width: int, numerics: Numerics) -> str:
         c_text(_PACKAGE, "head.h"),
         *(_vectors(width) for width in widths),
         *([] if numerics.libm else [_accurate()]),
-        c_text(_PACKAGE, "powers.h"),
+        c_text(_PACKAGE, "powers.h", w=vector_width),
         *(c_text(_PACKAGE, "quotients.h", w=width) for width in widths),
         c_text(_PACKAGE, "guesses.h", w=vector_width),
         c_text(_PACKAGE, "elementary_tables.h"),

@@ -80,8 +80,8 @@ def _lines(statement: Statement, depth: int) -> Iterator[str]:
             yield f"{indent}{{"
             yield from _inside(statement.body, depth)
         case ir.Settle():
-            words = statement.block // 64
-            yield f"{indent}for (int doubt = 0, count = list_doubts(doubts, {words}, lanes); doubt < count; doubt++) {{"
+            count = "list_doubts(doubts, sizeof doubts, lanes)"
+            yield f"{indent}for (int doubt = 0, count = {count}; doubt < count; doubt++) {{"
             yield f"{indent}    const long {statement.lane} = {statement.start} + lanes[doubt];"
             yield from _inside(statement.body, depth)
         case ir.Guess():
@@ -89,10 +89,10 @@ def _lines(statement: Statement, depth: int) -> Iterator[str]:
             value = f"{statement.function}{width}({expr_text(statement.power.operands[0])}, &doubt)"
             yield f"{indent}n{width} doubt;"
             yield f"{indent}store{width}({address_text(statement.place)}, {value});"
-            yield f"{indent}doubts[({lane}) / 64] |= (bits)signs{width}(doubt) << ({lane}) % 64;"
+            yield f"{indent}doubts[(unsigned long)({lane}) / {width}] = (unsigned char)signs{width}(doubt);"
         case ir.Room(lanes):
             yield f"{indent}double power[{lanes}];"
-            yield f"{indent}bits doubts[{lanes // 64}];"
+            yield f"{indent}unsigned char doubts[{lanes} / VECTOR];"
             yield f"{indent}int lanes[{lanes + 4}];"
         case _:
             yield f"{indent}{_line(statement)};"
@@ -120,6 +120,8 @@ def _line(statement: Statement) -> str:
             return f"{name} = {_spelled(op, [name, expr_text(value)], _width(value))}"
         case ir.Declare(name, value, kind, width):
             type_ = {"whole": "long", "divisor": "divisor"}.get(kind, "double" if width == 1 else f"v{width}")
+            if kind == "held" and value is not None:
+                return f"{type_} {name} = {_value(value)}; HELD{width}({name})"
             return f"{type_} {name}" if value is None else f"const {type_} {name} = {_value(value)}"
         case ir.Point(name, place, writes):
             return f"{'' if writes else 'const '}double *{name} = {address_text(place)}"

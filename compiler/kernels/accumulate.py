@@ -25,7 +25,7 @@ def accumulate(kernel: Kernel) -> Kernel:
     """The kernel without folds."""
 
     def change(part: Any) -> Any:
-        return Block(_sums(part.body)) if isinstance(part, Block) else None
+        return Block(_sums(rebuilt(part.body, change))) if isinstance(part, Block) else None
 
     return replace(kernel, body=rebuilt(kernel.body, change))
 
@@ -56,8 +56,11 @@ def _runs(folds: Sequence[Fold]) -> list[Statement]:
 
 
 def _run(runs: Sequence[Run], op: int, width: int, begins: bool) -> list[Statement]:
-    """The repetitions of a run, the first one by itself; of several folds side by side."""
-    variable, count = runs[0].variable, runs[0].count
+    """The repetitions of a run, the first one by itself; of several folds side by side. What some have more than others
+    comes last.
+    """
+    variable = runs[0].variable
+    count = min((run.count for run in runs), key=lambda count: count.constant)
     first = [substituted(run, {variable: Sum()}) for run in runs]
     statements = _parts(first, op, width, begins)
     if count != Sum(1):
@@ -65,6 +68,10 @@ def _run(runs: Sequence[Run], op: int, width: int, begins: bool) -> list[Stateme
         flat = not any(isinstance(part, Run) for part in runs[0].parts)
         body = tuple(_parts(runs, op, width, begins=False))
         statements.append(For(variable, Sum(1), count, body if flat else (Block(body),), unroll=few and flat))
+    for number, run in enumerate(runs):
+        for further in range(run.count.constant - count.constant):
+            term = substituted(run, {variable: count.plus(Sum(further))})
+            statements += [Assign(f"sum{number}", part, op) for part in term.parts if not isinstance(part, Run)]
     return statements
 
 

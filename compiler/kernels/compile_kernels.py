@@ -13,9 +13,11 @@ from ..numerics import Numerics
 from .accumulate import accumulate
 from .batch_calls import batch_calls
 from .hoist import hoist_divisors, hoist_loads
+from .hold import hold
 from .kernel_ir import Kernel, KernelProgram
 from .share import share
 from .stage_powers import stage_powers
+from .tile import tile
 from .vectorise import vectorise
 from .walk_pointers import walk_pointers
 
@@ -35,8 +37,10 @@ def compile_kernels(programs: Sequence[LoopProgram], vector_width: int, numerics
 def _passes(kernel: Kernel, vector_width: int, numerics: Numerics) -> Kernel:
     kernel = hoist_loads(kernel)
     kernel = stage_powers(kernel, numerics)
+    kernel = tile(kernel)
     kernel = vectorise(kernel, vector_width)
     kernel = hoist_divisors(kernel)
     kernel = accumulate(kernel)
+    kernel = hold(kernel)
     kernel = batch_calls(kernel)
     return walk_pointers(kernel)

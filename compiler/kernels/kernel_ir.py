@@ -73,7 +73,10 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Declare:
-    """A variable. `kind` is ``number``, ``whole`` or ``divisor``; only one without a value changes."""
+    """A variable. `kind` is ``number``, ``whole``, ``divisor``, or ``held``: a vector that stays in a register.
+
+    Only one without a value changes.
+    """
 
     name: str
     value: Expr | Sum | Least | Reached | None = None
@@ -185,7 +188,6 @@ class Settle:
 
     lane: str
     start: str
-    block: int
     body: tuple[Statement, ...]
 
 

@@ -71,7 +71,7 @@ def _staged(loop: For) -> For:
         if power is not None:
             guess = Guess(PROVED[_exponent(power) or 0.0], power, power_place, offset)
             body += [Clear(), lanes([*pending, guess])]
-            body.append(Settle(loop.name, "start", BLOCK, (Write(power_place, power),)))
+            body.append(Settle(loop.name, "start", (Write(power_place, power),)))
             statement, pending = _with_power(statement, power, Read(power_place)), []
         pending.append(statement)
     return For("start", Sum(), loop.end, (*body, lanes(pending)), BLOCK)

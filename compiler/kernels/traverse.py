@@ -97,11 +97,11 @@ def substituted(node: Any, values: Mapping[str, Sum]) -> Any:
 
 
 def _scaled(value: Sum, factor: str) -> Sum:
-    """A variable, or a small number, times a parameter."""
+    """A whole number, of single variables, times a parameter."""
     terms = tuple((factor, name) for own, name in value.terms if own == 1)
-    if len(terms) != len(value.terms) or value.constant not in (0, 1):
+    if len(terms) != len(value.terms):
         raise ValueError(f"{value} cannot be multiplied by {factor}")
-    return Sum(0, (*terms, *(((1, factor),) if value.constant else ())))
+    return Sum(0, (*terms, *(((value.constant, factor),) if value.constant else ())))
 
 
 def names_in(nodes: Iterable[Any]) -> set[str]:

@@ -70,6 +70,10 @@ def _statement(statement: Statement, width: int) -> Sequence[Statement]:
         return _open(statement, width)
     if isinstance(statement, Settle):
         return [statement]
+    if isinstance(statement, Block):
+        if not any(isinstance(part, For) for part in statement.body):
+            return [statement]
+        return [Block(tuple(each for part in statement.body for each in _statement(part, width)))]
     return [Block((statement,))] if isinstance(statement, Write | Update) else [statement]
 
 
@@ -81,8 +85,9 @@ def _is_better_batched(loop: For, width: int) -> bool:
 def _fixed(loop: For, width: int) -> list[Statement]:
     """A loop that is known to take so many turns: blocks of several vectors, and what is left in smaller ones."""
     trips = loop.end.constant
-    folds = any(isinstance(each, Write) and _has_fold(each.value) for each in loop.body)
-    block = width * (_ACCUMULATORS if folds else _PLAIN)
+    around = loop.body[0] if isinstance(loop.body[0], For) else loop
+    folds = sum(isinstance(each, Write) and _has_fold(each.value) for each in around.body)
+    block = width * (max(_ACCUMULATORS // folds, 1) if folds else _PLAIN)
     whole = trips - trips % block
     statements: list[Statement] = []
     if whole > block:
@@ -127,8 +132,11 @@ def _parts(lanes: int, widest: int) -> list[_Part]:
     return [_Part(width, sum(widths[:number])) for number, width in enumerate(widths)]
 
 
-def _block(loop: For, parts: Sequence[_Part], first: Sum) -> Block:
-    """All parts of one block of lanes, which begins at lane `first`."""
+def _block(loop: For, parts: Sequence[_Part], first: Sum) -> Statement:
+    """All parts of one block of lanes, which begins at lane `first`; for each turn of a loop inside."""
+    inner = loop.body[0]
+    if isinstance(inner, For):
+        return replace(inner, body=(_block(replace(loop, body=inner.body), parts, first),))
     return Block(tuple(_wide(each, loop.name, first, part) for each in loop.body for part in parts))
 
 

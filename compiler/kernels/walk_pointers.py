@@ -11,7 +11,7 @@ from itertools import count
 from typing import Any
 
 from .expressions import Entry, Place, Read, Sum
-from .kernel_ir import Advance, Assign, Block, For, Kernel, Point, Statement, Write
+from .kernel_ir import Advance, Assign, Block, Declare, For, Kernel, Point, Statement, Write
 from .traverse import rebuilt, substituted
 
 __all__ = ["walk_pointers"]
@@ -58,7 +58,7 @@ def _walked(statement: Statement, names: Iterator[str]) -> tuple[Statement, ...]
 def _walks(body: Sequence[Statement]) -> bool:
     """Whether turns do nothing but add to sums, or put arguments into a buffer."""
     puts = any(isinstance(each, Advance) for each in body)
-    return all(isinstance(each, Assign | Advance) or (puts and isinstance(each, Write)) for each in body)
+    return all(isinstance(each, Assign | Advance | Declare) or (puts and isinstance(each, Write)) for each in body)
 
 
 def _chooses(place: Place) -> bool:

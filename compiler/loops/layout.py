@@ -10,7 +10,7 @@ from ..ir.graph import Tensor
 from ..ir.names import identifier, is_reserved
 from .loop_ir import MEMORY, Affine, Array
 
-__all__ = ["ALIGN", "Layout", "padded"]
+__all__ = ["ALIGN", "Layout", "padded", "row_length"]
 
 # Doubles: a cache line.
 ALIGN = 8
@@ -22,6 +22,13 @@ _CHUNK = 2 * ALIGN
 def padded(size: int) -> int:
     """The next size that fills whole cache lines."""
     return size + -size % ALIGN
+
+
+def row_length(elements: int) -> int:
+    """The room of a row of a matrix: whole cache lines, and not as many that a column's elements, which are rows apart,
+    are all in the few places of a cache that are for addresses like these.
+    """
+    return padded(elements) + ALIGN * (padded(elements) % (4 * ALIGN) == 0)
 
 
 @dataclass

@@ -17,7 +17,7 @@ from itertools import chain
 from ..errors import CompileError
 from ..ir.graph import Graph, Output
 from ..ir.ops import ADD, CONST, INPUT, MUL, OPS, POW, SELECT
-from .layout import ALIGN, Layout, padded
+from .layout import ALIGN, Layout, row_length
 from .loop_ir import Array, strides
 from .rows import find_rows
 
@@ -138,7 +138,7 @@ def _array(name: str, key: _Key, last: tuple[int, ...], aligned: bool) -> tuple[
     """
     extents = [coordinate + 1 for coordinate in last[:-1]]
     if aligned and extents[-1] >= ALIGN and len(extents) > 1:
-        extents[-1] = padded(extents[-1])
+        extents[-1] = row_length(extents[-1])
     _, names, module, file, line, _, backward, kind, _ = key
     words = str(names).replace("#", "") or str(module)
     about = f"{words}, {'backward' if backward else 'forward'}, {file}:{line}, {kind}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .lanes import is_vector_loop, vector_loop
-from .layout import Layout, padded
+from .layout import Layout, row_length
 from .loop_ir import Affine, Array, Expr, Fold, Load, Loop, LoopProgram, Nest, Op, Run, Store, walk
 
 __all__ = ["Transposer"]
@@ -95,7 +95,7 @@ class Transposer:
         if matrix not in self.copies:
             rows, columns = matrix.shape
             name, about = self.layout.unique(f"{matrix.name}_transposed"), f"{matrix.name}, transposed"
-            copy = Array(name, (columns, padded(rows)), space="copy", about=about)
+            copy = Array(name, (columns, row_length(rows)), space="copy", about=about)
             self.layout.add(copy)
             self.copies[matrix] = copy
         return self.copies[matrix]

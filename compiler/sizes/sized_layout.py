@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..loops.layout import ALIGN, Layout, padded
+from ..loops.layout import ALIGN, Layout, row_length
 from ..loops.loop_ir import Array
 from ..loops.place import NotRegularError
 from .fit import Fitter
@@ -83,7 +83,7 @@ class SizedLayout:
     def _array(self, array: Array, sizes: Mapping[str, int]) -> Array:
         shape = [whole_number(extent, sizes) for extent in array.shape]
         if array.space == "value" and len(shape) > 1 and shape[-1] >= ALIGN and array.name not in self.unpadded:
-            shape[-1] = padded(shape[-1])
+            shape[-1] = row_length(shape[-1])
         return replace(array, shape=tuple(shape))
 
 

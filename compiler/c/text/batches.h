@@ -1,6 +1,5 @@
 
 /* Of `count` numbers, in place. There is room to fill the last vector. */
-#define VECTOR ${w}
 #define FILL(x, count) for (long i = (count); i % VECTOR; i++) (x)[i] = 1.0
 static __attribute__((noinline)) void exponentials(double *x, long count)
 {

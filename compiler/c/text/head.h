@@ -16,6 +16,24 @@
 #else
 #define HAS(builtin) 0
 #endif
+/* Keep a vector in a register, where there are such: GCC would read it from memory again wherever it can. */
+#if defined(__GNUC__) && defined(__SSE2__)
+#define HELD2(x) __asm__("" : "+x"(x))
+#elif defined(__GNUC__) && defined(__aarch64__)
+#define HELD2(x) __asm__("" : "+w"(x))
+#else
+#define HELD2(x) (void)0
+#endif
+#if defined(__GNUC__) && defined(__AVX__)
+#define HELD4(x) __asm__("" : "+x"(x))
+#else
+#define HELD4(x) (void)0
+#endif
+#if defined(__GNUC__) && defined(__AVX512F__)
+#define HELD8(x) __asm__("" : "+v"(x))
+#else
+#define HELD8(x) (void)0
+#endif
 #define INLINE static inline __attribute__((always_inline))
 /* A kernel that is called once is not inlined: GCC takes half as long for many small functions as for one long one. */
 #define KERNEL static __attribute__((noinline)) void

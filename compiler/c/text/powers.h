@@ -13,20 +13,33 @@
 #define LEAST 0x39f0000000000000LL
 #define MOST 0x45f0000000000000LL
 
-typedef unsigned long long bits; /* a flag for each of 64 lanes, the first one lowest */
+#define VECTOR ${w}
+/* What GCC itself puts before calls of functions that know no vectors of this width; GCC 12 does not where a function of
+   the same file has been called since the last vector. Without it, every instruction of libm takes many times as long. */
+#if defined(__AVX__) && HAS(__builtin_ia32_vzeroupper)
+#define LEAVE_VECTORS() __builtin_ia32_vzeroupper()
+#else
+#define LEAVE_VECTORS() (void)0
+#endif
 
-/* Lists the lanes whose bits are set. `list` must have room for four more. */
-static int list_doubts(const bits *doubts, long words, int *list)
+/* Lists the lanes whose flags are set: a byte has those of a vector, the first lane's lowest, and `bytes` of them those of
+   a multiple of 64 lanes. `list` must have room for four more. */
+static int list_doubts(const unsigned char *doubts, long bytes, int *list)
 {
     int count = 0;
-    for (long word = 0; word < words; word++) {
-        bits rest = doubts[word];
+    LEAVE_VECTORS();
+    for (long byte = 0; byte < bytes; byte += 64 / VECTOR) {
+        /* All bits of a byte are used: with vectors of four lanes, for those of two. */
+        unsigned long long rest = 0;
+        UNROLL
+        for (int i = 0; i < 64 / VECTOR; i++) rest |= (unsigned long long)doubts[byte + i] << (8 * (i % 8) + VECTOR * (i / 8));
         const int all = __builtin_popcountll(rest);
         int done = 0;
         /* Four at a time, needed or not: a branch for each would be mispredicted. */
         do {
             for (int i = 0; i < 4; i++) {
-                list[count + done + i] = (int)(64 * word) + __builtin_ctzll(rest | 1ULL << 63);
+                const int bit = __builtin_ctzll(rest | 1ULL << 63);
+                list[count + done + i] = VECTOR * ((int)byte + bit / 8 + bit % 8 / VECTOR * 8) + bit % VECTOR;
                 rest &= rest - 1;
             }
             done += 4;

@@ -1,0 +1,155 @@
+"""Tile: loops around sums take several turns at once, so that what these turns read in common is read once.
+
+In: a kernel with folds in its expressions. Out: the same, in which a loop whose turns read the same vectors takes
+`_TURNS` at once, and what is left one by one; and a loop whose sums are computed one lane at a time takes `_LANES` of
+these at once, so that none waits for the last addition of its own. Each sum is computed in its own order. What is
+written out depends on no size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from .batch_calls import is_batched
+from .expressions import Expr, Fold, Place, Read, Run, Sum
+from .kernel_ir import Block, Declare, For, Kernel, Reached, Statement, Write
+from .traverse import mentions, names_in, rebuilt, substituted
+
+__all__ = ["tile"]
+
+# Turns whose vectors are computed side by side: as many sums as hide the latency of an addition, in two vectors each.
+_TURNS = 4
+# The same where lanes are computed one by one.
+_LANES = 8
+
+
+def tile(kernel: Kernel) -> Kernel:
+    """The kernel with its loops in tiles."""
+    return replace(kernel, body=tuple(_tiled(statement) for statement in kernel.body))
+
+
+@dataclass(frozen=True)
+class _Loops:
+    """A loop, those directly inside it, outermost first, and the statement of the last."""
+
+    loops: tuple[For, ...]
+    write: Write
+
+    def around(self, level: int, statement: Statement) -> Statement:
+        """A statement with the loops around those from `level` on."""
+        for loop in reversed(self.loops[:level]):
+            statement = replace(loop, body=(statement,))
+        return statement
+
+
+def _tiled(statement: Statement) -> Statement:
+    if not isinstance(statement, For):
+        return statement
+    found = _loops(statement)
+    if found is None:
+        return replace(statement, body=tuple(map(_tiled, statement.body)))
+    folds = _folds(found.write.value)
+    if not folds or mentions(found.write, is_batched):
+        return statement
+    last = found.loops[-1]
+    if not last.lanes:
+        level = len(found.loops) - 1
+        return _in_tiles(found, level, _LANES) if _fits(found, level, _LANES) else statement
+    levels = [level for level in range(len(found.loops) - 1) if _fits(found, level, _TURNS)]
+    shared = {level: _shared(folds, last.name, found.loops[level].name) for level in levels}
+    best = max(levels, key=lambda level: (shared[level], level), default=None)
+    return _in_tiles(found, best, _TURNS) if best is not None and shared[best] else statement
+
+
+def _loops(loop: For) -> _Loops | None:
+    """The loops, if there is one statement in them, which writes."""
+    loops = [loop]
+    while len(loops[-1].body) == 1 and isinstance(loops[-1].body[0], For):
+        loops.append(loops[-1].body[0])
+    inside = loops[-1].body
+    return _Loops(tuple(loops), inside[0]) if len(inside) == 1 and isinstance(inside[0], Write) else None
+
+
+def _folds(value: Expr) -> list[Fold]:
+    found: list[Fold] = []
+
+    def change(part: object) -> object:
+        if isinstance(part, Fold):
+            found.append(part)
+            return part
+        return None
+
+    rebuilt(value, change)
+    return found
+
+
+def _fits(found: _Loops, level: int, turns: int) -> bool:
+    """Whether several turns of a loop can be taken at once: they are independent, and the loops inside, and the runs of
+    sums, are as long in each; or the runs of sums, which have nothing but terms then, are longer by a known number.
+    """
+    loop = found.loops[level]
+    bounds = [part for inner in found.loops[level + 1 :] for part in (inner.start, inner.end)]
+    if loop.ordered or loop.step != 1 or any(bound.factor(loop.name) for bound in bounds):
+        return False
+    if not loop.end.terms and loop.end.constant < 2 * _TURNS:
+        return False
+    if mentions(found.write, lambda part: isinstance(part, Place) and not _has_room(part, loop.name, turns)):
+        return False
+    return all(_alike(run, loop.name) for fold in _folds(found.write.value) for run in fold.runs)
+
+
+def _has_room(place: Place, name: str, turns: int) -> bool:
+    """Whether an array has so many rows, or what else the turns of a loop go through. If not, they are always fewer."""
+    if isinstance(place.base, str):
+        return True
+    for part, extent in zip(place.index, place.base.merged(len(place.index)), strict=True):
+        factor = part.factor(name)
+        least = part.constant if all(isinstance(own, int) and own > 0 for own, _ in part.terms) else 0
+        if isinstance(factor, int) and least + abs(factor) * (turns - 1) >= extent:
+            return False
+    return True
+
+
+def _alike(run: Run, name: str) -> bool:
+    inner = [part for part in run.parts if isinstance(part, Run)]
+    if inner:
+        return not any(each.count.factor(name) for each in (run, *inner)) and all(_alike(each, name) for each in inner)
+    return isinstance(run.count.factor(name), int)
+
+
+def _shared(folds: Sequence[Fold], lane: str, name: str) -> int:
+    """How many vectors the terms of sums read that are the same for all turns of a loop."""
+    reads: list[Read] = []
+
+    def change(part: object) -> object:
+        if isinstance(part, Read):
+            reads.append(part)
+        return None
+
+    rebuilt(tuple(folds), change)
+    return sum(bool(read.place.flat().factor(lane)) and name not in names_in([read.place]) for read in reads)
+
+
+def _in_tiles(found: _Loops, level: int, turns: int) -> Statement:
+    loop, inside = found.loops[level], found.loops[level + 1 :]
+    here = Sum(0, ((1, loop.name),))
+    together = tuple(substituted(found.write, {loop.name: here.plus(Sum(turn))}) for turn in range(turns))
+
+    def part(start: Sum, end: Sum, step: int) -> Statement:
+        """Some turns, with a few vectors of lanes for all of them before the next ones: these stay in the cache."""
+        writes = together if step > 1 else (found.write,)
+        if len(inside) == 1:
+            return replace(inside[0], body=(replace(loop, start=start, end=end, step=step, body=writes),))
+        body = writes if inside or step == 1 else (Block(writes),)
+        for inner in reversed(inside):
+            body = (replace(inner, body=body),)
+        return replace(loop, start=start, end=end, step=step, body=body)
+
+    if not loop.start.terms and not loop.end.terms:
+        whole = Sum(loop.end.constant - (loop.end.constant - loop.start.constant) % turns)
+        parts = [part(loop.start, whole, turns), *([part(whole, loop.end, 1)] if whole != loop.end else [])]
+        return found.around(level, parts[0] if len(parts) == 1 else Block(tuple(parts)))
+    whole = Sum(0, ((1, "whole"),))
+    declared = Declare("whole", Reached(loop.start, loop.end, turns), "whole")
+    return found.around(level, Block((declared, part(loop.start, whole, turns), part(whole, loop.end, 1))))

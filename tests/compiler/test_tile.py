@@ -1,0 +1,101 @@
+"""Loops in tiles compute each sum in its order, whatever is left over of loops, and of sums that differ in length."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from random import Random
+
+import pytest
+from loop_texts import program_of
+
+from microgpt.compiler.c.emit_c import emit_c
+from microgpt.compiler.c.memory_struct import memory_struct
+from microgpt.compiler.c.prelude import VECTOR_WIDTHS, prelude
+from microgpt.compiler.kernels.compile_kernels import compile_kernels
+from microgpt.compiler.kernels.kernel_ir import For
+from microgpt.compiler.kernels.numerics import exact
+from microgpt.compiler.kernels.traverse import mentions
+from microgpt.compiler.loops.interpret_loops import interpret_loops
+from microgpt.runtime.machine.toolchain import Toolchain
+
+# Trips of the loop that is tiled, rows of sums, and lanes: none of which a tile or a vector divides, and some do.
+SIZES = [(8, 5, 8), (9, 16, 19), (14, 17, 40), (11, 3, 3), (13, 40, 1)]
+
+PRODUCT = """
+    array x[{rows}][{terms}] value double
+    array w[{terms}][{lanes}] value double
+    array y[{rows}][{lanes}] value double
+    nest
+        for i < {rows}
+        for j < {lanes}
+        y[i][j] = fold add {{ k < {terms}: mul(x[i][k], w[k][j]) }}
+"""
+# Sums that are longer from turn to turn, and shorter.
+TRIANGLES = """
+    array x[{rows}][{rows}] value double
+    array w[{rows}][{lanes}] value double
+    array y[{rows}][{lanes}] value double
+    array z[{rows}][{lanes}] value double
+    nest
+        for i < {rows}
+        for j < {lanes}
+        y[i][j] = fold add {{ k < i+1: mul(x[i][k], w[k][j]) }}
+    nest
+        for i < {rows}
+        for j < {lanes}
+        z[i][j] = fold add {{ k < -i+{rows}: mul(x[-k+{last}][i], w[-k+{last}][j]) }}
+"""
+# Sums along rows, which are computed one lane at a time; as many as there are turns before.
+SCORES = """
+    array x[{rows}][{terms}] value double
+    array w[{rows}][{terms}] value double
+    array y[{rows}][{rows}] value double
+    nest
+        for i < {rows}
+        for j < i+1
+        y[i][j] = mul(fold add {{ k < {terms}: mul(x[i][k], w[j][k]) }}, 0.5)
+"""
+
+
+def text_of(body: str, rows: int, terms: int, lanes: int) -> str:
+    return "program f" + body.format(rows=rows, terms=terms, lanes=lanes, last=rows - 1)
+
+
+@pytest.mark.parametrize("body", [PRODUCT, TRIANGLES, SCORES])
+def test_loops_are_tiled(body: str):
+    program, _ = program_of(text_of(body, 14, 17, 40))
+    for kernel in compile_kernels([program], 4, exact()).kernels:
+        assert mentions(kernel.body, lambda part: isinstance(part, For) and part.step in (4, 8) and part.name in "ij")
+
+
+def test_the_text_has_one_length_for_all_sizes():
+    small, large = (program_of(text_of(PRODUCT, rows, 40, 64)) for rows in (32, 512))
+    lines = [len(emit_c([program], ["f"], layout, 4).text.splitlines()) for program, layout in (small, large)]
+    assert lines[0] == lines[1] < 120
+
+
+@pytest.mark.parametrize("body", [PRODUCT, TRIANGLES, SCORES])
+def test_tiles_have_the_bits_of_single_turns(body: str, toolchain: Toolchain, tmp_path: Path):
+    random = Random(5)
+    for width in (width for width in VECTOR_WIDTHS if width <= toolchain.vector_width):
+        text = prelude(width)
+        expected = {}
+        for number, sizes in enumerate(SIZES):
+            program, layout = program_of(text_of(body, *sizes))
+            numbers = [random.gauss(0.0, 1.0) for _ in range(layout.size)]
+            layout.arguments["m"] = layout.outputs["m"] = (0, layout.size)
+            expected[f"run{number}"] = numbers, interpret_loops(program, layout, {"m": numbers})["m"]
+            prefix = f"s{number}_"
+            text += (
+                memory_struct(layout, f"{prefix}memory") + emit_c([program], [f"f{number}"], layout, width, prefix).text
+            )
+            text += f"void run{number}(double *m) {{ f{number}(({prefix}memory *)m, 0); }}\n"
+        source, path = tmp_path / f"width{width}.c", tmp_path / f"width{width}.so"
+        source.write_text(text)
+        toolchain.build(source, path)
+        library = ctypes.CDLL(str(path))
+        for name, (numbers, results) in expected.items():
+            held = (ctypes.c_double * len(numbers))(*numbers)
+            getattr(library, name)(held)
+            assert list(held) == results, (name, width)
