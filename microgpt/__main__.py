@@ -16,8 +16,12 @@ def main() -> None:
     try:
         main()
     finally:
+        # Only the exit is left, and it keeps its code.
         if answers:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the exit is left, and it keeps its code
+            try:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+            except KeyboardInterrupt:  # one more, which `signal` hands out before it does anything
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

@@ -131,17 +131,17 @@ class Commands(Group):
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         self.debug = False
         try:
-            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        except (Exception, KeyboardInterrupt) as error:
             try:
+                code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+            except (Exception, KeyboardInterrupt) as error:
                 code = self._report(error)
-            except KeyboardInterrupt:  # once more, while the first is being reported
-                code = failures.INTERRUPTED
-        try:
-            sys.stdout.flush()
-        except OSError:
-            # It has been reported. Python would try, and complain, once more at exit, with a code of its own.
-            _forget_stdout()
+            try:
+                sys.stdout.flush()
+            except OSError:
+                # It has been reported. Python would try, and complain, once more at exit, with a code of its own.
+                _forget_stdout()
+        except KeyboardInterrupt as signal:  # once more, while the first is being reported
+            code = StoppedError("", signal).code
         sys.exit(code if isinstance(code, int) else 0)
 
     def _report(self, error: BaseException) -> int:

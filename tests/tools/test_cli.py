@@ -1,6 +1,8 @@
 """The command line as a whole: help, version, errors and exit codes, and how little it imports."""
 
+import os
 import re
+import signal
 import subprocess
 import sys
 from importlib import import_module
@@ -227,6 +229,37 @@ def test_a_corpus_that_was_mistyped(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert error_line(result) == f"{given}: no such file; did you mean `{meant}`?"
         assert result.exit_code == 3
     assert "give the path of a text file, or `names`" in error_line(run("train", "--data", "nowhere/zzz"))
+
+
+# Sends itself a signal as the command ends, and once more while that is on its way out.
+TWICE = """
+import os, sys
+from microgpt.__main__ import main
+from microgpt.tools import cli
+
+signals, invoke = [int(sys.argv.pop(1))] * 2, cli.Commands.invoke
+
+def flush_and_signal(flush):
+    flush()
+    if signals:
+        os.kill(os.getpid(), signals.pop())
+
+def invoke_and_signal(self, ctx):
+    flush = sys.stdout.flush
+    sys.stdout.flush = lambda: flush_and_signal(flush)
+    return invoke(self, ctx)
+
+cli.Commands.invoke = invoke_and_signal
+main()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+def test_a_second_signal_keeps_the_exit_code(number: signal.Signals, word: str):
+    command = [sys.executable, "-P", "-c", TWICE, str(int(number)), "version"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (128 + number, f"microgpt: {word}\n")
 
 
 def test_interrupt(monkeypatch: pytest.MonkeyPatch):
