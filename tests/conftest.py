@@ -3,13 +3,15 @@
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import SystemRandom
 from typing import NoReturn
 
 import pytest
-from helpers import skip_without_compiler
+from helpers import ended_children, skip_without_compiler
 from hypothesis import settings
 
 from microgpt.runtime.machine.toolchain import Toolchain, ToolchainError, find_toolchain
@@ -78,6 +80,13 @@ def python_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     monkeypatch.setattr("microgpt.runtime.machine.toolchain.find_toolchain", fail)
     monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def start_process() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Starts a process, which ends with the test at the latest: a test that fails leaves nothing to the next one."""
+    with ended_children() as start:
+        yield start
 
 
 @pytest.fixture

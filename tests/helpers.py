@@ -1,7 +1,12 @@
 """What tests of several folders share."""
 
 import importlib.util
+import os
+import signal
+import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +24,29 @@ def skip_without_compiler(target: str = "c") -> None:
             find_toolchain()
         except ToolchainError as error:
             pytest.skip(str(error))
+
+
+@contextmanager
+def ended_children() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Gives what starts processes, as `subprocess.Popen` does with text; none of them is left in the end.
+
+    A process that leads a session is ended with all that it has started.
+    """
+    started: list[subprocess.Popen[str]] = []
+
+    def start(command: Any, **options: Any) -> "subprocess.Popen[str]":
+        started.append(subprocess.Popen(command, text=True, **options))
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        for process in started:
+            if process.poll() is None:
+                is_leader = os.name == "posix" and os.getsid(process.pid) == process.pid
+                os.killpg(process.pid, signal.SIGKILL) if is_leader else process.kill()
+            with process:  # closes its pipes and waits
+                pass
 
 
 def docs_script(name: str) -> Any:

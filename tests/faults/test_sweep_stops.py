@@ -23,6 +23,8 @@ SWEEP = ("--seeds", "4", "--jobs", "2")
 # Far more than is needed, on any machine: who waits so long has met a process that does not end.
 PATIENCE = 600
 
+Start = Callable[..., "subprocess.Popen[str]"]
+
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
@@ -94,11 +96,14 @@ STOPS: dict[str, tuple[Callable[["subprocess.Popen[str]"], None], int, str]] = {
 }
 
 
-@pytest.mark.parametrize("how", STOPS)
-def test_it_ends_and_goes_on(how: str, alone: Path, environment: dict[str, str], tmp_path: Path):
+@pytest.mark.parametrize(
+    "how",
+    [how if how in ("Ctrl-C", "SIGKILL of a worker") else pytest.param(how, marks=pytest.mark.slow) for how in STOPS],
+)
+def test_it_ends_and_goes_on(how: str, alone: Path, environment: dict[str, str], tmp_path: Path, start_process: Start):
     stop, code, words = STOPS[how]
     sweep = command("sweep", *EAGER, *SWEEP, "--out", str(tmp_path / "sweep"))
-    process = subprocess.Popen(sweep, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = start_process(sweep, env=environment, stderr=subprocess.PIPE, start_new_session=True)
     runs = tmp_path / "sweep/runs"
     # One run is done, and another one has begun.
     wait_for(lambda: len(list(runs.glob("*"))) > len(list(runs.glob("*/sweep.json"))) > 0)
@@ -121,9 +126,11 @@ def test_it_ends_and_goes_on(how: str, alone: Path, environment: dict[str, str],
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_while_its_workers_start(number: signal.Signals, environment: dict[str, str], tmp_path: Path):
+def test_it_ends_while_its_workers_start(
+    number: signal.Signals, environment: dict[str, str], tmp_path: Path, start_process: Start
+):
     sweep = command("sweep", *EAGER, *SWEEP, "--out", str(tmp_path / "sweep"))
-    process = subprocess.Popen(sweep, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = start_process(sweep, env=environment, stderr=subprocess.PIPE, start_new_session=True)
     assert process.stderr is not None
     assert "4 runs, 2 at a time" in process.stderr.readline()
     os.killpg(process.pid, number)
@@ -132,12 +139,12 @@ def test_it_ends_while_its_workers_start(number: signal.Signals, environment: di
     assert "Traceback" not in errors
 
 
-def test_in_the_background(environment: dict[str, str], tmp_path: Path):
+def test_in_the_background(environment: dict[str, str], tmp_path: Path, start_process: Start):
     """Where a shell without job control starts it with ``&``: Ctrl-C is ignored, and stdin is closed or empty."""
     sweep = command("sweep", *EAGER, *SWEEP, "--out", str(tmp_path / "sweep"))
     script = 'trap "" INT; exec "$@" <&-'
-    process = subprocess.Popen(
-        ["sh", "-c", script, "sh", *sweep], env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    process = start_process(
+        ["sh", "-c", script, "sh", *sweep], env=environment, stderr=subprocess.PIPE, start_new_session=True
     )
     wait_for(lambda: list(tmp_path.glob("sweep/runs/*/sweep.json")))
     os.killpg(process.pid, signal.SIGINT)
@@ -150,7 +157,7 @@ def test_in_the_background(environment: dict[str, str], tmp_path: Path):
 
 
 @pytest.mark.usefixtures("toolchain")
-def test_a_compiler_is_ended_too(environment: dict[str, str], tmp_path: Path):
+def test_a_compiler_is_ended_too(environment: dict[str, str], tmp_path: Path, start_process: Start):
     """With what it has started, and it leaves no files."""
     compiler, started, temporary = tmp_path / "cc", tmp_path / "started", tmp_path / "temporary"
     temporary.mkdir()
@@ -158,13 +165,8 @@ def test_a_compiler_is_ended_too(environment: dict[str, str], tmp_path: Path):
     compiler.write_text(f'#!/bin/sh\ncase "$*" in *model.c*) {waits};; esac\nexec cc "$@"\n')
     compiler.chmod(0o755)
     sweep = command("sweep", *SMALL, *SWEEP, "--backend", "c", "--out", str(tmp_path / "sweep"))
-    process = subprocess.Popen(
-        sweep,
-        env={**environment, "CC": str(compiler), "TMPDIR": str(temporary)},
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    given = {**environment, "CC": str(compiler), "TMPDIR": str(temporary)}
+    process = start_process(sweep, env=given, stderr=subprocess.PIPE, start_new_session=True)
     wait_for(started.exists)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=PATIENCE)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
@@ -26,6 +27,8 @@ from microgpt.tools.cli import cli
 SHAPE = {"n_layer": 1, "n_embd": 4, "n_head": 2, "block_size": 4}
 SIZES = ["--n-embd", "4", "--n-head", "2", "--block-size", "4", "--jobs", "1"]
 
+Start = Callable[..., "subprocess.Popen[str]"]
+
 
 @pytest.fixture(autouse=True)
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,20 +43,25 @@ def train(*arguments: object) -> Result:
     return run("train", *SIZES, *arguments)
 
 
-def start(*arguments: object) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "microgpt", *map(str, arguments)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
+@pytest.fixture
+def start(start_process: Start) -> Start:
+    """Starts a command."""
+
+    def begin(*arguments: object) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "microgpt", *map(str, arguments)]
+        return start_process(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    return begin
 
 
 def rest(process: "subprocess.Popen[str]") -> tuple[str, str]:
-    """What is still to come on both streams, after which the process has ended; 30 seconds may pass before.
+    """What is still to come on both streams, after which the process has ended; minutes may pass before.
 
     `communicate` would lose the lines that `readline` has read ahead.
     """
     assert process.stdout is not None
     assert process.stderr is not None
-    hung = threading.Timer(30, process.kill)
+    hung = threading.Timer(600, process.kill)
     hung.start()
     with process, ThreadPoolExecutor(1) as executor:
         errors = executor.submit(process.stderr.read)
@@ -251,7 +259,7 @@ def test_without_a_c_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 @pytest.mark.parametrize(
     ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )
-def test_interrupted_training_is_saved(tmp_path: Path, number: signal.Signals, code: int, word: str):
+def test_interrupted_training_is_saved(tmp_path: Path, start: Start, number: signal.Signals, code: int, word: str):
     out = tmp_path / "out"
     process = start("train", *SIZES, "--steps", 100_000, "--out", out, "--backend", "eager")
     assert process.stdout is not None
@@ -275,7 +283,7 @@ def test_interrupted_training_is_saved(tmp_path: Path, number: signal.Signals, c
     ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )
 def test_interrupted_compiling(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int, word: str
+    tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int, word: str
 ):
     monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path / "cache"))
     process = start("train", "--steps", 40, "--jobs", 2, "--out", tmp_path / "out")
@@ -293,14 +301,14 @@ def test_interrupted_compiling(
     assert not (tmp_path / "out" / "checkpoint.safetensors").exists()
 
 
-def test_a_closed_pipe_ends_quietly(tmp_path: Path):
+def test_a_closed_pipe_ends_quietly(tmp_path: Path, start: Start):
     out = tmp_path / "out"
     process = start("train", *SIZES, "--steps", 100_000, "--out", out, "--backend", "eager")
     assert process.stdout is not None
     for _ in range(4):
         process.stdout.readline()
     process.stdout.close()
-    assert process.wait(timeout=30) == 141
+    assert process.wait(timeout=600) == 141
     assert process.stderr is not None
     assert process.stderr.read() == ""
     process.stderr.close()
