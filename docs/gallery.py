@@ -36,8 +36,8 @@ each is a version by hand: with `+ - * / **`, `exp`, `log` and `relu` alone, and
 The tables compare the two. Every command takes these files, such as
 `microgpt explore docs/examples/gallery/bodies.py:energy`; see [See what the compiler does](seeing.md).
 
-`python docs/gallery.py --measure` took the times: both versions in C, alternately, on two shared cores of an Intel Xeon
-(Emerald Rapids) with gcc 12; the shortest of many calls. *compile* is the CPU time of trace, passes, proof and gcc
+`python docs/gallery.py --measure` took the times: both versions in C, alternately, on one core of an AMD EPYC that
+other work shared, with gcc 12; the shortest of many calls. *compile* is the CPU time of trace, passes, proof and gcc
 with a cold cache.
 """
 
@@ -75,8 +75,8 @@ class Program:
 PROGRAMS = [
     Program(
         "moons",
-        "The loss is that of one point; `mean_over_rows` makes a program of it that loops over any number of them, 16 "
-        "at a time in the lanes of vectors, in place of one with all points in it.",
+        "The loss is that of one point. `mean_over_rows` compiles a loop over any number of points, 16 at a time in "
+        "vector lanes; by hand, all points are unrolled into one program.",
         "loss",
         """
 def total(layers):
@@ -88,8 +88,8 @@ def total(layers):
     ),
     Program(
         "logistic",
-        "`softplus` is exact where `1 + exp(-40)` is 1, and labels of 1 and -1 keep the difference of two large "
-        "numbers out of the formula. The data may have any number of rows.",
+        "`softplus` stays exact where `1 + exp(-40)` rounds to 1. Labels of 1 and -1 avoid the difference of two large "
+        "numbers. The compiled function takes any number of rows.",
         "loss",
         """
 def loss(weights, row, label):
@@ -108,8 +108,8 @@ def total(weights):
     ),
     Program(
         "bodies",
-        "`sqrt` is an instruction, and rounds correctly; `x * x` is a multiplication. `**` is the C library's `pow`. "
-        "Forces are the gradient, and how they change is the Hessian.",
+        "`sqrt` is one correctly rounded instruction and `x * x` one multiplication, while `**` calls `pow` of the C "
+        "library. The gradient of the energy gives the forces, and its Hessian their derivatives.",
         "energy",
         """
 def square(vector):
@@ -124,8 +124,8 @@ def potential(positions):
     ),
     Program(
         "recurrent",
-        "`tanh` by hand overflows in its derivative, where an infinity meets zero; and near 0 it loses the digits that "
-        "`1 - 2 / (1 + 1)` has not.",
+        "The derivative of `tanh` by hand multiplies an infinity by zero for large arguments. Near 0, the subtraction "
+        "from 1 cancels almost all digits.",
         "loss",
         """
 def tanh(x):
@@ -141,8 +141,8 @@ def tanh(x):
     ),
     Program(
         "convolution",
-        "`maximum` takes four numbers at once. The cross-entropy subtracts the largest score, a constant to the "
-        "gradient, so that nothing overflows. The label is an index: one program serves all of them.",
+        "`maximum` takes four numbers at once. The cross-entropy subtracts the largest score, as a constant, so that "
+        "`exp` does not overflow. The label is an index, so one program serves all labels.",
         "loss",
         """
 def maximum(*numbers):
@@ -160,13 +160,14 @@ def cross_entropy(scores, label):
     ),
     Program(
         "rosenbrock",
-        "There is nothing to replace in it. `minimize` takes the compiled functions as they are: value and gradient, "
-        "and products of the Hessian with vectors, which cost a few gradients in 1,000 dimensions.",
+        "`+`, `*` and `**` suffice. SciPy's `minimize` accepts the compiled value and gradient, and the compiled "
+        "Hessian-vector product, which costs a few gradients in 1,000 dimensions.",
         "rosenbrock",
     ),
     Program(
         "kalman",
-        "The covariance is symmetric, so three numbers do in place of four, and one logarithm takes the constant in.",
+        "The covariance is symmetric, so three numbers represent it. The constant of the likelihood is inside the "
+        "logarithm.",
         "likelihood",
         """
 def likelihood(log_q, log_r, x, v):
@@ -186,8 +187,8 @@ def likelihood(log_q, log_r, x, v):
     ),
     Program(
         "gaussian_process",
-        "`sqrt` in place of a power, and a jitter in proportion to the variance: without it, rounding makes a pivot of "
-        "nearly singular covariances negative, and everything behind it is NaN.",
+        "`sqrt` replaces a power. A jitter proportional to the variance keeps the pivots of a nearly singular "
+        "covariance positive; without it, rounding makes one negative, and the result is NaN.",
         "likelihood",
         """
 JITTER = 0.0
@@ -200,8 +201,8 @@ def sqrt(x):
     ),
     Program(
         "black_scholes",
-        "`erf` near the middle, and a continued fraction far from it; `where` chooses, and the gradient follows. The "
-        "series by hand is wrong beyond six deviations.",
+        "`where` chooses between `erf` near the mean and a continued fraction in the tails; the gradient is that of "
+        "the chosen one. The series by hand is wrong beyond six standard deviations.",
         "price",
         """
 def normal(x):
@@ -219,8 +220,8 @@ def normal(x):
     ),
     Program(
         "curve",
-        "The loss of one measurement makes a program for any number of them, and the residuals have a Jacobian, for "
-        "Gauss and Newton's method by hand and SciPy's `least_squares`.",
+        "The loss is that of one measurement, and the compiled function takes any number of them. The Jacobian of the "
+        "residuals serves the Gauss-Newton method and SciPy's `least_squares`.",
         "loss",
         """
 def total(curve):
@@ -232,7 +233,7 @@ def total(curve):
     ),
 ]
 
-# What is there by hand.
+# What the versions by hand import.
 BASIC = "from microgpt import compile, constant_maximum, exp, log, relu, select\nimport math\n"
 
 
@@ -261,7 +262,7 @@ def graph_sizes(program: Program) -> tuple[int, int]:
         (rows,), weights = in_module(here, program.rows), eval(program.weights, here.__dict__)
         one = microgpt.mean_over_rows(getattr(here, program.loss), *weights, rows[0])
         many = microgpt.compile(getattr(hand, program.all_rows), *weights)
-        return len(many.ir), len(one._problem.example.graph)
+        return len(many.ir), len(one._program.plans[0].one.graph)
     example = getattr(here, f"{program.loss}_example")
     old, new = (microgpt.compile(getattr(each, program.loss), *example) for each in (hand, here))
     return len(old.ir), len(new.ir)

@@ -98,16 +98,23 @@ class _CWorkspace(RowsWorkspace):
         library.rows_begin(self._memory)
         self.inputs = {name: view[start : start + size] for name, (start, size) in report["arguments"].items()}
         self.outputs = {name: view[start : start + size] for name, (start, size) in report["outputs"].items()}
+        self._held: list[Rows | None] = [None] * report["rows"]
         self._run = library.rows_run
         self._floats, self._indices, self._counts = (
             (kind * report["rows"])() for kind in (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_longlong)
         )
+        self._pointers = [*map(ctypes.byref, (self._memory, self._floats, self._indices, self._counts))]
 
     def run(self, indices: Sequence[int]) -> None:
         for place, rows in enumerate(self.rows):
-            self._floats[place], self._indices[place], self._counts[place] = rows.addresses
-        numbers = array("i", indices)
-        self._run(self._memory, ctypes.c_void_p(numbers.buffer_info()[0]), self._floats, self._indices, self._counts)
+            if rows is not self._held[place]:
+                self._held[place] = rows
+                self._floats[place], self._indices[place], self._counts[place] = rows.addresses
+        if indices:
+            numbers = array("i", indices)
+            self._run(self._pointers[0], ctypes.c_void_p(numbers.buffer_info()[0]), *self._pointers[1:])
+        else:
+            self._run(self._pointers[0], None, *self._pointers[1:])
 
 
 class _CRows(RowsExecutable):
