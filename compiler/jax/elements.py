@@ -17,11 +17,12 @@ _ONE = size_of(1)
 
 @dataclass(frozen=True)
 class IndexName:
-    """A part of the index: its name, and where in it this begins and ends."""
+    """A part of the index: its name, where in it this begins and ends, and below what its numbers are."""
 
     name: str
     start: Size
     stop: Size
+    limit: int = 0
 
 
 @dataclass
@@ -150,9 +151,22 @@ class Elements:
         return Text(f"index[{text.code}]", ATOM, text.axes)
 
     def _picked(self, node: Picked) -> Text:
-        places = ", ".join(self.item(place).code for place in self.program.places)
-        sides = [self.linear(node.start), self.chosen(node.chosen)]
-        at = self._added(sides[1:] if node.start == Linear() else sides)
+        starts = interval(node.start, self.hulls)
+        numbers = interval(node.chosen.replaced(self.program.padded), self.hulls)
+        assert starts is not None, node
+        assert numbers is not None, node
+        low, high, chosen = starts[0].number, starts[1].number, numbers[0].number
+        assert low is not None, node
+        assert high is not None, node
+        limit = next(
+            index.limit
+            for index in self.indices
+            if chosen is None or (index.start.number or 0) <= chosen < (index.stop.number or 0)
+        )
+        places = ", ".join(self.item(place).code for place in self.program.places[low : high - 1 + limit])
+        start = node.start - Linear(starts[0])
+        sides = [self.linear(start), self.chosen(node.chosen)]
+        at = self._added(sides[1:] if start == Linear() else sides)
         return Text(f"jnp.stack([{places}])[{at.code}]", ATOM, at.axes)
 
     def item(self, item: Item) -> Text:

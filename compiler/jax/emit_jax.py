@@ -73,7 +73,7 @@ class _Emitter:
     def __init__(self, program: ArrayProgram, indices: Sequence[IndexName], counts: Mapping[str, str]) -> None:
         self.program, self.indices, self.counts = program, indices, counts
         self.masks = Masks(program)
-        self.defined = {name for name, array in program.arrays.items() if array.space == "argument"}
+        self.defined = {name for name, array in program.arrays.items() if array.space in ("argument", "constant")}
         self.hoisted: dict[object, str] = {}
         self.pending: list[str] = []
         self.stores: dict[str, int] = {}
@@ -97,7 +97,7 @@ class _Emitter:
                 label = None
                 continue
             for number, statement in statements:
-                lines = list(self._statement(number, statement, frozenset()))
+                lines = list(self._statement(number, statement))
                 if _comment(statement.label) != label:
                     label = _comment(statement.label)
                     yield label
@@ -115,12 +115,16 @@ class _Emitter:
         text = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
         return f"jnp.zeros(({text}), {'bool' if name in self.flags else 'dtype'})"
 
-    def _statement(self, number: int, statement: Statement, scalars: frozenset[str]) -> Iterator[str]:
+    def _statement(self, number: int, statement: Statement, step: Axis | None = None) -> Iterator[str]:
+        """The lines of a statement; in a recurrence, within the loop over `step`."""
+        scalars = frozenset((step.name,) if step else ())
         low = Lowering(
             self.program, self.indices, self.masks.unmet, None if scalars else self._hoist, scalars, self.counts
         )
         array = self.program.arrays[statement.target.array]
-        axes = _ordered(statement, scalars)
+        if step:
+            low.hulls[step.name] = step.low.start, step.high.start
+        axes = statement.axes
         low.see(axes)
         low.order = [axis.name for axis in sorted(axes, key=lambda axis: _place(statement.target, axis.name))]
         value = low.node(statement.value)
@@ -283,7 +287,7 @@ class _Emitter:
             own = statement.axes[0]
             renamed = _renamed(statement, own.name, step.name)
             rest = replace(renamed, axes=renamed.axes[1:])
-            body += self._statement(at, rest, frozenset((step.name,)))
+            body += self._statement(at, rest, step)
         names = ", ".join(state)
         yield f"def recurrence_{number}({step.name}, state):"
         yield f"    {names}{',' * (len(state) == 1)} = state"
@@ -302,10 +306,6 @@ def _renamed(statement: Statement, old: str, new: str) -> Statement:
         return statement
     axes = tuple(Axis(new if axis.name == old else axis.name, axis.low, axis.high) for axis in statement.axes)
     return put(replace(statement, axes=axes), {old: Linear.of(new)})
-
-
-def _ordered(statement: Statement, scalars: frozenset[str]) -> list[Axis]:
-    return [axis for axis in statement.axes if axis.name not in scalars]
 
 
 def _place(target: Item, name: str) -> tuple[int, int]:

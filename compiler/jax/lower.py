@@ -126,7 +126,7 @@ class Lowering(Elements):
         if number < 0 and (2 * number).is_integer() and not number.is_integer():
             root, times = f"lax.rsqrt({base.code})", round(-2 * number)
             return Text(root if times == 1 else f"{root} ** {times}", ATOM if times == 1 else UNARY, base.axes)
-        text = str(int(number)) if number.is_integer() and abs(number) < 100 else repr(number)
+        text = str(int(number)) if number.is_integer() and abs(number) < 100 else _number(exponent.value).code
         return Text(f"{bracketed(base, ATOM)} ** {text}", UNARY, base.axes)
 
     def number(self, value: object) -> Text:

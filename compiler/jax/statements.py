@@ -291,7 +291,7 @@ def _arranged(statement: Statement) -> Statement:
             statement = _turned(statement, axis.name)
     statement = _without_single(statement)
     value = _arranged_sums(statement.value, {axis.name: axis for axis in statement.axes})
-    return _joined(replace(statement, value=value))
+    return _joined(replace(statement, value=value), first=int(statement.recurrence > 0))
 
 
 def _turned(node: S, variable: str) -> S:
@@ -356,13 +356,13 @@ def _moved(term: Term, variable: str) -> Term:
     return Term(axes, put(term.value, {variable: Linear.of(variable) - best}))
 
 
-def _joined(node: S) -> S:
-    """Two variables that every index walks through as one become one."""
-    for outer in node.axes:
-        for inner in node.axes:
+def _joined(node: S, first: int = 0) -> S:
+    """Two variables that every index walks through as one become one; those before the `first` stay."""
+    for outer in node.axes[first:]:
+        for inner in node.axes[first:]:
             joined = _join(node, outer, inner) if outer is not inner else None
             if joined is not None:
-                return _joined(joined)
+                return _joined(joined, first)
     return node
 
 

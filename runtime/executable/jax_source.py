@@ -15,6 +15,7 @@ from ...compiler.jax.emit_jax import emit_jax
 from ...compiler.jax.linear import size_of
 from ...compiler.jax.program import array_name, array_program
 from ...compiler.loops.compile_loops import compile_loops
+from ...compiler.loops.layout import Layout
 from ...compiler.pipeline import without_collection
 from ..storage.files import write_atomically
 
@@ -55,7 +56,7 @@ def _function(name: str, graph: Graph, about: str) -> str:
     arguments = [own for each in graph.arguments() for own in placed[looped.layout.arguments[each][0]]]
     results = {output.name: placed[looped.layout.outputs[output.name][0]] for output in graph.outputs}
     indices = [
-        IndexName(identifier(index.name), size_of(index.start), size_of(index.start + index.count))
+        IndexName(identifier(index.name), size_of(index.start), size_of(index.start + index.count), index.limit)
         for index in graph.indices
     ]
     taken = [*arguments, "index"] if indices else arguments
@@ -67,12 +68,24 @@ def _function(name: str, graph: Graph, about: str) -> str:
         shape = tuple(extent for extent in shapes[argument] if extent != 1)
         lines.append(f"{argument} = jnp.asarray({argument}).reshape({shape})")
     lines.append(f"dtype = jnp.result_type({', '.join(arguments)})")
+    lines += _constants(looped.layout)
     lines += [f"{index.name} = index[{index.start}:{index.stop}]" for index in indices]
     lines += emit_jax(array_program(looped.program), indices)
     parts = [f"({', '.join(names)})" if len(names) > 1 else names[0] for names in results.values()]
     lines.append(f"return {', '.join(parts)}")
     body = "\n".join(f"    {line}" if line else "" for line in lines)
     return f"def {name}({', '.join(taken)}):\n{body}\n"
+
+
+def _constants(layout: Layout) -> list[str]:
+    """Constants that are read by loops, as arrays."""
+    lines = []
+    for array, start, _ in layout.placed:
+        if array.space == "constant":
+            numbers = [float.fromhex(layout.constants.get(start + place, "0x0p+0")) for place in range(array.size)]
+            text = ", ".join(map(repr, numbers)).replace("inf", "jnp.inf").replace("nan", "jnp.nan")
+            lines.append(f"{array_name(array.name)} = jnp.array([{text}], dtype)")
+    return lines
 
 
 def export_jax_function(folder: Path, name: str, forward: Graph, backward: Graph) -> list[Path]:
