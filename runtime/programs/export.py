@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...compiler.c.c_text import c_text, decimal_text
+from ...compiler.numerics import current
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.c_files import check_prefix, header, makefile, write_files
 from .c_source import proved_source
@@ -52,12 +53,14 @@ def export_library(
     check_prefix(prefix, "")
     source = proved_source(config, optimizer, prefix)
     names = {"prefix": prefix, "PREFIX": prefix.upper()}
+    functions = c_text(_PACKAGE, f"functions_{current().name}.c", prefix=prefix)
     about = "A GPT, made by microgpt: the bits of Python's arithmetic, and nothing needed but libm."
     sizes = _sizes(config, optimizer, weights is not None)
+    declared, defined = ("" if current().libm else c_text(_PACKAGE, f"portable.{kind}", prefix=prefix) for kind in "hc")
     files = {
-        f"{prefix}.h": header(prefix, about, sizes, source.declarations),
-        f"{prefix}.c": source.file(f'#include "{prefix}.h"\n'),
-        "main.c": c_text(_PACKAGE, "main.c", alphabet=_code_points(characters), **names),
+        f"{prefix}.h": header(prefix, about, sizes, source.declarations + declared),
+        f"{prefix}.c": source.file(f'#include "{prefix}.h"\n') + defined,
+        "main.c": c_text(_PACKAGE, "main.c", alphabet=_code_points(characters), functions=functions, **names),
         "Makefile": makefile(prefix, prefix),
     }
     if weights is not None:

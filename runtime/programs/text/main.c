@@ -22,12 +22,7 @@ static const uint32_t alphabet[] = {${alphabet}
 };
 enum { CHARACTERS = ${PREFIX}_VOCABULARY - 1, BOS = CHARACTERS };
 
-/* Called through pointers, so that no compiler puts something else in their place. */
-static double (*const volatile libm_pow)(double, double) = pow;
-static double (*const volatile libm_log)(double) = log;
-static double (*const volatile libm_cos)(double) = cos;
-static double (*const volatile libm_sin)(double) = sin;
-
+${functions}
 /* The Mersenne Twister (Matsumoto and Nishimura, 1998), seeded as CPython seeds it with a whole number below 2^32. */
 static uint32_t state[624];
 static int state_at;
@@ -78,9 +73,9 @@ static double random_gauss(double deviation)
 {
     double z = next_gauss;
     if (!has_gauss) {
-        double angle = random_number() * 6.283185307179586, radius = sqrt(-2.0 * libm_log(1.0 - random_number()));
-        z = libm_cos(angle) * radius;
-        next_gauss = libm_sin(angle) * radius;
+        double angle = random_number() * 6.283185307179586, radius = sqrt(-2.0 * math_log(1.0 - random_number()));
+        z = math_cos(angle) * radius;
+        next_gauss = math_sin(angle) * radius;
     }
     has_gauss = !has_gauss;
     return 0.0 + z * deviation;
@@ -247,8 +242,8 @@ static void train(const document *documents, size_t count, long steps)
         int length = encode(documents[(size_t)step % count], index);
         double loss, constants[3] = {
             ${PREFIX}_LEARNING_RATE * (1 - (double)step / (double)steps),
-            1 - libm_pow(${PREFIX}_BETA1, (double)(step + 1)),
-            1 - libm_pow(${PREFIX}_BETA2, (double)(step + 1)),
+            1 - math_pow(${PREFIX}_BETA1, (double)(step + 1)),
+            1 - math_pow(${PREFIX}_BETA2, (double)(step + 1)),
         };
         ${prefix}_train(&model, &length, index, constants, 1, &loss);
         printf("step %ld loss %a\n", step + 1, loss);
