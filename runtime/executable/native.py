@@ -9,9 +9,10 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import json
+import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,14 @@ class Source:
         report: what is known about it; kept beside the library.
         prove: raises if the C does not come from what it should; called while the C compiler works.
         try_out: raises if the library does not give what it should.
+        parts: texts that can be compiled side by side instead of the file.
     """
 
     text: str
     report: Mapping[str, Any]
     prove: Callable[[], None]
     try_out: Callable[[Native], None]
+    parts: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -142,15 +145,25 @@ def _compiled(
         path, library = Path(folder) / f"{name}.c", Path(folder) / f"{name}.so"
         write_plainly(path, source.text.encode())
         report("the C compiler, and the proof beside it")
-        process = toolchain.start(path, library)
+        parts = [Path(folder) / f"{name}{number}.o" for number in range(len(source.parts))]
+        if len(parts) > 1 and (os.cpu_count() or 1) > 1:
+            for part, text in zip(parts, source.parts, strict=True):
+                write_plainly(part.with_suffix(".c"), text.encode())
+            processes = [toolchain.start_part(part.with_suffix(".c"), part) for part in parts]
+        else:
+            processes = [toolchain.start(path, library)]
         try:
             with without_collection():
                 source.prove()
             proved = time.perf_counter()
-            toolchain.finish(process)
+            for process in processes:
+                toolchain.finish(process)
+            if len(processes) > 1:
+                toolchain.link(parts, library)
         finally:
-            if process.poll() is None:
-                toolchain.stop(process)
+            for process in processes:
+                if process.poll() is None:
+                    toolchain.stop(process)
         found = {
             **source.report,
             "seconds": {"loops": made - start, "proof": proved - made, "cc": time.perf_counter() - made},

@@ -17,7 +17,7 @@ import signal
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.machinery import PathFinder
@@ -132,6 +132,18 @@ class Toolchain:
     def start(self, source: Path, library: Path) -> subprocess.Popen[str]:
         """Begins to compile `source`; to be given to `finish`."""
         return self._run(*_LIBRARY, str(source), "-o", str(library), "-lm")
+
+    def start_part(self, source: Path, part: Path) -> subprocess.Popen[str]:
+        """Begins to compile `source` to a part of a library; to be given to `finish`, and the part to `link`."""
+        return self._run("-fPIC", "-c", str(source), "-o", str(part))
+
+    def link(self, parts: Sequence[Path], library: Path) -> None:
+        """Makes a library of its parts.
+
+        Raises:
+            ToolchainError: if the linker fails.
+        """
+        self.finish(self._run(*_LIBRARY, *map(str, parts), "-o", str(library), "-lm"))
 
     def finish(self, process: subprocess.Popen[str], patience: float | None = None) -> None:
         """Waits for the compiler, by default as long as a large source may take.

@@ -142,6 +142,7 @@ def _source(
     toolchain: Toolchain,
 ) -> Source:
     # Not at the top: a start that finds its library in the cache is over before the compiler would be there.
+    from ...compiler.c.split_c import split_c
     from ...compiler.loops.coverage import coverage
     from .c_source import model_source
     from .sized_cache import find_sized, keep_sized
@@ -177,4 +178,5 @@ def _source(
         constants, addresses = source.constants, source.addresses
         check_library(_typed(native).functions, config, optimizer, pending.result(), constants, addresses)
 
-    return Source(source.text, {"programs": programs, "flat": source.reason}, prove, try_out)
+    parts = split_c(source.text, source.body, source.body_line)
+    return Source(source.text, {"programs": programs, "flat": source.reason}, prove, try_out, parts)
