@@ -6,9 +6,9 @@ least twice, be it over points or over the terms of a fold. What is left is stra
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from .loop_ir import Expr, Fold, LoopProgram, Op, Run, turns
+from .loop_ir import Affine, Expr, Fold, Loop, LoopProgram, Op, Run
 
 __all__ = ["coverage"]
 
@@ -17,15 +17,46 @@ def coverage(program: LoopProgram) -> tuple[int, int]:
     """Operations in loops, and in all."""
     looped = total = 0
     for nest in program.nests:
-        operations, repeated, points = 0, 0, 0
-        for point in turns(nest):
-            points += 1
-            inside, again = _operations(nest.body.value, point)
-            operations += inside
-            repeated += again
+        points, operations, repeated = _in_loops(nest.loops, nest.body.value, ())
         total += operations
         looped += operations if points > 1 else min(repeated, operations)
     return looped, total
+
+
+def _in_loops(loops: Sequence[Loop], value: Expr, point: tuple[int, ...]) -> tuple[int, int, int]:
+    """Points, operations and how many of these are repeated in runs, in the loops from the next one on."""
+    level = len(point)
+    if level == len(loops):
+        return 1, *_operations(value, point)
+    counts = [*(loop.trips for loop in loops[level + 1 :]), *_run_counts(value)]
+    points = operations = repeated = 0
+    for turn, times in _turns(_at(loops[level].trips, point), level, counts):
+        inside = _in_loops(loops, value, (*point, turn))
+        points += times * inside[0]
+        operations += times * inside[1]
+        repeated += times * inside[2]
+    return points, operations, repeated
+
+
+def _at(count: Affine, point: Sequence[int]) -> int:
+    return count.start + sum(map(int.__mul__, count.steps, point))
+
+
+def _turns(trips: int, level: int, counts: Sequence[Affine]) -> Iterator[tuple[int, int]]:
+    """The turns of a loop, each with how many are like it: all, if nothing inside depends on the turn."""
+    if any(count.steps[level] for count in counts if len(count.steps) > level):
+        yield from ((turn, 1) for turn in range(trips))
+    elif trips > 0:
+        yield 0, trips
+
+
+def _run_counts(part: Expr | Run) -> Iterator[Affine]:
+    """How often the runs in it are repeated."""
+    if isinstance(part, Run):
+        yield part.count
+    inside = part.parts if isinstance(part, Run) else part.runs if isinstance(part, Fold) else ()
+    for each in part.operands if isinstance(part, Op) else inside:
+        yield from _run_counts(each)
 
 
 def _operations(expr: Expr, point: Sequence[int]) -> tuple[int, int]:
@@ -42,16 +73,16 @@ def _operations(expr: Expr, point: Sequence[int]) -> tuple[int, int]:
 
 def _repeated(run: Run, point: Sequence[int]) -> tuple[int, int]:
     """Operations of a run at a point, and how many of them are repeated."""
-    turns_ = run.count.start + sum(map(int.__mul__, run.count.steps, point))
+    turns = _at(run.count, point)
     operations = repeated = 0
     for part in run.parts:
         if isinstance(part, Run):
-            for turn in range(turns_):
+            for turn, times in _turns(turns, len(point), [*_run_counts(part)]):
                 inside, again = _repeated(part, (*point, turn))
-                operations += inside
-                repeated += again if turns_ == 1 else inside
+                operations += times * inside
+                repeated += times * (again if turns == 1 else inside)
         else:
-            inside = turns_ * (1 + _operations(part, point)[0])
+            inside = turns * (1 + _operations(part, point)[0])
             operations += inside
-            repeated += inside * (turns_ > 1)
+            repeated += inside * (turns > 1)
     return operations, repeated
