@@ -145,9 +145,10 @@ def _compiled(
         path, library = Path(folder) / f"{name}.c", Path(folder) / f"{name}.so"
         write_plainly(path, source.text.encode())
         report("the C compiler, and the proof beside it")
-        parts = [Path(folder) / f"{name}{number}.o" for number in range(len(source.parts))]
+        parts = [Path(folder) / str(number) / f"{name}.o" for number in range(len(source.parts))]
         if len(parts) > 1 and (os.cpu_count() or 1) > 1:
             for part, text in zip(parts, source.parts, strict=True):
+                part.parent.mkdir()
                 write_plainly(part.with_suffix(".c"), text.encode())
             processes = [toolchain.start_part(part.with_suffix(".c"), part) for part in parts]
         else:
@@ -162,7 +163,7 @@ def _compiled(
                 toolchain.link(parts, library)
         finally:
             for process in processes:
-                if process.poll() is None:
+                if process.stdout and not process.stdout.closed:
                     toolchain.stop(process)
         found = {
             **source.report,

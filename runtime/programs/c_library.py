@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import threading
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...model.config import AdamConfig, GPTConfig
+from ..executable.estimate import check
 from ..executable.native import Native, Source, find_native, native_library
 from ..executable.program import sources_digest
 from ..machine.child import Child
-from ..machine.toolchain import Toolchain, warn_of_toolchain
+from ..machine.toolchain import Toolchain, ToolchainError, find_toolchain, first_candidate, warn_of_toolchain
 from ..reporting import Report, silent
 from ..storage.cache import Cache
 from .estimate import count_operations, estimate_c
@@ -83,8 +85,31 @@ def load_model_library(
     with contextlib.ExitStack() as beside:
         learner = beside.enter_context(learning(cache, config.n_layer)) if is_sized(config) else None
         pending = beside.enter_context(expecting(config, optimizer))
+        if is_sized(config) and first_candidate():
+            _learn(cache, config, tell, learner)
         make = partial(_source, cache, config, optimizer, tell, pending, learner)
         return _typed(native_library(cache, _NAME, _what(config, optimizer), make, tell, warn))
+
+
+def _learn(cache: Cache, config: GPTConfig, tell: _Meter, learner: Child | None) -> None:
+    """Learns what small models have in common, while the C compiler is probed."""
+    probing = threading.Thread(target=_probe)
+    probing.start()
+    try:
+        from ...compiler.loops.place import NotRegularError
+        from .sized_cache import find_sized
+
+        check(estimate_c(config))
+        tell("tracing small models")
+        with contextlib.suppress(NotRegularError):  # then the model's own graphs are made
+            find_sized(cache, config.n_layer, learner)
+    finally:
+        probing.join()
+
+
+def _probe() -> None:
+    with contextlib.suppress(ToolchainError):  # which is raised where the compiler is needed
+        find_toolchain()
 
 
 def cached_model_library(cache: Cache, config: GPTConfig, optimizer: AdamConfig) -> Native | None:
