@@ -5,8 +5,9 @@ In: the terms of a fold, in order. Out: runs of them, in the same order, some of
 
 from __future__ import annotations
 
+import itertools
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .loop_ir import Expr
@@ -135,10 +136,11 @@ def _repeats(terms: list[Term], at: int, period: int) -> int:
     if period == 1:
         # The long runs are here, so this case has a loop of its own.
         expr, numbers = terms[at + 1]
-        for other, following in terms[at + 2 :]:
-            if other is not expr or following != tuple(map(_plus, numbers, step)):
+        numbered = zip(*map(itertools.count, map(operator.add, numbers, step), step), strict=False)
+        expected: Iterator[tuple[int, ...]] = numbered if step else itertools.repeat(())
+        for (other, following), wanted in zip(itertools.islice(terms, at + 2, None), expected, strict=False):
+            if other is not expr or following != wanted:
                 break
-            numbers = following
             count += 1
         return count
     while at + (count + 1) * period <= end:
@@ -150,7 +152,3 @@ def _repeats(terms: list[Term], at: int, period: int) -> int:
             break
         count += 1
     return count
-
-
-def _plus(a: int, b: int) -> int:
-    return a + b

@@ -217,9 +217,9 @@ class StatementBuilder:
         graph = self.graph
         if graph.op[node] == MUL:
             start = graph.starts[node]
-            a, b = address[graph.flat[start]], address[graph.flat[start + 1]]
+            numbers = a, b = address[graph.flat[start]], address[graph.flat[start + 1]]
             if a >= 0 and b >= 0:
-                return self._product(a, b), (a, b)
+                return self._products.get((self.region[a], self.region[b])) or self._product(a, b), numbers
         return self._separate(node)
 
     def _separate(self, node: int) -> Term:

@@ -60,7 +60,7 @@ def _places_inside(graph: Graph, stored: Sequence[int]) -> dict[int, list[int]]:
     owner = list(range(len(graph)))
     size = 2 * len(graph.origins)
     found: set[int] = set()  # owner and place as one number: this scan meets every node of the graph
-    add, ops, origins, sources = found.add, graph.op, graph.origin, graph.source
+    add, ops, origins, sources, last = found.add, graph.op, graph.origin, graph.source, -1
     rows = zip(
         range(len(graph) - 1, -1, -1),
         reversed(graph.op),
@@ -72,12 +72,16 @@ def _places_inside(graph: Graph, stored: Sequence[int]) -> dict[int, list[int]]:
     for node, op, operands, origin, source in rows:
         own = owner[node]
         if own != node and op not in _EVERYWHERE:
-            add(own * size + 2 * origin + (source < 0))
+            number = own * size + 2 * origin + (source < 0)
+            if number != last:
+                add(number)
+                last = number
         for operand in operands:
-            if ops[operand] == EQUAL:  # comparisons of an index are spelled out wherever they are used
-                add(own * size + 2 * origins[operand] + (sources[operand] < 0))
-            elif not stored[operand]:  # and so are leaves; others that are not stored have one user
-                owner[operand] = own
+            if not stored[operand]:
+                if ops[operand] == EQUAL:  # comparisons of an index are spelled out wherever they are used
+                    add(own * size + 2 * origins[operand] + (sources[operand] < 0))
+                else:  # and so are leaves; others that are not stored have one user
+                    owner[operand] = own
     inside: dict[int, list[int]] = {}
     for number in sorted(found):
         inside.setdefault(number // size, []).append(number % size)
