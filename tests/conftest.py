@@ -23,10 +23,10 @@ settings.load_profile("microgpt")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("microgpt")
-    group.addoption("--programs", type=int, default=400, metavar="N", help="random programs to compare (default 400)")
+    group.addoption("--programs", type=int, default=100, metavar="N", help="random programs to compare (default 100)")
     group.addoption("--seed", default="0", metavar="S", help="number of the first of these, or 'random' (default 0)")
     group.addoption("--kills", type=int, default=20, metavar="N", help="times to kill a training (default 20)")
-    group.addoption("--fuzz", type=int, default=1000, metavar="N", help="broken inputs of each kind (default 1000)")
+    group.addoption("--fuzz", type=int, default=300, metavar="N", help="broken inputs of each kind (default 300)")
     group.addoption("--renew-golden", action="store_true", help="rewrite the texts of tests/golden")
 
 
@@ -56,6 +56,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if "MICROGPT_CACHE_DIR" not in os.environ:
         os.environ["MICROGPT_CACHE_DIR"] = cache = tempfile.mkdtemp(prefix="microgpt-tests-")
         config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
+    # Hundreds of processes import the same modules. If Python may not write what it compiles of these beside them, it
+    # writes it here.
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", "") and "PYTHONPYCACHEPREFIX" not in os.environ:
+        os.environ["PYTHONPYCACHEPREFIX"] = compiled = tempfile.mkdtemp(prefix="microgpt-tests-")
+        config.add_cleanup(lambda: shutil.rmtree(compiled, ignore_errors=True))
     if config.getoption("--seed") == "random":
         config.option.seed = str(SystemRandom().randrange(10**9))
 

@@ -9,6 +9,7 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -76,15 +77,16 @@ def _name(op: int) -> str:
     return OPS[op].name
 
 
-def _builder(name: str) -> GraphBuilder:
-    tensors = (Tensor("x", "x", 0, (COUNT,)), Tensor("y", "y", COUNT, (COUNT,)))
+def _builder(name: str, count: int) -> GraphBuilder:
+    tensors = (Tensor("x", "x", 0, (count,)), Tensor("y", "y", count, (count,)))
     return GraphBuilder(name, tensors, (IndexTensor("i", 0, 2, 2),), (Origin("", "rows", "rows.py", 1, name),))
 
 
-def forward(op: int) -> Graph:
-    """The operation on every number: ``lanes`` has neighbours, which may be computed in vectors."""
-    row, build = OPS[op], _builder(_name(op))
-    x, y = [build.input(place) for place in range(COUNT)], [build.input(COUNT + place) for place in range(COUNT)]
+@cache
+def forward(op: int, count: int = COUNT) -> Graph:
+    """The operation on so many numbers: ``lanes`` has neighbours, which may be computed in vectors."""
+    row, build = OPS[op], _builder(_name(op), count)
+    x, y = [build.input(place) for place in range(count)], [build.input(count + place) for place in range(count)]
     flags = [build.equal(build.index(place), 1) for place in range(2)] if Type.FLAG in row.types else []
     if op == POW:
         rows = [[build.node(op, a, build.const(exponent)) for a in x] for exponent in EXPONENTS]
@@ -120,13 +122,16 @@ def meant(op: int) -> list[list[float]]:
     return [[evaluate(*operands) for operands in zip(*(NUMBERS, OTHERS, NUMBERS)[: len(OPS[op].types)], strict=True)]]
 
 
-def differentiated(op: int) -> Graph:
-    """A sum of a function of every number, each times another one, and its gradient."""
+@cache
+def differentiated(op: int, count: int = COUNT) -> Graph:
+    """A sum of a function of so many numbers, or pairs of them, each times another one, and its gradient in all."""
+    total_of = _total_of_pairs if op in PAIRS else _total
 
     def total(arguments: Any, indices: Any) -> Any:
-        return {"loss": [_total(op, arguments["x"])]}
+        return {"loss": [total_of(op, arguments["x"])]}
 
-    return compile_graph(lambda: trace(total, f"slope_{_name(op)}", _builder("").inputs[:1]), "x", check=True)
+    tensor = Tensor("x", "x", 0, (count * (1 + (op in PAIRS)),))
+    return compile_graph(lambda: trace(total, f"slope_{_name(op)}", [tensor]), "x", check=True)
 
 
 def _total(op: int, values: Sequence[Any]) -> Any:
@@ -136,31 +141,16 @@ def _total(op: int, values: Sequence[Any]) -> Any:
 PAIRS = [OPS_BY_NAME[name] for name in ("maximum", "minimum", "power")]
 
 
-def differentiated_pairs(op: int) -> Graph:
-    """Likewise, of pairs of numbers; the gradient is in both."""
-
-    def total(arguments: Any, indices: Any) -> Any:
-        return {"loss": [_total_of_pairs(op, arguments["x"])]}
-
-    tensor = Tensor("x", "x", 0, (2 * COUNT,))
-    return compile_graph(lambda: trace(total, f"slope_{_name(op)}", [tensor]), "x", check=True)
-
-
 def _total_of_pairs(op: int, values: Sequence[Any]) -> Any:
     rule = {"maximum": microgpt.maximum, "minimum": microgpt.minimum, "power": lambda a, b: a**b}[_name(op)]
-    pairs = enumerate(zip(values[:COUNT], values[COUNT:], strict=True))
+    half = len(values) // 2
+    pairs = enumerate(zip(values[:half], values[half:], strict=True))
     return sum(rule(a, b) * (0.5 + place) for place, (a, b) in pairs)
 
 
-def eager_gradient_of_pairs(op: int) -> list[float]:
-    values = [Value(number) for number in (*NUMBERS, *OTHERS)]
-    _total_of_pairs(op, values).backward()
-    return [value.grad for value in values]
-
-
-def eager_gradient(op: int) -> list[float]:
-    values = [Value(number) for number in NUMBERS]
-    _total(op, values).backward()
+def eager_gradient(op: int, numbers: Sequence[float]) -> list[float]:
+    values = [Value(number) for number in numbers]
+    (_total_of_pairs if op in PAIRS else _total)(op, values).backward()
     return [value.grad for value in values]
 
 
@@ -170,14 +160,12 @@ def check(what: str, expected: Sequence[Sequence[float]], found: Sequence[Sequen
             assert same(a, b), f"{what} of {(*NUMBERS, *OTHERS)[place]!r} is {b!r}, not {a!r}"
 
 
-FORWARD = {_name(op): forward(op) for op in (*ROWS, *FLAGS)}
-GRADIENTS = {_name(op): differentiated(op) for op in CALLED} | {_name(op): differentiated_pairs(op) for op in PAIRS}
 ARGUMENTS = {"x": NUMBERS, "y": OTHERS}
 
 
 @pytest.mark.parametrize("op", [*ROWS, *FLAGS], ids=_name)
 def test_interpreted_and_in_python(op: int) -> None:
-    graph = FORWARD[_name(op)]
+    graph = forward(op)
     check("interpreted", meant(op), list(interpret(graph, ARGUMENTS, {"i": [0, 1]}).values()))
     found = load(compile_python(graph))(NUMBERS, OTHERS, [0, 1])
     check("in Python", meant(op), found)
@@ -200,10 +188,14 @@ def test_in_python_for_each_of_many_lanes(op: int) -> None:
 )
 def compiled(request: pytest.FixtureRequest, toolchain: Toolchain, tmp_path_factory: Any) -> tuple[CPrograms, int, str]:
     """All of it in C."""
-    looped = {f"row_{name}": compile_loops(graph) for name, graph in FORWARD.items()}
-    looped |= {f"slope_{name}": compile_loops(graph) for name, graph in GRADIENTS.items()}
+    forwards, slopes = [*ROWS, *FLAGS], [*CALLED, *PAIRS]
+    looped = {f"row_{_name(op)}": compile_loops(forward(op)) for op in forwards}
+    looped |= {f"slope_{_name(op)}": compile_loops(differentiated(op)) for op in slopes}
+    # One number at a time: a statement for each of them would say the same many times, and C compilers read slowly.
+    straight = {f"row_{_name(op)}": forward(op, 1) for op in forwards}
+    straight |= {f"slope_{_name(op)}": differentiated(op, 1) for op in slopes}
     folder = tmp_path_factory.mktemp(f"width{request.param}")
-    programs = CPrograms(replace(toolchain, vector_width=request.param), folder, looped)
+    programs = CPrograms(replace(toolchain, vector_width=request.param), folder, looped, straight)
     return programs, request.param, (folder / "loops.c").read_text()
 
 
@@ -217,9 +209,11 @@ def test_in_c(op: int, compiled: tuple[CPrograms, int, str]) -> None:
     for what, found in (
         ("by loops", interpret_loops(looped.program, looped.layout, ARGUMENTS, [0, 1])),
         ("by loops in C", programs.run_loops(name, ARGUMENTS, [0, 1])),
-        ("by straight C", programs.run_straight(name, ARGUMENTS, [0, 1])),
     ):
         check(f"{name}, {what}", meant(op), list(found.values()))
+    pairs = zip(NUMBERS, OTHERS, strict=True)
+    single = [programs.run_straight(name, {"x": [a], "y": [b]}, [0, 1]).values() for a, b in pairs]
+    check(f"{name}, by straight C", meant(op), [[x for (x,) in row] for row in zip(*single, strict=True)])
     if call := called_in(spell(row.c_lanes, LETTERS, width=width)):
         assert f"{call}(load{width}" in text or f"{call}(flag{width}" in text, "it was not computed in vectors"
     elif op in FLAGS:
@@ -229,18 +223,21 @@ def test_in_c(op: int, compiled: tuple[CPrograms, int, str]) -> None:
 @pytest.mark.parametrize("op", [*CALLED, *PAIRS], ids=_name)
 def test_gradients(op: int, compiled: tuple[CPrograms, int, str]) -> None:
     programs, _, _ = compiled
-    name, expected = f"slope_{_name(op)}", eager_gradient_of_pairs(op) if op in PAIRS else eager_gradient(op)
-    graph, looped = GRADIENTS[_name(op)], programs.looped[f"slope_{_name(op)}"]
+    name = f"slope_{_name(op)}"
+    graph, looped = differentiated(op), programs.looped[name]
     arguments = {"x": [*NUMBERS, *OTHERS] if op in PAIRS else NUMBERS}
+    expected = eager_gradient(op, arguments["x"])
     _, python = load(compile_python(graph))(arguments["x"])
     for what, found in (
         ("interpreted", interpret(graph, arguments)["gradient"]),
         ("in Python", python),
         ("by loops", interpret_loops(looped.program, looped.layout, arguments, [])["gradient"]),
         ("by loops in C", programs.run_loops(name, arguments, [])["gradient"]),
-        ("by straight C", programs.run_straight(name, arguments, [])["gradient"]),
     ):
         check(f"{name}, {what}", [expected], [found])
+    for numbers in zip(NUMBERS, OTHERS, strict=True) if op in PAIRS else zip(NUMBERS, strict=True):
+        found = programs.run_straight(name, {"x": numbers}, [])["gradient"]
+        assert all(map(same, eager_gradient(op, numbers), found)), f"{name}, by straight C, of {numbers}"
 
 
 @pytest.mark.parametrize("op", CALLED, ids=_name)

@@ -168,8 +168,10 @@ def test_a_compiler_without_vectors_is_refused(exported: Path, tmp_path: Path) -
 @pytest.mark.parametrize("language", ["-std=c99", "-x c++ -std=c++14"])
 @pytest.mark.parametrize("name", COMPILERS)
 def test_nothing_is_warned_of(name: str, language: str, exported: Path, tmp_path: Path) -> None:
+    # Some of GCC's warnings come from its optimiser, Clang's from reading alone.
+    stages = {"gcc": ("-O1", "-c"), "clang": ("-fsyntax-only", "-c")}[name]
     for source in ("main.c", "microgpt.c"):
-        command = [compiler(name), *language.split(), *WARNINGS, "-O1", "-march=native", "-c", source]
+        command = [compiler(name), *language.split(), *WARNINGS, "-march=native", *stages, source]
         built = compile_c(command, exported, tmp_path / "object.o")
         assert built.returncode == 0, built.stderr
 

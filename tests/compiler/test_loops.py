@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import cache
 from random import Random
 
 import pytest
@@ -33,7 +34,7 @@ from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.trace import trace
 from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.programs import graphs
-from microgpt.runtime.programs.c_source import model_source
+from microgpt.runtime.programs.c_source import ModelSource, model_source
 
 CONFIG = GPTConfig(vocab_size=7, n_layer=1, n_embd=8, n_head=2, block_size=9)
 # So small that its programs are not instantiated.
@@ -49,11 +50,26 @@ def matrix_times_vector(rows: int, columns: int) -> Graph:
     return compile_graph(lambda: trace(function, "product", tensors))
 
 
-def training_family(layout: Layout) -> Family:
-    def build(length: int) -> Graph:
-        return compile_graph(lambda: graphs.training_graph(CONFIG, length), "parameters")
+@cache
+def training_graph(length: int) -> Graph:
+    return compile_graph(lambda: graphs.training_graph(CONFIG, length), "parameters")
 
-    return compile_family(layout, "training", build, range(1, CONFIG.block_size + 1))
+
+def new_family(layout: Layout) -> Family:
+    return compile_family(layout, "training", training_graph, range(1, CONFIG.block_size + 1))
+
+
+@cache
+def training_family() -> tuple[Family, Layout]:
+    layout = Layout()
+    return new_family(layout), layout
+
+
+@cache
+def proved_source() -> ModelSource:
+    source = model_source(SMALL, AdamConfig())
+    source.prove()
+    return source
 
 
 def test_turns_of_a_triangle():
@@ -143,8 +159,7 @@ def test_a_recurrence_runs_in_turns():
 
 
 def test_every_length_is_proved_and_long_ones_are_continued():
-    layout = Layout()
-    family = training_family(layout)
+    family, layout = training_family()
     assert family.continued == (6, 7, 8, 9)
     for length, program in family.programs.items():
         verify_loops(program, layout)
@@ -154,12 +169,12 @@ def test_every_length_is_proved_and_long_ones_are_continued():
 
 
 def test_families_do_not_depend_on_the_order_of_sets():
-    programs = [training_family(Layout()).programs[9] for _ in range(2)]
-    assert programs[0] == programs[1]
+    family, _ = training_family()
+    assert new_family(Layout()).programs[9] == family.programs[9]
 
 
 def test_text_reads_back():
-    program = training_family(Layout()).programs[5]
+    program = training_family()[0].programs[5]
     assert parse_program(format_program(program)) == program
     with pytest.raises(CompileError, match="line 1 "):
         parse_program("memory[0] = mul(memory[1]")
@@ -357,8 +372,7 @@ def test_every_result_is_stored():
 @pytest.mark.parametrize("name", ["adam", "length9", "position8"])
 def test_what_became_of_the_programs_is_proved(name: str):
     """Copies of matrices, and the optimiser's lanes, come after the loops that belong to a graph."""
-    source = model_source(SMALL, AdamConfig())
-    source.prove()
+    source = proved_source()
     program = source.programs[name]
     statement = next(
         line for line in program_lines(program) if " = mul(" in line or (name == "adam" and "first_moment[i] =" in line)
@@ -404,7 +418,7 @@ def test_the_proof_stays_in_memory(old: str, new: str, message: str) -> None:
 
 
 def test_nothing_is_assigned_after_rows_have_been_added_to() -> None:
-    source = model_source(SMALL, AdamConfig())
+    source = proved_source()
     program = source.programs["length2"]
     adds = [nest for nest in program.nests if nest.adds]
     wrong = replace(program, nests=(*adds, *(nest for nest in program.nests if not nest.adds)))

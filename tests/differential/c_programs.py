@@ -25,10 +25,18 @@ class CPrograms:
         toolchain: the compiler.
         folder: takes the source and the library.
         looped: by name.
+        graphs: what is compiled straight, by name; default: the graphs of `looped`.
     """
 
-    def __init__(self, toolchain: Toolchain, folder: Path, looped: Mapping[str, LoopedGraph]) -> None:
+    def __init__(
+        self,
+        toolchain: Toolchain,
+        folder: Path,
+        looped: Mapping[str, LoopedGraph],
+        graphs: Mapping[str, Graph] | None = None,
+    ) -> None:
         self.looped = looped
+        self.graphs = graphs or {name: program.graph for name, program in looped.items()}
         width = toolchain.vector_width
         self.loops = _build(
             toolchain,
@@ -36,11 +44,11 @@ class CPrograms:
             [prelude(width), *(function_text(program, name, width).text for name, program in looped.items())],
         )
         # It is a text to be read, and long: optimising it fully takes most of the time, and would test the C compiler.
-        quick = replace(toolchain, flags=(*toolchain.flags, "-O1"))
+        quick = replace(toolchain, flags=(*toolchain.flags, "-O0"))
         self.straight = _build(
             quick,
             folder / "straight.c",
-            [prelude(width), *(emit_straight_c(program.graph, f"straight_{name}") for name, program in looped.items())],
+            [prelude(width), *(emit_straight_c(graph, f"straight_{name}") for name, graph in self.graphs.items())],
         )
 
     def run_loops(
@@ -60,7 +68,7 @@ class CPrograms:
         self, name: str, arguments: Mapping[str, Sequence[float]], index: Sequence[int]
     ) -> dict[str, list[float]]:
         """The outputs of a program by one statement an operation."""
-        graph: Graph = self.looped[name].graph
+        graph = self.graphs[name]
         inputs = [value for argument in graph.arguments() for value in arguments[argument]]
         sizes = {output.name: len(output.nodes) for output in graph.outputs}
         out = (ctypes.c_double * max(1, sum(sizes.values())))()

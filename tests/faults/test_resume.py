@@ -64,7 +64,7 @@ def whole(tmp_path: Path) -> Result:
     ("first", "second"),
     [("python", "python"), ("eager", "python"), ("python", "eager"), ("c", "python"), ("python", "c")],
 )
-@pytest.mark.parametrize("step", [1, 12, 29, 30])
+@pytest.mark.parametrize("step", [12, *(pytest.param(step, marks=pytest.mark.slow) for step in (1, 29, 30))])
 def test_two_parts_equal_the_whole(
     whole: Result, first: str, second: str, step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

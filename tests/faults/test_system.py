@@ -137,9 +137,8 @@ def test_read_only(disk: Disk, microgpt):
         result = microgpt(*command)
         assert result.returncode == 5
         assert refused in one_line(result.stderr)
-    result = microgpt(
-        "train", *SMALL, "--steps", 1, "--samples", 1, MICROGPT_CACHE_DIR=place / "c", MICROGPT_DATA_DIR=place / "d"
-    )
+    train = ("train", *SMALL, "--backend", "python", "--steps", 1, "--samples", 1)
+    result = microgpt(*train, MICROGPT_CACHE_DIR=place / "c", MICROGPT_DATA_DIR=place / "d")
     assert result.returncode == 0, result.stderr
     assert f"warning: the cache folder {place / 'c'} cannot be used (Read-only file system)" in result.stderr
 
@@ -161,7 +160,13 @@ def test_closed_streams(closed: str, environment: dict[str, str], tmp_path: Path
     assert (tmp_path / "run" / "log.jsonl").read_bytes().count(b"\n") == 20
 
 
-@pytest.mark.parametrize("variables", [{"LC_ALL": "C", "PYTHONUTF8": "0"}, {"LC_ALL": "tr_TR.UTF-8"}, {"LC_ALL": "x"}])
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"LC_ALL": "C", "PYTHONUTF8": "0"},
+        *(pytest.param({"LC_ALL": name}, marks=pytest.mark.slow) for name in ("tr_TR.UTF-8", "x")),
+    ],
+)
 def test_odd_names_in_any_locale(variables: dict[str, str], microgpt, tmp_path: Path):
     place = tmp_path / 'it\'s "ü 日本" $HOME & <b>'
     place.mkdir()
@@ -257,7 +262,7 @@ def test_output_that_cannot_be_written(environment: dict[str, str], unbuffered: 
     assert process.returncode == 141
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("unbuffered", ["", pytest.param("1", marks=pytest.mark.slow)])
 def test_a_limit_to_the_size_of_files(unbuffered: str, environment: dict[str, str], tmp_path: Path):
     """Whatever cannot be written is named: a file that was asked for, or the output."""
     resource = pytest.importorskip("resource")  # Windows has none

@@ -260,8 +260,10 @@ NEED_C = (
     "C of a graph",
     "C of a model",
 )
+# A model in C, and what is learned from models of many sizes, take seconds.
+SLOW = ("C of a model", "loops over sizes")
 CASES = [
-    pytest.param(road, patch, id=f"{road}: {name}", marks=[pytest.mark.slow] if road == "C of a model" else [])
+    pytest.param(road, patch, id=f"{road}: {name}", marks=[pytest.mark.slow] if road in SLOW else [])
     for road, mutations in MUTATIONS.items()
     for name, patch in mutations.items()
 ]
@@ -279,7 +281,9 @@ def carry_out(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str],
     return go
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize(
+    "road", [pytest.param(road, marks=[pytest.mark.slow] if road in SLOW else []) for road in ROADS]
+)
 def test_nothing_is_wrong_without_mutation(road: str, carry_out: Callable[[str], None]) -> None:
     carry_out(road)
 

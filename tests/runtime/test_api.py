@@ -41,7 +41,7 @@ def test_equals_the_command_line(tmp_path: Path):
 
 
 def test_save_and_load(tmp_path: Path):
-    model = microgpt.train(["anna", "bob"], steps=3, **SHAPE)
+    model = microgpt.train(["anna", "bob"], steps=3, **SHAPE, backend="python")
     model.save(tmp_path / "model")
     again = microgpt.load(tmp_path / "model", backend="eager")
     assert again.checkpoint == model.checkpoint
@@ -56,11 +56,11 @@ def test_save_and_load(tmp_path: Path):
 
 
 def test_a_run_that_does_not_fit_its_folder(tmp_path: Path):
-    microgpt.train(["ab"], steps=1, **SHAPE, out=tmp_path)
+    microgpt.train(["ab"], steps=1, **SHAPE, out=tmp_path, backend="eager")
     with pytest.raises(ResumeError, match=r"^steps was 1, not 2$"):
-        microgpt.train(["ab"], steps=2, **SHAPE, out=tmp_path, resume=True)
+        microgpt.train(["ab"], steps=2, **SHAPE, out=tmp_path, resume=True, backend="eager")
     with pytest.raises(NotFiniteError):
-        microgpt.train(steps=5, learning_rate=1e300, **SHAPE)
+        microgpt.train(steps=5, learning_rate=1e300, **SHAPE, backend="eager")
 
 
 class Anything:
@@ -243,7 +243,7 @@ def test_the_library_needs_nothing_of_the_command_line():
     assert not imported & {"click", "rich", "IPython"}
 
 
-SLOW = {"export_c", "train_names"}  # they compile programs for every length
+SLOW = {"export_c", "resume", "train_names"}  # they compile programs for every length
 
 
 @pytest.mark.parametrize(
@@ -260,17 +260,24 @@ def test_examples(path: Path, tmp_path: Path):
 
 
 def blocks() -> list[object]:
-    """The Python of the documents, by file and number."""
-    return [
-        pytest.param(text, id=f"{path.name}-{number}", marks=[pytest.mark.slow] if "train" in text else [])
-        for path in (ROOT / "README.md", *(ROOT / "docs" / name for name in ("fit.md", "training.md", "tutorial.md")))
-        for number, text in enumerate(re.findall(r"^```python\n(.*?)^```", path.read_text("utf-8"), re.S | re.M), 1)
-    ]
+    """The Python of the documents, by file: what trains, and the rest."""
+    found: list[object] = []
+    for path in (ROOT / "README.md", *(ROOT / "docs" / name for name in ("fit.md", "training.md", "tutorial.md"))):
+        texts = re.findall(r"^```python\n(.*?)^```", path.read_text("utf-8"), re.S | re.M)
+        train = [text for text in texts if "train" in text]
+        quick = [text for text in texts if "train" not in text]
+        found += [pytest.param(train, id=f"{path.name}, training", marks=pytest.mark.slow)] if train else []
+        found += [pytest.param(quick, id=path.name)] if quick else []
+    return found
 
 
-@pytest.mark.parametrize("text", blocks())
-def test_what_the_documents_show(text: str, tmp_path: Path):
-    path = tmp_path / "shown.py"
-    path.write_text(text, encoding="utf-8")
-    result = subprocess.run([sys.executable, path], check=False, cwd=tmp_path, capture_output=True, text=True)
+@pytest.mark.parametrize("texts", blocks())
+def test_what_the_documents_show(texts: list[str], tmp_path: Path):
+    """Each by itself, but in one process: importing and looking for a compiler takes longer."""
+    paths = [tmp_path / f"shown{number}.py" for number in range(len(texts))]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_text(text, encoding="utf-8")
+    code = "import runpy, sys\nfor path in sys.argv[1:]: runpy.run_path(path, run_name='__main__')"
+    command = [sys.executable, "-c", code, *map(str, paths)]
+    result = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")

@@ -15,7 +15,7 @@ from microgpt.runtime.programs.recipe import Recipe
 from microgpt.tools.provenance.chain import Chain
 from microgpt.tools.subject.model import ModelSubject
 
-CONFIG = GPTConfig(vocab_size=5, n_layer=1, n_embd=8, n_head=2, block_size=3)
+CONFIG = GPTConfig(vocab_size=5, n_layer=1, n_embd=8, n_head=2, block_size=2)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_nothing_is_left_for_a_debugger(listing: Assembly) -> None:
 
 
 def test_the_chain_leads_to_the_assembly(toolchain: Toolchain) -> None:
-    chain = Chain(ModelSubject(Recipe("training", 3, CONFIG)))
+    chain = Chain(ModelSubject(Recipe("training", 2, CONFIG)))
     pane = chain.pane("assembly")
     assert len(pane.units) == len(pane.lines)
     for node, units in enumerate(chain.pane("loops").units_of_node):

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import safetensors
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microgpt.data.tokenizer import Tokenizer
@@ -58,6 +58,7 @@ def path(tmp_path: Path) -> Path:
 DOUBLES = st.integers(0, 2**64 - 1).map(lambda number: struct.unpack("<d", struct.pack("<Q", number))[0]) | st.floats()
 
 
+@settings(max_examples=30)
 @given(
     parameters=st.lists(DOUBLES, min_size=CONFIG.parameter_count, max_size=CONFIG.parameter_count),
     characters=st.sets(st.characters(exclude_categories=["Cs"]), min_size=2, max_size=2),

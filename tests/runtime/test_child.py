@@ -102,11 +102,11 @@ def executed(hostile: Path) -> list[str]:
     ("flags", "variables", "backend"),
     [
         (("-P",), {}, "python"),
-        (("-P",), {}, "auto"),
-        (("-P",), {"PYTHONPATH": "elsewhere"}, "python"),
+        pytest.param(("-P",), {}, "auto", marks=pytest.mark.slow),
+        pytest.param(("-P",), {"PYTHONPATH": "elsewhere"}, "python", marks=pytest.mark.slow),
         ((), {"PYTHONSAFEPATH": "1"}, "python"),
         # This process does not use the path that it inherits, nor may its children.
-        (("-P", "-E"), {"PYTHONPATH": "."}, "python"),
+        pytest.param(("-P", "-E"), {"PYTHONPATH": "."}, "python", marks=pytest.mark.slow),
         (("-I",), {"PYTHONPATH": "."}, "auto"),
     ],
 )
@@ -119,7 +119,14 @@ def test_nothing_is_executed_in_a_hostile_folder(
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize(("place", "backend"), [("checkout", "python"), ("checkout", "auto"), ("hostile", "python")])
+@pytest.mark.parametrize(
+    ("place", "backend"),
+    [
+        ("checkout", "python"),
+        pytest.param("checkout", "auto", marks=pytest.mark.slow),
+        pytest.param("hostile", "python", marks=pytest.mark.slow),
+    ],
+)
 def test_a_plain_install_trains_anywhere(hostile: Path, installed: Path, run: Run, place: str, backend: str):
     folder = {"checkout": ROOT, "hostile": hostile}[place]
     result = run(installed, "-P", "-m", "microgpt", *TRAIN, backend, cwd=folder)

@@ -101,7 +101,9 @@ def same_as_eager(cache, target, *arguments, **options):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_has_the_bits_of_the_eager_loop(cache, target, name):
-    found = same_as_eager(cache, target, perceptron, LAYERS, POINTS, optimizer=OPTIMIZERS[name], steps=6, penalty=ridge)
+    weights, examples = {"slope": 1.0, "offset": -0.5}, [(0.25 * x, 1.5 * x + 0.3) for x in range(5)]
+    options = {"optimizer": OPTIMIZERS[name], "steps": 6, "penalty": lambda weights: weights["slope"] ** 2 * 0.01}
+    found = same_as_eager(cache, target, line, weights, examples, **options)
     assert found.losses[-1] < found.losses[0]
 
 

@@ -188,21 +188,22 @@ def energy(positions: Any, masses: Any) -> Any:
     return total
 
 
-def test_the_hessian_of_twenty_bodies(cache: Cache, target: str) -> None:
+@pytest.mark.parametrize("count", [7, pytest.param(20, marks=pytest.mark.slow)])
+def test_the_hessian_of_bodies(cache: Cache, target: str, count: int) -> None:
     random = Random(5)
-    positions = np.array([[random.uniform(-1, 1) for _ in range(3)] for _ in range(20)])
-    masses = [random.uniform(0.5, 2) for _ in range(20)]
+    positions = np.array([[random.uniform(-1, 1) for _ in range(3)] for _ in range(count)])
+    masses = [random.uniform(0.5, 2) for _ in range(count)]
 
     def by_autograd(places: Any) -> Any:
-        i, j = np.tril_indices(20, -1)
+        i, j = np.tril_indices(count, -1)
         squares = anp.sum((places[i] - places[j]) ** 2, axis=1)
         return -anp.sum(np.array(masses)[i] * np.array(masses)[j] * (squares + 1e-4) ** -0.5)
 
     expected = autograd.hessian(by_autograd)(positions)
     found = microgpt.hessian(energy, positions, masses, wrt="positions", target=target, cache=cache)(positions, masses)
-    assert found.shape == (20, 3, 20, 3)
+    assert found.shape == (count, 3, count, 3)
     close(found, expected)
-    vector = np.array([[random.gauss(0, 1) for _ in range(3)] for _ in range(20)])
+    vector = np.array([[random.gauss(0, 1) for _ in range(3)] for _ in range(count)])
     product = microgpt.hvp(energy, positions, masses, wrt="positions", target=target, cache=cache)
     close(product(positions, masses, vector), np.tensordot(expected, vector, 2))
 

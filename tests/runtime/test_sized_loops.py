@@ -115,7 +115,7 @@ def test_a_wrong_program_is_an_internal_error(monkeypatch: pytest.MonkeyPatch):
     )
     nests[at] = replace(nests[at], body=replace(nests[at].body, value=nests[at - 1].body.value))
     wrong = replace(good.programs, programs={**good.programs.programs, "length": replace(program, nests=tuple(nests))})
-    source = model_source(GPTConfig(), AdamConfig())
+    source = model_source(GPTConfig(5, 1, 32, 4, 3), AdamConfig())
     assert source.reason == ""
     broken = replace(source, loops=replace(source.loops, prove_origin=type(good)(1, wrong).prove))
     with pytest.raises(ProofError):

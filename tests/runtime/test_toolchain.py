@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,15 @@ from microgpt.tools.options import backends
 pytestmark = pytest.mark.usefixtures("toolchain")
 
 
+@cache
+def good() -> Toolchain:
+    """This machine's compiler, probed once."""
+    return find_toolchain()
+
+
 @pytest.fixture
 def real() -> Toolchain:
-    return find_toolchain()
+    return good()
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +65,7 @@ def script(path: Path, text: str) -> str:
 
 def compiler(path: Path, text: str) -> str:
     """A program for the shell; what it does not do, `cc` does."""
-    path.write_text(f'#!/bin/sh\n{text}\nexec {shlex.join(find_toolchain().command)} "$@"\n')
+    path.write_text(f'#!/bin/sh\n{text}\nexec {shlex.join(good().command)} "$@"\n')
     path.chmod(0o755)
     find_toolchain.cache_clear()
     return str(path)

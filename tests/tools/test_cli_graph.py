@@ -394,21 +394,21 @@ def test_hostile_names_are_escaped():
 
 
 def test_the_same_bytes_whatever_the_hashes_are():
-    outputs = []
-    for seed in ("0", "1", "77"):
-        texts = []
-        for options in (["--level", "op"], ["--level", "model"], ["--around", "p1_l0_query_0"]):
-            command = [sys.executable, "-m", "microgpt", "graph", *MODEL, "--length", "2", "--n-layer", "2", *options]
-            result = subprocess.run(
-                [*command, "--format", "dot", "-o", "-"],
-                capture_output=True,
-                check=True,
-                env={**os.environ, "PYTHONHASHSEED": seed},
-            )
-            texts.append(result.stdout)
-        outputs.append(texts)
-    assert outputs[0] == outputs[1] == outputs[2]
-    assert all(text.startswith(b"digraph") for text in outputs[0])
+    given = [*MODEL, "--length", "2", "--n-layer", "2", "--format", "dot", "-o", "-"]
+    pictures = [[*given, *more] for more in (["--level", "op"], ["--level", "model"], ["--around", "p1_l0_query_0"])]
+    code = "import sys; from microgpt.tools.cli import cli\n"
+    code += f"for arguments in {pictures!r}: cli.main(['graph', *arguments], standalone_mode=False)"
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-P", "-c", code],
+            capture_output=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("0", "77")
+    ]
+    assert outputs[0] == outputs[1]
+    assert outputs[0].count(b"digraph") == 3
 
 
 @pytest.mark.parametrize(

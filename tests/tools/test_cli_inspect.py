@@ -1,6 +1,7 @@
 """`compile` and `bench`: the commands that look inside."""
 
 import json
+import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -139,7 +140,7 @@ def test_statements_in_text_name_what_the_program_names():
     assert "function 0: " in layout
 
 
-@pytest.mark.parametrize("backend", ["python", "c"])
+@pytest.mark.parametrize("backend", ["python", pytest.param("c", marks=pytest.mark.slow)])
 def test_bench(backend: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("microgpt.tools.checks.model_race.RUN_STEPS", 50)
     result = run("bench", "--backend", backend, "--length", "1,2", "--seconds", "0.05")
@@ -200,5 +201,6 @@ def test_doctor(monkeypatch: pytest.MonkeyPatch):
     result = CliRunner().invoke(cli, ["doctor"])
     assert result.exit_code == 0, result.output
     assert "no-such-compiler is not a program" in result.stdout
+    monkeypatch.setenv("PATH", os.devnull)
     report = json.loads(CliRunner().invoke(cli, ["doctor", "--json"]).stdout)
     assert report["compilers"][0]["problem"] is not None

@@ -26,7 +26,9 @@ RUNS: dict[str, list[list[str]]] = {
         [*MODEL, "--data", "corpus.txt", "--steps", "2", "--samples", "1"],
         [*MODEL, "--steps", "1", "--eval-fraction", "0.001"],
     ],
-    "sweep": [[*MODEL, "--data", "corpus.txt", "--steps", "1", "--set", "beta1=0.8", "--out", "sweep", "--jobs", "1"]],
+    "sweep": [
+        [*MODEL, "--data", "corpus.txt", "--steps", "1", "--set", "beta1=0.8", "--out", "sweep", "--backend", "eager"]
+    ],
     "report": [["a", "--text", "bob", "--samples", "1"]],
     "sample": [["a", "-n", "1", "--trace"]],
     "eval": [["a", "--data", "corpus.txt", "--text", "bob", "--trace"]],

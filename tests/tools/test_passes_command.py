@@ -16,13 +16,12 @@ from microgpt.tools.cli import cli
 from microgpt.tools.drawing.neighbourhood import neighbourhood
 from microgpt.tools.passes import stages
 from microgpt.tools.passes.changes import Changes, continue_labels, count_changes, originals
-from microgpt.tools.passes.collect import collect, operations_by_kind
+from microgpt.tools.passes.collect import Passes, collect, operations_by_kind
 from microgpt.tools.passes.follow import find_operation, follow, statement_name
 from microgpt.tools.subject.model import ModelSubject
 
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]
 RECIPE = Recipe("training", 2, GPTConfig(27, 1, 4, 2, 4))
-FOUND = collect(ModelSubject(RECIPE))
 
 GRAPH = written(
     "%0 = input 0",
@@ -38,6 +37,11 @@ GRAPH = written(
     "%10 = add %7, %9",
     "output loss = %10",
 )
+
+
+@pytest.fixture(scope="module")
+def found() -> Passes:
+    return collect(ModelSubject(RECIPE))
 
 
 def run(*arguments: object) -> Result:
@@ -85,50 +89,50 @@ def test_counts_add_up(kind: str):
             assert changes.merged == changes.replaced == changes.added == 0 < changes.removed
 
 
-def test_later_stages():
-    assert [stage.name for stage in FOUND.python] == ["form_statements", "schedule", "allocate", "emit_python"]
-    names = [stage.name for stage in FOUND.c]
+def test_later_stages(found: Passes):
+    assert [stage.name for stage in found.python] == ["form_statements", "schedule", "allocate", "emit_python"]
+    names = [stage.name for stage in found.c]
     assert names == ["place", "form_reductions", "schedule", "reroll", "name_arrays", "transpose", "emit_c"]
-    figures = {stage.name: stage.figures for stage in (*FOUND.python, *FOUND.c)}
+    figures = {stage.name: stage.figures for stage in (*found.python, *found.c)}
     assert figures["emit_python"]["lines"] == len(
         stages.stage_product(ModelSubject(RECIPE), "emit_python").splitlines()
     )
     assert figures["form_reductions"]["statements"] == figures["schedule"]["statements"]
     assert figures["emit_c"]["kernels"] <= figures["transpose"]["nests"]
-    assert figures["transpose"]["operations"] <= len(FOUND.graphs[-1].product)
+    assert figures["transpose"]["operations"] <= len(found.graphs[-1].product)
 
 
-def test_an_operation_is_found():
-    assert find_operation(FOUND.graphs, "%12") == find_operation(FOUND.graphs, "trace:12") == (0, 12)
-    assert find_operation(FOUND.graphs, "simplify:12") == (3, 12)
-    last = len(FOUND.graphs) - 1
-    stage, node = find_operation(FOUND.graphs, "p1_l0_h1_scores_0")
+def test_an_operation_is_found(found: Passes):
+    assert find_operation(found.graphs, "%12") == find_operation(found.graphs, "trace:12") == (0, 12)
+    assert find_operation(found.graphs, "simplify:12") == (3, 12)
+    last = len(found.graphs) - 1
+    stage, node = find_operation(found.graphs, "p1_l0_h1_scores_0")
     assert stage == last
-    assert statement_name(FOUND.graphs[last].product, node) == "p1_l0_h1_scores_0"
-    stage, node = find_operation(FOUND.graphs, "position1.layer0.head1.scores")
+    assert statement_name(found.graphs[last].product, node) == "p1_l0_h1_scores_0"
+    stage, node = find_operation(found.graphs, "position1.layer0.head1.scores")
     assert stage == 0
-    graph = FOUND.graphs[0].product
+    graph = found.graphs[0].product
     assert graph.origins[graph.origin[node]].scope == "position1.layer0.head1.scores"
     for wrong in ("p1_l7_query_0", "optimise:3", "%1000000"):
         with pytest.raises(ValueError, match=wrong.split(":")[0]):
-            find_operation(FOUND.graphs, wrong)
+            find_operation(found.graphs, wrong)
 
 
-def test_an_operation_is_followed_to_the_end_and_back():
-    last = FOUND.graphs[-1].product
+def test_an_operation_is_followed_to_the_end_and_back(found: Passes):
+    last = found.graphs[-1].product
     for node in range(0, len(last), 97):
-        there = follow(FOUND.graphs, len(FOUND.graphs) - 1, node, 0, 10)
+        there = follow(found.graphs, len(found.graphs) - 1, node, 0, 10)
         assert there[-1].after == node
         first = next(hunk for hunk in there if hunk.after >= 0)
         number = there.index(first) + 1
-        again = follow(FOUND.graphs, number, first.after, 0, 10)
+        again = follow(found.graphs, number, first.after, 0, 10)
         assert [hunk.after for hunk in again] == [hunk.after for hunk in there]
 
 
-def test_a_diff_shows_what_changed_and_nothing_else():
+def test_a_diff_shows_what_changed_and_nothing_else(found: Passes):
     # The sum of a dot product begins with 0, which simplify takes away.
-    where = find_operation(FOUND.graphs, "position0.layer0.query")
-    hunks = {hunk.name: hunk for hunk in follow(FOUND.graphs, *where, 1, 40)}
+    where = find_operation(found.graphs, "position0.layer0.query")
+    hunks = {hunk.name: hunk for hunk in follow(found.graphs, *where, 1, 40)}
     simple = hunks["simplify"]
     assert simple.fate == "kept, for 1 other too"
     gone = [line for line in simple.lines if line[0] == "-"]
@@ -140,15 +144,15 @@ def test_a_diff_shows_what_changed_and_nothing_else():
     assert all(len(line) < 80 for hunk in hunks.values() for line in hunk.lines)
 
 
-def test_the_command(tmp_path: Path):
+def test_the_command(found: Passes, tmp_path: Path):
     result = run("--around", "p1_l0_h1_scores_0", "--radius", 2)
     assert result.exit_code == 0, result.output
     assert max(map(len, result.stdout.splitlines())) <= 80
     assert result.stdout.startswith("Loss and gradient of 4 characters: ")
     assert "@@ cse: kept" in result.stdout
     report = json.loads(run("--length", 2, "--around", 7, "--json").stdout)
-    assert report["passes"][-1]["after"] == len(FOUND.graphs[-1].product)
-    assert report["trace"]["operations"] == operations_by_kind(FOUND.graphs[0].product)
+    assert report["passes"][-1]["after"] == len(found.graphs[-1].product)
+    assert report["trace"]["operations"] == operations_by_kind(found.graphs[0].product)
     assert len(report["around"]["passes"]) == 5
     short = run("--length", 1, "--around", "p0_l0_query_0", "--radius", 3, "--limit", 3).stdout
     assert "more; see --limit and --radius" in short

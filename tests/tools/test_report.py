@@ -149,13 +149,14 @@ def test_figures_as_json():
     assert len(figures["samples"]["texts"]) == 20
 
 
-@pytest.mark.parametrize("text", [*HOSTILE, ""])
-def test_hostile_texts_do_no_harm(text: str):
+def test_hostile_texts_do_no_harm():
     Path("corpus.txt").write_text("\n".join(HOSTILE * 2), encoding="utf-8")
-    page = report(train("--data", "corpus.txt"), "--text", text)
+    texts = [*HOSTILE, ""]
+    page = report(train("--data", "corpus.txt"), *(word for text in texts for word in ("--text", text)))
     found = check(page)
-    named = f"the text “{escaped(text)}”" if text else "the empty text"
-    assert named + (f", window 1 of {-(-(len(text) + 1) // 6)}" if len(text) > 5 else "") in found.texts
+    for text in texts:
+        named = f"the text “{escaped(text)}”" if text else "the empty text"
+        assert named + (f", window 1 of {-(-(len(text) + 1) // 6)}" if len(text) > 5 else "") in found.texts
     ElementTree.parse("run/loss.svg")
 
 

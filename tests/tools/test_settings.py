@@ -114,7 +114,7 @@ def test_bad_values(monkeypatch: pytest.MonkeyPatch):
     assert "nowhere.toml cannot be used as a configuration: No such file" in result.stderr
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=60) | st.text(st.sampled_from("steps=[]train\n\"'# 1.e{}_-x"), max_size=60).map(str.encode))
 def test_any_file_is_read_or_refused_in_one_line(content: bytes):
     Path("microgpt.toml").write_bytes(content)

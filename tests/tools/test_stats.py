@@ -249,6 +249,7 @@ def test_the_command(arguments: tuple[object, ...]):
     assert f"{report['operations']['all']:,} operations" in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("toolchain")
 def test_this_machine(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("microgpt.tools.stats.measure.ROUNDS", 1)

@@ -78,21 +78,27 @@ def on_a_terminal(*arguments: str, **variables: str) -> str:
 COLOUR = re.compile("\x1b\\[(38;5;[0-9]+|3[1-7])m")
 
 
-@pytest.mark.parametrize("command", [("show", "--kind", "optimizer"), ("sweep", *EAGER, "--seeds", "2", "--out", "s")])
-def test_colour(command: tuple[str, ...]):
-    more = ("--overwrite", "--steps", "60") if command[0] == "sweep" else ()
-    assert COLOUR.search(on_a_terminal(*command, *more))
-    assert not COLOUR.search(on_a_terminal(*command, *more, NO_COLOR="1"))
-    result = run(*command, *more)
+def test_colour():
+    command = ("show", "--kind", "optimizer")
+    assert COLOUR.search(on_a_terminal(*command))
+    assert not COLOUR.search(on_a_terminal(*command, NO_COLOR="1"))
+    result = run(*command)
     assert "\x1b" not in result.stdout + result.stderr
 
 
-def test_progress_on_a_terminal():
+def test_colour_and_progress_of_a_sweep():
     command = ("sweep", *EAGER, "--seeds", "2", "--steps", "60", "--overwrite", "--out", "s")
-    assert "left" in on_a_terminal(*command)
+    usual = on_a_terminal(*command)
+    assert COLOUR.search(usual)
+    assert "left" in usual
+    plain = on_a_terminal(*command, NO_COLOR="1", MICROGPT_PROGRESS="0")
+    assert not COLOUR.search(plain)
+    assert "left" not in plain
     quiet = on_a_terminal(*command, "-q")
     assert "left" not in quiet
     assert "Mean loss of the last 100 steps" in quiet
+    result = run(*command)
+    assert "\x1b" not in result.stdout + result.stderr
 
 
 TINY = ("train", "--n-embd", "2", "--n-head", "1", "--block-size", "2", "--steps", "1", "--samples", "0")
@@ -113,11 +119,6 @@ def test_stages_of_compiling(toolchain: Toolchain):
         *("writing the loops as C", "the C compiler, and the proof beside it"),
     ]
     assert stages == expected
-
-
-def test_progress_can_be_switched_off():
-    command = ("sweep", *EAGER, "--seeds", "2", "--steps", "60", "--overwrite", "--out", "s")
-    assert "left" not in on_a_terminal(*command, MICROGPT_PROGRESS="0")
 
 
 def test_names_cannot_control_a_terminal():
