@@ -413,7 +413,10 @@ def test_the_same_bytes_whatever_the_hashes_are():
 
 @pytest.mark.parametrize(
     ("file", "arguments"),
-    [("length7.svg", ()), ("attention.svg", ("--level", "op", "--scope", "layer0.weights"))],
+    [
+        ("length7.svg", ()),
+        pytest.param("attention.svg", ("--level", "op", "--scope", "layer0.weights"), marks=pytest.mark.slow),
+    ],
 )
 def test_pictures_of_the_docs_are_up_to_date(file: str, arguments: tuple[str, ...]):
     """If not: docs/drawings.md and README.md have the commands that draw them."""

@@ -94,7 +94,7 @@ def spaced(text: str) -> str:
     "recipe",
     [
         Recipe("training", 4, CONFIG),
-        Recipe("training", 4, GPTConfig(9, 1, 12, 2, 4)),
+        pytest.param(Recipe("training", 4, GPTConfig(9, 1, 12, 2, 4)), marks=pytest.mark.slow),
         Recipe("training", 2, GPTConfig(9, 1, 8, 1, 4)),
         Recipe("inference", 2, CONFIG),
     ],
