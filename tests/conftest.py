@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from random import SystemRandom
 from typing import NoReturn
@@ -57,10 +58,11 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["MICROGPT_CACHE_DIR"] = cache = tempfile.mkdtemp(prefix="microgpt-tests-")
         config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
     # Hundreds of processes import the same modules. If Python may not write what it compiles of these beside them, it
-    # writes it here.
-    if os.environ.pop("PYTHONDONTWRITEBYTECODE", "") and "PYTHONPYCACHEPREFIX" not in os.environ:
-        os.environ["PYTHONPYCACHEPREFIX"] = compiled = tempfile.mkdtemp(prefix="microgpt-tests-")
-        config.add_cleanup(lambda: shutil.rmtree(compiled, ignore_errors=True))
+    # writes it where pytest keeps what is of use to later runs.
+    if "PYTHONDONTWRITEBYTECODE" in os.environ and "PYTHONPYCACHEPREFIX" not in os.environ and hasattr(config, "cache"):
+        with suppress(OSError):
+            os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("bytecode"))
+            del os.environ["PYTHONDONTWRITEBYTECODE"]
     if config.getoption("--seed") == "random":
         config.option.seed = str(SystemRandom().randrange(10**9))
 

@@ -102,7 +102,13 @@ def test_no_space_for_other_things(disk: Disk, microgpt):
     result = microgpt("train", *EAGER, "--steps", 2, "--samples", 1, MICROGPT_DATA_DIR=full / "data")
     assert result.returncode == 0
     assert "warning: the model could not be kept for `microgpt sample`" in result.stderr
-    result = microgpt("train", *SMALL, "--steps", 2, "--samples", 1, MICROGPT_CACHE_DIR=full)
+
+
+@pytest.mark.parametrize("backend", ["python", pytest.param("auto", marks=pytest.mark.slow)])
+def test_no_space_for_programs(backend: str, disk: Disk, microgpt):
+    full = disk("size=8k")
+    train = ("train", *SMALL, "--backend", backend, "--steps", 2, "--samples", 1)
+    result = microgpt(*train, MICROGPT_CACHE_DIR=full)
     assert result.returncode == 0, result.stderr
     assert f"warning: the cache folder {full} cannot be written (No space left on device)" in result.stderr
 
@@ -187,6 +193,7 @@ def test_odd_names_in_any_locale(variables: dict[str, str], microgpt, tmp_path: 
     assert len({(folder / "checkpoint.safetensors").read_bytes() for folder in checkpoints}) == 1
 
 
+@pytest.mark.slow
 def test_no_temporary_folder_and_no_home(microgpt, tmp_path: Path):
     nowhere = dict.fromkeys(("TMPDIR", "HOME"), "/nowhere/at/all")
     result = microgpt("train", *SMALL, "--steps", 2, "--samples", 1, **nowhere)

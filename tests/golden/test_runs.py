@@ -76,7 +76,7 @@ def test_python_backend_gives_every_bit(run: str, library: Library) -> None:
     assert samples(task, backend, len(expected["samples"])) == expected["samples"]
 
 
-@pytest.mark.parametrize(("run", "steps"), [("names_seed42", 5), ("makemore_seed42", 5), ("makemore_seed42_layer2", 3)])
+@pytest.mark.parametrize(("run", "steps"), [("names_seed42", 5), ("makemore_seed42", 5)])
 def test_eager_backend_gives_the_first_losses(run: str, steps: int) -> None:
     corpus, expected = figures(run)
     check_eager(corpus, expected, steps)

@@ -319,8 +319,8 @@ from microgpt.compiler.errors import InternalError
 
 assert False, "this Python carries out assert"
 for road, name in (
-    ("loops of a model", "reroll, another base"),
-    ("loops of a model", "schedule, a part lost"),
+    ("loops of a recurrence", "roll_steps, a step less"),
+    ("loops of a recurrence", "schedule, a part too early"),
     ("own function", "form_statements, an operation lost"),
     ("own function", "allocate, a slot for two"),
 ):

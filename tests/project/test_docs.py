@@ -87,6 +87,7 @@ def test_commands_in_docs_are_there(name: str):
             command.make_context(words[0], arguments, parent=context).close()
 
 
+@pytest.mark.slow
 def test_the_examples_in_python_run(tmp_path: Path):
     own, example = re.findall(r"```python\n(.*?)```", (DOCS / "seeing.md").read_text("utf-8"), re.DOTALL)
     small = example.replace("vocab_size=27", "vocab_size=5, n_embd=4, n_head=2, block_size=4")

@@ -5,9 +5,12 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_the_moons_are_told_apart_and_drawn(tmp_path: Path):
     picture = tmp_path / "moons.svg"
     script = ROOT / "docs" / "examples" / "moons.py"

@@ -79,6 +79,7 @@ def test_what_an_older_build_left_is_not_packed(checkout: Path, tmp_path: Path):
     assert not [name for name in names if "stale" in name]
 
 
+@pytest.mark.slow
 def test_the_source_distribution_builds_the_same_wheel(checkout: Path, tmp_path: Path):
     archive = build("sdist", checkout, tmp_path / "sdist")
     options = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # Python 3.11.2 has none

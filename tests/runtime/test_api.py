@@ -267,7 +267,8 @@ def blocks() -> list[object]:
         train = [text for text in texts if "train" in text]
         quick = [text for text in texts if "train" not in text]
         found += [pytest.param(train, id=f"{path.name}, training", marks=pytest.mark.slow)] if train else []
-        found += [pytest.param(quick, id=path.name)] if quick else []
+        many = [pytest.mark.slow] if len(quick) > 2 else []
+        found += [pytest.param(quick, id=path.name, marks=many)] if quick else []
     return found
 
 

@@ -198,9 +198,9 @@ def test_export(tmp_path: Path):
 
 def test_doctor(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CC", "no-such-compiler")
+    monkeypatch.setenv("PATH", os.devnull)  # others are probed in the test of its fields
     result = CliRunner().invoke(cli, ["doctor"])
     assert result.exit_code == 0, result.output
     assert "no-such-compiler is not a program" in result.stdout
-    monkeypatch.setenv("PATH", os.devnull)
     report = json.loads(CliRunner().invoke(cli, ["doctor", "--json"]).stdout)
     assert report["compilers"][0]["problem"] is not None
