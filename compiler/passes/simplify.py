@@ -36,7 +36,7 @@ def simplify(graph: Graph) -> Rewritten:
 
 
 def _with_rules(graph: Graph) -> bytearray:
-    """For each node, 1 if there may be a rule for it: it chooses, it attaches a derivative, or one of its operands is, or
+    """For each node, 1 if there may be a rule for it: it chooses, attaches a derivative, or has an operand that is, or
     becomes, a constant.
     """
     asked, constant = bytearray(len(graph)), bytearray(len(graph))
