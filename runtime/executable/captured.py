@@ -1,8 +1,9 @@
 """What a function reads beside its arguments: globals, closures, defaults and attributes, watched for changes.
 
 A program has what they held when the function was traced. In: the function, after its trace. Out: `Captured`, which
-says before a call whether any of it has become something else. Containers are compared with copies of them, element by
-element: some 3 ns for a number in a list, and nothing for one in a tuple, which cannot change.
+says before a call whether any of it has become something else. One generated expression reads all of it. Containers are
+compared with copies of them, element by element: some 3 ns for a number in a list, and nothing for one in a tuple,
+which cannot change.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from functools import partial
-from operator import attrgetter, is_, itemgetter
+from operator import is_
 from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
@@ -27,6 +27,18 @@ from ...compiler.user_code import is_users
 from .nodes import is_numpy
 
 __all__ = ["Captured"]
+
+# The generated code counts as a file of ours: an error is never said to be in it.
+_FILE = __file__.removesuffix(".py") + ".generated"
+
+_CHECK = """\
+def check():
+    try:
+        if before == ({}): return
+    except Exception:
+        pass  # what was there is gone, or cannot be compared with what is there now
+    changed()
+"""
 
 # Deeper containers are known by their identity alone.
 _DEEPEST = 50
@@ -42,7 +54,13 @@ class Captured:
         name: what messages call them.
         traced: what they were recorded as.
         trace: records them again.
+
+    Attributes:
+        check: does nothing if the functions would be recorded as they were; raises RuntimeError if what they read has
+            changed.
     """
+
+    check: Callable[[], None]
 
     def __init__(
         self, functions: Iterable[Callable[..., Any]], name: str, traced: str, trace: Callable[[], str]
@@ -60,21 +78,13 @@ class Captured:
                 break
             names = frozenset(survey.names)
         self._places = survey.places
+        self.check = survey.checker(self._changed)
 
-    def check(self) -> None:
-        """Does nothing if the functions would be recorded as they were.
-
-        Raises:
-            RuntimeError: if what they read has changed.
-        """
-        for place in self._places:
-            try:
-                if place.before == place.read():
-                    continue
-            except Exception:  # what was there is gone, or cannot be compared with what is there now
-                pass
-            self._confirm(place)
-            return
+    def _changed(self) -> None:
+        """Called when not all places are as they were."""
+        changed = next((place for place in self._places if not place.is_unchanged()), None)
+        if changed is not None:
+            self._confirm(changed)
 
     def _confirm(self, place: _Place) -> None:
         """Looks whether a change matters: not if the functions only write to what has changed."""
@@ -95,14 +105,23 @@ class _Place:
     """Where something is watched.
 
     Attributes:
-        read: gives what is there now, as a tuple.
+        text: Python for what is there, the elements of a tuple.
+        read: gives that tuple.
         before: what was there.
         paths: what the user calls each of it.
     """
 
+    text: str
     read: Callable[[], tuple[Any, ...]]
     before: tuple[Any, ...]
     paths: Sequence[str]
+
+    def is_unchanged(self) -> bool:
+        """Whether what is there equals what was."""
+        try:
+            return self.before == self.read()
+        except Exception:  # it is gone, or cannot be compared
+            return False
 
     def problem(self, name: str) -> str:
         """What has changed, and what to do about it."""
@@ -182,12 +201,37 @@ class _Survey:
     def __init__(self, names: Iterable[str]) -> None:
         self.names = set(names)
         self.places: list[_Place] = []
+        self._holders: dict[str, Any] = {}
         self._seen: set[int] = set()
 
-    def watch(self, read: Callable[[], tuple[Any, ...]], paths: Sequence[str]) -> None:
-        """Watches values at these paths."""
+    def holder(self, it: Any) -> str:
+        """A variable of the code of places."""
+        name = f"k{len(self._holders)}"
+        self._holders[name] = it
+        return name
+
+    def reader(self, text: str) -> Callable[[], tuple[Any, ...]]:
+        """A function that gives what is at some places."""
+        read: Callable[[], tuple[Any, ...]] = eval(compile(f"lambda: ({text},)", _FILE, "eval"), self._holders)
+        return read
+
+    def checker(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """A function that calls another one if not all places are as they were.
+
+        It compares all of them at once: identical objects are equal without a call, so most cost a few nanoseconds.
+        """
+        text = _CHECK.format("".join(f"{place.text}, " for place in self.places))
+        before = tuple(value for place in self.places for value in place.before)
+        namespace = {**self._holders, "before": before, "changed": changed}
+        exec(compile(text, _FILE, "exec"), namespace)
+        check: Callable[[], None] = namespace["check"]
+        return check
+
+    def watch(self, text: str, paths: Sequence[str]) -> None:
+        """Watches the values of expressions, which have these paths."""
+        read = self.reader(text)
         before = tuple(self.copy(value, path) for value, path in zip(read(), paths, strict=True))
-        self.places.append(_Place(read, before, paths))
+        self.places.append(_Place(text, read, before, paths))
 
     def copy(self, value: Any, path: str, depth: int = 0) -> Any:
         """What equals `value` for as long as nothing in it changes."""
@@ -212,7 +256,8 @@ class _Survey:
         if isinstance(value, array | bytearray) or (is_numpy(type(value)) and hasattr(value, "tobytes")):
             return _Numbers(value)
         self.enter(value, path)
-        return _Same(value)
+        equality: Any = type(value).__eq__
+        return value if equality is object.__eq__ else _Same(value)
 
     def enter(self, value: Any, path: str) -> None:
         """Watches what a function, an object or a module refers to."""
@@ -230,7 +275,8 @@ class _Survey:
             self.enter(value.fget, path)
         elif isinstance(value, functools.partial):
             self.enter(value.func, path)
-            self.watch(lambda: (value.args, value.keywords), (f"{path}.args", f"{path}.keywords"))
+            held = self.holder(value)
+            self.watch(f"{held}.args, {held}.keywords", (f"{path}.args", f"{path}.keywords"))
         elif isinstance(value, ModuleType):
             if _is_users_module(value):
                 self._namespace(vars(value), f"{path}.")
@@ -245,19 +291,20 @@ class _Survey:
         self._namespace(function.__globals__, "")
         if defaults := function.__defaults__:
             last = code.co_varnames[: code.co_argcount][-len(defaults) :]
-            self.watch(lambda: function.__defaults__ or (), last)
+            self.watch(f"*{self.holder(function)}.__defaults__", last)
         if named := function.__kwdefaults__:
-            self.watch(lambda: tuple(named.values()), tuple(named))
+            self.watch(f"*{self.holder(function)}.__kwdefaults__.values()", tuple(named))
         cells = [pair for pair in zip(code.co_freevars, function.__closure__ or (), strict=True) if _is_filled(pair[1])]
         if cells:
-            self.watch(lambda: tuple([cell.cell_contents for _, cell in cells]), [name for name, _ in cells])
+            texts = [f"{self.holder(cell)}.cell_contents" for _, cell in cells]
+            self.watch(", ".join(texts), [name for name, _ in cells])
 
     def _namespace(self, namespace: Mapping[str, Any], prefix: str) -> None:
         """The globals of functions, or of a module."""
         if id(namespace) not in self._seen:
             self._seen.add(id(namespace))
             chosen = sorted(name for name in self.names if name in namespace)
-            self._watch_each(itemgetter, namespace, chosen, prefix)
+            self._watch_each("{}[{!r}]", namespace, chosen, prefix)
 
     def _object(self, value: Any, path: str) -> None:
         """An object with attributes, or a class."""
@@ -272,13 +319,13 @@ class _Survey:
                 self.enter(found, name)
             elif found is not None:
                 chosen.append(name)
-        self._watch_each(attrgetter, value, chosen, f"{path}.")
+        self._watch_each("{}.{}", value, chosen, f"{path}.")
 
-    def _watch_each(self, getter: Any, it: Any, names: Sequence[str], prefix: str) -> None:
+    def _watch_each(self, template: str, it: Any, names: Sequence[str], prefix: str) -> None:
         if names:
-            get = getter(*names)
-            read = partial(get, it) if len(names) > 1 else (lambda: (get(it),))
-            self.watch(read, [f"{prefix}{name}" for name in names])
+            held = self.holder(it)
+            texts = [template.format(held, name) for name in names]
+            self.watch(", ".join(texts), [f"{prefix}{name}" for name in names])
 
 
 def _is_users_module(module: ModuleType) -> bool:

@@ -6,15 +6,12 @@ workspaces: memory of a caller's own, so that threads can run one program side b
 
 from __future__ import annotations
 
-import ctypes
-import math
-from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from ...compiler.c.emit_function import function_text
 from ...compiler.c.prelude import prelude
@@ -27,16 +24,15 @@ from ..reporting import Report, silent
 from ..storage.cache import Cache
 from .estimate import check_function
 from .native import Native, Source, native_library
-from .program import Program, load_program, program_key, store_program
+from .program import load_program, program_key, store_program
 from .witness import Numbers, Witness, check_program, interpreted_witnesses
+from .workspace import Workspace, c_workspace, python_workspace
 
 __all__ = [
     "LONGEST",
     "TARGETS",
     "Executable",
-    "Memory",
     "TooLongError",
-    "Workspace",
     "c_head",
     "compile_executable",
     "python_heading",
@@ -48,26 +44,7 @@ TARGETS = ("auto", "c", "python", "jax")
 LONGEST = 600_000
 
 
-Memory: TypeAlias = "list[float] | memoryview[float]"
-
-
-class Workspace(ABC):
-    """Memory for one run of a program at a time.
-
-    Attributes:
-        inputs: by argument of the graph, its floats, to be overwritten before `run`.
-        outputs: by name, valid after `run` and until the next one.
-    """
-
-    inputs: Mapping[str, Memory]
-    outputs: Mapping[str, Sequence[float]]
-
-    @abstractmethod
-    def run(self, indices: Sequence[int]) -> None:
-        """Runs the program. `indices` are in their ranges, which nobody checks again."""
-
-
-class Executable(ABC):
+class Executable:
     """A graph's program.
 
     Attributes:
@@ -75,30 +52,19 @@ class Executable(ABC):
         graph: what it carries out.
         path: of the generated source.
         report: what the compiler made.
+        workspace: makes memory for runs, one at a time.
     """
 
-    target: str
-
-    def __init__(self, graph: Graph, path: Path, report: Mapping[str, Any]) -> None:
-        self.graph, self.path, self.report = graph, path, report
-        self._idle: list[Workspace] = []
+    def __init__(
+        self, target: str, graph: Graph, path: Path, report: Mapping[str, Any], workspace: Callable[[], Workspace]
+    ) -> None:
+        self.target, self.graph, self.path, self.report = target, graph, path, report
+        self.workspace = workspace
 
     @cached_property
     def source(self) -> str:
         """The text of the generated program."""
         return self.path.read_text("utf-8")
-
-    def take(self) -> Workspace:
-        """A workspace that nobody else uses; to be given back."""
-        # Popping from a list is atomic, so threads need no lock.
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self._workspace()
-
-    def give_back(self, workspace: Workspace) -> None:
-        """Hands a workspace to the next caller of `take`."""
-        self._idle.append(workspace)
 
     def run(self, *arguments: Sequence[float]) -> list[list[float]]:
         """The outputs, for a sequence for each argument of the graph, then one for each of its indices.
@@ -114,19 +80,14 @@ class Executable(ABC):
             if len(numbers) != tensor.count or not all(0 <= number < tensor.limit for number in numbers):
                 raise IndexError(f"{tensor.name} has {tensor.count} numbers from 0 to {tensor.limit - 1}")
             indices += (int(number) for number in numbers)
-        workspace = self.take()
+        workspace = self.workspace()
         for (name, size), values in zip(sizes.items(), arguments, strict=False):
             if len(values) != size:
                 raise ValueError(f"{name} has {size} numbers, not {len(values)}")
             workspace.inputs[name][:] = array("d", values)
-        workspace.run(indices)
-        results = [list(workspace.outputs[output.name]) for output in graph.outputs]
-        self.give_back(workspace)
-        return results
-
-    @abstractmethod
-    def _workspace(self) -> Workspace:
-        """A new workspace."""
+        workspace.indices[:] = array("i", indices)
+        workspace.run()
+        return [list(workspace.outputs[output.name]) for output in graph.outputs]
 
 
 def compile_executable(
@@ -182,30 +143,6 @@ class TooLongError(Exception):
     """The C would be too long for the target ``auto``."""
 
 
-class _PythonWorkspace(Workspace):
-    def __init__(self, run: Callable[..., Any], graph: Graph) -> None:
-        self._run = run
-        self._spans = [(tensor.start, tensor.start + tensor.count) for tensor in graph.indices]
-        self._names = [output.name for output in graph.outputs]
-        self.inputs: dict[str, Memory] = {name: [0.0] * size for name, (_, size) in graph.arguments().items()}
-        self.outputs: dict[str, Sequence[float]] = {}
-
-    def run(self, indices: Sequence[int]) -> None:
-        results = self._run(*self.inputs.values(), *(indices[start:end] for start, end in self._spans))
-        self.outputs = dict(zip(self._names, results, strict=True))
-
-
-class _PythonExecutable(Executable):
-    target = "python"
-
-    def __init__(self, graph: Graph, program: Program) -> None:
-        super().__init__(graph, program.path, program.report)
-        self._run = program.run
-
-    def _workspace(self) -> Workspace:
-        return _PythonWorkspace(self._run, self.graph)
-
-
 def _python_executable(job: _Job) -> Executable:
     graph = job.graph
     key = f"python-{program_key({'graph': graph.fingerprint})}"
@@ -216,40 +153,7 @@ def _python_executable(job: _Job) -> Executable:
             source = compile_python(graph, heading=python_heading(graph))
             check = partial(check_program, graph=graph, witnesses=job.witnesses())
             program = store_program(job.cache, key, source, {"operations": len(graph)}, check)
-    return _PythonExecutable(graph, program)
-
-
-class _CWorkspace(Workspace):
-    """Memory of the program's layout, with a view for each argument and output."""
-
-    def __init__(self, library: ctypes.CDLL, graph: Graph, report: Mapping[str, Any]) -> None:
-        memory = (ctypes.c_double * (report["memory"] + 8))()
-        view = memoryview(memory).cast("B").cast("d")
-        view[:] = array("d", [math.nan]) * len(view)  # so that nothing right comes from what was not assigned
-        library.run_begin(memory)
-        self.inputs = {name: view[start : start + size] for name, (start, size) in report["arguments"].items()}
-        self.outputs = {name: view[start : start + size] for name, (start, size) in report["outputs"].items()}
-        count = sum(tensor.count for tensor in graph.indices)
-        indices = (ctypes.c_int * max(1, count))()
-        self._indices = memoryview(indices).cast("B").cast("i")[:count]
-        self._count = count
-        self._run, self._pointers = library.run, (ctypes.byref(memory), ctypes.byref(indices))
-
-    def run(self, indices: Sequence[int]) -> None:
-        if self._count:
-            self._indices[:] = array("i", indices)
-        self._run(*self._pointers)
-
-
-class _CExecutable(Executable):
-    target = "c"
-
-    def __init__(self, graph: Graph, native: Native) -> None:
-        super().__init__(graph, native.path, native.report)
-        self._library = native.functions
-
-    def _workspace(self) -> Workspace:
-        return _CWorkspace(self._library, self.graph, self.report)
+    return Executable("python", graph, program.path, program.report, partial(python_workspace, program.run, graph))
 
 
 def c_head(graph: Graph, vector_width: int) -> str:
@@ -267,7 +171,13 @@ def _c_executable(job: _Job, longest: int | None) -> Executable:
     native = native_library(
         job.cache, "function", what, partial(_source, job, longest), lambda stage: job.report(0, 1, stage)
     )
-    return _CExecutable(job.graph, native)
+    return _loaded(job.graph, native)
+
+
+def _loaded(graph: Graph, native: Native) -> Executable:
+    library = native.functions
+    library.run.restype = None
+    return Executable("c", graph, native.path, native.report, partial(c_workspace, library, graph, native.report))
 
 
 def _source(job: _Job, longest: int | None, toolchain: Toolchain) -> Source:
@@ -298,5 +208,5 @@ def _source(job: _Job, longest: int | None, toolchain: Toolchain) -> Source:
         f"{c_head(graph, width)}{body}",
         report,
         prove,
-        lambda native: check_program(_CExecutable(graph, native).run, graph, witnesses),
+        lambda native: check_program(_loaded(graph, native).run, graph, witnesses),
     )

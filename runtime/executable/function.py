@@ -26,7 +26,7 @@ from ..storage.cache import Cache
 from .captured import Captured
 from .estimate import Estimate, function_estimate, memory_bytes
 from .executable import TARGETS, Executable, compile_executable
-from .marshal_code import MismatchError, marshal
+from .marshal_code import call_maker
 from .nodes import ManyRows, Scalar, index
 from .not_finite import NotFinite, not_finite
 from .results import Results, taken_apart
@@ -37,6 +37,7 @@ from .row_sums import RowLoop, rows_among
 from .structure import Structure, structure_of
 from .wanted import Wanted, Wrt, argument_names, wanted_of
 from .witness import eager_witnesses
+from .workspace import Workspace
 
 if TYPE_CHECKING:
     from .jax_function import JaxFunction
@@ -208,7 +209,7 @@ class CompiledFunction:
         self.name = identifier(getattr(job.function, "__name__", "function"))
         self.__module__ = getattr(job.function, "__module__", __name__)  # where pickle looks for it
         # What the example holds, by argument of the graph.
-        self._example = {"parameters": job.example[: structure.size], "data": job.example[structure.size :]}
+        self._example = structure.by_argument(job.example)
         graphs: list[Graph] = []
 
         estimate: Estimate | None = None
@@ -233,6 +234,7 @@ class CompiledFunction:
             row = replace(self._many[loop.place].row, names=loop.names)
             self._many[loop.place] = replace(self._many[loop.place], row=row)
         self._captured = Captured((job.function,), self.name, self._recorded(graphs[0]), self._trace_again)
+        self._idle: list[Callable[[Sequence[Any]], Any]] = []
         self._program: RowProgram | None = None
         if self._jax:
             return
@@ -240,7 +242,7 @@ class CompiledFunction:
             self._program = row_program(graphs[0], self.ir, self._loops, self._many)
         self._witnesses = witnesses
         self._executable = self._executable_for(job.target, cache, tell, limit)
-        self._marshal = marshal(self._structure, wanted, self._results)
+        self._make_call = call_maker(structure, wanted, self._results)
 
     def _executable_for(self, target: str, cache: Cache, report: Report, limit: float | None = None) -> Executable:
         """Its program for a target, which is compiled if it is not in the cache."""
@@ -287,28 +289,43 @@ class CompiledFunction:
                 compiled.
         """
         self._captured.check()
-        if self._jax:
-            return self._jax(*arguments)
-        workspace = self._executable.take()
+        # Threads need calls of their own. Popping from a list is atomic, so they need no lock.
         try:
-            memory, data = workspace.inputs["parameters"], workspace.inputs.get("data")
-            try:
-                indices = self._marshal.read(arguments, memory, data)
-            except (MismatchError, TypeError, ValueError, LookupError, OverflowError, AttributeError):
-                # The fast road knows the example's own types alone; this one takes what is like them, or says why not.
-                floats, indices = self._structure.flatten(arguments)
-                memory[:] = array("d", floats[: self._structure.size])
-                if data is not None:
-                    data[:] = array("d", floats[self._structure.size :])
-            except TraceError:
-                problem = f"{self.name} is compiled and takes no traced values; call what it was compiled from"
-                raise TraceError(described(problem, user_frame(trace.__code__))) from None
-            if isinstance(workspace, RowsWorkspace):
-                workspace.rows = self._rows_among(arguments)
-            workspace.run(indices)
-            return self._marshal.write(workspace.outputs)
+            call = self._idle.pop()
+        except IndexError:
+            call = self._new_call()
+        try:
+            return call(arguments)
         finally:
-            self._executable.give_back(workspace)
+            self._idle.append(call)
+
+    def _new_call(self) -> Callable[[Sequence[Any]], Any]:
+        if self._jax:
+            jax = self._jax
+            return lambda arguments: jax(*arguments)
+        space = self._executable.workspace()
+        call = self._make_call(space.inputs, space.indices, space.outputs, space.run, partial(self._read, space))
+        if not isinstance(space, RowsWorkspace):
+            return call
+        rows = space.rows
+
+        def call_with_rows(arguments: Sequence[Any]) -> Any:
+            rows[:] = self._rows_among(arguments)
+            return call(arguments)
+
+        return call_with_rows
+
+    def _read(self, space: Workspace, arguments: Sequence[Any]) -> None:
+        """Reads whatever is like the example, even if its types are others, or says why it is not."""
+        try:
+            floats, indices = self._structure.flatten(arguments)
+        except TraceError:
+            problem = f"{self.name} is compiled and takes no traced values; call what it was compiled from"
+            raise TraceError(described(problem, user_frame(trace.__code__))) from None
+        given = self._structure.by_argument(floats)
+        for name, view in space.inputs.items():
+            view[:] = array("d", given[name])
+        space.indices[:] = array("i", indices)
 
     def read(self, rows: Iterable[Any], argument: str | None = None) -> Rows:
         """Rows that several calls take in place of `rows`, read once.
@@ -354,14 +371,13 @@ class CompiledFunction:
         self._captured.check()
         floats, numbers = self._structure.flatten(arguments)
         spans = {tensor.name: numbers[tensor.start : tensor.start + tensor.count] for tensor in self.ir.indices}
-        size = self._structure.size
         with numerics(self.numerics):
+            given = self._structure.by_argument(floats)
             if self._program is not None:
-                given = {"parameters": floats[:size], "data": floats[size:]}
                 given = {name: given[name] for name in self._program.arguments}
                 names = [self._structure.names[place] for place in self._many]
                 return first_not_finite(self._program, given, numbers, self._rows_among(arguments), names)
-            values = evaluate_nodes(self.ir, {"parameters": floats[:size], "data": floats[size:]}, spans)
+            values = evaluate_nodes(self.ir, given, spans)
         return not_finite(self.ir, values)
 
     @property

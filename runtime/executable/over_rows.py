@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .. import arguments as checked
@@ -54,10 +55,13 @@ def mean_over_rows(
     if penalty is not None:
         checked.function("penalty", penalty)
 
-    def mean(weights: Any, rows: Any) -> Any:
-        value = mean_rows(loss, rows, weights)
-        # The penalty is the first operand, so that its gradient is added to that of the mean.
-        return value if penalty is None else penalty(weights) + value
-
+    # With a partial object, what loss and penalty read is watched.
+    mean: Any = partial(_mean, loss, penalty)
     mean.__name__ = f"mean_{getattr(loss, '__name__', 'loss')}"
     return compile_function(mean, with_floats(weights), rows(row), wrt=0, target=target, cache=cache, progress=progress)
+
+
+def _mean(loss: Callable[..., Any], penalty: Callable[..., Any] | None, weights: Any, rows: Any) -> Any:
+    value = mean_rows(loss, rows, weights)
+    # The penalty is the first operand, so that its gradient is added to that of the mean.
+    return value if penalty is None else penalty(weights) + value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from numbers import Integral
@@ -12,11 +12,9 @@ from typing import Any
 
 from ...compiler.ir.graph import Tensor
 from ...compiler.ir.names import identifier, unused
-from .marshal_code import MismatchError, marshal
-from .nodes import Fixed, Items, Keys, ManyRows, Node, doubles_in, shape_of
-from .results import Results
+from .marshal_code import MISMATCHES, reader_maker
+from .nodes import Items, Keys, ManyRows, Node, doubles_in, shape_of
 from .structure import Structure, structure_of
-from .wanted import Wanted
 
 __all__ = ["Rows", "inputs_of", "listed", "parts_of", "read_rows", "rows", "with_floats"]
 
@@ -122,30 +120,29 @@ def read_rows(row: Structure, examples: list[Any], name: str = "examples") -> Ro
         IndexError: if an index is out of its range.
         OverflowError: if a number is too large for a double.
     """
-    count, size = len(examples), sum(map(doubles_in, row.nodes))
-    floats, indices = array("d", bytes(8 * count * size)), array("i")
-    # Released before the array is handed on, which could not grow under a view.
-    with memoryview(floats) as memory:
-        read = _reader(row)
-        for number, example in enumerate(examples):
-            parts = parts_of(example)
-            place = memory[number * size : (number + 1) * size]
+    floats, indices = array("d"), array("i")
+    numbers = array("d", bytes(8 * sum(map(doubles_in, row.nodes))))
+    chosen = array("i", [0]) * sum(tensor.count for tensor in row.indices)
+    read = _reader(row)({"parameters": memoryview(numbers)}, memoryview(chosen))
+    for number, example in enumerate(examples):
+        parts = parts_of(example)
+        try:
+            read(parts)
+        except MISMATCHES:
+            # The fast road knows the first example's own types alone; this one takes what is like them.
             try:
-                indices.extend(read(parts, place, None))
-            except (MismatchError, TypeError, ValueError, LookupError, OverflowError, AttributeError):
-                # The fast road knows the first example's own types alone; this one takes what is like them.
-                try:
-                    found, numbers = row.flatten(parts)
-                except (TypeError, IndexError, OverflowError) as error:
-                    raise type(error)(f"{name}[{number}]: {_in_rows(error, len(parts), row)}") from None
-                place[:] = array("d", found)
-                indices.extend(numbers)
-    return Rows(count, floats, indices, row)
+                found = row.flatten(parts)
+            except (TypeError, IndexError, OverflowError) as error:
+                raise type(error)(f"{name}[{number}]: {_in_rows(error, len(parts), row)}") from None
+            numbers[:], chosen[:] = array("d", found[0]), array("i", found[1])
+        floats += numbers
+        indices += chosen
+    return Rows(len(examples), floats, indices, row)
 
 
 @lru_cache(32)
-def _reader(row: Structure) -> Callable[[Sequence[Any], Any, Any], list[int]]:
-    return marshal(row, Wanted(""), Results(Fixed(None))).read
+def _reader(row: Structure) -> Callable[[Mapping[str, memoryview[float]], memoryview[int]], Callable[[Any], None]]:
+    return reader_maker(row)
 
 
 def _in_rows(error: Exception, count: int, row: Structure) -> str:

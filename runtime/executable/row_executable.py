@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import math
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from ..machine.toolchain import Toolchain, ToolchainError
 from ..reporting import Report
 from ..storage.cache import Cache
 from .estimate import check_function
-from .executable import LONGEST, Executable, Memory, TooLongError, Workspace, compile_executable
+from .executable import LONGEST, Executable, TooLongError, compile_executable
 from .native import Native, Source, native_library
 from .program import sources_digest
 from .row_c import rows_source
@@ -22,18 +24,20 @@ from .row_data import Rows
 from .row_graphs import RowGraph
 from .row_program import Before, RowProgram, Run, check_row_program, run_loops
 from .witness import check_graph
+from .workspace import Workspace, doubles
 
 __all__ = ["RowsExecutable", "RowsWorkspace", "compile_rows"]
 
 
+@dataclass(frozen=True)
 class RowsWorkspace(Workspace):
     """A workspace with rows.
 
     Attributes:
-        rows: of each argument that is rows of data, in order; to be set before `run`.
+        rows: of each argument that is rows of data, in order; to be overwritten before `run`.
     """
 
-    rows: Sequence[Rows]
+    rows: list[Rows]
 
 
 class RowsExecutable(Executable):
@@ -43,23 +47,29 @@ class RowsExecutable(Executable):
         program: its parts.
     """
 
-    def __init__(self, program: RowProgram, path: Path, report: Mapping[str, Any]) -> None:
-        super().__init__(program.ir, path, report)
+    def __init__(
+        self,
+        target: str,
+        program: RowProgram,
+        path: Path,
+        report: Mapping[str, Any],
+        workspace: Callable[[], RowsWorkspace],
+    ) -> None:
+        super().__init__(target, program.ir, path, report, workspace)
         self.program = program
 
     def outputs(
         self, arguments: Mapping[str, Sequence[float]], indices: Sequence[int], rows: Sequence[Rows]
     ) -> dict[str, list[float]]:
         """The results by name, for arguments by name."""
-        workspace = self.take()
+        workspace = self.workspace()
         assert isinstance(workspace, RowsWorkspace)
         for name, numbers in arguments.items():
             workspace.inputs[name][:] = array("d", numbers)
-        workspace.rows = rows
-        workspace.run(indices)
-        found = {name: list(numbers) for name, numbers in workspace.outputs.items()}
-        self.give_back(workspace)
-        return found
+        workspace.indices[:] = array("i", indices)
+        workspace.rows[:] = rows
+        workspace.run()
+        return {name: list(view) for name, view in workspace.outputs.items()}
 
 
 def compile_rows(
@@ -84,48 +94,49 @@ def compile_rows(
         except (ToolchainError, TooLongError):
             if target == "c":
                 raise
-    return _PythonRows(program, cache, report, limit)
+    return _python_rows(program, cache, report, limit)
 
 
-class _CWorkspace(RowsWorkspace):
-    def __init__(self, library: ctypes.CDLL, report: Mapping[str, Any]) -> None:
-        size: int = report["memory"]
-        # Kept as long as the workspace: `_memory` points into it, at an address that 64 divides.
-        self._bytes = ctypes.create_string_buffer(8 * size + 64)
-        self._memory = (ctypes.c_double * size).from_buffer(self._bytes, -ctypes.addressof(self._bytes) % 64)
-        view: memoryview[float] = memoryview(self._memory).cast("B").cast("d")
-        view[:] = array("d", [math.nan]) * size  # so that nothing right comes from what was not assigned
-        library.rows_begin(self._memory)
-        self.inputs = {name: view[start : start + size] for name, (start, size) in report["arguments"].items()}
-        self.outputs = {name: view[start : start + size] for name, (start, size) in report["outputs"].items()}
-        self._held: list[Rows | None] = [None] * report["rows"]
-        self._run = library.rows_run
-        self._floats, self._indices, self._counts = (
-            (kind * report["rows"])() for kind in (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_longlong)
-        )
-        self._pointers = [*map(ctypes.byref, (self._memory, self._floats, self._indices, self._counts))]
+def _c_workspace(library: ctypes.CDLL, program: RowProgram, report: Mapping[str, Any]) -> RowsWorkspace:
+    size: int = report["memory"]
+    room = ctypes.create_string_buffer(8 * size + 64)
+    # An address that 64 divides.
+    memory = (ctypes.c_double * size).from_buffer(room, -ctypes.addressof(room) % 64)
+    view: memoryview[float] = memoryview(memory).cast("B").cast("d")
+    view[:] = array("d", [math.nan]) * size  # so that nothing right comes from what was not assigned
+    library.rows_begin(memory)
+    count = _index_count(program)
+    indices = (ctypes.c_int * max(1, count))()
+    floats, numbers, counts = (
+        (kind * report["rows"])() for kind in (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_longlong)
+    )
+    rows: list[Rows] = []
+    held: list[Rows | None] = [None] * report["rows"]
+    rows_run, pointers = library.rows_run, [*map(ctypes.byref, (memory, indices, floats, numbers, counts))]
 
-    def run(self, indices: Sequence[int]) -> None:
-        for place, rows in enumerate(self.rows):
-            if rows is not self._held[place]:
-                self._held[place] = rows
-                self._floats[place], self._indices[place], self._counts[place] = rows.addresses
-        if indices:
-            numbers = array("i", indices)
-            self._run(self._pointers[0], ctypes.c_void_p(numbers.buffer_info()[0]), *self._pointers[1:])
-        else:
-            self._run(self._pointers[0], None, *self._pointers[1:])
+    def run() -> None:
+        for place, data in enumerate(rows):
+            if data is not held[place]:
+                held[place] = data
+                floats[place], numbers[place], counts[place] = data.addresses
+        rows_run(*pointers)
+
+    return RowsWorkspace(
+        {name: view[start : start + size] for name, (start, size) in report["arguments"].items()},
+        memoryview(indices).cast("B").cast("i")[:count],
+        {name: view[start : start + size] for name, (start, size) in report["outputs"].items()},
+        run,
+        rows,
+    )
 
 
-class _CRows(RowsExecutable):
-    target = "c"
+def _index_count(program: RowProgram) -> int:
+    return sum(tensor.count for tensor in program.ir.indices)
 
-    def __init__(self, program: RowProgram, native: Native) -> None:
-        super().__init__(program, native.path, native.report)
-        self._library = native.functions
 
-    def _workspace(self) -> Workspace:
-        return _CWorkspace(self._library, self.report)
+def _c_rows(program: RowProgram, native: Native) -> RowsExecutable:
+    workspace = partial(_c_workspace, native.functions, program, native.report)
+    return RowsExecutable("c", program, native.path, native.report, workspace)
 
 
 def _c_executable(
@@ -150,12 +161,12 @@ def _c_executable(
                 check_graph(part.graph, part.witnesses())
 
         def try_out(native: Native) -> None:
-            check_row_program(_CRows(program, native).outputs, program, example)
+            check_row_program(_c_rows(program, native).outputs, program, example)
 
         return Source(source.text, source.report, prove, try_out)
 
     what = {"graphs": program.fingerprint, "driver": sources_digest("microgpt.runtime.executable")}
-    return _CRows(program, native_library(cache, "rows", what, make, lambda stage: report(0, 1, stage)))
+    return _c_rows(program, native_library(cache, "rows", what, make, lambda stage: report(0, 1, stage)))
 
 
 def _parts(program: RowProgram) -> list[RowGraph | Before]:
@@ -164,47 +175,48 @@ def _parts(program: RowProgram) -> list[RowGraph | Before]:
     return [*parts, *(part for part in program.before if part.inputs is None)]
 
 
-class _PythonWorkspace(RowsWorkspace):
-    def __init__(self, program: RowProgram, before: list[Executable | None], rows: list[Executable], last: Executable):
-        self._program = program
-        self._before = [None if each is None else _run_of(each) for each in before]
-        self._of_row, self._behind = [_run_of(each) for each in rows], _run_of(last)
-        self.inputs: dict[str, Memory] = {name: [0.0] * size for name, (_, size) in program.arguments.items()}
-        self.outputs: Mapping[str, Sequence[float]] = {}
+def _python_rows(program: RowProgram, cache: Cache, report: Report, limit: float | None) -> RowsExecutable:
+    def compiled(graph: Graph, witnesses: Any = None) -> Executable:
+        return compile_executable(graph, "python", cache, witnesses, report, limit=limit)
 
-    def run(self, indices: Sequence[int]) -> None:
-        self.outputs = run_loops(
-            self._program, self._before, self._of_row, self._behind, self.inputs, indices, self.rows
-        )
+    before = [compiled(each.graph, each.witnesses) if each.inputs is None else None for each in program.before]
+    of_row = [compiled(plan.one.graph, plan.one.witnesses) for plan in program.plans]
+    last = compiled(program.ir)
+
+    def workspace() -> RowsWorkspace:
+        runs = [None if each is None else _run_of(each) for each in before]
+        return _python_workspace(program, runs, [*map(_run_of, of_row)], _run_of(last))
+
+    found = RowsExecutable("python", program, last.path, last.report, workspace)
+    found.__dict__["source"] = "\n\n".join(each.source for each in (*filter(None, before), *of_row, last))
+    return found
+
+
+def _python_workspace(
+    program: RowProgram, before: Sequence[Run | None], of_row: Sequence[Run], last: Run
+) -> RowsWorkspace:
+    inputs = {name: doubles(size) for name, (_, size) in program.arguments.items()}
+    indices: memoryview[int] = memoryview(array("i", [0]) * _index_count(program))
+    outputs = {output.name: doubles(len(output.nodes)) for output in program.ir.outputs}
+    rows: list[Rows] = []
+
+    def run() -> None:
+        given = {name: view.tolist() for name, view in inputs.items()}
+        found = run_loops(program, before, of_row, last, given, indices.tolist(), rows)
+        for name, view in outputs.items():
+            view[:] = array("d", found[name])
+
+    return RowsWorkspace(inputs, indices, outputs, run, rows)
 
 
 def _run_of(executable: Executable) -> Run:
-    workspace = executable.take()
+    workspace = executable.workspace()
 
     def run(arguments: Mapping[str, Sequence[float]], indices: Sequence[int]) -> Mapping[str, Sequence[float]]:
         for name, numbers in arguments.items():
             workspace.inputs[name][:] = array("d", numbers)
-        workspace.run(indices)
-        return workspace.outputs
+        workspace.indices[:] = array("i", indices)
+        workspace.run()
+        return {name: view.tolist() for name, view in workspace.outputs.items()}
 
     return run
-
-
-class _PythonRows(RowsExecutable):
-    target = "python"
-
-    def __init__(self, program: RowProgram, cache: Cache, report: Report, limit: float | None) -> None:
-        def compiled(graph: Graph, witnesses: Any = None) -> Executable:
-            return compile_executable(graph, "python", cache, witnesses, report, limit=limit)
-
-        self._before = [
-            compiled(each.graph, each.witnesses) if each.inputs is None else None for each in program.before
-        ]
-        self._rows = [compiled(plan.one.graph, plan.one.witnesses) for plan in program.plans]
-        self._last = compiled(program.ir)
-        super().__init__(program, self._last.path, self._last.report)
-        programs = [*filter(None, self._before), *self._rows, self._last]
-        self.__dict__["source"] = "\n\n".join(each.source for each in programs)
-
-    def _workspace(self) -> Workspace:
-        return _PythonWorkspace(self.program, self._before, self._rows, self._last)

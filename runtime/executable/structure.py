@@ -169,6 +169,11 @@ class Structure:
             start += doubles_in(self.nodes[place])
         return tuple(starts)
 
+    def by_argument(self, floats: Sequence[float]) -> dict[str, Sequence[float]]:
+        """The floats of all arguments, in the order of the inputs, by argument of the graph."""
+        parts = {"parameters": floats[: self.size], "data": floats[self.size :]}
+        return {name: part for name, part in parts.items() if part}
+
     @cached_property
     def tensors(self) -> tuple[Tensor, ...]:
         """The inputs of the graph: a tensor for each argument that has floats."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
+from array import array
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from ...compiler.numerics import Numerics
 from ...compiler.numerics import numerics as in_force
 from .. import arguments as checked
 from ..executable.executable import LONGEST, TooLongError
-from ..executable.marshal_code import marshal
+from ..executable.marshal_code import writer_maker
 from ..executable.results import Results
 from ..executable.row_data import listed, read_rows
 from ..executable.wanted import Wanted
@@ -177,11 +178,11 @@ def fit(
         compiled = time.perf_counter()
         captured = problem.captured()
         run = Run(problem, data, engine, order, batch, State.initial(flat, rule))
-        write = marshal(problem.weights, Wanted(""), Results(problem.weights.nodes[0])).write
+        writer = writer_maker(problem.weights, Wanted(""), Results(problem.weights.nodes[0]))
 
         def result(interrupted: bool = False) -> Fit:
             seconds = {"compile": compiled - read, "run": read - begun + time.perf_counter() - compiled}
-            found = write({"value": run.state.weights})
+            found = writer({"value": memoryview(array("d", run.state.weights))})()
             return Fit(found, run.losses, run.state.step, engine.target, interrupted, seconds, engine)
 
         interrupted = False

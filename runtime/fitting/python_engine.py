@@ -8,10 +8,11 @@ from functools import partial
 from typing import Any
 
 from ...compiler.pipeline import compile_python_map
-from ..executable.executable import Executable, Workspace, compile_executable
+from ..executable.executable import Executable, compile_executable
 from ..executable.program import load_program, program_key, store_program
 from ..executable.row_data import Rows
 from ..executable.witness import Numbers
+from ..executable.workspace import Workspace
 from ..reporting import Report
 from ..storage.cache import Cache
 from .engine import State
@@ -39,7 +40,7 @@ class PythonEngine:
             return compile_executable(function.graph, "python", cache, partial(function.witnesses, example), report)
 
         programs = [compiled(problem.example), *([compiled(problem.extra)] if problem.extra else [])]
-        self._programs = [program.take() for program in programs]
+        self._programs = [program.workspace() for program in programs]
         self._update, text = _update_program(problem, cache)
         self.source = "\n\n".join([*(program.source for program in programs), text])
 
@@ -74,8 +75,9 @@ class PythonEngine:
 
 def _run(program: Workspace, gradient: Sequence[float], indices: Sequence[int]) -> tuple[float, Sequence[float]]:
     program.inputs[INITIAL][:] = array("d", gradient)
-    program.run(indices)
-    return program.outputs["loss"][0], program.outputs["gradient"]
+    program.indices[:] = array("i", indices)
+    program.run()
+    return program.outputs["loss"][0], program.outputs["gradient"].tolist()
 
 
 def _update_program(problem: Problem, cache: Cache) -> tuple[Callable[..., None], str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, defaultdict, namedtuple
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -12,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microgpt.runtime.executable import marshal_code
-from microgpt.runtime.executable.marshal_code import Marshal, MismatchError
-from microgpt.runtime.executable.nodes import Index, Scalar, build
+from microgpt.runtime.executable.marshal_code import MISMATCHES
+from microgpt.runtime.executable.nodes import Index, Scalar, build, doubles_in
 from microgpt.runtime.executable.results import Results
 from microgpt.runtime.executable.structure import Structure, structure_of
 from microgpt.runtime.executable.wanted import Wanted
@@ -26,9 +27,23 @@ LEAVES = st.one_of(st.floats(allow_nan=False), st.integers(1, 9).map(Index), FIX
 ARRAYS = st.lists(st.floats(allow_nan=False), max_size=5).map(lambda numbers: array("d", numbers))
 
 
-def marshal(structure: Structure) -> Marshal:
-    """For the gradient alone, as a tuple."""
-    return marshal_code.marshal(structure, Wanted(single=False, value=False), Results(Scalar()))
+def read(structure: Structure, arguments: Sequence[Any]) -> tuple[list[float], list[int]]:
+    """What the generated code reads: floats, in the order of the inputs, and indices."""
+    memory = {"parameters": doubles(structure.size), "data": doubles(sum(map(doubles_in, structure.nodes)))}
+    indices = memoryview(array("i", [0]) * sum(tensor.count for tensor in structure.indices))
+    marshal_code.reader_maker(structure)(memory, indices)(arguments)
+    count = sum(map(doubles_in, structure.nodes)) - structure.size
+    return memory["parameters"].tolist() + memory["data"][:count].tolist(), indices.tolist()
+
+
+def written(structure: Structure, floats: Sequence[float]) -> list[Any]:
+    """What a compiled function returns for a gradient in several arguments."""
+    maker = marshal_code.writer_maker(structure, Wanted(single=False, value=False), Results(Scalar()))
+    return list(maker({"gradient": memoryview(array("d", floats))})())
+
+
+def doubles(count: int) -> memoryview:
+    return memoryview(array("d", [0.0] * count))
 
 
 def rows(tree):
@@ -74,14 +89,9 @@ def test_the_code_does_what_the_walk_does(trees):
     structure = structure_of(["x", *(f"y{place}" for place in range(len(trees)))], [1.0, *trees])
     arguments = [1.0, *map(called_with, trees)]
     floats, indices = structure.flatten(arguments)
-    code = marshal(structure)
-    packed = memoryview(array("d", [0.0] * len(floats)))
-    for memory in ([0.0] * len(floats), packed):
-        assert code.read(arguments, memory, None) == indices
-        assert list(memory) == floats
-        results = code.write({"gradient": memory})
-        ahead = iter(floats)
-        assert plain(list(results)) == plain([build(node, ahead) for node in structure.nodes])
+    assert read(structure, arguments) == (floats, indices)
+    ahead = iter(floats)
+    assert plain(written(structure, floats)) == plain([build(node, ahead) for node in structure.nodes])
 
 
 @given(st.lists(TREES, min_size=1, max_size=4), st.data())
@@ -96,12 +106,10 @@ def test_data_lie_apart_from_what_is_differentiated_in(trees, data):
     others = [place for place in range(len(trees)) if place not in wrt]
     assert floats == [number for place in (*wrt, *others) for number in alone[place]]
     assert [tensor.name for tensor in structure.tensors] == [names[place] for place in (*wrt, *others)]
-    memory, beside = [0.0] * structure.size, [0.0] * (len(floats) - structure.size)
-    code = marshal(structure)
-    assert code.read(arguments, memory, beside) == indices
-    assert memory + beside == floats
-    gradient = code.write({"gradient": memory})
-    assert plain(list(gradient)) == plain([build(structure.nodes[place], iter(alone[place])) for place in wrt])
+    assert read(structure, arguments) == (floats, indices)
+    assert plain(written(structure, floats[: structure.size])) == plain(
+        [build(structure.nodes[place], iter(alone[place])) for place in wrt]
+    )
 
 
 EXAMPLE = {"w": [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], "p": (1.0, "tanh", 3), "i": Index(4)}
@@ -131,8 +139,8 @@ def call(**changes):
 )
 def test_what_is_wrong_is_named(argument, error, message):
     structure = structure_of(["x"], [EXAMPLE])
-    with pytest.raises((MismatchError, TypeError, ValueError, LookupError, OverflowError)):
-        marshal(structure).read([argument], [0.0] * 7, None)
+    with pytest.raises(MISMATCHES):
+        read(structure, [argument])
     with pytest.raises(error, match=message):
         structure.flatten([argument])
 
@@ -176,8 +184,8 @@ class Twice(Pair):
 def test_what_only_looks_like_the_example_is_refused(example, argument, error, message):
     structure = structure_of(["x"], [example])
     before = dict(argument) if isinstance(argument, dict) else None
-    with pytest.raises((MismatchError, TypeError)):
-        marshal(structure).read([argument], [0.0] * len(structure.floats([example])), None)
+    with pytest.raises(MISMATCHES):
+        read(structure, [argument])
     with pytest.raises(error, match=message):
         structure.flatten([argument])
     assert before is None or argument == before
@@ -195,7 +203,7 @@ def test_numpy_neither_hides_nor_loses_anything():
 @pytest.mark.parametrize(("example", "result"), [(Row([1.0, 2.0]), [3.0, 4.0]), (Twice(1.0), Twice._make([3.0, 4.0]))])
 def test_subclasses_have_the_result_of_their_base(example, result):
     structure = structure_of(["x"], [example])
-    for found in (*marshal(structure).write({"gradient": [3.0, 4.0]}), build(structure.nodes[0], iter([3.0, 4.0]))):
+    for found in (*written(structure, [3.0, 4.0]), build(structure.nodes[0], iter([3.0, 4.0]))):
         assert (found, type(found)) == (result, type(result))
 
 
@@ -239,18 +247,18 @@ def test_arrays_go_in_and_come_out():
     numpy = pytest.importorskip("numpy", reason="numpy is not installed")
     matrix, vector, single = numpy.arange(6.0).reshape(2, 3), array("d", [7.0, 8.0]), numpy.float32(9.0)
     structure = structure_of(["x", "y", "z", "v"], [matrix, vector, single, memoryview(vector)])
-    code = marshal(structure)
-    memory = memoryview(array("d", [0.0] * 11))
-    assert code.read([matrix, vector, 9.0, memoryview(vector)], memory, None) == []
-    assert list(memory) == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 7.0, 8.0, 9.0, 7.0, 8.0]
-    x, y, z, v = code.write({"gradient": memory})
+    memory = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 7.0, 8.0, 9.0, 7.0, 8.0]
+    assert read(structure, [matrix, vector, 9.0, memoryview(vector)]) == (memory, [])
+    outputs = memoryview(array("d", memory))
+    write = marshal_code.writer_maker(structure, Wanted(single=False, value=False), Results(Scalar()))
+    x, y, z, v = write({"gradient": outputs})()
     assert (x == matrix).all()
     assert (x.shape, x.dtype, y, z, v.tolist()) == ((2, 3), numpy.float64, vector, 9.0, [7.0, 8.0])
     x[0, 0] = 5.0  # a copy of its own
-    assert memory[0] == 0.0
+    assert outputs[0] == 0.0
     # Neither the layout nor the precision matters, only the shape.
     for other in (numpy.asfortranarray(matrix), matrix.astype(numpy.float32), matrix.astype(int), matrix.tolist()):
-        assert structure.flatten([other, vector, 9.0, vector])[0] == list(memory)
+        assert structure.flatten([other, vector, 9.0, vector])[0] == memory
     with pytest.raises(TypeError, match=r"x\[0\] has 2 elements, 3 in the example"):
         structure.flatten([matrix.T.reshape(2, 3)[:, :2], vector, 9.0, vector])
     assert structure_of(["x", "n"], [1.0, numpy.int64(3)]).flatten([1, 3]) == ([1.0], [])

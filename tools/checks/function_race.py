@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
@@ -83,13 +84,14 @@ def race_function(
 
 
 def _alone(program: Executable, point: Point) -> Callable[[], object]:
-    workspace = program.take()
+    workspace = program.workspace()
     for name, numbers in point.arguments.items():
         for place, number in enumerate(numbers):
             workspace.inputs[name][place] = number
+    workspace.indices[:] = array("i", point.numbers)
     if isinstance(workspace, RowsWorkspace):
-        workspace.rows = point.rows
-    return lambda: workspace.run(point.numbers)
+        workspace.rows[:] = point.rows
+    return workspace.run
 
 
 def _seconds(run: Callable[[], object], turns: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from random import Random
@@ -129,14 +130,16 @@ class FunctionSubject(Subject):
         self.refuse_rows("stats do")
         executable = self.executable("c", report)
         inputs, indices = self.ordinary_inputs()
-        workspace = executable.take()
+        workspace = executable.workspace()
         for name, numbers in inputs.items():
             for place, number in enumerate(numbers):
                 workspace.inputs[name][place] = number
 
+        workspace.indices[:] = array("i", indices)
+
         def turns(count: int) -> None:
             for _ in range(count):
-                workspace.run(indices)
+                workspace.run()
 
         return lambda: best_seconds(turns)
 
