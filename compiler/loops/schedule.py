@@ -4,6 +4,9 @@ In: groups of statements, each of which could be one loop. Out: parts of groups,
 those whose values it reads. A group stays whole unless it needs itself by way of others. Within such a circle, that
 group runs next of which the largest share is ready: for a recurrence this goes around once a step, and it lets
 stragglers catch up with their peers.
+
+A program has some 10 to 100 groups, whose circles are found here in less than a millisecond; networkx, which could do
+it, takes 0.1 to 0.2 s to import.
 """
 
 from __future__ import annotations

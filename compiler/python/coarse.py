@@ -87,10 +87,5 @@ def coarse_graph(statements: Statements) -> CoarseGraph:
 
 
 def ordered_blocks(coarse: CoarseGraph) -> list[Block]:
-    """The blocks in a topological order: of those that could be next, always the one with the lowest number."""
-    import networkx as nx
-
-    return [
-        coarse.nodes[number]["block"]
-        for number in nx.lexicographical_topological_sort(coarse, key=lambda number: number)
-    ]
+    """The blocks in a topological order, which is that of their numbers: operands have lower levels."""
+    return [coarse.nodes[number]["block"] for number in sorted(coarse)]
