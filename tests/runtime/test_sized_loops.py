@@ -87,7 +87,7 @@ def test_instantiated_programs_keep_the_rules_of_loops():
 def test_heads_of_one_number_are_an_exception(monkeypatch: pytest.MonkeyPatch):
     """Their programs are found at the model's own sizes, and every one that is not witnessed is proved."""
     config = GPTConfig(3, 1, 2, 2, 7)
-    with pytest.raises(NotRegularError, match="models of such small sizes are exceptions: "):
+    with pytest.raises(NotRegularError, match="models of such small sizes are exceptions"):
         sized_loops(config, sized_model(1))
     assert model_source(config, AdamConfig()).reason == "the model is small"
     monkeypatch.setattr(c_source, "is_sized", lambda config: True)
@@ -121,6 +121,8 @@ def test_a_wrong_program_is_an_internal_error(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(ProofError):
         broken.prove()
     source.prove()
+    with pytest.raises(ProofError):  # also where other sizes are tried, which may be exceptions
+        sized_loops(GPTConfig(11, 1, 12, 2, 7), type(good)(1, wrong))
     monkeypatch.setattr(type(good), "prove_at", pytest.fail)
     source.prove()
 
