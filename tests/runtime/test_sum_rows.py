@@ -25,7 +25,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
     return Cache.open(tmp_path_factory.mktemp("cache"))
 
 
-@pytest.fixture(params=["c", "python"])
+@pytest.fixture(params=[pytest.param("c", marks=pytest.mark.slow), "python"])
 def target(request: pytest.FixtureRequest) -> str:
     skip_without_compiler(request.param)
     return str(request.param)
@@ -101,6 +101,12 @@ def test_has_the_eager_bits(cache: Cache, target: str, function: Any) -> None:
     for count in (1, BLOCK - 1, BLOCK, len(PAIRS)):
         numbers = [0.3 + count / 64, -0.7]
         assert compiled(numbers, PAIRS[:count]) == eagerly(function, numbers, PAIRS[:count])
+
+
+def test_c_has_the_eager_bits(cache: Cache) -> None:
+    skip_without_compiler()
+    compiled = microgpt.compile(several, [0.5, -0.25], PAIR, wrt="weights", target="c", cache=cache)
+    assert compiled([0.3, -0.7], PAIRS) == eagerly(several, [0.3, -0.7], PAIRS)
 
 
 def test_the_gradient_is_that_of_a_loop_of_backward(cache: Cache, target: str) -> None:
