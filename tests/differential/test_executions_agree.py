@@ -13,7 +13,7 @@ import pytest
 from differential.executions import MismatchError, compare, run_eagerly, shrink
 from differential.programs import random_program
 
-from microgpt.compiler.ir.ops import OPS
+from microgpt.compiler.ir.ops import ATTACH, OPS
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,9 @@ def test_all_executions_agree(first_seed: int, count: int) -> None:
         loss, gradient = run_eagerly(program).values()
         ordinary += all(map(math.isfinite, loss)) and any(math.isfinite(element) and element for element in gradient)
     if count >= 1000:
-        assert not {row.name for code, row in enumerate(OPS) if not ops[code]}, "operations that no program had"
+        # Sums over rows alone have an `attach`.
+        missing = {row.name for code, row in enumerate(OPS) if not ops[code] and code != ATTACH}
+        assert not missing, "operations that no program had"
         assert ordinary > count // 3, "too few programs with an ordinary result to prove anything"
         assert refused < count // 10
     print(f"{count} programs from seed {first_seed}: {ordinary} with ordinary results, {refused} refused")
