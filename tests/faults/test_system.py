@@ -279,7 +279,8 @@ def test_a_limit_to_the_size_of_files(unbuffered: str, environment: dict[str, st
         with open(tmp_path / "output", "w") as output:
             return subprocess.run(
                 [sys.executable, "-m", "microgpt", *map(str, arguments)],
-                env={**environment, "PYTHONUNBUFFERED": unbuffered},
+                # Python itself would cut off the bytecode that it writes for later processes, and not notice.
+                env={**environment, "PYTHONUNBUFFERED": unbuffered, "PYTHONDONTWRITEBYTECODE": "1"},
                 cwd=tmp_path,
                 stdout=output,
                 stderr=subprocess.PIPE,
