@@ -12,7 +12,8 @@ SPELLINGS: dict[str, tuple[str, int]] = {
     "power": ("jnp.power({a}, {b})", 0),
     "log": ("jnp.log({a})", 0),
     "exp": ("jnp.exp({a})", 0),
-    "relu": ("jax.nn.relu({a})", 0),
+    # Of NaN, zero.
+    "relu": ("jnp.where({a} > 0, {a}, 0.0)", 0),
     "step": ("jnp.where({a} > 0, 1.0, 0.0)", 0),
     "max": ("lax.stop_gradient(jnp.maximum({a}, {b}))", 0),
     "where": ("jnp.where({a}, {b}, 0.0)", 0),

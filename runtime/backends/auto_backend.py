@@ -30,6 +30,9 @@ class AutoBackend:
         warn: takes the message that it does.
     """
 
+    # Not asked of the backend in use, which would have to be compiled for that.
+    fast = ""
+
     def __init__(self, c: CBackend, python: Callable[[], Backend], warn: Callable[[str], None]) -> None:
         self._c, self._python, self._warn = c, python, warn
         self._use(c)

@@ -10,11 +10,14 @@ from ..storage.cache import Cache
 from .auto_backend import AutoBackend, python_instead
 from .backend import Backend, EagerBackend, PythonBackend
 
-__all__ = ["BACKENDS", "COMPILED", "check_backend", "choose_backend"]
+__all__ = ["BACKENDS", "COMPILED", "FAST", "TRAINERS", "check_backend", "choose_backend"]
 
 # The first of each is the default.
 BACKENDS = ("auto", "c", "python", "eager")
 COMPILED = ("auto", "c", "python")
+# Those that do not keep the bits, in double and single precision; and all that a model can be trained with.
+FAST = ("jax", "jax-f32")
+TRAINERS = (*BACKENDS, *FAST)
 
 # What this process has been warned of.
 _warned: set[str] = set()
@@ -53,16 +56,17 @@ def choose_backend(
     """Makes the backend called `name`, over the user's cache.
 
     Args:
-        name: one of `BACKENDS`.
+        name: one of `TRAINERS`.
         jobs: how many processes may compile at a time; by default one for each processor.
         warn: takes warnings.
 
     Raises:
         ValueError: if there is no backend of that name.
         ToolchainError: if it is not available.
+        ModuleNotFoundError: if it is ``jax`` and that is not installed.
     """
-    if name not in BACKENDS:
-        raise ValueError(f"there is no backend {name!r}; the backends are {', '.join(BACKENDS)}")
+    if name not in TRAINERS:
+        raise ValueError(f"there is no backend {name!r}; the backends are {', '.join(TRAINERS)}")
     from ..machine.libm import float_fault
 
     fault = float_fault()
@@ -71,6 +75,13 @@ def choose_backend(
     if name == "eager":
         return EagerBackend(config, optimizer)
     cache = Cache.open(warn=warn)
+    if name in FAST:
+        from .jax_backend import JaxBackend
+
+        precision = "f64" if name == "jax" else "f32"
+        return JaxBackend(
+            config, optimizer, precision, cache, lambda: choose_backend("auto", config, optimizer, jobs, warn)
+        )
 
     def python() -> Backend:
         return PythonBackend(config, optimizer, Library(cache, jobs))

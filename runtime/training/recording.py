@@ -33,6 +33,7 @@ def describe_run(training: Training, backend: Backend, options: Mapping[str, Any
         "seed": training.seed,
         "data": {"name": corpus.name, "documents": len(corpus.documents), "sha256": corpus.sha256},
         "backend": backend.name,
+        "numerics": getattr(backend, "fast", "") or training.numerics,
         "versions": {"microgpt": VERSION, "python": platform.python_version(), "system": platform.platform()},
         "options": {name: str(value) if isinstance(value, Path) else value for name, value in options.items()},
     }

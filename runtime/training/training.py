@@ -65,7 +65,7 @@ class Step:
         number: counted from 1.
         loss: in nats, before the step.
         learning_rate: of this step.
-        length: positions of its document.
+        length: positions of its document, the first one of a batch.
     """
 
     number: int
@@ -85,6 +85,7 @@ class Training:
         eval_fraction: the share of the documents that is held out and never trained on.
         pack: whether a document longer than the model looks back is split into windows, each a step, or
             cut.
+        batch_size: documents of a step; more than one for a backend that takes batches.
         shape: the sizes of `GPTConfig`, but for the vocabulary, which the corpus decides.
 
     Raises:
@@ -95,6 +96,7 @@ class Training:
         config, tokenizer, state, rng: the model's shape, its alphabet, what is trained, and the stream of random
             numbers.
         held_out: the documents that are not trained on.
+        fast: what a checkpoint says of a backend that is not exact.
     """
 
     def __init__(
@@ -105,12 +107,14 @@ class Training:
         optimizer: AdamConfig,
         eval_fraction: float = 0.0,
         pack: bool = False,
+        batch_size: int = 1,
         /,
         **shape: int,
     ) -> None:
         self.corpus, self.seed, self.steps, self.optimizer = corpus, seed, steps, optimizer
         self.eval_fraction, self.pack = eval_fraction, pack
-        self.numerics = current().name
+        self.batch_size = batch_size
+        self.numerics, self.fast = current().name, ""
         self.rng = random_stream(seed)
         kept, held_out = corpus.split(eval_fraction, seed)
         self.held_out = held_out.documents
@@ -120,7 +124,7 @@ class Training:
         self.state = State(gpt.initial_parameters(self.config, self.rng))
         self._before: State | None = None
         documents = (document for text in texts for document in self._documents_of(text))
-        self._documents = list(islice(documents, steps))
+        self._documents = list(islice(documents, steps * batch_size))
 
     def _documents_of(self, text: str) -> list[Document]:
         if self.pack:
@@ -150,6 +154,7 @@ class Training:
         Raises:
             NotFiniteError: instead of handing out a step whose loss, or whose outcome, is NaN or infinite.
         """
+        self.fast = getattr(backend, "fast", "") or self.fast
         return self._run(backend, backend.slice, stop_every)
 
     def _run(self, backend: Backend, most: int, stop_every: int | None) -> Generator[Step, None, None]:
@@ -171,11 +176,14 @@ class Training:
                 if number + 1 == self.state.step:
                     self._before = None
                 learning_rate = adam.step_constants(self.optimizer, number, self.steps)[0]
-                yield Step(number + 1, loss, learning_rate, len(self.document(number)[0]))
+                yield Step(number + 1, loss, learning_rate, len(self.document(number * self.batch_size)[0]))
 
     def _advance(self, backend: Backend, count: int) -> list[float]:
-        documents = [self.document(step) for step in range(self.state.step, self.state.step + count)]
-        return backend.advance(self.state, documents, self.steps)
+        size = self.batch_size
+        documents = [self.document(place) for place in range(self.state.step * size, (self.state.step + count) * size)]
+        if size == 1:
+            return backend.advance(self.state, documents, self.steps)
+        return backend.advance(self.state, documents, self.steps, size)  # type: ignore[call-arg]  # see batch_size
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Goes back or forth to where `checkpoint` was made.
@@ -189,6 +197,7 @@ class Training:
         _check_same_run(self, checkpoint, progress)
         self.rng.setstate(progress.random_state)
         moments = list(progress.first_moment), list(progress.second_moment)
+        self.fast = checkpoint.extra.get("fast", "")
         self.state, self._before = State(list(checkpoint.parameters), *moments, checkpoint.step), None
 
     def checkpoint(self) -> Checkpoint:
@@ -212,9 +221,15 @@ class Training:
             state.step,
             state.parameters,
             VERSION,
-            progress=progress,
-            numerics=self.numerics,
+            self._labels(),
+            progress,
+            self.numerics,
         )
+
+    def _labels(self) -> dict[str, str]:
+        """What a checkpoint says of a run that is not exact."""
+        labels = {"fast": self.fast} if self.fast else {}
+        return labels | ({"batch_size": str(self.batch_size)} if self.batch_size > 1 else {})
 
 
 def windows(config: GPTConfig, tokens: Sequence[int]) -> list[Document]:
@@ -253,6 +268,7 @@ def _check_same_run(training: Training, checkpoint: Checkpoint, theirs: Progress
         "numerics": (checkpoint.numerics, training.numerics),
         "eval_fraction": (theirs.eval_fraction, training.eval_fraction),
         "pack": (theirs.pack, training.pack),
+        "batch_size": (int(checkpoint.extra.get("batch_size", "1")), training.batch_size),
     }
     for ours_config, theirs_config in ((training.config, checkpoint.config), (training.optimizer, theirs.optimizer)):
         for name, value in asdict(theirs_config).items():

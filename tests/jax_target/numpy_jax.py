@@ -101,10 +101,12 @@ def _loop(first: int, last: int, body: Any, state: Any) -> Any:
     return state
 
 
+# fmt: off
 _NAMES = (
     "arange", "where", "exp", "log", "log1p", "expm1", "sqrt", "abs", "sin", "cos", "tanh", "arctan", "power",
     "maximum", "einsum", "zeros", "ones", "stack", "asarray", "array",
-)  # fmt: skip
+)
+# fmt: on
 jnp = SimpleNamespace(
     **{name: _wrapped(getattr(np, name)) for name in _NAMES},
     broadcast_to=_wrapped(lambda value, shape: np.broadcast_to(value, shape).copy()),

@@ -37,6 +37,7 @@ STAGES = {
         "python": {"ir"},
         "loops": {"ir"},
         "sizes": {"loops"},
+        "jax": {"ir", "loops", "sizes"},
         "kernels": {"ir", "loops"},
         "c": {"ir", "loops", "kernels"},
         "jax": {"ir", "loops", "sizes"},

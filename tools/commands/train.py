@@ -10,11 +10,12 @@ import click
 from click.core import ParameterSource
 
 from ...compiler.numerics import numerics
+from ...runtime.backends.choose_backend import FAST
 from ...runtime.training.recording import describe_result
 from ...runtime.training.sampling import SamplingOptions, sample_texts
 from ...runtime.training.training import ResumeError, Training
 from ..options import shared as options
-from ..options.backends import BACKENDS, choose_backend
+from ..options.backends import TRAINERS, choose_backend
 from ..options.chosen_program import check_shape
 from ..options.new_training import SHAPE, new_training
 from ..options.settings import ConfiguredCommand
@@ -30,7 +31,15 @@ __all__ = ["train"]
 
 @click.command(cls=ConfiguredCommand)
 @options.training_options
-@options.backend_option(*BACKENDS)
+@options.backend_option(*TRAINERS)
+@click.option(
+    "--batch-size",
+    type=options.POSITIVE,
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Documents of a step, which takes their mean loss; more than one with --backend jax, over all its devices.",
+)
 @click.option(
     "--samples",
     type=options.NOT_NEGATIVE,
@@ -78,6 +87,7 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
       microgpt train --resume runs/long
       microgpt train --print-config > microgpt.toml
       microgpt train --backend eager --steps 20    the slow, plain autograd
+      microgpt train --backend jax --batch-size 8  on GPUs; fast, not exact
       microgpt train --log loss.jsonl | tail -20   nothing but the samples
       microgpt train --json | jq '.losses[-1]'
     """
@@ -90,6 +100,8 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
         raise click.UsageError("--save-every needs an --out folder for the checkpoints")
     check_shape({name: settings[name] for name in SHAPE})
     context.with_resource(numerics(settings["numerics"]))
+    if settings["batch_size"] > 1 and settings["backend"] not in FAST:
+        raise click.UsageError("--batch-size is for --backend jax; the other backends take one document a step")
     training = new_training(settings)
     console.detail(f"corpus {training.corpus.name}: sha256 {training.corpus.sha256}")
     if resumption and resumption.checkpoint:
@@ -104,6 +116,8 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
             print(f"num docs: {len(training.corpus.documents)}")
             print(f"vocab size: {training.config.vocab_size}")
             print(f"num params: {training.config.parameter_count}", flush=True)
+        if engine.name in FAST:
+            console.say(f"{engine.name} is fast, not exact: its losses agree with the other backends' up to rounding")
         run.prepare(training.config.block_size if samples or training.held_out else 0)
         run.take_steps()
         run.keep()

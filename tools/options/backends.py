@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from ...model.config import AdamConfig, GPTConfig
 from ...runtime.backends import choose_backend as choosing
 from ...runtime.backends.backend import Backend
-from ...runtime.backends.choose_backend import BACKENDS, COMPILED
+from ...runtime.backends.choose_backend import BACKENDS, COMPILED, TRAINERS
 from ...runtime.executable.estimate import Estimate, check
 from ...runtime.programs.library import Library
 from ...runtime.storage.cache import Cache
 from ...runtime.training.checkpoint import Checkpoint
 from ..terminal import console
+from ..terminal.failures import ENVIRONMENT, CommandError
 
 if TYPE_CHECKING:
     from ...runtime.backends.c_backend import CBackend
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BACKENDS",
     "COMPILED",
+    "TRAINERS",
     "backend_of",
     "check_backend",
     "choose_backend",
@@ -51,7 +53,10 @@ def check_backend(name: str) -> str:
 
 def choose_backend(name: str, config: GPTConfig, optimizer: AdamConfig, jobs: int | None = None) -> Backend:
     """The backend called `name`, as in the runtime; warnings go to stderr."""
-    return choosing.choose_backend(name, config, optimizer, jobs, console.warn)
+    try:
+        return choosing.choose_backend(name, config, optimizer, jobs, console.warn)
+    except ModuleNotFoundError as error:
+        raise CommandError(str(error), ENVIRONMENT) from None
 
 
 def backend_of(model: Checkpoint, name: str, jobs: int | None) -> Backend:

@@ -38,5 +38,6 @@ def new_training(settings: Mapping[str, Any]) -> Training:
             AdamConfig(**{name: settings[name] for name in OPTIMIZER}),
             settings["eval_fraction"],
             settings["pack"],
+            settings.get("batch_size", 1),
             **{name: settings[name] for name in SHAPE},
         )
