@@ -1,7 +1,8 @@
 """The compiler: plain scalar functions in, programs out. It knows no model, no data and no runtime.
 
 The folders are the stages, in the order in which a function goes through them (`pipeline` has the list that runs). A
-folder imports what stands before it, and nothing else; python and loops do not know of each other.
+folder imports what stands before it, and nothing else; python and loops do not know of each other. All ask `numerics`
+what functions mean: what libm gives (`arithmetic`), or the nearest double (`correctly_rounded`).
 
     ir/                     the graph: its table of operations, its rules, its meaning, its text; what it is made of
     tracing/                symbolic scalars, conditions and indices, which record what is done with them

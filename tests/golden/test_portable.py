@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ from microgpt.data.corpus import Corpus
 from microgpt.model.config import AdamConfig
 from microgpt.runtime.backends.backend import Backend, EagerBackend, PythonBackend
 from microgpt.runtime.backends.c_backend import CBackend
+from microgpt.runtime.programs.export import export_library
 from microgpt.runtime.programs.library import Library
 from microgpt.runtime.storage.cache import Cache
 from microgpt.runtime.training.training import Training, sample
@@ -28,12 +32,14 @@ FIGURES = Path(__file__).parent / "portable_small.json"
 DOCUMENTS = ("emma", "olivia", "ava", "isabella", "sophia", "mia", "zoe")
 
 
+def training() -> Training:
+    return Training(Corpus("small", DOCUMENTS, ""), 3, 12, AdamConfig(), n_layer=1, n_embd=8, n_head=2, block_size=7)
+
+
 def run(make: Callable[[Training], Backend]) -> dict[str, Any]:
     """What a run gives, all of it in portable numerics."""
     with numerics("portable"):
-        task = Training(
-            Corpus("small", DOCUMENTS, ""), 3, 12, AdamConfig(), n_layer=1, n_embd=8, n_head=2, block_size=7
-        )
+        task = training()
         begin = digest(task.state.parameters)
         backend = make(task)
         backend.prepare(task.lengths(), task.config.block_size, lambda done, total, what="": None)
@@ -79,6 +85,52 @@ def test_c_gives_the_figures(cache: Cache):
 @pytest.mark.slow
 def test_the_figures_are_not_those_of_libm():
     """Or the tests above would not tell the two apart."""
-    task = Training(Corpus("small", DOCUMENTS, ""), 3, 12, AdamConfig(), n_layer=1, n_embd=8, n_head=2, block_size=7)
+    task = training()
     list(task.run(EagerBackend(task.config, task.optimizer)))
     assert digest(task.state.parameters) != figures()["end_sha256"]
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exported")
+    with numerics("portable"):
+        task = training()
+        export_library(folder, task.config, task.optimizer, task.tokenizer.characters)
+    (folder / "corpus.txt").write_text("\n".join(DOCUMENTS) + "\n", "utf-8")
+    return folder
+
+
+ZIG = (sys.executable, "-m", "ziglang", "cc")
+ON_ARM = ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu")
+# A compiler's command, and what runs its programs.
+BUILDS = {
+    **{
+        f"{compiler} {flags}": ((compiler, *flags.split()), ())
+        for compiler in ("gcc", "clang")
+        for flags in ("-O0", "-O1", "-O2 -march=native", "-O3")
+    },
+    "aarch64": (("aarch64-linux-gnu-gcc", "-O2"), ON_ARM),
+    "musl": ((*ZIG, "-target", "x86_64-linux-musl", "-O2"), ()),
+    "aarch64 musl": ((*ZIG, "-target", "aarch64-linux-musl", "-O2", "-static"), ON_ARM[:1]),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("build", BUILDS)
+def test_exported_c_gives_the_figures(build: str, exported: Path, tmp_path: Path):
+    command, runner = BUILDS[build]
+    for program in (command[0], *runner[:1]):
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed")
+    if "ziglang" in command:
+        pytest.importorskip("ziglang")
+    program = tmp_path / "program"
+    build_it = [*command, "-std=gnu11", "main.c", "microgpt.c", "-o", program, "-lm"]
+    built = subprocess.run(build_it, cwd=exported, capture_output=True, check=False)
+    assert built.returncode == 0, built.stderr
+    result = subprocess.run(
+        [*runner, program, "train", exported / "corpus.txt", "12", "3"], capture_output=True, text=True, check=True
+    )
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert [float.fromhex(line[3]).hex() for line in lines if line[0] == "step"] == figures()["losses"]
+    assert [line[1] for line in lines if line[0] == "sample"][:4] == figures()["samples"]

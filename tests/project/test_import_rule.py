@@ -40,7 +40,6 @@ STAGES = {
         "jax": {"ir", "loops", "sizes"},
         "kernels": {"ir", "loops"},
         "c": {"ir", "loops", "kernels"},
-        "jax": {"ir", "loops", "sizes"},
     },
     "runtime": {
         "storage": set(),
