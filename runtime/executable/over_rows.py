@@ -54,10 +54,8 @@ def mean_over_rows(
     checked.function("loss", loss)
     if penalty is not None:
         checked.function("penalty", penalty)
-
-    # With a partial object, what loss and penalty read is watched.
-    mean: Any = partial(_mean, loss, penalty)
-    mean.__name__ = f"mean_{getattr(loss, '__name__', 'loss')}"
+    mean: Any = partial(_mean, loss, penalty)  # whose arguments are watched for changes, and pickled
+    mean.__name__ = getattr(loss, "__name__", "loss")
     return compile_function(mean, with_floats(weights), rows(row), wrt=0, target=target, cache=cache, progress=progress)
 
 

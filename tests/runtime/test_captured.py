@@ -230,7 +230,7 @@ def test_a_loss_over_rows(cache: Cache) -> None:
     function = microgpt.mean_over_rows(lambda w, x: rates[0] * w * x, 1.0, 1.0, target="python", cache=cache)
     assert function(1.0, [1.0, 3.0]) == (4.0, 4.0)
     rates[0] = 3.0
-    with pytest.raises(RuntimeError, match=r"rates\[0\] is 3.0 and was 2.0 when mean__lambda was compiled"):
+    with pytest.raises(RuntimeError, match=r"rates\[0\] is 3.0 and was 2.0 when lambda was compiled"):
         function(1.0, [1.0, 3.0])
 
 
@@ -279,31 +279,4 @@ def test_a_mistake_of_ours_is_not_blamed_on_what_has_changed(cache: Cache, monke
     monkeypatch.setattr(function._captured, "_trace", fail)
     factors[0] = 3.0
     with pytest.raises(InternalError, match="broken"):
-        function(1.0)
-
-
-def test_another_dict_of_keyword_defaults_is_noticed(cache: Cache) -> None:
-    def scaled(x: Any, *, factor: float = 2.0) -> Any:
-        return factor * x
-
-    function = compiled(cache, scaled)
-    scaled.__kwdefaults__ = {"factor": 3.0}
-    with pytest.raises(RuntimeError, match=r"factor is 3\.0 and was 2\.0"):
-        function(1.0)
-
-
-def test_what_equals_something_else_is_watched_by_its_identity(cache: Cache) -> None:
-    class Rate:
-        def __init__(self, rate: float) -> None:
-            self.rate = rate
-
-        def __eq__(self, other: object) -> bool:
-            return True
-
-        __hash__ = None  # type: ignore[assignment]
-
-    chosen = {"rate": Rate(2.0)}
-    function = compiled(cache, lambda x: chosen["rate"].rate * x)
-    chosen["rate"] = Rate(3.0)
-    with pytest.raises(RuntimeError):
         function(1.0)
