@@ -76,7 +76,7 @@ def check_portable(name: str, count: int, seed: int = 1) -> Findings:
 
 
 def _right(name: str, x: float, y: float) -> float:
-    import gmpy2  # type: ignore[import-untyped]
+    import gmpy2
 
     with gmpy2.context(precision=53, emax=1024, emin=-1073, subnormalize=True):
         if name == "pow":
