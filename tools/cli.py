@@ -41,7 +41,7 @@ COMMANDS = {
     "explore": "Make a page that shows a program in all its forms.",
     "bench": "Measure compiled programs against the eager autograd.",
     "verify": "Check that compiled programs equal the eager autograd, bit by bit.",
-    "export": "Write a model, or your own function, as standalone C.",
+    "export": "Write a model, or your own function, as standalone C or as JAX.",
     "cache": "List and remove compiled programs.",
     "doctor": "Show what this machine has that microgpt can use.",
     "completion": "Print a script that lets a shell complete commands, options and values.",

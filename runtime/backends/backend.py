@@ -13,9 +13,9 @@ from typing import Protocol
 
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import Estimate
-from ..programs import eager
 from ..programs.library import Library
 from ..programs.recipe import Recipe
+from ..programs.step_constants import step_constants
 from ..reporting import Report
 
 __all__ = ["Backend", "Document", "EagerBackend", "PythonBackend", "State", "split_document"]
@@ -131,7 +131,7 @@ class PythonBackend(_StepByStep):
         return loss, gradient
 
     def update(self, state: State, gradient: list[float], num_steps: int) -> None:
-        constants = eager.step_constants(self.optimizer, state.step, num_steps)
+        constants = step_constants(self.optimizer, state.step, num_steps)
         self.library.get(self._update).run(
             state.parameters, gradient, state.first_moment, state.second_moment, *constants
         )
@@ -162,10 +162,14 @@ class EagerBackend(_StepByStep):
         pass
 
     def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
+        from ..programs import eager
+
         return eager.loss_and_gradient(self.config, parameters, *document)
 
     def update(self, state: State, gradient: list[float], num_steps: int) -> None:
-        constants = eager.step_constants(self.optimizer, state.step, num_steps)
+        from ..programs import eager
+
+        constants = step_constants(self.optimizer, state.step, num_steps)
         lanes = (state.parameters, gradient, state.first_moment, state.second_moment)
         state.parameters, state.first_moment, state.second_moment = eager.update(self.optimizer, lanes, constants)
         state.step += 1
@@ -173,4 +177,6 @@ class EagerBackend(_StepByStep):
     def next_token(
         self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]
     ) -> list[float]:
+        from ..programs import eager
+
         return eager.next_token(self.config, parameters, temperature, token, position, cache)

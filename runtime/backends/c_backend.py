@@ -12,9 +12,9 @@ from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import Estimate, check
 from ..executable.native import Native
 from ..machine.toolchain import warn_of_toolchain
-from ..programs import eager
 from ..programs.c_library import cached_model_library, load_model_library
 from ..programs.estimate import estimate_c
+from ..programs.step_constants import step_constants
 from ..reporting import Report, silent
 from ..storage.cache import Cache
 from .backend import Document, State
@@ -129,7 +129,7 @@ class CBackend:
         lengths = array("i", [len(tokens) for tokens, _ in documents])
         index = array("i", list(chain.from_iterable(chain.from_iterable(documents))))
         steps = range(state.step, state.step + count)
-        constants = array("d", [x for step in steps for x in eager.step_constants(self.optimizer, step, num_steps)])
+        constants = array("d", [x for step in steps for x in step_constants(self.optimizer, step, num_steps)])
         losses = array("d", bytes(8 * count))
         for name in ("parameters", "first_moment", "second_moment"):
             self._put(name, getattr(state, name))

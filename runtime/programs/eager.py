@@ -6,7 +6,6 @@ The model and its optimiser run on `Value` and on floats as they are written.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ...compiler import functions
 from ...compiler.number import Number
@@ -15,7 +14,7 @@ from ...model import adam, gpt
 from ...model.config import AdamConfig, GPTConfig
 from ..value import Value
 
-__all__ = ["inference", "loss_and_gradient", "next_token", "step_constants", "update"]
+__all__ = ["inference", "loss_and_gradient", "next_token", "update"]
 
 
 def loss_and_gradient(
@@ -54,15 +53,6 @@ def inference(
     weights = gpt.weights_of(config, [Value(parameter) for parameter in parameters])
     probabilities = gpt.next_token_probabilities(config, functions, weights, token, position, keys, values, temperature)
     return probabilities, [unit for pair in zip(keys, values, strict=True) for rows in pair for unit in rows[-1]]
-
-
-def step_constants(config: AdamConfig, step: int, num_steps: int) -> tuple[float, float, float]:
-    """What `adam.step_constants` gives: with the powers of the numerics in force."""
-    if current().libm:
-        return adam.step_constants(config, step, num_steps)
-    betas = replace(config, beta1=Number(config.beta1), beta2=Number(config.beta2))
-    rate, correction1, correction2 = adam.step_constants(betas, step, num_steps)
-    return rate, float(correction1), float(correction2)
 
 
 def update(

@@ -22,6 +22,7 @@ from ...compiler.numerics import current, numerics
 from ...model.config import AdamConfig, GPTConfig
 from ..machine.child import Child, started
 from . import eager
+from . import step_constants as of_step
 from .shapes import witnessed
 
 __all__ = [
@@ -125,7 +126,7 @@ def some_lanes(size: int) -> list[list[float]]:
 
 def step_constants(config: AdamConfig) -> Sequence[float]:
     """The constants of a step."""
-    return eager.step_constants(config, 2, 10)
+    return of_step.step_constants(config, 2, 10)
 
 
 def _main(argument: str, name: str) -> None:

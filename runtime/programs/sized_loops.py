@@ -140,6 +140,7 @@ def sized_loops(config: GPTConfig, model: SizedModel) -> ModelLoops:
     shape = Shape(config.n_head, config.head_size, config.vocab_size, block, *last)
     small = {name: size for name, least in _LEAST.items() if (size := getattr(shape, name)) < least}
     if small:
+        model.prove()  # what is wrong anywhere is no exception
         least = replace(PROVED[0], **small)
         if _is_exception(model, least):
             raise NotRegularError("models of such small sizes are exceptions")

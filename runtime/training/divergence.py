@@ -15,8 +15,9 @@ from ...compiler.passes.differentiate import differentiate
 from ...compiler.passes.sink_through_selects import sink_through_selects
 from ..backends.backend import Document, State
 from ..executable.not_finite import describe, first_bad
-from ..programs import eager, graphs
+from ..programs import graphs
 from ..programs.recipe import Recipe
+from ..programs.step_constants import step_constants
 from .training import NotFiniteError, Training
 
 __all__ = ["Cause", "find_cause"]
@@ -76,7 +77,7 @@ def _in_update(training: Training, state: State, document: Document) -> Cause | 
     indices = {"tokens": tokens, "targets": targets}
     gradient = interpret(joint, {"parameters": state.parameters}, indices)["gradient"]
     graph = graphs.optimizer_graph(training.optimizer)
-    constants = eager.step_constants(training.optimizer, state.step, training.steps)
+    constants = step_constants(training.optimizer, state.step, training.steps)
     shared = dict(zip(("learning_rate", "correction1", "correction2"), ([number] for number in constants), strict=True))
     lanes = zip(state.parameters, gradient, state.first_moment, state.second_moment, strict=True)
     for place, lane in enumerate(lanes):

@@ -14,9 +14,9 @@ from microgpt.compiler.c.memory_struct import memory_struct
 from microgpt.compiler.c.prelude import VECTOR_WIDTHS, prelude
 from microgpt.compiler.kernels.compile_kernels import compile_kernels
 from microgpt.compiler.kernels.kernel_ir import For
-from microgpt.compiler.kernels.numerics import exact
 from microgpt.compiler.kernels.traverse import mentions
 from microgpt.compiler.loops.interpret_loops import interpret_loops
+from microgpt.compiler.numerics import exact
 from microgpt.runtime.machine.toolchain import Toolchain
 
 # Trips of the loop that is tiled, rows of sums, and lanes: none of which a tile or a vector divides, and some do.

@@ -191,9 +191,9 @@ def test_a_mistake_of_ours_is_shown_as_one():
     workers = Workers(1)
     try:
         future = workers.submit(run_job, Job("name", {}, {}, "", "eager", None, 1), Path("nowhere"), False)
-        with pytest.raises(RuntimeError, match="KeyError: 'data'") as caught:
+        with pytest.raises(RuntimeError, match="KeyError: 'numerics'") as caught:
             future.result(PATIENCE)
     finally:
         workers.stop()
     assert isinstance(caught.value.__cause__, RemoteError)
-    assert "new_training" in str(caught.value.__cause__)
+    assert "run_job" in str(caught.value.__cause__)

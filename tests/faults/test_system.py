@@ -286,7 +286,7 @@ def test_a_limit_to_the_size_of_files(unbuffered: str, environment: dict[str, st
                 stderr=subprocess.PIPE,
                 text=True,
                 check=False,
-                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024)),
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1280, 1280)),
             )
 
     train = ("train", *EAGER, "--steps", 60, "--samples", 0)

@@ -19,8 +19,8 @@ from microgpt.compiler.jax.spelling import SPELLINGS
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.runtime.executable.jax_source import function_module
 
-# What is not spelled by the table: it is read, or a power, or a choice by an index.
-ELSEWHERE = {"pow", "equal"}
+# What is not spelled by the table: it is read, or a power, or a choice by an index, or is of rows, which are refused.
+ELSEWHERE = {"attach", "equal", "pow"}
 
 
 def check(program: Program, graph: Graph) -> None:

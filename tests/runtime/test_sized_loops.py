@@ -122,7 +122,7 @@ def test_a_wrong_program_is_an_internal_error(monkeypatch: pytest.MonkeyPatch):
         broken.prove()
     source.prove()
     with pytest.raises(ProofError):  # also where other sizes are tried, which may be exceptions
-        sized_loops(GPTConfig(11, 1, 12, 2, 7), type(good)(1, wrong))
+        sized_loops(GPTConfig(11, 1, 12, 1, 7), type(good)(1, wrong))
     monkeypatch.setattr(type(good), "prove_at", pytest.fail)
     source.prove()
 

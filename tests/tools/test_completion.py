@@ -25,7 +25,7 @@ def completed(*words: str) -> list[tuple[str, str]]:
     [
         (("tr",), ["train"]),
         (("train", "--see"), ["--seed"]),
-        (("train", "--backend", ""), ["auto", "c", "python", "eager"]),
+        (("train", "--backend", ""), ["auto", "c", "python", "eager", "jax", "jax-f32"]),
         (("train", "--data", "na"), ["names"]),
         (("sweep", "--set", "learn"), ["learning_rate="]),
         (("data", "in"), ["info"]),
@@ -65,7 +65,7 @@ def test_in_bash(tmp_path: Path):
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from microgpt.tools.cli import main; main()" "$@"\n')
     program.chmod(0o755)
     script = CliRunner().invoke(cli, ["completion", "bash"]).stdout + (
-        f"COMP_WORDS=(microgpt train --ba); COMP_CWORD=2\n_microgpt_completion {program}\n" + 'echo "${COMPREPLY[@]}"\n'
+        f'COMP_WORDS=(microgpt train --bac); COMP_CWORD=2\n_microgpt_completion {program}\necho "${{COMPREPLY[@]}}"\n'
     )
     result = subprocess.run(["bash"], input=script, capture_output=True, text=True, check=True)
     assert result.stdout == "--backend\n"

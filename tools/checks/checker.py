@@ -13,6 +13,7 @@ from ...runtime.executable.estimate import Estimate
 from ...runtime.programs import eager
 from ...runtime.programs.library import Library
 from ...runtime.programs.recipe import Recipe
+from ...runtime.programs.step_constants import step_constants
 from ...runtime.reporting import Report
 from ...runtime.value import Value
 from ..subject.model import ModelSubject
@@ -135,7 +136,7 @@ class Checker:
         recipe = Recipe("optimizer", 0, self.optimizer)
         program = self.library.get(recipe)
         lane = [numbers[place] for numbers in (state.parameters, gradient, state.first_moment, state.second_moment)]
-        constants = eager.step_constants(self.optimizer, state.step, num_steps)
+        constants = step_constants(self.optimizer, state.step, num_steps)
         names = ("parameter", "gradient", "first_moment", "second_moment")
         results = ("parameter", "first_moment", "second_moment")
         right = eager.update(self.optimizer, [[number] for number in lane], constants)
