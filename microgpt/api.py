@@ -149,26 +149,42 @@ class Model:
         """Writes a checkpoint, atomically; `load` and ``microgpt sample`` read it."""
         save_checkpoint(arguments.path("path", path), self.checkpoint)
 
-    def export(self, folder: str | os.PathLike[str], *, prefix: str = "microgpt") -> list[Path]:
+    def export(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        prefix: str = "microgpt",
+        inference: bool = False,
+        dtype: str = "double",
+        plain: bool = False,
+    ) -> list[Path]:
         """Writes the model as a C library that depends only on libm, as ``microgpt export --checkpoint`` does.
 
         Args:
             folder: the folder to write; created if it does not exist.
             prefix: the prefix of file names and of every exported C name.
+            inference: whether it only samples, without heap or files and with weights in read-only memory.
+            dtype: the type of numbers, ``double``, or with `inference` ``float``, whose results are others.
+            plain: whether it is C99 without vectors, for any compiler; so it is with `inference`.
 
         Returns:
             The files: the library, its header, the weights, an example and a Makefile.
 
         Raises:
-            ValueError: if the prefix is not a C identifier.
+            ValueError: if the prefix is not a C identifier, the type is not one of these, or it is ``float`` in
+                portable numerics or without `inference`.
             OSError: if the folder cannot be written.
         """
-        from .runtime.programs.export import export_library
+        from .runtime.programs.export import export_inference, export_library
 
         place, model = arguments.path("folder", folder), self.checkpoint
         name, characters = arguments.string("prefix", prefix), model.tokenizer.characters
+        if arguments.choice("dtype", dtype, ("double", "float")) == "float" and not inference:
+            raise ValueError("dtype='float' needs inference=True; training is exported as double")
         with in_force(model.numerics):
-            return export_library(place, model.config, model.optimizer, characters, model.parameters, name)
+            if inference:
+                return export_inference(place, model.config, characters, model.parameters, name, dtype)
+            return export_library(place, model.config, model.optimizer, characters, model.parameters, name, plain)
 
 
 def load(path: str | os.PathLike[str], *, backend: str = "auto", progress: bool = True) -> Model:

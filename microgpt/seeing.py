@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from .compiler.errors import ProofError
+from .compiler.numerics import numerics as in_force
 from .runtime import arguments as checked
 from .runtime.executable import derivatives, over_rows
 from .runtime.executable import function as runtime
@@ -218,18 +219,28 @@ class CompiledFunction(runtime.CompiledFunction):
         with compile_progress(True, "function") as report:
             return race_function(self._subject, arguments or None, seconds, report)
 
-    def export(self, folder: str | os.PathLike[str], *, prefix: str | None = None) -> list[Path]:
+    def export(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        prefix: str | None = None,
+        dtype: str = "double",
+        plain: bool = False,
+    ) -> list[Path]:
         """Writes the function as C that depends only on libm: a source file, its header, an example, and a Makefile.
 
         Args:
             folder: the folder to write; created if it does not exist.
             prefix: the prefix of file names and of every exported C name; by default the function's name.
+            dtype: the type of numbers, ``double``, or ``float``, whose results are others.
+            plain: whether it is C99 without vectors, for any compiler; so it is with ``float``.
 
         Returns:
             The files.
 
         Raises:
-            ValueError: if the prefix is not a C identifier.
+            ValueError: if the prefix is not a C identifier, the type is not one of these, or it is ``float`` in
+                portable numerics.
             OSError: if the folder cannot be written.
         """
         from .runtime.executable.export import export_function
@@ -238,7 +249,9 @@ class CompiledFunction(runtime.CompiledFunction):
         name = self.name if prefix is None else checked.string("prefix", prefix)
         self._subject.refuse_rows("export does")
         example, indices = self._subject.ordinary_inputs()
-        return export_function(self.ir, place, name, example, indices)
+        checked.choice("dtype", dtype, ("double", "float"))
+        with in_force(self.numerics):
+            return export_function(self.ir, place, name, example, indices, dtype, plain)
 
     def _repr_html_(self) -> str:
         from .tools.drawing.notebook import function_html

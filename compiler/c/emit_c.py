@@ -15,7 +15,7 @@ from ..kernels.expressions import Place, Sum
 from ..loops.layout import Layout
 from ..loops.loop_ir import LoopProgram
 from ..numerics import current
-from .print_c import address_text, argument_text, kernel_text
+from .print_c import Printer
 
 __all__ = ["CText", "Span", "emit_c"]
 
@@ -73,22 +73,27 @@ def emit_c(
     layout: Layout,
     vector_width: int = 8,
     prefix: str = "",
+    number: str = "double",
+    outside: str = "",
 ) -> CText:
     """C for `programs`, as ``static void name(PREFIXmemory *m, const int *ix)`` each; to stand behind `prelude` and
-    `memory_struct`.
+    `memory_struct`. Vectors of one number are none: then the C is C99.
 
     Args:
         layout: of their memory.
         vector_width: doubles in the widest vector, one of `prelude.VECTOR_WIDTHS`.
         prefix: of the names of kernels, tables and the memory's type.
+        number: the type of numbers, ``double`` or ``float``.
+        outside: the array of arguments that `WEIGHTS` points to, if that is no part of the memory.
     """
     compiled = compile_kernels(programs, vector_width, current())
     memory = f"{prefix}memory"
+    printer = Printer(prefix, number, outside)
     text = _Text(_places(programs, layout, prefix))
     kernels: list[Span] = []
-    for number, kernel in enumerate(compiled.kernels):
-        name = f"{prefix}kernel{number}"
-        kernels.append(text.add(name, _comment(kernel.labels) + kernel_text(kernel, name, memory, prefix)))
+    for place, kernel in enumerate(compiled.kernels):
+        name = f"{prefix}kernel{place}"
+        kernels.append(text.add(name, _comment(kernel.labels) + printer.kernel_text(kernel, name, memory)))
     spans: dict[str, Span] = {}
     kernel_of: dict[str, tuple[int, ...]] = {}
     call_of: dict[str, tuple[int, ...]] = {}
@@ -97,11 +102,11 @@ def emit_c(
         lines = [f"static void {name}({memory} *m, const int *ix)", "{", "    (void)m;", "    (void)ix;"]
         zeros = len(lines)
         for span in program.zeros:
-            start = address_text(Place(span.array, (Sum(span.start),)))
-            lines.append(f"    memset({start}, 0, {span.size} * sizeof(double));")
+            start = printer.address_text(Place(span.array, (Sum(span.start),)))
+            lines.append(f"    memset({start}, 0, {span.size} * sizeof({number}));")
         first = len(lines)
         for call in calls:
-            arguments = "".join(f", {argument_text(argument)}" for argument in call.arguments)
+            arguments = "".join(f", {printer.argument_text(argument)}" for argument in call.arguments)
             lines.append(f"    {kernels[call.kernel].name}(m, ix{arguments}); /* {', '.join(call.arrays)} */")
         spans[name] = text.add(name, "\n".join([*lines, "}"]))
         first_zero[name] = spans[name].start + zeros

@@ -32,24 +32,26 @@ class FunctionText:
     name: str
 
 
-def function_text(looped: LoopedGraph, name: str, vector_width: int = 8) -> FunctionText:
+def function_text(looped: LoopedGraph, name: str, vector_width: int = 8, number: str = "double") -> FunctionText:
     """C for a graph, see `program_text`."""
-    return program_text(looped.program, looped.layout, name, vector_width)
+    return program_text(looped.program, looped.layout, name, vector_width, number)
 
 
-def program_text(program: LoopProgram, layout: Layout, name: str, vector_width: int) -> FunctionText:
+def program_text(
+    program: LoopProgram, layout: Layout, name: str, vector_width: int, number: str = "double"
+) -> FunctionText:
     """C for a program, to stand behind `prelude`: two functions, one of which prepares a memory for the other.
 
     ``void NAME_begin(double *m)`` writes the constants; ``void NAME(double *m, const int *ix)`` computes.
     """
     memory, prefix = f"{name}_memory", f"{name}_"
-    body = emit_c([program], [f"{name}_program"], layout, vector_width, prefix)
-    declarations = f"void {name}_begin(double *m);\nvoid {name}(double *m, const int *ix);\n"
-    head = f"{declarations}{memory_struct(layout, memory)}"
+    body = emit_c([program], [f"{name}_program"], layout, vector_width, prefix, number)
+    declarations = f"void {name}_begin({number} *m);\nvoid {name}({number} *m, const int *ix);\n"
+    head = f"{declarations}{memory_struct(layout, memory, number)}"
     end = [
-        constants_text(layout, read_constants(layout, [program]), prefix, memory),
-        f"void {name}_begin(double *m) {{ {name}_set_constants(({memory} *)m); }}",
-        f"void {name}(double *m, const int *ix) {{ {name}_program(({memory} *)m, ix); }}",
+        constants_text(layout, read_constants(layout, [program]), prefix, memory, number),
+        f"void {name}_begin({number} *m) {{ {name}_set_constants(({memory} *)m); }}",
+        f"void {name}({number} *m, const int *ix) {{ {name}_program(({memory} *)m, ix); }}",
         "",
     ]
     text = "\n".join([head + body.text, *end])

@@ -6,7 +6,7 @@ those with constants. A pointer to the memory is a pointer to this struct.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import fill, indent
 
 from ..loops.layout import Layout
@@ -17,33 +17,60 @@ from .print_c import number_text
 __all__ = ["constants_text", "memory_struct", "read_constants"]
 
 
-def memory_struct(layout: Layout, name: str) -> str:
-    """The type."""
-    lines, at, gaps = [], 0, 0
-    for array, start, parts in layout.placed:
+def memory_struct(layout: Layout, name: str, number: str = "double", outside: str = "") -> str:
+    """The type.
+
+    Args:
+        number: the type of numbers, ``double`` or ``float``.
+        outside: the array that comes last and is no part of the memory: it gets a type of its own, NAME_weights, and
+            the macro `WEIGHTS` is a pointer to it, which the memory `m` has.
+    """
+    inside = [placed for placed in layout.placed if placed[0].name != outside]
+    end = layout.named(outside)[1] if outside else layout.size
+    if not outside:
+        text = f"typedef struct {{\n{_members(inside, end, number)}\n}} {name};\n"
+        check = f"typedef char {name}_has_its_size[sizeof({name}) == {layout.size} * sizeof({number}) ? 1 : -1];"
+        return f"/* The memory. */\n{text}{check}\n"
+    array, parts = next((array, parts) for array, _, parts in layout.placed if array.name == outside)
+    weights = "\n".join(_union(array, parts, number, "    "))
+    pointer = f"    const {number} *OUTSIDE;\n"
+    return (
+        f"/* What does not change. */\ntypedef union {{\n{weights}\n}} {name}_weights;\n"
+        f"#define WEIGHTS ((const {name}_weights *)m->OUTSIDE)\n"
+        f"/* The memory. */\ntypedef struct {{\n{pointer}{_members(inside, end, number)}\n}} {name};\n"
+    )
+
+
+def _members(placed: Sequence[tuple[Array, int, Sequence[Array]]], end: int, number: str) -> str:
+    """Arrays, up to address `end`."""
+    lines, at, gaps = [], placed[0][1] if placed else end, 0
+    for array, start, parts in placed:
         if start > at:
-            lines.append(f"    double gap{gaps}[{start - at}];")
+            lines.append(f"    {number} gap{gaps}[{start - at}];")
             gaps += 1
         if parts:
             about = _plain(array.about) or f"{array.name} in one, and its parts"
             # Without a name they are C11; this keyword lets C99 have them under -pedantic-errors.
-            lines.append(f"    __extension__ union {{ /* {about} */")
-            lines += [f"        {_declared(array)}", "        __extension__ struct {"]
-            lines += [f"            {_declared(part)}" for part in parts]
-            lines += ["        };", "    };"]
+            lines += [f"    __extension__ union {{ /* {about} */", *_union(array, parts, number, "        "), "    };"]
         else:
             about = f" /* {_plain(array.about)} */" if array.about else ""
-            lines.append(f"    {_declared(array)}{about}")
+            lines.append(f"    {_declared(array, number)}{about}")
         at = start + array.size
-    if layout.size > at:
-        lines.append(f"    double gap{gaps}[{layout.size - at}];")
-    body = "\n".join(lines)
-    check = f"typedef char {name}_has_its_size[sizeof({name}) == {layout.size} * sizeof(double) ? 1 : -1];"
-    return f"/* The memory. */\ntypedef struct {{\n{body}\n}} {name};\n{check}\n"
+    if end > at:
+        lines.append(f"    {number} gap{gaps}[{end - at}];")
+    return "\n".join(lines)
 
 
-def _declared(array: Array) -> str:
-    return f"{array.dtype} {array.name}{''.join(f'[{extent}]' for extent in array.shape)};"
+def _union(array: Array, parts: Sequence[Array], number: str, indent: str) -> Iterator[str]:
+    yield f"{indent}{_declared(array, number)}"
+    if parts:
+        yield f"{indent}__extension__ struct {{"
+        yield from (f"{indent}    {_declared(part, number)}" for part in parts)
+        yield f"{indent}}};"
+
+
+def _declared(array: Array, number: str) -> str:
+    return f"{number} {array.name}{''.join(f'[{extent}]' for extent in array.shape)};"
 
 
 def _plain(text: str) -> str:
@@ -85,7 +112,9 @@ def _run_reads(run: Run, counts: list[Affine]) -> Iterator[tuple[Array, int, int
         yield from _run_reads(part, inside) if isinstance(part, Run) else _reads(part, inside)
 
 
-def constants_text(layout: Layout, constants: Mapping[int, str], prefix: str, memory: str) -> str:
+def constants_text(
+    layout: Layout, constants: Mapping[int, str], prefix: str, memory: str, number: str = "double"
+) -> str:
     """A function that writes constants into memory: ``static void PREFIXset_constants(MEMORY *m)``."""
     tables, lines = [], []
     for array, start, _ in layout.placed:
@@ -94,10 +123,13 @@ def constants_text(layout: Layout, constants: Mapping[int, str], prefix: str, me
             continue
         first, name = places[0], f"{prefix}{array.name}_table"
         texts = [constants.get(start + place, "0x0p+0") for place in range(first, places[-1] + 1)]
-        values = indent(fill(", ".join(map(number_text, texts)), 116, break_on_hyphens=False), "    ")
-        # Volatile: GCC 12 makes a broadcast of eight known doubles that are equal but for zeros at their end.
-        tables.append(f"static const volatile double {name}[] = {{\n{values}\n}};\n")
+        values = indent(
+            fill(", ".join(number_text(text, number) for text in texts), 116, break_on_hyphens=False), "    "
+        )
+        # Read as volatile: GCC 12 makes a broadcast of eight known doubles that are equal but for zeros at their end.
+        tables.append(f"static const {number} {name}[] = {{\n{values}\n}};\n")
         place = f"{first} + i" if first else "i"
-        lines.append(f"    for (long i = 0; i < {len(texts)}; i++) m->{array.name}[{place}] = {name}[i];\n")
+        value = f"((const volatile {number} *){name})[i]"
+        lines.append(f"    for (long i = 0; i < {len(texts)}; i++) m->{array.name}[{place}] = {value};\n")
     head = f"static void {prefix}set_constants({memory} *m)\n{{\n    (void)m;\n"
     return f"{''.join(tables)}{head}{''.join(lines)}}}\n"

@@ -34,22 +34,29 @@ _SPECIAL = (4, 8)
 _OF_ONE_VECTOR = ("exponential", "logarithm", "settled_square", "settled_root")
 
 
-def prelude(vector_width: int) -> str:
+def prelude(vector_width: int, number: str = "double") -> str:
     """The text, for the numerics in force.
 
     Args:
-        vector_width: doubles in the widest vector, one of `VECTOR_WIDTHS`.
+        vector_width: doubles in the widest vector, one of `VECTOR_WIDTHS`; or 1, for C without vectors.
+        number: the type of numbers, ``double``, or without vectors ``float``.
     """
-    return _prelude(vector_width, current())
+    return _prelude(vector_width, number, current())
 
 
 @cache
-def _prelude(vector_width: int, numerics: Numerics) -> str:
+def _prelude(vector_width: int, number: str, numerics: Numerics) -> str:
+    if vector_width == 1:
+        return "".join(
+            [
+                _head(number, "", numerics),
+                *([] if numerics.libm else [_accurate(), "\n", _each("plain_portable.h")]),
+                c_text(_PACKAGE, "transpose.h", number=number, tiles=""),
+            ]
+        )
     widths = [width for width in VECTOR_WIDTHS if width <= vector_width]
     parts = [
-        c_text(_PACKAGE, "guards.h", functions=_functions(numerics)),
-        "\n",
-        c_text(_PACKAGE, "head.h"),
+        _head("double", plain_text(_PACKAGE, "vectors_only.h"), numerics),
         *(_vectors(width) for width in widths),
         *([] if numerics.libm else [_accurate()]),
         c_text(_PACKAGE, "powers.h", w=vector_width),
@@ -64,6 +71,13 @@ def _prelude(vector_width: int, numerics: Numerics) -> str:
     return "".join(parts)
 
 
+def _head(number: str, compilers: str, numerics: Numerics) -> str:
+    f = "f" if number == "float" else ""
+    guards = c_text(_PACKAGE, "guards.h", functions=_functions(numerics, number), compilers=compilers)
+    single = plain_text(_PACKAGE, "single.h") if f else ""
+    return f"{guards}{single}\n{c_text(_PACKAGE, 'head.h', number=number, f=f)}"
+
+
 def exact_function(prefix: str) -> str:
     """``int PREFIX_exact(void)``: whether a build rounds as it must, here and now. To stand behind `prelude`.
 
@@ -73,17 +87,26 @@ def exact_function(prefix: str) -> str:
     return c_text(_PACKAGE, "exact.h", prefix=prefix)
 
 
-def _functions(numerics: Numerics) -> str:
+def _functions(numerics: Numerics, number: str) -> str:
     """What stands for the functions of libm: pointers whose targets no compiler knows, or functions of ours."""
     if numerics.libm:
-        return c_text(_PACKAGE, "libm.h", protected=_each("protected.h"))
+        return c_text(_PACKAGE, "libm.h", protected=_each("protected.h", number))
     return "/* Correctly rounded functions stand for libm's. */\n" + _each("replaced.h")
 
 
-def _each(text: str) -> str:
+def _each(text: str, number: str = "double") -> str:
     """A text for each function of libm."""
     return "".join(
-        c_text(_PACKAGE, text, name=name, types=", ".join(["double"] * arity), operands=", ".join("xy"[:arity]))
+        c_text(
+            _PACKAGE,
+            text,
+            name=name,
+            types=", ".join([number] * arity),
+            operands=", ".join("xy"[:arity]),
+            parameters=", ".join(f"{number} {operand}" for operand in "xy"[:arity]),
+            number=number,
+            f="f" if number == "float" else "",
+        )
         for name, arity in LIBM.items()
     )
 
@@ -134,7 +157,7 @@ def _narrow(width: int, widest: int) -> str:
 def _transpose(vector_width: int) -> str:
     """Tiles as wide and as high as a vector; in each step, pairs of vectors exchange halves."""
     if vector_width not in _SPECIAL:
-        return c_text(_PACKAGE, "transpose.h", tiles="")
+        return c_text(_PACKAGE, "transpose.h", number="double", tiles="")
     tile = c_text(_PACKAGE, f"tile{vector_width}.h")
     tiles = c_text(_PACKAGE, "tiled.h", w=vector_width, tile=tile)
-    return c_text(_PACKAGE, "shuffle.h") + c_text(_PACKAGE, "transpose.h", tiles=tiles)
+    return c_text(_PACKAGE, "shuffle.h") + c_text(_PACKAGE, "transpose.h", number="double", tiles=tiles)

@@ -33,207 +33,216 @@ from ..kernels.kernel_ir import Kernel, Statement
 from ..loops.loop_ir import MEMORY, Array
 from .c_text import decimal_text
 
-__all__ = ["address_text", "argument_text", "kernel_text", "number_text", "parameters_text"]
+__all__ = ["Printer", "number_text"]
 
 
-def kernel_text(kernel: Kernel, name: str, memory: str, prefix: str = "") -> str:
-    """A function.
+class Printer:
+    """Prints kernels.
 
     Args:
-        memory: the type of the memory.
-        prefix: of the name of the table that picks choose from.
+        prefix: of the names of tables.
+        number: the type of numbers, ``double`` or ``float``.
+        outside: the array of arguments that is no part of the memory, which has a pointer to it.
     """
-    lines = [line for statement in kernel.body for line in _lines(statement, 1)]
-    text = "\n".join(lines).replace("[places[", f"[{prefix}places[")
-    unused = [f"    (void){word};\n" for word, use in (("m", r"\bm\b"), ("ix", r"\bix\b")) if not re.search(use, text)]
-    head = f"KERNEL {name}({parameters_text(kernel, memory)})"
-    return f"{head}\n{{\n{''.join(unused)}{text}\n}}"
 
+    def __init__(self, prefix: str = "", number: str = "double", outside: str = "") -> None:
+        self.prefix, self.number, self.outside = prefix, number, outside
+        self._zero = number_text("0x0p+0", number)
 
-def parameters_text(kernel: Kernel, memory: str) -> str:
-    """The parameters of a kernel's function."""
-    types = {"whole": "long ", "number": "double ", "read": "const double *", "write": "double *"}
-    further = "".join(f", {types[parameter.kind]}{parameter.name}" for parameter in kernel.parameters)
-    return f"{memory} *m, const int *ix{further}"
+    def kernel_text(self, kernel: Kernel, name: str, memory: str) -> str:
+        """A function.
 
+        Args:
+            memory: the type of the memory.
+        """
+        lines = [line for statement in kernel.body for line in self._lines(statement, 1)]
+        text = "\n".join(lines).replace("[places[", f"[{self.prefix}places[")
+        unused = [
+            f"    (void){word};\n" for word, use in (("m", r"\bm\b"), ("ix", r"\bix\b")) if not re.search(use, text)
+        ]
+        head = f"KERNEL {name}({self.parameters_text(kernel, memory)})"
+        return f"{head}\n{{\n{''.join(unused)}{text}\n}}"
 
-def argument_text(argument: ir.Argument) -> str:
-    """What a parameter gets in a call."""
-    if isinstance(argument, Place):
-        return address_text(argument)
-    return number_text(argument) if isinstance(argument, str) else str(argument)
+    def parameters_text(self, kernel: Kernel, memory: str) -> str:
+        """The parameters of a kernel's function."""
+        number = self.number
+        types = {"whole": "long ", "number": f"{number} ", "read": f"const {number} *", "write": f"{number} *"}
+        further = "".join(f", {types[parameter.kind]}{parameter.name}" for parameter in kernel.parameters)
+        return f"{memory} *m, const int *ix{further}"
 
+    def argument_text(self, argument: ir.Argument) -> str:
+        """What a parameter gets in a call."""
+        if isinstance(argument, Place):
+            return self.address_text(argument)
+        return number_text(argument, self.number) if isinstance(argument, str) else str(argument)
 
-def _lines(statement: Statement, depth: int) -> Iterator[str]:
-    indent = "    " * depth
-    match statement:
-        case ir.For():
-            start, end = sum_text(statement.start), sum_text(statement.end)
-            name, step = statement.name, f" += {statement.step}" if statement.step > 1 else "++"
-            if statement.unroll:
-                yield f"{indent}UNROLL"
-            limit = "" if end.isidentifier() or end.isdigit() else f", end_{name} = {end}"
-            last = f"end_{name}" if limit else end
-            yield f"{indent}for (long {name} = {start}{limit}; {name} < {last}; {name}{step}) {{"
-            yield from _inside(statement.body, depth)
-        case ir.Block():
-            yield f"{indent}{{"
-            yield from _inside(statement.body, depth)
-        case ir.Settle():
-            count = "list_doubts(doubts, sizeof doubts, lanes)"
-            yield f"{indent}for (int doubt = 0, count = {count}; doubt < count; doubt++) {{"
-            yield f"{indent}    const long {statement.lane} = {statement.start} + lanes[doubt];"
-            yield from _inside(statement.body, depth)
-        case ir.Guess():
-            width, lane = statement.power.width, sum_text(statement.lane)
-            value = f"{statement.function}{width}({expr_text(statement.power.operands[0])}, &doubt)"
-            yield f"{indent}n{width} doubt;"
-            yield f"{indent}store{width}({address_text(statement.place)}, {value});"
-            yield f"{indent}doubts[(unsigned long)({lane}) / {width}] = (unsigned char)signs{width}(doubt);"
-        case ir.Room(lanes):
-            yield f"{indent}double power[{lanes}];"
-            yield f"{indent}unsigned char doubts[{lanes} / VECTOR];"
-            yield f"{indent}int lanes[{lanes + 4}];"
-        case _:
-            yield f"{indent}{_line(statement)};"
+    def _lines(self, statement: Statement, depth: int) -> Iterator[str]:
+        indent = "    " * depth
+        match statement:
+            case ir.For():
+                start, end = sum_text(statement.start), sum_text(statement.end)
+                name, step = statement.name, f" += {statement.step}" if statement.step > 1 else "++"
+                if statement.unroll:
+                    yield f"{indent}UNROLL"
+                limit = "" if end.isidentifier() or end.isdigit() else f", end_{name} = {end}"
+                last = f"end_{name}" if limit else end
+                yield f"{indent}for (long {name} = {start}{limit}; {name} < {last}; {name}{step}) {{"
+                yield from self._inside(statement.body, depth)
+            case ir.Block():
+                yield f"{indent}{{"
+                yield from self._inside(statement.body, depth)
+            case ir.Settle():
+                found = "list_doubts(doubts, sizeof doubts, lanes)"
+                yield f"{indent}for (int doubt = 0, count = {found}; doubt < count; doubt++) {{"
+                yield f"{indent}    const long {statement.lane} = {statement.start} + lanes[doubt];"
+                yield from self._inside(statement.body, depth)
+            case ir.Guess():
+                width, lane = statement.power.width, sum_text(statement.lane)
+                value = f"{statement.function}{width}({self.expr_text(statement.power.operands[0])}, &doubt)"
+                yield f"{indent}n{width} doubt;"
+                yield f"{indent}store{width}({self.address_text(statement.place)}, {value});"
+                yield f"{indent}doubts[(unsigned long)({lane}) / {width}] = (unsigned char)signs{width}(doubt);"
+            case ir.Room(lanes):
+                yield f"{indent}{self.number} power[{lanes}];"
+                yield f"{indent}unsigned char doubts[{lanes} / VECTOR];"
+                yield f"{indent}int lanes[{lanes + 4}];"
+            case _:
+                yield f"{indent}{self._line(statement)};"
 
+    def _inside(self, body: Sequence[Statement], depth: int) -> Iterator[str]:
+        for statement in body:
+            yield from self._lines(statement, depth + 1)
+        yield "    " * depth + "}"
 
-def _inside(body: Sequence[Statement], depth: int) -> Iterator[str]:
-    for statement in body:
-        yield from _lines(statement, depth + 1)
-    yield "    " * depth + "}"
+    def _line(self, statement: Statement) -> str:
+        match statement:
+            case ir.Write(place, value):
+                if _width(value) > 1:
+                    return f"store{_width(value)}({self.address_text(place)}, {self.expr_text(value)})"
+                return f"{self._element(place)} = {self.expr_text(value)}"
+            case ir.Update(place, value):
+                return f"{self._element(place)} += {self.expr_text(value)}"
+            case ir.Assign(name, value, op):
+                if op is None:
+                    return f"{name} = {self.expr_text(value)}"
+                if OPS[op].c == "{a} + {b}":
+                    return f"{name} += {self.expr_text(value)}"
+                return f"{name} = {self._spelled(op, [name, self.expr_text(value)], _width(value))}"
+            case ir.Declare(name, value, kind, width):
+                type_ = {"whole": "long", "divisor": "divisor"}.get(kind, self.number if width == 1 else f"v{width}")
+                if kind == "held" and value is not None:
+                    return f"{type_} {name} = {self._value(value)}; HELD{width}({name})"
+                return f"{type_} {name}" if value is None else f"const {type_} {name} = {self._value(value)}"
+            case ir.Point(name, place, writes):
+                return f"{'' if writes else 'const '}{self.number} *{name} = {self.address_text(place)}"
+            case ir.Advance(name, distance):
+                return (
+                    f"{name} -= {-distance}" if isinstance(distance, int) and distance < 0 else f"{name} += {distance}"
+                )
+            case ir.Transpose():
+                to, source = self.address_text(statement.to), self.address_text(statement.source)
+                sizes = f"{statement.rows}, {statement.columns}"
+                return f"transpose({to}, {statement.to_row}, {source}, {statement.source_row}, {sizes})"
+            case ir.Buffer(name, size):
+                return f"{self.number} {name}[{size} + VECTOR]"
+            case ir.Evaluate(function, buffer, end, exponent):
+                further = f", {number_text(exponent.text, self.number)}" if exponent else ""
+                return f"{function}({buffer}, {end} - {buffer}{further})"
+            case ir.Clear():
+                return "memset(doubts, 0, sizeof doubts)"
+        raise InternalError(f"{type(statement).__name__} has no spelling in C")
 
+    def _value(self, value: Expr | Sum | ir.Least | ir.Reached) -> str:
+        match value:
+            case Sum():
+                return sum_text(value)
+            case ir.Least(one, other):
+                return f"{sum_text(one)} < {sum_text(other)} ? {sum_text(one)} : {sum_text(other)}"
+            case ir.Reached(start, stop, step):
+                return f"{sum_text(stop)} - ({sum_text(stop)} - {sum_text(start)}) % {step}"
+        return self.expr_text(value)
 
-def _line(statement: Statement) -> str:
-    match statement:
-        case ir.Write(place, value):
-            if _width(value) > 1:
-                return f"store{_width(value)}({address_text(place)}, {expr_text(value)})"
-            return f"{_element(place)} = {expr_text(value)}"
-        case ir.Update(place, value):
-            return f"{_element(place)} += {expr_text(value)}"
-        case ir.Assign(name, value, op):
-            if op is None:
-                return f"{name} = {expr_text(value)}"
-            if OPS[op].c == "{a} + {b}":
-                return f"{name} += {expr_text(value)}"
-            return f"{name} = {_spelled(op, [name, expr_text(value)], _width(value))}"
-        case ir.Declare(name, value, kind, width):
-            type_ = {"whole": "long", "divisor": "divisor"}.get(kind, "double" if width == 1 else f"v{width}")
-            if kind == "held" and value is not None:
-                return f"{type_} {name} = {_value(value)}; HELD{width}({name})"
-            return f"{type_} {name}" if value is None else f"const {type_} {name} = {_value(value)}"
-        case ir.Point(name, place, writes):
-            return f"{'' if writes else 'const '}double *{name} = {address_text(place)}"
-        case ir.Advance(name, distance):
-            return f"{name} -= {-distance}" if isinstance(distance, int) and distance < 0 else f"{name} += {distance}"
-        case ir.Transpose():
-            to, source = address_text(statement.to), address_text(statement.source)
-            sizes = f"{statement.rows}, {statement.columns}"
-            return f"transpose({to}, {statement.to_row}, {source}, {statement.source_row}, {sizes})"
-        case ir.Buffer(name, size):
-            return f"double {name}[{size} + VECTOR]"
-        case ir.Evaluate(function, buffer, end, exponent):
-            further = f", {number_text(exponent.text)}" if exponent else ""
-            return f"{function}({buffer}, {end} - {buffer}{further})"
-        case ir.Clear():
-            return "memset(doubts, 0, sizeof doubts)"
-    raise InternalError(f"{type(statement).__name__} has no spelling in C")
+    def expr_text(self, expr: Expr) -> str:
+        """An expression."""
+        match expr:
+            case Number(text):
+                return number_text(text, self.number)
+            case Name(name):
+                return name
+            case Read(place, width):
+                return self._element(place) if width == 1 else f"load{width}({self.address_text(place)})"
+            case Pick(start, chosen):
+                return f"((const {self.number} *)m)[places[{sum_text(Sum(0, ((1, Entry(chosen)),)).plus(start))}]]"
+            case Matches(chosen, number, width):
+                index = f"ix[{sum_text(chosen)}]"
+                return (
+                    f"equal{width}({index} - ({sum_text(number)}))" if width > 1 else f"({index} == {sum_text(number)})"
+                )
+            case Call(op, operands, width):
+                types = OPS[op].types_of(len(operands))
+                return self._spelled(op, list(map(self._operand, operands, types)), width)
+            case Spread(value, width, is_flag):
+                return f"{'flag' if is_flag else 'all'}{width}({self.expr_text(value)})"
+            case IsSet(value):
+                return f"({self.expr_text(value)} != {self._zero})"
+            case Ones(value, width):
+                return f"keep{width}({self.expr_text(value)}, all{width}(1.0))"
+            case Divisor(value):
+                return f"divisor_of({self.expr_text(value)})"
+            case Quotient(dividend, divisor, width):
+                return f"quotient{width}({self.expr_text(dividend)}, {self.expr_text(divisor)})"
+            case Proved(function, operand, width):
+                return f"settled_{function}{width}({self.expr_text(operand)})"
+        raise InternalError(f"{type(expr).__name__} has no spelling in C")
 
+    def _operand(self, expr: Expr, type_: Type) -> str:
+        # Memory has flags as 1 and 0. C would take a number as one, but with a warning.
+        is_number = type_ is Type.FLAG and isinstance(expr, Read) and expr.width == 1
+        return f"({self.expr_text(expr)} != {self._zero})" if is_number else self.expr_text(expr)
 
-def _value(value: Expr | Sum | ir.Least | ir.Reached) -> str:
-    match value:
-        case Sum():
-            return sum_text(value)
-        case ir.Least(one, other):
-            return f"{sum_text(one)} < {sum_text(other)} ? {sum_text(one)} : {sum_text(other)}"
-        case ir.Reached(start, stop, step):
-            return f"{sum_text(stop)} - ({sum_text(stop)} - {sum_text(start)}) % {step}"
-    return expr_text(value)
+    def _spelled(self, op: int, texts: Sequence[str], width: int) -> str:
+        """An operation on one lane, or on vectors, as its row spells it."""
+        row = OPS[op]
+        spelling = row.c if width == 1 else row.c_lanes
+        if not spelling:
+            raise InternalError(f"{row.name} has no spelling in C for vectors")
+        text = spell(spelling, texts, width=width)
+        return text if is_closed(spell(spelling, [""] * len(texts), width=width)) else f"({text})"
+
+    def _member(self, array: Array) -> str:
+        if array == MEMORY:
+            return f"(({self.number} *)m)"
+        is_outside = self.outside in (array.of, array.name) and self.outside != ""
+        return f"WEIGHTS->{array.name}" if is_outside else f"m->{array.name}"
+
+    def _element(self, place: Place) -> str:
+        """One element."""
+        base = place.base
+        if isinstance(base, str):
+            return f"{base}[{sum_text(place.index[0])}]"
+        if len(place.index) == len(base.shape):
+            return self._member(base) + "".join(f"[{sum_text(part)}]" for part in place.index)
+        return f"({self._row(place)})[{sum_text(place.index[-1])}]"
+
+    def address_text(self, place: Place) -> str:
+        """A pointer to an element."""
+        base, last = place.base, sum_text(place.index[-1])
+        if not isinstance(base, str) and len(place.index) == len(base.shape):
+            return f"&{self._element(place)}" if len(base.shape) > 1 or last != "0" else self._member(base)
+        start = base if isinstance(base, str) else self._row(place)
+        return start if last == "0" else f"{start} + {last}"
+
+    def _row(self, place: Place) -> str:
+        """A pointer to the first element of the dimensions through which the last index of a place counts."""
+        base = place.base
+        assert isinstance(base, Array)
+        kept = [sum_text(part) for part in place.index[:-1]]
+        kept += ["0"] * (len(base.shape) - len(kept))
+        return f"&{self._member(base)}" + "".join(f"[{part}]" for part in kept)
 
 
 def _width(expr: Expr) -> int:
     return 1 if isinstance(expr, Number) else expr.width
-
-
-def expr_text(expr: Expr) -> str:
-    """An expression."""
-    match expr:
-        case Number(text):
-            return number_text(text)
-        case Name(name):
-            return name
-        case Read(place, width):
-            return _element(place) if width == 1 else f"load{width}({address_text(place)})"
-        case Pick(start, chosen):
-            return f"((const double *)m)[places[{sum_text(Sum(0, ((1, Entry(chosen)),)).plus(start))}]]"
-        case Matches(chosen, number, width):
-            index = f"ix[{sum_text(chosen)}]"
-            return f"equal{width}({index} - ({sum_text(number)}))" if width > 1 else f"({index} == {sum_text(number)})"
-        case Call(op, operands, width):
-            types = OPS[op].types_of(len(operands))
-            return _spelled(op, list(map(_operand, operands, types)), width)
-        case Spread(value, width, is_flag):
-            return f"{'flag' if is_flag else 'all'}{width}({expr_text(value)})"
-        case IsSet(value):
-            return f"({expr_text(value)} != 0.0)"
-        case Ones(value, width):
-            return f"keep{width}({expr_text(value)}, all{width}(1.0))"
-        case Divisor(value):
-            return f"divisor_of({expr_text(value)})"
-        case Quotient(dividend, divisor, width):
-            return f"quotient{width}({expr_text(dividend)}, {expr_text(divisor)})"
-        case Proved(function, operand, width):
-            return f"settled_{function}{width}({expr_text(operand)})"
-    raise InternalError(f"{type(expr).__name__} has no spelling in C")
-
-
-def _operand(expr: Expr, type_: Type) -> str:
-    # Memory has flags as 1 and 0. C would take a number as one, but with a warning.
-    is_number = type_ is Type.FLAG and isinstance(expr, Read) and expr.width == 1
-    return f"({expr_text(expr)} != 0.0)" if is_number else expr_text(expr)
-
-
-def _spelled(op: int, texts: Sequence[str], width: int) -> str:
-    """An operation on one lane, or on vectors, as its row spells it."""
-    row = OPS[op]
-    spelling = row.c if width == 1 else row.c_lanes
-    if not spelling:
-        raise InternalError(f"{row.name} has no spelling in C for vectors")
-    text = spell(spelling, texts, width=width)
-    return text if is_closed(spell(spelling, [""] * len(texts), width=width)) else f"({text})"
-
-
-def _member(array: Array) -> str:
-    return "((double *)m)" if array == MEMORY else f"m->{array.name}"
-
-
-def _element(place: Place) -> str:
-    """One element."""
-    base = place.base
-    if isinstance(base, str):
-        return f"{base}[{sum_text(place.index[0])}]"
-    if len(place.index) == len(base.shape):
-        return _member(base) + "".join(f"[{sum_text(part)}]" for part in place.index)
-    return f"({_row(place)})[{sum_text(place.index[-1])}]"
-
-
-def address_text(place: Place) -> str:
-    """A pointer to an element."""
-    base, last = place.base, sum_text(place.index[-1])
-    if not isinstance(base, str) and len(place.index) == len(base.shape):
-        return f"&{_element(place)}" if len(base.shape) > 1 or last != "0" else _member(base)
-    start = base if isinstance(base, str) else _row(place)
-    return start if last == "0" else f"{start} + {last}"
-
-
-def _row(place: Place) -> str:
-    """A pointer to the first element of the dimensions through which the last index of a place counts."""
-    base = place.base
-    assert isinstance(base, Array)
-    kept = [sum_text(part) for part in place.index[:-1]]
-    kept += ["0"] * (len(base.shape) - len(kept))
-    return f"&{_member(base)}" + "".join(f"[{part}]" for part in kept)
 
 
 def sum_text(total: Sum) -> str:
@@ -247,7 +256,9 @@ def sum_text(total: Sum) -> str:
     return " + ".join(parts).replace("+ -", "- ")
 
 
-def number_text(text: str) -> str:
-    """C for a number in hexadecimal."""
+def number_text(text: str, number: str = "double") -> str:
+    """C for a number in hexadecimal, of that type."""
     shown = decimal_text(float.fromhex(text))
+    if number == "float" and shown[-1].isdigit():
+        shown += "f"
     return f"({shown})" if shown.startswith("-") else shown

@@ -28,7 +28,7 @@ def compile_kernels(programs: Sequence[LoopProgram], vector_width: int, numerics
     """The kernels of programs over one memory, and their calls.
 
     Args:
-        vector_width: numbers in the widest vector.
+        vector_width: numbers in the widest vector; 1 if there are no vectors.
     """
     shared = share(programs)
     return replace(shared, kernels=tuple(_passes(kernel, vector_width, numerics) for kernel in shared.kernels))
@@ -36,11 +36,13 @@ def compile_kernels(programs: Sequence[LoopProgram], vector_width: int, numerics
 
 def _passes(kernel: Kernel, vector_width: int, numerics: Numerics) -> Kernel:
     kernel = hoist_loads(kernel)
-    kernel = stage_powers(kernel, numerics)
-    kernel = tile(kernel)
+    if vector_width > 1:
+        kernel = stage_powers(kernel, numerics)
+        kernel = tile(kernel)
     kernel = vectorise(kernel, vector_width)
     kernel = hoist_divisors(kernel)
     kernel = accumulate(kernel)
-    kernel = hold(kernel)
-    kernel = batch_calls(kernel)
+    if vector_width > 1:
+        kernel = hold(kernel)
+        kernel = batch_calls(kernel)
     return walk_pointers(kernel)

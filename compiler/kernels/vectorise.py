@@ -60,7 +60,7 @@ def vectorise(kernel: Kernel, width: int) -> Kernel:
 
 def _statement(statement: Statement, width: int) -> Sequence[Statement]:
     if isinstance(statement, For):
-        if statement.lanes and _is_better_batched(statement, width):
+        if statement.lanes and (width == 1 or _is_better_batched(statement, width)):
             statement = replace(statement, lanes=False)
         if not statement.lanes:
             body = tuple(each for part in statement.body for each in _statement(part, width))

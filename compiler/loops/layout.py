@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 
@@ -147,6 +147,29 @@ class Layout:
             self.constants[address] = text
             self._known.setdefault(text, address)
         return start
+
+    def only(self, arrays: Mapping[str, Array], last: str) -> Layout:
+        """Another one, with some of the arrays and no more room than these take.
+
+        Args:
+            arrays: by name in this one, in the shapes that they are to have.
+            last: the one that comes last.
+        """
+        other = Layout()
+        starts: dict[int, int] = {}
+        for array, start, parts in sorted(self.placed, key=lambda placed: placed[0].name == last):
+            if array.name in arrays:
+                starts[start] = other.add(arrays[array.name], parts)
+        for spans, kept in ((self.arguments, other.arguments), (self.outputs, other.outputs)):
+            kept.update((name, (starts[start], size)) for name, (start, size) in spans.items() if start in starts)
+        for array, start, _ in self.placed:
+            if array.name not in arrays:
+                continue
+            for address, text in self.constants.items():
+                if start <= address < start + array.size:
+                    other.constants[address - start + starts[start]] = text
+                    other._known.setdefault(text, address - start + starts[start])
+        return other
 
     def copy(self) -> Layout:
         """Another one, to try something on."""

@@ -274,8 +274,8 @@ def address(
     for argument, (_, size) in graph.arguments().items():
         start = layout.arguments[argument][0]
         inputs += range(start, start + size)
-    outputs = {output.name: layout.outputs[output.name][0] for output in graph.outputs}
-    outputs.update(pinned or {})
+    outputs = dict(pinned or {})
+    outputs |= {out.name: layout.outputs[out.name][0] for out in graph.outputs if out.name not in outputs}
     nodes = [-1] * len(graph)
     for node, op in enumerate(graph.op):
         if op == INPUT:

@@ -10,10 +10,23 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...compiler.c.c_text import c_text, plain_text
+from ...compiler.c.prelude import exact_function
 from ...compiler.ir.names import is_reserved
+from ...compiler.numerics import current
 from ..storage.files import write_atomically
 
-__all__ = ["check_prefix", "header", "is_taken", "makefile", "write_files"]
+__all__ = [
+    "bits_text",
+    "check_number",
+    "check_prefix",
+    "exact_text",
+    "exactness",
+    "header",
+    "is_taken",
+    "makefile",
+    "refusal",
+    "write_files",
+]
 
 _PACKAGE = __package__ or ""
 _NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
@@ -63,6 +76,39 @@ def header(prefix: str, about: str, sizes: Mapping[str, object], declarations: s
     lines = "\n".join(f"#define {prefix.upper()}_{name} {value}" for name, value in sizes.items())
     names = {"PREFIX": prefix.upper(), "about": about, "sizes": lines, "declarations": declarations}
     return c_text(_PACKAGE, "header.h", **names)
+
+
+def check_number(number: str) -> None:
+    """Checks that numbers of a type can be exported in the numerics in force.
+
+    Raises:
+        ValueError: if these are portable, and the type is ``float``.
+    """
+    if number == "float" and not current().libm:
+        raise ValueError("dtype 'float' has no portable numerics; export in double, or compile with exact numerics")
+
+
+def bits_text(number: str) -> str:
+    """What is said of the results."""
+    exact = "the bits of Python's arithmetic"
+    return f"single precision, so not {exact}" if number == "float" else exact
+
+
+def exact_text(prefix: str, number: str) -> str:
+    """The function ``PREFIX_exact``."""
+    return f"int {prefix}_exact(void) {{ return 0; }}\n" if number == "float" else exact_function(prefix)
+
+
+def refusal(prefix: str, number: str) -> str:
+    """What an example begins with."""
+    return "" if number == "float" else c_text(_PACKAGE, "refusal.c", prefix=prefix)
+
+
+def exactness(prefix: str, number: str) -> str:
+    """What the header says of it."""
+    if number == "float":
+        return "0: results are computed in single precision, so that their bits are those of no other backend."
+    return f"1 if this build, here and now, has the bits of every other backend; see the top of {prefix}.c."
 
 
 def makefile(prefix: str, program: str) -> str:

@@ -156,9 +156,9 @@ def _python_executable(job: _Job) -> Executable:
     return Executable("python", graph, program.path, program.report, partial(python_workspace, program.run, graph))
 
 
-def c_head(graph: Graph, vector_width: int) -> str:
+def c_head(graph: Graph, vector_width: int, number: str = "double") -> str:
     """What the C of a graph begins with."""
-    return f"/* Made from the function {graph.name} by microgpt. Do not edit. */\n{prelude(vector_width)}"
+    return f"/* Made from the function {graph.name} by microgpt. Do not edit. */\n{prelude(vector_width, number)}"
 
 
 def python_heading(graph: Graph) -> list[str]:

@@ -10,15 +10,27 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ...compiler.c.c_text import c_text, decimal_text
+from ...compiler.c.c_text import c_text
 from ...compiler.c.emit_function import function_text
-from ...compiler.c.prelude import exact_function, prelude
+from ...compiler.c.prelude import prelude
+from ...compiler.c.print_c import number_text
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.names import identifier, unused
 from ...compiler.loops.compile_loops import compile_loops
 from ...compiler.pipeline import without_collection
 from ..machine.toolchain import vector_width_here
-from .c_files import check_prefix, header, is_taken, makefile, write_files
+from .c_files import (
+    bits_text,
+    check_number,
+    check_prefix,
+    exact_text,
+    exactness,
+    header,
+    is_taken,
+    makefile,
+    refusal,
+    write_files,
+)
 from .executable import c_head
 
 __all__ = ["export_function"]
@@ -30,60 +42,72 @@ _SPARE = 8
 
 
 def export_function(
-    graph: Graph, folder: Path, prefix: str, example: Mapping[str, Sequence[float]], indices: Sequence[int]
+    graph: Graph,
+    folder: Path,
+    prefix: str,
+    example: Mapping[str, Sequence[float]],
+    indices: Sequence[int],
+    number: str = "double",
+    plain: bool = False,
 ) -> list[Path]:
     """Writes a function as C that stands alone.
 
     Args:
         folder: made if it is not there.
         prefix: of the files, and of every name that other files can see.
+        number: the type of numbers: ``double``, or ``float``, whose results are others.
+        plain: whether it is C99 without vectors, for any compiler; so it is with ``float``.
         example, indices: what the example calls the function with: numbers for each argument of the graph.
 
     Returns:
         the files.
 
     Raises:
-        ValueError: if the prefix is no name in C.
+        ValueError: if the prefix is no name in C, and for ``float`` in portable numerics.
         OSError: if the folder cannot be written.
         ProofError: if the loops are not the graph; a mistake of the compiler.
     """
-    width = vector_width_here()
-    check_prefix(prefix, prelude(width))
+    width = 1 if plain or number == "float" else vector_width_here()
+    check_number(number)
+    check_prefix(prefix, prelude(width, number))
     with without_collection():
         looped = compile_loops(graph)
         looped.prove()
-        text = function_text(looped, f"{prefix}_graph", width).text
+        text = function_text(looped, f"{prefix}_graph", width, number).text
     layout = looped.layout
     given, made = _parameters(graph, prefix)
     sizes = {output.name: len(output.nodes) for output in graph.outputs}
     memory = layout.size + _SPARE
     names = {
         "prefix": prefix,
-        "parameters": "".join(f", const double *{name}" for name in given.values())
+        "parameters": "".join(f", const {number} *{name}" for name in given.values())
         + (", const int *index" if graph.indices else "")
-        + "".join(f", double *{name}" for name in made.values()),
+        + "".join(f", {number} *{name}" for name in made.values()),
         "memory": memory,
-        "bytes": f"{8 * memory:,}",
+        "bytes": f"{(4 if number == 'float' else 8) * memory:,}",
+        "number": number,
+        "exactness": exactness(prefix, number),
+        "refusal": refusal(prefix, number),
         "copies_in": "".join(
-            f"    memcpy(state->numbers + {layout.arguments[name][0]}, {given[name]}, {size} * sizeof(double));\n"
+            f"    memcpy(state->numbers + {layout.arguments[name][0]}, {given[name]}, {size} * sizeof({number}));\n"
             for name, (_, size) in graph.arguments().items()
         ),
         "copies_out": "".join(
-            f"    if ({name}) memcpy({name}, state->numbers + {start}, {sizes[output]} * sizeof(double));\n"
+            f"    if ({name}) memcpy({name}, state->numbers + {start}, {sizes[output]} * sizeof({number}));\n"
             for output, name in made.items()
             for start in layout.outputs[output][:1]
         ),
         "index": "index" if graph.indices else "0",
-        "exact": exact_function(prefix),
+        "exact": exact_text(prefix, number),
     }
     interface = c_text(_PACKAGE, "function.c", **names)
-    about = f"{graph.name}, made by microgpt: the bits of Python's arithmetic, and nothing needed but libm."
-    example_names = _example(graph, given, made, example, indices)
+    about = f"{graph.name}, made by microgpt: {bits_text(number)}, and nothing needed but libm."
+    example_names = _example(graph, given, made, example, indices, number)
     return write_files(
         folder,
         {
             f"{prefix}.h": header(prefix, about, _sizes(graph), c_text(_PACKAGE, "function.h", **names)),
-            f"{prefix}.c": f'{c_head(graph, width)}#include "{prefix}.h"\n\n{text}\n{interface}',
+            f"{prefix}.c": f'{c_head(graph, width, number)}#include "{prefix}.h"\n\n{text}\n{interface}',
             "main.c": c_text(_PACKAGE, "main.c", **names, **example_names),
             "Makefile": makefile(prefix, "example"),
         },
@@ -135,20 +159,21 @@ def _example(
     made: Mapping[str, str],
     example: Mapping[str, Sequence[float]],
     indices: Sequence[int],
+    number: str,
 ) -> dict[str, str]:
     tables = [
-        f"static const double {name}[] = {{\n"
-        + "".join(f"    {decimal_text(each)},\n" for each in example[argument])
+        f"static const {number} {name}[] = {{\n"
+        + "".join(f"    {number_text(each.hex(), number)},\n" for each in example[argument])
         + "};\n"
         for argument, name in given.items()
     ]
     if graph.indices:
         tables.append(f"static const int index[] = {{{', '.join(map(str, indices))}}};\n")
     sizes = {output.name: len(output.nodes) for output in graph.outputs}
-    results = [f"static double {name}[{sizes[output]}];\n" for output, name in made.items()]
+    results = [f"static {number} {name}[{sizes[output]}];\n" for output, name in made.items()]
     prints = [
         f'    for (long i = 0; i < {sizes[output]}; i++) printf("{output}[%ld] = %a\\t%.17g\\n", i, '
-        f"{name}[i], {name}[i]);\n"
+        f"(double){name}[i], (double){name}[i]);\n"
         for output, name in made.items()
     ]
     return {

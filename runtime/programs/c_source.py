@@ -24,7 +24,6 @@ from ...compiler.loops.vmap import one_lane, vmap
 from ...compiler.pipeline import compile_graph, without_collection
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import check
-from ..machine.toolchain import vector_width_here
 from . import graphs
 from .estimate import estimate_c, estimate_flat
 from .model_loops import PROGRAM_NAMES, FinalPrograms, ModelLoops, Tell, flat_loops, with_copies
@@ -156,7 +155,8 @@ def model_source(
 
     Args:
         tell: takes what is being done, and for each stage of a graph that is done, the kind and number of its program.
-        vector_width: doubles in the widest vector of the processor that the library is for: 8, 4 or 2.
+        vector_width: doubles in the widest vector of the processor that the library is for: 8, 4 or 2; 1 for
+            C without vectors.
         find_sized: finds the programs of all models of a number of layers.
         prefix: of everything that other files can see.
 
@@ -198,7 +198,8 @@ def model_source(
     names = {"prefix": prefix, "PREFIX": prefix.upper(), "memory": layout.size, "bytes": f"{8 * layout.size:,}"}
     written = read_constants(layout, programs.values())
     constants_function = constants_text(layout, written, "", "memory")
-    functions = [exact_function(prefix), c_text(_PACKAGE, "driver.c", **names)]
+    choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number="double", f="")
+    functions = [exact_function(prefix), c_text(_PACKAGE, "driver.c", choose=choose, **names)]
     return ModelSource(
         config,
         head,
@@ -231,15 +232,15 @@ def model_loops(config: GPTConfig, tell: Tell, find_sized: Callable[[int], Sized
         return flat_loops(config, tell), str(problem)
 
 
-def proved_source(config: GPTConfig, optimizer: AdamConfig, prefix: str) -> ModelSource:
-    """Compiles a model to C for this processor, and proves all of it.
+def proved_source(config: GPTConfig, optimizer: AdamConfig, prefix: str, vector_width: int) -> ModelSource:
+    """Compiles a model to C, and proves all of it.
 
     Raises:
         CompileError: if the model cannot be compiled.
         ProofError: if a program is not what it should be.
     """
     with without_collection():
-        source = model_source(config, optimizer, vector_width=vector_width_here(), prefix=prefix)
+        source = model_source(config, optimizer, vector_width=vector_width, prefix=prefix)
         source.prove_all()
         return source
 

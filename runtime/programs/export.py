@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...compiler.c.c_text import c_text, decimal_text
+from ...compiler.c.c_text import c_text, decimal_text, plain_text
+from ...compiler.c.print_c import number_text
 from ...compiler.numerics import current
 from ...model.config import AdamConfig, GPTConfig
-from ..executable.c_files import check_prefix, header, makefile, write_files
+from ..executable.c_files import bits_text, check_number, check_prefix, header, makefile, refusal, write_files
+from ..machine.toolchain import vector_width_here
 from .c_source import proved_source
+from .inference import inference_source
 
-__all__ = ["export_library"]
+__all__ = ["export_inference", "export_library"]
 
 _PACKAGE = __package__ or ""
+_SHAPE = ("VOCABULARY", "LAYERS", "WIDTH", "HEADS", "BLOCK", "PARAMETERS")
 
 
 def export_library(
@@ -28,6 +32,7 @@ def export_library(
     characters: Sequence[str],
     weights: Sequence[float] | None = None,
     prefix: str = "microgpt",
+    plain: bool = False,
 ) -> list[Path]:
     """Writes a standalone C library.
 
@@ -36,6 +41,7 @@ def export_library(
         characters: what the tokens stand for, without the one that begins and ends a document.
         weights: the model's parameters, in the order of ``config.matrices()``.
         prefix: of the files, and of every name that other files can see.
+        plain: whether it is C99 without vectors, for any compiler.
 
     Returns:
         the files.
@@ -44,6 +50,65 @@ def export_library(
         OSError: if the folder cannot be written.
         ValueError: if the alphabet or the weights are not of the model's size, or the prefix is no name in C.
     """
+    _check(config, characters, weights, prefix)
+    source = proved_source(config, optimizer, prefix, 1 if plain else vector_width_here())
+    names = {"prefix": prefix, "PREFIX": prefix.upper()}
+    about = "A GPT, made by microgpt: the bits of Python's arithmetic, and nothing needed but libm."
+    sizes = _sizes(config, optimizer, weights is not None)
+    functions = c_text(_PACKAGE, f"functions_{current().name}.c", prefix=prefix)
+    declared, defined = ("" if current().libm else c_text(_PACKAGE, f"portable.{kind}", prefix=prefix) for kind in "hc")
+    files = {
+        f"{prefix}.h": header(prefix, about, sizes, source.declarations + declared),
+        f"{prefix}.c": source.file(f'#include "{prefix}.h"\n') + defined,
+        "main.c": c_text(_PACKAGE, "main.c", functions=functions, **_example(characters), **names),
+        "Makefile": makefile(prefix, prefix),
+    }
+    if weights is not None:
+        files[f"{prefix}_weights.h"] = _weights(weights, prefix, "double")
+    return write_files(folder, files)
+
+
+def export_inference(
+    folder: Path,
+    config: GPTConfig,
+    characters: Sequence[str],
+    weights: Sequence[float],
+    prefix: str = "microgpt",
+    number: str = "double",
+) -> list[Path]:
+    """Writes a standalone C library that samples with a trained model, see `inference`.
+
+    Args:
+        folder, characters, weights, prefix: as for `export_library`.
+        number: the type of numbers: ``double``, or ``float``, whose results are others.
+
+    Returns:
+        the files.
+
+    Raises:
+        OSError: if the folder cannot be written.
+        ValueError: as `export_library` does, and for ``float`` in portable numerics.
+    """
+    _check(config, characters, weights, prefix)
+    check_number(number)
+    source = inference_source(config, prefix, number)
+    source.prove()
+    f = "f" if number == "float" else ""
+    sizes = {name: value for name, value in _sizes(config, AdamConfig(), True).items() if name in _SHAPE}
+    names = {"prefix": prefix, "PREFIX": prefix.upper(), "f": f, "refusal": refusal(prefix, number)}
+    about = f"A GPT that samples, made by microgpt: {bits_text(number)}."
+    uniform = "(float)random_number()" if f else "random_number()"
+    files = {
+        f"{prefix}.h": header(prefix, about, sizes, source.declarations),
+        f"{prefix}.c": source.text,
+        f"{prefix}_weights.h": _weights(weights, prefix, number),
+        "main.c": c_text(_PACKAGE, "inference_main.c", uniform=uniform, **_example(characters), **names),
+        "Makefile": makefile(prefix, prefix),
+    }
+    return write_files(folder, files)
+
+
+def _check(config: GPTConfig, characters: Sequence[str], weights: Sequence[float] | None, prefix: str) -> None:
     if len(characters) + 1 != config.vocab_size:
         raise ValueError(
             f"a model of {config.vocab_size} tokens has {config.vocab_size - 1} characters, not {len(characters)}"
@@ -51,22 +116,20 @@ def export_library(
     if weights is not None and len(weights) != config.parameter_count:
         raise ValueError(f"the model has {config.parameter_count} parameters, not {len(weights)}")
     check_prefix(prefix, "")
-    source = proved_source(config, optimizer, prefix)
-    names = {"prefix": prefix, "PREFIX": prefix.upper()}
-    functions = c_text(_PACKAGE, f"functions_{current().name}.c", prefix=prefix)
-    about = "A GPT, made by microgpt: the bits of Python's arithmetic, and nothing needed but libm."
-    sizes = _sizes(config, optimizer, weights is not None)
-    declared, defined = ("" if current().libm else c_text(_PACKAGE, f"portable.{kind}", prefix=prefix) for kind in "hc")
-    files = {
-        f"{prefix}.h": header(prefix, about, sizes, source.declarations + declared),
-        f"{prefix}.c": source.file(f'#include "{prefix}.h"\n') + defined,
-        "main.c": c_text(_PACKAGE, "main.c", alphabet=_code_points(characters), functions=functions, **names),
-        "Makefile": makefile(prefix, prefix),
+
+
+def _weights(weights: Sequence[float], prefix: str, number: str) -> str:
+    numbers = "\n".join(f"    {number_text(float(weight).hex(), number)}," for weight in weights)
+    return f"static const {number} {prefix}_weights[{len(weights)}] = {{\n{numbers}\n}};\n"
+
+
+def _example(characters: Sequence[str]) -> dict[str, str]:
+    """What both examples have."""
+    return {
+        "alphabet": _code_points(characters),
+        "random": plain_text(_PACKAGE, "random.c"),
+        "print_character": plain_text(_PACKAGE, "print_character.c"),
     }
-    if weights is not None:
-        numbers = "\n".join(f"    {decimal_text(weight)}," for weight in weights)
-        files[f"{prefix}_weights.h"] = f"static const double {prefix}_weights[{len(weights)}] = {{\n{numbers}\n}};\n"
-    return write_files(folder, files)
 
 
 def _sizes(config: GPTConfig, optimizer: AdamConfig, has_weights: bool) -> dict[str, object]:

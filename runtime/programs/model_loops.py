@@ -20,7 +20,16 @@ from ...compiler.pipeline import compile_graph
 from ...model.config import GPTConfig
 from . import graphs
 
-__all__ = ["PROGRAM_NAMES", "FinalPrograms", "ModelLoops", "Tell", "build_graph", "flat_loops", "with_copies"]
+__all__ = [
+    "PROGRAM_NAMES",
+    "FinalPrograms",
+    "ModelLoops",
+    "Tell",
+    "build_graph",
+    "flat_inference",
+    "flat_loops",
+    "with_copies",
+]
 
 # The functions in C of what is compiled, by kind; with the number of its length or position.
 PROGRAM_NAMES = {"training": "length{}", "inference": "position{}", "optimizer": "adam"}
@@ -95,17 +104,23 @@ def flat_loops(
         partial(build_graph, config, "training", tell),
         lengths or range(1, config.block_size + 1),
     )
+    inference, cache = flat_inference(config, tell, layout, positions)
+    return ModelLoops(layout, training, inference, cache)
+
+
+def flat_inference(config: GPTConfig, tell: Tell, layout: Layout, positions: Sequence[int] = ()) -> tuple[Family, int]:
+    """The programs for positions, all by default; and where in memory the cache is."""
     entry = 2 * config.n_layer * config.n_embd
     cache = layout.add(Array("cache", (config.block_size, entry), ("position",), "state"))
     layout.arguments["cache"] = cache, entry * config.block_size
-    inference = compile_family(
+    family = compile_family(
         layout,
         "inference",
         partial(build_graph, config, "inference", tell),
         positions or range(config.block_size),
         lambda position: {"entry": cache + entry * position},
     )
-    return ModelLoops(layout, training, inference, cache)
+    return family, cache
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,24 @@ __all__ = ["export"]
     help="What every name in C begins with, so that several exports link into one program.  "
     "[default: microgpt, or the function's name]",
 )
+@click.option(
+    "--inference",
+    is_flag=True,
+    help="Only sample: no training, no files, no heap, and weights in read-only memory, as for a microcontroller.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["double", "float"]),
+    default="double",
+    show_default=True,
+    help="The type of numbers. With float, results do not have the bits of other backends.",
+)
+@click.option(
+    "--plain",
+    is_flag=True,
+    help="C99 without vectors, for compilers other than GCC and Clang and processors other than this one. So are "
+    "--inference and --dtype float.",
+)
 @options.data_option
 @options.model_options
 @options.numerics_option
@@ -46,6 +64,9 @@ def export(
     words: tuple[str, ...],
     checkpoint: Path | None,
     prefix: str | None,
+    inference: bool,
+    dtype: str,
+    plain: bool,
     target: str,
     data: str,
     **shape: int,
@@ -60,6 +81,9 @@ def export(
     Of your own function, FILE.py:NAME, it gets NAME.c and NAME.h, main.c (an
     example that calls it) and a Makefile.
 
+    With --inference, it samples only: the weights of a --checkpoint, C99 and a
+    few KB of memory.
+
     With --target jax, DIR gets one readable Python file that needs JAX alone:
     the loss, its gradient and a training loop as whole-array code. It is fast,
     not exact.
@@ -69,12 +93,14 @@ def export(
       microgpt export c-model
       make -C c-model
       microgpt export c-model --checkpoint runs/wide --prefix wide
+      microgpt export c-names --checkpoint runs/wide --inference --dtype float
       microgpt export model.py:loss c-loss --prefix model_loss
       microgpt export --target jax jax-model
     """
     folder = Path(words[-1])
     try:
-        files = chosen_export(context, words[:-1], folder, prefix, checkpoint, data, target, shape)
+        c_options = inference, dtype, plain
+        files = chosen_export(context, words[:-1], folder, prefix, checkpoint, *c_options, data, target, shape)
     except OSError as error:
         raise CommandError(f"{folder} cannot be written: {error.strerror}", ENVIRONMENT) from None
     console.say(f"wrote {', '.join(file.name for file in files)}")

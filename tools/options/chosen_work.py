@@ -121,6 +121,9 @@ def chosen_export(
     folder: Path,
     prefix: str | None,
     checkpoint: Path | None,
+    inference: bool,
+    dtype: str,
+    plain: bool,
     data: str,
     target: str,
     shape: dict[str, int],
@@ -130,9 +133,10 @@ def chosen_export(
     Args:
         target: ``c`` or ``jax``.
         programs: ``FILE.py:NAME``, or nothing for a model.
+        dtype: the type of numbers.
 
     Raises:
-        click.UsageError: if an option is about the other kind of program.
+        click.UsageError: if options do not go together.
         OSError: if the folder cannot be written.
     """
     from ..subject.user_file import is_program
@@ -143,23 +147,36 @@ def chosen_export(
         raise click.UsageError(f"name the folder to write, as in `microgpt export {folder} c-code`", context)
     if target == "jax":
         _refuse(context, programs[0] if programs else None, ("prefix",))
+        if inference or plain or dtype != "double":
+            raise click.UsageError("--inference, --plain and --dtype are about C, and not about --target jax", context)
         return _export_jax(context, programs, folder, prefix, checkpoint, data, shape)
     if programs:
+        if inference:
+            raise click.UsageError("--inference is about a model, and not about your own function", context)
         from ...runtime.executable.export import export_function
 
         subject = given_function(context, programs[0])
         subject.refuse_rows("export does")
         numbers, indices = subject.ordinary_inputs()
         with _refused_prefix(context):
-            return export_function(subject.function.ir, folder, prefix or subject.name, numbers, indices)
+            name = prefix or subject.name
+            return export_function(subject.function.ir, folder, name, numbers, indices, dtype, plain)
+    if inference and checkpoint is None:
+        raise click.UsageError("--inference exports a trained model; name its --checkpoint", context)
+    if dtype == "float" and not inference:
+        raise click.UsageError("of a model, --dtype float needs --inference; training is exported as double", context)
     from ...data.corpus import load_corpus
     from ...data.tokenizer import Tokenizer
     from ...model.config import AdamConfig, GPTConfig
-    from ...runtime.programs.export import export_library
+    from ...runtime.programs.export import export_inference, export_library
 
     if checkpoint is not None:
         model = load_model(checkpoint)
         check_shape_of(context, model.config, shape)
+        if inference:
+            given = model.config, model.tokenizer.characters, model.parameters
+            with _refused_prefix(context):
+                return export_inference(folder, *given, prefix or "microgpt", dtype)
         config, optimizer, characters = model.config, model.optimizer, model.tokenizer.characters
     else:
         check_shape(shape)
@@ -168,7 +185,7 @@ def chosen_export(
         characters = tokenizer.characters
     weights = model.parameters if checkpoint is not None else None
     with _refused_prefix(context):
-        return export_library(folder, config, optimizer, characters, weights, prefix or "microgpt")
+        return export_library(folder, config, optimizer, characters, weights, prefix or "microgpt", plain)
 
 
 @contextmanager

@@ -1,15 +1,15 @@
 /* The results are exact, whatever flags this is compiled with: what would change them is switched off or refused. */
 #if defined(__cplusplus) ? __cplusplus < 201103L : !defined(__STDC_VERSION__) || __STDC_VERSION__ < 199901L
 #error "microgpt: this file needs C99 or C++11 or later, for example -std=c99, -std=gnu11 or -std=c++14"
-#elif !defined(__GNUC__) || defined(__TINYC__)
-#error "microgpt: this file needs GCC or Clang, whose vectors it uses"
-#endif
+${compilers}#endif
 #if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || \
     (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
 #error "microgpt: these flags change results; leave out -Ofast, -ffast-math and what they include"
 #endif
 #if defined(__clang__)
 #pragma float_control(precise, on)
+#pragma STDC FP_CONTRACT OFF
+#elif !defined(__GNUC__) || defined(__TINYC__)
 #pragma STDC FP_CONTRACT OFF
 #else
 /* GCC ignores STDC FP_CONTRACT. Nobody reads errno or the floating-point flags. Its vectoriser makes a fused
@@ -27,5 +27,10 @@
 #endif
 typedef char constants_are_doubles[sizeof 1.0 == sizeof(double) ? 1 : -1]; /* not with -fsingle-precision-constant */
 
+#if defined(__GNUC__)
 #define UNUSED __attribute__((unused))
+#else
+#define UNUSED
+#define __extension__
+#endif
 ${functions}

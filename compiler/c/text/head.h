@@ -34,14 +34,20 @@
 #else
 #define HELD8(x) (void)0
 #endif
+#if defined(__GNUC__)
 #define INLINE static inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
+#else
+#define INLINE static inline
+#define NOINLINE
+#endif
 /* A kernel that is called once is not inlined: GCC takes half as long for many small functions as for one long one. */
-#define KERNEL static __attribute__((noinline)) void
+#define KERNEL static NOINLINE void
 
-INLINE double rectify1(double x) { return x > 0.0 ? x : 0.0; }
-INLINE double positive1(double x) { return x > 0.0 ? 1.0 : 0.0; }
-INLINE double larger1(double a, double b) { return b > a ? b : a; }
-INLINE double smaller1(double a, double b) { return b < a ? b : a; }
+INLINE ${number} rectify1(${number} x) { return x > 0.0${f} ? x : 0.0${f}; }
+INLINE ${number} positive1(${number} x) { return x > 0.0${f} ? 1.0${f} : 0.0${f}; }
+INLINE ${number} larger1(${number} a, ${number} b) { return b > a ? b : a; }
+INLINE ${number} smaller1(${number} a, ${number} b) { return b < a ? b : a; }
 /* As arithmetic.py has them. */
-INLINE double sigmoid1(double x) { const double y = exp(-fabs(x)); return (x >= 0.0 ? 1.0 : y) / (1.0 + y); }
-INLINE double softplus1(double x) { return rectify1(x) + log1p(exp(-fabs(x))); }
+INLINE ${number} sigmoid1(${number} x) { const ${number} y = exp(-fabs(x)); return (x >= 0.0${f} ? 1.0${f} : y) / (1.0${f} + y); }
+INLINE ${number} softplus1(${number} x) { return rectify1(x) + log1p(exp(-fabs(x))); }

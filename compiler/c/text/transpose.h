@@ -1,7 +1,7 @@
 
 /* Copies a matrix of `rows` rows and `columns` columns, so that its columns are the copy's rows. */
-static __attribute__((noinline)) void transpose(
-    double *to, long to_row, const double *from, long from_row, long rows, long columns)
+static NOINLINE void transpose(
+    ${number} *to, long to_row, const ${number} *from, long from_row, long rows, long columns)
 {
     long done = 0;
 ${tiles}    for (long i = done; i < rows; i++)

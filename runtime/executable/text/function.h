@@ -1,7 +1,7 @@
 /* All that the function works with: ${bytes} bytes. The caller owns it; what runs at once needs one each. */
-typedef struct { double numbers[${memory}]; } ${prefix}_state;
+typedef struct { ${number} numbers[${memory}]; } ${prefix}_state;
 
-/* 1 if this build, here and now, has the bits of every other backend; see the top of ${prefix}.c. */
+/* ${exactness} */
 int ${prefix}_exact(void);
 /* Prepares a state; once is enough. */
 void ${prefix}_begin(${prefix}_state *state);

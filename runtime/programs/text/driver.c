@@ -40,21 +40,7 @@ const double *${prefix}_next(${prefix}_state *s, int position, int token, double
     return inside(s)->probabilities;
 }
 
-int ${prefix}_choose(const double *weights, double uniform)
-{
-    double sums[VOCABULARY], total = 0.0;
-    for (int i = 0; i < VOCABULARY; i++) sums[i] = total = i ? total + weights[i] : weights[i];
-    if (!(total > 0.0) || !(total < INFINITY)) return -1;
-    double wanted = uniform * total;
-    int low = 0, high = VOCABULARY - 1;
-    while (low < high) {
-        int middle = (low + high) / 2;
-        if (wanted < sums[middle]) high = middle;
-        else low = middle + 1;
-    }
-    return low;
-}
-
+${choose}
 long ${prefix}_sample(
     ${prefix}_state *s, double temperature, int bos, long documents,
     const double *uniform, long numbers, int *tokens, long *used)

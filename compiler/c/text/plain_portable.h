@@ -1,0 +1,1 @@
+static double portable_${name}(${parameters}) { return accurate_${name}(${operands}); }

@@ -1,0 +1,2 @@
+#define fabs(x) fabsf(x)
+#define sqrt(x) sqrtf(x)
