@@ -113,8 +113,8 @@ def _each(text: str, number: str = "double") -> str:
 
 def _accurate() -> str:
     """Correctly rounded functions for whatever arguments."""
-    tables = plain_text(_PACKAGE, "wide_tables.h")
-    return c_text(_PACKAGE, "wide.h", words=WIDE_WORDS, tables=tables) + plain_text(_PACKAGE, "accurate.h")
+    tables, one = plain_text(_PACKAGE, "wide_tables.h"), "0, " * (WIDE_WORDS - 1) + "1"
+    return c_text(_PACKAGE, "wide.h", words=WIDE_WORDS, tables=tables, one=one) + plain_text(_PACKAGE, "accurate.h")
 
 
 def _elementary(vector_width: int, numerics: Numerics) -> str:

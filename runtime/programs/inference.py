@@ -18,11 +18,12 @@ from ...compiler.loops.compact import compact
 from ...compiler.loops.compile_family import Family
 from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import LoopProgram
+from ...compiler.loops.place import NotRegularError
 from ...compiler.pipeline import without_collection
 from ...model.config import GPTConfig
 from ..executable.c_files import exact_text, exactness
 from ..executable.estimate import check
-from .estimate import estimate_c
+from .estimate import estimate_c, estimate_flat
 from .model_loops import PROGRAM_NAMES, flat_inference
 from .shapes import is_sized
 from .sized_loops import sized_loops, sized_model
@@ -74,12 +75,7 @@ def inference_source(config: GPTConfig, prefix: str, number: str = "double") -> 
     """
     check(estimate_c(config))
     with without_collection():
-        if is_sized(config):
-            loops = sized_loops(config, sized_model(config.n_layer))
-            family, layout = loops.inference, loops.layout
-        else:
-            layout = Layout()
-            family, _ = flat_inference(config, lambda what, kind="", number=0: None, layout)
+        family, layout = _family(config)
         programs, layout = compact(family.programs, layout, _WEIGHTS)
         cache, entry = layout.named("cache")[1], 2 * config.n_layer * config.n_embd
         family = replace(family, pinned=lambda position: {"entry": cache + entry * position})
@@ -102,3 +98,15 @@ def inference_source(config: GPTConfig, prefix: str, number: str = "double") -> 
     )
     declarations = c_text(_PACKAGE, "inference.h", exactness=exactness(prefix, number), **holes)
     return InferenceSource(text, declarations, programs, layout, state, family)
+
+
+def _family(config: GPTConfig) -> tuple[Family, Layout]:
+    """The programs of all positions."""
+    if is_sized(config):
+        try:
+            loops = sized_loops(config, sized_model(config.n_layer))
+            return loops.inference, loops.layout
+        except NotRegularError:
+            check(estimate_flat(config))
+    layout = Layout()
+    return flat_inference(config, lambda what, kind="", number=0: None, layout)[0], layout

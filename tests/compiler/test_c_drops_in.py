@@ -92,6 +92,13 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def objects(exported: Path) -> Path:
+    """The same folder, with an object file each."""
+    build(exported, *(f"gcc -std=c99 -O0 -fno-pie -fno-pic -c {name}.c -o {name}.o" for name in NAMES))
+    return exported
+
+
 def build(folder: Path, *commands: str) -> None:
     for command in commands:
         words = command.split()
@@ -101,12 +108,11 @@ def build(folder: Path, *commands: str) -> None:
         assert built.returncode == 0, f"{command}: {built.stderr}"
 
 
-SLOW = [pytest.param(each, marks=pytest.mark.slow) for each in ("clang -std=c99", "g++ -std=c++14 -x c++")]
-LANGUAGES = ("gcc -std=c99", *SLOW)
 NAMES = ("one", "other", "bowl")
 
 
-@pytest.mark.parametrize("compiler", LANGUAGES)
+@pytest.mark.slow
+@pytest.mark.parametrize("compiler", ["gcc -std=c99", "clang -std=c99", "g++ -std=c++14 -x c++"])
 def test_two_models_and_a_function_are_one_program(compiler: str, exported: Path) -> None:
     sources = " ".join(f"{name}.c" for name in NAMES)
     build(exported, f"{compiler} -O1 -pthread -o program program.c {sources} -lm")
@@ -114,23 +120,26 @@ def test_two_models_and_a_function_are_one_program(compiler: str, exported: Path
         assert list(map(float.fromhex, line.split())) == expected()
 
 
-@pytest.mark.parametrize("kind", ["static", pytest.param("shared", marks=pytest.mark.slow)])
-def test_they_are_libraries(kind: str, exported: Path) -> None:
-    for name in NAMES:
-        if kind == "static":
-            build(exported, f"gcc -O0 -c {name}.c", f"ar rcs lib{name}.a {name}.o")
-        else:
-            build(exported, f"gcc -O0 -shared -fPIC -o lib{name}.so {name}.c -lm")
-    libraries = " ".join(f"lib{name}.{'a' if kind == 'static' else 'so'}" for name in NAMES)
-    build(exported, f"gcc -std=c99 -pthread -Wl,-rpath,{exported} -o linked program.c {libraries} -lm")
-    for line in subprocess.check_output([exported / "linked"], text=True).splitlines():
+def test_they_are_libraries(objects: Path) -> None:
+    build(objects, *(f"ar rcs lib{name}.a {name}.o" for name in NAMES))
+    libraries = " ".join(f"lib{name}.a" for name in NAMES)
+    build(objects, f"gcc -std=c99 -no-pie -pthread -o linked program.c {libraries} -lm")
+    for line in subprocess.check_output([objects / "linked"], text=True).splitlines():
         assert list(map(float.fromhex, line.split())) == expected()
 
 
-def test_other_files_see_names_with_the_prefix_only(exported: Path) -> None:
-    build(exported, *(f"gcc -O0 -fno-pie -fno-pic -c {name}.c -o {name}.o" for name in NAMES))
+@pytest.mark.slow
+def test_they_are_shared_libraries(exported: Path) -> None:
+    build(exported, *(f"gcc -O0 -shared -fPIC -o lib{name}.so {name}.c -lm" for name in NAMES))
+    libraries = " ".join(f"lib{name}.so" for name in NAMES)
+    build(exported, f"gcc -std=c99 -pthread -Wl,-rpath,{exported} -o shared program.c {libraries} -lm")
+    for line in subprocess.check_output([exported / "shared"], text=True).splitlines():
+        assert list(map(float.fromhex, line.split())) == expected()
+
+
+def test_other_files_see_names_with_the_prefix_only(objects: Path) -> None:
     for name in NAMES:
-        symbols = subprocess.check_output(["nm", exported / f"{name}.o"], text=True).splitlines()
+        symbols = subprocess.check_output(["nm", objects / f"{name}.o"], text=True).splitlines()
         seen = [line.split()[-1] for line in symbols if line.split()[-2].isupper() and line.split()[-2] != "U"]
         assert seen
         assert all(re.match(rf"{name}(_|$)", symbol) for symbol in seen), seen

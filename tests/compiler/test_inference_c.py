@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import microgpt
 from microgpt.data.corpus import Corpus
@@ -15,6 +16,7 @@ from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.backends.backend import EagerBackend
 from microgpt.runtime.programs.export import export_inference, export_library
 from microgpt.runtime.training.training import Training, sample
+from microgpt.tools.cli import cli
 
 DOCUMENTS = ("abca", "bca", "cab", "aab")
 SAMPLES = 6
@@ -95,7 +97,7 @@ def test_any_compiler_will_do(exported: Path, expected: str) -> None:
     assert printed == expected
 
 
-# Probabilities at two positions, in all digits.
+# Probabilities at all positions, in all digits.
 PROBABILITIES = """\
 #include "tiny.h"
 #include "tiny_weights.h"
@@ -113,14 +115,25 @@ int main(void)
 """
 
 
+def found_probabilities(folder: Path, number: str = "double") -> list[float]:
+    (folder / "probabilities.c").write_text(PROBABILITIES)
+    build(folder, f"gcc -std=c99 {WARNINGS} -DNUMBER={number} -o program probabilities.c tiny.c -lm")
+    return [float.fromhex(line) for line in subprocess.check_output([folder / "program"], text=True).split()]
+
+
+def eager_probabilities(config: GPTConfig, parameters: list[float]) -> list[float]:
+    backend, cache, wanted = EagerBackend(config, AdamConfig()), list[float](), list[float]()
+    for position in range(config.block_size):
+        wanted += backend.next_token(parameters, 0.5, position % 3, position, cache)
+    return wanted
+
+
 @pytest.mark.parametrize("number", ["double", "float"])
 def test_probabilities(number: str, task: Training, exported: Path) -> None:
-    (exported / number / "probabilities.c").write_text(PROBABILITIES)
-    build(exported / number, f"gcc -std=c99 {WARNINGS} -DNUMBER={number} -o program probabilities.c tiny.c -lm")
-    found = [float.fromhex(line) for line in subprocess.check_output([exported / number / "program"]).decode().split()]
-    backend, cache, wanted = EagerBackend(task.config, task.optimizer), list[float](), list[float]()
-    for position in range(task.config.block_size):
-        wanted += backend.next_token(task.state.parameters, 0.5, position % 3, position, cache)
+    found, wanted = (
+        found_probabilities(exported / number, number),
+        eager_probabilities(task.config, task.state.parameters),
+    )
     if number == "double":
         assert found == wanted
     else:
@@ -162,10 +175,14 @@ def test_it_runs_on_a_cortex_m4(number: str, exported: Path, expected: str) -> N
 
 
 @pytest.mark.slow
-def test_training_without_vectors_has_the_same_bits(task: Training, tmp_path: Path) -> None:
-    export_library(tmp_path, task.config, task.optimizer, task.tokenizer.characters, plain=True)
+@pytest.mark.parametrize("numerics", ["exact", "portable"])
+def test_training_without_vectors_has_the_same_bits(numerics: str, tmp_path: Path) -> None:
+    sizes = {"n_layer": 1, "n_embd": 4, "n_head": 2, "block_size": 5}
+    with microgpt.numerics(numerics):
+        task = Training(Corpus("small", DOCUMENTS, ""), 42, 9, AdamConfig(), **sizes)
+        export_library(tmp_path, task.config, task.optimizer, task.tokenizer.characters, plain=True)
+        losses = [step.loss for step in task.run(EagerBackend(task.config, task.optimizer))]
     (tmp_path / "corpus.txt").write_text("\n".join(DOCUMENTS) + "\n")
-    losses = [step.loss for step in task.run(EagerBackend(task.config, task.optimizer))]
     for compiler in ("gcc -std=c99", "clang -O2", "g++ -x c++ -std=c++14 -O2", "tcc"):
         if shutil.which(compiler.split()[0]):
             build(tmp_path, f"{compiler} {'' if compiler == 'tcc' else WARNINGS} -o program main.c microgpt.c -lm")
@@ -174,10 +191,22 @@ def test_training_without_vectors_has_the_same_bits(task: Training, tmp_path: Pa
             assert list(map(float.fromhex, found)) == losses, compiler
 
 
+# Programs over the sizes; and models so small that these are exceptions, whose programs are found at their own sizes.
 @pytest.mark.slow
-def test_a_sized_model_is_exported_too(tmp_path: Path) -> None:
-    config = GPTConfig(vocab_size=9, n_layer=1, n_embd=32, n_head=2, block_size=4)
-    export_inference(tmp_path, config, "abcdefgh", [0.01 * (i % 9 - 4) for i in range(config.parameter_count)], "wide")
+@pytest.mark.parametrize("sizes", [{"n_head": 2}, {"n_head": 32}])
+def test_larger_models(sizes: dict[str, int], tmp_path: Path) -> None:
+    config = GPTConfig(vocab_size=9, n_layer=1, n_embd=32, block_size=4, **sizes)
+    weights = [0.01 * (i % 9 - 4) for i in range(config.parameter_count)]
+    export_inference(tmp_path, config, "abcdefgh", weights, "tiny")
+    assert found_probabilities(tmp_path) == eager_probabilities(config, weights)
+
+
+@pytest.mark.slow
+def test_portable_numerics(task: Training, tmp_path: Path) -> None:
+    with microgpt.numerics("portable"):
+        export_inference(tmp_path, task.config, task.tokenizer.characters, task.state.parameters, "tiny")
+        assert found_probabilities(tmp_path) == eager_probabilities(task.config, task.state.parameters)
+    assert "libm_exp" not in (tmp_path / "tiny.c").read_text()
 
 
 def test_a_function_in_single_precision(tmp_path: Path) -> None:
@@ -192,3 +221,52 @@ def test_a_function_in_single_precision(tmp_path: Path) -> None:
     value, gradient = compiled(1.25, 0.75)
     assert found == pytest.approx([value, *gradient], rel=20 * 2.0**-24)
     assert "not the bits" in (tmp_path / "energy.h").read_text()
+
+
+def everything(x, y):  # type: ignore[no-untyped-def]
+    angles = microgpt.sin(x) * microgpt.cos(y) + microgpt.tanh(x - y) + microgpt.atan(y)
+    return angles + microgpt.erf(x) * microgpt.log1p(x) + microgpt.expm1(y) + microgpt.log(x) ** 3 * x**0.7 + x**-y
+
+
+@pytest.mark.parametrize("numerics", ["exact", "portable"])
+def test_a_function_without_vectors_has_the_same_bits(numerics: str, tmp_path: Path) -> None:
+    compiled = microgpt.compile(everything, 1.25, 0.75, numerics=numerics)
+    # In the numerics of the function, whichever are in force.
+    compiled.export(tmp_path, plain=True)
+    text = (tmp_path / "everything.c").read_text()
+    assert "vector_size" not in text
+    assert ("libm_exp" in text) == (numerics == "exact")
+    for compiler in (f"gcc -std=c99 {WARNINGS}", "tcc"):
+        if shutil.which(compiler.split()[0]):
+            build(tmp_path, f"{compiler} -o program main.c everything.c -lm")
+            printed = subprocess.check_output([tmp_path / "program"], text=True)
+            value, gradient = compiled(1.25, 0.75)
+            assert [float.fromhex(number) for number in re.findall(r"= (\S+)", printed)] == [value, *gradient]
+
+
+def test_single_precision_is_not_portable(tmp_path: Path) -> None:
+    compiled = microgpt.compile(everything, 1.25, 0.75, numerics="portable")
+    with pytest.raises(ValueError, match="dtype 'float' has no portable numerics; export in double"):
+        compiled.export(tmp_path, dtype="float")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--inference", "--inference exports a trained model; name its --checkpoint"),
+        ("--dtype float", "of a model, --dtype float needs --inference"),
+        ("--inference model.py:f", "--inference is about a model, and not about your own function"),
+        ("--target jax --plain", "--inference, --plain and --dtype are about C, and not about --target jax"),
+        ("--numerics portable --dtype float model.py:f", "--dtype 'float' has no portable numerics"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    words: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.py").write_text("def f(x):\n    return x * x\n\n\nf_example = (2.0,)\n")
+    result = CliRunner().invoke(cli, ["export", *words.split(), "folder"])
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())
+    assert not (tmp_path / "folder").exists()

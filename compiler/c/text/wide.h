@@ -8,7 +8,8 @@
 typedef struct { uint32_t word[WORDS]; } wide;
 
 ${tables}
-static const wide wide_one = {{[WORDS - 1] = 1}};
+static const wide wide_zero = {{0}};
+static const wide wide_one = {{${one}}};
 
 static int wide_less(wide a, wide b)
 {
@@ -134,7 +135,7 @@ static wide wide_of(double x)
 {
     int exponent;
     const uint64_t whole = whole_of(x, &exponent);
-    return exponent < -FRACTION - 64 ? (wide){{0}} : wide_of_whole(whole, exponent);
+    return exponent < -FRACTION - 64 ? wide_zero : wide_of_whole(whole, exponent);
 }
 /* About a, for a guess. */
 static double rough(wide a)
