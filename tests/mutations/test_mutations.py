@@ -249,7 +249,9 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
             c_source, "_table", replaced_once("length2, length3", "length3, length2")
         ),
         "emit_c, zeros not set": results_of(
-            c_source, "model_source", lambda s: replace(s, text=without_line("    memset(&m->")(s.text))
+            c_source,
+            "model_source",
+            lambda s: replace(s, body=replace(s.body, text=without_line("    memset(&m->")(s.body.text))),
         ),
     },
 }  # fmt: skip

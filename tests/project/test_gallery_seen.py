@@ -31,8 +31,12 @@ def _ran(*words: object) -> str:
     return result.stdout
 
 
+# All but the Gaussian process, whose 173,000 operations take these commands minutes.
+SEEN = [program for program in SCRIPT.PROGRAMS if program.name != "gaussian_process"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("program", SCRIPT.PROGRAMS, ids=[program.name for program in SCRIPT.PROGRAMS])
+@pytest.mark.parametrize("program", SEEN, ids=[program.name for program in SEEN])
 def test_commands(program: Any, tmp_path: Path) -> None:
     skip_without_compiler()
     name = f"{program.path}:{program.loss}"

@@ -19,6 +19,7 @@ static __attribute__((noinline)) v${w} settle_power${w}(v${w} r, v${w} x, v${w} 
 #if ${where}
 ${margins}#define EXP_MOST 0x407f400000000000LL  /* 500: no power overflows, or is subnormal */
 #define POW_MOST 0x4040a00000000000LL  /* 33.25, about the logarithm of 2^48 */
+#define FACTOR_MOST 0x7e30000000000000LL /* 2^996, the most that Dekker's splitting takes */
 #define TO_WHOLE 0x1.8p52 /* added to a small number, it leaves the nearest whole one in the lowest bits */
 
 /* The entries of a table of 16 at `place`. */
@@ -144,7 +145,7 @@ INLINE guess guess_power(v${w} x, v${w} y)
     const v${w} low = added${w}(rest, y, lost${w}(log_x, y, product));
     const v${w} r = exponential_parts${w}(product, low, &rest, &exponent);
     const guess g = {(v${w})((n${w})r + exponent), half_unit${w}(r) - magnitude${w}(rest), r * POW_MARGIN(magnitude${w}(product)),
-                     unusual${w}(x) | (POW_MOST - (n${w})magnitude${w}(product))};
+                     unusual${w}(x) | (POW_MOST - (n${w})magnitude${w}(product)) | (FACTOR_MOST - (n${w})magnitude${w}(y))};
     return g;
 }
 INLINE int doubts_of(guess g) { return signs${w}((n${w})(g.distance - g.margin) | g.special); }
