@@ -22,7 +22,7 @@ from mutations.patches import Patch, after_python_stage, after_stage, after_trac
 from mutations.roads import ROADS
 
 from microgpt.compiler import pipeline
-from microgpt.compiler.c import emit_c
+from microgpt.compiler.c.print_c import Printer
 from microgpt.compiler.errors import InternalError
 from microgpt.compiler.ir.ops import ADD
 from microgpt.compiler.kernels import compile_kernels
@@ -48,7 +48,7 @@ def in_text(change: Callable[[str], str]) -> Callable[[Any], Any]:
 
 def kernel(old: str, new: str) -> Patch:
     """In the first kernel with `old` in it, `new` once takes its place."""
-    return results_of(emit_c, "kernel_text", once(replaced_once(old, new), lambda text: old in text))
+    return results_of(Printer, "kernel_text", once(replaced_once(old, new), lambda text: old in text))
 
 
 def method(owner: type, name: str, change: Callable[[Any], Any]) -> Patch:
@@ -235,7 +235,7 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
         ),
         "emit_c, another operator": kernel(" * a0", " + a0"),
         "emit_c, a vector not stored": results_of(
-            emit_c, "kernel_text", once(without_line("store"), lambda text: "store" in text)
+            Printer, "kernel_text", once(without_line("store"), lambda text: "store" in text)
         ),
         "emit_c, a turn of a fold less": kernel("k < 9", "k < 8"),
         "emit_c, an address shifted": kernel("m->bits_sum[", "m->bits_sum[1 - "),
