@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from ..errors import CompileError
 from .elements import IndexName
 from .first_rows import join_first_rows
 from .linear import Linear, Size, size_of
@@ -257,7 +258,7 @@ class _Emitter:
         entries = self._entries(low, target, index, axes)
         size = array.shape[0]
         if len(index) < len(array.shape):
-            raise NotImplementedError(target)
+            raise CompileError("no JAX for it: a masked result is stored through several dimensions at once")
         entries[0] = f"jnp.where({aligned(mask, axes).code}, {entries[0]}, {size})"
         return f'{array.name}.at[{", ".join(entries)}].set({aligned(value, axes).code}, mode="drop")'
 

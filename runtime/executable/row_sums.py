@@ -92,7 +92,16 @@ def _over_rows(name: str, function: Callable[..., Any], rows: Any, shared: Seque
         if problem:
             rows.loops.recorder.fail(problem)
         return rows.loops.record(rows, function, shared, mean)
-    return _eagerly(name, function, listed(rows, "rows"), shared, mean)
+    found = listed(rows, "rows")
+    numbers: list[Any] = []
+    _replaced([found, list(shared)], numbers.append)
+    traced = next((number for number in numbers if isinstance(number, TracedScalar | TracedNumber)), None)
+    if traced is not None:
+        traced.recorder.fail(
+            f"the second argument of {name} is no rows of data: declare them in the example with rows(row), and write "
+            f"{name}(function, rows, *shared)"
+        )
+    return _eagerly(name, function, found, shared, mean)
 
 
 def _misfit(name: str, function: Callable[..., Any], shared: int, parts: int) -> str:

@@ -345,3 +345,13 @@ def test_the_command_line(tmp_path: Any) -> None:
         result = run(cli, [words[0], f"{file}:compiled", *words[1:]])
         assert result.exit_code
         assert "loss has rows of data" in f"{result.exception} {result.output}", words
+
+
+def test_rows_that_are_not_declared_are_told() -> None:
+    def loss(weights: Any, rows: Any) -> Any:
+        return microgpt.mean_rows(lambda x, part: x, weights, rows)
+
+    with pytest.raises(
+        microgpt.TraceError, match=r"test_sum_rows\.py:\d+: the second argument of mean_rows is no rows of data"
+    ):
+        microgpt.compile(loss, [0.5, -0.25], microgpt.rows(1.0), target="python")
