@@ -89,7 +89,7 @@ def check_number(number: str) -> None:
 
 
 def bits_text(number: str) -> str:
-    """What is said of the results."""
+    """The sentence on the results in a header."""
     exact = "the bits of Python's arithmetic"
     return f"single precision, so not {exact}" if number == "float" else exact
 

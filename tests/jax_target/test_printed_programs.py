@@ -24,10 +24,11 @@ from microgpt.runtime.executable.jax_source import function_module
 ELSEWHERE = {"attach", "equal", "pow"}
 
 
-def check(program: Program, graph: Graph) -> None:
+def check(program: Program, graph: Graph) -> bool:
+    """Whether the results were compared."""
     values = evaluate_nodes(graph, program.inputs, program.indices)
     if any(number != number for number in values):  # a maximum of JAX's passes NaN on, ours compares
-        return
+        return False
     text = function_module(graph.name, [("run", graph, "")])
     run = load_functions(text)["run"]
     index = np.array([number for numbers in program.indices.values() for number in numbers])
@@ -44,10 +45,12 @@ def check(program: Program, graph: Graph) -> None:
         for place, (a, b) in enumerate(zip(numbers, np.ravel(part).tolist(), strict=True)):
             if math.isfinite(a) and scale < 1e100:
                 assert abs(a - b) <= 1e-9 * max(scale, 1.0), f"{output.name}[{place}] is {b!r}, eagerly {a!r}\n{text}"
+    return True
 
 
 def test_random_programs_agree(request: pytest.FixtureRequest) -> None:
     first = int(request.config.getoption("--seed"))
+    compared = []
     for seed in range(first, first + max(1, int(request.config.getoption("--programs")) // 50)):
         program = random_program(seed)
         try:
@@ -56,7 +59,8 @@ def test_random_programs_agree(request: pytest.FixtureRequest) -> None:
             continue
         # Whether two numbers are the same is decided by the last bit.
         if len(graph) <= 4000 and OPS_BY_NAME["same"] not in graph.op:
-            check(program, graph)
+            compared.append(check(program, graph))
+    assert any(compared) or len(compared) < 10  # a few may all have a NaN
 
 
 def test_random_recurrences_agree(request: pytest.FixtureRequest) -> None:
