@@ -48,6 +48,7 @@ what functions mean: what libm gives (`arithmetic`), or the nearest double (`cor
         walk_pointers       what sums read is reached by pointers that walk along
     c/                      kernels to C
         prelude             vectors; exp, log, powers and quotients that are proved to have the same bits
+        drop_unused         of those, the ones that the program does not use are left out
         memory_struct       the arrays as a type
         print_c             a kernel becomes a function
         emit_c              programs become calls of kernels; which lines carry out which nests

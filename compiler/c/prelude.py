@@ -1,10 +1,10 @@
 """The beginning of every C file: what keeps its results exact, vectors, and the operations of `ops` on them.
 
-In: the width of the processor's vectors. Out: C, put together from the files of the folder ``text``. The guards see to
-it that the file rounds as Python does, whatever flags it is compiled with, or is refused: what can be switched off is,
-the rest is an ``#error`` that says what to do. One thing can be neither: Clang ignores, under ``-ffp-contract=fast``,
-every pragma against contraction, and defines no macro. So there is also `exact_function`, a check that a program makes
-when it runs.
+In: the width of the processor's vectors, and the program. Out: C, put together from the files of the folder ``text``,
+with the definitions that the program uses. The guards see to it that the file rounds as Python does, whatever flags it
+is compiled with, or is refused: what can be switched off is, the rest is an ``#error`` that says what to do. One thing
+can be neither: Clang ignores, under ``-ffp-contract=fast``, every pragma against contraction, and defines no macro. So
+there is also `exact_function`, a check that a program makes when it runs.
 
 Vectors are the C compiler's own. A vector that the processor does not have would be taken to pieces in memory, so the
 widest is the processor's. Calls of libm and divisions are spared where another result is proved to have the same bits
@@ -19,6 +19,7 @@ from functools import cache
 from ..ir.ops import LIBM
 from ..numerics import Numerics, current
 from .c_text import c_text, plain_text
+from .drop_unused import drop_unused
 
 __all__ = ["VECTOR_WIDTHS", "WIDE_WORDS", "exact_function", "prelude"]
 
@@ -34,29 +35,35 @@ _SPECIAL = (4, 8)
 _OF_ONE_VECTOR = ("exponential", "logarithm", "settled_square", "settled_root")
 
 
-def prelude(vector_width: int, number: str = "double") -> str:
+def prelude(vector_width: int, number: str = "double", program: str | None = None) -> str:
     """The text, for the numerics in force.
 
     Args:
         vector_width: doubles in the widest vector, one of `VECTOR_WIDTHS`; or 1, for C without vectors.
         number: the type of numbers, ``double``, or without vectors ``float``.
+        program: what stands behind it, whose names decide which definitions it has; None for all.
     """
-    return _prelude(vector_width, number, current())
+    definitions = _definitions(vector_width, number, current())
+    return _guards(vector_width) + (definitions if program is None else drop_unused(definitions, program))
+
+
+def _guards(vector_width: int) -> str:
+    return c_text(_PACKAGE, "guards.h", compilers="" if vector_width == 1 else plain_text(_PACKAGE, "vectors_only.h"))
 
 
 @cache
-def _prelude(vector_width: int, number: str, numerics: Numerics) -> str:
+def _definitions(vector_width: int, number: str, numerics: Numerics) -> str:
     if vector_width == 1:
         return "".join(
             [
-                _head(number, "", numerics),
+                _head(number, numerics),
                 *([] if numerics.libm else [_accurate(), "\n", _each("plain_portable.h")]),
                 c_text(_PACKAGE, "transpose.h", number=number, tiles=""),
             ]
         )
     widths = [width for width in VECTOR_WIDTHS if width <= vector_width]
     parts = [
-        _head("double", plain_text(_PACKAGE, "vectors_only.h"), numerics),
+        _head("double", numerics),
         *(_vectors(width) for width in widths),
         *([] if numerics.libm else [_accurate()]),
         c_text(_PACKAGE, "powers.h", w=vector_width),
@@ -71,11 +78,10 @@ def _prelude(vector_width: int, number: str, numerics: Numerics) -> str:
     return "".join(parts)
 
 
-def _head(number: str, compilers: str, numerics: Numerics) -> str:
+def _head(number: str, numerics: Numerics) -> str:
     f = "f" if number == "float" else ""
-    guards = c_text(_PACKAGE, "guards.h", functions=_functions(numerics, number), compilers=compilers)
     single = plain_text(_PACKAGE, "single.h") if f else ""
-    return f"{guards}{single}\n{c_text(_PACKAGE, 'head.h', number=number, f=f)}"
+    return f"{_functions(numerics, number)}{single}\n{c_text(_PACKAGE, 'head.h', number=number, f=f)}"
 
 
 def exact_function(prefix: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...compiler.c.c_text import c_text, plain_text
+from ...compiler.c.drop_unused import defined_names
 from ...compiler.c.prelude import exact_function
 from ...compiler.ir.names import is_reserved
 from ...compiler.numerics import current
@@ -39,12 +40,6 @@ _DECLARED = re.compile(
     r"f?(open|close|flush|puts|gets|putc|getc|read|write|seek|tell|error)|getchar|putchar|puts|remove|rename|tmpfile|"
     r"rewind|setbuf|abs|select|signal|time)"
 )
-# What C text defines outside of functions, in lines of the files in compiler/c/text.
-_ATTRIBUTE = re.compile(r" ?__attribute__\(\([^;{\n]*?\)\)(?= |;)")
-_DEFINED = re.compile(
-    r"^(?:#define (\w+)|typedef struct \{.*\} (\w+);|(?:typedef|static|INLINE)\b[^(={;\n]*?(\w+)(?= ?[\[(=;]))",
-    re.MULTILINE,
-)
 
 
 def is_taken(name: str) -> bool:
@@ -61,8 +56,7 @@ def check_prefix(prefix: str, text: str) -> None:
     Raises:
         ValueError: if the prefix is no name in C, or has a meaning already.
     """
-    defined = {name for names in _DEFINED.findall(_ATTRIBUTE.sub("", text)) for name in names}
-    if not _NAME.fullmatch(prefix) or is_taken(prefix) or prefix in defined:
+    if not _NAME.fullmatch(prefix) or is_taken(prefix) or prefix in defined_names(text):
         raise ValueError(f"prefix {prefix!r} is no name for a function in C, or taken; write for example my_function")
 
 

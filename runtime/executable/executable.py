@@ -156,9 +156,14 @@ def _python_executable(job: _Job) -> Executable:
     return Executable("python", graph, program.path, program.report, partial(python_workspace, program.run, graph))
 
 
-def c_head(graph: Graph, vector_width: int, number: str = "double") -> str:
-    """What the C of a graph begins with."""
-    return f"/* Made from the function {graph.name} by microgpt. Do not edit. */\n{prelude(vector_width, number)}"
+def c_head(graph: Graph, program: str, vector_width: int, number: str = "double") -> str:
+    """What the C of a graph begins with.
+
+    Args:
+        program: what stands behind it.
+    """
+    heading = f"/* Made from the function {graph.name} by microgpt. Do not edit. */\n"
+    return f"{heading}{prelude(vector_width, number, program)}\n"
 
 
 def python_heading(graph: Graph) -> list[str]:
@@ -205,7 +210,7 @@ def _source(job: _Job, longest: int | None, toolchain: Toolchain) -> Source:
         witnesses.extend(job.witnesses())
 
     return Source(
-        f"{c_head(graph, width)}{body}",
+        f"{c_head(graph, body, width)}{body}",
         report,
         prove,
         lambda native: check_program(_loaded(graph, native).run, graph, witnesses),

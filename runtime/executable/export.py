@@ -101,13 +101,14 @@ def export_function(
         "exact": exact_text(prefix, number),
     }
     interface = c_text(_PACKAGE, "function.c", **names)
+    head = c_head(graph, text + interface, width, number)
     about = f"{graph.name}, made by microgpt: {bits_text(number)}, and nothing needed but libm."
     example_names = _example(graph, given, made, example, indices, number)
     return write_files(
         folder,
         {
             f"{prefix}.h": header(prefix, about, _sizes(graph), c_text(_PACKAGE, "function.h", **names)),
-            f"{prefix}.c": f'{c_head(graph, width, number)}#include "{prefix}.h"\n\n{text}\n{interface}',
+            f"{prefix}.c": f'{head}#include "{prefix}.h"\n\n{text}\n{interface}',
             "main.c": c_text(_PACKAGE, "main.c", **names, **example_names),
             "Makefile": makefile(prefix, "example"),
         },

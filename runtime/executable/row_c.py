@@ -103,8 +103,8 @@ def rows_source(program: RowProgram, vector_width: int) -> RowsSource:
         "nests": {name: len(looped.program.nests) for name, looped in writer.looped.items()},
         "coverage": {name: coverage(looped.program) for name, looped in writer.looped.items()},
     }
-    text = "\n".join([c_head(program.ir, vector_width), *writer.texts, driver])
-    return RowsSource(text, report, list(writer.looped.values()))
+    text = "\n".join([*writer.texts, driver])
+    return RowsSource(f"{c_head(program.ir, text, vector_width)}{text}", report, list(writer.looped.values()))
 
 
 def _loop(writer: _Writer, number: int, rows: int, plan: RowPlan, before: Before) -> str:

@@ -122,8 +122,9 @@ def fit_source(problem: Problem, vector_width: int) -> FitSource:
     driver = plain_text(_PACKAGE, "fit.c")
     for name, text in parts.items():
         driver = driver.replace(f"@{name}@\n", text)
-    heading = f"/* Made from {problem.example.traced.name} by microgpt. Do not edit. */\n{prelude(vector_width)}\n"
-    text = heading + "\n".join([*texts, defines, driver])
+    program = "\n".join([*texts, defines, driver])
+    heading = f"/* Made from {problem.example.traced.name} by microgpt. Do not edit. */\n"
+    text = f"{heading}{prelude(vector_width, program=program)}\n{program}"
     report = {
         "nests": {name: len(found.program.nests) for name, found in looped.items()},
         "coverage": {name: coverage(found.program) for name, found in looped.items()},

@@ -192,19 +192,18 @@ def model_source(
     }
     numbers = {"VOCABULARY": config.vocab_size, "BLOCK": config.block_size}
     defines = "".join(f"enum {{ {name} = {value} }};\n" for name, value in numbers.items())
-    head = (
-        f"/* Made for {config} by microgpt. Do not edit. */\n{prelude(vector_width)}\n{memory_struct(layout, 'memory')}"
-    )
     names = {"prefix": prefix, "PREFIX": prefix.upper(), "memory": layout.size, "bytes": f"{8 * layout.size:,}"}
     written = read_constants(layout, programs.values())
     constants_function = constants_text(layout, written, "", "memory")
     choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number="double", f="")
     functions = [exact_function(prefix), c_text(_PACKAGE, "driver.c", choose=choose, **names)]
+    driver = "\n".join([defines, constants_function, _table(config), *functions])
+    definitions = prelude(vector_width, program=body.text + driver)
     return ModelSource(
         config,
-        head,
+        f"/* Made for {config} by microgpt. Do not edit. */\n{definitions}\n{memory_struct(layout, 'memory')}",
         body,
-        "\n".join([defines, constants_function, _table(config), *functions]),
+        driver,
         c_text(_PACKAGE, "declarations.h", **names),
         programs,
         update,

@@ -85,9 +85,8 @@ def inference_source(config: GPTConfig, prefix: str, number: str = "double") -> 
     holes = {"prefix": prefix, "number": number, "memory": state, "bytes": f"{(8 >> (f == 'f')) * state:,}"}
     choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number=number, f=f)
     constants = constants_text(layout, read_constants(layout, programs.values()), "", "memory", number)
-    text = "\n".join(
+    program = "\n".join(
         [
-            f"/* Made for {config} by microgpt, to sample. Do not edit. */\n{prelude(1, number)}",
             f'#include "{prefix}.h"\n',
             memory_struct(layout, "memory", number, _WEIGHTS) + body.text,
             f"enum {{ VOCABULARY = {config.vocab_size} }};\n",
@@ -96,6 +95,8 @@ def inference_source(config: GPTConfig, prefix: str, number: str = "double") -> 
             c_text(_PACKAGE, "inference.c", choose=choose, positions=", ".join(names), **holes),
         ]
     )
+    heading = f"/* Made for {config} by microgpt, to sample. Do not edit. */\n"
+    text = f"{heading}{prelude(1, number, program)}\n{program}"
     declarations = c_text(_PACKAGE, "inference.h", exactness=exactness(prefix, number), **holes)
     return InferenceSource(text, declarations, programs, layout, state, family)
 

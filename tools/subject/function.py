@@ -97,7 +97,7 @@ class FunctionSubject(Subject):
         with without_collection():
             function = function_text(looped, "run", width)
             unrolled = unroll(looped.program, graph, looped.layout, looped.where.inputs)
-        head = c_head(graph, width)
+        head = c_head(graph, function.text, width)
         return CProgram(
             head + function.text,
             function.body,

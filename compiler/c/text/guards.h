@@ -33,4 +33,3 @@ typedef char constants_are_doubles[sizeof 1.0 == sizeof(double) ? 1 : -1]; /* no
 #define UNUSED
 #define __extension__
 #endif
-${functions}

@@ -34,6 +34,7 @@
 #else
 #define HELD8(x) (void)0
 #endif
+
 #if defined(__GNUC__)
 #define INLINE static inline __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline))
