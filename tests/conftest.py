@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Folders of tests run on all cores, file by file, unless an option says otherwise or has to show what runs."""
+    """Folders of tests run on all cores, unless an option says otherwise or has to show what runs."""
     option = config.option
     # Not without pytest-xdist, nor against -n, nor in a process that pytest-xdist has started.
     if getattr(option, "numprocesses", 0) is not None or "PYTEST_XDIST_WORKER" in os.environ:
@@ -42,7 +42,9 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if not one_by_one and all(Path(argument).is_dir() for argument in config.args) and cores() > 1:
         option.numprocesses = cores()
         if option.dist == "no":
-            option.dist = "loadfile"  # what a module's fixtures have compiled is compiled once
+            # Each core goes through files that follow each other, so that most fixtures of modules are made once; one
+            # that is done takes over tests of another.
+            option.dist = "worksteal"
 
 
 def cores() -> int:

@@ -245,6 +245,7 @@ def test_white_space_is_python_s(reader: Path) -> None:
     assert found == [code for code in range(0x110000) if chr(code).isspace()]
 
 
+@pytest.mark.random
 def test_documents_are_python_s(reader: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     random = Random(request.config.getoption("--seed"))
     path = tmp_path / "corpus.txt"

@@ -32,6 +32,7 @@ def assert_same(what: str, expected: Mapping[str, Sequence[float]], found: Mappi
             assert same(a, b), f"{what}: {name}[{place}] is {b!r}, eagerly {a!r}"
 
 
+@pytest.mark.random
 def test_c_agrees(toolchain: Toolchain, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     first = int(request.config.getoption("--seed"))
     seeds = iter(range(first, first + max(1, int(request.config.getoption("--programs")) // 10)))

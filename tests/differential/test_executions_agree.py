@@ -26,6 +26,7 @@ def count(request: pytest.FixtureRequest) -> int:
     return int(request.config.getoption("--programs"))
 
 
+@pytest.mark.random
 def test_all_executions_agree(first_seed: int, count: int) -> None:
     refused = ordinary = 0
     ops: Counter[int] = Counter()

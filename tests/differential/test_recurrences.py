@@ -39,6 +39,7 @@ def compiled(program: Program) -> LoopedGraph:
     return looped
 
 
+@pytest.mark.random
 def test_recurrences_agree(toolchain: Toolchain, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     first = int(request.config.getoption("--seed"))
     seeds = iter(range(first, first + max(1, int(request.config.getoption("--programs")) // 16)))

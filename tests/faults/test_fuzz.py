@@ -17,6 +17,8 @@ from microgpt.runtime.training.training import Training
 from microgpt.tools.cli import cli
 from microgpt.tools.terminal.console import escaped
 
+pytestmark = pytest.mark.random
+
 Tries = Callable[[str], Iterator[random.Random]]
 
 # Seconds for one try, which takes milliseconds; and mebibytes that all of a kind may add to the largest size that the

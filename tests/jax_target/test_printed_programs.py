@@ -48,6 +48,7 @@ def check(program: Program, graph: Graph) -> bool:
     return True
 
 
+@pytest.mark.random
 def test_random_programs_agree(request: pytest.FixtureRequest) -> None:
     first = int(request.config.getoption("--seed"))
     compared = []
@@ -63,6 +64,7 @@ def test_random_programs_agree(request: pytest.FixtureRequest) -> None:
     assert any(compared) or len(compared) < 10  # a few may all have a NaN
 
 
+@pytest.mark.random
 def test_random_recurrences_agree(request: pytest.FixtureRequest) -> None:
     first = int(request.config.getoption("--seed"))
     for seed in range(first, first + max(1, int(request.config.getoption("--programs")) // 200)):

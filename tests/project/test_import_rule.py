@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -69,6 +70,21 @@ def module_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
+def import_statements(source: str) -> list[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """The statements of a file that import, and whether each stands under ``if TYPE_CHECKING``."""
+    found, stack = [], [(node, False) for node in ast.parse(source).body]
+    while stack:
+        node, for_types = stack.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.append((node, for_types))
+        begins = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            only_types = for_types or (begins and name == "body")
+            stack += [(child, only_types) for child in getattr(node, name, ())]
+    return found
+
+
 def imports(source: str, module: str, is_package: bool, *, typing: bool = True) -> Iterator[str]:
     """What `source` imports: ours as paths below `microgpt`, others by their top-level name.
 
@@ -78,17 +94,13 @@ def imports(source: str, module: str, is_package: bool, *, typing: bool = True) 
     """
     absolute = module if module.split(".")[0] == FACE else f"{FACE}.{module}"
     package = absolute.split(".") if is_package else absolute.split(".")[:-1]
-    stack: list[ast.AST] = [ast.parse(source)]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) and not typing:
-            stack += node.orelse
+    for node, for_types in import_statements(source):
+        if for_types and not typing:
             continue
-        stack += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield ours(alias.name)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = package[: len(package) - node.level + 1] if node.level else []
             name = ".".join([*base, *([node.module] if node.module else [])])
             if name.split(".")[0] != FACE:
