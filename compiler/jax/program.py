@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import TypeAlias
 
 from ..loops.loop_ir import Array, Gather, Load, LoopProgram, walk
@@ -119,8 +120,15 @@ def _unrolled(statement: Statement, names: Sequence[str]) -> Iterable[Statement]
 
 
 def is_positive(size: Size) -> bool:
-    """Whether no term is below zero."""
-    return all(factor >= 0 for _, factor in size.terms)
+    """Whether a size is never below zero, as far as is known: every name stands for at least one."""
+    total = Size()
+    for names, factor in size.terms:
+        # With 1 + n for n: `n_embd - 1` has no term below zero then.
+        part = Size((((), factor),))
+        for name in names:
+            part *= _ONE + Size((((name,), Fraction(1)),))
+        total += part
+    return all(factor >= 0 for _, factor in total.terms)
 
 
 def hull(axes: Sequence[Axis], padded: Mapping[str, str]) -> dict[str, tuple[Size, Size]] | None:

@@ -9,6 +9,8 @@ from fractions import Fraction
 import pytest
 
 from microgpt.compiler.ir.graph import Graph, Tensor
+from microgpt.compiler.jax.emit_jax import emit_jax
+from microgpt.compiler.jax.program import array_program
 from microgpt.compiler.loops.form_loops import form_loops
 from microgpt.compiler.loops.layout import Layout
 from microgpt.compiler.loops.loop_text import format_program
@@ -139,6 +141,15 @@ def test_a_program_over_its_sizes(sized: SizedPrograms):
     assert "fold add { k < columns: mul(w[i][k], x[k]) }" in text
     assert "fold add { k < rows: " in text
     assert "1/rows" in text
+
+
+def test_jax_reads_and_assigns_whole_arrays(sized: SizedPrograms):
+    lines = emit_jax(array_program(sized.programs["product"]))
+    assert [line for line in lines if not line.startswith("#")] == [
+        'function = jnp.einsum("ik,k->i", w, x)',
+        "mean = function.sum() / rows",
+        "y = function * mean",
+    ]
 
 
 @pytest.mark.parametrize("sizes", [(6, 9), (40, 3), (2, 30), (8, 8)])

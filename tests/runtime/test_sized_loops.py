@@ -19,6 +19,7 @@ from microgpt.runtime.backends.c_backend import CBackend
 from microgpt.runtime.machine.toolchain import Toolchain
 from microgpt.runtime.programs import c_source, shapes
 from microgpt.runtime.programs.c_source import model_source
+from microgpt.runtime.programs.jax_source import jax_source
 from microgpt.runtime.programs.shapes import Shape, is_sized, witnessed
 from microgpt.runtime.programs.sized_cache import find_sized, keep_sized
 from microgpt.runtime.programs.sized_loops import SizedModel, sized_loops, sized_model
@@ -27,6 +28,7 @@ from microgpt.runtime.storage.cache import Cache
 if TYPE_CHECKING:
     from conftest import Golden
 
+ROOT = Path(__file__).parents[2]
 # Few heads, few numbers in them, few tokens, short documents; sizes that are the same; and wide ones.
 SHAPES = (
     Shape(1, 4, 5, 6, 3, 2),
@@ -72,6 +74,15 @@ def test_the_model_over_its_sizes(golden: Golden):
     text = format_program(sized_model(1).programs.programs["length"])
     golden.check("gpt_length.sizes.txt", text)
     assert text.count("nest ;") == 73
+
+
+def test_the_model_in_jax(golden: Golden):
+    """Likewise. Whole arrays are read and assigned: an index of an array each is several times slower on a GPU."""
+    text = jax_source(GPTConfig(vocab_size=27), AdamConfig(), find_sized=sized_model)
+    golden.check("gpt_jax.py.txt", text)
+    assert [line.partition(".at[")[0].split()[-1] for line in text.splitlines() if ".at[" in line] == ["wte_grad"]
+    shown = next(line.strip() for line in (ROOT / "docs" / "jax.md").read_text().splitlines() if "mix = " in line)
+    assert f"    {shown}\n" in text
 
 
 def test_instantiated_programs_keep_the_rules_of_loops():

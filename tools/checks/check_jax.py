@@ -5,11 +5,12 @@ on a machine that has a GPU and little else:
 
     microgpt export --target jax small
     microgpt export --target jax middle --n-layer 2 --n-embd 64 --block-size 64
-    python tools/checks/check_jax.py small/gpt.py middle/gpt.py --steps 200 --models 8192
+    python -P tools/checks/check_jax.py small/gpt.py middle/gpt.py --steps 200 --models 8192
 
 For each program it prints how far loss and gradient are from those of `jax.grad` of the hand-written loss, in float64,
-and the microseconds of a step of both in float32, the best of three runs that take turns. With ``--models``, the first
-program is also trained for so many models at once (`jax.vmap`), each with its own learning rate.
+how many instructions XLA makes of both, and the microseconds of a step of both in float32, the best of three runs that
+take turns. With ``--models``, the first program is also trained for so many models at once (`jax.vmap`), each with its
+own learning rate.
 """
 
 from __future__ import annotations
@@ -101,14 +102,23 @@ def _inputs(module: Any, kind: str, steps: int) -> tuple[Any, Any]:
 def _compare(jax: Any, module: Any) -> None:
     (parameters, _, _), (tokens, targets, lengths, _) = _inputs(module, "float64", 1)
     document = tokens[0, 0], targets[0, 0], lengths[0, 0]
-    loss, gradient = jax.jit(module.loss_and_gradient)(parameters, *document)
-    wanted, slopes = jax.jit(_hand_written(jax, module))(parameters, *document)
+    exported, ours = _compiled(jax, module.loss_and_gradient, parameters, *document)
+    written, theirs = _compiled(jax, _hand_written(jax, module), parameters, *document)
+    (loss, gradient), (wanted, slopes) = (each(parameters, *document) for each in (exported, written))
     largest = max(float(abs(part).max()) for part in slopes.values())
     apart = max(float(abs(gradient[name] - slopes[name]).max()) for name in slopes) / largest
     off = abs(float(loss) - float(wanted)) / float(wanted)
     print(f"  float64: loss {off:.1e} apart, gradient {apart:.1e}")
+    print(f"  instructions: exported {ours}, hand-written {theirs}")
     if not max(off, apart) <= BOUND:
         raise SystemExit(f"farther apart than {BOUND}")
+
+
+def _compiled(jax: Any, function: Any, *arguments: Any) -> tuple[Any, int]:
+    """A program, and its instructions: those of its entry, each a kernel or a call."""
+    program = jax.jit(function).lower(*arguments).compile()
+    entry = program.as_text().partition("ENTRY ")[2]
+    return program, sum(" = " in line for line in entry.splitlines())
 
 
 def _race(jax: Any, module: Any, steps: int) -> None:
