@@ -183,6 +183,6 @@ def scope(name: str, number: int | None = None) -> Iterator[None]:
         _path.reset(token)
 
 
-def current_scope() -> str:
-    """The scopes entered at this moment, outermost first, joined by dots: ``position3.layer0.head2.scores``."""
-    return _path.get()
+# The scopes entered at this moment, outermost first, joined by dots: ``position3.layer0.head2.scores``. Not a function
+# of Python: every operation of a trace asks.
+current_scope = _path.get

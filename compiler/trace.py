@@ -22,7 +22,7 @@ from .tracing.traced_index import TracedIndex
 from .tracing.traced_scalar import TracedCondition, TracedNumber, TracedScalar
 from .user_code import described, innermost
 
-__all__ = ["trace", "trace_twice"]
+__all__ = ["check_again", "trace", "trace_twice"]
 
 # From the inputs and the indices by name to the results by name.
 Traceable = Callable[[Mapping[str, list[Any]], Mapping[str, list[Any]]], Mapping[str, Sequence[Any]]]
@@ -55,7 +55,7 @@ def trace(
     arguments: dict[str, list[Any]] = {}
     for tensor in inputs:
         block = arguments.setdefault(tensor.argument, [])
-        block += (scalar(recorder, recorder.input(tensor.start + offset)) for offset in range(tensor.size))
+        block += (scalar(recorder, node) for node in recorder.inputs(tensor.start, tensor.size))
     numbers: dict[str, list[Any]] = {
         tensor.name: [
             TracedIndex(recorder, tensor, recorder.index(tensor.start + place)) for place in range(tensor.count)
@@ -86,9 +86,19 @@ def trace_twice(*arguments: Any, **options: Any) -> Graph:
     Raises:
         TraceError: naming the first operation that differs.
     """
-    first, second = trace(*arguments, **options), trace(*arguments, **options)
+    first = trace(*arguments, **options)
+    check_again(first, trace(*arguments, **options))
+    return first
+
+
+def check_again(first: Graph, second: Graph) -> None:
+    """Checks that a second run of a function has recorded what the first one did.
+
+    Raises:
+        TraceError: naming the first operation that differs.
+    """
     if first == second:
-        return first
+        return
     for node in range(max(len(first), len(second))):
         rows = [_describe(graph, node) for graph in (first, second)]
         if rows[0] != rows[1]:

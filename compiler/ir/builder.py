@@ -98,6 +98,16 @@ class GraphBuilder(Calculator[int]):
         """Input `number`."""
         return self.node(INPUT, attribute=number)
 
+    def input_nodes(self, first: int, count: int) -> range:
+        """Inputs `first` and those after it."""
+        start = len(self.op)
+        self.op.frombytes(bytes((INPUT,)) * count)
+        self.starts.extend([len(self.flat)] * count)
+        self.attribute.extend(range(first, first + count))
+        self.origin.extend([self.current_origin] * count)
+        self.source.extend([self.current_source] * count)
+        return range(start, start + count)
+
     def index(self, number: int) -> int:
         """Index `number`."""
         return self.node(INDEX, attribute=number)

@@ -66,8 +66,8 @@ class Recorder:
         self._numbers: dict[Origin, int] = {Origin("", "", "<input>", 0, "input"): 0}
         self._codes: list[object] = []  # keeps every code object alive, so that its id stays its own
 
-    def input(self, number: int) -> int:
-        return self.build.input(number)
+    def inputs(self, first: int, count: int) -> range:
+        return self.build.input_nodes(first, count)
 
     def index(self, number: int) -> int:
         return self.build.index(number)
@@ -137,6 +137,11 @@ class Recorder:
         if kind is TraceError and self.failure is None:
             self.failure = error
         raise error
+
+    def record(self, op: int, *operands: int) -> int:
+        """Appends an operation that the user's line asked for."""
+        self.mark()
+        return self.build.node(op, *operands)
 
     def mark(self) -> None:
         """Gives the operations from now on the origin of the user's line that runs."""

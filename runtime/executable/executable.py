@@ -23,25 +23,20 @@ from ..machine.toolchain import Toolchain, ToolchainError
 from ..reporting import Report, silent
 from ..storage.cache import Cache
 from .estimate import check_function
-from .native import Native, Source, native_library
+from .native import LONGEST, Native, Source, TooLongError, native_library
 from .program import load_program, program_key, store_program
 from .witness import Numbers, Witness, check_program, interpreted_witnesses
 from .workspace import Workspace, c_workspace, python_workspace
 
 __all__ = [
-    "LONGEST",
     "TARGETS",
     "Executable",
-    "TooLongError",
     "c_head",
     "compile_executable",
     "python_heading",
 ]
 
 TARGETS = ("auto", "c", "python", "jax")
-
-# With the target "auto", programs whose C is longer than this many bytes are Python: GCC takes about 15 s a megabyte.
-LONGEST = 600_000
 
 
 class Executable:
@@ -137,10 +132,6 @@ class _Job:
     witnesses: Callable[[], Iterable[Witness]]
     report: Report
     limit: float | None
-
-
-class TooLongError(Exception):
-    """The C would be too long for the target ``auto``."""
 
 
 def _python_executable(job: _Job) -> Executable:

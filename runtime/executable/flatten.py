@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from numbers import Complex, Real
 from typing import Any
 
-from .nodes import Fixed, Index, Items, Keys, Node, Scalar, Vector, is_numpy
+from .nodes import Fixed, Index, Items, Keys, Node, Scalar, Vector, all_floats, is_numpy
 
 __all__ = ["take"]
 
@@ -45,6 +45,8 @@ def take(value: Any, node: Node, path: str, floats: list[float], numbers: list[i
                 )
         case Vector():
             _take_array(value, node.shape, path, floats)
+        case Items() if node.is_flat and type(value) is list and len(value) == len(node.parts) and all_floats(value):
+            floats += value
         case Items():
             for place, (part, like) in enumerate(zip(_sequence(value, len(node.parts), path), node.parts, strict=True)):
                 take(part, like, f"{path}[{place}]", floats, numbers)

@@ -22,9 +22,16 @@ from ..storage.cache import Cache
 from ..storage.files import write_plainly
 from .program import peak_memory, program_key
 
-__all__ = ["Native", "Source", "find_native", "native_library"]
+__all__ = ["LONGEST", "Native", "Source", "TooLongError", "find_native", "native_library"]
 
 _REPORT = "report.json"
+
+# With the target "auto", programs whose C is longer than this many bytes are Python: GCC takes about 15 s a megabyte.
+LONGEST = 600_000
+
+
+class TooLongError(Exception):
+    """The C would be too long for the target ``auto``."""
 
 
 @dataclass(frozen=True)

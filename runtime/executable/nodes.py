@@ -6,14 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from math import prod
 from typing import Any
 
 from ..arguments import whole
 
 __all__ = [
-    "Fixed", "Index", "Items", "Keys", "ManyRows", "Node", "Scalar", "Vector", "build", "doubles_in", "index",
-    "indices_in", "is_numpy", "like_gradient", "shape_of",
+    "Fixed", "Index", "Items", "Keys", "ManyRows", "Node", "Scalar", "Vector", "all_floats", "build", "doubles_in",
+    "index", "indices_in", "is_numpy", "like_gradient", "shape_of",
 ]  # fmt: skip
 
 
@@ -90,6 +91,16 @@ class Items:
     kind: Any
     parts: tuple[Node, ...]
 
+    @cached_property
+    def doubles(self) -> int:
+        """How many numbers that vary are in it."""
+        return sum(map(doubles_in, self.parts))
+
+    @cached_property
+    def is_flat(self) -> bool:
+        """Whether it has floats alone."""
+        return set(map(type, self.parts)) == {Scalar}
+
     @property
     def is_list(self) -> bool:
         """Whether a list stands in its place."""
@@ -121,6 +132,11 @@ class Keys:
     parts: tuple[Node, ...]
     kind: type = dict
     factory: Any = None
+
+    @cached_property
+    def doubles(self) -> int:
+        """How many numbers that vary are in it."""
+        return sum(map(doubles_in, self.parts))
 
     @property
     def is_dict(self) -> bool:
@@ -154,16 +170,21 @@ def doubles_in(node: Node) -> int:
         return 1
     if isinstance(node, Vector):
         return prod(node.shape)
-    return sum(map(doubles_in, node.parts)) if isinstance(node, Items | Keys) else 0
+    return node.doubles if isinstance(node, Items | Keys) else 0
 
 
 def indices_in(node: Node) -> Iterator[int]:
     """The limits of its indices, in order."""
     if isinstance(node, Index):
         yield node.limit
-    elif isinstance(node, Items | Keys):
+    elif isinstance(node, Keys) or (isinstance(node, Items) and not node.is_flat):
         for part in node.parts:
             yield from indices_in(part)
+
+
+def all_floats(parts: Iterable[Any]) -> bool:
+    """Whether all are floats: most numbers are in lists of them, which need no look at each by itself."""
+    return set(map(type, parts)) == {float}
 
 
 def is_numpy(kind: type) -> bool:
@@ -212,7 +233,8 @@ def build(node: Node, floats: Iterator[Any], numbers: Iterator[Any] | None = Non
         case Vector():
             return _nested([next(floats) for _ in range(prod(node.shape))], node.shape)
         case Items():
-            parts = [build(part, floats, numbers) for part in node.parts]
+            flat = islice(floats, len(node.parts))
+            parts = list(flat) if node.is_flat else [build(part, floats, numbers) for part in node.parts]
             if node.is_list:
                 return parts
             return node.kind._make(parts) if hasattr(node.kind, "_fields") else tuple(parts)

@@ -16,7 +16,8 @@ from ...compiler.ir.graph import Graph
 from ...compiler.loops.compile_loops import LoopedGraph, compile_loops
 from ...compiler.loops.coverage import coverage
 from .executable import c_head
-from .row_graphs import BLOCK, FIXED, INITIAL, RowPlan
+from .repeat import BLOCK
+from .row_graphs import FIXED, INITIAL, RowPlan
 from .row_program import Before, RowProgram
 from .row_sums import ROW, SHARED
 

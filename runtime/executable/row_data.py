@@ -13,7 +13,7 @@ from typing import Any
 from ...compiler.ir.graph import Tensor
 from ...compiler.ir.names import identifier, unused
 from .marshal_code import MISMATCHES, reader_maker
-from .nodes import Items, Keys, ManyRows, Node, doubles_in, shape_of
+from .nodes import Items, Keys, ManyRows, Node, all_floats, doubles_in, shape_of
 from .structure import Structure, structure_of
 
 __all__ = ["Rows", "inputs_of", "listed", "parts_of", "read_rows", "rows", "with_floats"]
@@ -163,6 +163,8 @@ def with_floats(tree: Any) -> Any:
         found = {key: with_floats(part) for key, part in tree.items()}
         return tree if all(found[key] is tree[key] for key in found) else found
     if isinstance(tree, list | tuple):
+        if all_floats(tree):
+            return tree
         parts = [with_floats(part) for part in tree]
         if all(part is old for part, old in zip(parts, tree, strict=True)):
             return tree

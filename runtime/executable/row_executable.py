@@ -16,8 +16,8 @@ from ..machine.toolchain import Toolchain, ToolchainError
 from ..reporting import Report
 from ..storage.cache import Cache
 from .estimate import check_function
-from .executable import LONGEST, Executable, TooLongError, compile_executable
-from .native import Native, Source, native_library
+from .executable import Executable, compile_executable
+from .native import LONGEST, Native, Source, TooLongError, native_library
 from .program import sources_digest
 from .row_c import rows_source
 from .row_data import Rows

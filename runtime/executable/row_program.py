@@ -20,8 +20,9 @@ from ...compiler.ir.ops import INPUT
 from ...compiler.pipeline import compile_graph
 from .nodes import ManyRows
 from .not_finite import NotFinite, not_finite
+from .repeat import BLOCK
 from .row_data import Rows
-from .row_graphs import BLOCK, FIXED, INITIAL, RowPlan, plan_of
+from .row_graphs import FIXED, INITIAL, RowPlan, plan_of
 from .row_sums import ROW, SHARED, RowLoop
 from .witness import Witness, carried_out, compare, eager_witnesses
 

@@ -30,6 +30,7 @@ from .nodes import (
     Node,
     Scalar,
     Vector,
+    all_floats,
     build,
     doubles_in,
     indices_in,
@@ -88,6 +89,8 @@ def _node(tree: Any, path: str, depth: int) -> Node:
     if isinstance(tree, ManyRows):
         raise TypeError(f"{path} is rows(...) inside another argument; rows of data are an argument of their own")
     if isinstance(tree, list | tuple):
+        if depth < _DEEPEST and all_floats(tree):
+            return Items(type(tree), (Scalar(),) * len(tree))
         return Items(type(tree), tuple(_node(part, f"{path}[{place}]", depth + 1) for place, part in enumerate(tree)))
     if isinstance(tree, dict):
         parts = tuple(_node(part, f"{path}[{key!r}]", depth + 1) for key, part in tree.items())

@@ -7,21 +7,21 @@ import math
 from array import array
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..executable.estimate import check_function
-from ..executable.executable import TooLongError
-from ..executable.native import Native, Source, native_library
+from ..executable.native import Native, Source, TooLongError, native_library
 from ..executable.program import sources_digest
+from ..executable.repeat import BLOCK
 from ..executable.row_data import Rows
-from ..executable.witness import Numbers, check_graph
 from ..machine.toolchain import Toolchain
 from ..reporting import Report
 from ..storage.cache import Cache
-from .c_source import fit_source
 from .engine import State
-from .problem import BLOCK, ROW, Problem, argument
-from .witness import check_steps
+from .problem import ROW, Problem, argument
+
+if TYPE_CHECKING:
+    from ..executable.witness import Numbers
 
 __all__ = ["CEngine", "c_engine"]
 
@@ -92,11 +92,16 @@ def c_engine(problem: Problem, cache: Cache, report: Report, example: Numbers, l
         ToolchainError: if no C compiler that keeps every bit can compile it.
         ProofError: if a program is not what it should be; a mistake in microgpt, or in the C compiler.
     """
-    block = problem.block
-    functions = [function for function in (problem.example, block, problem.extra, problem.update) if function]
-    examples = {problem.example: example, block: {**example, ROW: list(example.get(ROW, ())) * BLOCK}}
 
     def make(toolchain: Toolchain) -> Source:
+        from ..executable.witness import check_graph  # which a start that finds its library does without
+        from .c_source import fit_source
+        from .witness import check_steps
+
+        problem.confirm()
+        block = problem.block
+        functions = [*problem.functions, *([block] if block else [])]
+        examples = {problem.example: example, block: {**example, ROW: list(example.get(ROW, ())) * BLOCK}}
         check_function(sum(len(function.traced) for function in functions), "c")
         report(0, 1, "the graphs")
         report(0, 1, f"loops, {sum(len(function.graph) for function in functions):,} operations")
@@ -118,8 +123,8 @@ def c_engine(problem: Problem, cache: Cache, report: Report, example: Numbers, l
         )
 
     what = {
-        "graphs": [function.traced.fingerprint for function in functions],
-        "driver": sources_digest("microgpt.runtime.fitting"),
+        "graphs": [function.traced.fingerprint for function in problem.functions],
+        "driver": [sources_digest(f"microgpt.runtime.{package}") for package in ("executable", "fitting")],
     }
     return CEngine(problem, native_library(cache, "fit", what, make, lambda stage: report(0, 1, stage)))
 

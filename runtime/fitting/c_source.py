@@ -20,7 +20,8 @@ from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import Array, LoopProgram
 from ...compiler.loops.prove_loops import prove_loops
 from ...compiler.loops.vmap import one_lane, vmap
-from .problem import BLOCK, INITIAL, ROW, WEIGHTS, Problem
+from ..executable.repeat import BLOCK
+from .problem import INITIAL, ROW, WEIGHTS, Problem
 
 __all__ = ["FitSource", "fit_source"]
 

@@ -9,13 +9,14 @@ from array import array
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ...compiler.numerics import Numerics
 from ...compiler.numerics import numerics as in_force
 from .. import arguments as checked
-from ..executable.executable import LONGEST, TooLongError
 from ..executable.marshal_code import writer_maker
+from ..executable.native import LONGEST, TooLongError
 from ..executable.results import Results
 from ..executable.row_data import listed, read_rows
 from ..executable.wanted import Wanted
@@ -23,14 +24,15 @@ from ..machine.toolchain import ToolchainError
 from ..reporting import Report, compile_progress, step_progress
 from ..storage.cache import Cache
 from .c_engine import c_engine
-from .divergence import Cause
 from .engine import EagerEngine, Engine, State
 from .optimizers import Optimizer, adam, optimizer_of
 from .order import Order
 from .problem import INITIAL, ROW, WEIGHTS, Problem, problem_of
-from .python_engine import PythonEngine
-from .record import Record
 from .run import FitStep, NotFinite, Run
+
+if TYPE_CHECKING:
+    from .divergence import Cause
+    from .record import Record
 
 __all__ = ["TARGETS", "DivergedError", "Fit", "FitStep", "engine_of", "fit"]
 
@@ -176,7 +178,7 @@ def fit(
             engine = engine_of(problem, flat, data.floats_of(0), target, cache or Cache.open(), report)
             report(1, 1)
         compiled = time.perf_counter()
-        captured = problem.captured()
+        captured = problem.captured() if on_step else None
         run = Run(problem, data, engine, order, batch, State.initial(flat, rule))
         writer = writer_maker(problem.weights, Wanted(""), Results(problem.weights.nodes[0]))
 
@@ -187,7 +189,7 @@ def fit(
 
         interrupted = False
         with ExitStack() as stack:
-            record = stack.enter_context(Record(folder, run, save_every)) if folder else None
+            record = stack.enter_context(_record(folder, run, save_every)) if folder else None
             if record:
                 record.begin(resume, steps)
             report = stack.enter_context(step_progress(progress))
@@ -195,7 +197,7 @@ def fit(
                 for step in run.slices(steps, save_every):
                     if record:
                         record.write(step)
-                    if on_step:
+                    if on_step and captured:
                         for taken in step:
                             captured.check()  # what `on_step` may have changed after the step before
                             on_step(taken)
@@ -221,14 +223,23 @@ def engine_of(
     Args:
         weights, row: floats that the loss is defined for.
     """
-    if target == "eager":
-        return EagerEngine(problem)
     example = {WEIGHTS: weights, INITIAL: [0.0] * problem.size, ROW: row}
     report(0, 1, "trace")
-    if target != "python":
+    if target in ("c", "auto"):
         try:
             return c_engine(problem, cache, report, example, LONGEST if target == "auto" else None)
         except (ToolchainError, TooLongError):
             if target == "c":
                 raise
+    problem.confirm()
+    if target == "eager":
+        return EagerEngine(problem)
+    from .python_engine import PythonEngine
+
     return PythonEngine(problem, cache, report, example)
+
+
+def _record(folder: Path, run: Run, save_every: int | None) -> Record:
+    from .record import Record  # which most fits do without
+
+    return Record(folder, run, save_every)

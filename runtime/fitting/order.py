@@ -27,7 +27,8 @@ class Order:
         found = array("q")
         while len(found) < size:
             epoch, place = divmod(start + len(found), self.count)
-            found.extend(_epoch(self.count, self.shuffle, epoch)[place : place + size - len(found)])
+            numbers = _epoch(self.count, self.shuffle, 0 if self.shuffle is None else epoch)
+            found.extend(numbers[place : place + size - len(found)])
         return found
 
 

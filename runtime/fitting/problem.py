@@ -9,30 +9,27 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce, update_wrapper
-from operator import add
-from typing import Any
+from functools import cached_property, partial, update_wrapper
+from typing import TYPE_CHECKING, Any
 
 from ...compiler.ir.graph import Graph, IndexTensor, Tensor
 from ...compiler.ir.names import identifier
-from ...compiler.pipeline import compile_graph
-from ...compiler.trace import trace_twice
+from ...compiler.trace import check_again, trace
 from ...compiler.tracing.traced_scalar import TracedNumber
 from ..executable.captured import Captured
 from ..executable.nodes import doubles_in
+from ..executable.repeat import BLOCK, fits_block, repeat
 from ..executable.row_data import inputs_of, parts_of, with_floats
 from ..executable.structure import Structure, structure_of
-from ..executable.witness import Numbers, Witness, eager_witnesses
 from .optimizers import Optimizer
 
-__all__ = ["BLOCK", "INITIAL", "ROW", "WEIGHTS", "Compiled", "Problem", "argument", "problem_of"]
+if TYPE_CHECKING:
+    from ..executable.witness import Numbers, Witness
+
+__all__ = ["INITIAL", "ROW", "WEIGHTS", "Compiled", "Problem", "argument", "problem_of"]
 
 # The arguments of the graphs of an example and of the penalty: the gradient so far is what the new one is added to.
 WEIGHTS, INITIAL, ROW = "weights", "initial", "row"
-
-# Examples that C takes at a time, as lanes of its vectors, in a third to a tenth of the time of single ones. A program
-# that would have more operations than these is not repeated: it has lanes enough of its own, and is slow to compile.
-BLOCK, _MOST_IN_BLOCK = 16, 20_000
 
 
 def argument(name: str, kind: str = "state") -> str:
@@ -42,21 +39,28 @@ def argument(name: str, kind: str = "state") -> str:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A function as its graphs.
+    """A function as its graphs. A start that finds its library has no need of the passes, so they are imported here.
 
     Attributes:
-        traced: as it was recorded.
+        record: records it.
         initial: the argument that its gradient is added to; None where none is taken.
         outputs: those to keep; None for all.
     """
 
-    traced: Graph
+    record: Callable[[], Graph]
     initial: str | None
     outputs: Sequence[str] | None = None
 
     @cached_property
+    def traced(self) -> Graph:
+        """As it was recorded."""
+        return self.record()
+
+    @cached_property
     def graph(self) -> Graph:
         """With its gradient in the weights, clean."""
+        from ...compiler.pipeline import compile_graph
+
         gradient = WEIGHTS if self.initial else None
         return compile_graph(lambda: self.traced, gradient, initial=self.initial, outputs=self.outputs)
 
@@ -66,6 +70,8 @@ class Compiled:
         Args:
             example: arguments that the function is defined for.
         """
+        from ..executable.witness import eager_witnesses
+
         return eager_witnesses(self.traced, WEIGHTS if self.initial else None, example, initial=self.initial)
 
 
@@ -123,37 +129,25 @@ class Problem:
 
         update_wrapper(run, self.loss)  # which errors name
         tensors = [*self.tensors, Tensor(INITIAL, INITIAL, size, (size,)), *rows]
-        return Compiled(trace_twice(run, _name(self.loss), tensors, self.indices), INITIAL)
+        return Compiled(partial(trace, run, _name(self.loss), tensors, self.indices), INITIAL)
 
     @cached_property
     def block(self) -> Compiled | None:
         """``losses, gradient (weights, initial, rows, indices)`` of `BLOCK` examples; None if that is too much.
 
-        The gradient is that of the sum of their losses. It is added up as the gradients of one example after the other
-        are, since the sum has the last one first: the walk of ``backward()`` meets its operands in reverse.
+        Its ``losses`` are called ``loss``, as that of one example is.
         """
-        size, row_size, indices = self.size, self.row_size, self.indices
-        if len(self.example.traced) * BLOCK > _MOST_IN_BLOCK:
+        size, row_size, traced = self.size, self.row_size, self.example.traced
+        if not fits_block(traced):
             return None
-
-        def run(inputs: Mapping[str, list[Any]], numbers: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-            floats, losses = inputs.get(ROW, []), []
-            for place in range(BLOCK):
-                own = [number for tensor in indices for number in numbers[f"{tensor.name}_{place}"]]
-                losses.append(self.evaluate(inputs[WEIGHTS], floats[place * row_size : (place + 1) * row_size], own))
-            return {"sum": [reduce(add, reversed(losses))], "losses": losses}
-
-        update_wrapper(run, self.loss)
         tensors = [*self.tensors, Tensor(INITIAL, INITIAL, size, (size,))]
         if row_size:
             tensors.append(Tensor("rows", ROW, 2 * size, (BLOCK, row_size)))
-        repeated = [
-            replace(tensor, name=f"{tensor.name}_{place}", start=tensor.start + place * self.index_count)
-            for place in range(BLOCK)
-            for tensor in indices
-        ]
-        traced = trace_twice(run, f"{_name(self.loss)}_of_{BLOCK}", tensors, repeated)
-        return Compiled(traced, INITIAL, ("losses", "gradient"))
+
+        def moved(number: int, row: int) -> int:
+            return number if number < 2 * size else number + row * row_size
+
+        return Compiled(lambda: repeat(traced, BLOCK, tensors, moved, (0,)), INITIAL, ("loss", "gradient"))
 
     @cached_property
     def extra(self) -> Compiled | None:
@@ -167,7 +161,7 @@ class Problem:
 
         update_wrapper(run, penalty)
         tensors = [*self.tensors, Tensor(INITIAL, INITIAL, size, (size,))]
-        return Compiled(trace_twice(run, _name(penalty), tensors), INITIAL)
+        return Compiled(partial(trace, run, _name(penalty), tensors), INITIAL)
 
     @cached_property
     def update(self) -> Compiled:
@@ -182,13 +176,26 @@ class Problem:
 
         update_wrapper(run, optimizer.update)
         tensors = [Tensor(name, name, place, ()) for place, name in enumerate(names)]
-        return Compiled(trace_twice(run, identifier(optimizer.name), tensors, (), TracedNumber), None)
+        return Compiled(partial(trace, run, identifier(optimizer.name), tensors, (), TracedNumber), None)
 
     @property
+    def functions(self) -> list[Compiled]:
+        """The user's, as graphs."""
+        return [function for function in (self.example, self.extra, self.update) if function]
+
+    @cached_property
     def traced(self) -> str:
         """What all functions were recorded as: equal for equal programs."""
-        functions = (self.example, self.extra, self.update)
-        return "".join(function.traced.fingerprint for function in functions if function)
+        return "".join(function.traced.fingerprint for function in self.functions)
+
+    def confirm(self) -> None:
+        """Records all functions again. A program that is in the cache was confirmed when it was made.
+
+        Raises:
+            TraceError: if one of them computes something else each time.
+        """
+        for function in self.functions:
+            check_again(function.traced, function.record())
 
     def captured(self) -> Captured:
         """What the functions read beside their arguments."""

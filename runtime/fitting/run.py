@@ -6,12 +6,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
+from typing import TYPE_CHECKING
 
 from ..executable.row_data import Rows
-from .divergence import Cause, find_cause
 from .engine import Engine, State
 from .order import Order
 from .problem import Problem
+
+if TYPE_CHECKING:
+    from .divergence import Cause
 
 __all__ = ["FitStep", "NotFinite", "Run"]
 
@@ -90,6 +93,8 @@ class Run:
         self._pace = max(time.perf_counter() - start, 1e-9) / count
         if not (all(map(isfinite, losses)) and all(map(isfinite, state.weights))):
             if count == 1:
+                from .divergence import find_cause
+
                 cause = find_cause(self.problem, self.rows, self.state, order.tolist(), constants[0])
                 raise NotFinite(first + 1, cause)
             for _ in range(count):  # again, a step at a time: the good ones count

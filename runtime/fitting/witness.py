@@ -12,10 +12,11 @@ from random import Random
 
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.interpret import interpret
+from ..executable.repeat import BLOCK
 from ..executable.row_data import Rows
 from ..executable.witness import Numbers, carried_out, compare, points
 from .engine import Engine, State
-from .problem import BLOCK, INITIAL, ROW, WEIGHTS, Problem, argument
+from .problem import INITIAL, ROW, WEIGHTS, Problem, argument
 
 __all__ = ["check_steps", "check_update"]
 

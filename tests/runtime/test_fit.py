@@ -327,3 +327,29 @@ def test_moons_are_learned(cache, target):
         perceptron, LAYERS, examples, optimizer=microgpt.adam(0.1), steps=300, target=target, cache=cache
     )
     assert found.losses[-1] < 0.25 * found.losses[0]
+
+
+@pytest.mark.parametrize("target", ["c", "python", "eager"])
+def test_what_differs_each_time_is_refused(target, cache):
+    drawn = iter(range(1, 1000))
+
+    def loss(weight, x):
+        return (weight * x - next(drawn)) ** 2
+
+    with pytest.raises(microgpt.TraceError, match="computes something else each time it is traced"):
+        microgpt.fit(loss, 0.5, [1.0, 2.0], steps=2, target=target, cache=cache)
+
+
+def test_what_is_in_the_cache_is_recorded_once(cache):
+    calls = []
+
+    def loss(weight, x):
+        calls.append(weight)
+        return (weight * x - 17.25) ** 2
+
+    counts = []
+    for _ in range(2):
+        calls.clear()
+        microgpt.fit(loss, 0.5, [1.0, 2.0], steps=2, target="c", cache=cache)
+        counts.append(len(calls))
+    assert counts == [2, 1]

@@ -9,7 +9,7 @@ from helpers import skip_without_compiler
 
 import microgpt
 from microgpt import Value
-from microgpt.runtime.executable.row_graphs import BLOCK
+from microgpt.runtime.executable.repeat import BLOCK
 from microgpt.runtime.storage.cache import Cache
 
 

@@ -14,11 +14,11 @@ from ...compiler.passes.differentiate import differentiate
 from ...compiler.passes.sink_through_selects import sink_through_selects
 from ...runtime.executable.executable import Executable
 from ...runtime.executable.function import CompiledFunction
+from ...runtime.executable.repeat import BLOCK
 from ...runtime.executable.replay import replay
 from ...runtime.executable.row_c import rows_source
 from ...runtime.executable.row_data import Rows
 from ...runtime.executable.row_executable import RowsExecutable
-from ...runtime.executable.row_graphs import BLOCK
 from ...runtime.executable.row_program import interpreted, near_rows
 from ...runtime.machine.toolchain import ToolchainError, vector_width_here
 from ...runtime.reporting import Report, silent

@@ -8,5 +8,5 @@
             memcpy(m + BLOCK_INITIAL, m + EXAMPLE_INITIAL, WEIGHTS * sizeof(double));
             block(m + BLOCK, chosen);
             memcpy(m + EXAMPLE_INITIAL, m + BLOCK_GRADIENT, WEIGHTS * sizeof(double));
-            for (int row = 0; row < TOGETHER; row++) loss += m[BLOCK_LOSSES + row];
+            for (int row = 0; row < TOGETHER; row++) loss += m[BLOCK_LOSS + row];
         }
