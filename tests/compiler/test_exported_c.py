@@ -82,7 +82,7 @@ def run(*command: str | Path, check: bool = True) -> subprocess.CompletedProcess
 
 @pytest.fixture(scope="module")
 def task() -> Training:
-    return Training(Corpus("small", DOCUMENTS, ""), 1, STEPS, AdamConfig(), n_layer=1, n_embd=8, n_head=2, block_size=7)
+    return Training(Corpus("small", DOCUMENTS, ""), 1, STEPS, AdamConfig(), n_layer=1, n_embd=8, n_head=2, block_size=4)
 
 
 @pytest.fixture(scope="module")

@@ -411,12 +411,10 @@ def test_the_same_bytes_whatever_the_hashes_are():
     assert outputs[0].count(b"digraph") == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "arguments"),
-    [
-        ("length7.svg", ()),
-        pytest.param("attention.svg", ("--level", "op", "--scope", "layer0.weights"), marks=pytest.mark.slow),
-    ],
+    [("length7.svg", ()), ("attention.svg", ("--level", "op", "--scope", "layer0.weights"))],
 )
 def test_pictures_of_the_docs_are_up_to_date(file: str, arguments: tuple[str, ...]):
     """If not: docs/drawings.md and README.md have the commands that draw them."""
