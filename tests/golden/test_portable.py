@@ -107,7 +107,7 @@ BUILDS = {
     **{
         f"{compiler} {flags}": ((compiler, *flags.split()), ())
         for compiler in ("gcc", "clang")
-        for flags in ("-O0", "-O1", "-O2 -march=native", "-O3")
+        for flags in ("-O0", "-O2 -march=native", "-O3")
     },
     "aarch64": (("aarch64-linux-gnu-gcc", "-O2"), ON_ARM),
     "musl": ((*ZIG, "-target", "x86_64-linux-musl", "-O2"), ()),

@@ -151,7 +151,7 @@ def test_powers_and_quotients_are_what_pow_and_division_give(real):
         assert all(found.unsure < found.tried * 0.05 for found in findings if found.spread <= 40)
 
 
-@pytest.mark.parametrize("width", VECTOR_WIDTHS)
+@pytest.mark.parametrize("width", [pytest.param(2, marks=pytest.mark.slow), *VECTOR_WIDTHS[1:]])
 def test_vectors_of_exp_log_and_pow_are_what_libm_gives(real, width):
     from microgpt.tools.checks.check_elementary import check_elementary
 
