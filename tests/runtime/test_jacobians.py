@@ -189,7 +189,7 @@ def energy(positions: Any, masses: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("target", "count"), [("c", 7), ("python", 7), pytest.param("c", 20, marks=pytest.mark.slow)], indirect=["target"]
+    ("target", "count"), [("c", 5), ("python", 5), pytest.param("c", 20, marks=pytest.mark.slow)], indirect=["target"]
 )
 def test_the_hessian_of_bodies(cache: Cache, target: str, count: int) -> None:
     random = Random(5)

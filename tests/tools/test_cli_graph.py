@@ -393,6 +393,7 @@ def test_hostile_names_are_escaped():
         assert all('"' not in link and "<" not in link for link in links_)
 
 
+@pytest.mark.slow
 def test_the_same_bytes_whatever_the_hashes_are():
     given = [*MODEL, "--length", "2", "--n-layer", "2", "--format", "dot", "-o", "-"]
     pictures = [[*given, *more] for more in (["--level", "op"], ["--level", "model"], ["--around", "p1_l0_query_0"])]

@@ -150,7 +150,7 @@ def test_bench(compiles: bool) -> None:
     assert "is measured alone; leave out 7" in run("bench", PENDULUM, "7").output
 
 
-@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.parametrize("compiler", ["gcc", pytest.param("clang", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("program", [PENDULUM, COMPILED])
 def test_exported_c_has_the_same_bits(compiler: str, program: str, tmp_path: Path) -> None:
     if not shutil.which(compiler) or not shutil.which("make"):
