@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
 from typing import Any
 
 from ..loops.loop_ir import Array
@@ -19,20 +20,15 @@ __all__ = [
 ]
 
 
-_FIELDS: dict[object, tuple[str, ...]] = {}
-
-
-def _fields(node: Any) -> tuple[str, ...]:
-    """The names of the fields of a node that may have parts."""
-    kind = type(node)
-    if kind not in _FIELDS:
-        _FIELDS[kind] = tuple(field.name for field in fields(kind) if field.type not in ("int", "bool", "str"))
-    return _FIELDS[kind]
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    """The names of the fields of a kind of node that may have parts."""
+    return tuple(field.name for field in fields(kind) if field.type not in ("int", "bool", "str"))
 
 
 def parts(node: Any) -> Iterator[Any]:
     """What a node of the IR consists of, nodes and whole numbers alike."""
-    for name in _fields(node):
+    for name in _fields(type(node)):
         value = getattr(node, name)
         if is_dataclass(value):
             yield value
@@ -45,21 +41,22 @@ def rebuilt(node: Any, change: Callable[[Any], Any]) -> Any:
     """The node with its parts changed. `change` is asked of each part, outermost first, and gives another one, or None
     to go on inside.
     """
-    if isinstance(node, tuple):
+    kind = type(node)
+    if kind is tuple:
         parts_ = [rebuilt(part, change) for part in node]
         return node if all(map(operator.is_, parts_, node)) else tuple(parts_)
-    if isinstance(node, int | str | Array) or not is_dataclass(node):
+    if kind is int or kind is str or kind is Array or not is_dataclass(kind):
         return node
     found = change(node)
     if found is not None:
         return found
     changed = {}
-    for name in _fields(node):
+    for name in _fields(kind):
         value = getattr(node, name)
         other = rebuilt(value, change)
         if other is not value:
             changed[name] = other
-    return replace(node, **changed) if changed else node  # type: ignore[type-var]
+    return replace(node, **changed) if changed else node
 
 
 def mentions(node: Any, wanted: Callable[[Any], bool]) -> bool:
@@ -117,5 +114,5 @@ def names_in(nodes: Iterable[Any]) -> set[str]:
         elif isinstance(node, Array):
             continue
         elif is_dataclass(node):
-            stack += (getattr(node, name) for name in _fields(node))
+            stack += (getattr(node, name) for name in _fields(type(node)))
     return found
