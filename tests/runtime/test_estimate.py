@@ -73,7 +73,7 @@ def test_of_heads_of_one_number_it_is_nearly_so(config: GPTConfig):
     assert real <= count_operations("training", config, config.block_size) <= 1.1 * real
 
 
-@pytest.mark.parametrize("block", [4, 9, pytest.param(18, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("block", [4, *(pytest.param(block, marks=pytest.mark.slow) for block in (9, 18))])
 def test_which_graphs_are_made_for_a_library(block: int, monkeypatch: pytest.MonkeyPatch):
     """Positions may continue earlier ones, and are not made then."""
     config = GPTConfig(5, 1, 6, 2, block)
@@ -207,6 +207,7 @@ def test_commands_that_make_one_graph_announce_what_is_long(command: tuple[str, 
     assert result.stderr.startswith("microgpt: compiling 0.0 million operations: about ")
 
 
+@pytest.mark.slow
 def test_a_sweep_announces_what_is_long(monkeypatch: pytest.MonkeyPatch):
     """Once for all of its programs, those apart that are in the cache."""
     monkeypatch.setattr(estimate, "SMALL", 0)
