@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from ..terminal import console
 from ..terminal.failures import BAD_INPUT, ENVIRONMENT, CommandError
 from .backends import check_backend, choose_backend, open_cache, open_library, prepare
-from .chosen_program import USUAL_LENGTH, check_shape, check_shape_of, given_function, parse_lengths
+from .chosen_program import USUAL_LENGTH, check_shape, check_shape_of, given_function, given_graph, parse_lengths
 from .models import load_model
 
 if TYPE_CHECKING:
@@ -153,14 +153,9 @@ def chosen_export(
     if programs:
         if inference:
             raise click.UsageError("--inference is about a model, and not about your own function", context)
-        from ...runtime.executable.export import export_function
-
-        subject = given_function(context, programs[0])
-        subject.refuse_rows("export does")
-        numbers, indices = subject.ordinary_inputs()
+        chosen = given_graph(context, programs[0])
         with _refused_prefix(context):
-            name = prefix or subject.name
-            return export_function(subject.function.ir, folder, name, numbers, indices, dtype, plain)
+            return chosen.export(folder, prefix or chosen.name, dtype, plain)
     if inference and checkpoint is None:
         raise click.UsageError("--inference exports a trained model; name its --checkpoint", context)
     if dtype == "float" and not inference:
@@ -210,7 +205,8 @@ def _export_jax(
         from ...runtime.executable.jax_source import export_jax_function
 
         subject = given_function(context, programs[0])
-        subject.refuse_rows("export does")
+        if subject.rows:
+            raise click.UsageError(f"{programs[0]} has rows of data; export it as C, or with a list of them", context)
         name = prefix or subject.name
         if not name.isidentifier() or iskeyword(name):
             raise click.UsageError(f"--prefix {name!r} is no name for a Python module; write for example my_function")

@@ -25,6 +25,7 @@ class Subject(ABC):
         gradient: the argument that it differentiates in; None for the value alone.
         derivative: what it computes of that: see `compile_graph`.
         outputs: those that it keeps; None for all.
+        initial: the argument that the derivative is added to; None for zero.
         mapped: the arguments that hold a number for each lane; empty for a program that is carried out once.
         lanes: how many times the graph is carried out.
         heading: of the Python module.
@@ -36,6 +37,7 @@ class Subject(ABC):
     gradient: str | None
     derivative: str = "gradient"
     outputs: Sequence[str] | None = None
+    initial: str | None = None
     mapped: Sequence[str] = ()
     lanes: int = 1
     heading: Sequence[str]
@@ -57,7 +59,14 @@ class Subject(ABC):
         Raises:
             CompileError: if it cannot be compiled.
         """
-        return compile_graph(self.trace, self.gradient, observe, derivative=self.derivative, outputs=self.outputs)
+        return compile_graph(
+            self.trace,
+            self.gradient,
+            observe,
+            derivative=self.derivative,
+            outputs=self.outputs,
+            initial=self.initial,
+        )
 
     @abstractmethod
     def c_program(self, graph: Graph, vector_width: int | None = None) -> CProgram:

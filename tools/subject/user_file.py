@@ -2,7 +2,7 @@
 
 The file runs as ``python FILE.py`` would run it: its folder is where it imports from first, as long as it is being
 imported. It is not ``__main__``, so that what only a script does stays undone. The current directory counts for
-nothing.
+nothing. ``FILE.py:NAME:ROW`` is a function of a row that ``NAME`` sums over rows of data.
 
 A function needs an example to be compiled for. It stands beside it, as ``NAME_example`` or, for all functions of the
 file, ``EXAMPLE``: a tuple of the arguments.
@@ -26,9 +26,9 @@ from ...compiler.errors import CompileError, InternalError
 from ...runtime.executable.function import CompiledFunction, compile_function
 from ...runtime.machine.toolchain import ToolchainError
 
-__all__ = ["UserFileError", "is_program", "load_function", "load_module"]
+__all__ = ["UserFileError", "is_program", "load_function", "load_module", "row_function"]
 
-_PROGRAM = re.compile(r"(?P<file>.+\.py):(?P<name>[^\W\d]\w*)")
+_PROGRAM = re.compile(r"(?P<file>.+\.py):(?P<name>[^\W\d]\w*)(:(?P<row>[^\W\d]\w*))?")
 # What may follow the name of a function to say what it is compiled for.
 _EXAMPLE, _EXAMPLES = "{}_example", "EXAMPLE"
 # What compiling says for itself.
@@ -42,6 +42,12 @@ class UserFileError(ValueError):
 def is_program(text: str) -> bool:
     """Whether a word of a command line is meant as ``FILE.py:NAME``."""
     return _PROGRAM.fullmatch(text) is not None or ".py:" in text or text.endswith(".py")
+
+
+def row_function(text: str) -> str | None:
+    """The function of a row that ``FILE.py:NAME:ROW`` names beside the one that sums it; None without one."""
+    match = _PROGRAM.fullmatch(text)
+    return match["row"] if match else None
 
 
 def load_function(
