@@ -164,10 +164,10 @@ def given_function(context: click.Context, program: str) -> FunctionSubject:
         if given and option.name in OF_THE_GPT:
             raise click.UsageError(f"{option.opts[0]} is about the GPT; leave it out with {program}", context)
     from ..subject.function import FunctionSubject
-    from ..subject.user_file import load_function
+    from ..subject.user_file import load_function, look_at
     from ..terminal import console
 
-    return FunctionSubject(load_function(program, progress=console.shows_progress()))
+    return FunctionSubject(load_function(program, look_at, progress=console.shows_progress()))
 
 
 def parse_lengths(texts: Sequence[str], block_size: int) -> list[int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.names import unused
 from ...compiler.numerics import numerics
+from ...compiler.pipeline import Observer
 from ...runtime.executable.executable import Executable
 from ...runtime.executable.export import export_rows
 from ...runtime.executable.function import CompiledFunction
@@ -18,6 +19,7 @@ from ...runtime.executable.row_sums import ROW
 from ...runtime.reporting import Report, silent
 from ...runtime.storage.cache import Cache
 from .one_graph import GraphSubject
+from .user_file import LookedAt
 
 __all__ = ["FunctionSubject", "RowSubject", "RowsError"]
 
@@ -57,6 +59,14 @@ class FunctionSubject(GraphSubject):
     def trace(self) -> Graph:
         return self.function._trace()
 
+    def compile(self, observe: Observer | None = None) -> Graph:
+        if isinstance(self.function, LookedAt):
+            for stage in self.function.stages:
+                if observe:
+                    observe(stage)
+            return self.function.ir
+        return super().compile(observe)
+
     @cached_property
     def rows(self) -> dict[str, RowSubject]:
         """The functions that it sums over rows, by name."""
@@ -83,7 +93,7 @@ class FunctionSubject(GraphSubject):
         Raises:
             ToolchainError: if the target is ``c`` and there is no compiler for it.
         """
-        if self.function.target == target:
+        if "_executable" in vars(self.function) and self.function.target == target:
             return self.function._executable
         return self.function._executable_for(target, Cache.open(), report)
 

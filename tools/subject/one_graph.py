@@ -11,6 +11,8 @@ from random import Random
 from ...compiler.c.emit_function import function_text
 from ...compiler.ir.graph import Graph
 from ...compiler.loops.compile_loops import LoopedGraph, compile_loops
+from ...compiler.loops.layout import Layout
+from ...compiler.loops.loop_ir import LoopProgram
 from ...compiler.loops.unroll import unroll
 from ...compiler.numerics import Numerics, numerics
 from ...compiler.pipeline import without_collection
@@ -62,6 +64,9 @@ class GraphSubject(Subject):
         """The loops of its graph."""
         with without_collection():
             return compile_loops(self.final)
+
+    def loops(self, graph: Graph) -> tuple[LoopProgram, Layout]:
+        return self.looped.program, self.looped.layout
 
     def c_program(self, graph: Graph, vector_width: int | None = None) -> CProgram:
         looped, width = self.looped, vector_width or vector_width_here()

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...compiler.ir.graph import Graph
+from ...compiler.loops.layout import Layout
+from ...compiler.loops.loop_ir import LoopProgram
 from ...compiler.pipeline import Observer, compile_graph
 from ...runtime.executable.estimate import Estimate
 from ...runtime.reporting import Report, silent
@@ -76,6 +78,15 @@ class Subject(ABC):
             graph: its final graph.
             vector_width: of the processor that the C is for, in doubles; by default, of this one.
         """
+
+    def loops(self, graph: Graph) -> tuple[LoopProgram, Layout]:
+        """The loops of the program, and the layout of the memory that they work on.
+
+        Args:
+            graph: its final graph.
+        """
+        found = self.c_program(graph)
+        return found.program, found.layout
 
     @abstractmethod
     def python_source(self, report: Report = silent, jobs: int | None = None) -> str:
