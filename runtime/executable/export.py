@@ -22,10 +22,10 @@ from .row_c import rows_source
 from .row_data import Rows
 from .row_program import RowProgram
 
-__all__ = ["export_function", "export_rows"]
+__all__ = ["SPARE", "export_function", "export_rows"]
 
 # Doubles behind a memory that vectors may read.
-_SPARE = 8
+SPARE = 8
 
 
 def export_function(
@@ -63,7 +63,7 @@ def export_function(
         looped.prove()
         text = function_text(looped, program, width, number).text
     layout = looped.layout
-    memory = layout.size + _SPARE
+    memory = layout.size + SPARE
     interface = Interface(prefix, number, graph, graph.arguments(), layout.arguments, layout.outputs, memory)
     call = f"    {program}(state->numbers, {'index' if graph.indices else '0'});\n"
     return interface.write(folder, width, text, program, call, example, indices)

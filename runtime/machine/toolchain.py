@@ -33,8 +33,10 @@ __all__ = [
     "ToolchainError",
     "ToolchainWarning",
     "brief",
+    "candidates",
     "find_toolchain",
     "neglected_choice",
+    "unprobed",
     "vector_width_here",
     "warn_of_toolchain",
     "with_toolchain",
@@ -189,6 +191,14 @@ class Toolchain:
             ToolchainError: if the compiler fails.
         """
         self.finish(self.start(source, library), patience)
+
+    def make(self, *arguments: str) -> None:
+        """Calls it with its flags and `arguments`.
+
+        Raises:
+            ToolchainError: if it fails.
+        """
+        self.finish(self._run(*arguments))
 
     def assemble(self, source: Path, listing: Path) -> None:
         """Writes the assembly of what `build` would compile, with the line of the source of every instruction.

@@ -40,7 +40,8 @@ class ModelSource:
     """A library in C.
 
     Attributes:
-        config: the model's shape.
+        config, optimizer: the model's shape, and the constants of its training.
+        prefix: of everything that other files can see.
         head, body: the beginning of the C file, and what was made from the programs.
         driver: its end: the functions that the library exports.
         declarations: of these functions; they stand before the driver, or in a header that is included there.
@@ -55,6 +56,8 @@ class ModelSource:
     """
 
     config: GPTConfig
+    optimizer: AdamConfig
+    prefix: str
     head: str
     body: CText
     driver: str
@@ -201,6 +204,8 @@ def model_source(
     definitions = prelude(vector_width, program=body.text + driver)
     return ModelSource(
         config,
+        optimizer,
+        prefix,
         f"/* Made for {config} by microgpt. Do not edit. */\n{definitions}\n{memory_struct(layout, 'memory')}",
         body,
         driver,

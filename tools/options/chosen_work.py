@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from ...compiler.numerics import current, numerics
 from ..terminal import console
 from ..terminal.failures import BAD_INPUT, ENVIRONMENT, CommandError
 from .backends import check_backend, choose_backend, open_cache, open_library, prepare
@@ -18,6 +19,7 @@ from .chosen_program import USUAL_LENGTH, check_shape, check_shape_of, given_fun
 from .models import load_model
 
 if TYPE_CHECKING:
+    from ...model.config import AdamConfig, GPTConfig
     from ..checks.verdict import Verdict
     from ..text.document import Document
 
@@ -128,10 +130,10 @@ def chosen_export(
     target: str,
     shape: dict[str, int],
 ) -> list[Path]:
-    """Writes C or JAX.
+    """Writes C, WebAssembly or JAX.
 
     Args:
-        target: ``c`` or ``jax``.
+        target: ``c``, ``wasm`` or ``jax``.
         programs: ``FILE.py:NAME``, or nothing for a model.
         dtype: the type of numbers.
 
@@ -145,11 +147,13 @@ def chosen_export(
         raise click.UsageError(f"{programs[0]!r} is not FILE.py:NAME, as in model.py:loss", context)
     if is_program(str(folder)):
         raise click.UsageError(f"name the folder to write, as in `microgpt export {folder} c-code`", context)
+    if target != "c" and (inference or plain or dtype != "double"):
+        raise click.UsageError(f"--inference, --plain and --dtype are about C, not about --target {target}", context)
     if target == "jax":
         _refuse(context, programs[0] if programs else None, ("prefix",))
-        if inference or plain or dtype != "double":
-            raise click.UsageError("--inference, --plain and --dtype are about C, and not about --target jax", context)
         return _export_jax(context, programs, folder, prefix, checkpoint, data, shape)
+    if target == "wasm":
+        return _export_wasm(context, programs, folder, prefix, checkpoint, data, shape)
     if programs:
         if inference:
             raise click.UsageError("--inference is about a model, and not about your own function", context)
@@ -160,27 +164,63 @@ def chosen_export(
         raise click.UsageError("--inference exports a trained model; name its --checkpoint", context)
     if dtype == "float" and not inference:
         raise click.UsageError("of a model, --dtype float needs --inference; training is exported as double", context)
+    from ...runtime.programs.export import export_inference, export_library
+
+    config, optimizer, characters, weights = _model(context, checkpoint, data, shape)
+    with _refused_prefix(context):
+        if inference:
+            assert weights is not None
+            return export_inference(folder, config, characters, weights, prefix or "microgpt", dtype)
+        return export_library(folder, config, optimizer, characters, weights, prefix or "microgpt", plain)
+
+
+def _model(
+    context: click.Context, checkpoint: Path | None, data: str, shape: dict[str, int]
+) -> tuple[GPTConfig, AdamConfig, Sequence[str], Sequence[float] | None]:
+    """A model's shape, the constants of its training, its alphabet, and its weights if it has a checkpoint."""
     from ...data.corpus import load_corpus
     from ...data.tokenizer import Tokenizer
     from ...model.config import AdamConfig, GPTConfig
-    from ...runtime.programs.export import export_inference, export_library
 
     if checkpoint is not None:
         model = load_model(checkpoint)
         check_shape_of(context, model.config, shape)
-        if inference:
-            given = model.config, model.tokenizer.characters, model.parameters
-            with _refused_prefix(context):
-                return export_inference(folder, *given, prefix or "microgpt", dtype)
-        config, optimizer, characters = model.config, model.optimizer, model.tokenizer.characters
-    else:
-        check_shape(shape)
-        tokenizer = Tokenizer.of(load_corpus(data).documents)
-        config, optimizer = GPTConfig(vocab_size=tokenizer.vocab_size, **shape), AdamConfig()
-        characters = tokenizer.characters
-    weights = model.parameters if checkpoint is not None else None
-    with _refused_prefix(context):
-        return export_library(folder, config, optimizer, characters, weights, prefix or "microgpt", plain)
+        return model.config, model.optimizer, model.tokenizer.characters, model.parameters
+    check_shape(shape)
+    tokenizer = Tokenizer.of(load_corpus(data).documents)
+    return GPTConfig(vocab_size=tokenizer.vocab_size, **shape), AdamConfig(), tokenizer.characters, None
+
+
+def _export_wasm(
+    context: click.Context,
+    programs: Sequence[str],
+    folder: Path,
+    prefix: str | None,
+    checkpoint: Path | None,
+    data: str,
+    shape: dict[str, int],
+) -> list[Path]:
+    from ...runtime.machine.toolchain import ToolchainError
+
+    if context.get_parameter_source("numerics") is ParameterSource.COMMANDLINE and current().libm:
+        raise click.UsageError(
+            "--numerics exact needs this machine's libm, which no browser has; --target wasm is portable", context
+        )
+    try:
+        with _refused_prefix(context), numerics("portable"):
+            if programs:
+                from ...runtime.executable.wasm import export_wasm_function
+
+                subject = given_function(context, programs[0])
+                subject.refuse_rows("export does")
+                return export_wasm_function(subject.function.ir, folder, prefix or subject.name)
+            from ...runtime.programs.wasm import export_wasm
+
+            model = _model(context, checkpoint, data, shape)
+            with numerics("portable"):  # whatever the checkpoint was trained in
+                return export_wasm(folder, *model, prefix or "microgpt")
+    except ToolchainError as error:
+        raise CommandError(f"no compiler makes WebAssembly:\n{error}", ENVIRONMENT) from None
 
 
 @contextmanager
