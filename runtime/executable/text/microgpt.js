@@ -154,7 +154,7 @@ class Training {
     this.length = Math.min(about.block, tokens.length - 1);
     this.index.set(tokens.slice(0, this.length));
     this.index.set(tokens.slice(1, this.length + 1), this.length);
-    const rate = this.learningRate * Math.max(0, 1 - this.taken / this.steps);
+    const rate = this.taken < this.steps ? this.learningRate * (1 - this.taken / this.steps) : 0;
     this.taken++;
     // What is below 2^-54 is lost in the difference, and slow to compute.
     const correction = (beta) => (beta ** this.taken < 1e-17 ? 1 : 1 - exports.power(beta, this.taken));
@@ -186,11 +186,12 @@ function callable(exports, about) {
       if (numbers?.length !== size) throw new Error(`${about.name}: "${name}" is ${size} numbers`);
       view(exports, offset, size).set(numbers);
     }
+    if (index.length !== about.indices.length) throw new Error(`${about.name}: index is ${about.indices.length} numbers`);
     about.indices.forEach(({ name, limit }, at) => {
       if (!(Number.isInteger(index[at]) && index[at] >= 0 && index[at] < limit))
         throw new Error(`${about.name}: "${name}" is a whole number from 0 to ${limit - 1}, not ${index[at]}`);
     });
-    new Int32Array(exports.memory.buffer, exports.index(), about.indices.length).set(index);
+    new Int32Array(exports.memory.buffer, exports.index(), index.length).set(index);
     exports.call();
     return Object.fromEntries(about.results.map(({ name, offset, size }) => {
       const numbers = view(exports, offset, size);
