@@ -21,6 +21,7 @@ from ...compiler.loops.loop_ir import Array, LoopProgram
 from ...compiler.loops.place import NotRegularError
 from ...compiler.loops.prove_loops import prove_loops
 from ...compiler.loops.vmap import one_lane, vmap
+from ...compiler.numerics import current
 from ...compiler.pipeline import compile_graph, without_collection
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import check
@@ -153,6 +154,7 @@ def model_source(
     vector_width: int = 8,
     find_sized: Callable[[int], SizedModel] = sized_model,
     prefix: str = "microgpt",
+    exported: bool = False,
 ) -> ModelSource:
     """Compiles a model to C. Whoever uses the result has to prove it.
 
@@ -162,6 +164,7 @@ def model_source(
             C without vectors.
         find_sized: finds the programs of all models of a number of layers.
         prefix: of everything that other files can see.
+        exported: whether, in portable numerics, it also has the functions of libm that Python's random numbers need.
 
     Raises:
         TooLargeError: if it takes more memory than there is.
@@ -200,7 +203,9 @@ def model_source(
     constants_function = constants_text(layout, written, "", "memory")
     choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number="double", f="")
     functions = [exact_function(prefix), c_text(_PACKAGE, "driver.c", choose=choose, **names)]
-    driver = "\n".join([defines, constants_function, _table(config), *functions])
+    kinds = "hc" if exported and not current().libm else ""
+    declared, defined = [c_text(_PACKAGE, f"portable.{kind}", prefix=prefix) for kind in kinds] or ["", ""]
+    driver = "\n".join([defines, constants_function, _table(config), *functions]) + defined
     definitions = prelude(vector_width, program=body.text + driver)
     return ModelSource(
         config,
@@ -209,7 +214,7 @@ def model_source(
         f"/* Made for {config} by microgpt. Do not edit. */\n{definitions}\n{memory_struct(layout, 'memory')}",
         body,
         driver,
-        c_text(_PACKAGE, "declarations.h", **names),
+        c_text(_PACKAGE, "declarations.h", **names) + declared,
         programs,
         update,
         arrays | shared,
@@ -237,14 +242,14 @@ def model_loops(config: GPTConfig, tell: Tell, find_sized: Callable[[int], Sized
 
 
 def proved_source(config: GPTConfig, optimizer: AdamConfig, prefix: str, vector_width: int) -> ModelSource:
-    """Compiles a model to C, and proves all of it.
+    """Compiles a model to C for an export, and proves all of it.
 
     Raises:
         CompileError: if the model cannot be compiled.
         ProofError: if a program is not what it should be.
     """
     with without_collection():
-        source = model_source(config, optimizer, vector_width=vector_width, prefix=prefix)
+        source = model_source(config, optimizer, vector_width=vector_width, prefix=prefix, exported=True)
         source.prove_all()
         return source
 

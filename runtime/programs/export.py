@@ -106,10 +106,9 @@ def library_files(source: ModelSource, weights: Sequence[float] | None) -> dict[
     prefix, config = source.prefix, source.config
     about = "A GPT, made by microgpt: the bits of Python's arithmetic, and nothing needed but libm."
     sizes = _sizes(config, source.optimizer, weights is not None)
-    declared, defined = ("" if current().libm else c_text(_PACKAGE, f"portable.{kind}", prefix=prefix) for kind in "hc")
     files = {
-        f"{prefix}.h": header(prefix, about, sizes, source.declarations + declared),
-        f"{prefix}.c": source.file(f'#include "{prefix}.h"\n') + defined,
+        f"{prefix}.h": header(prefix, about, sizes, source.declarations),
+        f"{prefix}.c": source.file(f'#include "{prefix}.h"\n'),
     }
     if weights is not None:
         files[f"{prefix}_weights.h"] = _weights(weights, prefix, "double")
