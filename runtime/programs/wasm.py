@@ -20,7 +20,7 @@ from ..machine.wasm import VECTOR_WIDTH
 from .c_source import ModelSource, proved_source
 from .export import check_model, library_files, math_functions
 
-__all__ = ["export_wasm", "wasm_model"]
+__all__ = ["export_wasm", "module_of", "wasm_model"]
 
 _PACKAGE = __package__ or ""
 
@@ -70,7 +70,19 @@ def wasm_model(
     """
     check_numerics()
     check_model(config, characters, weights, prefix)
-    source = proved_source(config, optimizer, prefix, VECTOR_WIDTH)
+    return module_of(proved_source(config, optimizer, prefix, VECTOR_WIDTH), characters, weights)
+
+
+def module_of(source: ModelSource, characters: Sequence[str], weights: Sequence[float] | None = None) -> bytes:
+    """Compiles the source of a model, for vectors of `VECTOR_WIDTH` and in portable numerics.
+
+    Args:
+        characters, weights: as for `wasm_model`.
+
+    Raises:
+        ToolchainError: if no compiler can.
+    """
+    prefix = source.prefix
     glue = c_text(
         _PACKAGE,
         "wasm.c",
