@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
-from functools import cache
 from typing import Any
 
 from ..loops.loop_ir import Array
@@ -20,15 +19,22 @@ __all__ = [
 ]
 
 
-@cache
-def _fields(kind: type) -> tuple[str, ...]:
-    """The names of the fields of a kind of node that may have parts."""
-    return tuple(field.name for field in fields(kind) if field.type not in ("int", "bool", "str"))
+# What has no parts. An array has its shape, which no pass changes.
+_LEAVES = frozenset((int, bool, str, type(None), Array))
+_FIELDS: dict[object, tuple[str, ...]] = {}
+
+
+def _fields(node: Any) -> tuple[str, ...]:
+    """The names of the fields of a node that may have parts."""
+    kind = type(node)
+    if kind not in _FIELDS:
+        _FIELDS[kind] = tuple(field.name for field in fields(kind) if field.type not in ("int", "bool", "str"))
+    return _FIELDS[kind]
 
 
 def parts(node: Any) -> Iterator[Any]:
     """What a node of the IR consists of, nodes and whole numbers alike."""
-    for name in _fields(type(node)):
+    for name in _fields(node):
         value = getattr(node, name)
         if is_dataclass(value):
             yield value
@@ -43,15 +49,17 @@ def rebuilt(node: Any, change: Callable[[Any], Any]) -> Any:
     """
     kind = type(node)
     if kind is tuple:
-        parts_ = [rebuilt(part, change) for part in node]
+        parts_ = [part if type(part) in _LEAVES else rebuilt(part, change) for part in node]
         return node if all(map(operator.is_, parts_, node)) else tuple(parts_)
-    if kind is int or kind is str or kind is Array or not is_dataclass(kind):
+    if kind in _LEAVES or not is_dataclass(kind):
         return node
     found = change(node)
     if found is not None:
         return found
+    if kind is Sum and all(type(name) is str for _, name in node.terms):
+        return node  # half of all nodes, and most of their parts
     changed = {}
-    for name in _fields(kind):
+    for name in _fields(node):
         value = getattr(node, name)
         other = rebuilt(value, change)
         if other is not value:
@@ -114,5 +122,5 @@ def names_in(nodes: Iterable[Any]) -> set[str]:
         elif isinstance(node, Array):
             continue
         elif is_dataclass(node):
-            stack += (getattr(node, name) for name in _fields(type(node)))
+            stack += (getattr(node, name) for name in _fields(node))
     return found
