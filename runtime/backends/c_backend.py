@@ -12,7 +12,7 @@ from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import Estimate, check
 from ..executable.native import Native
 from ..machine.toolchain import warn_of_toolchain
-from ..programs.c_library import cached_model_library, load_model_library
+from ..programs.c_library import Begun, begin_model_library, cached_model_library, load_model_library
 from ..programs.estimate import estimate_c
 from ..programs.step_constants import step_constants
 from ..reporting import Report, silent
@@ -44,8 +44,16 @@ class CBackend:
     ) -> None:
         self.config, self.optimizer, self.cache, self._warn = config, optimizer, cache, warn
         self._library: Native | None = None
+        self._begun: Begun | None = None
         # The parameters that the sampling programs have been prepared for.
         self._prepared: list[float] | None = None
+
+    def begin(self) -> None:
+        """Begins what its library needs besides a compiler, while that is looked for; unless it takes long, which is
+        said, or refused, first.
+        """
+        if not estimate_c(self.config):
+            self._begun = begin_model_library(self.cache, self.config, self.optimizer)
 
     def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
         """What `prepare` will take; None if that is little."""
@@ -61,7 +69,8 @@ class CBackend:
         if not self.find():
             check(estimate_c(self.config))
             progress(0, 1)
-            self._use(load_model_library(self.cache, self.config, self.optimizer, progress, self._warn))
+            begun, self._begun = self._begun, None
+            self._use(load_model_library(self.cache, self.config, self.optimizer, progress, self._warn, begun))
             progress(1, 1)
 
     def find(self) -> bool:
