@@ -179,9 +179,10 @@ def test_compile_c_on_a_slow_machine(monkeypatch: pytest.MonkeyPatch):
     seconds = {"loops": 104.3, "cc": 1204.3}
     reason = "models of such small sizes are exceptions: the loops compute something that is not an operation"
     report = {"programs": {"training": program}, "flat": reason, "seconds": seconds, "peak_memory": 4e9, "bytes": 4e6}
-    made = SimpleNamespace(library=SimpleNamespace(report=report, path=Path("model.c")))
-    monkeypatch.setattr("microgpt.tools.commands.compile.check_backend", lambda name: "c")
-    monkeypatch.setattr("microgpt.tools.commands.compile.compiled_c", lambda config: made)
+    library = SimpleNamespace(report=report, path=Path("model.c"))
+    made = SimpleNamespace(library=library, find=lambda: True)
+    monkeypatch.setattr("microgpt.tools.commands.compile.begun_c", lambda config: made)
+    monkeypatch.setattr("microgpt.tools.commands.compile.prepare", lambda *what: None)
     lines = run("compile").stdout.splitlines()
     assert "loops 104.3 s, then the C compiler 1204.3 s" in " ".join(lines)
     assert max(map(len, lines)) <= 80
