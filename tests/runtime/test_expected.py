@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 
 import pytest
 
 from microgpt.model.config import AdamConfig, GPTConfig
+from microgpt.runtime.backends.c_backend import CBackend
 from microgpt.runtime.programs import expected as module
 from microgpt.runtime.programs.expected import Expected, expecting
+from microgpt.runtime.storage.cache import Cache
 
 CONFIG = GPTConfig(vocab_size=3, n_layer=1, n_embd=2, n_head=1, block_size=2)
 
@@ -54,3 +57,16 @@ def test_the_other_process_ends_with_what_it_is_for(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert begun[0].returncode is not None
+
+
+def test_what_is_begun_ends_with_its_backend(monkeypatch, tmp_path):
+    """Also where nobody makes the library, since there is no compiler."""
+    monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
+    backend = CBackend(GPTConfig(), AdamConfig(), Cache.open(tmp_path))
+    backend.begin()
+    begun = backend._begun
+    processes = [begun.learner._process, begun.pending.child._process]
+    assert [process.returncode for process in processes] == [None, None]
+    del backend, begun
+    gc.collect()
+    assert None not in [process.returncode for process in processes]
