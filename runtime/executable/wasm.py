@@ -104,7 +104,8 @@ def export_wasm_function(graph: Graph, folder: Path, prefix: str) -> list[Path]:
     }
     sizes = {"memory": layout.size + SPARE, "indices": max(len(indices), 1)}
     code = c_text(_PACKAGE, "wasm.c", exact=exact_function("own"), **sizes)
-    return write_program(folder, prefix, program({"own.c": f"{c_head(graph, VECTOR_WIDTH)}{text}\n{code}"}, about))
+    body = f"{text}\n{code}"
+    return write_program(folder, prefix, program({"own.c": c_head(graph, body, VECTOR_WIDTH) + body}, about))
 
 
 def _argument(graph: Graph, name: str, offset: int) -> dict[str, object]:

@@ -50,20 +50,44 @@ def test_training_and_sampling(run: str, cache: Cache) -> None:
     assert session.rng.getstate() == after
 
 
-@pytest.mark.slow
-def test_an_exported_library_trains_and_samples(cache: Cache, tmp_path: Path) -> None:
-    if not shutil.which("make"):
-        pytest.skip("there is no make")
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The default model as a library, with the documents of its run."""
     corpus, expected = figures("names_seed42")
     session = training(corpus, expected)
     characters = [session.tokenizer.decode([token]) for token in range(session.tokenizer.bos)]
-    folder = tmp_path / "library"
+    folder = tmp_path_factory.mktemp("exported")
     export_library(folder, session.config, AdamConfig(), characters, session.state.parameters)
-    built = subprocess.run(["make", "microgpt"], cwd=folder, capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stdout + built.stderr
-    names = tmp_path / "names.txt"
-    names.write_text("\n".join(corpus.documents) + "\n")
-    result = subprocess.run([folder / "microgpt", "train", names, "1000"], capture_output=True, text=True, check=True)
+    (folder / "names.txt").write_text("\n".join(corpus.documents) + "\n")
+    return folder
+
+
+# A command each: what no flag and no language may change.
+BUILDS = [
+    f"{compiler} {flags}"
+    for compiler in ("gcc -std=c99", "g++ -std=c++14 -x c++", "clang -std=c99", "clang++ -std=c++14 -x c++")
+    for flags in ("-O0", "-O2", "-O3 -march=native")
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("build", BUILDS)
+def test_an_exported_library_trains_and_samples(build: str, exported: Path, tmp_path: Path) -> None:
+    command = build.split()
+    if not shutil.which(command[0]):
+        pytest.skip(f"{command[0]} is not installed")
+    program, (_, expected) = tmp_path / "program", figures("names_seed42")
+    made = subprocess.run(
+        [*command, "main.c", "microgpt.c", "-o", program, "-lm"],
+        cwd=exported,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+    result = subprocess.run(
+        [program, "train", exported / "names.txt", "1000"], capture_output=True, text=True, check=True
+    )
     lines = [line.split() for line in result.stdout.splitlines()]
     assert [float.fromhex(line[3]).hex() for line in lines if line[0] == "step"] == expected["losses"]
     assert [line[1] for line in lines if line[0] == "sample"] == expected["samples"]
