@@ -21,6 +21,7 @@ from .models import load_model
 if TYPE_CHECKING:
     from ...model.config import AdamConfig, GPTConfig
     from ..checks.verdict import Verdict
+    from ..subject.function import FunctionSubject
     from ..text.document import Document
 
 __all__ = ["chosen_check", "chosen_export", "chosen_race"]
@@ -211,8 +212,7 @@ def _export_wasm(
             if programs:
                 from ...runtime.executable.wasm import export_wasm_function
 
-                subject = given_function(context, programs[0])
-                subject.refuse_rows("export does")
+                subject = _without_rows(context, programs[0])
                 return export_wasm_function(subject.function.ir, folder, prefix or subject.name)
             from ...runtime.programs.wasm import export_wasm
 
@@ -244,9 +244,7 @@ def _export_jax(
         from ...compiler.pipeline import compile_graph
         from ...runtime.executable.jax_source import export_jax_function
 
-        subject = given_function(context, programs[0])
-        if subject.rows:
-            raise click.UsageError(f"{programs[0]} has rows of data; export it as C, or with a list of them", context)
+        subject = _without_rows(context, programs[0])
         name = prefix or subject.name
         if not name.isidentifier() or iskeyword(name):
             raise click.UsageError(f"--prefix {name!r} is no name for a Python module; write for example my_function")
@@ -271,6 +269,14 @@ def _export_jax(
         return export_jax(folder, config, AdamConfig(), open_cache())
     except CompileError as error:
         raise CommandError(str(error), BAD_INPUT) from None
+
+
+def _without_rows(context: click.Context, program: str) -> FunctionSubject:
+    """A function of the user's for a target that has no sums over rows."""
+    subject = given_function(context, program)
+    if subject.rows:
+        raise click.UsageError(f"{program} has rows of data; export it as C, or with a list of them", context)
+    return subject
 
 
 def _refuse(context: click.Context, program: str | None, names: Sequence[str]) -> None:
