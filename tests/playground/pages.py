@@ -43,7 +43,7 @@ def corpus(documents: tuple[str, ...]) -> Corpus:
 def write_page(folder: Path, corpus: Corpus, config: GPTConfig, seed: int) -> Path:
     """Makes a page; skips the test where nothing can make WebAssembly."""
     try:
-        page = make_page(corpus, [config], seed, Cache.open(folder / "cache"))
+        page = make_page(corpus, [config], seed, Cache.open())
     except ToolchainError as error:
         pytest.skip(f"no compiler makes WebAssembly: {error}")
     path = folder / "page.html"

@@ -21,7 +21,7 @@ from ...model.config import AdamConfig, GPTConfig
 from ...runtime.executable.estimate import Estimate, together
 from ...runtime.executable.program import program_key, sources_digest
 from ...runtime.executable.wasm import script
-from ...runtime.machine.wasm import VECTOR_WIDTH
+from ...runtime.machine.wasm import VECTOR_WIDTH, wasm_module
 from ...runtime.programs.c_source import proved_source
 from ...runtime.programs.estimate import estimate_flat
 from ...runtime.programs.wasm import module_of
@@ -56,14 +56,13 @@ def make_page(corpus: Corpus, configs: Sequence[GPTConfig], seed: int, cache: Ca
     alphabet = Tokenizer.of(corpus.documents).characters
     source = Path(gpt.__file__).read_text("utf-8")
     with numerics("portable"):
-        total, programs, compiled = len(configs), [], 0
-        for done, config in enumerate(configs):
-            program, is_new = _program(config, alphabet, source, cache, partial(report, done, total))
-            programs.append(program)
-            compiled += is_new
-        if compiled:
-            report(total, total)
-    return write_page(programs, script(), source, corpus, alphabet, seed)
+        programs = [
+            _program(config, alphabet, source, cache, partial(report, done, len(configs)))
+            for done, config in enumerate(configs)
+        ]
+        if any(is_new for _, is_new in programs):
+            report(len(configs), len(configs))
+    return write_page([program for program, _ in programs], script(), source, corpus, alphabet, seed)
 
 
 def _program(
@@ -77,14 +76,21 @@ def _program(
         "views": [sha256(inspect.getsource(module).encode()).hexdigest() for module in (lines, views)],
     }
     key = f"playground-{program_key(what)}"
-    files = cache.load(key)
-    if is_new := files is None:
+    known = cache.load(key)
+    if known is None:
         with cache.lock(key):
-            tell(f"proving the programs of width {config.n_embd}")
-            library = proved_source(config, AdamConfig(), "microgpt", VECTOR_WIDTH)
-            tell("finding what is kept in memory")
-            seen = views.as_json(views.views_of(library, source))
-            tell("compiling to WebAssembly")
-            files = {_WASM: module_of(library, alphabet), _VIEWS: json.dumps(seen).encode()}
+            files = _compiled(config, alphabet, source, tell)
             cache.store(key, files)
-    return Program(config, files[_WASM], json.loads(files[_VIEWS])), is_new
+    else:
+        files = known
+    return Program(config, files[_WASM], json.loads(files[_VIEWS])), known is None
+
+
+def _compiled(config: GPTConfig, alphabet: Sequence[str], source: str, tell: Callable[[str], None]) -> dict[str, bytes]:
+    wasm_module({"empty.c": ""})  # before minutes of work, whether there is a compiler
+    tell(f"proving the programs of width {config.n_embd}")
+    library = proved_source(config, AdamConfig(), "microgpt", VECTOR_WIDTH)
+    tell("finding what is kept in memory")
+    seen = views.as_json(views.views_of(library, source))
+    tell("compiling to WebAssembly")
+    return {_WASM: module_of(library, alphabet), _VIEWS: json.dumps(seen).encode()}

@@ -251,7 +251,7 @@ def _view(memory: _Memory, group: _Group, title: str, scope: str, lines: Sequenc
         if name == "position" or beyond == memory.length:
             axes.append(Axis("position", first, memory.block_size - first))
         else:
-            kind = "token" if beyond - first == memory.vocabulary else "unit"
+            kind = "token" if beyond - first == memory.vocabulary and scope in ("logits", "loss") else "unit"
             axes.append(Axis(name or kind, first if name == "head" else 0, beyond - first))
     operations = Counter(OPS[memory.graph.op[element.node]].name for element in group.values())
     values = {index: element.value for index, element in group.items()}

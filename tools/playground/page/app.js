@@ -14,6 +14,7 @@ class Playground {
     this.names = new Names(byId("names"), byId("final"));
     this.controls = new Controls((name) => this.changed(name));
     this.documents = data.documents;
+    this.known = new Set(data.alphabet);
     this.cards = [];
     // A classic worker: one that is a module cannot be made in a page that was opened as a file.
     this.worker = new Worker(URL.createObjectURL(new Blob([data.worker], { type: "text/javascript" })));
@@ -36,7 +37,7 @@ class Playground {
     for (const input of document.querySelectorAll('input[name="size"]')) input.addEventListener("change", () => this.begin());
     for (const input of document.querySelectorAll('input[name="reading"]')) input.addEventListener("change", () => this.read());
     byId("text").addEventListener("input", () => this.read());
-    byId("use").addEventListener("click", () => this.use(documentsOf(byId("own").value)));
+    byId("use").addEventListener("click", () => this.use(documentsOf(byId("own").value, this.known)));
     byId("back").addEventListener("click", () => this.use(this.data.documents));
     byId("theme").addEventListener("click", () => this.theme());
     document.addEventListener("keydown", (event) => this.key(event));
@@ -106,16 +107,17 @@ class Playground {
   }
 
   changed(name) {
-    if (name === "seed") this.begin();
+    clearTimeout(this.later);
+    // While a slider is dragged, nothing begins.
+    if (name === "seed") this.later = setTimeout(() => this.begin(), 120);
     else if (name === "rate") this.send({ kind: "set", learningRate: this.controls.value("rate") });
     else if (name === "temperature") this.send({ kind: "set", temperature: this.controls.value("temperature") });
     else this.send({ kind: "set", steps: this.controls.value("steps") });
   }
 
   reading() {
-    const known = new Set(this.data.alphabet), block = this.data.block;
-    const [text] = documentsOf(byId("text").value);
-    const letters = [...(text ?? "")].filter((letter) => known.has(letter)).slice(0, block);
+    const [text] = documentsOf(byId("text").value, this.known);
+    const letters = [...(text ?? "")].filter((letter) => this.known.has(letter)).slice(0, this.data.block);
     const follow = document.querySelector('input[name="reading"]:checked').value === "step";
     return { text: letters.join("") || this.data.text, follow };
   }

@@ -43,10 +43,14 @@ class Controls {
   }
 }
 
-/** The documents in a text, one a line: small letters without accents, as the model knows them. */
-function documentsOf(text) {
+/** The documents in a text, one a line. What the model does not know is tried in small letters without accents. */
+function documentsOf(text, known) {
   const lines = text.split(/\r\n|\r|\n/).map((line) => line.trim()).filter(Boolean);
-  return lines.map((line) => line.normalize("NFD").replace(/\p{Mn}/gu, "").toLowerCase());
+  return lines.map((line) => ([...line].every((letter) => known.has(letter)) ? line : plain(line)));
+}
+
+function plain(line) {
+  return line.normalize("NFD").replace(/\p{Mn}/gu, "").toLowerCase();
 }
 
 /** A sentence about documents that were left out. */
