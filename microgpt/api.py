@@ -225,6 +225,7 @@ def train(
     block_size: int = 16,
     eval_fraction: float = 0.0,
     pack: bool = False,
+    batch_size: int = 1,
     backend: str = "auto",
     out: str | os.PathLike[str] | None = None,
     save_every: int | None = None,
@@ -238,13 +239,15 @@ def train(
 
     Args:
         data: a path, the name of a corpus such as ``names``, or the documents, in order.
-        steps: the number of steps, one document each.
+        steps: the number of steps, each an update.
         seed: the seed of everything random; not negative.
         learning_rate: the rate of the first step; it falls linearly to zero.
         beta1, beta2, epsilon: the other constants of Adam.
         n_layer, n_embd, n_head, block_size: the sizes of the model.
         eval_fraction: the fraction of the documents to hold out.
         pack: split documents longer than the block size into windows; otherwise, truncate them.
+        batch_size: the number of documents of a step. Their gradients are added up as by a loop of ``backward()``, in
+            order; the step takes the mean.
         backend: ``auto``, ``c``, ``python`` or ``eager``.
         out: a folder for the log and the checkpoints.
         save_every: write a checkpoint after every so many steps.
@@ -282,6 +285,7 @@ def train(
     )
     eval_fraction = _fraction("eval_fraction", eval_fraction)
     pack = arguments.boolean("pack", pack)
+    batch_size = arguments.whole("batch_size", batch_size, 1)
     backend = arguments.choice("backend", backend, BACKENDS)
     folder = None if out is None else arguments.path("out", out)
     save_every = None if save_every is None else arguments.whole("save_every", save_every, 1)
@@ -292,10 +296,10 @@ def train(
     if folder is None and (save_every or resume):
         raise ValueError(f"{'save_every' if save_every else 'resume'} needs `out`, a folder for the checkpoints")
     with in_force(numerics):
-        training = Training(_corpus(data), seed, steps, optimizer, eval_fraction, pack, **shape)
+        training = Training(_corpus(data), seed, steps, optimizer, eval_fraction, pack, batch_size, **shape)
         if resume and folder is not None and (found := newest_checkpoint(folder, _warn)):
             training.restore(found[1])
-        engine = choose_backend(backend, training.config, optimizer, None, _warn)
+        engine = choose_backend(backend, training.config, optimizer, None, _warn, batch_size)
         if training.state.step < steps:
             _prepare(engine, training.lengths(), 0, progress)
         taken = []

@@ -30,6 +30,7 @@ class CBackend:
 
     Args:
         warn: is told of each C compiler that failed and is passed over; by default, a `ToolchainWarning`.
+        batch_size: documents of a step.
     """
 
     name = "c"
@@ -41,8 +42,13 @@ class CBackend:
         optimizer: AdamConfig,
         cache: Cache,
         warn: Callable[[str], None] = warn_of_toolchain,
+        batch_size: int = 1,
     ) -> None:
         self.config, self.optimizer, self.cache, self._warn = config, optimizer, cache, warn
+        self.batch_size = batch_size
+        # Slices of as many documents, whatever the batch.
+        self.slice = max(1, self.slice // batch_size)
+        self._kind = "training" if batch_size == 1 else "accumulation"
         self._library: Native | None = None
         # The parameters that the sampling programs have been prepared for.
         self._prepared: list[float] | None = None
@@ -61,13 +67,13 @@ class CBackend:
         if not self.find():
             check(estimate_c(self.config))
             progress(0, 1)
-            self._use(load_model_library(self.cache, self.config, self.optimizer, progress, self._warn))
+            self._use(load_model_library(self.cache, self.config, self.optimizer, progress, self._warn, self._kind))
             progress(1, 1)
 
     def find(self) -> bool:
         """Whether the library need not be compiled any more: it is loaded, or is now from the cache."""
         if self._library is None:
-            known = cached_model_library(self.cache, self.config, self.optimizer)
+            known = cached_model_library(self.cache, self.config, self.optimizer, self._kind)
             if known is not None:
                 self._use(known)
         return self._library is not None
@@ -103,6 +109,7 @@ class CBackend:
         self.prepare((), 0)
         self._prepared = None
         self._put("parameters", parameters)
+        self._put("gradient", [0.0] * len(parameters))  # a program that accumulates adds to it
         loss = self.repeat_loss(document, 1)
         return loss, [*self._views["gradient"]]
 
@@ -122,10 +129,10 @@ class CBackend:
             functions.microgpt_next(self._memory, position, 0, 1.0)
 
     def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
-        """Trains `state` on one document a step."""
+        """Trains `state` on a batch of documents a step."""
         functions = self.library.functions
         self._prepared = None
-        count = len(documents)
+        count = len(documents) // self.batch_size
         lengths = array("i", [len(tokens) for tokens, _ in documents])
         index = array("i", list(chain.from_iterable(chain.from_iterable(documents))))
         steps = range(state.step, state.step + count)
@@ -134,7 +141,13 @@ class CBackend:
         for name in ("parameters", "first_moment", "second_moment"):
             self._put(name, getattr(state, name))
         functions.microgpt_train(
-            self._memory, _ints(lengths), _ints(index), _doubles(constants), count, _doubles(losses)
+            self._memory,
+            _ints(lengths),
+            _ints(index),
+            _doubles(constants),
+            count,
+            _doubles(losses),
+            *([self.batch_size] if self._kind == "accumulation" else []),
         )
         for name in ("parameters", "first_moment", "second_moment"):
             setattr(state, name, self._views[name].tolist())

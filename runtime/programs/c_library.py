@@ -58,6 +58,7 @@ def load_model_library(
     optimizer: AdamConfig,
     report: Report = silent,
     warn: Callable[[str], None] = warn_of_toolchain,
+    kind: str = "training",
 ) -> Native:
     """The library of a model; compiled if it is not in the cache. Every function has its types.
 
@@ -68,6 +69,7 @@ def load_model_library(
     Args:
         report: takes what is being done, and what share of the operations has been compiled, of 1, if it takes long.
         warn: is told of each C compiler that failed and is passed over.
+        kind: of its programs for lengths, see `model_source`.
 
     Raises:
         TooLargeError: if it takes more memory than there is.
@@ -75,7 +77,7 @@ def load_model_library(
         CompileError: if the model cannot be compiled.
         ProofError: if a program is not what it should be; a mistake in microgpt, or in the C compiler.
     """
-    known = cached_model_library(cache, config, optimizer)
+    known = cached_model_library(cache, config, optimizer, kind)
     if known is not None:
         return known
     from .expected import expecting
@@ -83,15 +85,15 @@ def load_model_library(
 
     tell = _Meter(config, report)
     with contextlib.ExitStack() as beside:
-        learner = beside.enter_context(learning(cache, config.n_layer)) if is_sized(config) else None
-        pending = beside.enter_context(expecting(config, optimizer))
+        learner = beside.enter_context(learning(cache, config.n_layer, kind)) if is_sized(config) else None
+        pending = beside.enter_context(expecting(config, optimizer, kind))
         if is_sized(config) and first_candidate():
-            _learn(cache, config, tell, learner)
-        make = partial(_source, cache, config, optimizer, tell, pending, learner)
-        return _typed(native_library(cache, _NAME, _what(config, optimizer), make, tell, warn))
+            _learn(cache, config, kind, tell, learner)
+        make = partial(_source, cache, config, optimizer, kind, tell, pending, learner)
+        return _typed(native_library(cache, _NAME, _what(config, optimizer, kind), make, tell, warn), kind)
 
 
-def _learn(cache: Cache, config: GPTConfig, tell: _Meter, learner: Child | None) -> None:
+def _learn(cache: Cache, config: GPTConfig, kind: str, tell: _Meter, learner: Child | None) -> None:
     """Learns what small models have in common, while the C compiler is probed."""
     probing = threading.Thread(target=_probe)
     probing.start()
@@ -102,7 +104,7 @@ def _learn(cache: Cache, config: GPTConfig, tell: _Meter, learner: Child | None)
         check(estimate_c(config))
         tell("tracing small models")
         with contextlib.suppress(NotRegularError):  # then the model's own graphs are made
-            find_sized(cache, config.n_layer, learner)
+            find_sized(cache, config.n_layer, learner, kind)
     finally:
         probing.join()
 
@@ -112,23 +114,27 @@ def _probe() -> None:
         find_toolchain()
 
 
-def cached_model_library(cache: Cache, config: GPTConfig, optimizer: AdamConfig) -> Native | None:
+def cached_model_library(
+    cache: Cache, config: GPTConfig, optimizer: AdamConfig, kind: str = "training"
+) -> Native | None:
     """The library that the first compiler found here has made before. That compiler need not be probed again."""
-    known = find_native(cache, _NAME, _what(config, optimizer))
-    return _typed(known) if known else None
+    known = find_native(cache, _NAME, _what(config, optimizer, kind))
+    return _typed(known, kind) if known else None
 
 
-def _what(config: GPTConfig, optimizer: AdamConfig) -> dict[str, Any]:
+def _what(config: GPTConfig, optimizer: AdamConfig, kind: str) -> dict[str, Any]:
     # The learning rate is an argument of the library's functions.
     constants = {name: value for name, value in asdict(optimizer).items() if name != "learning_rate"}
     model = sources_digest("microgpt.model") + sources_digest("microgpt.runtime")
-    return {"config": asdict(config), "optimizer": constants, "model": model}
+    return {"config": asdict(config), "optimizer": constants, "kind": kind, "model": model}
 
 
-def _typed(native: Native) -> Native:
+def _typed(native: Native, kind: str) -> Native:
     for name, (arguments, result) in _FUNCTIONS.items():
         function = getattr(native.functions, name)
         function.argtypes, function.restype = arguments, result
+    if kind == "accumulation":
+        native.functions.microgpt_train.argtypes = [*_FUNCTIONS["microgpt_train"][0], ctypes.c_long]  # the batch
     return native
 
 
@@ -161,6 +167,7 @@ def _source(
     cache: Cache,
     config: GPTConfig,
     optimizer: AdamConfig,
+    kind: str,
     tell: _Meter,
     pending: Pending,
     learner: Child | None,
@@ -176,10 +183,10 @@ def _source(
     found: list[SizedModel] = []
 
     def find(n_layer: int) -> SizedModel:
-        found.append(find_sized(cache, n_layer, learner))
+        found.append(find_sized(cache, n_layer, learner, kind))
         return found[-1]
 
-    source = model_source(config, optimizer, tell, toolchain.vector_width, find)
+    source = model_source(config, optimizer, tell, toolchain.vector_width, find, kind=kind)
     programs: dict[str, Any] = {}
 
     # While the C compiler works.
@@ -201,7 +208,8 @@ def _source(
 
     def try_out(native: Native) -> None:
         constants, addresses = source.constants, source.addresses
-        check_library(_typed(native).functions, config, optimizer, pending.result(), constants, addresses)
+        functions, accumulates = _typed(native, kind).functions, kind == "accumulation"
+        check_library(functions, config, optimizer, pending.result(), constants, addresses, accumulates)
 
     parts = split_c(source.text, source.body, source.body_line)
     return Source(source.text, {"programs": programs, "flat": source.reason}, prove, try_out, parts)

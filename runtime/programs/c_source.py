@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from ...compiler.c.c_text import c_text
 from ...compiler.c.emit_c import CText, emit_c
@@ -148,8 +149,9 @@ def model_source(
     optimizer: AdamConfig,
     tell: Tell = lambda what, kind="", number=0: None,
     vector_width: int = 8,
-    find_sized: Callable[[int], SizedModel] = sized_model,
+    find_sized: Callable[[int], SizedModel] | None = None,
     prefix: str = "microgpt",
+    kind: str = "training",
 ) -> ModelSource:
     """Compiles a model to C. Whoever uses the result has to prove it.
 
@@ -157,15 +159,17 @@ def model_source(
         tell: takes what is being done, and for each stage of a graph that is done, the kind and number of its program.
         vector_width: doubles in the widest vector of the processor that the library is for: 8, 4 or 2; 1 for
             C without vectors.
-        find_sized: finds the programs of all models of a number of layers.
+        find_sized: finds the programs of all models of a number of layers; by default, they are learned.
         prefix: of everything that other files can see.
+        kind: of the programs for lengths, see `flat_loops`. Those that accumulate train by batches.
 
     Raises:
         TooLargeError: if it takes more memory than there is.
         CompileError: if the model cannot be compiled.
     """
     check(estimate_c(config))
-    loops, reason = model_loops(config, tell, find_sized)
+    find_sized = find_sized or partial(sized_model, kind=kind)
+    loops, reason = model_loops(config, tell, find_sized, kind)
     layout, size = loops.layout, config.parameter_count
     parameters, gradient = layout.arguments["parameters"][0], layout.outputs["gradient"][0]
     arrays = {
@@ -192,11 +196,22 @@ def model_source(
     }
     numbers = {"VOCABULARY": config.vocab_size, "BLOCK": config.block_size}
     defines = "".join(f"enum {{ {name} = {value} }};\n" for name, value in numbers.items())
-    names = {"prefix": prefix, "PREFIX": prefix.upper(), "memory": layout.size, "bytes": f"{8 * layout.size:,}"}
+    names = {
+        "prefix": prefix,
+        "PREFIX": prefix.upper(),
+        "memory": layout.size,
+        "bytes": f"{8 * layout.size:,}",
+        "batch": "",
+        "documents": "one document",
+        "added": "",
+    }
+    if kind == "accumulation":
+        names |= {"batch": ", long batch", "documents": "`batch` documents", "added": ", added to what that is so far"}
     written = read_constants(layout, programs.values())
     constants_function = constants_text(layout, written, "", "memory")
     choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number="double", f="")
-    functions = [exact_function(prefix), c_text(_PACKAGE, "driver.c", choose=choose, **names)]
+    train = c_text(_PACKAGE, f"{kind}.c", w=vector_width, parameters=size, **names)
+    functions = [exact_function(prefix), c_text(_PACKAGE, "driver.c", train=train, choose=choose, **names)]
     driver = "\n".join([defines, constants_function, _table(config), *functions])
     definitions = prelude(vector_width, program=body.text + driver)
     return ModelSource(
@@ -215,20 +230,22 @@ def model_source(
     )
 
 
-def model_loops(config: GPTConfig, tell: Tell, find_sized: Callable[[int], SizedModel]) -> tuple[ModelLoops, str]:
+def model_loops(
+    config: GPTConfig, tell: Tell, find_sized: Callable[[int], SizedModel], kind: str = "training"
+) -> tuple[ModelLoops, str]:
     """The programs of a model; and, if they were found at its own sizes, why.
 
     Raises:
         CompileError: if the model cannot be compiled.
     """
     if not is_sized(config):
-        return flat_loops(config, tell), "the model is small"
+        return flat_loops(config, tell, kind=kind), "the model is small"
     try:
         tell("tracing small models")
         return sized_loops(config, find_sized(config.n_layer)), ""
     except NotRegularError as problem:
         check(estimate_flat(config))
-        return flat_loops(config, tell), str(problem)
+        return flat_loops(config, tell, kind=kind), str(problem)
 
 
 def proved_source(config: GPTConfig, optimizer: AdamConfig, prefix: str, vector_width: int) -> ModelSource:

@@ -19,6 +19,7 @@ from ...compiler.loops.transpose import Transposer
 from ...compiler.pipeline import compile_graph
 from ...model.config import GPTConfig
 from . import graphs
+from .recipe import Recipe
 
 __all__ = [
     "PROGRAM_NAMES",
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 # The functions in C of what is compiled, by kind; with the number of its length or position.
-PROGRAM_NAMES = {"training": "length{}", "inference": "position{}", "optimizer": "adam"}
+PROGRAM_NAMES = {"training": "length{}", "accumulation": "length{}", "inference": "position{}", "optimizer": "adam"}
 
 
 class Tell(Protocol):
@@ -47,7 +48,7 @@ class ModelLoops:
 
     Attributes:
         layout: of their memory.
-        training, inference: by length, and by position.
+        training, inference: by length, and by position. The name of the first is the kind of its programs.
         cache: where keys and values are.
         prove_origin: if the programs were instantiated, checks those that they are instances of, and keeps them.
     """
@@ -76,11 +77,13 @@ class ModelLoops:
 
 def build_graph(config: GPTConfig, kind: str, tell: Tell, number: int) -> Graph:
     """The clean graph of a length or a position."""
-    trace, words = (graphs.training_graph, "length") if kind == "training" else (graphs.inference_graph, "position")
+    recipe = Recipe(kind, number, config)
+    told, words = ("inference", "position") if kind == "inference" else ("training", "length")
     return compile_graph(
-        lambda: trace(config, number),
-        "parameters" if kind == "training" else None,
-        lambda stage: tell(f"tracing {words} {number}", kind, number),
+        recipe.trace,
+        recipe.gradient,
+        lambda stage: tell(f"tracing {words} {number}", told, number),
+        initial=recipe.initial,
     )
 
 
@@ -90,19 +93,23 @@ def flat_loops(
     lengths: Sequence[int] = (),
     positions: Sequence[int] = (),
     layout: Layout | None = None,
+    kind: str = "training",
 ) -> ModelLoops:
     """Finds the loops in graphs of the model's own sizes.
 
     Args:
         lengths, positions: that are wanted; all by default.
         layout: takes the arrays.
+        kind: of the programs for lengths, ``training`` or ``accumulation``.
     """
     layout = Layout() if layout is None else layout
+    if kind == "accumulation":
+        # The gradient takes the place of what it is added to.
+        tensors = graphs.gradient_tensors(config)
+        gradient = layout.add_tensors(Array("gradient", (config.parameter_count,), space="argument"), tensors)
+        layout.arguments[graphs.SO_FAR] = layout.outputs["gradient"] = gradient, config.parameter_count
     training = compile_family(
-        layout,
-        "training",
-        partial(build_graph, config, "training", tell),
-        lengths or range(1, config.block_size + 1),
+        layout, kind, partial(build_graph, config, kind, tell), lengths or range(1, config.block_size + 1)
     )
     inference, cache = flat_inference(config, tell, layout, positions)
     return ModelLoops(layout, training, inference, cache)
@@ -140,7 +147,7 @@ def with_copies(loops: ModelLoops) -> FinalPrograms:
     """Gives programs copies of matrices that they would walk across."""
     transposer = Transposer(loops.layout)
     programs = {
-        PROGRAM_NAMES["training"].format(number): transposer.transpose(program)
+        PROGRAM_NAMES[loops.training.name].format(number): transposer.transpose(program)
         for number, program in loops.training.programs.items()
     }
     # While documents are drawn the parameters stay as they are, so their copies are made once.

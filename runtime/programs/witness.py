@@ -17,9 +17,11 @@ from ...model.config import AdamConfig, GPTConfig
 from ..executable.witness import carried_out, compare, repetitions
 from . import eager, graphs
 from .expected import (
+    BATCH,
     TEMPERATURE,
     Expected,
     lanes_of_update,
+    some_gradient,
     some_lanes,
     some_parameters,
     some_tokens,
@@ -35,17 +37,21 @@ __all__ = [
 ]
 
 
-def check_training(run: Callable[..., Any], config: GPTConfig, length: int) -> None:
+def check_training(run: Callable[..., Any], config: GPTConfig, length: int, accumulates: bool = False) -> None:
     """Checks a generated program for documents of `length`.
+
+    Args:
+        accumulates: whether it adds the gradient to one that is an argument.
 
     Raises:
         ProofError: naming the first result that differs.
     """
     parameters, what = some_parameters(config), f"the program of length {length}"
+    so_far = [some_gradient(config)] if accumulates else []
     for number in range(repetitions(config.parameter_count * length)):
         tokens, targets = some_tokens(config, length, 2 * number), some_tokens(config, length, 2 * number + 1)
-        (loss,), gradient = carried_out(what, run, parameters, tokens, targets)
-        _compare_training(what, eager.loss_and_gradient(config, parameters, tokens, targets), (loss, gradient))
+        (loss,), gradient = carried_out(what, run, parameters, *so_far, tokens, targets)
+        _compare_training(what, eager.loss_and_gradient(config, parameters, tokens, targets, *so_far), (loss, gradient))
 
 
 def check_inference(run: Callable[..., Any], config: GPTConfig, position: int) -> None:
@@ -100,6 +106,7 @@ def check_library(
     expected: Expected,
     constants: Mapping[int, str],
     addresses: Mapping[str, int],
+    accumulates: bool = False,
 ) -> None:
     """Runs every program of the C library of a model once; of a model whose programs are instantiated, those that are
     `witnessed`.
@@ -109,15 +116,18 @@ def check_library(
         expected: what they must give.
         constants: by address, numbers that stay in memory, in hexadecimal.
         addresses: of ``parameters``, ``gradient`` and the rest (see `ModelSource`).
+        accumulates: whether gradients are added to what is there, and steps take batches.
 
     Raises:
         ProofError: naming the program and the first result that differs.
     """
     size, weights = config.parameter_count, some_parameters(config)
     memory = _Memory(functions, constants, addresses)
+    so_far = {"gradient": some_gradient(config)} if accumulates else {}
+    batch = BATCH if accumulates else 1
     for length, result in zip(witnessed(config)[0], expected.losses, strict=True):
         tokens, targets = some_tokens(config, length), some_tokens(config, length, 1)
-        memory.forget(parameters=weights)
+        memory.forget(parameters=weights, **so_far)
         loss = functions.microgpt_loss(memory.doubles, length, (ctypes.c_int * (2 * length))(*tokens, *targets))
         _compare_training(f"the program of length {length}", result, (loss, memory.read("gradient", size)))
     parameters, _, first, second = lanes_of_update(config, expected.losses[0][1])
@@ -125,11 +135,12 @@ def check_library(
     tokens, targets = some_tokens(config, 1), some_tokens(config, 1, 1)
     functions.microgpt_train(
         memory.doubles,
-        (ctypes.c_int * 1)(1),
-        (ctypes.c_int * 2)(*tokens, *targets),
+        (ctypes.c_int * batch)(*[1] * batch),
+        (ctypes.c_int * (2 * batch))(*[*tokens, *targets] * batch),
         (ctypes.c_double * 3)(*step_constants(optimizer)),
         1,
         (ctypes.c_double * 1)(),
+        *([batch] if accumulates else []),
     )
     names = ("parameters", "first_moment", "second_moment")
     updated = tuple(memory.read(name, size) for name in names)

@@ -33,14 +33,6 @@ __all__ = ["train"]
 @options.training_options
 @options.backend_option(*TRAINERS)
 @click.option(
-    "--batch-size",
-    type=options.POSITIVE,
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Documents of a step, which takes their mean loss; more than one with --backend jax, over all its devices.",
-)
-@click.option(
     "--samples",
     type=options.NOT_NEGATIVE,
     default=20,
@@ -83,6 +75,7 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
       microgpt train
       microgpt train --data poems.txt --block-size 32 --steps 5000
       microgpt train --n-layer 2 --n-embd 32 --out runs/wide
+      microgpt train --batch-size 16 --steps 500
       microgpt train --steps 20000 --out runs/long --save-every 500
       microgpt train --resume runs/long
       microgpt train --print-config > microgpt.toml
@@ -100,13 +93,12 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
         raise click.UsageError("--save-every needs an --out folder for the checkpoints")
     check_shape({name: settings[name] for name in SHAPE})
     context.with_resource(numerics(settings["numerics"]))
-    if settings["batch_size"] > 1 and settings["backend"] not in FAST:
-        raise click.UsageError("--batch-size is for --backend jax; the other backends take one document a step")
     training = new_training(settings)
     console.detail(f"corpus {training.corpus.name}: sha256 {training.corpus.sha256}")
     if resumption and resumption.checkpoint:
         _restore(training, resumption)
-    engine = choose_backend(settings["backend"], training.config, training.optimizer, settings["jobs"])
+    what = settings["backend"], training.config, training.optimizer, settings["jobs"], training.batch_size
+    engine = choose_backend(*what)
     with ExitStack() as stack:
         folder, logs = open_outputs(out, settings["log"], stack)
         if out and resumption is None and not overwrite:

@@ -33,6 +33,7 @@ POINTS = 4
 @options.model_options
 @options.numerics_option
 @options.backend_option(*COMPILED)
+@options.batch_size_option
 @options.jobs_option
 @click.option(
     "--points",
@@ -55,6 +56,7 @@ def verify(
     seed: int,
     backend: str,
     jobs: int | None,
+    batch_size: int,
     as_json: bool,
     **shape: int,
 ) -> None:
@@ -74,7 +76,7 @@ def verify(
       microgpt verify --data poems.txt --block-size 32
       microgpt verify model.py:loss --points 20
     """
-    verdict = chosen_check(context, program, points, steps, samples, data, seed, backend, jobs, shape)
+    verdict = chosen_check(context, program, points, steps, samples, data, seed, backend, jobs, batch_size, shape)
     if as_json:
         console.print_json("verify", verdict.document.data)
     else:

@@ -34,6 +34,7 @@ def chosen_check(
     seed: int,
     backend: str,
     jobs: int | None,
+    batch_size: int,
     shape: dict[str, int],
 ) -> Verdict:
     """Compares with the eager autograd.
@@ -60,8 +61,8 @@ def chosen_check(
     from ..checks.model_check import verify_model
 
     check_shape(shape)
-    training = Training(load_corpus(data), seed, steps, AdamConfig(), **shape)
-    engine = choose_backend(backend, training.config, training.optimizer, jobs)
+    training = Training(load_corpus(data), seed, steps, AdamConfig(), 0.0, False, batch_size, **shape)
+    engine = choose_backend(backend, training.config, training.optimizer, jobs, batch_size)
     prepare(engine, training.lengths(), training.config.block_size if samples else 0)
     with console.step_progress(steps) as progressed:
         return verify_model(training, engine, open_library(jobs), samples, progressed)

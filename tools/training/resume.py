@@ -83,6 +83,7 @@ def _options_of(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
         **asdict(progress.optimizer),
         "eval_fraction": progress.eval_fraction,
         "pack": progress.pack,
+        "batch_size": progress.batch_size,
     }
 
 
