@@ -7,12 +7,13 @@ from array import array
 from collections.abc import Callable, Sequence
 from itertools import chain
 from random import Random
+from typing import Any
 
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import Estimate, check
 from ..executable.native import Native
 from ..machine.toolchain import warn_of_toolchain
-from ..programs.c_library import cached_model_library, load_model_library
+from ..programs.c_library import cached_model_library, load_model_library, number_type
 from ..programs.estimate import estimate_c
 from ..programs.step_constants import step_constants
 from ..reporting import Report, silent
@@ -88,21 +89,22 @@ class CBackend:
     def _use(self, library: Native) -> None:
         size = library.functions.microgpt_memory()
         # Kept as long as the backend: `_memory` points into it, at an address that 64 divides.
-        self._bytes = ctypes.create_string_buffer(8 * size + 64)
+        self._number = number_type()
+        self._bytes = ctypes.create_string_buffer(ctypes.sizeof(self._number) * size + 64)
         start = -ctypes.addressof(self._bytes) % 64
-        self._memory = (ctypes.c_double * size).from_buffer(self._bytes, start)
+        self._memory = (self._number * size).from_buffer(self._bytes, start)
         library.functions.microgpt_initialize(self._memory)
         size = self.config.parameter_count
         sizes = {"parameters": size, "gradient": size, "first_moment": size, "second_moment": size}
         sizes["cache"] = 2 * self.config.n_layer * self.config.n_embd * self.config.block_size
         self._views: dict[str, memoryview[float]] = {
-            name: _view(getattr(library.functions, f"microgpt_{name}")(self._memory), size)
+            name: _view(getattr(library.functions, f"microgpt_{name}")(self._memory), self._number, size)
             for name, size in sizes.items()
         }
         self._library = library
 
     def _put(self, name: str, values: Sequence[float]) -> None:
-        self._views[name][:] = array("d", values)
+        self._views[name][:] = array(self._views[name].format, values)
 
     def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
         """The loss of one document and its derivative in each parameter."""
@@ -162,7 +164,7 @@ class CBackend:
         self._prepare(parameters)
         entry = 2 * self.config.n_layer * self.config.n_embd
         stored = self._views["cache"]
-        stored[: len(cache)] = array("d", cache)
+        stored[: len(cache)] = array(stored.format, cache)
         probabilities = functions.microgpt_next(self._memory, position, token, temperature)[: self.config.vocab_size]
         cache += stored[len(cache) : len(cache) + entry]
         return list(probabilities)
@@ -212,9 +214,10 @@ class CBackend:
         return drawn
 
 
-def _view(pointer: ctypes._Pointer[ctypes.c_double], size: int) -> memoryview[float]:
-    """Doubles of the library's memory, which the caller keeps alive."""
-    return memoryview((ctypes.c_double * size).from_address(ctypes.addressof(pointer.contents))).cast("B").cast("d")
+def _view(pointer: Any, number: type[ctypes.c_double] | type[ctypes.c_float], size: int) -> memoryview[float]:
+    """Numbers of the library's memory, which the caller keeps alive."""
+    numbers = memoryview((number * size).from_address(ctypes.addressof(pointer.contents))).cast("B")
+    return numbers.cast("f") if number is ctypes.c_float else numbers.cast("d")
 
 
 def _ints(numbers: array[int]) -> ctypes.Array[ctypes.c_int]:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ...compiler.numerics import current
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import check
 from ..executable.native import Native, Source, find_native, native_library
@@ -25,28 +26,29 @@ if TYPE_CHECKING:
     from .expected import Pending
     from .sized_loops import SizedModel
 
-__all__ = ["cached_model_library", "load_model_library"]
+__all__ = ["cached_model_library", "load_model_library", "number_type"]
 
 _NAME = "model"
 
 _Doubles = ctypes.POINTER(ctypes.c_double)
+_Numbers = object()  # stands for pointers to numbers of the library's type
 _Ints = ctypes.POINTER(ctypes.c_int)
 _Longs = ctypes.POINTER(ctypes.c_long)
 _FUNCTIONS: dict[str, tuple[list[Any], Any]] = {
     "microgpt_memory": ([], ctypes.c_long),
-    "microgpt_initialize": ([_Doubles], None),
-    "microgpt_parameters": ([_Doubles], _Doubles),
-    "microgpt_gradient": ([_Doubles], _Doubles),
-    "microgpt_first_moment": ([_Doubles], _Doubles),
-    "microgpt_second_moment": ([_Doubles], _Doubles),
-    "microgpt_cache": ([_Doubles], _Doubles),
-    "microgpt_loss": ([_Doubles, ctypes.c_int, _Ints], ctypes.c_double),
-    "microgpt_train": ([_Doubles, _Ints, _Ints, _Doubles, ctypes.c_long, _Doubles], None),
-    "microgpt_prepare": ([_Doubles], None),
-    "microgpt_next": ([_Doubles, ctypes.c_int, ctypes.c_int, ctypes.c_double], _Doubles),
-    "microgpt_choose": ([_Doubles, ctypes.c_double], ctypes.c_int),
+    "microgpt_initialize": ([_Numbers], None),
+    "microgpt_parameters": ([_Numbers], _Numbers),
+    "microgpt_gradient": ([_Numbers], _Numbers),
+    "microgpt_first_moment": ([_Numbers], _Numbers),
+    "microgpt_second_moment": ([_Numbers], _Numbers),
+    "microgpt_cache": ([_Numbers], _Numbers),
+    "microgpt_loss": ([_Numbers, ctypes.c_int, _Ints], ctypes.c_double),
+    "microgpt_train": ([_Numbers, _Ints, _Ints, _Doubles, ctypes.c_long, _Doubles], None),
+    "microgpt_prepare": ([_Numbers], None),
+    "microgpt_next": ([_Numbers, ctypes.c_int, ctypes.c_int, ctypes.c_double], _Numbers),
+    "microgpt_choose": ([_Numbers, ctypes.c_double], ctypes.c_int),
     "microgpt_sample": (
-        [_Doubles, ctypes.c_double, ctypes.c_int, ctypes.c_long, _Doubles, ctypes.c_long, _Ints, _Longs],
+        [_Numbers, ctypes.c_double, ctypes.c_int, ctypes.c_long, _Doubles, ctypes.c_long, _Ints, _Longs],
         ctypes.c_long,
     ),
 }  # fmt: skip
@@ -130,12 +132,19 @@ def _what(config: GPTConfig, optimizer: AdamConfig, kind: str) -> dict[str, Any]
 
 
 def _typed(native: Native, kind: str) -> Native:
+    pointer = ctypes.POINTER(number_type())
     for name, (arguments, result) in _FUNCTIONS.items():
         function = getattr(native.functions, name)
-        function.argtypes, function.restype = arguments, result
+        function.argtypes = [pointer if argument is _Numbers else argument for argument in arguments]
+        function.restype = pointer if result is _Numbers else result
     if kind == "accumulation":
-        native.functions.microgpt_train.argtypes = [*_FUNCTIONS["microgpt_train"][0], ctypes.c_long]  # the batch
+        native.functions.microgpt_train.argtypes += [ctypes.c_long]  # the batch
     return native
+
+
+def number_type() -> type[ctypes.c_double] | type[ctypes.c_float]:
+    """The type of the numbers that a library of the numerics in force works with."""
+    return ctypes.c_float if current().number == "float" else ctypes.c_double
 
 
 class _Meter:

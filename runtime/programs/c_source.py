@@ -22,6 +22,7 @@ from ...compiler.loops.loop_ir import Array, LoopProgram
 from ...compiler.loops.place import NotRegularError
 from ...compiler.loops.prove_loops import prove_loops
 from ...compiler.loops.vmap import one_lane, vmap
+from ...compiler.numerics import current
 from ...compiler.pipeline import compile_graph, without_collection
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import check
@@ -168,6 +169,7 @@ def model_source(
         CompileError: if the model cannot be compiled.
     """
     check(estimate_c(config))
+    number = current().number
     find_sized = find_sized or partial(sized_model, kind=kind)
     loops, reason = model_loops(config, tell, find_sized, kind)
     layout, size = loops.layout, config.parameter_count
@@ -200,7 +202,8 @@ def model_source(
         "prefix": prefix,
         "PREFIX": prefix.upper(),
         "memory": layout.size,
-        "bytes": f"{8 * layout.size:,}",
+        "bytes": f"{(4 if number == 'float' else 8) * layout.size:,}",
+        "number": number,
         "batch": "",
         "documents": "one document",
         "added": "",
@@ -208,15 +211,16 @@ def model_source(
     if kind == "accumulation":
         names |= {"batch": ", long batch", "documents": "`batch` documents", "added": ", added to what that is so far"}
     written = read_constants(layout, programs.values())
-    constants_function = constants_text(layout, written, "", "memory")
-    choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number="double", f="")
-    train = c_text(_PACKAGE, f"{kind}.c", w=vector_width, parameters=size, **names)
+    constants_function = constants_text(layout, written, "", "memory", number)
+    choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number=number, uniform="double", f="f" * (number == "float"))
+    train = c_text(_PACKAGE, f"{kind}.c", w=current().lanes(vector_width), parameters=size, **names)
     functions = [exact_function(prefix), c_text(_PACKAGE, "driver.c", train=train, choose=choose, **names)]
     driver = "\n".join([defines, constants_function, _table(config), *functions])
     definitions = prelude(vector_width, program=body.text + driver)
+    struct = memory_struct(layout, "memory", number)
     return ModelSource(
         config,
-        f"/* Made for {config} by microgpt. Do not edit. */\n{definitions}\n{memory_struct(layout, 'memory')}",
+        f"/* Made for {config} by microgpt. Do not edit. */\n{definitions}\n{struct}",
         body,
         driver,
         c_text(_PACKAGE, "declarations.h", **names),

@@ -48,9 +48,11 @@ def export_library(
 
     Raises:
         OSError: if the folder cannot be written.
-        ValueError: if the alphabet or the weights are not of the model's size, or the prefix is no name in C.
+        ValueError: if the alphabet or the weights are not of the model's size, the prefix is no name in C, or numerics
+            are fast.
     """
     _check(config, characters, weights, prefix)
+    check_number("double")
     source = proved_source(config, optimizer, prefix, 1 if plain else vector_width_here())
     names = {"prefix": prefix, "PREFIX": prefix.upper()}
     about = "A GPT, made by microgpt: the bits of Python's arithmetic, and nothing needed but libm."

@@ -10,7 +10,7 @@ void ${prefix}_train(
     for (long step = 0; step < steps; step++) {
         losses[step] = ${prefix}_loss(s, lengths[step], index);
         index += 2 * lengths[step];
-        memcpy(inside(s)->step_constants, constants + 3 * step, 3 * sizeof(double));
+        for (int i = 0; i < 3; i++) inside(s)->step_constants[i] = (${number})constants[3 * step + i];
         adam(inside(s), index);
     }
 }
