@@ -257,8 +257,9 @@ def train(
         progress: show the progress of a compilation that takes longer than a second, on stderr if that is a terminal,
             or in a notebook. A long compilation announces its seconds and memory there. ``MICROGPT_PROGRESS=0`` in the
             environment switches this off.
-        numerics: ``exact``, for the bits of this machine's C library, or ``portable``, for correctly rounded functions
-            and the same bits everywhere; by default, those in force (`microgpt.numerics`).
+        numerics: ``exact``, for the bits of this machine's C library; ``portable``, for correctly rounded functions and
+            the same bits everywhere; ``fast`` or ``fast-float64``, not exact; by default, those in force
+            (`microgpt.numerics`).
 
     Raises:
         TypeError: if an argument is of another type.

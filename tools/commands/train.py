@@ -9,7 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from ...compiler.numerics import numerics
+from ...compiler.numerics import Numerics, current, numerics
 from ...runtime.backends.choose_backend import FAST
 from ...runtime.training.recording import describe_result
 from ...runtime.training.sampling import SamplingOptions, sample_texts
@@ -110,6 +110,8 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
             print(f"num params: {training.config.parameter_count}", flush=True)
         if engine.name in FAST:
             console.say(f"{engine.name} is fast, not exact: its losses agree with the other backends' up to rounding")
+        if current().fast:
+            console.say(_label(engine.name, current()))
         run.prepare(training.config.block_size if samples or training.held_out else 0)
         run.take_steps()
         run.keep()
@@ -127,6 +129,13 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
             run.keep_samples(texts)
 
 
+def _label(backend: str, chosen: Numerics) -> str:
+    if backend != "c":
+        return f"{chosen.name} numerics are for C; the {backend} backend computes as in exact ones"
+    command = f"microgpt verify --numerics {chosen.name}"
+    return f"{chosen.name} numerics, not exact: `{command}` measures by how much results differ"
+
+
 def _as_json(run: Run, settings: dict[str, Any]) -> dict[str, Any]:
     """What came of a run, but for its samples."""
     training = run.training
@@ -136,6 +145,7 @@ def _as_json(run: Run, settings: dict[str, Any]) -> dict[str, Any]:
         "model": asdict(training.config),
         "parameters": training.config.parameter_count,
         "backend": run.backend.name,
+        "numerics": training.numerics,
         "folder": str(settings["out"]) if settings["out"] else None,
         "steps": training.steps,
         "first_step": training.state.step - len(run.losses) + 1,

@@ -66,6 +66,8 @@ def verify(
     every probability of some samples. Ends with exit code 1 at the first
     difference, and names the first operation that differs.
 
+    Fast numerics are not equal: of them, the drift from exact ones is printed.
+
     Of your own function, FILE.py:NAME, every stage of the compiler, the Python
     and the C are compared, at the example and points near it.
 
@@ -75,6 +77,7 @@ def verify(
       microgpt verify --steps 5 --n-layer 2 --seed 7
       microgpt verify --data poems.txt --block-size 32
       microgpt verify model.py:loss --points 20
+      microgpt verify --numerics fast --steps 1000
     """
     verdict = chosen_check(context, program, points, steps, samples, data, seed, backend, jobs, batch_size, shape)
     if as_json:

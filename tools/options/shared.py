@@ -139,7 +139,10 @@ def _put_in_force(context: click.Context, parameter: click.Parameter, value: str
     context.with_resource(numerics(value))
 
 
-_NUMERICS = "exact: as this machine's C library rounds; portable: the same bits everywhere."
+_NUMERICS = (
+    "exact: as this machine's C library rounds; portable: the same bits everywhere; fast: C in single precision, and "
+    "fast-float64: in double, neither of them exact."
+)
 # Puts numerics in force while the command runs.
 numerics_option = click.option(
     "--numerics",
