@@ -227,6 +227,7 @@ def train(
     pack: bool = False,
     batch_size: int = 1,
     backend: str = "auto",
+    threads: int = 1,
     out: str | os.PathLike[str] | None = None,
     save_every: int | None = None,
     keep: int = 3,
@@ -249,6 +250,7 @@ def train(
         batch_size: the number of documents of a step. Their gradients are added up as by a loop of ``backward()``, in
             order; the step takes the mean.
         backend: ``auto``, ``c``, ``python`` or ``eager``.
+        threads: how many documents of a batch are computed at a time, in C; the bits do not depend on it.
         out: a folder for the log and the checkpoints.
         save_every: write a checkpoint after every so many steps.
         keep: the number of checkpoints to keep.
@@ -288,6 +290,7 @@ def train(
     pack = arguments.boolean("pack", pack)
     batch_size = arguments.whole("batch_size", batch_size, 1)
     backend = arguments.choice("backend", backend, BACKENDS)
+    threads = arguments.whole("threads", threads, 1)
     folder = None if out is None else arguments.path("out", out)
     save_every = None if save_every is None else arguments.whole("save_every", save_every, 1)
     keep = arguments.whole("keep", keep, 1)
@@ -300,7 +303,7 @@ def train(
         training = Training(_corpus(data), seed, steps, optimizer, eval_fraction, pack, batch_size, **shape)
         if resume and folder is not None and (found := newest_checkpoint(folder, _warn)):
             training.restore(found[1])
-        engine = choose_backend(backend, training.config, optimizer, None, _warn, batch_size)
+        engine = choose_backend(backend, training.config, optimizer, None, _warn, batch_size, threads)
         if training.state.step < steps:
             _prepare(engine, training.lengths(), 0, progress)
         taken = []

@@ -57,6 +57,7 @@ def choose_backend(
     jobs: int | None,
     warn: Callable[[str], None],
     batch_size: int = 1,
+    threads: int = 1,
 ) -> Backend:
     """Makes the backend called `name`, over the user's cache.
 
@@ -65,6 +66,7 @@ def choose_backend(
         jobs: how many processes may compile at a time; by default one for each processor.
         warn: takes warnings.
         batch_size: documents of a step of training.
+        threads: that compute them side by side, in C.
 
     Raises:
         ValueError: if there is no backend of that name.
@@ -97,7 +99,7 @@ def choose_backend(
     if name in ("auto", "c"):
         from .c_backend import CBackend
 
-        backend = CBackend(config, optimizer, cache, warn, batch_size)
+        backend = CBackend(config, optimizer, cache, warn, batch_size, threads)
         # What is in the cache was made by a compiler that has been checked.
         found = backend.find()
         if found or check_backend(name, warn) == "c":

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from .expected import Pending
     from .sized_loops import SizedModel
 
-__all__ = ["cached_model_library", "load_model_library", "number_type"]
+__all__ = ["COUNTS", "cached_model_library", "load_model_library", "number_type"]
 
 _NAME = "model"
+# Longs in which threads count what they have done: steps, and documents of each part of a gradient. See accumulation.c.
+COUNTS = 16 * 8
 
 _Doubles = ctypes.POINTER(ctypes.c_double)
 _Numbers = object()  # stands for pointers to numbers of the library's type
@@ -138,7 +140,9 @@ def _typed(native: Native, kind: str) -> Native:
         function.argtypes = [pointer if argument is _Numbers else argument for argument in arguments]
         function.restype = pointer if result is _Numbers else result
     if kind == "accumulation":
-        native.functions.microgpt_train.argtypes += [ctypes.c_long]  # the batch
+        # The batch, the thread, how many there are, all their memories, and their counts.
+        further = [ctypes.c_long] * 3 + [ctypes.POINTER(ctypes.c_void_p), _Longs]
+        native.functions.microgpt_train.argtypes = [*native.functions.microgpt_train.argtypes, *further]
     return native
 
 

@@ -28,7 +28,16 @@ from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import check
 from . import graphs
 from .estimate import estimate_c, estimate_flat
-from .model_loops import PROGRAM_NAMES, FinalPrograms, ModelLoops, Tell, flat_loops, with_copies
+from .model_loops import (
+    PROGRAM_NAMES,
+    FinalPrograms,
+    ModelLoops,
+    Tell,
+    flat_loops,
+    gradient_name,
+    gradient_spans,
+    with_copies,
+)
 from .shapes import is_sized, witnessed
 from .sized_loops import SizedModel, sized_loops, sized_model
 
@@ -209,13 +218,15 @@ def model_source(
         "added": "",
     }
     if kind == "accumulation":
-        names |= {"batch": ", long batch", "documents": "`batch` documents", "added": ", added to what that is so far"}
+        names |= {"documents": "`batch` documents", "added": ", added to what that is so far"}
+        names["batch"] = ",\n    long batch, long thread, long threads, ${prefix}_state **states, long *progress"
+        names["batch"] = names["batch"].replace("${prefix}", prefix)
     written = read_constants(layout, programs.values())
     constants_function = constants_text(layout, written, "", "memory", number)
     choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number=number, uniform="double", f="f" * (number == "float"))
     train = c_text(_PACKAGE, f"{kind}.c", w=current().lanes(vector_width), parameters=size, **names)
     functions = [exact_function(prefix), c_text(_PACKAGE, "driver.c", train=train, choose=choose, **names)]
-    driver = "\n".join([defines, constants_function, _table(config), *functions])
+    driver = "\n".join([defines, constants_function, _table(config, kind), *functions])
     definitions = prelude(vector_width, program=body.text + driver)
     struct = memory_struct(layout, "memory", number)
     return ModelSource(
@@ -265,11 +276,23 @@ def proved_source(config: GPTConfig, optimizer: AdamConfig, prefix: str, vector_
         return source
 
 
-def _table(config: GPTConfig) -> str:
+def _table(config: GPTConfig, kind: str) -> str:
     lengths = ", ".join(f"length{number}" for number in range(1, config.block_size + 1))
     positions = ", ".join(f"position{number}" for number in range(config.block_size))
+    parts = range(len(gradient_spans(config))) if kind == "accumulation" else ()
+    rows = (
+        ", ".join(gradient_name(f"length{number}", part) for part in parts)
+        for number in range(1, config.block_size + 1)
+    )
+    spans = ", ".join(f"{{{span.start}, {span.stop}}}" for span in gradient_spans(config))
+    gradients = (
+        f"enum {{ PARTS = {len(parts)} }};\n"
+        f"static program *const gradients_of[][PARTS] = {{{', '.join(f'{{{row}}}' for row in rows)}}};\n"
+        f"static const long spans[PARTS][2] = {{{spans}}};\n"
+    )
     return (
         "typedef void program(memory *m, const int *ix);\n"
         f"static program *const lengths_of[] = {{{lengths}}};\n"
+        f"{gradients * bool(parts)}"
         f"static program *const positions_of[] = {{{positions}}};\n"
     )

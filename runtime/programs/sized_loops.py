@@ -21,7 +21,7 @@ from ...compiler.numerics import current
 from ...compiler.sizes.generalise import SizedPrograms, generalise
 from ...model.config import GPTConfig
 from ..machine.child import Child
-from .model_loops import ModelLoops, build_graph, with_copies
+from .model_loops import ModelLoops, build_graph, gradient_spans, with_copies
 from .samples import FIRST, WORDS, samples_of
 from .shapes import LEARNED, PROVED, Shape
 
@@ -81,7 +81,7 @@ class SizedModel:
                 ("inference", positions, lambda number: {"entry": start + entry * number}),
             )
         )
-        return ModelLoops(layout, training, inference, start, self.prove)
+        return ModelLoops(layout, training, inference, start, gradient_spans(config), self.prove)
 
     def _program(self, kind: str, number: int, sizes: Mapping[str, int], layout: Layout) -> LoopProgram:
         word = WORDS[kind]

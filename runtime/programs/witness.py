@@ -17,7 +17,7 @@ from ...compiler.ir.interpret import interpret
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.witness import Numbers, carried_out, compare, repetitions
 from . import eager, graphs
-from .c_library import number_type
+from .c_library import COUNTS, number_type
 from .expected import (
     BATCH,
     TEMPERATURE,
@@ -126,7 +126,11 @@ def check_library(
     size, weights = config.parameter_count, some_parameters(config)
     memory = _Memory(functions, constants, addresses)
     so_far = {"gradient": some_gradient(config)} if accumulates else {}
-    batch = BATCH if accumulates else 1
+    batch: int = BATCH if accumulates else 1
+    further: list[Any] = []
+    if accumulates:
+        states = (ctypes.c_void_p * 1)(ctypes.addressof(memory.numbers))
+        further = [batch, 0, 1, states, (ctypes.c_long * COUNTS)()]
     for length, result in zip(witnessed(config)[0], expected.losses, strict=True):
         tokens, targets = some_tokens(config, length), some_tokens(config, length, 1)
         memory.forget(parameters=weights, **so_far)
@@ -141,8 +145,8 @@ def check_library(
         (ctypes.c_int * (2 * batch))(*[*tokens, *targets] * batch),
         (ctypes.c_double * 3)(*step_constants(optimizer)),
         1,
-        (ctypes.c_double * 1)(),
-        *([batch] if accumulates else []),
+        (ctypes.c_double * batch)(),
+        *further,
     )
     names = ("parameters", "first_moment", "second_moment")
     updated = tuple(memory.read(name, size) for name in names)

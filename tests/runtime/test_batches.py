@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import skip_without_compiler
 
 import microgpt
 from microgpt.compiler import functions
@@ -17,7 +19,8 @@ from microgpt.model import adam, gpt
 from microgpt.model.config import AdamConfig
 from microgpt.runtime.backends.backend import Backend, EagerBackend, PythonBackend, State
 from microgpt.runtime.backends.c_backend import CBackend
-from microgpt.runtime.programs import c_source
+from microgpt.runtime.programs import c_source, model_loops
+from microgpt.runtime.programs.c_source import model_source
 from microgpt.runtime.programs.library import Library
 from microgpt.runtime.storage.cache import Cache
 from microgpt.runtime.training.checkpoint import load_checkpoint, save_checkpoint
@@ -138,12 +141,48 @@ def test_the_witness_notices_a_gradient_that_is_not_set_to_zero(
 
     def changed(package: str, name: str, **holes: Any) -> str:
         text = unchanged(package, name, **holes)
-        return text.replace("        memset(gradient", "        if (0) memset(gradient")
+        return text.replace("(!document) memset(own", "(0) memset(own")
 
     monkeypatch.setattr(c_source, "c_text", changed)
     training = begin()
     with pytest.raises(ProofError, match="the program of the optimizer"):
         backend_of("c", training, Cache.open(tmp_path)).prepare((), 0, lambda *what: None)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 5])
+def test_the_bits_do_not_depend_on_the_number_of_threads(
+    threads: int, cache: Cache, expected: tuple[list[float], list[list[float]]]
+) -> None:
+    skip_without_compiler()
+    training = begin()
+    backend = CBackend(training.config, training.optimizer, cache, batch_size=BATCH, threads=threads)
+    found = [step.loss for step in training.run(backend)], numbers_of(training.state)
+    assert found == expected
+    assert len(backend._others) == min(threads, BATCH) - 1
+
+
+def test_one_thread_does_all_where_no_other_can_be_started(
+    monkeypatch: pytest.MonkeyPatch, cache: Cache, expected: tuple[list[float], list[list[float]]]
+) -> None:
+    skip_without_compiler()
+
+    def refuse(*_: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
+    training, said = begin(), list[str]()
+    backend = CBackend(training.config, training.optimizer, cache, said.append, BATCH, 3)
+    assert ([step.loss for step in training.run(backend)], numbers_of(training.state)) == expected
+    assert said == ["no threads can be started (can't start new thread), so one computes all documents"]
+
+
+def test_a_part_of_the_gradient_is_proved_with_the_rest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A program without one of its parts is not its graph."""
+    skip_without_compiler()
+    monkeypatch.setattr(model_loops, "gradient_spans", lambda config: [range(8)])
+    training = begin()
+    with pytest.raises(ProofError, match="gradient"):
+        model_source(training.config, training.optimizer, kind="accumulation").prove()
 
 
 def test_a_run_from_python_keeps_its_batch_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

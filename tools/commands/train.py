@@ -33,6 +33,14 @@ __all__ = ["train"]
 @options.training_options
 @options.backend_option(*TRAINERS)
 @click.option(
+    "--threads",
+    type=options.POSITIVE,
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Compute so many documents of a batch at a time, in C; the bits stay the same.",
+)
+@click.option(
     "--samples",
     type=options.NOT_NEGATIVE,
     default=20,
@@ -75,7 +83,7 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
       microgpt train
       microgpt train --data poems.txt --block-size 32 --steps 5000
       microgpt train --n-layer 2 --n-embd 32 --out runs/wide
-      microgpt train --batch-size 16 --steps 500
+      microgpt train --batch-size 16 --threads 2 --steps 500
       microgpt train --steps 20000 --out runs/long --save-every 500
       microgpt train --resume runs/long
       microgpt train --print-config > microgpt.toml
@@ -98,7 +106,8 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
     if resumption and resumption.checkpoint:
         _restore(training, resumption)
     what = settings["backend"], training.config, training.optimizer, settings["jobs"], training.batch_size
-    engine = choose_backend(*what)
+    engine = choose_backend(*what, settings["threads"])
+    _check_threads(settings["threads"], training.batch_size, engine.name)
     with ExitStack() as stack:
         folder, logs = open_outputs(out, settings["log"], stack)
         if out and resumption is None and not overwrite:
@@ -127,6 +136,14 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
             texts = print_samples(samples, *what, drawing)
         if texts:
             run.keep_samples(texts)
+
+
+def _check_threads(threads: int, batch_size: int, backend: str) -> None:
+    """Says why fewer threads are used than were asked for."""
+    if threads > batch_size:
+        console.say(f"a step has {batch_size} document{'s' * (batch_size > 1)}, so --threads {threads} is {batch_size}")
+    elif threads > 1 and backend != "c":
+        console.say(f"the {backend} backend has one thread; --threads is for C")
 
 
 def _label(backend: str, chosen: Numerics) -> str:
