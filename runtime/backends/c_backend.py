@@ -16,7 +16,8 @@ from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import Estimate, check
 from ..executable.native import Native
 from ..machine.toolchain import warn_of_toolchain
-from ..programs.c_library import COUNTS, cached_model_library, load_model_library, number_type
+from ..programs.c_library import cached_model_library, load_model_library
+from ..programs.c_numbers import COUNTS, number_type
 from ..programs.estimate import estimate_c
 from ..programs.step_constants import step_constants
 from ..reporting import Report, silent

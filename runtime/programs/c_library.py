@@ -10,7 +10,6 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ...compiler.numerics import current
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import check
 from ..executable.native import Native, Source, find_native, native_library
@@ -19,6 +18,7 @@ from ..machine.child import Child
 from ..machine.toolchain import Toolchain, ToolchainError, find_toolchain, first_candidate, warn_of_toolchain
 from ..reporting import Report, silent
 from ..storage.cache import Cache
+from .c_numbers import number_type
 from .estimate import count_operations, estimate_c
 from .shapes import is_sized
 
@@ -26,11 +26,9 @@ if TYPE_CHECKING:
     from .expected import Pending
     from .sized_loops import SizedModel
 
-__all__ = ["COUNTS", "cached_model_library", "load_model_library", "number_type"]
+__all__ = ["cached_model_library", "load_model_library"]
 
 _NAME = "model"
-# Longs in which threads count what they have done: steps, and documents of each part of a gradient. See accumulation.c.
-COUNTS = 16 * 8
 
 _Doubles = ctypes.POINTER(ctypes.c_double)
 _Numbers = object()  # stands for pointers to numbers of the library's type
@@ -144,11 +142,6 @@ def _typed(native: Native, kind: str) -> Native:
         further = [ctypes.c_long] * 3 + [ctypes.POINTER(ctypes.c_void_p), _Longs]
         native.functions.microgpt_train.argtypes = [*native.functions.microgpt_train.argtypes, *further]
     return native
-
-
-def number_type() -> type[ctypes.c_double] | type[ctypes.c_float]:
-    """The type of the numbers that a library of the numerics in force works with."""
-    return ctypes.c_float if current().number == "float" else ctypes.c_double
 
 
 class _Meter:

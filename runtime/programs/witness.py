@@ -17,7 +17,7 @@ from ...compiler.ir.interpret import interpret
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.witness import Numbers, carried_out, compare, repetitions
 from . import eager, graphs
-from .c_library import COUNTS, number_type
+from .c_numbers import COUNTS, number_type
 from .expected import (
     BATCH,
     TEMPERATURE,
