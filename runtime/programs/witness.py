@@ -200,14 +200,16 @@ def _compare_training(
     found: tuple[float, Sequence[float]],
     is_native: bool = False,
 ) -> None:
-    _compare(what, *({"loss": [loss], "gradient": gradient} for loss, gradient in (expected, found)), is_native)
+    right, other = ({"loss": [loss], "gradient": gradient} for loss, gradient in (expected, found))
+    _compare(what, right, other, is_native)
 
 
 def _compare_update(
     what: str, expected: Sequence[Sequence[float]], found: Sequence[Sequence[float]], is_native: bool = False
 ) -> None:
     names = ("parameter", "first_moment", "second_moment")
-    _compare(what, *(dict(zip(names, columns, strict=True)) for columns in (expected, found)), is_native)
+    right, other = (dict(zip(names, columns, strict=True)) for columns in (expected, found))
+    _compare(what, right, other, is_native)
 
 
 def _compare(what: str, expected: Numbers, found: Numbers, is_native: bool) -> None:
