@@ -69,7 +69,8 @@ def trace(
         if isinstance(error, TraceError) or not any(kind.__name__ in str(error) for kind in _KINDS):
             raise
         frame, line = innermost(error.__traceback__, trace.__code__) or (None, None)
-        raise TraceError(described(str(error), frame, line)) from error
+        text = " (a traced value is only known when the program runs)" if "convert" in str(error) else ""
+        raise TraceError(described(f"{error}{text}", frame, line)) from error
     if recorder.failure is not None:  # which the function caught: it went on without what it had asked for
         raise recorder.failure
     outputs = [

@@ -255,6 +255,48 @@ assert microgpt.compile(power, 1.0, microgpt.index(4), wrt="x")(2.0, 2) == (8.0,
 """,
     ),
     Mistake(
+        "A loop over rows of data",
+        """
+def loss(weight, data):
+    total = 0.0
+    for x, y in data:  # here
+        total = total + (weight * x - y) ** 2
+    return total
+
+microgpt.compile(loss, 1.0, microgpt.rows((1.0, 2.0)), wrt="weight")
+""",
+        """
+def squared(weight, x, y):
+    return (weight * x - y) ** 2
+
+def loss(weight, data):
+    return microgpt.sum_rows(squared, data, weight)
+
+compiled = microgpt.compile(loss, 1.0, microgpt.rows((1.0, 2.0)), wrt="weight")
+assert compiled(1.0, [(1.0, 2.0), (2.0, 2.0), (3.0, 3.0)]) == (1.0, -2.0)
+""",
+    ),
+    Mistake(
+        "A scalar that the function of a row does not get",
+        """
+def loss(weight, data):
+    def squared(x, y):
+        return (weight * x - y) ** 2  # here
+    return microgpt.sum_rows(squared, data)
+
+microgpt.compile(loss, 1.0, microgpt.rows((1.0, 2.0)), wrt="weight")
+""",
+        """
+def loss(weight, data):
+    def squared(weight, x, y):
+        return (weight * x - y) ** 2
+    return microgpt.sum_rows(squared, data, weight)
+
+compiled = microgpt.compile(loss, 1.0, microgpt.rows((1.0, 2.0)), wrt="weight")
+assert compiled(1.0, [(1.0, 2.0), (2.0, 2.0), (3.0, 3.0)]) == (1.0, -2.0)
+""",
+    ),
+    Mistake(
         "A swallowed error",
         """
 def loss(x):

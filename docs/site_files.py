@@ -22,6 +22,7 @@ PAGES = {
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
     "data/NAMES.md": "names.md",
+    "docs/notebook.ipynb": "notebook.md",
 }
 SOURCES = {place: path for path, place in PAGES.items()}
 
@@ -31,11 +32,25 @@ LINK = re.compile(r"(?<=\]\()[^)#:\s]+(?=[)#])")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the files outside docs/ that pages link to; the README is the home page."""
+    """Adds the files outside docs/ that pages link to; the README is the home page. Notebooks become pages."""
     pages = [*PAGES, *(f"docs/{file.src_uri}" for file in files.documentation_pages())]
     for path in sorted({*PAGES, *chain.from_iterable(map(linked_files, pages))}):
-        files.append(File.generated(config, PAGES.get(path, path), abs_src_path=str(ROOT / path)))
+        if path.endswith(".ipynb"):
+            add_notebook(files, config, ROOT / path, PAGES[path])
+        else:
+            files.append(File.generated(config, PAGES.get(path, path), abs_src_path=str(ROOT / path)))
     return files
+
+
+def add_notebook(files: Files, config: MkDocsConfig, path: Path, place: str) -> None:
+    """Adds a notebook as a page, with the outputs that it holds, and its pictures."""
+    from nbconvert.exporters import MarkdownExporter
+
+    folder = posixpath.splitext(place)[0] + "_pictures"
+    text, found = MarkdownExporter().from_filename(str(path), resources={"output_files_dir": folder})
+    files.append(File.generated(config, place, content=text))
+    for name, picture in found["outputs"].items():
+        files.append(File.generated(config, name, content=picture))
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:

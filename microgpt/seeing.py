@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from .compiler.errors import ProofError
-from .compiler.numerics import numerics as in_force
 from .runtime import arguments as checked
 from .runtime.executable import derivatives, over_rows
 from .runtime.executable import function as runtime
@@ -21,26 +20,29 @@ from .runtime.reporting import compile_progress
 
 if TYPE_CHECKING:
     from .model.config import GPTConfig
+    from .tools.checks.function_check import Point
     from .tools.drawing.drawn import Drawing
     from .tools.subject.function import FunctionSubject
+    from .tools.subject.one_graph import GraphSubject
     from .tools.text.document import Document
 
 __all__ = ["CompiledFunction", "compile_function", "hessian", "hvp", "jacobian", "mean_over_rows", "model_html"]
 
 
-class CompiledFunction(runtime.CompiledFunction):
-    __doc__ = runtime.CompiledFunction.__doc__
-
-    @cached_property
-    def _seen(self) -> FunctionSubject:
-        from .tools.subject.function import FunctionSubject
-
-        return FunctionSubject(self)
+class Seen:
+    """A program that shows itself."""
 
     @property
-    def _subject(self) -> FunctionSubject:
-        self._captured.check()  # most of what is shown is recorded again
-        return self._seen
+    def target(self) -> str:
+        """What runs: ``c`` or ``python``."""
+        raise NotImplementedError
+
+    @property
+    def _subject(self) -> GraphSubject:
+        raise NotImplementedError
+
+    def _point(self, values: Sequence[Any]) -> Point:
+        raise ValueError("values are shown of a whole function without sums over rows; leave them out")
 
     def show(
         self,
@@ -111,11 +113,10 @@ class CompiledFunction(runtime.CompiledFunction):
             ValueError: if there would be too many boxes, or there is no such scope or operation.
             GraphvizError: if ``dot`` is needed and is missing or fails.
         """
-        from .tools.checks.function_check import point_of
         from .tools.drawing.draw import Wanted, check_wanted, draw
         from .tools.drawing.drawn import Drawing
 
-        worth = None if values is None else point_of(self._subject, values).worth
+        worth = None if values is None else self._point(values).worth
         wanted = Wanted(level, scope, around, checked.whole("radius", radius, 0), stage, limit, worth)
         check_wanted(wanted, self._subject)
         drawing = Drawing(draw(self._subject, wanted))
@@ -148,12 +149,11 @@ class CompiledFunction(runtime.CompiledFunction):
         import warnings
 
         from .runtime.storage.files import write_atomically
-        from .tools.checks.function_check import point_of
         from .tools.explore.make import make_page
         from .tools.explore.values import at_point
 
         path, subject = checked.path("page", page), self._subject
-        shown = None if values is None else partial(at_point, point=point_of(subject, values))
+        shown = None if values is None else partial(at_point, point=self._point(values))
         text = make_page(subject, shown, timed, lambda problem: warnings.warn(problem, UserWarning, stacklevel=2))
         write_atomically(path, text.encode())
         return path
@@ -183,6 +183,53 @@ class CompiledFunction(runtime.CompiledFunction):
 
         with compile_progress(True, "function") as report:
             return describe_statistics(self._subject, machine, report)
+
+
+class RowFunction(Seen):
+    """A function of a row that a compiled function sums: what is carried out for one row."""
+
+    def __init__(self, whole: CompiledFunction, name: str) -> None:
+        self._whole, self._name = whole, name
+
+    def __repr__(self) -> str:
+        return f"<microgpt.RowFunction {self._name}, summed in {self._whole.name}>"
+
+    @property
+    def target(self) -> str:
+        return self._whole.target
+
+    @property
+    def _subject(self) -> GraphSubject:
+        return self._whole._subject.part(self._name)
+
+
+class CompiledFunction(runtime.CompiledFunction, Seen):
+    __doc__ = runtime.CompiledFunction.__doc__
+
+    @cached_property
+    def _seen(self) -> FunctionSubject:
+        from .tools.subject.function import FunctionSubject
+
+        return FunctionSubject(self)
+
+    @property
+    def _subject(self) -> FunctionSubject:
+        self._captured.check()  # most of what is shown is recorded again
+        return self._seen
+
+    def _point(self, values: Sequence[Any]) -> Point:
+        from .tools.checks.function_check import point_of
+
+        subject = self._subject
+        return super()._point(values) if subject.rows else point_of(subject, values)
+
+    @property
+    def row_functions(self) -> dict[str, RowFunction]:
+        """The functions that it sums over rows, by name, with the methods that show them.
+
+        What is shown of the function itself is the program around its sums, to which they are inputs.
+        """
+        return {name: RowFunction(self, name) for name in self._subject.rows}
 
     def verify(self, *arguments: Any) -> Document:
         """Compares every stage of the compiler, the Python and the C with the eager autograd, bit by bit.
@@ -240,18 +287,13 @@ class CompiledFunction(runtime.CompiledFunction):
 
         Raises:
             ValueError: if the prefix is not a C identifier, the type is not one of these, or it is ``float`` in
-                portable numerics.
+                portable numerics or with sums over rows.
             OSError: if the folder cannot be written.
         """
-        from .runtime.executable.export import export_function
-
         place = checked.path("folder", folder)
         name = self.name if prefix is None else checked.string("prefix", prefix)
-        self._subject.refuse_rows("export does")
-        example, indices = self._subject.ordinary_inputs()
         checked.choice("dtype", dtype, ("double", "float"))
-        with in_force(self.numerics):
-            return export_function(self.ir, place, name, example, indices, dtype, plain)
+        return self._subject.export(place, name, dtype, plain)
 
     def _repr_html_(self) -> str:
         from .tools.drawing.notebook import function_html

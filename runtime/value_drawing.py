@@ -79,14 +79,17 @@ def operation_of(value: Drawn) -> str:
     if None in value._local_grads:  # where: what was not chosen gets no gradient
         return "where"
     data = [operand.data for operand in value._operands]
+    found = "?"
     for code, row in enumerate(OPS):
         if code == POW and len(data) == 1:
             exponent = _exponent(value, data[0])
             if exponent is not None and _fits(value, row, [data[0], exponent]):
-                return f"^{exponent:g}"
+                found = f"^{exponent:g}"
+                if exponent != 1:  # relu has the slope 1, too, and is likelier
+                    return found
         elif _fits(value, row, data):
             return escape(row.symbol or row.name)
-    return "?"
+    return found
 
 
 def _fits(value: Drawn, row: Op, data: Sequence[float]) -> bool:

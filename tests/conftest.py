@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("microgpt")
     group.addoption("--programs", type=int, default=100, metavar="N", help="random programs to compare (default 100)")
     group.addoption("--seed", default="0", metavar="S", help="number of the first of these, or 'random' (default 0)")
-    group.addoption("--kills", type=int, default=20, metavar="N", help="times to kill a training (default 20)")
+    group.addoption("--kills", type=int, default=12, metavar="N", help="times to kill a training (default 12)")
     group.addoption("--fuzz", type=int, default=300, metavar="N", help="broken inputs of each kind (default 300)")
     group.addoption("--renew-golden", action="store_true", help="rewrite the texts of tests/golden")
 

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from microgpt.compiler.c.emit_c import CText
 from microgpt.runtime.machine.toolchain import ToolchainError, find_toolchain
+from microgpt.runtime.programs import c_source
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -24,6 +26,11 @@ def skip_without_compiler(target: str = "c") -> None:
             find_toolchain()
         except ToolchainError as error:
             pytest.skip(str(error))
+
+
+def emit_no_c(patch: pytest.MonkeyPatch) -> None:
+    """Lets models be compiled without their C, for tests of what comes before it: C takes half of the time."""
+    patch.setattr(c_source, "emit_c", lambda *_: CText("", (), {}, {}, {}, {}))
 
 
 @contextmanager

@@ -39,6 +39,7 @@ COMMANDS = {
     "stats": "Analyse what a program is made of, and how fast it could be.",
     "graph": "Draw a program as the compiler sees it.",
     "explore": "Make a page that shows a program in all its forms.",
+    "playground": "Make a page in which the model is trained, by WebAssembly.",
     "bench": "Measure compiled programs against the eager autograd.",
     "verify": "Check that compiled programs equal the eager autograd, bit by bit.",
     "export": "Write a model, or your own function, as standalone C or as JAX.",

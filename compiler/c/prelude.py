@@ -31,8 +31,8 @@ VECTOR_WIDTHS = (2, 4, 8)
 WIDE_WORDS = 10
 
 _PACKAGE = __package__ or ""
-# Widths for which there are instructions that compilers do not find by themselves.
-_SPECIAL = (4, 8)
+# Widths of vectors that are transposed as tiles.
+_TILED = (4, 8)
 _OF_ONE_VECTOR = ("exponential", "logarithm", "settled_square", "settled_root")
 
 
@@ -147,9 +147,8 @@ def _elementary(vector_width: int, numerics: Numerics) -> str:
 
 
 def _vectors(width: int) -> str:
-    special = c_text(_PACKAGE, "special.h", w=width)
-    if width in _SPECIAL:
-        special = c_text(_PACKAGE, f"instructions{width}.h", special=special)
+    # Instructions that compilers do not find by themselves.
+    special = c_text(_PACKAGE, f"instructions{width}.h", special=c_text(_PACKAGE, "special.h", w=width))
     return c_text(
         _PACKAGE,
         "vectors.h",
@@ -170,7 +169,7 @@ def _narrow(width: int, widest: int) -> str:
 
 def _transpose(vector_width: int) -> str:
     """Tiles as wide and as high as a vector; in each step, pairs of vectors exchange halves."""
-    if vector_width not in _SPECIAL:
+    if vector_width not in _TILED:
         return c_text(_PACKAGE, "transpose.h", number="double", tiles="")
     tile = c_text(_PACKAGE, f"tile{vector_width}.h")
     tiles = c_text(_PACKAGE, "tiled.h", w=vector_width, tile=tile)

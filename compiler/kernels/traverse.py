@@ -19,6 +19,8 @@ __all__ = [
 ]
 
 
+# What has no parts. An array has its shape, which no pass changes.
+_LEAVES = frozenset((int, bool, str, type(None), Array))
 _FIELDS: dict[object, tuple[str, ...]] = {}
 
 
@@ -45,21 +47,24 @@ def rebuilt(node: Any, change: Callable[[Any], Any]) -> Any:
     """The node with its parts changed. `change` is asked of each part, outermost first, and gives another one, or None
     to go on inside.
     """
-    if isinstance(node, tuple):
-        parts_ = [rebuilt(part, change) for part in node]
+    kind = type(node)
+    if kind is tuple:
+        parts_ = [part if type(part) in _LEAVES else rebuilt(part, change) for part in node]
         return node if all(map(operator.is_, parts_, node)) else tuple(parts_)
-    if isinstance(node, int | str | Array) or not is_dataclass(node):
+    if kind in _LEAVES or not is_dataclass(kind):
         return node
     found = change(node)
     if found is not None:
         return found
+    if kind is Sum and all(type(name) is str for _, name in node.terms):
+        return node  # half of all nodes, and most of their parts
     changed = {}
     for name in _fields(node):
         value = getattr(node, name)
         other = rebuilt(value, change)
         if other is not value:
             changed[name] = other
-    return replace(node, **changed) if changed else node  # type: ignore[type-var]
+    return replace(node, **changed) if changed else node
 
 
 def mentions(node: Any, wanted: Callable[[Any], bool]) -> bool:

@@ -86,6 +86,8 @@ class Backward:
                 self.input_contributions[number] = [self.build.input(place)]
                 if self.has_branches:
                     self.conditions[~number] = [ALWAYS]
+        # Of each node whose gradient is computed, the node that is its gradient.
+        self.gradient_of: dict[int, int] = {}
         # Of the members of groups, once they have been visited.
         self.gradients: dict[int, int] = {}
         # What they have handed to their operands, by group, place and side.
@@ -159,7 +161,7 @@ class Backward:
         op, operands = graph.op[node], self.operands[node]
         if self.has_branches:
             self._enter_region(node, contributions)
-        gradient = self._sum(contributions)
+        gradient = self.gradient_of[node] = self._sum(contributions)
         if len(contributions) == 1 and build.op[gradient] == MUL and gradient not in self.claimed:
             # A sum of one: the product is this operation's gradient, so it is known as that, as a sum would be.
             self.claimed.add(gradient)

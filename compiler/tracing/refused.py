@@ -38,8 +38,10 @@ class Unread(Traced):
 
     __bool__ = refuse(f"a traced value was used as a condition; its value is {WRITE_WHERE}")
     __hash__ = object.__hash__
-    __float__ = __int__ = __round__ = __trunc__ = __floor__ = __ceil__ = __complex__ = refuse(
-        f"a traced value was read as a plain number (by a function of math?); {_KNOWN}"
+    __float__ = __complex__ = refuse(f"a traced value was read as a plain number (by a function of math?); {_KNOWN}")
+    __int__ = __round__ = __trunc__ = __floor__ = __ceil__ = refuse(
+        "a traced value was made a whole number, which no operation does; a number that chooses is index(n) in the "
+        "example, and select(values, index) chooses by it"
     )
     __index__ = refuse(
         "a traced value was used to index a list or to count; for an index of the program use select(values, index)"
@@ -66,6 +68,6 @@ class Unread(Traced):
             raise AttributeError(name)
         if name in ("data", "grad"):
             self.recorder.fail(
-                f"a traced value was read (.{name}), but is only known when the program runs: use select()"
+                f"a traced value was read (.{name}), but is only known when the program runs: compute with the value"
             )
         self.recorder.fail(f"there is no operation {name!r}; {_KNOWN}", TraceAttributeError)

@@ -16,7 +16,7 @@ from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import Estimate, check
 from ..executable.native import Native
 from ..machine.toolchain import warn_of_toolchain
-from ..programs.c_library import cached_model_library, load_model_library
+from ..programs.c_library import Begun, begin_model_library, cached_model_library, load_model_library
 from ..programs.c_numbers import COUNTS, number_type
 from ..programs.estimate import estimate_c
 from ..programs.step_constants import step_constants
@@ -59,8 +59,16 @@ class CBackend:
         self.slice = max(1, self.slice // batch_size)
         self._kind = "training" if batch_size == 1 else "accumulation"
         self._library: Native | None = None
+        self._begun: Begun | None = None
         # The parameters that the sampling programs have been prepared for.
         self._prepared: list[float] | None = None
+
+    def begin(self) -> None:
+        """Begins what its library needs besides a compiler, while that is looked for; unless it takes long, which is
+        said, or refused, first.
+        """
+        if not estimate_c(self.config):
+            self._begun = begin_model_library(self.cache, self.config, self.optimizer, self._kind)
 
     def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
         """What `prepare` will take; None if that is little."""
@@ -76,7 +84,9 @@ class CBackend:
         if not self.find():
             check(estimate_c(self.config))
             progress(0, 1)
-            self._use(load_model_library(self.cache, self.config, self.optimizer, progress, self._warn, self._kind))
+            begun, self._begun = self._begun, None
+            what = self.cache, self.config, self.optimizer, progress, self._warn, begun
+            self._use(load_model_library(*what, self._kind))
             progress(1, 1)
 
     def find(self) -> bool:

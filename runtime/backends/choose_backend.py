@@ -102,6 +102,8 @@ def choose_backend(
         backend = CBackend(config, optimizer, cache, warn, batch_size, threads)
         # What is in the cache was made by a compiler that has been checked.
         found = backend.find()
+        if not found:
+            backend.begin()
         if found or check_backend(name, warn) == "c":
             _warn_of_neglect(not found, warn)
             return backend if name == "c" else AutoBackend(backend, python, warn)

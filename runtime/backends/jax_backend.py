@@ -115,6 +115,41 @@ class JaxBackend:
         state.step += count
         return [float(loss) for loss in losses]
 
+    def train_lanes(
+        self,
+        starts: Sequence[Sequence[float]],
+        documents: Sequence[Document],
+        rows: Sequence[Sequence[int]],
+        optimizers: Sequence[AdamConfig],
+    ) -> tuple[list[list[float]], list[bool]]:
+        """Trains many models of this shape side by side; the optimiser of the backend is not used.
+
+        Args:
+            starts: the parameters of each.
+            documents: that any of them reads.
+            rows: for each model, the number of the document of each step; as many for all.
+            optimizers: of each.
+
+        Returns:
+            The losses of each model, and whether its parameters are finite after the last step.
+        """
+        module, kind = self.module, f"float{self.precision[1:]}"
+        numpy, jnp = module["np"], module["jnp"]
+        table = numpy.array(starts, kind)
+        parameters, start = {}, 0
+        for name, height, width in self.config.matrices():
+            parameters[name] = table[:, start : start + height * width].reshape(-1, height, width)
+            start += height * width
+        names = ("learning_rate", "beta1", "beta2", "epsilon")
+        with numpy.errstate(over="ignore"):  # what is beyond single precision is infinite, and diverges
+            constants = tuple(numpy.array([getattr(each, name) for each in optimizers], kind) for name in names)
+        shared = module["padded"]([[*tokens, targets[-1]] for tokens, targets in documents])
+        placed = module["placed_lanes"](parameters, shared, numpy.array(rows, "int32").T, constants)
+        parameters, losses = module["train_lanes"](*placed)
+        axes = (1, 2)
+        finite = sum(~jnp.isfinite(part).all(axes) for part in parameters.values()) == 0
+        return numpy.asarray(losses, "float64").T.tolist(), numpy.asarray(finite).tolist()
+
     def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
         module = self.module
         tokens, targets = document

@@ -219,6 +219,7 @@ class CompiledFunction:
             report(done, total, f"{stage}{many}{f', {estimate.cost}' if estimate and estimate.announcement else ''}")
 
         def watch(stage: Stage) -> None:
+            self._watch(stage)
             graphs.append(stage.product)
             tell(0, 1, stage.name)
 
@@ -241,8 +242,15 @@ class CompiledFunction:
         if self._many:
             self._program = row_program(graphs[0], self.ir, self._loops, self._many)
         self._witnesses = witnesses
-        self._executable = self._executable_for(job.target, cache, tell, limit)
         self._make_call = call_maker(structure, wanted, self._results)
+        self._finish(partial(self._executable_for, job.target, cache, tell, limit))
+
+    def _watch(self, stage: Stage) -> None:
+        """Called with what each stage of its graph makes."""
+
+    def _finish(self, make: Callable[[], Executable]) -> None:
+        """Called at the end: the program is made, and not by the first call."""
+        self._executable = make()
 
     def _executable_for(self, target: str, cache: Cache, report: Report, limit: float | None = None) -> Executable:
         """Its program for a target, which is compiled if it is not in the cache."""

@@ -33,14 +33,20 @@ class RowsSource:
     """A library in C.
 
     Attributes:
-        text: of the C file.
+        head, body: of the C file.
         report: what was made, and where arguments and results lie.
         looped: the programs.
     """
 
-    text: str
+    head: str
+    body: str
     report: Mapping[str, Any]
     looped: Sequence[LoopedGraph]
+
+    @property
+    def text(self) -> str:
+        """The C file."""
+        return f"{self.head}{self.body}"
 
 
 @dataclass
@@ -52,6 +58,7 @@ class _Writer:
     """
 
     vector_width: int
+    prefix: str
     end: int
     texts: list[str] = field(default_factory=list)
     begins: list[str] = field(default_factory=list)
@@ -63,8 +70,8 @@ class _Writer:
         self.end += -self.end % _ALIGNMENT
         looped = compile_loops(graph)
         self.looped[name], self.bases[name] = looped, self.end
-        self.texts.append(function_text(looped, name, self.vector_width).text)
-        self.begins.append(f"    {name}_begin(m + {self.end});")
+        self.texts.append(function_text(looped, f"{self.prefix}{name}", self.vector_width).text)
+        self.begins.append(f"    {self.prefix}{name}_begin(m + {self.end});")
         self.end += memory_size(looped.layout)
 
     def at(self, name: str, what: str) -> int:
@@ -79,19 +86,20 @@ class _Writer:
         return [_copy(self.at(name, argument), start, size) for argument, (start, size) in spans.items()]
 
 
-def rows_source(program: RowProgram, vector_width: int) -> RowsSource:
+def rows_source(program: RowProgram, vector_width: int, prefix: str = "") -> RowsSource:
     """Compiles a function with sums over rows to C. Whoever uses the result has to prove it.
 
     Args:
-        vector_width: doubles in the widest vector of the processor that the library is for: 8, 4 or 2.
+        vector_width: doubles in the widest vector of the processor that the library is for: 8, 4 or 2; 1 for none.
+        prefix: what every name that other files can see begins with.
     """
-    writer = _Writer(vector_width, program.size)
+    writer = _Writer(vector_width, prefix, program.size)
     steps = []
     for number, (plan, before) in enumerate(zip(program.plans, program.before, strict=True)):
         steps.append(_loop(writer, number, program.numbers[plan.loop.place], plan, before))
     writer.place("behind", program.ir)
-    steps.append("\n".join([*writer.given("behind"), f"    behind(m + {writer.bases['behind']}, index);"]))
-    driver = c_text(_PACKAGE, "rows.c", begins="\n".join(writer.begins), steps="\n".join(steps))
+    steps.append("\n".join([*writer.given("behind"), f"    {prefix}behind(m + {writer.bases['behind']}, index);"]))
+    driver = c_text(_PACKAGE, "rows.c", prefix=prefix, begins="\n".join(writer.begins), steps="\n".join(steps))
     layout = writer.looped["behind"].layout
     report = {
         "memory": writer.end + _ALIGNMENT,
@@ -104,8 +112,8 @@ def rows_source(program: RowProgram, vector_width: int) -> RowsSource:
         "nests": {name: len(looped.program.nests) for name, looped in writer.looped.items()},
         "coverage": {name: coverage(looped.program) for name, looped in writer.looped.items()},
     }
-    text = "\n".join([*writer.texts, driver])
-    return RowsSource(f"{c_head(program.ir, text, vector_width)}{text}", report, list(writer.looped.values()))
+    body = "\n".join([*writer.texts, driver])
+    return RowsSource(c_head(program.ir, body, vector_width), body, report, list(writer.looped.values()))
 
 
 def _loop(writer: _Writer, number: int, rows: int, plan: RowPlan, before: Before) -> str:
@@ -114,7 +122,7 @@ def _loop(writer: _Writer, number: int, rows: int, plan: RowPlan, before: Before
     if before.inputs is None:
         name = f"before{number}"
         writer.place(name, before.graph)
-        lines += [*writer.given(name), f"    {name}(m + {writer.bases[name]}, index);"]
+        lines += [*writer.given(name), f"    {writer.prefix}{name}(m + {writer.bases[name]}, index);"]
         start = writer.at(name, loop.shared)
         shared = list(range(start, start + loop.size))
     else:
@@ -128,7 +136,7 @@ def _loop(writer: _Writer, number: int, rows: int, plan: RowPlan, before: Before
     slopes = len(plan.results) * len(plan.shared)
     names: dict[str, Any] = {
         "number": number, "rows": rows, "count": loop.count, "size": loop.row_size, "indices": loop.index_count,
-        "together": BLOCK, "slopes": slopes,
+        "together": BLOCK, "slopes": slopes, "prefix": writer.prefix,
     }  # fmt: skip
     for name in programs:
         kind = name.rstrip("0123456789")

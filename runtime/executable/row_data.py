@@ -147,7 +147,7 @@ def _reader(row: Structure) -> Callable[[Mapping[str, memoryview[float]], memory
 
 def _in_rows(error: Exception, count: int, row: Structure) -> str:
     wanted = len(row.nodes)
-    return f"it has {count} parts, and the first one {wanted}" if count != wanted else str(error)
+    return f"it has {count} part{'s' * (count != 1)}, not {wanted}" if count != wanted else str(error)
 
 
 def parts_of(row: Any) -> tuple[Any, ...]:

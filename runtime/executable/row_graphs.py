@@ -34,12 +34,18 @@ class RowGraph:
     traced: Graph
     derivatives: bool
 
+    @property
+    def options(self) -> tuple[str | None, str, tuple[str, ...], str | None]:
+        """What `compile_graph` makes of it: the argument, the derivative, the outputs, and what is added to."""
+        if self.derivatives:
+            return SHARED, "jacobian", ("results", "jacobian"), INITIAL
+        return None, "gradient", ("results",), None
+
     @cached_property
     def graph(self) -> Graph:
         """``results, jacobian (shared, fixed, row, initial)``, clean."""
-        argument, outputs = (SHARED, ("results", "jacobian")) if self.derivatives else (None, ("results",))
-        initial = INITIAL if self.derivatives else None
-        return compile_graph(lambda: self.traced, argument, derivative="jacobian", outputs=outputs, initial=initial)
+        argument, derivative, outputs, initial = self.options
+        return compile_graph(lambda: self.traced, argument, derivative=derivative, outputs=outputs, initial=initial)
 
     def witnesses(self) -> list[Witness]:
         """What the eager autograd gives for it."""

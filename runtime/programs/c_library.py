@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import threading
+import weakref
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from .expected import Pending
     from .sized_loops import SizedModel
 
-__all__ = ["cached_model_library", "load_model_library"]
+__all__ = ["Begun", "begin_model_library", "cached_model_library", "load_model_library"]
 
 _NAME = "model"
 
@@ -54,12 +55,40 @@ _FUNCTIONS: dict[str, tuple[list[Any], Any]] = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Begun:
+    """What is done for a library by other processes, which needs no C compiler.
+
+    Attributes:
+        learner: makes samples of small models; None if they are not needed.
+        pending: what the eager autograd gives.
+        close: ends both.
+    """
+
+    learner: Child | None
+    pending: Pending
+    close: Callable[[], None]
+
+
+def begin_model_library(cache: Cache, config: GPTConfig, optimizer: AdamConfig, kind: str = "training") -> Begun:
+    """Begins a library, which is then made by `load_model_library`; ends what it began once nobody refers to it."""
+    from .expected import expecting
+    from .sized_cache import learning
+
+    stack = contextlib.ExitStack()
+    learner = stack.enter_context(learning(cache, config.n_layer, kind)) if is_sized(config) else None
+    begun = Begun(learner, stack.enter_context(expecting(config, optimizer, kind)), stack.close)
+    weakref.finalize(begun, stack.close)
+    return begun
+
+
 def load_model_library(
     cache: Cache,
     config: GPTConfig,
     optimizer: AdamConfig,
     report: Report = silent,
     warn: Callable[[str], None] = warn_of_toolchain,
+    begun: Begun | None = None,
     kind: str = "training",
 ) -> Native:
     """The library of a model; compiled if it is not in the cache. Every function has its types.
@@ -71,6 +100,7 @@ def load_model_library(
     Args:
         report: takes what is being done, and what share of the operations has been compiled, of 1, if it takes long.
         warn: is told of each C compiler that failed and is passed over.
+        begun: of this library.
         kind: of its programs for lengths, see `model_source`.
 
     Raises:
@@ -82,16 +112,11 @@ def load_model_library(
     known = cached_model_library(cache, config, optimizer, kind)
     if known is not None:
         return known
-    from .expected import expecting
-    from .sized_cache import learning
-
     tell = _Meter(config, report)
-    with contextlib.ExitStack() as beside:
-        learner = beside.enter_context(learning(cache, config.n_layer, kind)) if is_sized(config) else None
-        pending = beside.enter_context(expecting(config, optimizer, kind))
+    with contextlib.closing(begun or begin_model_library(cache, config, optimizer, kind)) as begun:
         if is_sized(config) and first_candidate():
-            _learn(cache, config, kind, tell, learner)
-        make = partial(_source, cache, config, optimizer, kind, tell, pending, learner)
+            _learn(cache, config, kind, tell, begun.learner)
+        make = partial(_source, cache, config, optimizer, kind, tell, begun.pending, begun.learner)
         return _typed(native_library(cache, _NAME, _what(config, optimizer, kind), make, tell, warn), kind)
 
 
@@ -139,7 +164,7 @@ def _typed(native: Native, kind: str) -> Native:
         function.restype = pointer if result is _Numbers else result
     if kind == "accumulation":
         # The batch, the thread, how many there are, all their memories, and their counts.
-        further = [ctypes.c_long] * 3 + [ctypes.POINTER(ctypes.c_void_p), _Longs]
+        further: list[Any] = [ctypes.c_long] * 3 + [ctypes.POINTER(ctypes.c_void_p), _Longs]
         native.functions.microgpt_train.argtypes = [*native.functions.microgpt_train.argtypes, *further]
     return native
 

@@ -51,7 +51,8 @@ class ModelSource:
     """A library in C.
 
     Attributes:
-        config: the model's shape.
+        config, optimizer: the model's shape, and the constants of its training.
+        prefix: of everything that other files can see.
         head, body: the beginning of the C file, and what was made from the programs.
         driver: its end: the functions that the library exports.
         declarations: of these functions; they stand before the driver, or in a header that is included there.
@@ -66,6 +67,8 @@ class ModelSource:
     """
 
     config: GPTConfig
+    optimizer: AdamConfig
+    prefix: str
     head: str
     body: CText
     driver: str
@@ -161,6 +164,7 @@ def model_source(
     vector_width: int = 8,
     find_sized: Callable[[int], SizedModel] | None = None,
     prefix: str = "microgpt",
+    exported: bool = False,
     kind: str = "training",
 ) -> ModelSource:
     """Compiles a model to C. Whoever uses the result has to prove it.
@@ -171,6 +175,7 @@ def model_source(
             C without vectors.
         find_sized: finds the programs of all models of a number of layers; by default, they are learned.
         prefix: of everything that other files can see.
+        exported: whether, in portable numerics, it also has the functions of libm that Python's random numbers need.
         kind: of the programs for lengths, see `flat_loops`. Those that accumulate train by batches.
 
     Raises:
@@ -219,22 +224,25 @@ def model_source(
     }
     if kind == "accumulation":
         names |= {"documents": "`batch` documents", "added": ", added to what that is so far"}
-        names["batch"] = ",\n    long batch, long thread, long threads, ${prefix}_state **states, long *progress"
-        names["batch"] = names["batch"].replace("${prefix}", prefix)
+        names["batch"] = f",\n    long batch, long thread, long threads, {prefix}_state **states, long *progress"
     written = read_constants(layout, programs.values())
     constants_function = constants_text(layout, written, "", "memory", number)
     choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number=number, uniform="double", f="f" * (number == "float"))
     train = c_text(_PACKAGE, f"{kind}.c", w=current().lanes(vector_width), parameters=size, **names)
     functions = [exact_function(prefix), c_text(_PACKAGE, "driver.c", train=train, choose=choose, **names)]
-    driver = "\n".join([defines, constants_function, _table(config, kind), *functions])
+    kinds = "hc" if exported and not current().libm else ""
+    declared, defined = [c_text(_PACKAGE, f"portable.{each}", prefix=prefix) for each in kinds] or ["", ""]
+    driver = "\n".join([defines, constants_function, _table(config, kind), *functions]) + defined
     definitions = prelude(vector_width, program=body.text + driver)
     struct = memory_struct(layout, "memory", number)
     return ModelSource(
         config,
+        optimizer,
+        prefix,
         f"/* Made for {config} by microgpt. Do not edit. */\n{definitions}\n{struct}",
         body,
         driver,
-        c_text(_PACKAGE, "declarations.h", **names),
+        c_text(_PACKAGE, "declarations.h", **names) + declared,
         programs,
         update,
         arrays | shared,
@@ -264,14 +272,14 @@ def model_loops(
 
 
 def proved_source(config: GPTConfig, optimizer: AdamConfig, prefix: str, vector_width: int) -> ModelSource:
-    """Compiles a model to C, and proves all of it.
+    """Compiles a model to C for an export, and proves all of it.
 
     Raises:
         CompileError: if the model cannot be compiled.
         ProofError: if a program is not what it should be.
     """
     with without_collection():
-        source = model_source(config, optimizer, vector_width=vector_width, prefix=prefix)
+        source = model_source(config, optimizer, vector_width=vector_width, prefix=prefix, exported=True)
         source.prove_all()
         return source
 

@@ -16,10 +16,10 @@ from ...compiler.numerics import current
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.c_files import bits_text, check_number, check_prefix, header, makefile, refusal, write_files
 from ..machine.toolchain import vector_width_here
-from .c_source import proved_source
+from .c_source import ModelSource, proved_source
 from .inference import inference_source
 
-__all__ = ["export_inference", "export_library"]
+__all__ = ["check_model", "export_inference", "export_library", "library_files", "math_functions"]
 
 _PACKAGE = __package__ or ""
 _SHAPE = ("VOCABULARY", "LAYERS", "WIDTH", "HEADS", "BLOCK", "PARAMETERS")
@@ -51,22 +51,15 @@ def export_library(
         ValueError: if the alphabet or the weights are not of the model's size, the prefix is no name in C, or numerics
             are fast.
     """
-    _check(config, characters, weights, prefix)
+    check_model(config, characters, weights, prefix)
     check_number("double")
     source = proved_source(config, optimizer, prefix, 1 if plain else vector_width_here())
-    names = {"prefix": prefix, "PREFIX": prefix.upper()}
-    about = "A GPT, made by microgpt: the bits of Python's arithmetic, and nothing needed but libm."
-    sizes = _sizes(config, optimizer, weights is not None)
-    functions = c_text(_PACKAGE, f"functions_{current().name}.c", prefix=prefix)
-    declared, defined = ("" if current().libm else c_text(_PACKAGE, f"portable.{kind}", prefix=prefix) for kind in "hc")
+    example = {"functions": math_functions(prefix), "gauss": plain_text(_PACKAGE, "gauss.c"), **_example(characters)}
     files = {
-        f"{prefix}.h": header(prefix, about, sizes, source.declarations + declared),
-        f"{prefix}.c": source.file(f'#include "{prefix}.h"\n') + defined,
-        "main.c": c_text(_PACKAGE, "main.c", functions=functions, **_example(characters), **names),
+        **library_files(source, weights),
+        "main.c": c_text(_PACKAGE, "main.c", prefix=prefix, PREFIX=prefix.upper(), **example),
         "Makefile": makefile(prefix, prefix),
     }
-    if weights is not None:
-        files[f"{prefix}_weights.h"] = _weights(weights, prefix, "double")
     return write_files(folder, files)
 
 
@@ -91,7 +84,7 @@ def export_inference(
         OSError: if the folder cannot be written.
         ValueError: as `export_library` does, and for ``float`` in portable numerics.
     """
-    _check(config, characters, weights, prefix)
+    check_model(config, characters, weights, prefix)
     check_number(number)
     source = inference_source(config, prefix, number)
     source.prove()
@@ -110,7 +103,31 @@ def export_inference(
     return write_files(folder, files)
 
 
-def _check(config: GPTConfig, characters: Sequence[str], weights: Sequence[float] | None, prefix: str) -> None:
+def library_files(source: ModelSource, weights: Sequence[float] | None) -> dict[str, str]:
+    """The files of the library itself, by name."""
+    prefix, config = source.prefix, source.config
+    about = "A GPT, made by microgpt: the bits of Python's arithmetic, and nothing needed but libm."
+    sizes = _sizes(config, source.optimizer, weights is not None)
+    files = {
+        f"{prefix}.h": header(prefix, about, sizes, source.declarations),
+        f"{prefix}.c": source.file(f'#include "{prefix}.h"\n'),
+    }
+    if weights is not None:
+        files[f"{prefix}_weights.h"] = _weights(weights, prefix, "double")
+    return files
+
+
+def math_functions(prefix: str) -> str:
+    """What stands in C for the functions that Python calls outside of the programs."""
+    return c_text(_PACKAGE, f"functions_{current().name}.c", prefix=prefix)
+
+
+def check_model(config: GPTConfig, characters: Sequence[str], weights: Sequence[float] | None, prefix: str) -> None:
+    """Checks what an export is given.
+
+    Raises:
+        ValueError: if the alphabet or the weights are not of the model's size, or the prefix is no name in C.
+    """
     if len(characters) + 1 != config.vocab_size:
         raise ValueError(
             f"a model of {config.vocab_size} tokens has {config.vocab_size - 1} characters, not {len(characters)}"

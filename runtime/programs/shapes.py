@@ -53,8 +53,8 @@ FIRST_LENGTHS = 5
 _WITNESSED = 600_000
 # So many lengths, and positions, call all kernels: later programs differ from the second in their numbers.
 _KINDS = 2
-# Doubles in the widest vectors: with one more, every number has been what is left of a loop over lanes.
-_LANES = 8
+# The most lanes that are left of a loop over the widest vectors. The longest documents fill such vectors, too.
+_LEFT = 7
 
 
 def flat_work(config: GPTConfig) -> int:
@@ -76,16 +76,14 @@ def is_sized(config: GPTConfig) -> bool:
 
 def witnessed(config: GPTConfig) -> tuple[Sequence[int], int]:
     """The lengths, and how many of the first positions, that are compared with the eager autograd: all, or of a model
-    whose programs are instantiated, the first ones and the longest.
+    whose programs are instantiated, the first ones, one that fills no vector, and the longest.
     """
     block = config.block_size
     if not is_sized(config):
         return range(1, block + 1), block
     most = max(_WITNESSED // config.parameter_count, 1)
-    lengths = _KINDS
-    while lengths < _LANES + 1 and (lengths + 1) * (lengths + 2) // 2 <= most:
-        lengths += 1
-    found = [*range(1, min(lengths, block) + 1)]
-    if block > lengths and sum(found) + block <= most:
-        found.append(block)
+    found = [*range(1, min(_KINDS, block) + 1)]
+    for length in (_LEFT, block):
+        if found[-1] < length <= block and sum(found) + length <= most:
+            found.append(length)
     return found, min(max(most, _KINDS), block)

@@ -82,7 +82,7 @@ def run(*command: str | Path, check: bool = True) -> subprocess.CompletedProcess
 
 @pytest.fixture(scope="module")
 def task() -> Training:
-    return Training(Corpus("small", DOCUMENTS, ""), 1, STEPS, AdamConfig(), n_layer=1, n_embd=8, n_head=2, block_size=7)
+    return Training(Corpus("small", DOCUMENTS, ""), 1, STEPS, AdamConfig(), n_layer=1, n_embd=8, n_head=2, block_size=4)
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +183,7 @@ def test_nothing_is_warned_of(name: str, language: str, exported: Path, tmp_path
         assert built.returncode == 0, built.stderr
 
 
-@pytest.mark.parametrize(("name", "plus"), [("gcc", "g++"), ("clang", "clang++")])
+@pytest.mark.parametrize(("name", "plus"), [("gcc", "g++"), pytest.param("clang", "clang++", marks=pytest.mark.slow)])
 def test_the_library_is_used_from_cpp(name: str, plus: str, exported: Path, tmp_path: Path) -> None:
     (tmp_path / "user.cc").write_text('#include "microgpt.h"\nint main() { return microgpt_exact() ? 0 : 1; }\n')
     library = tmp_path / "microgpt.o"

@@ -38,7 +38,7 @@ def clean_graph(name: str) -> Graph:
 
 NAMES = [
     *("training 1", "training 3", "inference 0", "inference 2"),
-    *(pytest.param(f"random {seed}", marks=[pytest.mark.slow] * (seed >= 15)) for seed in range(60)),
+    *(pytest.param(f"random {seed}", marks=[pytest.mark.slow] * (seed >= 15)) for seed in range(30)),
 ]
 every_graph = pytest.mark.parametrize("name", NAMES)
 

@@ -29,8 +29,6 @@ HOW_TO_GET_MAKEMORE = (
     "set MICROGPT_MAKEMORE to the names.txt of github.com/karpathy/makemore (commit 988aa59) to check it as well"
 )
 
-RUNS = ("names_seed42", "makemore_seed42", "makemore_seed42_layer2")
-
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
@@ -58,8 +56,9 @@ def training(corpus: Corpus, expected: dict[str, Any]) -> Training:
     return Training(corpus, expected["seed"], expected["steps"], AdamConfig(), **shape)
 
 
+# Of two layers, these programs take minutes to compile; `test_other_shapes_agree...` and runs in C have more layers.
 @pytest.mark.slow
-@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("run", ["names_seed42", "makemore_seed42"])
 def test_python_backend_gives_every_bit(run: str, library: Library) -> None:
     corpus, expected = figures(run)
     task = training(corpus, expected)
@@ -83,9 +82,9 @@ def test_eager_backend_gives_the_first_losses(run: str, steps: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("run", RUNS)
-def test_eager_backend_gives_more_losses(run: str) -> None:
-    check_eager(*figures(run), 20)
+@pytest.mark.parametrize(("run", "steps"), [("names_seed42", 20), ("makemore_seed42_layer2", 5)])
+def test_eager_backend_gives_more_losses(run: str, steps: int) -> None:
+    check_eager(*figures(run), steps)
 
 
 def check_eager(corpus: Corpus, expected: dict[str, Any], steps: int) -> None:
@@ -114,7 +113,7 @@ DOCUMENTS = ["abba", "a", "ca", "bacca", "cab", "aaaaaaaa", "b", "éa", "abc"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 42])
+@pytest.mark.parametrize("seed", [0, 42])
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "-".join(map(str, shape.values())))
 def test_other_shapes_agree_with_the_eager_autograd(shape: dict[str, int], seed: int, library: Library) -> None:
     # Vocabularies of different sizes: with seed 0, a single letter and the token that ends a document.

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import emit_no_c
 
-from microgpt.compiler.c.emit_c import CText
 from microgpt.compiler.conditions import choose, where
 from microgpt.compiler.functions import constant_maximum, scope, select
 from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
@@ -20,7 +20,7 @@ from microgpt.compiler.trace import trace
 from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.executable.executable import compile_executable
 from microgpt.runtime.executable.function import compile_function, index
-from microgpt.runtime.programs import c_source, model_loops
+from microgpt.runtime.programs import model_loops
 from microgpt.runtime.programs.c_library import load_model_library
 from microgpt.runtime.programs.c_source import model_source
 from microgpt.runtime.programs.library import Library
@@ -124,7 +124,7 @@ def loops(folder: Path, config: GPTConfig = TINY) -> None:
     """From graphs that are made once, and without C: what is changed on this road lies between them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(model_loops, "build_graph", lambda config, kind, tell, number: graph_of(config, kind, number))
-        patch.setattr(c_source, "emit_c", lambda *_: CText("", (), {}, {}, {}, {}))
+        emit_no_c(patch)
         model_source(config, AdamConfig()).prove()
 
 

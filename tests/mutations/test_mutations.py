@@ -262,8 +262,8 @@ NEED_C = (
     "C of a graph",
     "C of a model",
 )
-# A model in C, and what is learned from models of many sizes, take seconds.
-SLOW = ("C of a model", "loops over sizes")
+# Models take seconds.
+SLOW = ("loops of a model", "loops with copies", "loops over sizes", "C of a model")
 CASES = [
     pytest.param(road, patch, id=f"{road}: {name}", marks=[pytest.mark.slow] if road in SLOW else [])
     for road, mutations in MUTATIONS.items()

@@ -22,6 +22,8 @@ def test_the_site_builds_and_asks_no_server(tmp_path: Path):
     build(load_config(CONFIGURATION, site_dir=str(tmp_path)))
     home = (tmp_path / "index.html").read_text("utf-8")
     assert 'href="tutorial.html"' in home
+    assert 'href="notebook.html"' in home
+    assert 'src="notebook_pictures/' in (tmp_path / "notebook.html").read_text("utf-8")
     assert 'src="explorer.png"' in home
     assert (tmp_path / "examples" / "train_names.py").exists(), "docs/training.md links to it"
     for page in tmp_path.glob("*.html"):

@@ -260,6 +260,7 @@ for _ in range(300):
 """
 
 
+@pytest.mark.slow
 def test_processes_that_store_and_remove_at_once(cache: Cache, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MICROGPT_CACHE_LIMIT", "50k")
     command = [sys.executable, "-c", RACE]

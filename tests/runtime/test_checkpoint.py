@@ -58,7 +58,7 @@ def path(tmp_path: Path) -> Path:
 DOUBLES = st.integers(0, 2**64 - 1).map(lambda number: struct.unpack("<d", struct.pack("<Q", number))[0]) | st.floats()
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(
     parameters=st.lists(DOUBLES, min_size=CONFIG.parameter_count, max_size=CONFIG.parameter_count),
     characters=st.sets(st.characters(exclude_categories=["Cs"]), min_size=2, max_size=2),

@@ -286,7 +286,7 @@ def test_a_good_fit_warns_of_nothing(cache):
         (
             {"batch": 1, "examples": [(1.0, 2.0), (1.0,)]},
             TypeError,
-            r"examples\[1\]: it has 1 parts, and the first one 2",
+            r"examples\[1\]: it has 1 part, not 2",
         ),
         ({"batch": 1, "examples": [(1.0, 2.0), (1.0, "a")]}, TypeError, r"examples\[1\]: y must be a number, not 'a'"),
         (

@@ -188,7 +188,9 @@ def energy(positions: Any, masses: Any) -> Any:
     return total
 
 
-@pytest.mark.parametrize("count", [7, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("target", "count"), [("c", 5), ("python", 5), pytest.param("c", 20, marks=pytest.mark.slow)], indirect=["target"]
+)
 def test_the_hessian_of_bodies(cache: Cache, target: str, count: int) -> None:
     random = Random(5)
     positions = np.array([[random.uniform(-1, 1) for _ in range(3)] for _ in range(count)])

@@ -35,12 +35,14 @@ SHAPES = (
     Shape(1, 9, 2, 3, 2, 1),
     Shape(2, 2, 3, 4, 4, 3),
     Shape(2, 5, 27, 2, 2, 1),
-    Shape(8, 2, 5, 3, 3, 2),
     Shape(3, 3, 3, 3, 3, 2),
+    Shape(3, 3, 4, 14, 13, 12),
+)
+LARGER = (
+    Shape(8, 2, 5, 3, 3, 2),
     Shape(4, 4, 16, 16, 4, 15),
     Shape(2, 16, 12, 3, 2, 2),
     Shape(5, 5, 60, 7, 2, 6),
-    Shape(3, 3, 4, 14, 13, 12),
 )
 
 
@@ -51,14 +53,16 @@ def some_shape(random: Random) -> Shape:
     return Shape(heads, head_size, random.randint(2, 60), block, length, random.randint(1, block - 1))
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(
+    "shape", [*SHAPES, *(pytest.param(shape, marks=pytest.mark.slow) for shape in LARGER)], ids=str
+)
 def test_programs_of_any_sizes_are_their_graphs(shape: Shape):
     """Operation for operation, copies of matrices and all."""
     sized_model(1).prove_at(shape)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(60))
+@pytest.mark.parametrize("number", range(24))
 def test_a_sweep_of_sizes(number: int):
     random = Random(number)
     sized_model(random.choice((1, 1, 2, 3))).prove_at(some_shape(random))
@@ -145,22 +149,21 @@ def test_which_models_are_instantiated():
 
 
 def test_what_is_witnessed():
-    lengths, positions = witnessed(GPTConfig())
-    assert {length % 8 for length in lengths} == set(range(8)), "whatever loops over vectors leave"
-    assert (max(lengths), positions) == (16, 16)
-    assert witnessed(GPTConfig(27, 1, 64, 4, 16)) == ([1, 2, 3, 4], 11)
+    assert witnessed(GPTConfig()) == ([1, 2, 7, 16], 16)
+    assert witnessed(GPTConfig(27, 1, 16, 4, 6)) == ([1, 2, 6], 6), "the longest fills no vector"
+    assert witnessed(GPTConfig(27, 1, 64, 4, 16)) == ([1, 2, 7], 11)
     assert witnessed(GPTConfig(65, 4, 128, 4, 256)) == ([1, 2], 2)
     assert witnessed(GPTConfig(7, 1, 4, 2, 9)) == (range(1, 10), 9), "what is not instantiated is witnessed as a whole"
     assert witnessed(GPTConfig(65, 4, 128, 4, 1)) == ([1], 1)
 
 
 def test_training_and_sampling_equal_the_eager_autograd(toolchain: Toolchain, tmp_path: Path):
-    config, optimizer = GPTConfig(9, 1, 22, 2, 9), AdamConfig()
+    config, optimizer = GPTConfig(9, 1, 14, 2, 6), AdamConfig()
     assert is_sized(config)
     random = Random(5)
     parameters = [random.gauss(0.0, 0.08) for _ in range(config.parameter_count)]
     documents = []
-    for length in (9, 1, 2):
+    for length in (6, 1, 2):
         tokens = [random.randrange(9) for _ in range(length + 1)]
         documents.append((tokens[:-1], tokens[1:]))
     compiled = CBackend(config, optimizer, Cache.open(tmp_path))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import re
+import shutil
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from random import Random
@@ -315,20 +318,51 @@ def test_verify_bench_source_and_first_nan(cache: Cache, target: str) -> None:
     assert found.line.startswith("test_sum_rows.py:")
 
 
-def test_what_is_one_program_of_a_fixed_size_refuses_rows(cache: Cache, tmp_path: Any) -> None:
-    compiled = microgpt.compile(plain, [0.5, 0.25], PAIR, wrt="weights", target="python", cache=cache)
-    for look in (
-        compiled.graph,
-        compiled.passes,
-        compiled.stats,
-        lambda: compiled.explore(tmp_path / "page.html"),
-        lambda: compiled.show("dce"),
-        lambda: compiled.show("loops"),
-        lambda: compiled.export(tmp_path),
+def test_the_program_around_the_sums_and_the_functions_of_a_row_are_seen(cache: Cache, tmp_path: Any) -> None:
+    compiled = microgpt.compile(between_programs, [0.5, 0.25], PAIR, wrt="weights", target="python", cache=cache)
+    assert list(compiled.row_functions) == ["squared"]
+    row = compiled.row_functions["squared"]
+    assert repr(row) == "<microgpt.RowFunction squared, summed in between_programs>"
+    for part, title, line in (
+        (compiled, "Value and gradient of between_programs, around its sums over rows", "log1p %"),
+        (row, "Results and derivatives of squared for a row, summed in between_programs", "initial[0,1]"),
     ):
-        with pytest.raises(ValueError, match="plain has rows of data, so it is several programs"):
-            look()
-    assert compiled._repr_html_().startswith("<p><b>plain(weights, data)</b>")
+        assert part.graph(level="model").picture.title == title
+        assert line in str(part.show("dce"))
+        assert str(part.show("loops")).startswith("program ")
+        assert str(part.passes())
+        assert str(part.stats(machine=False)).startswith(title)
+        page = part.explore(tmp_path / "page.html")
+        assert title in page.read_text("utf-8")
+    for part in (compiled, row):
+        with pytest.raises(ValueError, match="values are shown of a whole function without sums over rows"):
+            part.graph(values=([0.5, 0.25], PAIRS))
+    with pytest.raises(ValueError, match="between_programs has no function of a row called other; it sums squared"):
+        compiled._subject.part("other")
+    with pytest.raises(ValueError, match="dtype 'float' has no sums over rows"):
+        compiled.export(tmp_path / "c", dtype="float")
+    assert "<svg" in compiled._repr_html_() or not shutil.which("dot")
+
+
+@pytest.mark.parametrize("plain_c", [False, True])
+@pytest.mark.parametrize("function", [between_programs, several, no_loop])
+def test_exported_c_takes_any_number_of_rows(cache: Cache, tmp_path: Any, function: Any, plain_c: bool) -> None:
+    skip_without_compiler()
+    compiled = microgpt.compile(function, [0.5, -0.25], PAIR, wrt="weights", target="python", cache=cache)
+    compiled.export(tmp_path, prefix="mine", plain=plain_c)
+    main = (tmp_path / "main.c").read_text()
+    rows = re.search(r"static const double data\[\] = \{(.*?)\};", main, re.DOTALL)
+    assert rows is not None
+    texts = rows[1].replace(",", " ").split()
+    floats = [float.fromhex(text) if "0x" in text else float(text) for text in texts]
+    assert len(floats) == 2 * (BLOCK + 3)
+    subprocess.run(["make", "-s", "WARNINGS=-Wall -Wextra -Werror"], cwd=tmp_path, check=True, capture_output=True)
+    printed = subprocess.run([tmp_path / "example"], check=True, capture_output=True, text=True).stdout
+    found = [float.fromhex(line.split()[2]) for line in printed.splitlines()]
+    value, gradient = compiled([0.5, -0.25], list(zip(floats[::2], floats[1::2], strict=True)))
+    assert found == [value, *gradient]
+    symbols = subprocess.run(["nm", "-g", "--defined-only", "mine.o"], cwd=tmp_path, check=True, capture_output=True)
+    assert all(line.split()[-1].startswith(b"mine") for line in symbols.stdout.splitlines())
 
 
 def test_the_command_line(tmp_path: Any) -> None:
@@ -339,12 +373,27 @@ def test_the_command_line(tmp_path: Any) -> None:
         "def loss(w, data): return microgpt.mean_rows(squared, data, w)\n"
         "compiled = microgpt.compile(loss, 1.0, microgpt.rows(1.0), target='python')\n"
     )
-    run = CliRunner().invoke
-    assert "equal to the eager autograd's" in run(cli, ["verify", f"{file}:compiled"]).stdout
-    for words in (["graph"], ["export", str(tmp_path / "c")], ["stats"], ["passes"], ["show", "--stage", "dce"]):
-        result = run(cli, [words[0], f"{file}:compiled", *words[1:]])
-        assert result.exit_code
-        assert "loss has rows of data" in f"{result.exception} {result.output}", words
+
+    def run(*words: Any) -> Any:
+        return CliRunner().invoke(cli, list(map(str, words)))
+
+    assert "equal to the eager autograd's" in run("verify", f"{file}:compiled").stdout
+    for name, input_of in ((f"{file}:compiled", "sums0"), (f"{file}:compiled:squared", "initial")):
+        assert input_of in run("show", name, "--stage", "dce").stdout
+        for words in (
+            ["graph", "-o", tmp_path / "x.dot"],
+            ["export", tmp_path / "c"],
+            ["stats", "--no-machine"],
+            ["passes"],
+            ["explore", "-o", tmp_path / "x.html"],
+        ):
+            result = run(words[0], name, *words[1:])
+            assert result.exit_code == 0, (words, result.output, result.exception)
+    assert f"its functions of a row: {file}:compiled:squared" in run("passes", f"{file}:compiled").stderr
+    assert "name the whole: " in run("verify", f"{file}:compiled:squared").output
+    assert (
+        "loss has no function of a row called cubed; it sums squared" in run("passes", f"{file}:compiled:cubed").output
+    )
 
 
 def test_rows_that_are_not_declared_are_told() -> None:

@@ -52,6 +52,14 @@ def test_numpy_trains_the_same(work: rivals.Work):
 
 
 @pytest.mark.slow
+def test_torch_trains_the_same(work: rivals.Work):
+    pytest.importorskip("torch", reason="torch is not installed: pip install 'microgpt-compiler[rivals]'")
+    results = rivals.run_rivals(["torch"], work, repeats=1)
+    assert [(result.name, result.precision) for result in results] == [("torch", "f64")]
+    check(results)
+
+
+@pytest.mark.slow
 def test_jax_trains_the_same(work: rivals.Work):
     pytest.importorskip("jax", reason="jax is not installed: pip install 'microgpt-compiler[rivals]'")
     told: list[str] = []
@@ -91,8 +99,8 @@ def test_names_what_to_install(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_names_the_rivals():
-    with pytest.raises(CommandError, match="no rival 'torch'; choose from jax, numpy") as caught:
-        rivals.check_rivals(["torch"])
+    with pytest.raises(CommandError, match="no rival 'theano'; choose from jax, numpy, torch") as caught:
+        rivals.check_rivals(["theano"])
     assert caught.value.code == USAGE
 
 

@@ -44,7 +44,7 @@ def imported_by(*arguments: str) -> set[str]:
     return set(result.stderr.split())
 
 
-@pytest.mark.parametrize("backend", ["python", "auto"])
+@pytest.mark.parametrize("backend", [pytest.param("python", marks=pytest.mark.slow), "auto"])
 def test_what_is_in_the_cache_needs_no_compiler(
     backend: str, compiles: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -393,6 +393,7 @@ def test_hostile_names_are_escaped():
         assert all('"' not in link and "<" not in link for link in links_)
 
 
+@pytest.mark.slow
 def test_the_same_bytes_whatever_the_hashes_are():
     given = [*MODEL, "--length", "2", "--n-layer", "2", "--format", "dot", "-o", "-"]
     pictures = [[*given, *more] for more in (["--level", "op"], ["--level", "model"], ["--around", "p1_l0_query_0"])]
@@ -411,12 +412,10 @@ def test_the_same_bytes_whatever_the_hashes_are():
     assert outputs[0].count(b"digraph") == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "arguments"),
-    [
-        ("length7.svg", ()),
-        pytest.param("attention.svg", ("--level", "op", "--scope", "layer0.weights"), marks=pytest.mark.slow),
-    ],
+    [("length7.svg", ()), ("attention.svg", ("--level", "op", "--scope", "layer0.weights"))],
 )
 def test_pictures_of_the_docs_are_up_to_date(file: str, arguments: tuple[str, ...]):
     """If not: docs/drawings.md and README.md have the commands that draw them."""

@@ -75,6 +75,7 @@ def test_show_a_line_of_the_model():
     assert all(re.search(r" position2\.\S*head1", line) for line in both.stdout.splitlines() if " 129 " in line)
 
 
+@pytest.mark.slow
 def test_show_an_operation_in_every_text(compiles: bool):
     names = stages.all_names(ModelSubject(Recipe("training", 2, CONFIG)))
     for name in names if compiles else names[:-1]:

@@ -280,7 +280,8 @@ def test_interrupted_training_is_saved(tmp_path: Path, start: Start, number: sig
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), pytest.param(signal.SIGTERM, 143, "terminated", marks=pytest.mark.slow)],
 )
 def test_interrupted_compiling(
     tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int, word: str

@@ -133,7 +133,9 @@ def test_every_command_is_documented_and_tried():
     assert found == sorted(RUNS), "and this test must run it"
 
 
-@pytest.mark.parametrize("command", sorted(RUNS))
+@pytest.mark.parametrize(
+    "command", [pytest.param(name, marks=[pytest.mark.slow] * (name == "bench")) for name in sorted(RUNS)]
+)
 def test_fields_are_those_of_the_page(command: str, compiles: bool):
     # Some fields are there only where there is a C compiler, or NumPy to measure against.
     everything = compiles and find_spec("numpy") is not None

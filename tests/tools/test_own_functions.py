@@ -150,7 +150,7 @@ def test_bench(compiles: bool) -> None:
     assert "is measured alone; leave out 7" in run("bench", PENDULUM, "7").output
 
 
-@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.parametrize("compiler", ["gcc", pytest.param("clang", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("program", [PENDULUM, COMPILED])
 def test_exported_c_has_the_same_bits(compiler: str, program: str, tmp_path: Path) -> None:
     if not shutil.which(compiler) or not shutil.which("make"):
@@ -351,11 +351,13 @@ def test_a_value_draws_itself() -> None:
     from microgpt.runtime.value_drawing import operation_of, value_dot
 
     a, b = microgpt.Value(2.0), microgpt.Value(-3.0)
-    result = (a * b + 10.0).tanh() + a**2 + b.exp() * 0.5 + a**b + a.log()
+    result = (a * b + 10.0).tanh() + a**2 + b.exp() * 0.5 + a**b + a.log() + a.relu() + b**1
     result.backward()
     assert result._repr_svg_().startswith("<svg")
     found = [operation_of(value) for value in result._walk() if value._operands]
-    assert sorted(found) == sorted(["×", "+", "tanh", "^2", "+", "exp", "×", "+", "^", "+", "log", "+"])
+    assert sorted(found) == sorted(
+        ["×", "+", "tanh", "^2", "+", "exp", "×", "+", "^", "+", "log", "+", "relu", "+", "^1", "+"]
+    )
     text = value_dot(result._walk())
     assert 'label="data 2.0000 | grad' in text
     for _ in range(200):

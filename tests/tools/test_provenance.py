@@ -28,7 +28,7 @@ from microgpt.tools.provenance.ragged import Ragged
 from microgpt.tools.subject.model import ModelSubject
 
 CONFIG = GPTConfig(vocab_size=27)
-TINY = GPTConfig(vocab_size=5, n_layer=2, n_embd=4, n_head=2, block_size=7)
+TINY = GPTConfig(vocab_size=5, n_layer=2, n_embd=4, n_head=2, block_size=6)
 
 # Spelled out wherever they are used: their lines are those of their users.
 LEAVES = (CONST, INPUT, INDEX)

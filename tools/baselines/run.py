@@ -26,6 +26,7 @@ __all__ = ["EARLY", "RIVALS", "RivalResult", "Work", "check_rivals", "rival_core
 RIVALS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "jax": (("jax", "jaxlib", "numpy"), ("f64", "f32")),
     "numpy": (("numpy",), ("f64",)),
+    "torch": (("torch",), ("f64",)),
 }
 # The steps over which single precision is compared: what is rounded away grows with every step.
 EARLY = 50

@@ -9,8 +9,8 @@ on a machine that has a GPU and little else:
 
 For each program it prints how far loss and gradient are from those of `jax.grad` of the hand-written loss, in float64,
 how many instructions XLA makes of both, and the microseconds of a step of both in float32, the best of three runs that
-take turns. With ``--models``, the first program is also trained for so many models at once (`jax.vmap`), each with its
-own learning rate.
+take turns. With ``--models``, the first program is also trained for so many models at once, each with its own
+learning rate.
 """
 
 from __future__ import annotations
@@ -155,15 +155,17 @@ def _race(jax: Any, module: Any, steps: int) -> None:
 
 
 def _sweep(jax: Any, module: Any, models: int, steps: int) -> None:
-    """Many models in one program: each with its own learning rate, all with the same documents."""
-    state, (tokens, targets, lengths, (rate, *corrections)) = _inputs(module, "float32", steps)
-    factors = module.np.linspace(0.1, 2.0, models, dtype="float32")
-    program = jax.jit(
-        jax.vmap(lambda factor: module.train(state, (tokens, targets, lengths, (factor * rate, *corrections)))[1][-1])
-    )
-    jax.block_until_ready(program(factors))
+    """Many models in one program, as of `microgpt sweep --backend jax-f32`: each with its own learning rate."""
+    (parameters, _, _), (tokens, targets, lengths, _) = _inputs(module, "float32", steps)
+    numpy = module.np
+    starts = {name: numpy.broadcast_to(part, (models, *part.shape)) for name, part in parameters.items()}
+    ones = numpy.ones(models, "float32")
+    constants = numpy.linspace(1e-3, 2e-2, models, dtype="float32"), 0.85 * ones, 0.99 * ones, 1e-8 * ones
+    rows = numpy.broadcast_to(numpy.arange(steps, dtype="int32")[:, None], (steps, models))
+    placed = module.placed_lanes(starts, (tokens[:, 0], targets[:, 0], lengths[:, 0]), rows, constants)
+    jax.block_until_ready(module.train_lanes(*placed))
     start = time.perf_counter()
-    jax.block_until_ready(program(factors))
+    jax.block_until_ready(module.train_lanes(*placed))
     seconds = time.perf_counter() - start
     print(f"  {models} models of {steps} steps: {seconds:.2f} s, {seconds / steps * 1e6:.0f} us a step of all")
 

@@ -45,7 +45,7 @@ def race_function(
     function = subject.function
     inputs, indices = subject.ordinary_inputs()
     if arguments is None:
-        floats = [number for numbers in inputs.values() for number in numbers]
+        floats = [number for name in subject.example for number in inputs[name]]
         given = list(function._structure.arrange(floats, indices))
         for place, data in zip(function._many, points_near(subject, 1)[0].rows, strict=True):
             given[place] = data

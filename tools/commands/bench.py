@@ -27,7 +27,7 @@ __all__ = ["bench"]
 @options.model_options
 @options.numerics_option
 @options.backend_option(*COMPILED)
-@click.option("--against", metavar="NAME,...", help="Compare a whole run with `numpy`, `jax`, or both.")
+@click.option("--against", metavar="NAME,...", help="Compare a whole run with some of `jax`, `numpy`, `torch`.")
 @options.json_option
 @click.pass_context
 def bench(

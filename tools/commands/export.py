@@ -1,4 +1,4 @@
-"""``microgpt export``: a model, or a function, as standalone C or as JAX."""
+"""``microgpt export``: a model, or a function, as standalone C, for the browser, or as JAX."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ __all__ = ["export"]
 @click.argument("words", nargs=-1, required=True, metavar="[FILE.py:NAME] DIR", shell_complete=complete_file)
 @click.option(
     "--target",
-    type=click.Choice(["c", "jax"]),
+    type=click.Choice(["c", "wasm", "jax"]),
     default="c",
     show_default=True,
-    help="What to write: C that keeps every bit, or JAX, which is fast on a GPU.",
+    help="What to write: C that keeps every bit; WebAssembly, which keeps those of portable numerics in a browser; or "
+    "JAX, which is fast on a GPU.",
 )
 @click.option(
     "--checkpoint",
@@ -71,7 +72,7 @@ def export(
     data: str,
     **shape: int,
 ) -> None:
-    """Write a model, or your own function, as standalone C or as JAX.
+    """Write a model, or your own function, as C, for the browser, or as JAX.
 
     DIR gets microgpt.c and microgpt.h, main.c (an example that trains and
     samples) and a Makefile; with --checkpoint, also the weights. What it
@@ -84,6 +85,10 @@ def export(
     With --inference, it samples only: the weights of a --checkpoint, C99 and a
     few KB of memory.
 
+    With --target wasm, DIR gets microgpt.wasm and microgpt.js, a module that
+    trains and samples, or calls your own function, in any browser. It needs
+    Clang and lld, or the wheel ziglang; numerics are portable.
+
     With --target jax, DIR gets one readable Python file that needs JAX alone:
     the loss, its gradient and a training loop as whole-array code. It is fast,
     not exact.
@@ -95,6 +100,7 @@ def export(
       microgpt export c-model --checkpoint runs/wide --prefix wide
       microgpt export c-names --checkpoint runs/wide --inference --dtype float
       microgpt export model.py:loss c-loss --prefix model_loss
+      microgpt export --target wasm web
       microgpt export --target jax jax-model
     """
     folder = Path(words[-1])

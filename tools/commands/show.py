@@ -76,7 +76,8 @@ def show(
 
     The program is one of the GPT's, or your own function, FILE.py:NAME: a
     function that the file compiles, or one with an example of its arguments
-    beside it, NAME_example = (...).
+    beside it, NAME_example = (...). Of one with sums over rows, it is the program
+    around the sums; FILE.py:NAME:ROW is what is carried out for one row.
 
     \b
     Examples:
@@ -93,6 +94,7 @@ def show(
       microgpt show --backend c --emit straight --length 2
       microgpt show model.py:loss
       microgpt show model.py:loss --line model.py:12 --interleave
+      microgpt show model.py:loss:squared --stage dce
     """
     subject = given_subject(context, program, kind, length, data, shape)
     if "list" in wanted:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ...runtime.backends.choose_backend import FAST
 from ...runtime.executable.estimate import together
 from ...runtime.storage.files import write_atomically
 from ...runtime.training.runs import RunFolder
 from ..options import shared as options
-from ..options.backends import BACKENDS
+from ..options.backends import TRAINERS
 from ..options.settings import ConfiguredCommand
 from ..sweeping.execute import carry_out, open_executor, processors
 from ..sweeping.grid import Axis, Job, jobs_of, parse_axes
 from ..sweeping.job import Result, estimate_programs, read_result, stored_identity
+from ..sweeping.lanes import run_lanes
 from ..sweeping.plot import axis_to_plot, draw_plot
 from ..sweeping.results import report, settings_of, table
 from ..terminal import console
@@ -47,7 +49,7 @@ RUNS, RESULTS, PLOT = "runs", "results.json", "sweep.svg"
 @click.option("--overwrite", is_flag=True, help="Start over if --out has results.")
 @options.json_option
 @options.training_options
-@options.backend_option(*BACKENDS)
+@options.backend_option(*TRAINERS)
 @click.option("--save-every", type=options.POSITIVE, metavar="N", help="Checkpoint each run after every N steps.")
 @options.keep_option
 @click.pass_context
@@ -76,6 +78,9 @@ def sweep(
     The same command goes on with what was interrupted: runs that are done are
     not repeated, and values can be added. A run that diverges ends alone.
 
+    With --backend jax or jax-f32, runs are lanes of one program for each size,
+    on a GPU if there is one: fast, not exact. Of a lane, the result is kept.
+
     \b
     Examples:
       microgpt sweep --set learning_rate=0.003,0.01,0.03 --out sweep
@@ -83,9 +88,13 @@ def sweep(
       microgpt sweep --set beta1=0.8,0.9 --set beta2=0.95,0.99 \\
         --eval-fraction 0.1 --steps 5000 --save-every 500 --out betas
       microgpt sweep --set n_layer=1,2 --cluster tcp://head:8786 --out deep
+      microgpt sweep --backend jax-f32 --seeds 128 \\
+        --set learning_rate=0.003,0.01,0.03 --out lanes
       microgpt sample sweep/runs/learning_rate=0.01
     """
     axes = parse_axes(context, grid, seeds)
+    if backend in FAST:
+        _check_lanes(axes, {"--jobs": jobs, "--cluster": cluster, "--save-every": save_every}, settings)
     planned = jobs_of(axes, settings, backend, save_every, keep)
     folder = _open(out)
     try:
@@ -94,7 +103,10 @@ def sweep(
         if results:
             console.say(f"{len(results)} of {len(planned)} runs are done already")
         if missing:
-            _run(missing, out, overwrite, jobs or processors(), cluster, results)
+            if backend in FAST:
+                _run_lanes(missing, out, results)
+            else:
+                _run(missing, out, overwrite, jobs or processors(), cluster, results)
         _tell([results[job.name] for job in planned], axes, out, as_json)
     finally:
         folder.close()
@@ -152,20 +164,45 @@ def _run(
             open_executor(min(workers, len(jobs)), cluster) as executor,
             console.count_progress("sweeping") as progress,
         ):
-            before = len(results)
-            progress(0, len(jobs))
-
-            def note(result: Result) -> None:
-                results[result.name] = result
-                progress(len(results) - before, len(jobs))
-                outcome_text = f"loss {result.loss:.4f}" if result.loss is not None else result.message
-                console.detail(f"{result.name}: {result.outcome} in {result.seconds:.1f} s, {outcome_text}")
-
-            carry_out(executor, jobs, out / RUNS, overwrite, note)
+            carry_out(executor, jobs, out / RUNS, overwrite, _noted(results, len(jobs), progress))
     except KeyboardInterrupt as signal:
-        raise StoppedError(
-            f"after {len(results)} runs, which are kept; the same command goes on with the others", signal
-        ) from None
+        raise _stopped(results, signal) from None
+
+
+def _check_lanes(axes: Sequence[Axis], refused: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Refuses options that lanes of a JAX program have not."""
+    refused["--eval-fraction"] = settings["eval_fraction"] or any(axis.name == "eval_fraction" for axis in axes)
+    for option, value in refused.items():
+        if value:
+            raise click.UsageError(f"{option} is for the exact backends; with --backend jax all runs are one program")
+
+
+def _run_lanes(jobs: Sequence[Job], out: Path, results: dict[str, Result]) -> None:
+    """Carries out what is missing as lanes, and adds it to `results`."""
+    console.say(f"{len(jobs)} run{'s' * (len(jobs) != 1)} side by side; {jobs[0].backend} is fast, not exact")
+    try:
+        with console.count_progress("sweeping") as progress:
+            run_lanes(jobs, out / RUNS, _noted(results, len(jobs), progress))
+    except KeyboardInterrupt as signal:
+        raise _stopped(results, signal) from None
+
+
+def _noted(results: dict[str, Result], count: int, progress: Callable[[int, int], None]) -> Callable[[Result], None]:
+    """What adds a result to the others and shows that."""
+    before = len(results)
+    progress(0, count)
+
+    def note(result: Result) -> None:
+        results[result.name] = result
+        progress(len(results) - before, count)
+        outcome_text = f"loss {result.loss:.4f}" if result.loss is not None else result.message
+        console.detail(f"{result.name}: {result.outcome} in {result.seconds:.1f} s, {outcome_text}")
+
+    return note
+
+
+def _stopped(results: dict[str, Result], signal: KeyboardInterrupt) -> StoppedError:
+    return StoppedError(f"after {len(results)} runs, which are kept; the same command goes on with the others", signal)
 
 
 def _tell(results: Sequence[Result], axes: Sequence[Axis], out: Path, as_json: bool) -> None:

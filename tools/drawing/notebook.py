@@ -27,7 +27,7 @@ def function_html(subject: FunctionSubject) -> str:
     names = ", ".join(function._structure.names)
     size = f"{len(function.ir):,} operations in {'C' if function.target == 'c' else 'Python'}"
     head = f"<p><b>{escape(function.name)}({escape(names)})</b>: value and gradient, {size}</p>"
-    return head if function._program else head + _drawing_of(subject)
+    return head + _drawing_of(subject)
 
 
 def _drawing_of(subject: FunctionSubject) -> str:

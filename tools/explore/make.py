@@ -53,7 +53,7 @@ def make_page(
     chain = Chain(subject)
     sources = source_names(chain)
     panes, missing = _panes(chain, sources, warn)
-    if values is None and isinstance(subject, FunctionSubject):
+    if values is None and isinstance(subject, FunctionSubject) and not subject.rows:
         values = partial(at_point, point=points_near(subject, 1)[0])
     shown = values(chain.graph) if values else None
     times = measure(chain, *subject.ordinary_inputs()) if timed else None

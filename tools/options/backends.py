@@ -25,9 +25,9 @@ __all__ = [
     "COMPILED",
     "TRAINERS",
     "backend_of",
+    "begun_c",
     "check_backend",
     "choose_backend",
-    "compiled_c",
     "describe_programs",
     "expect",
     "open_cache",
@@ -85,12 +85,13 @@ def expect(estimate: Estimate | None) -> None:
         console.say(estimate.announcement)
 
 
-def compiled_c(config: GPTConfig) -> CBackend:
-    """The C backend of a model, with its library, which is compiled if it is not in the cache."""
+def begun_c(config: GPTConfig) -> CBackend:
+    """The C backend of a model, whose library is begun if it is not in the cache."""
     from ...runtime.backends.c_backend import CBackend
 
     backend = CBackend(config, AdamConfig(), open_cache(), console.warn)
-    prepare(backend, (), 0, "library")
+    if not backend.find():
+        backend.begin()
     return backend
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ...model.config import GPTConfig
     from ...runtime.training.checkpoint import Checkpoint
     from ..subject.function import FunctionSubject
+    from ..subject.one_graph import GraphSubject
     from ..subject.subject import Subject
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "check_shape_of",
     "given_config",
     "given_function",
+    "given_graph",
     "given_subject",
     "parse_lengths",
     "program_number",
@@ -116,7 +118,7 @@ def given_subject(
     """The program that is asked for: a function in a file of the user's, or else one of the GPT's.
 
     Args:
-        program: ``FILE.py:NAME``.
+        program: ``FILE.py:NAME``, or ``FILE.py:NAME:ROW`` for a function of a row that it sums.
         model: whose sizes count, and not `shape`.
 
     Raises:
@@ -124,7 +126,7 @@ def given_subject(
         UserFileError: if the file has no such function.
     """
     if program is not None:
-        return given_function(context, program)
+        return given_graph(context, program)
     from ...model.config import AdamConfig
     from ...runtime.programs.recipe import Recipe
     from ..subject.model import ModelSubject
@@ -136,17 +138,36 @@ def given_subject(
     return ModelSubject(recipe, config, warn=console.warn)
 
 
+def given_graph(context: click.Context, program: str) -> GraphSubject:
+    """A function in a file of the user's, or one of a row that it sums. What `given_subject` raises."""
+    from ..subject.user_file import row_function
+    from ..terminal import console
+
+    row = row_function(program)
+    function = given_function(context, program.removesuffix(f":{row}"))
+    if row is not None:
+        return function.part(row)
+    if function.rows:
+        console.say(f"its functions of a row: {', '.join(f'{program}:{name}' for name in function.rows)}")
+    return function
+
+
 def given_function(context: click.Context, program: str) -> FunctionSubject:
     """A function in a file of the user's, as ``FILE.py:NAME`` names it. What `given_subject` raises."""
+    from ..subject.user_file import row_function
+
+    if row_function(program) is not None:
+        whole = program.rpartition(":")[0]
+        raise click.UsageError(f"a function of a row is not called by itself; name the whole: {whole}", context)
     for option in context.command.params:
         given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
         if given and option.name in OF_THE_GPT:
             raise click.UsageError(f"{option.opts[0]} is about the GPT; leave it out with {program}", context)
     from ..subject.function import FunctionSubject
-    from ..subject.user_file import load_function
+    from ..subject.user_file import load_function, look_at
     from ..terminal import console
 
-    return FunctionSubject(load_function(program, progress=console.shows_progress()))
+    return FunctionSubject(load_function(program, look_at, progress=console.shows_progress()))
 
 
 def parse_lengths(texts: Sequence[str], block_size: int) -> list[int]:

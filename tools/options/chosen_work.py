@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from ...compiler.numerics import current
+from ...compiler.numerics import current, numerics
 from ..terminal import console
 from ..terminal.failures import BAD_INPUT, ENVIRONMENT, CommandError
 from .backends import check_backend, choose_backend, open_cache, open_library, prepare
-from .chosen_program import USUAL_LENGTH, check_shape, check_shape_of, given_function, parse_lengths
+from .chosen_program import USUAL_LENGTH, check_shape, check_shape_of, given_function, given_graph, parse_lengths
 from .models import load_model
 
 if TYPE_CHECKING:
+    from ...model.config import AdamConfig, GPTConfig
     from ...runtime.backends.backend import Backend
     from ...runtime.training.training import Training
     from ..checks.verdict import Verdict
@@ -145,10 +146,10 @@ def chosen_export(
     target: str,
     shape: dict[str, int],
 ) -> list[Path]:
-    """Writes C or JAX.
+    """Writes C, WebAssembly or JAX.
 
     Args:
-        target: ``c`` or ``jax``.
+        target: ``c``, ``wasm`` or ``jax``.
         programs: ``FILE.py:NAME``, or nothing for a model.
         dtype: the type of numbers.
 
@@ -166,47 +167,80 @@ def chosen_export(
         )
     if is_program(str(folder)):
         raise click.UsageError(f"name the folder to write, as in `microgpt export {folder} c-code`", context)
+    if target != "c" and (inference or plain or dtype != "double"):
+        raise click.UsageError(f"--inference, --plain and --dtype are about C, not about --target {target}", context)
     if target == "jax":
         _refuse(context, programs[0] if programs else None, ("prefix",))
-        if inference or plain or dtype != "double":
-            raise click.UsageError("--inference, --plain and --dtype are about C, and not about --target jax", context)
         return _export_jax(context, programs, folder, prefix, checkpoint, data, shape)
+    if target == "wasm":
+        return _export_wasm(context, programs, folder, prefix, checkpoint, data, shape)
     if programs:
         if inference:
             raise click.UsageError("--inference is about a model, and not about your own function", context)
-        from ...runtime.executable.export import export_function
-
-        subject = given_function(context, programs[0])
-        subject.refuse_rows("export does")
-        numbers, indices = subject.ordinary_inputs()
+        chosen = given_graph(context, programs[0])
         with _refused_prefix(context):
-            name = prefix or subject.name
-            return export_function(subject.function.ir, folder, name, numbers, indices, dtype, plain)
+            return chosen.export(folder, prefix or chosen.name, dtype, plain)
     if inference and checkpoint is None:
         raise click.UsageError("--inference exports a trained model; name its --checkpoint", context)
     if dtype == "float" and not inference:
         raise click.UsageError("of a model, --dtype float needs --inference; training is exported as double", context)
+    from ...runtime.programs.export import export_inference, export_library
+
+    config, optimizer, characters, weights = _model(context, checkpoint, data, shape)
+    with _refused_prefix(context):
+        if inference:
+            assert weights is not None
+            return export_inference(folder, config, characters, weights, prefix or "microgpt", dtype)
+        return export_library(folder, config, optimizer, characters, weights, prefix or "microgpt", plain)
+
+
+def _model(
+    context: click.Context, checkpoint: Path | None, data: str, shape: dict[str, int]
+) -> tuple[GPTConfig, AdamConfig, Sequence[str], Sequence[float] | None]:
+    """A model's shape, the constants of its training, its alphabet, and its weights if it has a checkpoint."""
     from ...data.corpus import load_corpus
     from ...data.tokenizer import Tokenizer
     from ...model.config import AdamConfig, GPTConfig
-    from ...runtime.programs.export import export_inference, export_library
 
     if checkpoint is not None:
         model = load_model(checkpoint)
         check_shape_of(context, model.config, shape)
-        if inference:
-            given = model.config, model.tokenizer.characters, model.parameters
-            with _refused_prefix(context):
-                return export_inference(folder, *given, prefix or "microgpt", dtype)
-        config, optimizer, characters = model.config, model.optimizer, model.tokenizer.characters
-    else:
-        check_shape(shape)
-        tokenizer = Tokenizer.of(load_corpus(data).documents)
-        config, optimizer = GPTConfig(vocab_size=tokenizer.vocab_size, **shape), AdamConfig()
-        characters = tokenizer.characters
-    weights = model.parameters if checkpoint is not None else None
-    with _refused_prefix(context):
-        return export_library(folder, config, optimizer, characters, weights, prefix or "microgpt", plain)
+        return model.config, model.optimizer, model.tokenizer.characters, model.parameters
+    check_shape(shape)
+    tokenizer = Tokenizer.of(load_corpus(data).documents)
+    return GPTConfig(vocab_size=tokenizer.vocab_size, **shape), AdamConfig(), tokenizer.characters, None
+
+
+def _export_wasm(
+    context: click.Context,
+    programs: Sequence[str],
+    folder: Path,
+    prefix: str | None,
+    checkpoint: Path | None,
+    data: str,
+    shape: dict[str, int],
+) -> list[Path]:
+    from ...runtime.machine.toolchain import ToolchainError
+
+    if context.get_parameter_source("numerics") is ParameterSource.COMMANDLINE and current().libm:
+        raise click.UsageError(
+            "--numerics exact needs this machine's libm, which no browser has; --target wasm is portable", context
+        )
+    try:
+        with _refused_prefix(context), numerics("portable"):
+            if programs:
+                from ...runtime.executable.wasm import export_wasm_function
+
+                subject = given_function(context, programs[0])
+                subject.refuse_rows("export does")
+                return export_wasm_function(subject.function.ir, folder, prefix or subject.name)
+            from ...runtime.programs.wasm import export_wasm
+
+            model = _model(context, checkpoint, data, shape)
+            with numerics("portable"):  # whatever the checkpoint was trained in
+                return export_wasm(folder, *model, prefix or "microgpt")
+    except ToolchainError as error:
+        raise CommandError(f"no compiler makes WebAssembly:\n{error}", ENVIRONMENT) from None
 
 
 @contextmanager
@@ -231,7 +265,8 @@ def _export_jax(
         from ...runtime.executable.jax_source import export_jax_function
 
         subject = given_function(context, programs[0])
-        subject.refuse_rows("export does")
+        if subject.rows:
+            raise click.UsageError(f"{programs[0]} has rows of data; export it as C, or with a list of them", context)
         name = prefix or subject.name
         if not name.isidentifier() or iskeyword(name):
             raise click.UsageError(f"--prefix {name!r} is no name for a Python module; write for example my_function")

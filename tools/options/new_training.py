@@ -11,13 +11,18 @@ from ...data.corpus import load_corpus
 from ...model.config import AdamConfig
 from ...runtime.training.training import Training
 
-__all__ = ["DECISIVE", "SHAPE", "new_training"]
+__all__ = ["DECISIVE", "OPTIMIZER", "SHAPE", "new_training", "optimizer_of"]
 
 SHAPE = ("n_layer", "n_embd", "n_head", "block_size")
 OPTIMIZER = tuple(field.name for field in fields(AdamConfig))
 
 # The options, by the names of their parameters, that decide the bits of a run.
 DECISIVE = ("data", "steps", "seed", *SHAPE, *OPTIMIZER, "eval_fraction", "pack", "batch_size", "numerics")
+
+
+def optimizer_of(settings: Mapping[str, Any]) -> AdamConfig:
+    """The optimiser that the options describe."""
+    return AdamConfig(**{name: settings[name] for name in OPTIMIZER})
 
 
 def new_training(settings: Mapping[str, Any]) -> Training:
@@ -35,7 +40,7 @@ def new_training(settings: Mapping[str, Any]) -> Training:
             load_corpus(settings["data"]),
             settings["seed"],
             settings["steps"],
-            AdamConfig(**{name: settings[name] for name in OPTIMIZER}),
+            optimizer_of(settings),
             settings["eval_fraction"],
             settings["pack"],
             settings["batch_size"],

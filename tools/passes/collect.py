@@ -99,7 +99,7 @@ def _python_figures(product: Any) -> dict[str, int]:
         return {
             "operations": sum(map(len, product.bodies)),
             "statements": len(product.roots),
-            "longest": max(map(len, product.bodies)),
+            "longest": max(map(len, product.bodies), default=0),
         }
     if isinstance(product, Schedule):
         return {"blocks": len(product.blocks), "edges": product.coarse.number_of_edges()}

@@ -12,6 +12,7 @@ from ...runtime.programs.c_source import model_source
 from ...runtime.programs.sized_loops import sized_model
 from ...runtime.storage.files import write_atomically
 from ..terminal import console
+from .dump_folder import dump_folder
 
 __all__ = ["dump_programs", "prove_programs"]
 
@@ -21,8 +22,10 @@ def dump_programs(config: GPTConfig, folder: Path) -> None:
     what they are over the sizes.
 
     Raises:
+        CommandError: if the folder cannot be made.
         OSError: if a file cannot be written.
     """
+    dump_folder(folder)
     source = model_source(config, AdamConfig(), vector_width=vector_width_here())
     for name, program in source.programs.items():
         write_atomically(folder / f"{name}.txt", format_program(program).encode())

@@ -11,9 +11,16 @@ import hashlib
 __all__ = ["content_policy"]
 
 
-def content_policy(style: str, script: str | None = None) -> str:
-    """The Content-Security-Policy of a page with exactly this style sheet and, if any, this script."""
-    scripts = "" if script is None else f" script-src '{_digest(script)}';"
+def content_policy(style: str, script: str | None = None, worker: bool = False) -> str:
+    """The Content-Security-Policy of a page with exactly this style sheet and, if any, this script.
+
+    Args:
+        worker: whether the script may start workers of texts that it makes, and run WebAssembly.
+    """
+    scripts = "" if script is None else f" script-src '{_digest(script)}'"
+    if worker:
+        scripts += " 'wasm-unsafe-eval'; worker-src blob:"
+    scripts += ";" if scripts else ""
     return f"default-src 'none'; style-src '{_digest(style)}';{scripts} base-uri 'none'; form-action 'none'"
 
 

@@ -36,5 +36,4 @@ def work_of(subject: Subject) -> Work:
         CompileError: if it cannot be compiled.
     """
     graph = subject.compile()
-    found = subject.c_program(graph)
-    return Work(graph, subject.lanes, found.program, found.layout)
+    return Work(graph, subject.lanes, *subject.loops(graph))

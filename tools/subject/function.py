@@ -1,37 +1,27 @@
-"""A compiled function as a subject."""
+"""A compiled function as a subject; one with sums over rows is several, a program around them and one for each."""
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from random import Random
+from pathlib import Path
 
-from ...compiler.c.emit_function import function_text
 from ...compiler.ir.graph import Graph
-from ...compiler.loops.compile_loops import LoopedGraph, compile_loops
-from ...compiler.loops.unroll import unroll
-from ...compiler.pipeline import without_collection
-from ...runtime.executable.estimate import (
-    BASE_BYTES,
-    C_BYTES,
-    C_COST,
-    GRAPH_BYTES,
-    PAGE_BYTES,
-    PYTHON_COST,
-    SMALL,
-    Estimate,
-)
-from ...runtime.executable.executable import Executable, c_head, python_heading
+from ...compiler.ir.names import unused
+from ...compiler.numerics import numerics
+from ...compiler.pipeline import Observer
+from ...runtime.executable.executable import Executable
+from ...runtime.executable.export import export_rows
 from ...runtime.executable.function import CompiledFunction
-from ...runtime.machine.stopwatch import best_seconds
-from ...runtime.machine.toolchain import vector_width_here
+from ...runtime.executable.repeat import BLOCK
+from ...runtime.executable.row_graphs import INITIAL, RowPlan
+from ...runtime.executable.row_program import near_rows
+from ...runtime.executable.row_sums import ROW
 from ...runtime.reporting import Report, silent
 from ...runtime.storage.cache import Cache
-from .c_program import CProgram
-from .subject import Subject
+from .one_graph import GraphSubject
+from .user_file import LookedAt
 
-__all__ = ["FunctionSubject", "RowsError"]
+__all__ = ["FunctionSubject", "RowSubject", "RowsError"]
 
 _TITLES = {
     "": "Value",
@@ -40,22 +30,14 @@ _TITLES = {
     "hessian": "Hessian",
     "hvp": "Product of a vector with the Hessian",
 }
-# Seconds that an operation takes in one pass through the compiler (see `runtime/executable/estimate.py`).
-_SECONDS = 6e-6
 
 
 class RowsError(ValueError):
-    """A function with sums over rows was to be shown as one program of a fixed size."""
-
-    def __init__(self, name: str, what: str) -> None:
-        super().__init__(
-            f"{name} has rows of data, so it is several programs with loops between them: source, verify and bench "
-            f"take it, {what} not; to look at the function of a row, compile it for a row in place of the rows"
-        )
+    """There is no such function of a row."""
 
 
-class FunctionSubject(Subject):
-    """A compiled function.
+class FunctionSubject(GraphSubject):
+    """A compiled function. With sums over rows, the program around them, to which they are inputs.
 
     Attributes:
         function: it.
@@ -63,102 +45,96 @@ class FunctionSubject(Subject):
     """
 
     def __init__(self, function: CompiledFunction) -> None:
+        super().__init__(function.ir, function._example, function.numerics)
         self.function = function
-        self.example: Mapping[str, Sequence[float]] = {
-            name: function._example[name] for name in function.ir.arguments() if name in function._example
-        }
         self.name = function.name
         wanted = function._wanted
         self.title = f"{_TITLES[wanted.derivative]} of {function.name}"
-        self.about = {"kind": "function", "length": None}
+        if self.rows:
+            self.title += ", around its sums over rows"
         self.gradient = "parameters" if wanted.derivative else None
         self.derivative = wanted.derivative or "gradient"
         self.outputs = wanted.outputs
-        self.heading = python_heading(function.ir)
-
-    def refuse_rows(self, what: str) -> None:
-        """Raises `RowsError` if the function has rows of data."""
-        if self.function._program is not None:
-            raise RowsError(self.name, what)
 
     def trace(self) -> Graph:
-        self.refuse_rows("stages and drawings do")
         return self.function._trace()
 
-    @cached_property
-    def looped(self) -> LoopedGraph:
-        """The loops of its graph."""
-        self.refuse_rows("the stages of its loops do")
-        with without_collection():
-            return compile_loops(self.function.ir)
+    def compile(self, observe: Observer | None = None) -> Graph:
+        if isinstance(self.function, LookedAt):
+            for stage in self.function.stages:
+                if observe:
+                    observe(stage)
+            return self.function.ir
+        return super().compile(observe)
 
-    def c_program(self, graph: Graph, vector_width: int | None = None) -> CProgram:
-        looped, width = self.looped, vector_width or vector_width_here()
-        with without_collection():
-            function = function_text(looped, "run", width)
-            unrolled = unroll(looped.program, graph, looped.layout, looped.where.inputs)
-        head = c_head(graph, function.text, width)
-        return CProgram(
-            head + function.text,
-            function.body,
-            head.count("\n") + function.body_line,
-            function.name,
-            looped.program,
-            unrolled,
-            looped.layout,
-            "run_begin",
-            {name: looped.layout.arguments[name][0] for name in graph.arguments()},
-        )
+    @cached_property
+    def rows(self) -> dict[str, RowSubject]:
+        """The functions that it sums over rows, by name."""
+        found: dict[str, RowSubject] = {}
+        for plan in self.function._program.plans if self.function._program else ():
+            name = unused(plan.loop.graph.name, found)
+            found[name] = RowSubject(self, name, plan)
+        return found
+
+    def part(self, name: str) -> RowSubject:
+        """The function of a row that it sums.
+
+        Raises:
+            RowsError: if there is none of that name.
+        """
+        if name not in self.rows:
+            there = f"it sums {', '.join(self.rows)}" if self.rows else "it has no sums over rows"
+            raise RowsError(f"{self.name} has no function of a row called {name}; {there}")
+        return self.rows[name]
 
     def executable(self, target: str, report: Report = silent) -> Executable:
-        """Its program for a target; compiled if it is not in the cache.
+        """The whole program for a target, with its loops over rows; compiled if it is not in the cache.
 
         Raises:
             ToolchainError: if the target is ``c`` and there is no compiler for it.
         """
-        if self.function.target == target:
+        if "_executable" in vars(self.function) and self.function.target == target:
             return self.function._executable
         return self.function._executable_for(target, Cache.open(), report)
 
-    def python_source(self, report: Report = silent, jobs: int | None = None) -> str:
-        return self.executable("python", report).source
+    def export(self, folder: Path, prefix: str, number: str = "double", plain: bool = False) -> list[Path]:
+        """Writes it as C that stands alone; see `export_function`.
 
-    def c_source(self, report: Report = silent) -> str:
-        return self.executable("c", report).source
+        Raises:
+            ValueError: if the type is ``float`` and it has sums over rows.
+        """
+        function, program = self.function, self.function._program
+        if program is None:
+            return super().export(folder, prefix, number, plain)
+        with numerics(self.numerics):
+            if number != "double":
+                raise ValueError(f"dtype {number!r} has no sums over rows; export in double")
+            _, indices = self.ordinary_inputs()
+            rows = {
+                function._structure.names[place]: near_rows(node, BLOCK + 3, f"export {place}")
+                for place, node in function._many.items()
+            }
+            return export_rows(program, folder, prefix, self.example, indices, rows, plain)
 
-    def stopwatch(self, report: Report = silent) -> Callable[[], float]:
-        self.refuse_rows("stats do")
-        executable = self.executable("c", report)
-        inputs, indices = self.ordinary_inputs()
-        workspace = executable.workspace()
-        for name, numbers in inputs.items():
-            for place, number in enumerate(numbers):
-                workspace.inputs[name][place] = number
 
-        workspace.indices[:] = array("i", indices)
+class RowSubject(GraphSubject):
+    """What the loop of a sum over rows carries out for one row: its results, and its derivatives, added to those of the
+    rows before.
 
-        def turns(count: int) -> None:
-            for _ in range(count):
-                workspace.run()
+    Args:
+        around: the function that sums it.
+    """
 
-        return lambda: best_seconds(turns)
+    def __init__(self, around: FunctionSubject, name: str, plan: RowPlan) -> None:
+        row = plan.one
+        data = around.function._many[plan.loop.place]
+        initial = [0.0] * (len(plan.results) * len(plan.shared))
+        super().__init__(row.graph, {ROW: data.example, INITIAL: initial}, around.numerics)
+        self.name = name
+        what = "Results and derivatives" if row.derivatives else "Results"
+        self.title = f"{what} of {name} for a row, summed in {around.name}"
+        self.gradient, self.derivative, self.outputs, self.initial = row.options
+        self._traced = row.traced
 
-    def ordinary_inputs(self) -> tuple[Mapping[str, Sequence[float]], Sequence[int]]:
-        rng = Random(self.name)
-        indices = [rng.randrange(tensor.limit) for tensor in self.function.ir.indices for _ in range(tensor.count)]
-        return self.example, indices
-
-    def _estimate(self, cost: float, bytes_each: int) -> Estimate | None:
-        count = len(self.function.ir)
-        if count < SMALL:
-            return None
-        return Estimate(count, count * cost * _SECONDS, count * bytes_each + BASE_BYTES)
-
-    def graph_estimate(self) -> Estimate | None:
-        return self._estimate(PYTHON_COST, GRAPH_BYTES)
-
-    def c_estimate(self) -> Estimate | None:
-        return self._estimate(C_COST, C_BYTES)
-
-    def page_estimate(self) -> Estimate | None:
-        return self._estimate(C_COST + PYTHON_COST, C_BYTES + PAGE_BYTES)
+    def trace(self) -> Graph:
+        return self._traced

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...compiler.ir.graph import Graph
+from ...compiler.loops.layout import Layout
+from ...compiler.loops.loop_ir import LoopProgram
 from ...compiler.pipeline import Observer, compile_graph
 from ...runtime.executable.estimate import Estimate
 from ...runtime.reporting import Report, silent
@@ -25,6 +27,7 @@ class Subject(ABC):
         gradient: the argument that it differentiates in; None for the value alone.
         derivative: what it computes of that: see `compile_graph`.
         outputs: those that it keeps; None for all.
+        initial: the argument that the derivative is added to; None for zero.
         mapped: the arguments that hold a number for each lane; empty for a program that is carried out once.
         lanes: how many times the graph is carried out.
         heading: of the Python module.
@@ -36,6 +39,7 @@ class Subject(ABC):
     gradient: str | None
     derivative: str = "gradient"
     outputs: Sequence[str] | None = None
+    initial: str | None = None
     mapped: Sequence[str] = ()
     lanes: int = 1
     heading: Sequence[str]
@@ -57,7 +61,14 @@ class Subject(ABC):
         Raises:
             CompileError: if it cannot be compiled.
         """
-        return compile_graph(self.trace, self.gradient, observe, derivative=self.derivative, outputs=self.outputs)
+        return compile_graph(
+            self.trace,
+            self.gradient,
+            observe,
+            derivative=self.derivative,
+            outputs=self.outputs,
+            initial=self.initial,
+        )
 
     @abstractmethod
     def c_program(self, graph: Graph, vector_width: int | None = None) -> CProgram:
@@ -67,6 +78,15 @@ class Subject(ABC):
             graph: its final graph.
             vector_width: of the processor that the C is for, in doubles; by default, of this one.
         """
+
+    def loops(self, graph: Graph) -> tuple[LoopProgram, Layout]:
+        """The loops of the program, and the layout of the memory that they work on.
+
+        Args:
+            graph: its final graph.
+        """
+        found = self.c_program(graph)
+        return found.program, found.layout
 
     @abstractmethod
     def python_source(self, report: Report = silent, jobs: int | None = None) -> str:

@@ -2,7 +2,7 @@
 
 The file runs as ``python FILE.py`` would run it: its folder is where it imports from first, as long as it is being
 imported. It is not ``__main__``, so that what only a script does stays undone. The current directory counts for
-nothing.
+nothing. ``FILE.py:NAME:ROW`` is a function of a row that ``NAME`` sums over rows of data.
 
 A function needs an example to be compiled for. It stands beside it, as ``NAME_example`` or, for all functions of the
 file, ``EXAMPLE``: a tuple of the arguments.
@@ -18,17 +18,22 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
 from ...compiler.errors import CompileError, InternalError
+from ...compiler.pipeline import Stage
+from ...runtime.executable.executable import Executable
 from ...runtime.executable.function import CompiledFunction, compile_function
 from ...runtime.machine.toolchain import ToolchainError
+from ...runtime.reporting import compile_progress, silent
+from ...runtime.storage.cache import Cache
 
-__all__ = ["UserFileError", "is_program", "load_function", "load_module"]
+__all__ = ["UserFileError", "is_program", "load_function", "load_module", "look_at", "row_function"]
 
-_PROGRAM = re.compile(r"(?P<file>.+\.py):(?P<name>[^\W\d]\w*)")
+_PROGRAM = re.compile(r"(?P<file>.+\.py):(?P<name>[^\W\d]\w*)(:(?P<row>[^\W\d]\w*))?")
 # What may follow the name of a function to say what it is compiled for.
 _EXAMPLE, _EXAMPLES = "{}_example", "EXAMPLE"
 # What compiling says for itself.
@@ -42,6 +47,38 @@ class UserFileError(ValueError):
 def is_program(text: str) -> bool:
     """Whether a word of a command line is meant as ``FILE.py:NAME``."""
     return _PROGRAM.fullmatch(text) is not None or ".py:" in text or text.endswith(".py")
+
+
+class LookedAt(CompiledFunction):
+    """A function that is to be looked at: it keeps what the stages made, and its program is made when it is asked for.
+
+    Attributes:
+        stages: those of its graph.
+    """
+
+    stages: list[Stage]
+
+    def _watch(self, stage: Stage) -> None:
+        self.__dict__.setdefault("stages", []).append(stage)
+
+    def _finish(self, make: Callable[[], Executable]) -> None:
+        pass
+
+    @cached_property
+    def _executable(self) -> Executable:  # type: ignore[override]
+        return self._executable_for("auto", Cache.open(), silent)
+
+
+def look_at(function: Callable[..., Any], *example: Any, progress: bool = True) -> CompiledFunction:
+    """A function as `compile_function` compiles it, without its program."""
+    with compile_progress(progress, "function") as report:
+        return LookedAt(function, example, "auto", Cache.open(), report)
+
+
+def row_function(text: str) -> str | None:
+    """The function of a row that ``FILE.py:NAME:ROW`` names beside the one that sums it; None without one."""
+    match = _PROGRAM.fullmatch(text)
+    return match["row"] if match else None
 
 
 def load_function(

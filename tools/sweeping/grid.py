@@ -13,6 +13,7 @@ from urllib.parse import quote
 import click
 
 from ...data.corpus import STANDARD_INPUT, load_corpus
+from ...runtime.backends.choose_backend import FAST
 from ..options.chosen_program import check_shape
 from ..options.new_training import DECISIVE, SHAPE
 
@@ -60,7 +61,8 @@ class Job:
     @property
     def identity(self) -> dict[str, Any]:
         """Equal for runs with equal bits; plain data."""
-        return {**self.settings, "corpus_sha256": self.corpus_sha256}
+        fast = {"numerics": f"fast: {self.backend}"} if self.backend in FAST else {}
+        return {**self.settings, **fast, "corpus_sha256": self.corpus_sha256}
 
     @property
     def program(self) -> tuple[Any, ...]:

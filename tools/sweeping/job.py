@@ -34,7 +34,18 @@ from ..options.new_training import new_training
 from ..terminal.failures import CommandError
 from .grid import Job
 
-__all__ = ["RESULT", "Result", "estimate_programs", "make_programs", "read_result", "run_job", "stored_identity"]
+__all__ = [
+    "LAST_STEPS",
+    "RESULT",
+    "Result",
+    "estimate_programs",
+    "in_words",
+    "keep_result",
+    "make_programs",
+    "read_result",
+    "run_job",
+    "stored_identity",
+]
 
 RESULT = "sweep.json"
 # Over how many steps at the end the loss is averaged: that of a single document says little.
@@ -78,7 +89,7 @@ def make_programs(job: Job) -> str:
             )
             _prepare(training, backend)
     except _EXPECTED as error:
-        return _words(error)
+        return in_words(error)
     return ""
 
 
@@ -106,9 +117,9 @@ def run_job(job: Job, folder: Path, overwrite: bool) -> Result:
         with numerics(job.settings["numerics"]):
             result = _run(job, place, overwrite, start)
         if result.outcome != "failed":
-            _write_result(place, job, result)
+            keep_result(place, job, result)
     except _EXPECTED as error:
-        return Result(job.name, job.varied, "failed", message=_words(error), seconds=time.monotonic() - start)
+        return Result(job.name, job.varied, "failed", message=in_words(error), seconds=time.monotonic() - start)
     return result
 
 
@@ -165,7 +176,8 @@ def _last_loss(place: Path) -> float:
     return math.fsum(losses) / len(losses)
 
 
-def _write_result(place: Path, job: Job, result: Result) -> None:
+def keep_result(place: Path, job: Job, result: Result) -> None:
+    """Writes the result of a run that is done to its folder."""
     text = json.dumps({"identity": job.identity, "result": asdict(result)}, indent=1, allow_nan=False)
     write_atomically(place / RESULT, text.encode() + b"\n")
 
@@ -199,7 +211,8 @@ def _stored(place: Path) -> dict[str, Any] | None:
     return found if is_result else None
 
 
-def _words(error: Exception) -> str:
+def in_words(error: Exception) -> str:
+    """What went wrong, on one line."""
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
     return " ".join(str(error).split()) or type(error).__name__

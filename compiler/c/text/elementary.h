@@ -35,7 +35,7 @@ INLINE v${w} lookup${w}(const double *table, n${w} place)
 }
 /* a * b + c, rounded once or twice; and what the rounding of a product lost, exactly: without fused operations by
    Dekker's splitting (1971), for factors below 2^996. */
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#ifdef FUSES
 INLINE v${w} added${w}(v${w} a, v${w} b, v${w} c) { return fused${w}(a, b, c); }
 INLINE v${w} lost${w}(v${w} a, v${w} b, v${w} product) { return fused${w}(a, b, -product); }
 #else

@@ -55,13 +55,20 @@ static int list_doubts(const unsigned char *doubts, long bytes, int *list)
 #define NONE (-2LL)
 typedef struct { double number, reciprocal, rest; long long least, most; } divisor;
 
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define FUSES /* quickly */
+#endif
 INLINE divisor divisor_of(double y)
 {
+#ifdef FUSES
     const double reciprocal = 1.0 / y;
     divisor d = {y, reciprocal, __builtin_fma(-reciprocal, y, 1.0) * reciprocal, 0, NONE};
     if (y > 1e-50 && y < 1e50) {
         d.least = 0x16687e92154ef7acLL; /* 1e-200 */
         d.most = 0x73d658e3ab795204LL;  /* 1e250 */
     }
+#else
+    const divisor d = {y, 0.0, 0.0, 0, NONE};
+#endif
     return d;
 }

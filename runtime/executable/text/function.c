@@ -1,7 +1,6 @@
 ${exact}
-void ${prefix}_begin(${prefix}_state *state) { ${prefix}_graph_begin(state->numbers); }
+void ${prefix}_begin(${prefix}_state *state) { ${program}_begin(state->numbers); }
 
 void ${prefix}(${prefix}_state *state${parameters})
 {
-${copies_in}    ${prefix}_graph(state->numbers, ${index});
-${copies_out}}
+${copies_in}${call}${copies_out}}

@@ -8,7 +8,7 @@
         memset(m + ${row_initial}, 0, ${slopes} * sizeof(double));
 ${blocks}        for (; done < count; done++, row += ${size}, chosen += ${indices}) {
             memcpy(m + ${row_row}, row, ${size} * sizeof(double));
-            row${number}(m + ${row}, chosen);
+            ${prefix}row${number}(m + ${row}, chosen);
             memcpy(m + ${row_initial}, m + ${row_jacobian}, ${slopes} * sizeof(double));
             for (long i = 0; i < ${count}; i++) sums[i] += m[${row_results} + i];
         }
