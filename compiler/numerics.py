@@ -1,8 +1,10 @@
 """Numerics: what `exp`, `log`, `pow` and the other functions mean, and what passes may do with numbers.
 
 `exact` has the bits of the C library that Python calls, `portable` the correctly rounded ones, which are the same
-everywhere. One of them is in force at each moment (`numerics`): constants, the eager autograd, the trace, the passes
-and the printers ask `current`. A compiled program keeps the numerics that it was compiled with.
+everywhere. `fast` has neither: its programs in C compute in single or double precision and fuse products and sums.
+They are labelled wherever they go, and never the default. One of them is in force at each moment (`numerics`):
+constants, the eager autograd, the trace, the passes and the printers ask `current`. A compiled program keeps the
+numerics that it was compiled with.
 """
 
 from __future__ import annotations
@@ -15,7 +17,18 @@ from types import ModuleType
 
 from . import arithmetic, correctly_rounded
 
-__all__ = ["NUMERICS", "Numerics", "as_numerics", "current", "exact", "meaning", "numerics", "portable", "power"]
+__all__ = [
+    "NUMERICS",
+    "Numerics",
+    "as_numerics",
+    "current",
+    "exact",
+    "fast",
+    "meaning",
+    "numerics",
+    "portable",
+    "power",
+]
 
 
 @dataclass(frozen=True)
@@ -26,22 +39,44 @@ class Numerics:
         name: as on the command line and in files.
         libm: whether functions have the bits of the C library's, so that a guess must be proved; else, they are
             correctly rounded, and ``x**2`` is ``x*x``.
+        fast: whether programs in C may differ from the eager autograd in rounding. All else is as in exact numerics.
+        number: the type of numbers in C, ``double`` or ``float``.
+        tolerance: of what is fast: by how much a result may differ from the exact one, as a share of the largest number
+            that is computed together with it.
     """
 
     name: str
     libm: bool
+    fast: bool = False
+    number: str = "double"
+    tolerance: float = 0.0
 
     def __repr__(self) -> str:
-        return f"{self.name}()"
+        return f"fast('{_DTYPES[self.number]}')" if self.fast else f"{self.name}()"
+
+    @property
+    def proves(self) -> bool:
+        """Whether a guess of a function's result must be proved to have the bits of the C library's."""
+        return self.libm and not self.fast
+
+    def lanes(self, doubles: int) -> int:
+        """Numbers in a vector of so many doubles; one if there are no vectors."""
+        return 2 * doubles if self.number == "float" and doubles > 1 else doubles
 
     def home(self, function: str) -> ModuleType:
         """The module that a function of `arithmetic` comes from."""
         return correctly_rounded if not self.libm and function in correctly_rounded.__all__ else arithmetic
 
 
+_DTYPES = {"float": "float32", "double": "float64"}
 _EXACT, _PORTABLE = Numerics("exact", libm=True), Numerics("portable", libm=False)
+_FAST = {
+    "float32": Numerics("fast", libm=True, fast=True, number="float", tolerance=1e-4),
+    "float64": Numerics("fast-float64", libm=True, fast=True, tolerance=1e-12),
+}
+_BY_NAME = {each.name: each for each in (_EXACT, _PORTABLE, *_FAST.values())}
 # The names of all, the default first.
-NUMERICS = (_EXACT.name, _PORTABLE.name)
+NUMERICS = tuple(_BY_NAME)
 
 _in_force: ContextVar[Numerics] = ContextVar("microgpt_numerics", default=_EXACT)
 # A look-up a call, without a function of ours.
@@ -56,6 +91,20 @@ def exact() -> Numerics:
 def portable() -> Numerics:
     """Correctly rounded functions: the same bits on every machine, with every compiler."""
     return _PORTABLE
+
+
+def fast(dtype: str = "float32") -> Numerics:
+    """Programs in C as fast as they get: results differ from exact ones, and by how much is measured.
+
+    Args:
+        dtype: ``float32`` or ``float64``.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    if dtype not in _FAST:
+        raise ValueError(f"dtype must be one of {', '.join(_FAST)}, not {dtype!r}")
+    return _FAST[dtype]
 
 
 def as_numerics(choice: Numerics | str | None) -> Numerics:
@@ -73,7 +122,7 @@ def as_numerics(choice: Numerics | str | None) -> Numerics:
         raise TypeError(f"numerics must be one of {', '.join(NUMERICS)}, not {choice!r}")
     if choice not in NUMERICS:
         raise ValueError(f"numerics must be one of {', '.join(NUMERICS)}, not {choice!r}")
-    return _EXACT if choice == _EXACT.name else _PORTABLE
+    return _BY_NAME[choice]
 
 
 @contextmanager

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         sqrt,
         tanh,
     )
-    from .compiler.numerics import Numerics, exact, numerics, portable
+    from .compiler.numerics import Numerics, exact, fast, numerics, portable
     from .runtime.executable.function import index
     from .runtime.executable.row_data import rows
     from .runtime.executable.row_sums import mean_rows, sum_rows
@@ -62,7 +62,7 @@ __version__ = VERSION
 __all__ = [
     "CompileError", "CompiledFunction", "DivergedError", "Fit", "FitStep", "Model", "Numerics", "Optimizer",
     "TraceError", "Value", "abs", "adam", "atan", "choose", "compile", "constant_maximum", "cos", "erf", "exact", "exp",
-    "expm1", "fit", "hessian", "hvp", "index", "jacobian", "load", "log", "log1p", "logical_and", "logical_not",
+    "expm1", "fast", "fit", "hessian", "hvp", "index", "jacobian", "load", "log", "log1p", "logical_and", "logical_not",
     "logical_or", "maximum", "mean_over_rows", "mean_rows", "minimum", "momentum", "numerics", "portable", "relu",
     "rows", "scope", "select", "sgd", "sigmoid", "sin", "softplus", "sqrt", "sum_rows", "tanh", "train", "where",
 ]  # fmt: skip
@@ -85,6 +85,7 @@ _HOMES = {
     "compile": "seeing",
     "constant_maximum": "compiler.functions",
     "exact": "compiler.numerics",
+    "fast": "compiler.numerics",
     "fit": "runtime.fitting.fit",
     "hessian": "seeing",
     "hvp": "seeing",

@@ -225,7 +225,9 @@ def train(
     block_size: int = 16,
     eval_fraction: float = 0.0,
     pack: bool = False,
+    batch_size: int = 1,
     backend: str = "auto",
+    threads: int = 1,
     out: str | os.PathLike[str] | None = None,
     save_every: int | None = None,
     keep: int = 3,
@@ -238,14 +240,17 @@ def train(
 
     Args:
         data: a path, the name of a corpus such as ``names``, or the documents, in order.
-        steps: the number of steps, one document each.
+        steps: the number of steps, each an update.
         seed: the seed of everything random; not negative.
         learning_rate: the rate of the first step; it falls linearly to zero.
         beta1, beta2, epsilon: the other constants of Adam.
         n_layer, n_embd, n_head, block_size: the sizes of the model.
         eval_fraction: the fraction of the documents to hold out.
         pack: split documents longer than the block size into windows; otherwise, truncate them.
+        batch_size: the number of documents of a step. Their gradients are added up as by a loop of ``backward()``, in
+            order; the step takes the mean.
         backend: ``auto``, ``c``, ``python`` or ``eager``.
+        threads: how many documents of a batch are computed at a time, in C; the bits do not depend on it.
         out: a folder for the log and the checkpoints.
         save_every: write a checkpoint after every so many steps.
         keep: the number of checkpoints to keep.
@@ -254,8 +259,9 @@ def train(
         progress: show the progress of a compilation that takes longer than a second, on stderr if that is a terminal,
             or in a notebook. A long compilation announces its seconds and memory there. ``MICROGPT_PROGRESS=0`` in the
             environment switches this off.
-        numerics: ``exact``, for the bits of this machine's C library, or ``portable``, for correctly rounded functions
-            and the same bits everywhere; by default, those in force (`microgpt.numerics`).
+        numerics: ``exact``, for the bits of this machine's C library; ``portable``, for correctly rounded functions and
+            the same bits everywhere; ``fast`` or ``fast-float64``, not exact; by default, those in force
+            (`microgpt.numerics`).
 
     Raises:
         TypeError: if an argument is of another type.
@@ -282,7 +288,9 @@ def train(
     )
     eval_fraction = _fraction("eval_fraction", eval_fraction)
     pack = arguments.boolean("pack", pack)
+    batch_size = arguments.whole("batch_size", batch_size, 1)
     backend = arguments.choice("backend", backend, BACKENDS)
+    threads = arguments.whole("threads", threads, 1)
     folder = None if out is None else arguments.path("out", out)
     save_every = None if save_every is None else arguments.whole("save_every", save_every, 1)
     keep = arguments.whole("keep", keep, 1)
@@ -292,10 +300,10 @@ def train(
     if folder is None and (save_every or resume):
         raise ValueError(f"{'save_every' if save_every else 'resume'} needs `out`, a folder for the checkpoints")
     with in_force(numerics):
-        training = Training(_corpus(data), seed, steps, optimizer, eval_fraction, pack, **shape)
+        training = Training(_corpus(data), seed, steps, optimizer, eval_fraction, pack, batch_size, **shape)
         if resume and folder is not None and (found := newest_checkpoint(folder, _warn)):
             training.restore(found[1])
-        engine = choose_backend(backend, training.config, optimizer, None, _warn)
+        engine = choose_backend(backend, training.config, optimizer, None, _warn, batch_size, threads)
         if training.state.step < steps:
             _prepare(engine, training.lengths(), 0, progress)
         taken = []

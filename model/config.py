@@ -56,6 +56,14 @@ class GPTConfig:
             yield f"layer{layer}.mlp_fc1", 4 * self.n_embd, self.n_embd
             yield f"layer{layer}.mlp_fc2", self.n_embd, 4 * self.n_embd
 
+    def parameter_name(self, place: int) -> str:
+        """Which one the parameter in a place is, as in ``wte[3,5]``."""
+        for name, rows, columns in self.matrices():
+            if place < rows * columns:
+                return f"{name}[{place // columns},{place % columns}]"
+            place -= rows * columns
+        raise IndexError(place)
+
     @property
     def parameter_count(self) -> int:
         """Number of scalar parameters."""

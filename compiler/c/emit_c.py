@@ -73,7 +73,7 @@ def emit_c(
     layout: Layout,
     vector_width: int = 8,
     prefix: str = "",
-    number: str = "double",
+    number: str = "",
     outside: str = "",
 ) -> CText:
     """C for `programs`, as ``static void name(PREFIXmemory *m, const int *ix)`` each; to stand behind `prelude` and
@@ -83,10 +83,12 @@ def emit_c(
         layout: of their memory.
         vector_width: doubles in the widest vector, one of `prelude.VECTOR_WIDTHS`.
         prefix: of the names of kernels, tables and the memory's type.
-        number: the type of numbers, ``double`` or ``float``.
+        number: the type of numbers, ``double`` or ``float``; by default, that of the numerics in force.
         outside: the array of arguments that `WEIGHTS` points to, if that is no part of the memory.
     """
-    compiled = compile_kernels(programs, vector_width, current())
+    numerics = current()
+    number = number or numerics.number
+    compiled = compile_kernels(programs, numerics.lanes(vector_width), numerics)
     memory = f"{prefix}memory"
     printer = Printer(prefix, number, outside)
     text = _Text(_places(programs, layout, prefix))

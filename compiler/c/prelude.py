@@ -20,6 +20,7 @@ from ..ir.ops import LIBM
 from ..numerics import Numerics, current
 from .c_text import c_text, plain_text
 from .drop_unused import drop_unused
+from .fast_prelude import fast_prelude
 
 __all__ = ["VECTOR_WIDTHS", "WIDE_WORDS", "exact_function", "prelude"]
 
@@ -35,15 +36,19 @@ _TILED = (4, 8)
 _OF_ONE_VECTOR = ("exponential", "logarithm", "settled_square", "settled_root")
 
 
-def prelude(vector_width: int, number: str = "double", program: str | None = None) -> str:
+def prelude(vector_width: int, number: str = "", program: str | None = None) -> str:
     """The text, for the numerics in force.
 
     Args:
         vector_width: doubles in the widest vector, one of `VECTOR_WIDTHS`; or 1, for C without vectors.
-        number: the type of numbers, ``double``, or without vectors ``float``.
-        program: what stands behind it, whose names decide which definitions it has; None for all.
+        number: the type of numbers, ``double``, or without vectors ``float``; by default, that of the numerics.
+        program: what stands behind it, whose names decide which definitions it has; None for all, which are few in fast
+            numerics.
     """
-    definitions = _definitions(vector_width, number, current())
+    chosen = current()
+    if chosen.fast and not number:
+        return fast_prelude(chosen.lanes(vector_width), chosen.number)
+    definitions = _definitions(vector_width, number or chosen.number, chosen)
     return _guards(vector_width) + (definitions if program is None else drop_unused(definitions, program))
 
 
@@ -72,7 +77,7 @@ def _definitions(vector_width: int, number: str, numerics: Numerics) -> str:
         c_text(_PACKAGE, "elementary_tables.h"),
         _elementary(vector_width, numerics),
         *(_narrow(width, vector_width) for width in widths[:-1]),
-        c_text(_PACKAGE, "batches.h", w=vector_width),
+        c_text(_PACKAGE, "batches.h", w=vector_width, number="double", kept="static NOINLINE"),
         _transpose(vector_width),
     ]
     return "".join(parts)
@@ -85,11 +90,14 @@ def _head(number: str, numerics: Numerics) -> str:
 
 
 def exact_function(prefix: str) -> str:
-    """``int PREFIX_exact(void)``: whether a build rounds as it must, here and now. To stand behind `prelude`.
+    """``int PREFIX_exact(void)``: whether a build rounds as it must, here and now. To stand behind `prelude`. In fast
+    numerics, none does.
 
     (1 + 2^-30)^2 - (1 + 2^-29) is 2^-60, which only a fused operation keeps; the last two sums are what they should be
     in one rounding mode alone.
     """
+    if current().fast:
+        return f"int {prefix}_exact(void) {{ return 0; }}\n"
     return c_text(_PACKAGE, "exact.h", prefix=prefix)
 
 

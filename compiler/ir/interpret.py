@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from ctypes import c_float
 
 from .graph import Graph
 from .ops import CHOOSE, CONST, GATHER, INDEX, INPUT, OPS, SELECT
 
-__all__ = ["evaluate_nodes", "interpret"]
+__all__ = ["evaluate_nodes", "in_single_precision", "interpret"]
+
+_single: ContextVar[bool] = ContextVar("microgpt_single_precision", default=False)
+
+
+@contextmanager
+def in_single_precision() -> Iterator[None]:
+    """Rounds each number to single precision, to see how far that carries."""
+    token = _single.set(True)
+    try:
+        yield
+    finally:
+        _single.reset(token)
 
 
 def interpret(
@@ -36,6 +51,7 @@ def evaluate_nodes(
     inputs = [value for name in graph.arguments() for value in arguments[name]]
     numbers = [value for tensor in graph.indices for value in indices[tensor.name]]
     values: list[float] = []
+    single = _single.get()
     for op, operands, attribute in zip(graph.op, graph.all_operands(), graph.attribute, strict=True):
         row = OPS[op]
         if row.evaluate is not None:
@@ -53,4 +69,6 @@ def evaluate_nodes(
         elif op in (SELECT, CHOOSE):
             index, *choices = operands
             values.append(values[choices[int(values[index])]])
+        if single and op != INDEX:
+            values[-1] = c_float(values[-1]).value
     return values

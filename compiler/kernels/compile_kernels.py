@@ -39,7 +39,7 @@ def _passes(kernel: Kernel, vector_width: int, numerics: Numerics) -> Kernel:
     if vector_width > 1:
         kernel = stage_powers(kernel, numerics)
         kernel = tile(kernel)
-    kernel = vectorise(kernel, vector_width)
+    kernel = vectorise(kernel, vector_width, numerics)
     kernel = hoist_divisors(kernel)
     kernel = accumulate(kernel)
     if vector_width > 1:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from ..ir.ops import DIV, OPS, POW, Type
 from ..loops.lanes import PROVED
+from ..numerics import Numerics
 from .batch_calls import is_batched
 from .expressions import (
     Call,
@@ -53,17 +54,18 @@ class _Part:
 _ONE = _Part(1)
 
 
-def vectorise(kernel: Kernel, width: int) -> Kernel:
+def vectorise(kernel: Kernel, width: int, numerics: Numerics) -> Kernel:
     """The kernel in vectors of at most `width` lanes."""
-    return replace(kernel, body=tuple(each for part in kernel.body for each in _statement(part, width)))
+    few = 0 if numerics.fast else width
+    return replace(kernel, body=tuple(each for part in kernel.body for each in _statement(part, width, few)))
 
 
-def _statement(statement: Statement, width: int) -> Sequence[Statement]:
+def _statement(statement: Statement, width: int, few: int) -> Sequence[Statement]:
     if isinstance(statement, For):
-        if statement.lanes and (width == 1 or _is_better_batched(statement, width)):
+        if statement.lanes and (width == 1 or _is_better_batched(statement, few)):
             statement = replace(statement, lanes=False)
         if not statement.lanes:
-            body = tuple(each for part in statement.body for each in _statement(part, width))
+            body = tuple(each for part in statement.body for each in _statement(part, width, few))
             return [replace(statement, body=body)]
         if isinstance(statement.end, Sum) and not statement.start.terms and not statement.end.terms:
             return _fixed(statement, width)
@@ -73,13 +75,13 @@ def _statement(statement: Statement, width: int) -> Sequence[Statement]:
     if isinstance(statement, Block):
         if not any(isinstance(part, For) for part in statement.body):
             return [statement]
-        return [Block(tuple(each for part in statement.body for each in _statement(part, width)))]
+        return [Block(tuple(each for part in statement.body for each in _statement(part, width, few)))]
     return [Block((statement,))] if isinstance(statement, Write | Update) else [statement]
 
 
-def _is_better_batched(loop: For, width: int) -> bool:
-    """Whether it has too few lanes for functions that are computed in vectors of one width only."""
-    return not loop.end.terms and loop.end.constant < width and mentions(loop.body, is_batched)
+def _is_better_batched(loop: For, few: int) -> bool:
+    """Whether it has fewer lanes than `few`, too few for functions that are computed in vectors of one width only."""
+    return not loop.end.terms and loop.end.constant < few and mentions(loop.body, is_batched)
 
 
 def _fixed(loop: For, width: int) -> list[Statement]:
@@ -128,7 +130,7 @@ def _has_fold(expr: Expr) -> bool:
 
 def _parts(lanes: int, widest: int) -> list[_Part]:
     """The vectors that make up so many lanes."""
-    widths = [widest] * (lanes // widest) + [width for width in (4, 2, 1) if lanes % widest & width]
+    widths = [widest] * (lanes // widest) + [width for width in (8, 4, 2, 1) if lanes % widest & width]
     return [_Part(width, sum(widths[:number])) for number, width in enumerate(widths)]
 
 

@@ -11,7 +11,8 @@ it, takes 0.1 to 0.2 s to import.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import repeat
 
 from .statement import Statement, reads
 
@@ -29,12 +30,15 @@ def schedule(groups: Sequence[list[Statement]], size: int) -> list[list[list[Sta
         for statement in group:
             writer[statement.numbers[0]] = number
     needs: list[set[int]] = []
-    for group in groups:
+    for number, group in enumerate(groups):
         found: set[int] = set()
         for statement in group:
             for addresses in reads(statement):
                 found.update(map(writer.__getitem__, addresses))
         found.discard(-1)
+        # What a result is added to, and replaced by, is no need.
+        if number in found and not any(map(_needs_others, group, repeat({one.numbers[0] for one in group}))):
+            found.discard(number)
         needs.append(found)
     return [
         [groups[component[0]]]
@@ -42,6 +46,12 @@ def schedule(groups: Sequence[list[Statement]], size: int) -> list[list[list[Sta
         else _take_turns([groups[number] for number in component])
         for component in strong_components(needs)
     ]
+
+
+def _needs_others(statement: Statement, targets: Collection[int]) -> bool:
+    """Whether a statement reads a target that is not its own."""
+    own = statement.numbers[0]
+    return any(address in targets and address != own for addresses in reads(statement) for address in addresses)
 
 
 def strong_components(needs: Sequence[set[int]]) -> list[list[int]]:
@@ -98,6 +108,7 @@ def _take_turns(groups: list[list[Statement]]) -> list[list[Statement]]:
         counts = []
         for place, statement in enumerate(group):
             needed = {owner[address] for addresses in reads(statement) for address in addresses if address in owner}
+            needed.discard((number, place))
             counts.append(len(needed))
             for other in sorted(needed):
                 users.setdefault(other, []).append((number, place))

@@ -40,6 +40,7 @@ class AutoBackend:
     def _use(self, backend: Backend) -> None:
         self._current = backend
         self.name, self.slice, self.config = backend.name, backend.slice, backend.config
+        self.batch_size = backend.batch_size
 
     def __getattr__(self, name: str) -> Any:
         """What some backends have: programs to be described, ways to draw many documents at a time."""

@@ -57,11 +57,14 @@ class Backend(Protocol):
         name: as on the command line.
         slice: how many steps to ask for at a time: few enough to stay responsive.
         config: the model's shape.
+        batch_size: documents of a step. Their gradients are added up as by a loop of `backward`, in order, and divided
+            by their number, as are their losses.
     """
 
     name: str
     slice: int
     config: GPTConfig
+    batch_size: int
 
     def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
         """What `prepare` will take; None if that is little."""
@@ -70,7 +73,7 @@ class Backend(Protocol):
         """Makes programs for documents of these lengths and for sampling up to `positions`."""
 
     def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
-        """Trains `state` on one document a step, of `num_steps` in all; returns the losses, in nats."""
+        """Trains `state` on a batch of documents a step, of `num_steps` in all; returns the losses, in nats."""
 
     def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
         """The loss of one document and its derivative in each parameter."""
@@ -84,9 +87,17 @@ class Backend(Protocol):
 class _StepByStep(ABC):
     """What has a gradient first, and then an update."""
 
+    batch_size: int
+
     @abstractmethod
+    def batch_loss_and_gradient(
+        self, parameters: Sequence[float], documents: Sequence[Document]
+    ) -> tuple[float, list[float]]:
+        """The mean loss of documents and its derivative in each parameter."""
+
     def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
         """The loss of one document and its derivative in each parameter."""
+        return self.batch_loss_and_gradient(parameters, [document])
 
     @abstractmethod
     def update(self, state: State, gradient: list[float], num_steps: int) -> None:
@@ -94,8 +105,9 @@ class _StepByStep(ABC):
 
     def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
         losses = []
-        for document in documents:
-            loss, gradient = self.loss_and_gradient(state.parameters, document)
+        for start in range(0, len(documents), self.batch_size):
+            batch = documents[start : start + self.batch_size]
+            loss, gradient = self.batch_loss_and_gradient(state.parameters, batch)
             self.update(state, gradient, num_steps)
             losses.append(loss)
         return losses
@@ -108,8 +120,11 @@ class PythonBackend(_StepByStep):
     # Some 60 ms. Training keeps a copy of the state before each slice, which took as long as a step when it was one.
     slice = 20
 
-    def __init__(self, config: GPTConfig, optimizer: AdamConfig, library: Library) -> None:
-        self.config, self.optimizer, self.library = config, optimizer, library
+    def __init__(self, config: GPTConfig, optimizer: AdamConfig, library: Library, batch_size: int = 1) -> None:
+        self.config, self.optimizer, self.library, self.batch_size = config, optimizer, library, batch_size
+        # Slices of as many documents, whatever the batch.
+        self.slice = max(1, self.slice // batch_size)
+        self._kind = "training" if batch_size == 1 else "accumulation"
         self._update = Recipe("optimizer", 0, optimizer)
 
     def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
@@ -119,16 +134,20 @@ class PythonBackend(_StepByStep):
         self.library.prepare(self._recipes(lengths, positions), progress)
 
     def _recipes(self, lengths: Sequence[int], positions: int) -> list[Recipe]:
-        recipes = [Recipe("training", length, self.config) for length in lengths]
+        recipes = [Recipe(self._kind, length, self.config) for length in lengths]
         recipes += (Recipe("inference", position, self.config) for position in range(positions))
         return [*recipes, self._update] if lengths else recipes
 
-    def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
-        tokens, targets = document
-        (loss,), gradient = self.library.get(Recipe("training", len(tokens), self.config)).run(
-            parameters, tokens, targets
-        )
-        return loss, gradient
+    def batch_loss_and_gradient(
+        self, parameters: Sequence[float], documents: Sequence[Document]
+    ) -> tuple[float, list[float]]:
+        total, gradient, count = 0.0, [0.0] * len(parameters), len(documents)
+        for tokens, targets in documents:
+            program = self.library.get(Recipe(self._kind, len(tokens), self.config))
+            so_far = [] if self._kind == "training" else [gradient]
+            (loss,), gradient = program.run(parameters, *so_far, tokens, targets)
+            total += loss
+        return total / count, [number / count for number in gradient] if count > 1 else gradient
 
     def update(self, state: State, gradient: list[float], num_steps: int) -> None:
         constants = step_constants(self.optimizer, state.step, num_steps)
@@ -152,8 +171,8 @@ class EagerBackend(_StepByStep):
     name = "eager"
     slice = 1
 
-    def __init__(self, config: GPTConfig, optimizer: AdamConfig) -> None:
-        self.config, self.optimizer = config, optimizer
+    def __init__(self, config: GPTConfig, optimizer: AdamConfig, batch_size: int = 1) -> None:
+        self.config, self.optimizer, self.batch_size = config, optimizer, batch_size
 
     def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
         return None
@@ -161,10 +180,12 @@ class EagerBackend(_StepByStep):
     def prepare(self, lengths: Sequence[int], positions: int, progress: Report) -> None:
         pass
 
-    def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
+    def batch_loss_and_gradient(
+        self, parameters: Sequence[float], documents: Sequence[Document]
+    ) -> tuple[float, list[float]]:
         from ..programs import eager
 
-        return eager.loss_and_gradient(self.config, parameters, *document)
+        return eager.batch_loss_and_gradient(self.config, parameters, documents)
 
     def update(self, state: State, gradient: list[float], num_steps: int) -> None:
         from ..programs import eager

@@ -5,14 +5,19 @@ from __future__ import annotations
 import ctypes
 from array import array
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from random import Random
+from threading import Barrier
+from typing import Any
 
+from ...compiler.arithmetic import add_up
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import Estimate, check
 from ..executable.native import Native
 from ..machine.toolchain import warn_of_toolchain
 from ..programs.c_library import Begun, begin_model_library, cached_model_library, load_model_library
+from ..programs.c_numbers import COUNTS, number_type
 from ..programs.estimate import estimate_c
 from ..programs.step_constants import step_constants
 from ..reporting import Report, silent
@@ -30,6 +35,8 @@ class CBackend:
 
     Args:
         warn: is told of each C compiler that failed and is passed over; by default, a `ToolchainWarning`.
+        batch_size: documents of a step.
+        threads: that compute the documents of a step.
     """
 
     name = "c"
@@ -41,8 +48,16 @@ class CBackend:
         optimizer: AdamConfig,
         cache: Cache,
         warn: Callable[[str], None] = warn_of_toolchain,
+        batch_size: int = 1,
+        threads: int = 1,
     ) -> None:
         self.config, self.optimizer, self.cache, self._warn = config, optimizer, cache, warn
+        self.batch_size = batch_size
+        self._threads = min(threads, batch_size)
+        self._pool: ThreadPoolExecutor | None = None
+        # Slices of as many documents, whatever the batch.
+        self.slice = max(1, self.slice // batch_size)
+        self._kind = "training" if batch_size == 1 else "accumulation"
         self._library: Native | None = None
         self._begun: Begun | None = None
         # The parameters that the sampling programs have been prepared for.
@@ -53,7 +68,7 @@ class CBackend:
         said, or refused, first.
         """
         if not estimate_c(self.config):
-            self._begun = begin_model_library(self.cache, self.config, self.optimizer)
+            self._begun = begin_model_library(self.cache, self.config, self.optimizer, self._kind)
 
     def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:
         """What `prepare` will take; None if that is little."""
@@ -70,13 +85,14 @@ class CBackend:
             check(estimate_c(self.config))
             progress(0, 1)
             begun, self._begun = self._begun, None
-            self._use(load_model_library(self.cache, self.config, self.optimizer, progress, self._warn, begun))
+            what = self.cache, self.config, self.optimizer, progress, self._warn, begun
+            self._use(load_model_library(*what, self._kind))
             progress(1, 1)
 
     def find(self) -> bool:
         """Whether the library need not be compiled any more: it is loaded, or is now from the cache."""
         if self._library is None:
-            known = cached_model_library(self.cache, self.config, self.optimizer)
+            known = cached_model_library(self.cache, self.config, self.optimizer, self._kind)
             if known is not None:
                 self._use(known)
         return self._library is not None
@@ -89,29 +105,36 @@ class CBackend:
         return self._library
 
     def _use(self, library: Native) -> None:
-        size = library.functions.microgpt_memory()
-        # Kept as long as the backend: `_memory` points into it, at an address that 64 divides.
-        self._bytes = ctypes.create_string_buffer(8 * size + 64)
-        start = -ctypes.addressof(self._bytes) % 64
-        self._memory = (ctypes.c_double * size).from_buffer(self._bytes, start)
-        library.functions.microgpt_initialize(self._memory)
+        self._number = number_type()
+        # Kept as long as the backend: memories are views of them.
+        self._bytes, self._memory = self._new_memory(library)
+        self._others = [self._new_memory(library) for _ in range(1, self._threads)]
         size = self.config.parameter_count
         sizes = {"parameters": size, "gradient": size, "first_moment": size, "second_moment": size}
         sizes["cache"] = 2 * self.config.n_layer * self.config.n_embd * self.config.block_size
         self._views: dict[str, memoryview[float]] = {
-            name: _view(getattr(library.functions, f"microgpt_{name}")(self._memory), size)
+            name: _view(getattr(library.functions, f"microgpt_{name}")(self._memory), self._number, size)
             for name, size in sizes.items()
         }
         self._library = library
 
+    def _new_memory(self, library: Native) -> tuple[Any, Any]:
+        """Bytes, and numbers in them from an address on that 64 divides."""
+        size = library.functions.microgpt_memory()
+        held = ctypes.create_string_buffer(ctypes.sizeof(self._number) * size + 64)
+        numbers = (self._number * size).from_buffer(held, -ctypes.addressof(held) % 64)
+        library.functions.microgpt_initialize(numbers)
+        return held, numbers
+
     def _put(self, name: str, values: Sequence[float]) -> None:
-        self._views[name][:] = array("d", values)
+        self._views[name][:] = array(self._views[name].format, values)
 
     def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
         """The loss of one document and its derivative in each parameter."""
         self.prepare((), 0)
         self._prepared = None
         self._put("parameters", parameters)
+        self._put("gradient", [0.0] * len(parameters))  # a program that accumulates adds to it
         loss = self.repeat_loss(document, 1)
         return loss, [*self._views["gradient"]]
 
@@ -131,24 +154,59 @@ class CBackend:
             functions.microgpt_next(self._memory, position, 0, 1.0)
 
     def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
-        """Trains `state` on one document a step."""
+        """Trains `state` on a batch of documents a step."""
         functions = self.library.functions
         self._prepared = None
-        count = len(documents)
+        count = len(documents) // self.batch_size
         lengths = array("i", [len(tokens) for tokens, _ in documents])
         index = array("i", list(chain.from_iterable(chain.from_iterable(documents))))
         steps = range(state.step, state.step + count)
         constants = array("d", [x for step in steps for x in step_constants(self.optimizer, step, num_steps)])
-        losses = array("d", bytes(8 * count))
+        losses = array("d", bytes(8 * len(documents)))
         for name in ("parameters", "first_moment", "second_moment"):
             self._put(name, getattr(state, name))
-        functions.microgpt_train(
-            self._memory, _ints(lengths), _ints(index), _doubles(constants), count, _doubles(losses)
-        )
+        what = _ints(lengths), _ints(index), _doubles(constants), count, _doubles(losses)
+        if self._kind == "training":
+            functions.microgpt_train(self._memory, *what)
+        else:
+            self._train_batches(what)
         for name in ("parameters", "first_moment", "second_moment"):
             setattr(state, name, self._views[name].tolist())
         state.step += count
-        return losses.tolist()
+        size = self.batch_size
+        means = (add_up(losses[start : start + size]) / size for start in range(0, len(losses), size))
+        return losses.tolist() if size == 1 else list(means)
+
+    def _train_batches(self, what: tuple[Any, ...]) -> None:
+        """Trains in this thread and those of the pool, each with a memory of its own."""
+        if self._others and self._pool is None:
+            self._start_threads()
+        memories = [self._memory, *(numbers for _, numbers in self._others)]
+        progress = (ctypes.c_long * COUNTS)()
+        states = (ctypes.c_void_p * len(memories))(*map(ctypes.addressof, memories))
+
+        def run(thread: int) -> None:
+            self.library.functions.microgpt_train(
+                memories[thread], *what, self.batch_size, thread, len(memories), states, progress
+            )
+
+        running = [self._pool.submit(run, thread) for thread in range(1, len(memories))] if self._pool else []
+        run(0)
+        for each in running:
+            each.result()
+
+    def _start_threads(self) -> None:
+        """Starts a pool that lives as long as the backend; where there are no threads, this one does all."""
+        pool, all_there = ThreadPoolExecutor(len(self._others), "microgpt"), Barrier(len(self._others))
+        try:
+            for _ in self._others:
+                pool.submit(all_there.wait)
+        except RuntimeError as error:
+            all_there.abort()
+            self._warn(f"no threads can be started ({error}), so one computes all documents")
+            self._others = []
+        else:
+            self._pool = pool
 
     def next_token(
         self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]
@@ -158,7 +216,7 @@ class CBackend:
         self._prepare(parameters)
         entry = 2 * self.config.n_layer * self.config.n_embd
         stored = self._views["cache"]
-        stored[: len(cache)] = array("d", cache)
+        stored[: len(cache)] = array(stored.format, cache)
         probabilities = functions.microgpt_next(self._memory, position, token, temperature)[: self.config.vocab_size]
         cache += stored[len(cache) : len(cache) + entry]
         return list(probabilities)
@@ -208,9 +266,10 @@ class CBackend:
         return drawn
 
 
-def _view(pointer: ctypes._Pointer[ctypes.c_double], size: int) -> memoryview[float]:
-    """Doubles of the library's memory, which the caller keeps alive."""
-    return memoryview((ctypes.c_double * size).from_address(ctypes.addressof(pointer.contents))).cast("B").cast("d")
+def _view(pointer: Any, number: type[ctypes.c_double] | type[ctypes.c_float], size: int) -> memoryview[float]:
+    """Numbers of the library's memory, which the caller keeps alive."""
+    numbers = memoryview((number * size).from_address(ctypes.addressof(pointer.contents))).cast("B")
+    return numbers.cast("f") if number is ctypes.c_float else numbers.cast("d")
 
 
 def _ints(numbers: array[int]) -> ctypes.Array[ctypes.c_int]:

@@ -51,7 +51,13 @@ def check_backend(name: str, warn: Callable[[str], None]) -> str:
 
 
 def choose_backend(
-    name: str, config: GPTConfig, optimizer: AdamConfig, jobs: int | None, warn: Callable[[str], None]
+    name: str,
+    config: GPTConfig,
+    optimizer: AdamConfig,
+    jobs: int | None,
+    warn: Callable[[str], None],
+    batch_size: int = 1,
+    threads: int = 1,
 ) -> Backend:
     """Makes the backend called `name`, over the user's cache.
 
@@ -59,6 +65,8 @@ def choose_backend(
         name: one of `TRAINERS`.
         jobs: how many processes may compile at a time; by default one for each processor.
         warn: takes warnings.
+        batch_size: documents of a step of training.
+        threads: that compute them side by side, in C.
 
     Raises:
         ValueError: if there is no backend of that name.
@@ -73,23 +81,25 @@ def choose_backend(
     if fault:
         _warn_once(f"{fault}; results are not those of other processes", warn)
     if name == "eager":
-        return EagerBackend(config, optimizer)
+        return EagerBackend(config, optimizer, batch_size)
     cache = Cache.open(warn=warn)
     if name in FAST:
         from .jax_backend import JaxBackend
 
         precision = "f64" if name == "jax" else "f32"
-        return JaxBackend(
-            config, optimizer, precision, cache, lambda: choose_backend("auto", config, optimizer, jobs, warn)
-        )
+
+        def exact() -> Backend:
+            return choose_backend("auto", config, optimizer, jobs, warn)
+
+        return JaxBackend(config, optimizer, precision, cache, exact, batch_size)
 
     def python() -> Backend:
-        return PythonBackend(config, optimizer, Library(cache, jobs))
+        return PythonBackend(config, optimizer, Library(cache, jobs), batch_size)
 
     if name in ("auto", "c"):
         from .c_backend import CBackend
 
-        backend = CBackend(config, optimizer, cache, warn)
+        backend = CBackend(config, optimizer, cache, warn, batch_size, threads)
         # What is in the cache was made by a compiler that has been checked.
         found = backend.find()
         if not found:

@@ -29,6 +29,7 @@ class JaxBackend:
         precision: ``f64`` or ``f32``.
         cache: where programs over sizes are kept.
         exact: makes the backend for all but training.
+        batch_size: documents of a step.
 
     Attributes:
         fast: what checkpoints and run folders say of the numbers.
@@ -44,14 +45,20 @@ class JaxBackend:
     library = None
 
     def __init__(
-        self, config: GPTConfig, optimizer: AdamConfig, precision: str, cache: Cache, exact: Callable[[], Backend]
+        self,
+        config: GPTConfig,
+        optimizer: AdamConfig,
+        precision: str,
+        cache: Cache,
+        exact: Callable[[], Backend],
+        batch_size: int = 1,
     ) -> None:
         self._jax = import_jax()
         if precision == "f64":
             self._jax.config.update("jax_enable_x64", True)
         self.name = "jax" if precision == "f64" else "jax-f32"
         self.fast = f"fast: jax {self._jax.__version__}, {precision}"
-        self.config, self.optimizer, self.precision = config, optimizer, precision
+        self.config, self.optimizer, self.precision, self.batch_size = config, optimizer, precision, batch_size
         self.devices = len(self._jax.devices())
         self._cache, self._make_exact = cache, exact
         self._exact: Backend | None = None
@@ -92,10 +99,9 @@ class JaxBackend:
         if positions:
             self.exact.prepare([], positions, progress)
 
-    def advance(self, state: State, documents: Sequence[Document], num_steps: int, batch_size: int = 1) -> list[float]:
-        """As of `Backend`; with a batch, `documents` has that many for each step, of whose losses it takes the mean."""
+    def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
         module, kind = self.module, f"float{self.precision[1:]}"
-        numpy = module["np"]
+        numpy, batch_size = module["np"], self.batch_size
         count = len(documents) // batch_size
         arrays = tuple(self._arrays(each, kind) for each in (state.parameters, state.first_moment, state.second_moment))
         whole = [[*tokens, targets[-1]] for tokens, targets in documents]

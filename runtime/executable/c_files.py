@@ -76,8 +76,12 @@ def check_number(number: str) -> None:
     """Checks that numbers of a type can be exported in the numerics in force.
 
     Raises:
-        ValueError: if these are portable, and the type is ``float``.
+        ValueError: if these are portable, and the type is ``float``; or if they are fast.
     """
+    if current().fast:
+        raise ValueError(
+            "numerics 'fast' are not exported; export in exact numerics, in single precision by dtype 'float'"
+        )
     if number == "float" and not current().libm:
         raise ValueError("dtype 'float' has no portable numerics; export in double, or compile with exact numerics")
 

@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from ...compiler.c.emit_function import function_text
+from ...compiler.c.emit_function import function_text, memory_size
 from ...compiler.c.prelude import prelude
 from ...compiler.ir.graph import Graph
 from ...compiler.loops.compile_loops import compile_loops
@@ -147,7 +147,7 @@ def _python_executable(job: _Job) -> Executable:
     return Executable("python", graph, program.path, program.report, partial(python_workspace, program.run, graph))
 
 
-def c_head(graph: Graph, program: str, vector_width: int, number: str = "double") -> str:
+def c_head(graph: Graph, program: str, vector_width: int, number: str = "") -> str:
     """What the C of a graph begins with.
 
     Args:
@@ -189,7 +189,7 @@ def _source(job: _Job, longest: int | None, toolchain: Toolchain) -> Source:
     report = {
         "coverage": coverage(looped.program),
         "nests": len(looped.program.nests),
-        "memory": layout.size,
+        "memory": memory_size(layout),
         "arguments": {name: layout.arguments[name] for name in graph.arguments()},
         "outputs": {output.name: layout.outputs[output.name] for output in graph.outputs},
     }
@@ -204,5 +204,5 @@ def _source(job: _Job, longest: int | None, toolchain: Toolchain) -> Source:
         f"{c_head(graph, body, width)}{body}",
         report,
         prove,
-        lambda native: check_program(_loaded(graph, native).run, graph, witnesses),
+        lambda native: check_program(_loaded(graph, native).run, graph, witnesses, is_native=True),
     )

@@ -80,8 +80,8 @@ def compile_function(
         progress: whether to show what is being done, on a terminal or in a notebook, if it takes longer than a second.
         memory_limit: how much memory compiling may take: bytes, or a text such as ``"2G"``. By default, what is free,
             or the environment's ``MICROGPT_MEMORY_LIMIT``.
-        numerics: ``exact``, for the bits of this machine's C library, or ``portable``, for correctly rounded functions
-            and the same bits everywhere; by default, those in force (`microgpt.numerics`).
+        numerics: ``exact``, for the bits of this machine's C library; ``portable``, for correctly rounded functions and
+            the same bits everywhere; `fast`, not exact; by default, those in force (`microgpt.numerics`).
 
     Returns:
         A function of such arguments, which returns ``value, gradient``, or ``(value, aux), gradient`` with `has_aux`;
@@ -263,7 +263,8 @@ class CompiledFunction:
         return "".join((traced.fingerprint, *(loop.graph.fingerprint for loop in self._loops)))
 
     def __repr__(self) -> str:
-        return f"<microgpt.CompiledFunction {self.name} of {len(self.ir):,} operations in {self.target}>"
+        fast = f", {self.numerics!r}" if self.numerics.fast else ""
+        return f"<microgpt.CompiledFunction {self.name} of {len(self.ir):,} operations in {self.target}{fast}>"
 
     def __copy__(self) -> CompiledFunction:
         return self

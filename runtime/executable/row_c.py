@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...compiler.c.c_text import c_text
-from ...compiler.c.emit_function import function_text
+from ...compiler.c.emit_function import function_text, memory_size
 from ...compiler.ir.graph import Graph
 from ...compiler.loops.compile_loops import LoopedGraph, compile_loops
 from ...compiler.loops.coverage import coverage
@@ -72,7 +72,7 @@ class _Writer:
         self.looped[name], self.bases[name] = looped, self.end
         self.texts.append(function_text(looped, f"{self.prefix}{name}", self.vector_width).text)
         self.begins.append(f"    {self.prefix}{name}_begin(m + {self.end});")
-        self.end += looped.layout.size
+        self.end += memory_size(looped.layout)
 
     def at(self, name: str, what: str) -> int:
         """The address of an argument or a result of a program."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from random import Random
 from typing import Any, TypeAlias
 
@@ -279,5 +279,5 @@ def check_row_program(
             if name in program.arguments
         }
         indices = [random.randrange(tensor.limit) for tensor in program.ir.indices for _ in range(tensor.count)]
-        expected = interpreted(program, arguments, indices, rows)
-        compare(f"the program {program.ir.name}", expected, carried_out("it", run, arguments, indices, rows))
+        again = partial(interpreted, program, arguments, indices, rows)
+        compare(f"the program {program.ir.name}", again(), carried_out("it", run, arguments, indices, rows), again)

@@ -7,14 +7,17 @@ numbers are the same each time.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any
 
 from ...compiler.errors import ProofError
 from ...compiler.ir.graph import Graph
-from ...compiler.ir.interpret import interpret
+from ...compiler.ir.interpret import in_single_precision, interpret
+from ...compiler.numerics import current
 from ...compiler.passes.differentiate import differentiate
 from ...compiler.passes.sink_through_selects import sink_through_selects
 from .replay import replay
@@ -126,11 +129,17 @@ def check_graph(graph: Graph, witnesses: Iterable[Witness]) -> None:
         compare(f"the graph {graph.name}", {name: witness.results[name] for name in found}, found)
 
 
-def check_program(run: Callable[..., Iterable[Sequence[float]]], graph: Graph, witnesses: Iterable[Witness]) -> None:
+def check_program(
+    run: Callable[..., Iterable[Sequence[float]]],
+    graph: Graph,
+    witnesses: Iterable[Witness],
+    is_native: bool = False,
+) -> None:
     """Checks that a program computes what its graph should.
 
     Args:
         run: takes a sequence for each argument of the graph, then one for each of its indices, and gives its outputs.
+        is_native: whether it is in C, which in fast numerics need only be near.
 
     Raises:
         ProofError: naming the first result that differs, and whether the graph is as wrong.
@@ -140,7 +149,8 @@ def check_program(run: Callable[..., Iterable[Sequence[float]]], graph: Graph, w
         found = carried_out(what, run, *witness.arguments.values(), *witness.indices.values())
         try:
             results = dict(zip(names, found, strict=True))
-            compare(what, {name: witness.results[name] for name in names}, results)
+            again = partial(interpret, graph, witness.arguments, witness.indices) if is_native else None
+            compare(what, {name: witness.results[name] for name in names}, results, again)
         except ProofError:
             check_graph(graph, [witness])
             raise
@@ -158,11 +168,52 @@ def repetitions(size: int) -> int:
     return max(1, min(32, 20_000 // max(1, size)))
 
 
-def compare(what: str, expected: Numbers, found: Numbers) -> None:
+def compare(what: str, expected: Numbers, found: Numbers, again: Callable[[], Numbers] | None = None) -> None:
+    """Compares as bits; what is fast need only be near.
+
+    Args:
+        again: of a program in C, computes `expected` once more, to see how far rounding carries.
+
+    Raises:
+        ProofError: naming the first result that differs.
+    """
+    near = _nearness(expected, again) if again and current().fast else None
     for name, numbers in expected.items():
         others = found.get(name, ())
         if len(numbers) != len(others):
             raise ProofError(f"{what} gives {len(others)} numbers of {name}, not {len(numbers)}")
         for place, (a, b) in enumerate(zip(numbers, others, strict=True)):
-            if a != b and (a == a or b == b):
+            if a != b and (a == a or b == b) and not (near and near(name, place, b)):
                 raise ProofError(f"{what} gives {b!r} for {name}[{place}], the eager autograd {a!r}")
+
+
+# How many times as far off as the same operations in single precision a result may be: they are in another order.
+_TIMES = 16
+# What double precision errs by where single precision errs by 1.
+_FINER = 2.0**-29
+
+
+def _nearness(expected: Numbers, again: Callable[[], Numbers]) -> Callable[[str, int, float], bool]:
+    """Whether a number is near the one in a place of a result.
+
+    It is by the `tolerance` of the largest number there, or if rounding each operation to single precision makes a
+    difference of that size: then the function is as ill-conditioned. What single precision cannot hold is not compared.
+    """
+    numerics = current()
+    single = numerics.number == "float"
+    with in_single_precision():
+        rounded = again()
+    most = {
+        name: max((abs(x) for x in numbers if abs(x) < math.inf), default=0.0) for name, numbers in expected.items()
+    }
+
+    def near(name: str, place: int, found: float) -> bool:
+        right, other = expected[name][place], rounded[name][place]
+        off = abs(right - other)
+        if not math.isfinite(off):
+            if single:
+                return True
+            off = 0.0
+        return abs(right - found) <= numerics.tolerance * most[name] + _TIMES * off * (1.0 if single else _FINER)
+
+    return near

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...compiler.c.c_text import plain_text
-from ...compiler.c.emit_function import function_text, program_text
+from ...compiler.c.emit_function import function_text, memory_size, program_text
 from ...compiler.c.prelude import prelude
 from ...compiler.ir.graph import Graph
 from ...compiler.loops.compile_loops import LoopedGraph, compile_loops
@@ -91,7 +91,7 @@ def fit_source(problem: Problem, vector_width: int) -> FitSource:
         texts.append(function_text(found, name, vector_width).text)
         numbers[name.upper()] = at
         numbers |= {f"{name.upper()}_{what.upper()}": at + place for what, place in _places(found).items()}
-        at += found.layout.size
+        at += memory_size(found.layout)
     numbers |= {
         "TOGETHER": BLOCK,
         "ROW": problem.row_size,
@@ -132,7 +132,7 @@ def fit_source(problem: Problem, vector_width: int) -> FitSource:
         "bytes": len(text),
     }
     arguments = {name: at + place for name, place in update.arguments.items()}
-    return FitSource(text, at + update.layout.size, arguments, report, tuple(looped.values()), update)
+    return FitSource(text, at + memory_size(update.layout), arguments, report, tuple(looped.values()), update)
 
 
 def _copy(spaces: int, target: str, source: str, count: str, kind: str) -> str:
@@ -160,5 +160,9 @@ def _update_of(problem: Problem) -> _Update:
         output.name: layout.add(Array(layout.unique(f"new_{output.name}"), (size,), space="output"))
         for output in graph.outputs
     }
+    # What is converted before and after, if C computes in single precision.
+    layout.arguments.update({name: (address, size) for name, address in arrays.items()})
+    layout.arguments.update({name: (address, 1) for name, address in shared.items()})
+    layout.outputs.update({name: (address, size) for name, address in results.items()})
     program = vmap(graph, size, arrays, shared, results, layout)
     return _Update(graph, program, layout, arrays | shared, results)

@@ -134,7 +134,7 @@ def fit(
         on_step: called after each step; with compiled targets, after some steps at once.
         cache: where compiled programs are kept; by default the user's.
         progress: whether to show what takes longer than a second, on a terminal or in a notebook.
-        numerics: ``exact`` or ``portable``, as in `compile`.
+        numerics: ``exact``, ``portable`` or ``fast``, as in `compile`.
 
     Returns:
         the weights that were reached, and the losses. Ctrl-C ends early, with a warning; a second one is yours.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from random import Random
 
 from ...compiler.ir.graph import Graph
@@ -67,9 +69,13 @@ def check_steps(engine: Engine, problem: Problem, example: Numbers) -> None:
             slot[:] = [abs(random.gauss(0.0, 1.0)) for _ in slot]
         order = array("q", [(number + place) % len(found) for place in range(BLOCK + 2)])
         constants = _constants(problem, random)
-        expected = _step(problem, state, [found[place] for place in order], constants)
+        start = replace(
+            state, weights=list(state.weights), slots={name: list(slot) for name, slot in state.slots.items()}
+        )
+        again = partial(_step, problem, start, [found[place] for place in order], constants)
+        expected = again()
         (loss,) = carried_out("a step", engine.advance, state, rows, order, [constants])
-        compare("a step", expected, {"loss": [loss], **_lanes(state, "parameter")})
+        compare("a step", expected, {"loss": [loss], **_lanes(state, "parameter")}, again)
 
 
 def _lanes(state: State, weights: str) -> dict[str, list[float]]:

@@ -19,6 +19,7 @@ from ..machine.child import Child
 from ..machine.toolchain import Toolchain, ToolchainError, find_toolchain, first_candidate, warn_of_toolchain
 from ..reporting import Report, silent
 from ..storage.cache import Cache
+from .c_numbers import number_type
 from .estimate import count_operations, estimate_c
 from .shapes import is_sized
 
@@ -31,23 +32,24 @@ __all__ = ["Begun", "begin_model_library", "cached_model_library", "load_model_l
 _NAME = "model"
 
 _Doubles = ctypes.POINTER(ctypes.c_double)
+_Numbers = object()  # stands for pointers to numbers of the library's type
 _Ints = ctypes.POINTER(ctypes.c_int)
 _Longs = ctypes.POINTER(ctypes.c_long)
 _FUNCTIONS: dict[str, tuple[list[Any], Any]] = {
     "microgpt_memory": ([], ctypes.c_long),
-    "microgpt_initialize": ([_Doubles], None),
-    "microgpt_parameters": ([_Doubles], _Doubles),
-    "microgpt_gradient": ([_Doubles], _Doubles),
-    "microgpt_first_moment": ([_Doubles], _Doubles),
-    "microgpt_second_moment": ([_Doubles], _Doubles),
-    "microgpt_cache": ([_Doubles], _Doubles),
-    "microgpt_loss": ([_Doubles, ctypes.c_int, _Ints], ctypes.c_double),
-    "microgpt_train": ([_Doubles, _Ints, _Ints, _Doubles, ctypes.c_long, _Doubles], None),
-    "microgpt_prepare": ([_Doubles], None),
-    "microgpt_next": ([_Doubles, ctypes.c_int, ctypes.c_int, ctypes.c_double], _Doubles),
-    "microgpt_choose": ([_Doubles, ctypes.c_double], ctypes.c_int),
+    "microgpt_initialize": ([_Numbers], None),
+    "microgpt_parameters": ([_Numbers], _Numbers),
+    "microgpt_gradient": ([_Numbers], _Numbers),
+    "microgpt_first_moment": ([_Numbers], _Numbers),
+    "microgpt_second_moment": ([_Numbers], _Numbers),
+    "microgpt_cache": ([_Numbers], _Numbers),
+    "microgpt_loss": ([_Numbers, ctypes.c_int, _Ints], ctypes.c_double),
+    "microgpt_train": ([_Numbers, _Ints, _Ints, _Doubles, ctypes.c_long, _Doubles], None),
+    "microgpt_prepare": ([_Numbers], None),
+    "microgpt_next": ([_Numbers, ctypes.c_int, ctypes.c_int, ctypes.c_double], _Numbers),
+    "microgpt_choose": ([_Numbers, ctypes.c_double], ctypes.c_int),
     "microgpt_sample": (
-        [_Doubles, ctypes.c_double, ctypes.c_int, ctypes.c_long, _Doubles, ctypes.c_long, _Ints, _Longs],
+        [_Numbers, ctypes.c_double, ctypes.c_int, ctypes.c_long, _Doubles, ctypes.c_long, _Ints, _Longs],
         ctypes.c_long,
     ),
 }  # fmt: skip
@@ -68,14 +70,14 @@ class Begun:
     close: Callable[[], None]
 
 
-def begin_model_library(cache: Cache, config: GPTConfig, optimizer: AdamConfig) -> Begun:
+def begin_model_library(cache: Cache, config: GPTConfig, optimizer: AdamConfig, kind: str = "training") -> Begun:
     """Begins a library, which is then made by `load_model_library`; ends what it began once nobody refers to it."""
     from .expected import expecting
     from .sized_cache import learning
 
     stack = contextlib.ExitStack()
-    learner = stack.enter_context(learning(cache, config.n_layer)) if is_sized(config) else None
-    begun = Begun(learner, stack.enter_context(expecting(config, optimizer)), stack.close)
+    learner = stack.enter_context(learning(cache, config.n_layer, kind)) if is_sized(config) else None
+    begun = Begun(learner, stack.enter_context(expecting(config, optimizer, kind)), stack.close)
     weakref.finalize(begun, stack.close)
     return begun
 
@@ -87,6 +89,7 @@ def load_model_library(
     report: Report = silent,
     warn: Callable[[str], None] = warn_of_toolchain,
     begun: Begun | None = None,
+    kind: str = "training",
 ) -> Native:
     """The library of a model; compiled if it is not in the cache. Every function has its types.
 
@@ -98,6 +101,7 @@ def load_model_library(
         report: takes what is being done, and what share of the operations has been compiled, of 1, if it takes long.
         warn: is told of each C compiler that failed and is passed over.
         begun: of this library.
+        kind: of its programs for lengths, see `model_source`.
 
     Raises:
         TooLargeError: if it takes more memory than there is.
@@ -105,18 +109,18 @@ def load_model_library(
         CompileError: if the model cannot be compiled.
         ProofError: if a program is not what it should be; a mistake in microgpt, or in the C compiler.
     """
-    known = cached_model_library(cache, config, optimizer)
+    known = cached_model_library(cache, config, optimizer, kind)
     if known is not None:
         return known
     tell = _Meter(config, report)
-    with contextlib.closing(begun or begin_model_library(cache, config, optimizer)) as begun:
+    with contextlib.closing(begun or begin_model_library(cache, config, optimizer, kind)) as begun:
         if is_sized(config) and first_candidate():
-            _learn(cache, config, tell, begun.learner)
-        make = partial(_source, cache, config, optimizer, tell, begun.pending, begun.learner)
-        return _typed(native_library(cache, _NAME, _what(config, optimizer), make, tell, warn))
+            _learn(cache, config, kind, tell, begun.learner)
+        make = partial(_source, cache, config, optimizer, kind, tell, begun.pending, begun.learner)
+        return _typed(native_library(cache, _NAME, _what(config, optimizer, kind), make, tell, warn), kind)
 
 
-def _learn(cache: Cache, config: GPTConfig, tell: _Meter, learner: Child | None) -> None:
+def _learn(cache: Cache, config: GPTConfig, kind: str, tell: _Meter, learner: Child | None) -> None:
     """Learns what small models have in common, while the C compiler is probed."""
     probing = threading.Thread(target=_probe)
     probing.start()
@@ -127,7 +131,7 @@ def _learn(cache: Cache, config: GPTConfig, tell: _Meter, learner: Child | None)
         check(estimate_c(config))
         tell("tracing small models")
         with contextlib.suppress(NotRegularError):  # then the model's own graphs are made
-            find_sized(cache, config.n_layer, learner)
+            find_sized(cache, config.n_layer, learner, kind)
     finally:
         probing.join()
 
@@ -137,23 +141,31 @@ def _probe() -> None:
         find_toolchain()
 
 
-def cached_model_library(cache: Cache, config: GPTConfig, optimizer: AdamConfig) -> Native | None:
+def cached_model_library(
+    cache: Cache, config: GPTConfig, optimizer: AdamConfig, kind: str = "training"
+) -> Native | None:
     """The library that the first compiler found here has made before. That compiler need not be probed again."""
-    known = find_native(cache, _NAME, _what(config, optimizer))
-    return _typed(known) if known else None
+    known = find_native(cache, _NAME, _what(config, optimizer, kind))
+    return _typed(known, kind) if known else None
 
 
-def _what(config: GPTConfig, optimizer: AdamConfig) -> dict[str, Any]:
+def _what(config: GPTConfig, optimizer: AdamConfig, kind: str) -> dict[str, Any]:
     # The learning rate is an argument of the library's functions.
     constants = {name: value for name, value in asdict(optimizer).items() if name != "learning_rate"}
     model = sources_digest("microgpt.model") + sources_digest("microgpt.runtime")
-    return {"config": asdict(config), "optimizer": constants, "model": model}
+    return {"config": asdict(config), "optimizer": constants, "kind": kind, "model": model}
 
 
-def _typed(native: Native) -> Native:
+def _typed(native: Native, kind: str) -> Native:
+    pointer = ctypes.POINTER(number_type())
     for name, (arguments, result) in _FUNCTIONS.items():
         function = getattr(native.functions, name)
-        function.argtypes, function.restype = arguments, result
+        function.argtypes = [pointer if argument is _Numbers else argument for argument in arguments]
+        function.restype = pointer if result is _Numbers else result
+    if kind == "accumulation":
+        # The batch, the thread, how many there are, all their memories, and their counts.
+        further: list[Any] = [ctypes.c_long] * 3 + [ctypes.POINTER(ctypes.c_void_p), _Longs]
+        native.functions.microgpt_train.argtypes = [*native.functions.microgpt_train.argtypes, *further]
     return native
 
 
@@ -186,6 +198,7 @@ def _source(
     cache: Cache,
     config: GPTConfig,
     optimizer: AdamConfig,
+    kind: str,
     tell: _Meter,
     pending: Pending,
     learner: Child | None,
@@ -201,10 +214,10 @@ def _source(
     found: list[SizedModel] = []
 
     def find(n_layer: int) -> SizedModel:
-        found.append(find_sized(cache, n_layer, learner))
+        found.append(find_sized(cache, n_layer, learner, kind))
         return found[-1]
 
-    source = model_source(config, optimizer, tell, toolchain.vector_width, find)
+    source = model_source(config, optimizer, tell, toolchain.vector_width, find, kind=kind)
     programs: dict[str, Any] = {}
 
     # While the C compiler works.
@@ -226,7 +239,8 @@ def _source(
 
     def try_out(native: Native) -> None:
         constants, addresses = source.constants, source.addresses
-        check_library(_typed(native).functions, config, optimizer, pending.result(), constants, addresses)
+        functions, accumulates = _typed(native, kind).functions, kind == "accumulation"
+        check_library(functions, config, optimizer, pending.result(), constants, addresses, accumulates)
 
     parts = split_c(source.text, source.body, source.body_line)
     return Source(source.text, {"programs": programs, "flat": source.reason}, prove, try_out, parts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from ...compiler.c.c_text import c_text
 from ...compiler.c.emit_c import CText, emit_c
@@ -27,7 +28,16 @@ from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import check
 from . import graphs
 from .estimate import estimate_c, estimate_flat
-from .model_loops import PROGRAM_NAMES, FinalPrograms, ModelLoops, Tell, flat_loops, with_copies
+from .model_loops import (
+    PROGRAM_NAMES,
+    FinalPrograms,
+    ModelLoops,
+    Tell,
+    flat_loops,
+    gradient_name,
+    gradient_spans,
+    with_copies,
+)
 from .shapes import is_sized, witnessed
 from .sized_loops import SizedModel, sized_loops, sized_model
 
@@ -152,9 +162,10 @@ def model_source(
     optimizer: AdamConfig,
     tell: Tell = lambda what, kind="", number=0: None,
     vector_width: int = 8,
-    find_sized: Callable[[int], SizedModel] = sized_model,
+    find_sized: Callable[[int], SizedModel] | None = None,
     prefix: str = "microgpt",
     exported: bool = False,
+    kind: str = "training",
 ) -> ModelSource:
     """Compiles a model to C. Whoever uses the result has to prove it.
 
@@ -162,16 +173,19 @@ def model_source(
         tell: takes what is being done, and for each stage of a graph that is done, the kind and number of its program.
         vector_width: doubles in the widest vector of the processor that the library is for: 8, 4 or 2; 1 for
             C without vectors.
-        find_sized: finds the programs of all models of a number of layers.
+        find_sized: finds the programs of all models of a number of layers; by default, they are learned.
         prefix: of everything that other files can see.
         exported: whether, in portable numerics, it also has the functions of libm that Python's random numbers need.
+        kind: of the programs for lengths, see `flat_loops`. Those that accumulate train by batches.
 
     Raises:
         TooLargeError: if it takes more memory than there is.
         CompileError: if the model cannot be compiled.
     """
     check(estimate_c(config))
-    loops, reason = model_loops(config, tell, find_sized)
+    number = current().number
+    find_sized = find_sized or partial(sized_model, kind=kind)
+    loops, reason = model_loops(config, tell, find_sized, kind)
     layout, size = loops.layout, config.parameter_count
     parameters, gradient = layout.arguments["parameters"][0], layout.outputs["gradient"][0]
     arrays = {
@@ -198,20 +212,34 @@ def model_source(
     }
     numbers = {"VOCABULARY": config.vocab_size, "BLOCK": config.block_size}
     defines = "".join(f"enum {{ {name} = {value} }};\n" for name, value in numbers.items())
-    names = {"prefix": prefix, "PREFIX": prefix.upper(), "memory": layout.size, "bytes": f"{8 * layout.size:,}"}
+    names = {
+        "prefix": prefix,
+        "PREFIX": prefix.upper(),
+        "memory": layout.size,
+        "bytes": f"{(4 if number == 'float' else 8) * layout.size:,}",
+        "number": number,
+        "batch": "",
+        "documents": "one document",
+        "added": "",
+    }
+    if kind == "accumulation":
+        names |= {"documents": "`batch` documents", "added": ", added to what that is so far"}
+        names["batch"] = f",\n    long batch, long thread, long threads, {prefix}_state **states, long *progress"
     written = read_constants(layout, programs.values())
-    constants_function = constants_text(layout, written, "", "memory")
-    choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number="double", f="")
-    functions = [exact_function(prefix), c_text(_PACKAGE, "driver.c", choose=choose, **names)]
+    constants_function = constants_text(layout, written, "", "memory", number)
+    choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number=number, uniform="double", f="f" * (number == "float"))
+    train = c_text(_PACKAGE, f"{kind}.c", w=current().lanes(vector_width), parameters=size, **names)
+    functions = [exact_function(prefix), c_text(_PACKAGE, "driver.c", train=train, choose=choose, **names)]
     kinds = "hc" if exported and not current().libm else ""
-    declared, defined = [c_text(_PACKAGE, f"portable.{kind}", prefix=prefix) for kind in kinds] or ["", ""]
-    driver = "\n".join([defines, constants_function, _table(config), *functions]) + defined
+    declared, defined = [c_text(_PACKAGE, f"portable.{each}", prefix=prefix) for each in kinds] or ["", ""]
+    driver = "\n".join([defines, constants_function, _table(config, kind), *functions]) + defined
     definitions = prelude(vector_width, program=body.text + driver)
+    struct = memory_struct(layout, "memory", number)
     return ModelSource(
         config,
         optimizer,
         prefix,
-        f"/* Made for {config} by microgpt. Do not edit. */\n{definitions}\n{memory_struct(layout, 'memory')}",
+        f"/* Made for {config} by microgpt. Do not edit. */\n{definitions}\n{struct}",
         body,
         driver,
         c_text(_PACKAGE, "declarations.h", **names) + declared,
@@ -225,20 +253,22 @@ def model_source(
     )
 
 
-def model_loops(config: GPTConfig, tell: Tell, find_sized: Callable[[int], SizedModel]) -> tuple[ModelLoops, str]:
+def model_loops(
+    config: GPTConfig, tell: Tell, find_sized: Callable[[int], SizedModel], kind: str = "training"
+) -> tuple[ModelLoops, str]:
     """The programs of a model; and, if they were found at its own sizes, why.
 
     Raises:
         CompileError: if the model cannot be compiled.
     """
     if not is_sized(config):
-        return flat_loops(config, tell), "the model is small"
+        return flat_loops(config, tell, kind=kind), "the model is small"
     try:
         tell("tracing small models")
         return sized_loops(config, find_sized(config.n_layer)), ""
     except NotRegularError as problem:
         check(estimate_flat(config))
-        return flat_loops(config, tell), str(problem)
+        return flat_loops(config, tell, kind=kind), str(problem)
 
 
 def proved_source(config: GPTConfig, optimizer: AdamConfig, prefix: str, vector_width: int) -> ModelSource:
@@ -254,11 +284,23 @@ def proved_source(config: GPTConfig, optimizer: AdamConfig, prefix: str, vector_
         return source
 
 
-def _table(config: GPTConfig) -> str:
+def _table(config: GPTConfig, kind: str) -> str:
     lengths = ", ".join(f"length{number}" for number in range(1, config.block_size + 1))
     positions = ", ".join(f"position{number}" for number in range(config.block_size))
+    parts = range(len(gradient_spans(config))) if kind == "accumulation" else ()
+    rows = (
+        ", ".join(gradient_name(f"length{number}", part) for part in parts)
+        for number in range(1, config.block_size + 1)
+    )
+    spans = ", ".join(f"{{{span.start}, {span.stop}}}" for span in gradient_spans(config))
+    gradients = (
+        f"enum {{ PARTS = {len(parts)} }};\n"
+        f"static program *const gradients_of[][PARTS] = {{{', '.join(f'{{{row}}}' for row in rows)}}};\n"
+        f"static const long spans[PARTS][2] = {{{spans}}};\n"
+    )
     return (
         "typedef void program(memory *m, const int *ix);\n"
         f"static program *const lengths_of[] = {{{lengths}}};\n"
+        f"{gradients * bool(parts)}"
         f"static program *const positions_of[] = {{{positions}}};\n"
     )

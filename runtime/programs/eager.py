@@ -14,17 +14,40 @@ from ...model import adam, gpt
 from ...model.config import AdamConfig, GPTConfig
 from ..value import Value
 
-__all__ = ["inference", "loss_and_gradient", "next_token", "update"]
+__all__ = ["batch_loss_and_gradient", "inference", "loss_and_gradient", "next_token", "update"]
 
 
 def loss_and_gradient(
-    config: GPTConfig, parameters: Sequence[float], tokens: Sequence[int], targets: Sequence[int]
+    config: GPTConfig,
+    parameters: Sequence[float],
+    tokens: Sequence[int],
+    targets: Sequence[int],
+    so_far: Sequence[float] | None = None,
 ) -> tuple[float, list[float]]:
-    """The loss of one document, and its derivative in each parameter."""
+    """The loss of one document, and its derivative in each parameter, added to what it is so far."""
     scalars = [Value(parameter) for parameter in parameters]
+    if so_far is not None:
+        for scalar, gradient in zip(scalars, so_far, strict=True):
+            scalar.grad = gradient
     loss = gpt.loss(config, functions, gpt.weights_of(config, scalars), tokens, targets)
     loss.backward()
     return loss.data, [scalar.grad for scalar in scalars]
+
+
+def batch_loss_and_gradient(
+    config: GPTConfig, parameters: Sequence[float], documents: Sequence[tuple[Sequence[int], Sequence[int]]]
+) -> tuple[float, list[float]]:
+    """The mean loss of documents and its derivative: `backward` adds up their gradients, one document after the other,
+    and the sums are divided by their number.
+    """
+    scalars = [Value(parameter) for parameter in parameters]
+    total = 0.0
+    for tokens, targets in documents:
+        loss = gpt.loss(config, functions, gpt.weights_of(config, scalars), tokens, targets)
+        loss.backward()
+        total += loss.data
+    count = len(documents)
+    return total / count, [scalar.grad / count for scalar in scalars]
 
 
 def next_token(

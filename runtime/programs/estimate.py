@@ -93,12 +93,17 @@ def estimate_python(recipes: Iterable[Recipe], jobs: int) -> Estimate | None:
         return None
     config = found[0].config
     assert isinstance(config, GPTConfig)
-    return _estimate(config, [(recipe.kind, recipe.number) for recipe in found], jobs, PYTHON_COST, PYTHON_BYTES)
+    return _estimate(config, list(map(_program, found)), jobs, PYTHON_COST, PYTHON_BYTES)
 
 
 def _estimate_one(recipe: Recipe, bytes_each: int) -> Estimate | None:
-    config, program = recipe.config, (recipe.kind, recipe.number)
-    return _estimate(config, [program], 1, PYTHON_COST, bytes_each) if isinstance(config, GPTConfig) else None
+    config = recipe.config
+    return _estimate(config, [_program(recipe)], 1, PYTHON_COST, bytes_each) if isinstance(config, GPTConfig) else None
+
+
+def _program(recipe: Recipe) -> _Program:
+    # A gradient that is added to what it is so far takes an operation more for each parameter.
+    return "training" if recipe.kind == "accumulation" else recipe.kind, recipe.number
 
 
 def _estimate(

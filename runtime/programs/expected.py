@@ -26,11 +26,13 @@ from . import step_constants as of_step
 from .shapes import witnessed
 
 __all__ = [
+    "BATCH",
     "TEMPERATURE",
     "Expected",
     "Pending",
     "expecting",
     "lanes_of_update",
+    "some_gradient",
     "some_lanes",
     "some_parameters",
     "some_tokens",
@@ -38,6 +40,8 @@ __all__ = [
 ]
 
 TEMPERATURE = 0.75
+# Documents of the step that is taken: so many that the mean is rounded.
+BATCH = 3
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,19 @@ class Expected:
     updated: list[list[float]]
 
     @classmethod
-    def of(cls, config: GPTConfig, optimizer: AdamConfig) -> Expected:
-        """Runs the eager autograd."""
+    def of(cls, config: GPTConfig, optimizer: AdamConfig, kind: str = "training") -> Expected:
+        """Runs the eager autograd.
+
+        Args:
+            kind: of the programs for lengths, see `flat_loops`.
+        """
         weights = some_parameters(config)
+        so_far = some_gradient(config) if kind == "accumulation" else None
         lengths, positions = witnessed(config)
         losses = [
-            eager.loss_and_gradient(config, weights, some_tokens(config, length), some_tokens(config, length, 1))
+            eager.loss_and_gradient(
+                config, weights, some_tokens(config, length), some_tokens(config, length, 1), so_far
+            )
             for length in lengths
         ]
         cache: list[float] = []
@@ -70,7 +81,11 @@ class Expected:
             eager.next_token(config, weights, TEMPERATURE, token, position, cache)
             for position, token in enumerate(some_tokens(config, positions))
         ]
-        updated = eager.update(optimizer, lanes_of_update(config, losses[0][1]), step_constants(optimizer))
+        gradient = losses[0][1]
+        if kind == "accumulation":
+            document = some_tokens(config, 1), some_tokens(config, 1, 1)
+            gradient = eager.batch_loss_and_gradient(config, weights, [document] * BATCH)[1]
+        updated = eager.update(optimizer, lanes_of_update(config, gradient), step_constants(optimizer))
         return cls(losses, probabilities, cache, list(updated))
 
 
@@ -80,26 +95,26 @@ def lanes_of_update(config: GPTConfig, gradient: list[float]) -> list[list[float
 
 
 @contextlib.contextmanager
-def expecting(config: GPTConfig, optimizer: AdamConfig) -> Iterator[Pending]:
+def expecting(config: GPTConfig, optimizer: AdamConfig, kind: str = "training") -> Iterator[Pending]:
     """Begins to run the eager autograd, beside what is done within; ends it if that fails."""
     shape = json.dumps([asdict(config), asdict(optimizer)])
-    with started(Child("microgpt.runtime.programs.expected", shape, current().name)) as child:
-        yield Pending(config, optimizer, child)
+    with started(Child("microgpt.runtime.programs.expected", shape, kind, current().name)) as child:
+        yield Pending(config, optimizer, child, kind)
 
 
 class Pending:
     """Results in the making."""
 
-    def __init__(self, config: GPTConfig, optimizer: AdamConfig, child: Child) -> None:
+    def __init__(self, config: GPTConfig, optimizer: AdamConfig, child: Child, kind: str = "training") -> None:
         self.child = child
-        self._config, self._optimizer = config, optimizer
+        self._what = config, optimizer, kind
         self._result: Expected | None = None
 
     def result(self) -> Expected:
         """The results; computed here if there is no other process, or it has failed."""
         if self._result is None:
             answer = self.child.answer()
-            found = Expected.of(self._config, self._optimizer) if answer is None else Expected(**json.loads(answer))
+            found = Expected.of(*self._what) if answer is None else Expected(**json.loads(answer))
             self._result = found
         return self._result
 
@@ -107,6 +122,12 @@ class Pending:
 def some_parameters(config: GPTConfig) -> list[float]:
     """Weights, the same each time."""
     random = Random("witness parameters")
+    return [random.gauss(0.0, 0.3) for _ in range(config.parameter_count)]
+
+
+def some_gradient(config: GPTConfig) -> list[float]:
+    """A gradient that another one is added to."""
+    random = Random("witness gradient")
     return [random.gauss(0.0, 0.3) for _ in range(config.parameter_count)]
 
 
@@ -129,7 +150,7 @@ def step_constants(config: AdamConfig) -> Sequence[float]:
     return of_step.step_constants(config, 2, 10)
 
 
-def _main(argument: str, name: str) -> None:
+def _main(argument: str, kind: str, name: str) -> None:
     # The terminal sends Ctrl-C to everybody; the process that asked ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
@@ -138,7 +159,7 @@ def _main(argument: str, name: str) -> None:
     shape: list[dict[str, Any]] = json.loads(argument)
     # In one piece: json.dump, and asdict, go from number to number in Python.
     with numerics(name):
-        sys.stdout.write(json.dumps(vars(Expected.of(GPTConfig(**shape[0]), AdamConfig(**shape[1])))))
+        sys.stdout.write(json.dumps(vars(Expected.of(GPTConfig(**shape[0]), AdamConfig(**shape[1]), kind))))
 
 
 if __name__ == "__main__":

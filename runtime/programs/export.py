@@ -48,9 +48,11 @@ def export_library(
 
     Raises:
         OSError: if the folder cannot be written.
-        ValueError: if the alphabet or the weights are not of the model's size, or the prefix is no name in C.
+        ValueError: if the alphabet or the weights are not of the model's size, the prefix is no name in C, or numerics
+            are fast.
     """
     check_model(config, characters, weights, prefix)
+    check_number("double")
     source = proved_source(config, optimizer, prefix, 1 if plain else vector_width_here())
     example = {"functions": math_functions(prefix), "gauss": plain_text(_PACKAGE, "gauss.c"), **_example(characters)}
     files = {

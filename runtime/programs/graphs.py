@@ -16,8 +16,18 @@ from ...compiler.tracing.traced_scalar import TracedNumber
 from ...model import adam, gpt
 from ...model.config import AdamConfig, GPTConfig
 
-__all__ = ["MAPPED", "inference_graph", "optimizer_graph", "parameter_tensors", "training_graph"]
+__all__ = [
+    "MAPPED",
+    "SO_FAR",
+    "gradient_tensors",
+    "inference_graph",
+    "optimizer_graph",
+    "parameter_tensors",
+    "training_graph",
+]
 
+# The argument of an accumulating program that holds the gradient of the documents before.
+SO_FAR = "so_far"
 # The arguments of the optimiser's program that hold a number for each parameter.
 MAPPED = ("parameter", "gradient", "first_moment", "second_moment")
 
@@ -32,8 +42,13 @@ def parameter_tensors(config: GPTConfig) -> list[Tensor]:
     return tensors
 
 
-def training_graph(config: GPTConfig, length: int) -> Graph:
-    """The loss of one document of `length` positions: ``loss(parameters, tokens, targets)``."""
+def training_graph(config: GPTConfig, length: int, accumulates: bool = False) -> Graph:
+    """The loss of one document of `length` positions: ``loss(parameters, tokens, targets)``.
+
+    Args:
+        accumulates: whether it also takes `SO_FAR`, the gradient of the documents before, which the gradient is added
+            to: ``loss(parameters, so_far, tokens, targets)``.
+    """
 
     def function(inputs: Mapping[str, list[Any]], indices: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
         weights = gpt.weights_of(config, inputs["parameters"])
@@ -43,7 +58,18 @@ def training_graph(config: GPTConfig, length: int) -> Graph:
         IndexTensor("tokens", 0, length, config.vocab_size),
         IndexTensor("targets", length, length, config.vocab_size),
     ]
-    return trace(function, f"gpt_loss_length{length}", parameter_tensors(config), indices)
+    tensors = parameter_tensors(config)
+    if not accumulates:
+        return trace(function, f"gpt_loss_length{length}", tensors, indices)
+    return trace(function, f"gpt_accumulation_length{length}", [*tensors, *gradient_tensors(config)], indices)
+
+
+def gradient_tensors(config: GPTConfig) -> list[Tensor]:
+    """The gradient of the documents before, a tensor for each weight matrix."""
+    return [
+        Tensor(f"{tensor.name}_grad", SO_FAR, config.parameter_count + tensor.start, tensor.shape)
+        for tensor in parameter_tensors(config)
+    ]
 
 
 def inference_graph(config: GPTConfig, position: int) -> Graph:

@@ -83,7 +83,7 @@ def inference_source(config: GPTConfig, prefix: str, number: str = "double") -> 
         body = emit_c(list(programs.values()), names, layout, 1, number=number, outside=_WEIGHTS)
     f, state = "f" if number == "float" else "", layout.named(_WEIGHTS)[1]
     holes = {"prefix": prefix, "number": number, "memory": state, "bytes": f"{(8 >> (f == 'f')) * state:,}"}
-    choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number=number, f=f)
+    choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number=number, uniform=number, f=f)
     constants = constants_text(layout, read_constants(layout, programs.values()), "", "memory", number)
     program = "\n".join(
         [

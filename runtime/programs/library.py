@@ -120,7 +120,7 @@ class Library:
         with self.cache.lock(recipe.key), without_collection():
             if observe is None and (stored := load_program(self.cache, recipe.key)):
                 return stored  # another process has been compiling it meanwhile
-            graph = compile_graph(recipe.trace, recipe.gradient, watch, check)
+            graph = compile_graph(recipe.trace, recipe.gradient, watch, check, initial=recipe.initial)
             heading = [f"Made for {recipe.config} by microgpt. Do not edit."]
             if recipe.kind == "optimizer":
                 source = compile_python_map(graph, MAPPED, heading)
@@ -136,8 +136,8 @@ def _check(recipe: Recipe, run: Callable[..., Any]) -> None:
 
     if isinstance(recipe.config, AdamConfig):
         check_optimizer(run, recipe.config)
-    elif recipe.kind == "training":
-        check_training(run, recipe.config, recipe.number)
+    elif recipe.kind in ("training", "accumulation"):
+        check_training(run, recipe.config, recipe.number, recipe.kind == "accumulation")
     else:
         check_inference(run, recipe.config, recipe.number)
 

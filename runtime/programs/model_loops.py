@@ -7,18 +7,19 @@ small ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
 from ...compiler.ir.graph import Graph
 from ...compiler.loops.compile_family import Family, compile_family
 from ...compiler.loops.layout import Layout
-from ...compiler.loops.loop_ir import Array, LoopProgram
+from ...compiler.loops.loop_ir import Array, LoopProgram, Nest
 from ...compiler.loops.transpose import Transposer
 from ...compiler.pipeline import compile_graph
 from ...model.config import GPTConfig
 from . import graphs
+from .recipe import Recipe
 
 __all__ = [
     "PROGRAM_NAMES",
@@ -28,11 +29,13 @@ __all__ = [
     "build_graph",
     "flat_inference",
     "flat_loops",
+    "gradient_name",
+    "gradient_spans",
     "with_copies",
 ]
 
 # The functions in C of what is compiled, by kind; with the number of its length or position.
-PROGRAM_NAMES = {"training": "length{}", "inference": "position{}", "optimizer": "adam"}
+PROGRAM_NAMES = {"training": "length{}", "accumulation": "length{}", "inference": "position{}", "optimizer": "adam"}
 
 
 class Tell(Protocol):
@@ -47,8 +50,9 @@ class ModelLoops:
 
     Attributes:
         layout: of their memory.
-        training, inference: by length, and by position.
+        training, inference: by length, and by position. The name of the first is the kind of its programs.
         cache: where keys and values are.
+        spans: see `gradient_spans`.
         prove_origin: if the programs were instantiated, checks those that they are instances of, and keeps them.
     """
 
@@ -56,6 +60,7 @@ class ModelLoops:
     training: Family
     inference: Family
     cache: int
+    spans: Sequence[range] = ()
     prove_origin: Callable[[], None] | None = None
 
     @property
@@ -69,18 +74,20 @@ class ModelLoops:
         Raises:
             ProofError: if it is not.
         """
-        program = final.programs[PROGRAM_NAMES[family.name].format(number)]
+        program = final.whole(PROGRAM_NAMES[family.name].format(number))
         before = final.copy_parameters if family is self.inference else None
         return len(family.prove(self.layout, number, program, before))
 
 
 def build_graph(config: GPTConfig, kind: str, tell: Tell, number: int) -> Graph:
     """The clean graph of a length or a position."""
-    trace, words = (graphs.training_graph, "length") if kind == "training" else (graphs.inference_graph, "position")
+    recipe = Recipe(kind, number, config)
+    told, words = ("inference", "position") if kind == "inference" else ("training", "length")
     return compile_graph(
-        lambda: trace(config, number),
-        "parameters" if kind == "training" else None,
-        lambda stage: tell(f"tracing {words} {number}", kind, number),
+        recipe.trace,
+        recipe.gradient,
+        lambda stage: tell(f"tracing {words} {number}", told, number),
+        initial=recipe.initial,
     )
 
 
@@ -90,22 +97,26 @@ def flat_loops(
     lengths: Sequence[int] = (),
     positions: Sequence[int] = (),
     layout: Layout | None = None,
+    kind: str = "training",
 ) -> ModelLoops:
     """Finds the loops in graphs of the model's own sizes.
 
     Args:
         lengths, positions: that are wanted; all by default.
         layout: takes the arrays.
+        kind: of the programs for lengths, ``training`` or ``accumulation``.
     """
     layout = Layout() if layout is None else layout
+    if kind == "accumulation":
+        # The gradient takes the place of what it is added to.
+        tensors = graphs.gradient_tensors(config)
+        gradient = layout.add_tensors(Array("gradient", (config.parameter_count,), space="argument"), tensors)
+        layout.arguments[graphs.SO_FAR] = layout.outputs["gradient"] = gradient, config.parameter_count
     training = compile_family(
-        layout,
-        "training",
-        partial(build_graph, config, "training", tell),
-        lengths or range(1, config.block_size + 1),
+        layout, kind, partial(build_graph, config, kind, tell), lengths or range(1, config.block_size + 1)
     )
     inference, cache = flat_inference(config, tell, layout, positions)
-    return ModelLoops(layout, training, inference, cache)
+    return ModelLoops(layout, training, inference, cache, gradient_spans(config))
 
 
 def flat_inference(config: GPTConfig, tell: Tell, layout: Layout, positions: Sequence[int] = ()) -> tuple[Family, int]:
@@ -130,19 +141,33 @@ class FinalPrograms:
     Attributes:
         programs: of all lengths and positions.
         copy_parameters: makes the copies that the programs for positions read.
+
+    Those that accumulate are apart: what `length7` computes is added to the gradient by `length7_gradient0`,
+    `length7_gradient1` and so on, a program for each of `gradient_spans`.
     """
 
     programs: Mapping[str, LoopProgram]
     copy_parameters: LoopProgram
+
+    def whole(self, name: str) -> LoopProgram:
+        """A program with those that run behind it."""
+        program, part = self.programs[name], 0
+        while further := self.programs.get(gradient_name(name, part)):
+            program, part = replace(program, nests=program.nests + further.nests), part + 1
+        return program
 
 
 def with_copies(loops: ModelLoops) -> FinalPrograms:
     """Gives programs copies of matrices that they would walk across."""
     transposer = Transposer(loops.layout)
     programs = {
-        PROGRAM_NAMES["training"].format(number): transposer.transpose(program)
+        PROGRAM_NAMES[loops.training.name].format(number): transposer.transpose(program)
         for number, program in loops.training.programs.items()
     }
+    if loops.training.name == "accumulation":
+        programs = {
+            part: each for name, program in programs.items() for part, each in _apart(loops, name, program).items()
+        }
     # While documents are drawn the parameters stay as they are, so their copies are made once.
     still = {
         PROGRAM_NAMES["inference"].format(number): transposer.transpose(program)
@@ -151,3 +176,38 @@ def with_copies(loops: ModelLoops) -> FinalPrograms:
     copies = dict.fromkeys(nest for program in still.values() for nest in transposer.copies_of(program))
     programs.update({name: transposer.without_copies(program) for name, program in still.items()})
     return FinalPrograms(programs, transposer.only(tuple(copies)))
+
+
+def gradient_spans(config: GPTConfig) -> list[range]:
+    """The parts of the gradient that threads take turns at: neighbouring matrices, of about a quarter each.
+
+    The last ones come first: rows of embeddings, which an index chooses, are added to at the end.
+    """
+    spans: list[range] = []
+    start = at = 0
+    for _, rows, columns in config.matrices():
+        at += rows * columns
+        if 4 * (at - start) >= config.parameter_count:
+            spans.append(range(start, at))
+            start = at
+    return [*spans, range(start, at)][::-1] if at > start else spans[::-1]
+
+
+def gradient_name(name: str, part: int) -> str:
+    """The program that adds to a part of the gradient, behind the program of that name."""
+    return f"{name}_gradient{part}"
+
+
+def _apart(loops: ModelLoops, name: str, program: LoopProgram) -> dict[str, LoopProgram]:
+    """A program that accumulates, apart."""
+    layout, (gradient, size) = loops.layout, loops.layout.outputs["gradient"]
+    places = [layout.start(nest.body.array) - gradient for nest in program.nests]
+    found = {name: replace(program, nests=tuple(_those(program, places, lambda at: not 0 <= at < size)))}
+    for part, span in enumerate(loops.spans):
+        nests = tuple(_those(program, places, span.__contains__))
+        found[gradient_name(name, part)] = LoopProgram(f"{program.name}_gradient{part}", nests, program.places)
+    return found
+
+
+def _those(program: LoopProgram, places: Sequence[int], chosen: Callable[[int], bool]) -> list[Nest]:
+    return [nest for nest, place in zip(program.nests, places, strict=True) if chosen(place)]

@@ -20,7 +20,8 @@ class Recipe:
     """Which program of a model.
 
     Attributes:
-        kind: ``training``, ``inference`` or ``optimizer``.
+        kind: ``training``; ``accumulation``, which is that with a gradient that it adds to; ``inference`` or
+            ``optimizer``.
         number: the length of the document, the position, or 0.
         config: the model's shape; for the optimiser, its constants.
     """
@@ -35,13 +36,19 @@ class Recipe:
 
         if isinstance(self.config, AdamConfig):
             return graphs.optimizer_graph(self.config)
-        make = {"training": graphs.training_graph, "inference": graphs.inference_graph}[self.kind]
-        return make(self.config, self.number)
+        if self.kind == "inference":
+            return graphs.inference_graph(self.config, self.number)
+        return graphs.training_graph(self.config, self.number, self.kind == "accumulation")
 
     @property
     def gradient(self) -> str | None:
         """The argument to differentiate in."""
-        return "parameters" if self.kind == "training" else None
+        return "parameters" if self.kind in ("training", "accumulation") else None
+
+    @property
+    def initial(self) -> str | None:
+        """The argument that the gradient is added to."""
+        return "so_far" if self.kind == "accumulation" else None
 
     @property
     def key(self) -> str:

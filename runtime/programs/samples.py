@@ -24,28 +24,31 @@ __all__ = ["FIRST", "WORDS", "samples_of"]
 # The other process makes those from here on.
 _HALF = 2
 # From here on, lengths and positions are alike.
-FIRST = {"training": 2, "inference": 1}
-WORDS = {"training": "length", "inference": "position"}
+FIRST = {"training": 2, "accumulation": 2, "inference": 1}
+WORDS = {"training": "length", "accumulation": "length", "inference": "position"}
 
 
-def samples_of(n_layer: int, child: Child | None = None) -> list[Sample]:
+def samples_of(n_layer: int, child: Child | None = None, kind: str = "training") -> list[Sample]:
     """The programs of small models of so many layers: ``length1`` and ``position0`` of the first ones, ``length`` and
     ``position`` of one later one each.
 
     Args:
         child: makes its half of them already.
+        kind: of those for lengths, see `flat_loops`.
     """
-    with started(child or Child(__name__, str(n_layer), current().name)) as child, without_collection():
-        found = [_sample(n_layer, shape) for shape in LEARNED[:_HALF]]
+    with started(child or Child(__name__, str(n_layer), kind, current().name)) as child, without_collection():
+        found = [_sample(n_layer, kind, shape) for shape in LEARNED[:_HALF]]
         answer = child.answer()
         # Whatever went wrong there goes wrong here, too.
-        others = from_json(answer) if answer is not None else [_sample(n_layer, shape) for shape in LEARNED[_HALF:]]
+        others = (
+            from_json(answer) if answer is not None else [_sample(n_layer, kind, shape) for shape in LEARNED[_HALF:]]
+        )
         return [*found, *others]
 
 
-def _sample(n_layer: int, shape: Shape) -> Sample:
+def _sample(n_layer: int, kind: str, shape: Shape) -> Sample:
     lengths, positions = (1, shape.length), (0, shape.position)
-    loops = flat_loops(shape.config(n_layer), _silent, lengths, positions, Layout(aligned=False))
+    loops = flat_loops(shape.config(n_layer), _silent, lengths, positions, Layout(aligned=False), kind)
     programs = {
         f"{WORDS[family.name]}{number if number < FIRST[family.name] else ''}": program
         for family in loops.families
@@ -58,12 +61,12 @@ def _silent(what: str, kind: str = "", number: int = 0) -> None:
     pass
 
 
-def _main(n_layer: int, name: str) -> None:
+def _main(n_layer: int, kind: str, name: str) -> None:
     # The terminal sends Ctrl-C to everybody; the process that asked ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with without_collection(), numerics(name):
-        sys.stdout.write(to_json(tuple(_sample(n_layer, shape) for shape in LEARNED[_HALF:])))
+        sys.stdout.write(to_json(tuple(_sample(n_layer, kind, shape) for shape in LEARNED[_HALF:])))
 
 
 if __name__ == "__main__":
-    _main(int(sys.argv[1]), sys.argv[2])
+    _main(int(sys.argv[1]), *sys.argv[2:])

@@ -23,20 +23,21 @@ _FILE = "programs.json"
 
 
 @contextlib.contextmanager
-def learning(cache: Cache, n_layer: int) -> Iterator[Child | None]:
+def learning(cache: Cache, n_layer: int, kind: str = "training") -> Iterator[Child | None]:
     """Begins to make samples of small models, beside what is done within, unless what would be learned is known."""
-    if cache.load(_key(n_layer)) is not None:
+    if cache.load(_key(n_layer, kind)) is not None:
         yield None
         return
-    with started(Child("microgpt.runtime.programs.samples", str(n_layer), current().name)) as child:
+    with started(Child("microgpt.runtime.programs.samples", str(n_layer), kind, current().name)) as child:
         yield child
 
 
-def find_sized(cache: Cache, n_layer: int, child: Child | None = None) -> SizedModel:
+def find_sized(cache: Cache, n_layer: int, child: Child | None = None, kind: str = "training") -> SizedModel:
     """The programs of all models of so many layers: from the cache, or learned now.
 
     Args:
         child: that of `learning`.
+        kind: of the programs for lengths, see `flat_loops`.
 
     Raises:
         NotRegularError: if those of small models have too little in common.
@@ -45,11 +46,11 @@ def find_sized(cache: Cache, n_layer: int, child: Child | None = None) -> SizedM
     from .program_json import from_json
     from .sized_loops import SizedModel, sized_model
 
-    files = cache.load(_key(n_layer))
+    files = cache.load(_key(n_layer, kind))
     if files is None or _FILE not in files:
-        return sized_model(n_layer, child)
+        return sized_model(n_layer, child, kind)
     # The cache has checked the folder's owner and the hash of every file: this is what `keep_sized` wrote.
-    return SizedModel(n_layer, from_json(files[_FILE]), is_proved=True)
+    return SizedModel(n_layer, from_json(files[_FILE]), True, kind)
 
 
 def keep_sized(cache: Cache, model: SizedModel) -> None:
@@ -57,10 +58,10 @@ def keep_sized(cache: Cache, model: SizedModel) -> None:
     from .program_json import to_json
 
     model.prove()
-    if cache.load(_key(model.n_layer)) is None:
-        cache.store(_key(model.n_layer), {_FILE: to_json(model.programs).encode()})
+    if cache.load(_key(model.n_layer, model.kind)) is None:
+        cache.store(_key(model.n_layer, model.kind), {_FILE: to_json(model.programs).encode()})
 
 
-def _key(n_layer: int) -> str:
+def _key(n_layer: int, kind: str) -> str:
     model = sources_digest("microgpt.model") + sources_digest("microgpt.runtime")
-    return f"sizes{n_layer}-" + program_key({"n_layer": n_layer, "model": model})
+    return f"sizes{n_layer}-" + program_key({"n_layer": n_layer, "kind": kind, "model": model})

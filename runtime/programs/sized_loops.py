@@ -21,7 +21,7 @@ from ...compiler.numerics import current
 from ...compiler.sizes.generalise import SizedPrograms, generalise
 from ...model.config import GPTConfig
 from ..machine.child import Child
-from .model_loops import ModelLoops, build_graph, with_copies
+from .model_loops import ModelLoops, build_graph, gradient_spans, with_copies
 from .samples import FIRST, WORDS, samples_of
 from .shapes import LEARNED, PROVED, Shape
 
@@ -29,11 +29,15 @@ __all__ = ["SizedModel", "sized_loops", "sized_model"]
 
 # What is smaller than all that was learned from.
 _LEAST = {name: min(getattr(shape, name) for shape in LEARNED) for name in ("n_head", "head_size", "vocab_size")}
-# What this process has learned, by the number of layers and the numerics.
-_LEARNED: dict[tuple[int, str], SizedModel] = {}
+# What this process has learned, by the number of layers, the kind of the programs for lengths and the numerics.
+_LEARNED: dict[tuple[int, str, str], SizedModel] = {}
 # Nodes of graphs that are no operations of loops, but what these read.
 _NOT_COVERED = {CONST, EQUAL, GATHER, INDEX, INPUT, SELECT}
-_TITLES = {"training": "gpt_loss_length{}", "inference": "gpt_inference_position{}"}
+_TITLES = {
+    "training": "gpt_loss_length{}",
+    "accumulation": "gpt_accumulation_length{}",
+    "inference": "gpt_inference_position{}",
+}
 
 
 @dataclass
@@ -45,11 +49,13 @@ class SizedModel:
         programs: over the sizes: ``length1`` and ``position0`` of the first ones, ``length`` and ``position`` of all
             later ones.
         is_proved: whether they have been proved.
+        kind: of the programs for lengths, see `flat_loops`.
     """
 
     n_layer: int
     programs: SizedPrograms
     is_proved: bool = False
+    kind: str = "training"
 
     def at(self, shape: Shape, lengths: Sequence[int], positions: Sequence[int]) -> ModelLoops:
         """The programs of some lengths and positions.
@@ -71,11 +77,11 @@ class SizedModel:
                 {},
             )
             for kind, numbers, pinned in (
-                ("training", lengths, lambda number: {}),
+                (self.kind, lengths, lambda number: {}),
                 ("inference", positions, lambda number: {"entry": start + entry * number}),
             )
         )
-        return ModelLoops(layout, training, inference, start, self.prove)
+        return ModelLoops(layout, training, inference, start, gradient_spans(config), self.prove)
 
     def _program(self, kind: str, number: int, sizes: Mapping[str, int], layout: Layout) -> LoopProgram:
         word = WORDS[kind]
@@ -106,18 +112,18 @@ class SizedModel:
                 loops.prove(final, family, number)
 
 
-def sized_model(n_layer: int, child: Child | None = None) -> SizedModel:
+def sized_model(n_layer: int, child: Child | None = None, kind: str = "training") -> SizedModel:
     """Learns the programs of models of so many layers, once, in the numerics in force.
 
     Args:
-        child: see `samples_of`.
+        child, kind: see `samples_of`.
 
     Raises:
         NotRegularError: if those of small ones have too little in common.
     """
-    key = n_layer, current().name
+    key = n_layer, kind, current().name
     if key not in _LEARNED:
-        _LEARNED[key] = SizedModel(n_layer, generalise(samples_of(n_layer, child)))
+        _LEARNED[key] = SizedModel(n_layer, generalise(samples_of(n_layer, child, kind)), kind=kind)
     return _LEARNED[key]
 
 

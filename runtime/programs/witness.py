@@ -8,18 +8,22 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from random import Random
 from typing import Any
 
 from ...compiler.errors import ProofError
 from ...compiler.ir.interpret import interpret
 from ...model.config import AdamConfig, GPTConfig
-from ..executable.witness import carried_out, compare, repetitions
+from ..executable.witness import Numbers, carried_out, compare, repetitions
 from . import eager, graphs
+from .c_numbers import COUNTS, number_type
 from .expected import (
+    BATCH,
     TEMPERATURE,
     Expected,
     lanes_of_update,
+    some_gradient,
     some_lanes,
     some_parameters,
     some_tokens,
@@ -35,17 +39,21 @@ __all__ = [
 ]
 
 
-def check_training(run: Callable[..., Any], config: GPTConfig, length: int) -> None:
+def check_training(run: Callable[..., Any], config: GPTConfig, length: int, accumulates: bool = False) -> None:
     """Checks a generated program for documents of `length`.
+
+    Args:
+        accumulates: whether it adds the gradient to one that is an argument.
 
     Raises:
         ProofError: naming the first result that differs.
     """
     parameters, what = some_parameters(config), f"the program of length {length}"
+    so_far = [some_gradient(config)] if accumulates else []
     for number in range(repetitions(config.parameter_count * length)):
         tokens, targets = some_tokens(config, length, 2 * number), some_tokens(config, length, 2 * number + 1)
-        (loss,), gradient = carried_out(what, run, parameters, tokens, targets)
-        _compare_training(what, eager.loss_and_gradient(config, parameters, tokens, targets), (loss, gradient))
+        (loss,), gradient = carried_out(what, run, parameters, *so_far, tokens, targets)
+        _compare_training(what, eager.loss_and_gradient(config, parameters, tokens, targets, *so_far), (loss, gradient))
 
 
 def check_inference(run: Callable[..., Any], config: GPTConfig, position: int) -> None:
@@ -100,6 +108,7 @@ def check_library(
     expected: Expected,
     constants: Mapping[int, str],
     addresses: Mapping[str, int],
+    accumulates: bool = False,
 ) -> None:
     """Runs every program of the C library of a model once; of a model whose programs are instantiated, those that are
     `witnessed`.
@@ -109,43 +118,53 @@ def check_library(
         expected: what they must give.
         constants: by address, numbers that stay in memory, in hexadecimal.
         addresses: of ``parameters``, ``gradient`` and the rest (see `ModelSource`).
+        accumulates: whether gradients are added to what is there, and steps take batches.
 
     Raises:
         ProofError: naming the program and the first result that differs.
     """
     size, weights = config.parameter_count, some_parameters(config)
     memory = _Memory(functions, constants, addresses)
+    so_far = {"gradient": some_gradient(config)} if accumulates else {}
+    batch: int = BATCH if accumulates else 1
+    further: list[Any] = []
+    if accumulates:
+        states = (ctypes.c_void_p * 1)(ctypes.addressof(memory.numbers))
+        further = [batch, 0, 1, states, (ctypes.c_long * COUNTS)()]
     for length, result in zip(witnessed(config)[0], expected.losses, strict=True):
         tokens, targets = some_tokens(config, length), some_tokens(config, length, 1)
-        memory.forget(parameters=weights)
-        loss = functions.microgpt_loss(memory.doubles, length, (ctypes.c_int * (2 * length))(*tokens, *targets))
-        _compare_training(f"the program of length {length}", result, (loss, memory.read("gradient", size)))
+        memory.forget(parameters=weights, **so_far)
+        loss = functions.microgpt_loss(memory.numbers, length, (ctypes.c_int * (2 * length))(*tokens, *targets))
+        _compare_training(f"the program of length {length}", result, (loss, memory.read("gradient", size)), True)
     parameters, _, first, second = lanes_of_update(config, expected.losses[0][1])
     memory.forget(parameters=parameters, first_moment=first, second_moment=second)
     tokens, targets = some_tokens(config, 1), some_tokens(config, 1, 1)
     functions.microgpt_train(
-        memory.doubles,
-        (ctypes.c_int * 1)(1),
-        (ctypes.c_int * 2)(*tokens, *targets),
+        memory.numbers,
+        (ctypes.c_int * batch)(*[1] * batch),
+        (ctypes.c_int * (2 * batch))(*[*tokens, *targets] * batch),
         (ctypes.c_double * 3)(*step_constants(optimizer)),
         1,
-        (ctypes.c_double * 1)(),
+        (ctypes.c_double * batch)(),
+        *further,
     )
     names = ("parameters", "first_moment", "second_moment")
     updated = tuple(memory.read(name, size) for name in names)
-    _compare_update("the program of the optimizer", expected.updated, updated)
+    _compare_update("the program of the optimizer", expected.updated, updated, True)
     entry, cache = 2 * config.n_layer * config.n_embd, expected.cache
     for position, token in enumerate(some_tokens(config, len(expected.probabilities))):
         memory.forget(parameters=weights, cache=cache[: entry * position])
-        functions.microgpt_prepare(memory.doubles)
-        probabilities = functions.microgpt_next(memory.doubles, position, token, TEMPERATURE)
+        functions.microgpt_prepare(memory.numbers)
+        probabilities = functions.microgpt_next(memory.numbers, position, token, TEMPERATURE)
+        results = {"probabilities": expected.probabilities[position], "entry": cache[entry * position :][:entry]}
         compare(
             f"the program of position {position}",
-            {"probabilities": expected.probabilities[position], "entry": cache[entry * position :][:entry]},
+            results,
             {
                 "probabilities": probabilities[: config.vocab_size],
                 "entry": memory.read("cache", entry * (position + 1))[entry * position :],
             },
+            partial(dict, results),
         )
 
 
@@ -155,29 +174,44 @@ class _Memory:
     def __init__(self, functions: ctypes.CDLL, constants: Mapping[int, str], addresses: Mapping[str, int]) -> None:
         self.addresses = addresses
         size = functions.microgpt_memory()
-        self._bytes = ctypes.create_string_buffer(8 * size + 64)
-        self.doubles = (ctypes.c_double * size).from_buffer(self._bytes, -ctypes.addressof(self._bytes) % 64)
-        functions.microgpt_initialize(self.doubles)
-        known = {address: float.fromhex(text) for address, text in constants.items()}
-        if any(self.doubles[address] != number and number == number for address, number in known.items()):
+        kind: Any = number_type()
+        self._bytes = ctypes.create_string_buffer(ctypes.sizeof(kind) * size + 64)
+        self.numbers = (kind * size).from_buffer(self._bytes, -ctypes.addressof(self._bytes) % 64)
+        functions.microgpt_initialize(self.numbers)
+        known = {address: kind(float.fromhex(text)).value for address, text in constants.items()}
+        if any(self.numbers[address] != number and number == number for address, number in known.items()):
             raise ProofError("the library does not put its constants where the programs read them")
-        self._unknown = (ctypes.c_double * size)(*(known.get(address, math.nan) for address in range(size)))
+        self._unknown = (kind * size)(*(known.get(address, math.nan) for address in range(size)))
 
     def forget(self, **arguments: Sequence[float]) -> None:
         """Fills memory with NaN, but for the constants and these arguments."""
-        ctypes.memmove(self.doubles, self._unknown, ctypes.sizeof(self._unknown))
+        ctypes.memmove(self.numbers, self._unknown, ctypes.sizeof(self._unknown))
         for name, numbers in arguments.items():
-            self.doubles[self.addresses[name] : self.addresses[name] + len(numbers)] = numbers
+            self.numbers[self.addresses[name] : self.addresses[name] + len(numbers)] = numbers
 
     def read(self, name: str, size: int) -> list[float]:
         """Results."""
-        return list(self.doubles[self.addresses[name] : self.addresses[name] + size])
+        return list(self.numbers[self.addresses[name] : self.addresses[name] + size])
 
 
-def _compare_training(what: str, expected: tuple[float, Sequence[float]], found: tuple[float, Sequence[float]]) -> None:
-    compare(what, *({"loss": [loss], "gradient": gradient} for loss, gradient in (expected, found)))
+def _compare_training(
+    what: str,
+    expected: tuple[float, Sequence[float]],
+    found: tuple[float, Sequence[float]],
+    is_native: bool = False,
+) -> None:
+    right, other = ({"loss": [loss], "gradient": gradient} for loss, gradient in (expected, found))
+    _compare(what, right, other, is_native)
 
 
-def _compare_update(what: str, expected: Sequence[Sequence[float]], found: Sequence[Sequence[float]]) -> None:
+def _compare_update(
+    what: str, expected: Sequence[Sequence[float]], found: Sequence[Sequence[float]], is_native: bool = False
+) -> None:
     names = ("parameter", "first_moment", "second_moment")
-    compare(what, *(dict(zip(names, columns, strict=True)) for columns in (expected, found)))
+    right, other = (dict(zip(names, columns, strict=True)) for columns in (expected, found))
+    _compare(what, right, other, is_native)
+
+
+def _compare(what: str, expected: Numbers, found: Numbers, is_native: bool) -> None:
+    # Models are so well conditioned that the tolerance of fast numerics is enough.
+    compare(what, expected, found, partial(dict, expected) if is_native else None)

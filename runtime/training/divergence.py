@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...compiler.ir.graph import Graph
-from ...compiler.ir.interpret import evaluate_nodes, interpret
+from ...compiler.ir.interpret import evaluate_nodes
 from ...compiler.passes.differentiate import differentiate
 from ...compiler.passes.sink_through_selects import sink_through_selects
 from ..backends.backend import Document, State
 from ..executable.not_finite import describe, first_bad
-from ..programs import graphs
+from ..programs import eager, graphs
 from ..programs.recipe import Recipe
 from ..programs.step_constants import step_constants
 from .training import NotFiniteError, Training
@@ -49,8 +49,9 @@ class Cause:
 
 def find_cause(training: Training, error: NotFiniteError) -> Cause | None:
     """Finds out where a step went wrong; None if by the model's arithmetic it does not."""
-    state, document = error.before, training.document(error.before.step)
-    return _in_model(training, state, document) or _in_update(training, state, document)
+    state, batch = error.before, training.batch(error.before.step)
+    causes = (_in_model(training, state, document) for document in batch)
+    return next(filter(None, causes), None) or _in_update(training, state, batch)
 
 
 def _in_model(training: Training, state: State, document: Document) -> Cause | None:
@@ -59,7 +60,7 @@ def _in_model(training: Training, state: State, document: Document) -> Cause | N
     if node is None:
         return None
     phase = "forward" if graph.source[node] >= 0 else "backward"
-    return Cause(state.step + 1, training.text(state.step), values[node], phase, describe(graph, node, values))
+    return Cause(state.step + 1, training.text(document), values[node], phase, describe(graph, node, values))
 
 
 def _carry_out(training: Training, state: State, document: Document) -> tuple[Graph, list[float]]:
@@ -70,12 +71,9 @@ def _carry_out(training: Training, state: State, document: Document) -> tuple[Gr
     return graph, evaluate_nodes(graph, {"parameters": state.parameters}, {"tokens": tokens, "targets": targets})
 
 
-def _in_update(training: Training, state: State, document: Document) -> Cause | None:
+def _in_update(training: Training, state: State, batch: Sequence[Document]) -> Cause | None:
     """Looks at Adam, parameter by parameter, with the gradient that the model gave."""
-    tokens, targets = document
-    joint, _ = _carry_out(training, state, document)
-    indices = {"tokens": tokens, "targets": targets}
-    gradient = interpret(joint, {"parameters": state.parameters}, indices)["gradient"]
+    _, gradient = eager.batch_loss_and_gradient(training.config, state.parameters, batch)
     graph = graphs.optimizer_graph(training.optimizer)
     constants = step_constants(training.optimizer, state.step, training.steps)
     shared = dict(zip(("learning_rate", "correction1", "correction2"), ([number] for number in constants), strict=True))
@@ -88,7 +86,7 @@ def _in_update(training: Training, state: State, document: Document) -> Cause | 
         values = evaluate_nodes(graph, arguments, {})
         node = first_bad(graph, values)
         if node is not None:
-            name = joint.input_name(place)
+            name = training.config.parameter_name(place)
             operation = f"{describe(graph, node, values)}, for {name}"
-            return Cause(state.step + 1, training.text(state.step), values[node], "update", operation)
+            return Cause(state.step + 1, training.text(batch[0]), values[node], "update", operation)
     return None

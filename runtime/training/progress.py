@@ -31,6 +31,7 @@ class Progress:
         pack: whether long documents are split into windows instead of cut.
         first_moment, second_moment: Adam's, in the order of the parameters.
         random_state: of the stream of random numbers.
+        batch_size: documents of a step.
 
     Raises:
         ValueError: if a part cannot be what it is said to be.
@@ -45,10 +46,13 @@ class Progress:
     first_moment: list[float]
     second_moment: list[float]
     random_state: RandomState
+    batch_size: int = 1
 
     def __post_init__(self) -> None:
         if not isinstance(self.steps, int) or isinstance(self.steps, bool) or self.steps < 1:
             raise ValueError(f"a run has at least one step, not {self.steps!r}")
+        if not isinstance(self.batch_size, int) or isinstance(self.batch_size, bool) or self.batch_size < 1:
+            raise ValueError(f"a step has at least one document, not {self.batch_size!r}")
         if not isinstance(self.corpus, str) or not isinstance(self.corpus_sha256, str):
             raise ValueError("the corpus is not described by texts")
         if not isinstance(self.eval_fraction, float) or not 0.0 <= self.eval_fraction < 1.0:
@@ -71,6 +75,7 @@ class Progress:
             "corpus_sha256": self.corpus_sha256,
             "eval_fraction": self.eval_fraction,
             "pack": self.pack,
+            **({} if self.batch_size == 1 else {"batch_size": self.batch_size}),
         }
         return {"run": json.dumps(run), "random_state": json.dumps(self.random_state)}
 

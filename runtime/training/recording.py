@@ -30,6 +30,7 @@ def describe_run(training: Training, backend: Backend, options: Mapping[str, Any
         "model": asdict(training.config),
         "optimizer": asdict(training.optimizer),
         "steps": training.steps,
+        "batch_size": training.batch_size,
         "seed": training.seed,
         "data": {"name": corpus.name, "documents": len(corpus.documents), "sha256": corpus.sha256},
         "backend": backend.name,

@@ -75,7 +75,7 @@ class Step:
 
 
 class Training:
-    """A run over a corpus, one document a step, in the numerics in force; it is to be run in the same.
+    """A run over a corpus, in the numerics in force; it is to be run in the same.
 
     Args:
         corpus: the documents.
@@ -85,7 +85,7 @@ class Training:
         eval_fraction: the share of the documents that is held out and never trained on.
         pack: whether a document longer than the model looks back is split into windows, each a step, or
             cut.
-        batch_size: documents of a step; more than one for a backend that takes batches.
+        batch_size: documents of a step, see `Backend`; steps go on where the last one ended, around the corpus.
         shape: the sizes of `GPTConfig`, but for the vocabulary, which the corpus decides.
 
     Raises:
@@ -132,13 +132,17 @@ class Training:
         # Of a long text, one character more than positions: the first is read after the token that begins it.
         return [split_document(self.config, self.tokenizer.encode(text[: self.config.block_size + 1]))]
 
-    def document(self, step: int) -> Document:
-        """What is read at a step, counted from 0."""
-        return self._documents[step % len(self._documents)]
+    def document(self, number: int) -> Document:
+        """What is read in that place, counted from 0."""
+        return self._documents[number % len(self._documents)]
 
-    def text(self, step: int) -> str:
-        """What is read at a step, counted from 0, as text."""
-        tokens, targets = self.document(step)
+    def batch(self, step: int) -> list[Document]:
+        """What is read at a step, counted from 0."""
+        return [self.document(number) for number in range(step * self.batch_size, (step + 1) * self.batch_size)]
+
+    def text(self, document: Document) -> str:
+        """A document as text."""
+        tokens, targets = document
         return self.tokenizer.decode([*tokens, targets[-1]])
 
     def lengths(self) -> list[int]:
@@ -176,14 +180,11 @@ class Training:
                 if number + 1 == self.state.step:
                     self._before = None
                 learning_rate = adam.step_constants(self.optimizer, number, self.steps)[0]
-                yield Step(number + 1, loss, learning_rate, len(self.document(number * self.batch_size)[0]))
+                yield Step(number + 1, loss, learning_rate, len(self.batch(number)[0][0]))
 
     def _advance(self, backend: Backend, count: int) -> list[float]:
-        size = self.batch_size
-        documents = [self.document(place) for place in range(self.state.step * size, (self.state.step + count) * size)]
-        if size == 1:
-            return backend.advance(self.state, documents, self.steps)
-        return backend.advance(self.state, documents, self.steps, size)  # type: ignore[call-arg]  # see batch_size
+        documents = [document for step in range(count) for document in self.batch(self.state.step + step)]
+        return backend.advance(self.state, documents, self.steps)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Goes back or forth to where `checkpoint` was made.
@@ -213,6 +214,7 @@ class Training:
             first_moment=state.first_moment,
             second_moment=state.second_moment,
             random_state=self.rng.getstate(),
+            batch_size=self.batch_size,
         )
         return Checkpoint(
             self.config,
@@ -221,15 +223,10 @@ class Training:
             state.step,
             state.parameters,
             VERSION,
-            self._labels(),
+            {"fast": self.fast} if self.fast else {},
             progress,
             self.numerics,
         )
-
-    def _labels(self) -> dict[str, str]:
-        """What a checkpoint says of a run that is not exact."""
-        labels = {"fast": self.fast} if self.fast else {}
-        return labels | ({"batch_size": str(self.batch_size)} if self.batch_size > 1 else {})
 
 
 def windows(config: GPTConfig, tokens: Sequence[int]) -> list[Document]:
@@ -268,7 +265,7 @@ def _check_same_run(training: Training, checkpoint: Checkpoint, theirs: Progress
         "numerics": (checkpoint.numerics, training.numerics),
         "eval_fraction": (theirs.eval_fraction, training.eval_fraction),
         "pack": (theirs.pack, training.pack),
-        "batch_size": (int(checkpoint.extra.get("batch_size", "1")), training.batch_size),
+        "batch_size": (theirs.batch_size, training.batch_size),
     }
     for ours_config, theirs_config in ((training.config, checkpoint.config), (training.optimizer, theirs.optimizer)):
         for name, value in asdict(theirs_config).items():

@@ -38,7 +38,7 @@ def test_exact_is_the_default_and_comes_back():
     assert current() is microgpt.exact()
 
 
-@pytest.mark.parametrize(("choice", "error"), [("fast", ValueError), (1, TypeError)])
+@pytest.mark.parametrize(("choice", "error"), [("rough", ValueError), (1, TypeError)])
 def test_other_numerics_are_refused(choice: object, error: type[Exception]):
     with pytest.raises(error, match="numerics must be one of exact, portable"), microgpt.numerics(choice):
         pass

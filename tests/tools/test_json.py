@@ -44,7 +44,11 @@ RUNS: dict[str, list[list[str]]] = {
     "passes": [[*MODEL, "--length", "1", "--around", "p0_l0_query_0"], ["--kind", "optimizer"]],
     "stats": [[*MODEL, "--length", "1"], [*MODEL, "--kind", "optimizer", "--no-machine"]],
     "bench": [[*MODEL, "--length", "1", "--seconds", "0.01", "--against", "numpy"], [OWN, "--seconds", "0.01"]],
-    "verify": [[*MODEL, "--steps", "1", "--samples", "1"], [OWN]],
+    "verify": [
+        [*MODEL, "--steps", "1", "--samples", "1"],
+        [*MODEL, "--steps", "1", "--samples", "1", "--numerics", "fast"],
+        [OWN],
+    ],
     "cache list": [[]],
     "cache clean": [["--dry-run", "--all"]],
     "doctor": [[]],

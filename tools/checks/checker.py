@@ -47,6 +47,7 @@ class Checker:
     ) -> None:
         self.config, self.optimizer, self.library = config, optimizer, library
         self.compiled = compiled or PythonBackend(config, optimizer, library)
+        self.batch_size = self.compiled.batch_size
         self.eager = EagerBackend(config, optimizer)
         self.compared = 0
         self.where = ""
@@ -61,10 +62,29 @@ class Checker:
         return self.compiled.loss_and_gradient(parameters, document)
 
     def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
-        return [self._check_step(state, document, num_steps) for document in documents]
+        size = self.batch_size
+        return [
+            self._check_step(state, documents[start : start + size], num_steps)
+            for start in range(0, len(documents), size)
+        ]
 
-    def _check_step(self, state: State, document: Document, num_steps: int) -> float:
+    def _check_step(self, state: State, batch: Sequence[Document], num_steps: int) -> float:
         """Takes a step both ways; `state` becomes that of the eager one."""
+        for document in batch:
+            self._check_document(state, document)
+        loss, gradient = self.eager.batch_loss_and_gradient(state.parameters, batch)
+        before = _copy(state)
+        other = _copy(state)
+        self.eager.update(state, gradient, num_steps)
+        losses = self.compiled.advance(other, batch, num_steps)
+        wrong = self._compare({"loss": [loss]}, {"loss": losses})
+        names = ("parameters", "first_moment", "second_moment")
+        wrong = wrong or self._compare(*({name: getattr(which, name) for name in names} for which in (state, other)))
+        if wrong:
+            self._tell(wrong, self._optimizer_case(before, gradient, wrong[1], num_steps))
+        return loss
+
+    def _check_document(self, state: State, document: Document) -> None:
         self.where = f"step {state.step + 1}, a document of {len(document[0])} positions"
         loss, gradient = self.eager.loss_and_gradient(state.parameters, document)
         expected = {"loss": [loss], "gradient": gradient}
@@ -72,18 +92,6 @@ class Checker:
         wrong = self._compare(expected, {"loss": [found_loss], "gradient": found_gradient})
         if wrong:
             self._tell(wrong, self._training_case(state.parameters, document, expected))
-        before = _copy(state)
-        other = _copy(state)
-        self.eager.update(state, gradient, num_steps)
-        if isinstance(self.compiled, PythonBackend):
-            self.compiled.update(other, gradient, num_steps)
-        else:
-            self.compiled.advance(other, [document], num_steps)
-        names = ("parameters", "first_moment", "second_moment")
-        wrong = self._compare(*({name: getattr(which, name) for name in names} for which in (state, other)))
-        if wrong:
-            self._tell(wrong, self._optimizer_case(before, gradient, wrong[1], num_steps))
-        return loss
 
     def next_token(
         self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]
@@ -156,7 +164,7 @@ class Checker:
         name, place, expected, found = wrong
         number = name if name == "loss" else f"{name}[{place}]"
         if name in _BY_PARAMETER:
-            number += f" of {_parameter_name(self.config, place)}"
+            number += f" of {self.config.parameter_name(place)}"
         lines = [f"{self.where}: {number} differs", *_numbers("eager", expected), *_numbers("compiled", found)]
         first = locate(case)
         if first is None and not isinstance(self.compiled, PythonBackend):
@@ -187,14 +195,6 @@ _BY_PARAMETER = ("gradient", "parameters", "first_moment", "second_moment")
 
 def _numbers(label: str, number: float) -> list[str]:
     return [f"  {label:<9} {number!r:<24} {float(number).hex()}"]
-
-
-def _parameter_name(config: GPTConfig, place: int) -> str:
-    for name, rows, columns in config.matrices():
-        if place < rows * columns:
-            return f"{name}[{place // columns},{place % columns}]"
-        place -= rows * columns
-    raise IndexError(place)
 
 
 def _copy(state: State) -> State:

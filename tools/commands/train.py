@@ -9,7 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from ...compiler.numerics import numerics
+from ...compiler.numerics import Numerics, current, numerics
 from ...runtime.backends.choose_backend import FAST
 from ...runtime.training.recording import describe_result
 from ...runtime.training.sampling import SamplingOptions, sample_texts
@@ -33,12 +33,12 @@ __all__ = ["train"]
 @options.training_options
 @options.backend_option(*TRAINERS)
 @click.option(
-    "--batch-size",
+    "--threads",
     type=options.POSITIVE,
     default=1,
     show_default=True,
     metavar="N",
-    help="Documents of a step, which takes their mean loss; more than one with --backend jax, over all its devices.",
+    help="Compute so many documents of a batch at a time, in C; the bits stay the same.",
 )
 @click.option(
     "--samples",
@@ -83,6 +83,7 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
       microgpt train
       microgpt train --data poems.txt --block-size 32 --steps 5000
       microgpt train --n-layer 2 --n-embd 32 --out runs/wide
+      microgpt train --batch-size 16 --threads 2 --steps 500
       microgpt train --steps 20000 --out runs/long --save-every 500
       microgpt train --resume runs/long
       microgpt train --print-config > microgpt.toml
@@ -100,13 +101,13 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
         raise click.UsageError("--save-every needs an --out folder for the checkpoints")
     check_shape({name: settings[name] for name in SHAPE})
     context.with_resource(numerics(settings["numerics"]))
-    if settings["batch_size"] > 1 and settings["backend"] not in FAST:
-        raise click.UsageError("--batch-size is for --backend jax; the other backends take one document a step")
     training = new_training(settings)
     console.detail(f"corpus {training.corpus.name}: sha256 {training.corpus.sha256}")
     if resumption and resumption.checkpoint:
         _restore(training, resumption)
-    engine = choose_backend(settings["backend"], training.config, training.optimizer, settings["jobs"])
+    what = settings["backend"], training.config, training.optimizer, settings["jobs"], training.batch_size
+    engine = choose_backend(*what, settings["threads"])
+    _check_threads(settings["threads"], training.batch_size, engine.name)
     with ExitStack() as stack:
         folder, logs = open_outputs(out, settings["log"], stack)
         if out and resumption is None and not overwrite:
@@ -118,6 +119,8 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
             print(f"num params: {training.config.parameter_count}", flush=True)
         if engine.name in FAST:
             console.say(f"{engine.name} is fast, not exact: its losses agree with the other backends' up to rounding")
+        if current().fast:
+            console.say(_label(engine.name, current()))
         run.prepare(training.config.block_size if samples or training.held_out else 0)
         run.take_steps()
         run.keep()
@@ -135,6 +138,21 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
             run.keep_samples(texts)
 
 
+def _check_threads(threads: int, batch_size: int, backend: str) -> None:
+    """Says why fewer threads are used than were asked for."""
+    if threads > batch_size:
+        console.say(f"a step has {batch_size} document{'s' * (batch_size > 1)}, so --threads {threads} is {batch_size}")
+    elif threads > 1 and backend != "c":
+        console.say(f"the {backend} backend has one thread; --threads is for C")
+
+
+def _label(backend: str, chosen: Numerics) -> str:
+    if backend != "c":
+        return f"{chosen.name} numerics are for C; the {backend} backend computes as in exact ones"
+    command = f"microgpt verify --numerics {chosen.name}"
+    return f"{chosen.name} numerics, not exact: `{command}` measures by how much results differ"
+
+
 def _as_json(run: Run, settings: dict[str, Any]) -> dict[str, Any]:
     """What came of a run, but for its samples."""
     training = run.training
@@ -144,6 +162,7 @@ def _as_json(run: Run, settings: dict[str, Any]) -> dict[str, Any]:
         "model": asdict(training.config),
         "parameters": training.config.parameter_count,
         "backend": run.backend.name,
+        "numerics": training.numerics,
         "folder": str(settings["out"]) if settings["out"] else None,
         "steps": training.steps,
         "first_step": training.state.step - len(run.losses) + 1,

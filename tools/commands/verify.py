@@ -33,6 +33,7 @@ POINTS = 4
 @options.model_options
 @options.numerics_option
 @options.backend_option(*COMPILED)
+@options.batch_size_option
 @options.jobs_option
 @click.option(
     "--points",
@@ -55,6 +56,7 @@ def verify(
     seed: int,
     backend: str,
     jobs: int | None,
+    batch_size: int,
     as_json: bool,
     **shape: int,
 ) -> None:
@@ -63,6 +65,8 @@ def verify(
     Trains both side by side and compares each loss, gradient and parameter, then
     every probability of some samples. Ends with exit code 1 at the first
     difference, and names the first operation that differs.
+
+    Fast numerics are not equal: of them, the drift from exact ones is printed.
 
     Of your own function, FILE.py:NAME, every stage of the compiler, the Python
     and the C are compared, at the example and points near it.
@@ -73,8 +77,9 @@ def verify(
       microgpt verify --steps 5 --n-layer 2 --seed 7
       microgpt verify --data poems.txt --block-size 32
       microgpt verify model.py:loss --points 20
+      microgpt verify --numerics fast --steps 1000
     """
-    verdict = chosen_check(context, program, points, steps, samples, data, seed, backend, jobs, shape)
+    verdict = chosen_check(context, program, points, steps, samples, data, seed, backend, jobs, batch_size, shape)
     if as_json:
         console.print_json("verify", verdict.document.data)
     else:

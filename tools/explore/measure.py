@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from math import fsum
 from pathlib import Path
 
+from ...compiler.c.emit_function import memory_size
 from ...compiler.errors import InternalError
 from ...compiler.ir.ops import GIVEN
 from ...runtime.machine.toolchain import find_toolchain
@@ -109,7 +110,7 @@ def _run(
         write_plainly(path, (program.text + _TIMER % (_memory_type(program), timed)).encode())
         find_toolchain().build(path, built)
         library = ctypes.CDLL(str(built))
-    raw = (ctypes.c_double * (program.layout.size + 8))()
+    raw = (ctypes.c_double * (memory_size(program.layout) + 8))()
     start = -(ctypes.addressof(raw) % -64)  # from an address that 64 divides
     memory = ctypes.cast(ctypes.addressof(raw) + start, ctypes.POINTER(ctypes.c_double))
     getattr(library, program.begin)(memory)

@@ -51,10 +51,12 @@ def check_backend(name: str) -> str:
     return choosing.check_backend(name, console.warn)
 
 
-def choose_backend(name: str, config: GPTConfig, optimizer: AdamConfig, jobs: int | None = None) -> Backend:
+def choose_backend(
+    name: str, config: GPTConfig, optimizer: AdamConfig, jobs: int | None = None, batch_size: int = 1, threads: int = 1
+) -> Backend:
     """The backend called `name`, as in the runtime; warnings go to stderr."""
     try:
-        return choosing.choose_backend(name, config, optimizer, jobs, console.warn)
+        return choosing.choose_backend(name, config, optimizer, jobs, console.warn, batch_size, threads)
     except ModuleNotFoundError as error:
         raise CommandError(str(error), ENVIRONMENT) from None
 

@@ -20,6 +20,8 @@ from .models import load_model
 
 if TYPE_CHECKING:
     from ...model.config import AdamConfig, GPTConfig
+    from ...runtime.backends.backend import Backend
+    from ...runtime.training.training import Training
     from ..checks.verdict import Verdict
     from ..subject.function import FunctionSubject
     from ..text.document import Document
@@ -37,6 +39,7 @@ def chosen_check(
     seed: int,
     backend: str,
     jobs: int | None,
+    batch_size: int,
     shape: dict[str, int],
 ) -> Verdict:
     """Compares with the eager autograd.
@@ -60,12 +63,25 @@ def chosen_check(
     from ...data.corpus import load_corpus
     from ...model.config import AdamConfig
     from ...runtime.training.training import Training
+    from ..checks.drift import measure_drift
     from ..checks.model_check import verify_model
 
     check_shape(shape)
-    training = Training(load_corpus(data), seed, steps, AdamConfig(), **shape)
-    engine = choose_backend(backend, training.config, training.optimizer, jobs)
-    prepare(engine, training.lengths(), training.config.block_size if samples else 0)
+    corpus = load_corpus(data)
+
+    def begin() -> Training:
+        return Training(corpus, seed, steps, AdamConfig(), 0.0, False, batch_size, **shape)
+
+    def engine_of(training: Training) -> Backend:
+        engine = choose_backend(backend, training.config, training.optimizer, jobs, batch_size)
+        prepare(engine, training.lengths(), training.config.block_size if samples else 0)
+        return engine
+
+    if current().fast:
+        with console.step_progress(2 * steps) as progressed:
+            return measure_drift(begin, engine_of, current(), samples, progressed)
+    training = begin()
+    engine = engine_of(training)
     with console.step_progress(steps) as progressed:
         return verify_model(training, engine, open_library(jobs), samples, progressed)
 
@@ -146,6 +162,10 @@ def chosen_export(
 
     if len(programs) > 1 or not all(map(is_program, programs)):
         raise click.UsageError(f"{programs[0]!r} is not FILE.py:NAME, as in model.py:loss", context)
+    if current().fast:
+        raise click.UsageError(
+            "--numerics fast is for programs that microgpt runs; leave it out, or export --dtype float", context
+        )
     if is_program(str(folder)):
         raise click.UsageError(f"name the folder to write, as in `microgpt export {folder} c-code`", context)
     if target != "c" and (inference or plain or dtype != "double"):

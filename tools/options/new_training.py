@@ -17,7 +17,7 @@ SHAPE = ("n_layer", "n_embd", "n_head", "block_size")
 OPTIMIZER = tuple(field.name for field in fields(AdamConfig))
 
 # The options, by the names of their parameters, that decide the bits of a run.
-DECISIVE = ("data", "steps", "seed", *SHAPE, *OPTIMIZER, "eval_fraction", "pack", "numerics")
+DECISIVE = ("data", "steps", "seed", *SHAPE, *OPTIMIZER, "eval_fraction", "pack", "batch_size", "numerics")
 
 
 def optimizer_of(settings: Mapping[str, Any]) -> AdamConfig:
@@ -43,6 +43,6 @@ def new_training(settings: Mapping[str, Any]) -> Training:
             optimizer_of(settings),
             settings["eval_fraction"],
             settings["pack"],
-            settings.get("batch_size", 1),
+            settings["batch_size"],
             **{name: settings[name] for name in SHAPE},
         )

@@ -17,6 +17,7 @@ __all__ = [
     "PATH",
     "POSITIVE",
     "backend_option",
+    "batch_size_option",
     "data_option",
     "fraction",
     "jobs_option",
@@ -56,6 +57,14 @@ data_option = click.option(
     default="names",
     show_default=True,
     help="A text file in UTF-8, one document a line; - for standard input; or a corpus of `microgpt data list`.",
+)
+batch_size_option = click.option(
+    "--batch-size",
+    type=POSITIVE,
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Documents of a step, which takes the mean of their losses and gradients.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON; see docs/json.md for the schema.")
 length_option = click.option(
@@ -130,7 +139,10 @@ def _put_in_force(context: click.Context, parameter: click.Parameter, value: str
     context.with_resource(numerics(value))
 
 
-_NUMERICS = "exact: as this machine's C library rounds; portable: the same bits everywhere."
+_NUMERICS = (
+    "exact: as this machine's C library rounds; portable: the same bits everywhere; fast: C in single precision, and "
+    "fast-float64: in double, neither of them exact."
+)
 # Puts numerics in force while the command runs.
 numerics_option = click.option(
     "--numerics",
@@ -173,7 +185,7 @@ _TRAINING = (
         default=1000,
         show_default=True,
         metavar="N",
-        help="Number of steps; one document each.",
+        help="Number of steps, one document or --batch-size documents each.",
     ),
     seed_option,
     model_options,
@@ -217,6 +229,7 @@ _TRAINING = (
         metavar="NUMBER",
         help="Hold out this share of the documents, and print their loss at the end.",
     ),
+    batch_size_option,
     click.option("--pack", is_flag=True, help="Split documents longer than --block-size instead of cutting them."),
     click.option("--numerics", type=click.Choice(NUMERICS), default=NUMERICS[0], show_default=True, help=_NUMERICS),
 )

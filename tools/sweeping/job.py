@@ -84,7 +84,9 @@ def make_programs(job: Job) -> str:
     try:
         with numerics(job.settings["numerics"]):
             training = new_training(job.settings)
-            backend = choose_backend(job.backend, training.config, training.optimizer, COMPILE_JOBS)
+            backend = choose_backend(
+                job.backend, training.config, training.optimizer, COMPILE_JOBS, training.batch_size
+            )
             _prepare(training, backend)
     except _EXPECTED as error:
         return in_words(error)
@@ -96,8 +98,8 @@ def estimate_programs(job: Job) -> Estimate | None:
     try:
         with numerics(job.settings["numerics"]):
             training = new_training(job.settings)
-            what = job.backend, training.config, training.optimizer, COMPILE_JOBS
-            return choose_silently(*what, lambda message: None).estimate(training.lengths(), _positions(training))
+            what = job.backend, training.config, training.optimizer, COMPILE_JOBS, lambda message: None
+            return choose_silently(*what, training.batch_size).estimate(training.lengths(), _positions(training))
     except _EXPECTED:
         return None
 
@@ -134,7 +136,7 @@ def _run(job: Job, place: Path, overwrite: bool, start: float) -> Result:
     found = None if overwrite else newest_checkpoint(place, lambda message: None)
     if found:
         training.restore(found[1])
-    backend = choose_backend(job.backend, training.config, training.optimizer, COMPILE_JOBS)
+    backend = choose_backend(job.backend, training.config, training.optimizer, COMPILE_JOBS, training.batch_size)
     _prepare(training, backend)
     options = {**job.settings, "backend": job.backend, "save_every": job.save_every, "keep": job.keep}
     steps = recorded_steps(training, backend, place, job.save_every, job.keep, options)

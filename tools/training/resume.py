@@ -18,7 +18,7 @@ from ..terminal.failures import BAD_INPUT, CommandError
 __all__ = ["Resumption", "find_run", "refuse_unfinished"]
 
 # What a command says of itself, and not of the run that it goes on with.
-NOT_KEPT = ("resume", "overwrite", "out", "backend")
+NOT_KEPT = ("resume", "overwrite", "out", "backend", "threads")
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,7 @@ def _options_of(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
         **asdict(progress.optimizer),
         "eval_fraction": progress.eval_fraction,
         "pack": progress.pack,
+        "batch_size": progress.batch_size,
     }
 
 

@@ -1,6 +1,6 @@
 static memory *inside(${prefix}_state *s) { return (memory *)s->numbers; }
 
-long ${prefix}_memory(void) { return sizeof(memory) / sizeof(double); }
+long ${prefix}_memory(void) { return sizeof(memory) / sizeof(${number}); }
 
 void ${prefix}_initialize(${prefix}_state *s)
 {
@@ -8,34 +8,18 @@ void ${prefix}_initialize(${prefix}_state *s)
     set_constants(inside(s));
 }
 
-double *${prefix}_parameters(${prefix}_state *s) { return inside(s)->parameters; }
-double *${prefix}_gradient(${prefix}_state *s) { return inside(s)->gradient; }
-double *${prefix}_first_moment(${prefix}_state *s) { return inside(s)->first_moment; }
-double *${prefix}_second_moment(${prefix}_state *s) { return inside(s)->second_moment; }
-double *${prefix}_cache(${prefix}_state *s) { return &inside(s)->cache[0][0]; }
+${number} *${prefix}_parameters(${prefix}_state *s) { return inside(s)->parameters; }
+${number} *${prefix}_gradient(${prefix}_state *s) { return inside(s)->gradient; }
+${number} *${prefix}_first_moment(${prefix}_state *s) { return inside(s)->first_moment; }
+${number} *${prefix}_second_moment(${prefix}_state *s) { return inside(s)->second_moment; }
+${number} *${prefix}_cache(${prefix}_state *s) { return &inside(s)->cache[0][0]; }
 
-double ${prefix}_loss(${prefix}_state *s, int length, const int *index)
-{
-    lengths_of[length - 1](inside(s), index);
-    return inside(s)->loss[0];
-}
-
-void ${prefix}_train(
-    ${prefix}_state *s, const int *lengths, const int *index, const double *constants, long steps, double *losses)
-{
-    for (long step = 0; step < steps; step++) {
-        losses[step] = ${prefix}_loss(s, lengths[step], index);
-        index += 2 * lengths[step];
-        memcpy(inside(s)->step_constants, constants + 3 * step, 3 * sizeof(double));
-        adam(inside(s), index);
-    }
-}
-
+${train}
 void ${prefix}_prepare(${prefix}_state *s) { copy_parameters(inside(s), 0); }
 
-const double *${prefix}_next(${prefix}_state *s, int position, int token, double temperature)
+const ${number} *${prefix}_next(${prefix}_state *s, int position, int token, double temperature)
 {
-    inside(s)->temperature[0] = temperature;
+    inside(s)->temperature[0] = (${number})temperature;
     positions_of[position](inside(s), &token);
     return inside(s)->probabilities;
 }

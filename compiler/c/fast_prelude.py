@@ -1,0 +1,134 @@
+"""The beginning of every C file in fast numerics: vectors of single or double precision, and functions of them.
+
+In: the lanes of the processor's vectors and the type of numbers. Out: C, put together from the files of the folder
+``text``. Nothing in it is proved: a function errs by a few units in the last place, and its series are written out from
+their formulas. Pragmas let the compiler fuse products and sums and take a reciprocal for a quotient; nothing lets it
+assume that there is no NaN or infinity (``-ffinite-math-only``), or change the order of a sum by itself
+(``-fassociative-math``), which would also undo what the functions rely on.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from math import factorial
+
+from ..ir.ops import LIBM
+from .c_text import c_text, plain_text
+
+__all__ = ["fast_prelude"]
+
+_PACKAGE = __package__ or ""
+_TYPES: dict[str, dict[str, object]] = {
+    "float": {
+        "whole": "int",
+        "size": 4,
+        "most": "0x7fffffff",
+        "bias": 127,
+        "mantissa": 23,
+        "lowest": "-104.0f",
+        "highest": "89.0f",
+        "log2_high": "0.693359375",
+        "log2_low": "-0.00021219444005469057",
+        "least": "0x1p-126f",
+        "scale": "0x1p24",
+        "scale_bits": 24,
+        "root_half": "0x3f3504f3",
+    },
+    "double": {
+        "whole": "long long",
+        "size": 8,
+        "most": "0x7fffffffffffffffLL",
+        "bias": 1023,
+        "mantissa": 52,
+        "lowest": "-746.0",
+        "highest": "710.0",
+        "log2_high": "0.6931471803691238",
+        "log2_low": "1.9082149292705877e-10",
+        "least": "0x1p-1022",
+        "scale": "0x1p54",
+        "scale_bits": 54,
+        "root_half": "0x3fe6a09e667f3bcdLL",
+    },
+}
+# The last terms of the series of the exponential and of the logarithm: what follows is less than a tenth of a unit.
+_LAST = {"float": (7, 9), "double": (13, 21)}
+# GCC's functions for a root of all lanes, and what they depend on; Clang finds them by itself.
+_ROOTS = {
+    ("float", 4): ("__SSE2__", "__builtin_ia32_sqrtps", "(x)"),
+    ("float", 8): ("__AVX__", "__builtin_ia32_sqrtps256", "(x)"),
+    ("float", 16): ("__AVX512F__", "__builtin_ia32_sqrtps512_mask", "(x, x, -1, 4)"),
+    ("double", 2): ("__SSE2__", "__builtin_ia32_sqrtpd", "(x)"),
+    ("double", 4): ("__AVX__", "__builtin_ia32_sqrtpd256", "(x)"),
+    ("double", 8): ("__AVX512F__", "__builtin_ia32_sqrtpd512_mask", "(x, x, -1, 4)"),
+}
+
+
+@cache
+def fast_prelude(lanes: int, number: str) -> str:
+    """The text.
+
+    Args:
+        lanes: in the widest vector, a power of two.
+        number: the type of numbers, ``float`` or ``double``.
+    """
+    single = number == "float"
+    f = "f" if single else ""
+    widths = [1 << place for place in range(1, lanes.bit_length())]
+    names = [*LIBM, "fabs", "sqrt"] if single else []
+    functions = "".join(
+        c_text(_PACKAGE, "fast_function.h", name=name, operands=", ".join("xy"[: LIBM.get(name, 1)])) for name in names
+    )
+    scalar = {"type": number, "first": "y", "root": "sqrt", "one": "1", "general": f"    return pow{f}(x, y);\n"}
+    tile = min(lanes, 8)
+    tiles = c_text(_PACKAGE, "tiled.h", w=tile, tile=c_text(_PACKAGE, f"tile{tile}.h")) if tile >= 4 else ""
+    return "".join(
+        [
+            plain_text(_PACKAGE, "fast.h"),
+            functions,
+            c_text(_PACKAGE, "head.h", number=number, f=f),
+            plain_text(_PACKAGE, "fast_single.h") if single else "",
+            c_text(_PACKAGE, "fast_power.h", w=1, number=number, **scalar),
+            "#undef pow\n#define pow(x, y) power1(x, y)\n",
+            c_text(_PACKAGE, "fast_divisor.h", number=number, w=lanes),
+            *(_vectors(width, number) for width in widths),
+            c_text(_PACKAGE, "batches.h", w=lanes, number=number, kept="INLINE"),
+            plain_text(_PACKAGE, "shuffle.h"),
+            c_text(_PACKAGE, "transpose.h", number=number, tiles=tiles),
+        ]
+    )
+
+
+def _vectors(width: int, number: str) -> str:
+    types = _TYPES[number]
+    last, odd = _LAST[number]
+    vector = f"v{width}"
+    text = c_text(
+        _PACKAGE,
+        "fast_vectors.h",
+        w=width,
+        number=number,
+        bytes=int(str(types["size"])) * width,
+        xs=", ".join(["x"] * width),
+        ys=", ".join(["y"] * width),
+        numbers=", ".join(map(str, range(width))),
+        root=_root(width, number),
+        factorial=f"{factorial(last)}.0",
+        exponential_terms="\n    ".join(
+            f"r = r * rest + ({number})(1.0 / {factorial(power)}.0);" for power in range(last - 1, -1, -1)
+        ),
+        odd=f"{odd}.0",
+        logarithm_terms="\n    ".join(f"r = r * z + ({number})(2.0 / {power}.0);" for power in range(odd - 2, 0, -2)),
+        **types,
+    )
+    general = f"    {vector} r;\n    for (int i = 0; i < {width}; i++) r[i] = power1(x[i], y[i]);\n    return r;\n"
+    power = {"type": vector, "first": "y[0]", "root": f"square_root{width}", "one": f"all{width}(1)"}
+    return text + c_text(_PACKAGE, "fast_power.h", w=width, number=number, general=general, **power)
+
+
+def _root(width: int, number: str) -> str:
+    f = "f" if number == "float" else ""
+    loop = f"    v{width} r;\n    for (int i = 0; i < {width}; i++) r[i] = __builtin_sqrt{f}(x[i]);\n    return r;\n"
+    if (number, width) not in _ROOTS:
+        return loop
+    macro, name, operands = _ROOTS[number, width]
+    return f"#if defined({macro}) && HAS({name})\n    return {name}{operands};\n#else\n{loop}#endif\n"

@@ -1,0 +1,2 @@
+#undef ${name}
+#define ${name}(${operands}) ${name}f(${operands})

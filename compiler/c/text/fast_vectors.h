@@ -1,0 +1,52 @@
+
+typedef ${number} v${w} __attribute__((vector_size(${bytes})));
+typedef ${whole} n${w} __attribute__((vector_size(${bytes})));
+typedef ${number} u${w} __attribute__((vector_size(${bytes}), aligned(${size}), may_alias));
+INLINE v${w} load${w}(const ${number} *p) { return *(const u${w} *)p; }
+INLINE void store${w}(${number} *p, v${w} x) { *(u${w} *)p = x; }
+INLINE v${w} all${w}(${number} x) { const v${w} r = {${xs}}; return r; }
+INLINE n${w} flag${w}(int x) { const ${whole} y = -(${whole})x; const n${w} r = {${ys}}; return r; }
+INLINE n${w} equal${w}(long lane) { const n${w} lanes = {${numbers}}; return lanes == (${whole})lane; }
+INLINE v${w} keep${w}(n${w} flag, v${w} x) { return (v${w})(flag & (n${w})x); }
+INLINE v${w} drop${w}(n${w} flag, v${w} x) { return (v${w})(~flag & (n${w})x); }
+INLINE v${w} blend${w}(n${w} flag, v${w} a, v${w} b) { return (v${w})((flag & (n${w})a) | (~flag & (n${w})b)); }
+INLINE v${w} rectify${w}(v${w} x) { return keep${w}(x > 0, x); }
+INLINE v${w} positive${w}(v${w} x) { return keep${w}(x > 0, all${w}(1)); }
+INLINE v${w} larger${w}(v${w} a, v${w} b) { return blend${w}(b > a, b, a); }
+INLINE v${w} smaller${w}(v${w} a, v${w} b) { return blend${w}(b < a, b, a); }
+INLINE v${w} magnitude${w}(v${w} x) { return (v${w})((n${w})x & ${most}); }
+INLINE v${w} square_root${w}(v${w} x)
+{
+${root}}
+INLINE v${w} quotient${w}(v${w} x, divisor y) { return x * y.reciprocal; }
+INLINE v${w} settled_square${w}(v${w} x) { return x * x; }
+INLINE v${w} settled_root${w}(v${w} x) { return square_root${w}(x); }
+/* 2^n times the series of the rest, which is at most ln(2)/2. The power of 2 is multiplied in halves, each of which is a
+   number, also where the result overflows or vanishes. */
+INLINE v${w} exponential${w}(v${w} x)
+{
+    x = blend${w}(x < ${lowest}, all${w}(${lowest}), blend${w}(x > ${highest}, all${w}(${highest}), x));
+    const v${w} scaled = x * (${number})1.4426950408889634;
+    const n${w} n = __builtin_convertvector(scaled + blend${w}(scaled < 0, all${w}((${number})-0.5), all${w}((${number})0.5)), n${w});
+    const v${w} whole = __builtin_convertvector(n, v${w});
+    const v${w} rest = (x - whole * (${number})${log2_high}) - whole * (${number})${log2_low};
+    v${w} r = all${w}((${number})(1.0 / ${factorial}));
+    ${exponential_terms}
+    const n${w} half = n >> 1;
+    return (r * (v${w})((half + ${bias}) << ${mantissa})) * (v${w})((n - half + ${bias}) << ${mantissa});
+}
+/* exponent * ln(2) and the series of the inverse hyperbolic tangent of (m - 1) / (m + 1), for m from sqrt(1/2) to sqrt(2). */
+INLINE v${w} logarithm${w}(v${w} x)
+{
+    const n${w} tiny = x < ${least};
+    const v${w} normal = blend${w}(tiny, x * (${number})${scale}, x);
+    const n${w} exponent = ((n${w})normal - ${root_half}) >> ${mantissa};
+    const v${w} m = (v${w})((n${w})normal - (exponent << ${mantissa}));
+    const v${w} s = (m - 1) / (m + 1), z = s * s;
+    v${w} r = all${w}((${number})(2.0 / ${odd}));
+    ${logarithm_terms}
+    const v${w} power = __builtin_convertvector(exponent - (tiny & ${scale_bits}), v${w});
+    r = s * r + (power * (${number})${log2_low} + power * (${number})${log2_high});
+    r = blend${w}(x == 0, all${w}(-(${number})INFINITY), r);
+    return blend${w}((x > 0) & (x < (${number})INFINITY), r, blend${w}(x > 0, x, blend${w}(x == 0, r, all${w}((${number})NAN))));
+}
