@@ -10,10 +10,12 @@ from .layout import Layout
 from .loop_ir import LoopProgram
 from .run_loops import addresses_of_places, run_program
 
-__all__ = ["interpret_loops"]
+__all__ = ["NumberDomain", "interpret_loops"]
 
 
-class _Numbers:
+class NumberDomain:
+    """Memory holds numbers."""
+
     def __init__(self, program: LoopProgram, layout: Layout, memory: list[float], index: Sequence[int]) -> None:
         self.memory, self.layout = memory, layout
         self.index = index
@@ -68,5 +70,5 @@ def interpret_loops(
     for span in program.zeros:
         start = layout.start(span.array) + span.start
         memory[start : start + span.size] = [0.0] * span.size
-    run_program(program, _Numbers(program, layout, memory, index))
+    run_program(program, NumberDomain(program, layout, memory, index))
     return {name: memory[start : start + size] for name, (start, size) in layout.outputs.items()}

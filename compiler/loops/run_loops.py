@@ -29,7 +29,7 @@ from .loop_ir import (
     blocks,
 )
 
-__all__ = ["Domain", "addresses_of_places", "carry_out", "run_program"]
+__all__ = ["Domain", "PointOf", "addresses_of_places", "carry_out", "run_program"]
 
 # Carries out a part of a nest whose numbers at this point are given.
 _Action = Callable[[Sequence[int]], Any]
@@ -202,6 +202,33 @@ class _Code:
             return total
 
         return action
+
+
+class PointOf:
+    """What a nest computes at single points, from what memory holds.
+
+    Args:
+        nest: one that assigns.
+    """
+
+    def __init__(self, nest: Nest, domain: Domain) -> None:
+        self._code = _Code(nest, domain)
+
+    def trips(self, turns: Sequence[int]) -> int:
+        """How often the next loop runs, in these turns of the loops outside of it."""
+        code = self._code
+        return self._at(turns)[code.trips[len(turns)]]
+
+    def value(self, turns: Sequence[int]) -> tuple[int, Any]:
+        """The address that it assigns to in these turns of all loops, and what."""
+        point = self._at(turns)
+        return point[self._code.address], self._code.value(point)
+
+    def _at(self, turns: Sequence[int]) -> tuple[int, ...]:
+        point = self._code.starts
+        for turn, steps in zip(turns, self._code.steps, strict=False):
+            point = tuple(start + turn * step for start, step in zip(point, steps, strict=True))
+        return point
 
 
 def _step(number: Affine, level: int) -> int:

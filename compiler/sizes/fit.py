@@ -1,8 +1,8 @@
 """Fit: the simplest polynomial in the sizes that gives the numbers of all samples; and rules for constants.
 
 In: what the sizes are in each sample, and a number, or a constant, in each. Out: an expression that gives exactly
-these. Simplest first: a constant; one product of sizes; two of them. Where two expressions are equally simple, the
-samples do not tell them apart, and nothing is guessed.
+these. Simplest first: a constant; one product of sizes; two of them, and so on. Where two expressions are equally
+simple, the samples do not tell them apart, and nothing is guessed.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from .polynomial import Monomial, Polynomial, monomial_value
 
 __all__ = ["Constant", "Fitter"]
 
-# Products of more sizes than this are not looked for, nor sums of more products.
-_DEGREE, _TERMS = 2, 2
+# Products of more sizes than this are not looked for, nor sums of more products: two more samples than products must
+# say the same. Sums of many have whole coefficients, such as where the third of several vectors in one array begins.
+_DEGREE, _TERMS, _FEW = 2, 4, 2
 
 # What a program computes from a size before it is traced, in Python's arithmetic. Some agree at most sizes, not at all.
 _RULES: Mapping[str, Callable[[float], float]] = {
@@ -96,11 +97,11 @@ class Fitter:
         return self._numbers[values]
 
     def _simplest(self, values: tuple[int, ...]) -> Polynomial:
-        for count in range(1, _TERMS + 1):
+        for count in range(1, min(_TERMS, len(self._samples) - 2) + 1):
             found: dict[tuple[bool, int], list[Polynomial]] = {}
             for columns in combinations(self._products, count):
                 coefficients = _solved(columns, values)
-                if coefficients is None:
+                if coefficients is None or (count > _FEW and any(each.denominator > 1 for each in coefficients)):
                     continue
                 for monomials in product(*(self._products[column] for column in columns)):
                     terms = zip(coefficients, (*monomials, ()), strict=True)

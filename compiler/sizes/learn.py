@@ -1,0 +1,156 @@
+"""Learn: the loops of a function over its sizes, from its graphs at a few small ones.
+
+In: graphs at sizes to learn from, and at others. Out: `SizedPrograms` of one program. At the others, what is
+instantiated must be the graph, operation for operation. If it is not, and other loops than those are found in the
+graph, the function is irregular; if the same loops are found, it is a mistake of the compiler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+
+from ..errors import ProofError
+from ..ir.graph import Graph
+from ..loops.form_loops import form_loops
+from ..loops.layout import Layout
+from ..loops.loop_ir import Array, LoopProgram, Nest
+from ..loops.map_numbers import NumberMap
+from ..loops.name_arrays import name_arrays
+from ..loops.place import NotRegularError, address, place
+from ..loops.prove_loops import prove_loops
+from ..loops.stored_nodes import stored_nodes
+from ..loops.transpose import Transposer
+from .generalise import Sample, SizedPrograms, generalise
+from .sized_layout import PlacedArrays
+
+__all__ = ["Instance", "instantiate", "learn", "sizes_text"]
+
+Sizes = Mapping[str, int]
+
+# All programs of a layout have names; here there is one.
+_ONLY = "program"
+_FAMILY = "graph"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A program at some sizes, and its memory."""
+
+    program: LoopProgram
+    layout: Layout
+
+
+def sizes_text(sizes: Sizes) -> str:
+    """Sizes for people: ``inputs=784, hidden=512``."""
+    return ", ".join(f"{name}={size}" for name, size in sizes.items())
+
+
+def learn(graph_at: Callable[[Sizes], Graph], learned: Sequence[Sizes], proved: Sequence[Sizes]) -> SizedPrograms:
+    """The program of a function over its sizes.
+
+    Args:
+        graph_at: makes the clean graph at some sizes.
+        learned: the sizes to learn from.
+        proved: others.
+
+    Raises:
+        NotRegularError: if its loops are not the same at all sizes, or a number in them has no expression.
+        ProofError: if an instance is not its graph, although its loops are; a mistake of the compiler.
+    """
+    samples = [_sample(sizes, graph_at(sizes)) for sizes in learned]
+    try:
+        found = generalise(samples)
+    except NotRegularError as error:
+        raise NotRegularError(_reason(samples, error)) from None
+    for sample in samples:
+        if (difference := _difference(found, sample)) is not None:
+            raise ProofError(f"the loops over the sizes are not those that they were learned from: {difference}")
+    for sizes in proved:
+        graph = graph_at(sizes)
+        try:
+            _prove(found, sizes, graph)
+        except ProofError:
+            difference = _difference(found, _sample(sizes, graph))
+            if difference is None:  # the loops are those that are found there, and yet not the graph
+                raise
+            raise NotRegularError(difference) from None
+    return found
+
+
+def instantiate(sized: SizedPrograms, sizes: Sizes, name: str) -> Instance:
+    """The program at some sizes, with copies of the matrices that it would walk across.
+
+    Raises:
+        NotRegularError: if it is not known there.
+    """
+    layout = sized.layout.at(sizes)
+    program = sized.at(_ONLY, sizes, layout, name)
+    return Instance(Transposer(layout).transpose(program), layout)
+
+
+def _prove(sized: SizedPrograms, sizes: Sizes, graph: Graph) -> None:
+    """Checks that an instance is its graph, operation for operation.
+
+    Raises:
+        ProofError: if it is not.
+    """
+    instance = instantiate(sized, sizes, graph.name)
+    where = address(instance.layout, _FAMILY, graph, bytearray(len(graph)))
+    prove_loops(instance.program, graph, instance.layout, where.inputs, where.outputs)
+
+
+def _sample(sizes: Sizes, graph: Graph) -> Sample:
+    layout, stored = Layout(aligned=False), stored_nodes(graph)
+    place(layout, _FAMILY, {0: (graph, stored)})
+    program = form_loops(graph, stored, layout, address(layout, _FAMILY, graph, stored))
+    return Sample(sizes, PlacedArrays.of(layout), {_ONLY: name_arrays(program, layout)})
+
+
+_WITHOUT_SHAPES = NumberMap(lambda number: number, lambda text: text, lambda array: Array(array.name, ()))
+_WITHOUT_NUMBERS = NumberMap(lambda number: 0, lambda text: "", lambda array: Array(array.name, ()))
+
+
+def _difference(sized: SizedPrograms, other: Sample) -> str | None:
+    """In what the loops that were learned differ from those that are found at some sizes; None if in nothing."""
+    found = other.programs[_ONLY]
+    expected = sized.at(_ONLY, other.sizes, sized.layout.at(other.sizes), found.name)
+    for ours, theirs in zip_longest(expected.nests, found.nests):
+        if ours is None or theirs is None or _WITHOUT_SHAPES(ours) != _WITHOUT_SHAPES(theirs):
+            nest = theirs or ours
+            assert nest is not None
+            return f"{_where(nest)}the loops at {sizes_text(other.sizes)} are not those of other sizes"
+    if _WITHOUT_SHAPES(expected.zeros) != _WITHOUT_SHAPES(found.zeros):
+        return f"at {sizes_text(other.sizes)}, other results are zero than elsewhere"
+    return None
+
+
+def _where(nest: Nest) -> str:
+    """The lines of a nest, for an error: ``model.py:7 loss, forward: ``."""
+    return f"{nest.label.partition(';')[0]}: " if nest.label else ""
+
+
+def _reason(samples: Sequence[Sample], error: NotRegularError) -> str:
+    """Which nest it is that samples do not have in common, and in which of them it differs."""
+    programs = [sample.programs[_ONLY] for sample in samples]
+    for nests in zip_longest(*(program.nests for program in programs)):
+        structures = [_WITHOUT_NUMBERS(nest) for nest in nests]
+        for sample, nest, structure in zip(samples, nests, structures, strict=True):
+            if structure != structures[0]:
+                return (
+                    f"{_where(nest or nests[0])}the loops at {sizes_text(samples[0].sizes)} and at "
+                    f"{sizes_text(sample.sizes)} differ in more than numbers"
+                )
+        alone = [
+            replace(sample, programs={_ONLY: replace(program, nests=(nest,), zeros=())})
+            for sample, program, nest in zip(samples, programs, nests, strict=True)
+        ]
+        try:
+            generalise(alone)
+        except NotRegularError as problem:
+            # What is wrong with all of them is wrong with their arrays.
+            return f"{_where(nests[0])}{problem}" if str(problem) == str(error) else str(error)
+    if len({len(program.zeros) for program in programs}) > 1:
+        return "which results are zero differs between sizes in more than numbers"
+    return str(error)
