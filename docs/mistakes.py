@@ -555,6 +555,40 @@ def loss(weights, rows):
 microgpt.compile(loss, [1.0], [2.0], wrt="weights")
 """,
     ),
+    Mistake(
+        "A size that the example ignores",
+        """
+def norm(x):
+    return sum(v * v for v in x)
+
+family = microgpt.compile_sized(norm, lambda n, rows: [0.0] * n)  # here
+""",
+        """
+def norm(x):
+    return sum(v * v for v in x)
+
+family = microgpt.compile_sized(norm, lambda n: [0.0] * n)
+assert family(n=3)([1.0, 2.0, 3.0]) == (14.0, [2.0, 4.0, 6.0])
+""",
+    ),
+    Mistake(
+        "Loops that are others at each size",
+        """
+def pairs(x):
+    return sum(x[i] * x[j] for i in range(len(x)) for j in range(i))  # here
+
+print(microgpt.compile_sized(pairs, lambda n: [0.0] * n).show())
+""",
+        """
+def pairs(x):
+    total = sum(x)
+    return (total * total - sum(v * v for v in x)) / 2
+
+family = microgpt.compile_sized(pairs, lambda n: [0.0] * n)
+assert "fold add { k < n: x[k] }" in str(family.show())
+assert family(n=4)([1.0, 2.0, 3.0, 4.0])[0] == 35.0
+""",
+    ),
 ]
 
 

@@ -55,16 +55,18 @@ if TYPE_CHECKING:
     from .runtime.value import Value
     from .seeing import CompiledFunction, hessian, hvp, jacobian, mean_over_rows
     from .seeing import compile_function as compile
+    from .seeing_sizes import Family, compile_sized
 
 
 __version__ = VERSION
 
 __all__ = [
-    "CompileError", "CompiledFunction", "DivergedError", "Fit", "FitStep", "Model", "Numerics", "Optimizer",
-    "TraceError", "Value", "abs", "adam", "atan", "choose", "compile", "constant_maximum", "cos", "erf", "exact", "exp",
-    "expm1", "fast", "fit", "hessian", "hvp", "index", "jacobian", "load", "log", "log1p", "logical_and", "logical_not",
-    "logical_or", "maximum", "mean_over_rows", "mean_rows", "minimum", "momentum", "numerics", "portable", "relu",
-    "rows", "scope", "select", "sgd", "sigmoid", "sin", "softplus", "sqrt", "sum_rows", "tanh", "train", "where",
+    "CompileError", "CompiledFunction", "DivergedError", "Family", "Fit", "FitStep", "Model", "Numerics", "Optimizer",
+    "TraceError", "Value", "abs", "adam", "atan", "choose", "compile", "compile_sized", "constant_maximum", "cos",
+    "erf", "exact", "exp", "expm1", "fast", "fit", "hessian", "hvp", "index", "jacobian", "load", "log", "log1p",
+    "logical_and", "logical_not", "logical_or", "maximum", "mean_over_rows", "mean_rows", "minimum", "momentum",
+    "numerics", "portable", "relu", "rows", "scope", "select", "sgd", "sigmoid", "sin", "softplus", "sqrt", "sum_rows",
+    "tanh", "train", "where",
 ]  # fmt: skip
 
 # The module of each public name, except functions such as `exp`, which come from the table of operations. Modules are
@@ -73,6 +75,7 @@ _HOMES = {
     "CompileError": "compiler.errors",
     "CompiledFunction": "seeing",
     "DivergedError": "runtime.fitting.fit",
+    "Family": "seeing_sizes",
     "Fit": "runtime.fitting.fit",
     "FitStep": "runtime.fitting.fit",
     "Model": "api",
@@ -83,6 +86,7 @@ _HOMES = {
     "adam": "runtime.fitting.optimizers",
     "choose": "compiler.conditions",
     "compile": "seeing",
+    "compile_sized": "seeing_sizes",
     "constant_maximum": "compiler.functions",
     "exact": "compiler.numerics",
     "fast": "compiler.numerics",

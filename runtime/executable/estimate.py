@@ -10,7 +10,16 @@ from ..arguments import real
 from ..machine.memory import LIMIT_VARIABLE, available_memory
 from ..storage.sizes import parse_size, size_text
 
-__all__ = ["Estimate", "TooLargeError", "check", "check_function", "function_estimate", "memory_bytes", "together"]
+__all__ = [
+    "Estimate",
+    "TooLargeError",
+    "check",
+    "check_function",
+    "check_memory",
+    "function_estimate",
+    "memory_bytes",
+    "together",
+]
 
 # Measured with CPython 3.11 on one core, a process a shape: CPU seconds, and the most memory that the process held. The
 # shapes are vocabulary, layers, width, heads and block size. For C, `model_source` and its proof; for Python,
@@ -139,6 +148,26 @@ def memory_bytes(limit: float | str | None) -> float | None:
     return real("memory_limit", limit, "of bytes, more than 0, or a text such as '2G'", lambda size: size > 0)
 
 
+def check_memory(what: str, needed: float, limit: float | None = None) -> None:
+    """Refuses what takes so many bytes, if they do not fit into memory.
+
+    Args:
+        what: it is.
+        limit: how many bytes there may be; None for what this machine has.
+
+    Raises:
+        TooLargeError: with the memory that it needs.
+        LimitError: if the limit in the environment is no size.
+    """
+    available = available_memory() if limit is None else limit
+    if needed > available:
+        again = f"; {LIMIT_VARIABLE}=none tries it all the same" if limit is None else ", or raise memory_limit"
+        raise TooLargeError(
+            f"{what} takes about {size_text(needed)}, but {size_text(available)} are available; give the function "
+            f"fewer numbers{again}"
+        )
+
+
 def check_function(operations: int, target: str, limit: float | None = None) -> None:
     """Refuses a graph of so many operations, if compiling it to `target` does not fit into memory.
 
@@ -151,11 +180,4 @@ def check_function(operations: int, target: str, limit: float | None = None) -> 
     """
     if operations <= SMALL and limit is None:
         return
-    needed = function_estimate(operations, target).memory
-    available = available_memory() if limit is None else limit
-    if needed > available:
-        again = f"; {LIMIT_VARIABLE}=none tries it all the same" if limit is None else ", or raise memory_limit"
-        raise TooLargeError(
-            f"compiling {operations:,} operations takes about {size_text(needed)}, but {size_text(available)} are "
-            f"available; give the function fewer numbers{again}"
-        )
+    check_memory(f"compiling {operations:,} operations", function_estimate(operations, target).memory, limit)

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ...compiler.c.emit_function import function_text
+from ...compiler.c.emit_function import program_text
 from ...compiler.c.prelude import prelude
 from ...compiler.ir.graph import Graph
 from ...compiler.loops.compile_loops import compile_loops
+from ...compiler.loops.layout import Layout
+from ...compiler.loops.loop_ir import LoopProgram
 from ...compiler.pipeline import without_collection
 from ..machine.toolchain import vector_width_here
 from .c_files import check_number, check_prefix
@@ -22,7 +24,7 @@ from .row_c import rows_source
 from .row_data import Rows
 from .row_program import RowProgram
 
-__all__ = ["SPARE", "export_function", "export_rows"]
+__all__ = ["SPARE", "export_function", "export_loops", "export_rows"]
 
 # Doubles behind a memory that vectors may read.
 SPARE = 8
@@ -54,19 +56,38 @@ def export_function(
         OSError: if the folder cannot be written.
         ProofError: if the loops are not the graph; a mistake of the compiler.
     """
-    width = 1 if plain or number == "float" else vector_width_here()
-    check_number(number)
-    check_prefix(prefix, prelude(width, number))
-    program = f"{prefix}_graph"
     with without_collection():
         looped = compile_loops(graph)
         looped.prove()
-        text = function_text(looped, program, width, number).text
-    layout = looped.layout
+    return export_loops(looped.program, looped.layout, graph, folder, prefix, example, indices, number, plain)
+
+
+def export_loops(
+    program: LoopProgram,
+    layout: Layout,
+    graph: Graph,
+    folder: Path,
+    prefix: str,
+    example: Mapping[str, Sequence[float]],
+    indices: Sequence[int],
+    number: str = "double",
+    plain: bool = False,
+) -> list[Path]:
+    """Writes a program of loops; see `export_function`.
+
+    Args:
+        graph: says what the program takes and gives; it may have no operations.
+    """
+    width = 1 if plain or number == "float" else vector_width_here()
+    check_number(number)
+    check_prefix(prefix, prelude(width, number))
+    name = f"{prefix}_graph"
+    with without_collection():
+        text = program_text(program, layout, name, width, number).text
     memory = layout.size + SPARE
     interface = Interface(prefix, number, graph, graph.arguments(), layout.arguments, layout.outputs, memory)
-    call = f"    {program}(state->numbers, {'index' if graph.indices else '0'});\n"
-    return interface.write(folder, width, text, program, call, example, indices)
+    call = f"    {name}(state->numbers, {'index' if graph.indices else '0'});\n"
+    return interface.write(folder, width, text, name, call, example, indices)
 
 
 def export_rows(

@@ -10,10 +10,12 @@ import traceback
 from collections import Counter
 
 import pytest
-from differential.executions import MismatchError, compare, run_eagerly, shrink
+from differential.executions import MismatchError, compare, run_eagerly, same, shrink
 from differential.programs import random_program
 
 from microgpt.compiler.ir.ops import ATTACH, OPS
+from microgpt.runtime.sized.forward import Forward
+from microgpt.runtime.value import Value
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +60,23 @@ def test_all_executions_agree(first_seed: int, count: int) -> None:
         assert ordinary > count // 3, "too few programs with an ordinary result to prove anything"
         assert refused < count // 10
     print(f"{count} programs from seed {first_seed}: {ordinary} with ordinary results, {refused} refused")
+
+
+def test_forward_scalars_are_the_eager_ones(first_seed: int, count: int) -> None:
+    """At large sizes a function runs on them, in place of the eager autograd."""
+    for seed in range(first_seed, first_seed + count):
+        program = random_program(seed)
+        found = []
+        for kind in (Value, Forward):
+            inputs = {name: [kind(value) for value in values] for name, values in program.inputs.items()}
+            try:
+                results = program.function(*inputs.values(), *program.indices.values())
+            except (TypeError, OverflowError, ValueError) as error:
+                found.append([str(error).replace("Value", "Forward")])
+                continue
+            assert kind is Value or not any(isinstance(result, Value) for result in results)
+            found.append([result.data if isinstance(result, kind) else float(result) for result in results])
+        eager, forward = found
+        assert len(eager) == len(forward)
+        for a, b in zip(eager, forward, strict=True):
+            assert a == b or same(a, b), f"random program {seed}:\n{program.source}"

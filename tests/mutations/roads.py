@@ -28,6 +28,7 @@ from microgpt.runtime.programs.model_loops import build_graph
 from microgpt.runtime.programs.recipe import Recipe
 from microgpt.runtime.programs.samples import samples_of
 from microgpt.runtime.programs.sized_loops import SizedModel
+from microgpt.runtime.sized.family import compile_sized
 from microgpt.runtime.storage.cache import Cache
 
 TINY = GPTConfig(vocab_size=3, n_layer=1, n_embd=2, n_head=1, block_size=7)
@@ -141,6 +142,20 @@ def loops_over_sizes(folder: Path) -> None:
     SizedModel(1, generalise(samples())).prove()
 
 
+def net(weights: list[list[Any]], bias: list[Any], x: list[Any]) -> Any:
+    """The mean of the squares of a layer; nothing is added to the last bias."""
+    units = [sum(w * v for w, v in zip(row, x, strict=True)) for row in weights]
+    total = sum((unit + b) ** 2 for unit, b in zip(units[:-1], bias, strict=False)) + units[-1] ** 2
+    return total / len(x)
+
+
+def function_over_sizes(folder: Path) -> None:
+    def example(inputs: int, hidden: int) -> tuple[Any, ...]:
+        return [[0.0] * inputs for _ in range(hidden)], [0.0] * hidden, [0.0] * inputs
+
+    assert "for i < hidden" in compile_sized(net, example, wrt=("weights", "bias"), cache=Cache.open(folder)).source
+
+
 def steps_graph() -> Graph:
     """A body that is pushed about: each place needs the speed, and the speed the place before it."""
 
@@ -179,6 +194,7 @@ ROADS: dict[str, Callable[[Path], None]] = {
     "loops of a model": loops,
     "loops with copies": wide_loops,
     "loops over sizes": loops_over_sizes,
+    "function over sizes": function_over_sizes,
     "loops of a recurrence": recurrence,
     "C of a graph": c_of_a_graph,
     "C of a model": c_library_of_a_model,

@@ -1,0 +1,1 @@
+"""Functions over named sizes: learned at small ones, instantiated at any."""

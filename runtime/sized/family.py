@@ -1,0 +1,384 @@
+"""Families: one function for all sizes. ``compile_sized(function, example)`` learns its loops at small sizes, once, and
+a call with sizes gives the compiled function there.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ...compiler.errors import InternalError
+from ...compiler.ir.graph import Graph
+from ...compiler.loops.loop_text import format_program
+from ...compiler.loops.place import NotRegularError
+from ...compiler.numerics import Numerics, as_numerics, numerics
+from ...compiler.pipeline import compile_graph, without_collection
+from ...compiler.sizes.fit import Fitter
+from ...compiler.sizes.generalise import SizedPrograms
+from ...compiler.sizes.learn import learn, sizes_text
+from ...compiler.sizes.polynomial import Polynomial
+from ...compiler.sizes.sample_sizes import LEAST, sample_sizes
+from .. import arguments as checked
+from ..executable.estimate import SMALL, check_function, function_estimate, memory_bytes
+from ..executable.function import CompiledFunction, compile_wanted
+from ..executable.program import program_key
+from ..executable.wanted import Wrt, argument_names, wanted_of
+from ..executable.witness import check_graph, eager_witnesses
+from ..machine.toolchain import ToolchainError
+from ..programs.program_json import from_json, to_json
+from ..reporting import compile_progress
+from ..storage.cache import Cache
+from .function import SizedFunction, TracedFunction, WrittenFunction
+from .named_sizes import checked_sizes, parameters_of
+from .structure import SizedStructure, sized_structure
+
+__all__ = ["Family", "compile_sized"]
+
+Sizes = Mapping[str, int]
+_TARGETS = ("auto", "c", "python")
+_FILE = "programs.json"
+
+
+def compile_sized(
+    function: Callable[..., Any],
+    example: Callable[..., Any],
+    *,
+    wrt: Wrt = None,
+    gradient: bool = True,
+    has_aux: bool = False,
+    target: str = "auto",
+    cache: Cache | None = None,
+    progress: bool = True,
+    memory_limit: float | str | None = None,
+    numerics: Numerics | str | None = None,
+) -> Family:
+    """Compiles a scalar function for arguments of any size: it is traced at a few small sizes, whatever the sizes are.
+
+    Args:
+        function: as for `compile`.
+        example: gives the example for sizes, which are its parameters: a tuple of arguments, or the only argument.
+        wrt, gradient, has_aux, target, cache, progress, memory_limit, numerics: as for `compile`; `target` is not
+            ``jax``.
+
+    Returns:
+        A family. ``family(inputs=784, hidden=512)`` is the compiled function at these sizes: its loops, learned at
+        small sizes and proved at others, are instantiated, and no graph of these sizes is made. Where the loops depend
+        on the sizes in more than numbers, a warning says so, and the function is compiled from its graph.
+
+    Raises:
+        TypeError: if `function` or `example` is not callable, or the example takes no sizes, or its arguments could
+            change unseen.
+        ValueError: if the example ignores a size, or as for `compile`.
+
+    Example:
+        >>> def loss(weights, bias, x):
+        ...     units = [microgpt.tanh(sum(w * v for w, v in zip(row, x)) + b) for row, b in zip(weights, bias)]
+        ...     return sum(unit**2 for unit in units)
+        >>> def example(inputs, hidden):
+        ...     return [[0.0] * inputs for _ in range(hidden)], [0.0] * hidden, [0.0] * inputs
+        >>> family = microgpt.compile_sized(loss, example, wrt=("weights", "bias"))
+        >>> f = family(inputs=20, hidden=30)
+        >>> value, (d_weights, d_bias) = f([[0.1] * 20] * 30, [0.0] * 30, [0.5] * 20)
+        >>> value
+        17.399705045197884
+    """
+    return Family(function, example, wrt, gradient, has_aux, target, cache, progress, memory_limit, numerics)
+
+
+class Family:
+    """A function for all sizes; made by `compile_sized`.
+
+    Attributes:
+        name: of the function.
+        sizes: the names of the sizes.
+        traced: at which sizes the function has been traced so far, to learn its loops or prove them.
+    """
+
+    _sized: type[SizedFunction] = SizedFunction
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        example: Callable[..., Any],
+        wrt: Wrt = None,
+        gradient: bool = True,
+        has_aux: bool = False,
+        target: str = "auto",
+        cache: Cache | None = None,
+        progress: bool = True,
+        memory_limit: float | str | None = None,
+        numerics: Numerics | str | None = None,
+    ) -> None:
+        self._function, self._example = checked.function("function", function), checked.function("example", example)
+        derivative = "gradient" if checked.boolean("gradient", gradient) else ""
+        has_aux = checked.boolean("has_aux", has_aux)
+        self._target = checked.choice("target", target, _TARGETS)
+        self._progress, self._limit = checked.boolean("progress", progress), memory_bytes(memory_limit)
+        self._cache = cache or Cache.open()
+        self._parameters = parameters_of(example)
+        self.sizes = tuple(self._parameters)
+        small = dict(zip(self.sizes, sample_sizes(len(self.sizes)).learned[0], strict=True))
+        count = len(self._arguments(small))
+        self._wanted = wanted_of(function, count, derivative, wrt, has_aux)
+        self._written = WrittenFunction(function, self._wanted, as_numerics(numerics))
+        self.name = self._written.name
+        self.traced: list[dict[str, int]] = []
+        self._learned: dict[tuple[tuple[str, int], ...], _Learned | str] = {}
+        self._traces: dict[tuple[tuple[str, int], ...], _Samples] = {}
+        self._compiled: dict[tuple[int, ...], CompiledFunction] = {}
+        self._restore = function, example, wrt, gradient, has_aux, target, self._cache.folder, memory_limit
+        self._refuse_ignored(small)
+
+    def __repr__(self) -> str:
+        return f"<microgpt.Family {self.name} over {', '.join(self.sizes)}>"
+
+    def __call__(self, **sizes: int) -> CompiledFunction:
+        """The compiled function at some sizes; the same one each time.
+
+        Raises:
+            TypeError: if a size is missing, unknown, or no whole number.
+            ValueError: if one is not positive.
+            TraceError, CompileError, ToolchainError, MemoryError, ProofError: as `compile` does.
+        """
+        found = checked_sizes(self.name, self._parameters, sizes)
+        key = tuple(found.values())
+        if key not in self._compiled:
+            self._compiled[key] = self._compile(found)
+        return self._compiled[key]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), *self._restore, self._written.numerics.name)
+
+    def flat(self, **sizes: int) -> CompiledFunction:
+        """The function at some sizes, compiled from its graph: what `compile` gives for the example.
+
+        Raises:
+            TypeError, ValueError, TraceError, CompileError, ToolchainError, MemoryError, ProofError: as a call does.
+        """
+        return self._flat(checked_sizes(self.name, self._parameters, sizes))
+
+    @property
+    def source(self) -> str:
+        """The loops over the sizes, as text.
+
+        Raises:
+            ValueError: if the function has none, with the reason.
+        """
+        with numerics(self._written.numerics), without_collection():
+            learned = self._learn({})
+        if isinstance(learned, str):
+            raise ValueError(f"{self.name} has no loops over its sizes: {learned}")
+        (program,) = learned.programs.programs.values()
+        return format_program(replace(program, name=self.name))
+
+    def _arguments(self, sizes: Sizes) -> tuple[Any, ...]:
+        """The example at some sizes."""
+        found = self._example(**sizes)
+        return found if type(found) is tuple else (found,)
+
+    def _structure(self, sizes: Sizes, lists: bool = True) -> SizedStructure:
+        example = self._arguments(sizes)
+        return sized_structure(argument_names(self._function, len(example)), example, self._wanted.wrt, lists)
+
+    def _refuse_ignored(self, sizes: Sizes) -> None:
+        before = self._structure(sizes)
+        for name in self.sizes:
+            if self._structure({**sizes, name: sizes[name] + 1}) == before:
+                raise ValueError(
+                    f"the example ignores the size {name}: it is the same for {name}={sizes[name]} and "
+                    f"{name}={sizes[name] + 1}; use {name} in it, or leave it out"
+                )
+
+    def _compile(self, sizes: dict[str, int]) -> CompiledFunction:
+        fixed = {name: size for name, size in sizes.items() if size < LEAST}
+        if len(fixed) == len(sizes) or self._target == "python":
+            return self._flat(sizes)
+        with compile_progress(self._progress, "function") as report, numerics(self._written.numerics):
+            report(0, 1, "loops over the sizes")
+            with without_collection():
+                learned = self._learn(fixed)
+            if isinstance(learned, str):
+                reason = learned
+            else:
+                restore = _instance, (self, tuple(sizes.items()))
+                make = partial(self._sized, self._written, sizes, self._structure(sizes, learned.lists))
+                try:
+                    return make(
+                        learned.programs, learned.what, learned.sample, restore, self._cache, report, self._limit
+                    )
+                except NotRegularError as error:
+                    reason = str(error)
+                except ToolchainError as error:
+                    if self._target == "c":
+                        raise
+                    # As `compile` does, small programs become Python without a word.
+                    reason = str(error) if self._operations(sizes) > SMALL else ""
+        return self._flat(sizes, reason)
+
+    def _flat(self, sizes: dict[str, int], reason: str = "") -> CompiledFunction:
+        written, target = self._written, "python" if self._target == "python" else "c"
+        with numerics(written.numerics), without_collection():
+            count = self._operations(sizes)
+        if reason:
+            warnings.warn(
+                f"{self.name} at {sizes_text(sizes)} is compiled from its graph of about {count:,} operations, "
+                f"{function_estimate(count, target).cost}: {reason}",
+                UserWarning,
+                stacklevel=4,
+            )
+        check_function(count, target, self._limit)
+        options = self._target, self._cache, self._progress, self._limit, written.numerics
+        return self._compiled_flat(written.function, self._arguments(sizes), written.wanted, *options)
+
+    @staticmethod
+    def _compiled_flat(*arguments: Any) -> CompiledFunction:
+        return compile_wanted(*arguments)
+
+    def _samples(self, fixed: Sizes) -> _Samples:
+        """The function, traced at small values of all sizes but those that are fixed; once."""
+        key = tuple(fixed.items())
+        if key not in self._traces:
+            free = [name for name in self.sizes if name not in fixed]
+            table = sample_sizes(len(free))
+            rows = [
+                {name: fixed.get(name, 0) for name in self.sizes} | dict(zip(free, row, strict=True))
+                for row in (*table.learned, *table.proved)
+            ]
+            # Lists that are not rectangular have parts, if there are as many at all sizes.
+            lists = len({len(self._structure(sizes).tensors) for sizes in rows}) == 1
+            self._traces[key] = _Samples(rows, len(table.learned), lists)
+        return self._traces[key]
+
+    def _trace(self, sizes: Sizes, lists: bool) -> TracedFunction:
+        if sizes not in self.traced:
+            self.traced.append(dict(sizes))
+        return TracedFunction(self._written, self._structure(sizes, lists))
+
+    def _graph(self, traced: TracedFunction) -> Graph:
+        return compile_graph(lambda: traced.traced, self._argument, outputs=self._wanted.outputs)
+
+    def _check(self, traced: TracedFunction, graph: Graph, sizes: Sizes) -> None:
+        """Compares a graph with the eager autograd."""
+        structure = traced._structure
+        example = structure.by_argument(structure.floats(self._arguments(sizes)))
+        check_graph(graph, eager_witnesses(traced.traced, self._argument, example))
+
+    @property
+    def _argument(self) -> str | None:
+        """The argument of the graph that is differentiated in."""
+        return "parameters" if self._wanted.derivative else None
+
+    def _learn(self, fixed: Sizes) -> _Learned | str:
+        """The loops over all sizes but those that are fixed; or why there are none."""
+        key = tuple(fixed.items())
+        if key not in self._learned:
+            try:
+                self._learned[key] = self._learned_now(fixed)
+            except InternalError:
+                raise
+            except Exception as error:  # whatever the function raises at sizes that nobody has asked for
+                words = str(error) if isinstance(error, NotRegularError) else f"{type(error).__name__}: {error}"
+                self._learned[key] = words
+        return self._learned[key]
+
+    def _learned_now(self, fixed: Sizes) -> _Learned:
+        samples = self._samples(fixed)
+        learned, proved = samples.rows[: samples.learned], samples.rows[samples.learned :]
+        traces = [self._trace(sizes, samples.lists) for sizes in learned]
+        prints = [traced.traced.fingerprint for traced in traces]
+        what = {"family": prints, "fixed": dict(fixed), "outputs": self._wanted.outputs}
+        key = f"family-{program_key(what)}"
+        files = self._cache.load(key)
+        if files is not None and _FILE in files:
+            # The cache has checked the folder's owner and the hash of every file: this is what was stored below.
+            return _Learned(from_json(files[_FILE]), what, traces[0], samples.lists)
+        known = dict(zip(map(sizes_text, learned), traces, strict=True))
+
+        def graph_at(sizes: Sizes) -> Graph:
+            traced = known.get(sizes_text(sizes))
+            if traced is not None:
+                return self._graph(traced)
+            traced = self._trace(sizes, samples.lists)
+            graph = self._graph(traced)
+            self._check(traced, graph, sizes)
+            return graph
+
+        try:
+            programs = learn(graph_at, learned, proved)
+        except NotRegularError:
+            for traced, sizes in zip(traces, learned, strict=True):  # what is wrong is not irregular
+                self._check(traced, self._graph(traced), sizes)
+            raise
+        self._cache.store(key, {_FILE: to_json(programs).encode()})
+        return _Learned(programs, what, traces[0], samples.lists)
+
+    def _operations(self, sizes: Sizes) -> int:
+        """About how many operations the graph at some sizes has; 0 where all sizes are small."""
+        fixed = {name: size for name, size in sizes.items() if size < LEAST}
+        if len(fixed) == len(sizes):
+            return 0
+        try:
+            samples = self._samples(fixed)
+            rows = samples.rows[: samples.learned]
+            counts = tuple(len(self._graph(self._trace(row, samples.lists))) for row in rows)
+        except InternalError:
+            raise
+        except Exception:  # the function may not take such sizes
+            return 0
+        try:
+            found = Fitter([*rows]).number(counts)
+            return found.value(sizes) if isinstance(found, Polynomial) else found
+        except NotRegularError:
+            each = max(count / _floats(self._structure(row)) for count, row in zip(counts, rows, strict=True))
+            return int(each * _floats(self._structure(sizes)))
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Small sizes.
+
+    Attributes:
+        rows: first those to learn from, then others to prove at.
+        learned: how many of the first kind.
+        lists: see `SizedStructure`.
+    """
+
+    rows: Sequence[dict[str, int]]
+    learned: int
+    lists: bool
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """Loops over sizes.
+
+    Attributes:
+        programs: they.
+        what: all that decides them, as JSON.
+        sample: the function at one of the sizes that they were learned from.
+        lists: see `SizedStructure`.
+    """
+
+    programs: SizedPrograms
+    what: Mapping[str, Any]
+    sample: TracedFunction
+    lists: bool
+
+
+def _floats(structure: SizedStructure) -> int:
+    return sum(tensor.size for tensor in structure.tensors)
+
+
+def _instance(family: Family, sizes: tuple[tuple[str, int], ...]) -> CompiledFunction:
+    return family(**dict(sizes))
+
+
+def _restored(
+    kind: type[Family], function: Any, example: Any, wrt: Any, gradient: bool, has_aux: bool, target: str,
+    folder: Path, limit: Any, chosen: str,
+) -> Family:  # fmt: skip
+    return kind(function, example, wrt, gradient, has_aux, target, Cache.open(folder), True, limit, chosen)
