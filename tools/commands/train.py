@@ -105,8 +105,14 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
     console.detail(f"corpus {training.corpus.name}: sha256 {training.corpus.sha256}")
     if resumption and resumption.checkpoint:
         _restore(training, resumption)
-    what = settings["backend"], training.config, training.optimizer, settings["jobs"], training.batch_size
-    engine = choose_backend(*what, settings["threads"])
+    engine = choose_backend(
+        settings["backend"],
+        training.config,
+        training.optimizer,
+        settings["jobs"],
+        training.batch_size,
+        settings["threads"],
+    )
     _check_threads(settings["threads"], training.batch_size, engine.name)
     with ExitStack() as stack:
         folder, logs = open_outputs(out, settings["log"], stack)
