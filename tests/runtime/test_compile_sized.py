@@ -53,8 +53,8 @@ def perceptron_example(inputs, hidden):
 
 def classifier(weights, x, label):
     """Its weights are a dict and its label an index."""
-    first = [microgpt.relu(unit) for unit in product(weights["first"], x)]
-    scores = product(weights["second"], [microgpt.relu(unit) for unit in product(weights["middle"], first)])
+    first = [microgpt.relu(unit) + 0.5 * unit for unit in product(weights["first"], x)]
+    scores = product(weights["second"], [microgpt.tanh(unit) for unit in product(weights["middle"], first)])
     top = microgpt.constant_maximum(scores)
     powers = [microgpt.exp(score - top) for score in scores]
     return -microgpt.log(microgpt.select(powers, label) / sum(powers))
