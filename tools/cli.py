@@ -42,7 +42,7 @@ COMMANDS = {
     "playground": "Make a page in which the model is trained, by WebAssembly.",
     "bench": "Measure compiled programs against the eager autograd.",
     "verify": "Check that compiled programs equal the eager autograd, bit by bit.",
-    "export": "Write a model, or your own function, as standalone C or as JAX.",
+    "export": "Write a model, or your own function, as C, for the browser, or as JAX.",
     "cache": "List and remove compiled programs.",
     "doctor": "Show what this machine has that microgpt can use.",
     "completion": "Print a script that lets a shell complete commands, options and values.",

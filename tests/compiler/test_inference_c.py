@@ -257,7 +257,7 @@ def test_single_precision_is_not_portable(tmp_path: Path) -> None:
         ("--inference", "--inference exports a trained model; name its --checkpoint"),
         ("--dtype float", "of a model, --dtype float needs --inference"),
         ("--inference model.py:f", "--inference is about a model, and not about your own function"),
-        ("--target jax --plain", "--inference, --plain and --dtype are about C, and not about --target jax"),
+        ("--target jax --plain", "--inference, --plain and --dtype are about C, not about --target jax"),
         ("--numerics portable --dtype float model.py:f", "--dtype 'float' has no portable numerics"),
     ],
 )

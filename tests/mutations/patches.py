@@ -73,7 +73,7 @@ def after_python_stage(name: str, change: Callable[[Any], Any]) -> Patch:
 def after_trace(change: Callable[[Graph], Graph]) -> Patch:
     def apply(patch: pytest.MonkeyPatch) -> None:
         traced = graphs.training_graph
-        patch.setattr(graphs, "training_graph", lambda config, length: change(traced(config, length)))
+        patch.setattr(graphs, "training_graph", lambda *which: change(traced(*which)))
 
     return apply
 

@@ -10,7 +10,7 @@ from small_graphs import written
 from microgpt.compiler.ir.graph import Origin
 from microgpt.compiler.ir.ops import ADD, EXP, MUL, OPS
 from microgpt.compiler.loops.compile_loops import compile_loops
-from microgpt.compiler.loops.interpret_loops import _Numbers
+from microgpt.compiler.loops.interpret_loops import NumberDomain
 from microgpt.compiler.loops.layout import Layout
 from microgpt.compiler.loops.loop_ir import Array
 from microgpt.compiler.loops.loop_text import parse_program
@@ -136,7 +136,7 @@ def test_traffic_is_what_a_run_reads_and_writes(kind: str):
     for span in looped.program.zeros:
         start = looped.layout.start(span.array) + span.start
         memory.written += range(start, start + span.size)
-    run_program(looped.program, _Numbers(looped.program, looped.layout, memory, [0] * 10))  # type: ignore[arg-type]
+    run_program(looped.program, NumberDomain(looped.program, looped.layout, memory, [0] * 10))  # type: ignore[arg-type]
     traffic = measure_traffic(looped.program, looped.layout)
     assert (traffic.loads, traffic.stores) == (len(memory.read), len(memory.written))
     assert (traffic.reads, traffic.writes) == (len(set(memory.read)), len(set(memory.written)))
