@@ -74,7 +74,12 @@ def test_optimizer(golden: Golden) -> None:
 
 def test_no_stage_is_forgotten(golden: Golden) -> None:
     """A file of a stage that is no more would stay unnoticed."""
-    known = {f"{name}.py.txt" for name in PROGRAMS} | {"adam.txt", "adam.py.txt", "gpt_length.sizes.txt", "gpt_jax.py.txt"}
+    known = {f"{name}.py.txt" for name in PROGRAMS} | {
+        "adam.txt",
+        "adam.py.txt",
+        "gpt_length.sizes.txt",
+        "gpt_jax.py.txt",
+    }
     known |= {
         f"{name}.{number}_{stage}.txt"
         for name in DUMPED
