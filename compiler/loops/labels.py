@@ -43,7 +43,8 @@ class Labels:
             node = statement.target if statement.target >= 0 else statement.moved
             if graph.op[node] in _EVERYWHERE:
                 name = graph.input_name(graph.attribute[node]) if graph.op[node] == INPUT else "a constant"
-                return f"a copy of {plain(name)}"
+                # Of the argument: the loop copies other elements of it, too, and at other sizes others.
+                return f"a copy of {plain(name.partition('[')[0])}"
             stored[2 * graph.origin[node] + (graph.source[node] < 0)] = None
             if statement.target >= 0:
                 inside.update(dict.fromkeys(self._inside.get(node, ())))
