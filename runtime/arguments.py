@@ -65,7 +65,7 @@ def string(name: str, value: Any) -> str:
 
 def choice(name: str, value: Any, allowed: Sequence[str]) -> str:
     """One of `allowed`."""
-    words = ", ".join(map(repr, allowed[:-1])) + f" or {allowed[-1]!r}"
+    words = " or ".join(filter(None, (", ".join(map(repr, allowed[:-1])), repr(allowed[-1]))))
     if not isinstance(value, str):
         raise TypeError(f"{name} must be {words}, not {_shown(value)}")
     if value not in allowed:

@@ -22,6 +22,8 @@ __all__ = ["Constant", "Fitter"]
 # Products of more sizes than this are not looked for, nor sums of more products: two more samples than products must
 # say the same. Sums of many have whole coefficients, such as where the third of several vectors in one array begins.
 _DEGREE, _TERMS, _FEW = 2, 4, 2
+# In how many samples an error shows a number.
+_SHOWN = 3
 
 # What a program computes from a size before it is traced, in Python's arithmetic. Some agree at most sizes, not at all.
 _RULES: Mapping[str, Callable[[float], float]] = {
@@ -112,7 +114,7 @@ class Fitter:
                 if len(best) > 1:
                     raise NotRegularError(f"the samples do not tell {' and '.join(map(str, best))} apart")
                 return best[0]
-        raise NotRegularError(f"there is no polynomial in the sizes for {values}")
+        raise NotRegularError(f"no polynomial in the sizes is {self._listed(values)}")
 
     def constant(self, texts: tuple[str, ...]) -> str | Constant:
         """A rule for a constant, given in each sample in hexadecimal; its text if it is the same in all.
@@ -136,7 +138,21 @@ class Fitter:
                 raise NotRegularError(f"the samples do not tell {' and '.join(map('*'.join, monomials))} apart")
             if rules:
                 return Constant(monomials[0], factor, rules)
-        raise NotRegularError(f"there is no rule for the constants {texts}")
+        constants = [f"{float.fromhex(text):g}" for text in texts]
+        raise NotRegularError(
+            f"no rule gives the constant {self._listed(constants)}: constants may be s, 1/s, s**0.5 and s**-0.5 of a "
+            "size or a product s of two; make others an argument"
+        )
+
+    def _listed(self, found: Sequence[object]) -> str:
+        """What the first samples have, for an error: ``4 at n=9, 6 at n=12, 3 at n=7, ...``."""
+        return (
+            "".join(
+                f"{each} at {', '.join(f'{name}={size}' for name, size in sizes.items())}, "
+                for each, sizes in zip(found[:_SHOWN], self._samples, strict=False)
+            )
+            + "..."
+        )
 
 
 def _solved(columns: Sequence[tuple[int, ...]], values: tuple[int, ...]) -> list[Fraction] | None:

@@ -96,7 +96,10 @@ def generalise(samples: Sequence[Sample]) -> SizedPrograms:
     try:
         return SizedPrograms(layout, {name: with_shapes(program) for name, program in programs.items()})
     except KeyError as missing:
-        raise NotRegularError(f"the programs read {missing}, which is no array of the layout") from None
+        raise NotRegularError(
+            f"the loops read a table of constants ({missing.args[0]}), and loops over sizes have none: make them an "
+            "argument"
+        ) from None
 
 
 def _program(name: str, members: Sequence[LoopProgram], fitter: Fitter) -> LoopProgram:

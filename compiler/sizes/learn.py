@@ -109,7 +109,9 @@ def _sample(sizes: Sizes, graph: Graph) -> Sample:
 
 
 _WITHOUT_SHAPES = NumberMap(lambda number: number, lambda text: text, lambda array: Array(array.name, ()))
-_WITHOUT_NUMBERS = NumberMap(lambda number: 0, lambda text: "", lambda array: Array(array.name, ()))
+_WITHOUT_NUMBERS = NumberMap(
+    lambda number: 0, lambda text: "", lambda array: Array(array.name, (0,) * len(array.shape))
+)
 
 
 def _difference(sized: SizedPrograms, other: Sample) -> str | None:
@@ -142,6 +144,9 @@ def _reason(samples: Sequence[Sample], error: NotRegularError) -> str:
                     f"{_where(nest or nests[0])}the loops at {sizes_text(samples[0].sizes)} and at "
                     f"{sizes_text(sample.sizes)} differ in more than numbers"
                 )
+    if len({len(program.zeros) for program in programs}) > 1:
+        return "which results are zero differs between sizes in more than numbers"
+    for nests in zip(*(program.nests for program in programs), strict=True):
         alone = [
             replace(sample, programs={_ONLY: replace(program, nests=(nest,), zeros=())})
             for sample, program, nest in zip(samples, programs, nests, strict=True)
@@ -151,6 +156,4 @@ def _reason(samples: Sequence[Sample], error: NotRegularError) -> str:
         except NotRegularError as problem:
             # What is wrong with all of them is wrong with their arrays.
             return f"{_where(nests[0])}{problem}" if str(problem) == str(error) else str(error)
-    if len({len(program.zeros) for program in programs}) > 1:
-        return "which results are zero differs between sizes in more than numbers"
     return str(error)

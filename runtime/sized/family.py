@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 from ...compiler.errors import InternalError
 from ...compiler.ir.graph import Graph
@@ -136,15 +136,15 @@ class Family:
     def __repr__(self) -> str:
         return f"<microgpt.Family {self.name} over {', '.join(self.sizes)}>"
 
-    def __call__(self, **sizes: int) -> CompiledFunction:
+    def __call__(self, /, *unnamed: Never, **sizes: int) -> CompiledFunction:
         """The compiled function at some sizes; the same one each time.
 
         Raises:
-            TypeError: if a size is missing, unknown, or no whole number.
+            TypeError: if a size is missing, unknown, without its name, or no whole number.
             ValueError: if one is not positive.
             TraceError, CompileError, ToolchainError, MemoryError, ProofError: as `compile` does.
         """
-        found = checked_sizes(self.name, self._parameters, sizes)
+        found = checked_sizes(self.name, self._parameters, sizes, unnamed)
         key = tuple(found.values())
         if key not in self._compiled:
             self._compiled[key] = self._compile(found)
@@ -153,13 +153,13 @@ class Family:
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (type(self), *self._restore, self._written.numerics.name)
 
-    def flat(self, **sizes: int) -> CompiledFunction:
+    def flat(self, /, *unnamed: Never, **sizes: int) -> CompiledFunction:
         """The function at some sizes, compiled from its graph: what `compile` gives for the example.
 
         Raises:
             TypeError, ValueError, TraceError, CompileError, ToolchainError, MemoryError, ProofError: as a call does.
         """
-        return self._flat(checked_sizes(self.name, self._parameters, sizes))
+        return self._flat(checked_sizes(self.name, self._parameters, sizes, unnamed))
 
     @property
     def source(self) -> str:
@@ -224,9 +224,10 @@ class Family:
         with numerics(written.numerics), without_collection():
             count = self._operations(sizes)
         if reason:
+            # Of a function that does not take small sizes, nothing is known.
+            cost = f" of about {count:,} operations, {function_estimate(count, target).cost}" if count else ""
             warnings.warn(
-                f"{self.name} at {sizes_text(sizes)} is compiled from its graph of about {count:,} operations, "
-                f"{function_estimate(count, target).cost}: {reason}",
+                f"{self.name} at {sizes_text(sizes)} is compiled from its graph{cost}: {reason}",
                 UserWarning,
                 stacklevel=4,
             )

@@ -141,7 +141,7 @@ class SizedFunction(CompiledFunction):
         """What to say where a graph is needed."""
         return (
             f"{self.name} at {sizes_text(self.sizes)} was compiled from loops, and {name} needs a graph of all "
-            f"operations: compile small sizes with family.flat(...), and use {name} of that"
+            "operations: compile small sizes with family.flat(...), whose functions have one"
         )
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import arguments as checked
@@ -27,17 +27,22 @@ def parameters_of(example: Callable[..., Any]) -> dict[str, int | None]:
     return found
 
 
-def checked_sizes(name: str, parameters: Mapping[str, int | None], sizes: Mapping[str, Any]) -> dict[str, int]:
+def checked_sizes(
+    name: str, parameters: Mapping[str, int | None], sizes: Mapping[str, Any], unnamed: Sequence[Any]
+) -> dict[str, int]:
     """The sizes of a call, in the order of the parameters, with their defaults.
 
     Args:
         name: of the function.
+        unnamed: what the call gave without a name.
 
     Raises:
-        TypeError: if a size is missing, unknown, or no whole number.
+        TypeError: if a size is missing, unknown, without its name, or no whole number.
         ValueError: if one is not positive.
     """
     known = f"the sizes of {name} are {', '.join(parameters)}"
+    if unnamed:
+        raise TypeError(f"sizes are given by name, as in {next(iter(parameters))}=6, not {unnamed[0]!r:.60}; {known}")
     for each in sizes:
         if each not in parameters:
             raise TypeError(f"there is no size {each!r:.60}; {known}")

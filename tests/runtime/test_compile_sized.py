@@ -103,6 +103,11 @@ def cumulative(x):
     return sum(microgpt.exp(sum(x[: place + 1])) for place in range(len(x)))
 
 
+def ends(x):
+    """Its gradient consists of copies: of the first number and of one that is elsewhere at each size."""
+    return x[0] * x[-1]
+
+
 def triangle(x):
     """One sum of a triangle of terms: rows of different lengths in one sum are no loop."""
     return sum(x[i] * x[j] for i in range(len(x)) for j in range(i))
@@ -119,6 +124,7 @@ FUNCTIONS: dict[Callable[..., Any], tuple[Callable[..., Any], dict[str, Any]]] =
     chain: (chain_example, {}),
     regression: (regression_example, {"wrt": ("weights", "bias"), "has_aux": True}),
     cumulative: (vector_example, {}),
+    ends: (vector_example, {}),
 }
 
 
@@ -302,6 +308,65 @@ def test_a_function_that_small_sizes_do_not_suit(cache: Cache) -> None:
         family(n=9)
 
 
+def test_a_function_that_no_size_suits(cache: Cache) -> None:
+    """The warning gives no number of operations: nothing is known of them."""
+    family = microgpt.compile_sized(lambda x, y: x[0], vector_example, cache=cache)
+    with (
+        pytest.warns(UserWarning, match=r"at n=8 is compiled from its graph: TypeError: .* argument"),
+        pytest.raises(TypeError, match="missing 1 required positional argument"),
+    ):
+        family(n=8)
+
+
+def convolution(x, kernel):
+    """Which is longer differs between sizes, and so do the loops of its gradient."""
+    return sum(sum(x[i + j] * weight for j, weight in enumerate(kernel)) ** 2 for i in range(len(x) - len(kernel) + 1))
+
+
+def deviation(x):
+    return sum(v * v for v in x) / (len(x) - 1)
+
+
+def half(x):
+    return 2.0 * sum(x[: len(x) // 2])
+
+
+def numbered(x):
+    """Its constants are 1, 2, 3, ..."""
+    return sum((place + 1) * v * v for place, v in enumerate(x))
+
+
+_LINE = r"test_compile_sized\.py:\d+ "
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (triangle, rf"{_LINE}triangle, forward: the loops at n=\d+ and at n=\d+ differ in more than numbers"),
+        (
+            deviation,
+            rf"{_LINE}deviation, forward: no rule gives the constant 0\.\d+ at n=\d+, .*\.\.\.: constants may be s",
+        ),
+        (half, rf"{_LINE}half, forward: no polynomial in the sizes is \d at n=\d+, \d at n=\d+, \d at n=\d+, \.\.\."),
+        (
+            numbered,
+            rf"{_LINE}numbered, forward: the loops read a table of constants \(constants\), .*: make them an argument",
+        ),
+    ],
+)
+def test_why_a_function_has_no_loops(function: Callable[..., Any], reason: str, cache: Cache) -> None:
+    """The line, the sizes, and numbers as people write them."""
+    with pytest.raises(ValueError, match=rf"{function.__name__} has no loops over its sizes: {reason}"):
+        _ = microgpt.compile_sized(function, vector_example, cache=cache).source
+
+
+def test_why_a_convolution_has_no_loops(cache: Cache) -> None:
+    """Its loops differ after one whose numbers have no polynomial; what differs is said, with the line."""
+    family = microgpt.compile_sized(convolution, lambda more, taps: ([0.0] * (more + taps), [0.0] * taps), cache=cache)
+    with pytest.raises(ValueError, match=rf"{_LINE}convolution, \w+: the loops at .* and at .* differ in more"):
+        _ = family.source
+
+
 def test_the_python_target_is_flat(cache: Cache) -> None:
     family = microgpt.compile_sized(chain, chain_example, target="python", cache=cache)
     compiled = family(n=6, depth=5)
@@ -442,6 +507,9 @@ def test_a_wrong_number_of_any_kind(cache: Cache) -> None:
         family(inputs=3, hidden=4, width=5)
     with pytest.raises(TypeError, match=f"missing hidden; {known}"):
         family(inputs=3)
+    for call in (family, family.flat):
+        with pytest.raises(TypeError, match=f"sizes are given by name, as in inputs=6, not 3; {known}"):
+            call(3, 4)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="hidden must be a whole number of at least 1, not 0"):
         family(inputs=3, hidden=0)
     with pytest.raises(TypeError, match=r"inputs must be a whole number .*, not 3\.5"):

@@ -146,6 +146,11 @@ def test_what_wrt_may_be(cache: Cache, wrt: Any, error: type[Exception], message
         microgpt.compile(loss, WEIGHTS, ROWS, LABELS, wrt=wrt, cache=cache)
 
 
+def test_wrt_of_a_single_argument() -> None:
+    with pytest.raises(ValueError, match="wrt must be 'x', not 'y'"):
+        microgpt.compile(lambda x: x * x, 1.0, wrt="y")
+
+
 def test_an_argument_without_floats_is_not_differentiated_in(cache: Cache) -> None:
     with pytest.raises(TypeError, match="wrt has n, which has no float in the example"):
         microgpt.compile(lambda x, n: x * n, 1.0, 3, wrt="n", cache=cache)
