@@ -275,6 +275,8 @@ def test_the_command_line_labels_what_is_fast(tmp_path: Path) -> None:
     found = json.loads(done.stdout)
     assert found["numerics"] == "fast"
     assert 0.0 < found["drift"]["loss_at_most"] < 1e-4
+    done = command(tmp_path, "compile", "--numerics", "fast", *shape)
+    assert "fast numerics, not exact" in done.stderr
     done = command(tmp_path, "export", "folder", "--numerics", "fast")
     assert done.returncode == 2
     assert "--numerics fast is for programs that microgpt runs" in done.stderr

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ...compiler.numerics import current
 from ...runtime.backends.auto_backend import python_instead
 from ..options import shared as options
 from ..options.backends import COMPILED, begun_c, check_backend, prepare
@@ -98,6 +99,8 @@ def _compile_c(backend: CBackend, as_json: bool) -> None:
     prepare(backend, (), 0, "library")
     made = backend.library
     report, path = made.report, made.path
+    if current().fast:
+        console.say(f"{current().name} numerics, not exact")
     if as_json:
         library = {"file": str(path), **report}
         console.print_json("compile", {"backend": "c", "library": library, "programs": []})
