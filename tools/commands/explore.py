@@ -37,7 +37,7 @@ SHORT = 4
     metavar="FILE",
     help="Where to write the page.",
 )
-@options.values_option("Show what every operation is worth in this trained model")
+@options.values_option("Show the value of every operation in this trained model")
 @click.option(
     "--text",
     "texts",

@@ -72,7 +72,7 @@ def export(
     data: str,
     **shape: int,
 ) -> None:
-    """Write a model, or your own function, as C, for the browser, or as JAX.
+    """Write a model, or your own function, as C, WebAssembly or JAX.
 
     DIR gets microgpt.c and microgpt.h, main.c (an example that trains and
     samples) and a Makefile; with --checkpoint, also the weights. What it

@@ -36,7 +36,7 @@ __all__ = ["playground"]
 @options.seed_option
 @options.data_option
 def playground(output: Path, widths: tuple[int, ...], seed: int, data: str) -> None:
-    """Make a page in which the model is trained, by WebAssembly.
+    """Make a page that trains the model in a browser, by WebAssembly.
 
     The page is one file, and needs no network: open it, send it, keep it. It
     trains the model, draws its loss, invents names, and shows the values and
@@ -44,8 +44,8 @@ def playground(output: Path, widths: tuple[int, ...], seed: int, data: str) -> N
     its losses are those of `microgpt train --numerics portable`, to the last bit.
     Prints the name of the file.
 
-    The first page takes minutes: every program is proved and compiled. Clang
-    with its linker is needed, or the wheel ziglang.
+    The first page takes minutes: every program is proved and compiled. It needs
+    Clang with lld, or the wheel ziglang.
 
     \b
     Examples:

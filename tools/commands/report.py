@@ -29,7 +29,7 @@ __all__ = ["report"]
     "texts",
     multiple=True,
     metavar="TEXT",
-    help="Show what the model makes of this text; may be repeated.  [default: the first sample]",
+    help="Show the model's predictions for this text; may be repeated.  [default: the first sample]",
 )
 @click.option(
     "--samples", type=options.NOT_NEGATIVE, default=20, show_default=True, metavar="N", help="Number of samples."

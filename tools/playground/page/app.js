@@ -128,7 +128,7 @@ class Playground {
 
   use(documents) {
     if (!documents.length) {
-      byId("corpus").textContent = "There is no name in the box above: write one a line.";
+      byId("corpus").textContent = "The box above is empty: write one name per line.";
       return;
     }
     this.documents = documents;
@@ -210,7 +210,7 @@ class Playground {
   buttons() {
     const { running, finished } = this;
     byId("run").dataset.state = running ? "pause" : finished ? "again" : "run";
-    byId("run-word").textContent = running ? "Pause" : finished ? "Again" : this.step ? "Go on" : "Train";
+    byId("run-word").textContent = running ? "Pause" : finished ? "Again" : this.step ? "Resume" : "Train";
     byId("step").disabled = finished;
   }
 

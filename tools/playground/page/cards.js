@@ -41,7 +41,7 @@ class Card {
     figure.append(caption);
     this.pair.append(figure);
     if (!strided) {
-      figure.append(make("p", "none", "not kept: the program needs it only once"));
+      figure.append(make("p", "none", "not stored: the program needs it only once"));
       return null;
     }
     const canvas = make("canvas");

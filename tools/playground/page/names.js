@@ -18,7 +18,7 @@ class Names {
       step.textContent = Math.ceil(((slot + 1) * steps) / SLOT_COUNT).toLocaleString("en");
       name.textContent = "";
     });
-    this.final.replaceChildren(make("span", "quiet", "Twenty more, when it has learned."));
+    this.final.replaceChildren(make("span", "quiet", "Twenty more at the end of training."));
   }
 
   add({ slot, step, text }) {
