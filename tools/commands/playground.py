@@ -1,4 +1,4 @@
-"""``microgpt playground``: a page in which the model is trained, by WebAssembly."""
+"""``microgpt playground``: a page that trains the model in a browser, by WebAssembly."""
 
 from __future__ import annotations
 

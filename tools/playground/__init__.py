@@ -1,1 +1,1 @@
-"""The playground: a page in which the model is trained, by WebAssembly, while one looks at its numbers."""
+"""The playground: a page that trains the model by WebAssembly and shows its numbers."""

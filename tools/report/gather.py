@@ -23,7 +23,7 @@ TEMPERATURE = 0.5
 
 @dataclass(frozen=True)
 class TextRead:
-    """A text, and what the model makes of it.
+    """A text, and the model's predictions for it.
 
     Attributes:
         windows: one, or more for a text that is longer than the model looks back.
