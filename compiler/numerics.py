@@ -102,7 +102,7 @@ def fast(dtype: str = "float32") -> Numerics:
     Raises:
         ValueError: if it is neither.
     """
-    if dtype not in _FAST:
+    if not isinstance(dtype, str) or dtype not in _FAST:
         raise ValueError(f"dtype must be one of {', '.join(_FAST)}, not {dtype!r}")
     return _FAST[dtype]
 

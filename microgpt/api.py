@@ -20,7 +20,7 @@ from random import Random
 from .compiler.numerics import Numerics
 from .compiler.numerics import numerics as in_force
 from .data.corpus import Corpus, CorpusError, load_corpus
-from .model.config import MOST_PARAMETERS, AdamConfig, GPTConfig
+from .model.config import MOST_DOCUMENTS, MOST_PARAMETERS, AdamConfig, GPTConfig
 from .runtime import arguments
 from .runtime.backends.backend import Backend
 from .runtime.backends.choose_backend import BACKENDS, choose_backend
@@ -288,7 +288,7 @@ def train(
     )
     eval_fraction = _fraction("eval_fraction", eval_fraction)
     pack = arguments.boolean("pack", pack)
-    batch_size = arguments.whole("batch_size", batch_size, 1)
+    batch_size = arguments.whole("batch_size", batch_size, 1, MOST_DOCUMENTS)
     backend = arguments.choice("backend", backend, BACKENDS)
     threads = arguments.whole("threads", threads, 1)
     folder = None if out is None else arguments.path("out", out)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from .compiler.errors import ProofError
+from .compiler.numerics import numerics
 from .runtime import arguments as checked
 from .runtime.executable import derivatives, over_rows
 from .runtime.executable import function as runtime
@@ -234,7 +235,8 @@ class CompiledFunction(runtime.CompiledFunction, Seen):
     def verify(self, *arguments: Any) -> Document:
         """Compares every stage of the compiler, the Python and the C with the eager autograd, bit by bit.
 
-        This calls the function itself once with eager values.
+        Of fast numerics, the C is not equal: the report says by how much it differs. This calls the function itself
+        once with eager values.
 
         Args:
             arguments: the arguments of a call; by default, the example and points near it.
@@ -247,7 +249,7 @@ class CompiledFunction(runtime.CompiledFunction, Seen):
 
         subject = self._subject
         points = [point_of(subject, arguments)] if arguments else points_near(subject, 4)
-        with compile_progress(True, "function") as report:
+        with compile_progress(True, "function") as report, numerics(self.numerics):
             verdict = verify_function(subject, points, report)
         if verdict.difference is not None:
             raise ProofError("\n".join(verdict.difference))

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
-__all__ = ["MOST_PARAMETERS", "AdamConfig", "GPTConfig"]
+__all__ = ["MOST_DOCUMENTS", "MOST_PARAMETERS", "AdamConfig", "GPTConfig"]
 
 # Of a model that can be had: some gigabytes as lists of Python's numbers; programs of scalars end long before.
 MOST_PARAMETERS = 10_000_000
+# Of a batch, whose documents are in memory together.
+MOST_DOCUMENTS = 1_000_000
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,8 @@ def check_number(number: str) -> None:
     """
     if current().fast:
         raise ValueError(
-            "numerics 'fast' are not exported; export in exact numerics, in single precision by dtype 'float'"
+            f"{current().name} numerics are not exported: compile or train in exact numerics, and export in single "
+            "precision by dtype 'float'"
         )
     if number == "float" and not current().libm:
         raise ValueError("dtype 'float' has no portable numerics; export in double, or compile with exact numerics")

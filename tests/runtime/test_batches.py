@@ -197,6 +197,8 @@ def test_a_run_from_python_keeps_its_batch_size(tmp_path: Path, monkeypatch: pyt
     assert model.checkpoint.progress.batch_size == 2
     with pytest.raises(ValueError, match="batch_size was 2, not 3"):
         microgpt.train(CORPUS.documents, **{**what, "batch_size": 3}, resume=True)
+    with pytest.raises(ValueError, match="batch_size must be a whole number from 1 to 1000000, not 1000001"):
+        microgpt.train(CORPUS.documents, **{**what, "batch_size": 1_000_001})
     with pytest.raises(ValueError, match=r"batch_size must be a whole number .*, not 0"):
         microgpt.train(CORPUS.documents, batch_size=0)
 

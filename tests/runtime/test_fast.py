@@ -244,12 +244,28 @@ def test_a_fit_is_near(cache: Cache) -> None:
     assert fast.weights == pytest.approx(exact.weights, rel=1e-4)
 
 
+def test_a_fast_function_is_verified_by_its_drift(cache: Cache) -> None:
+    skip_without_compiler()
+    fast = microgpt.compile(lambda x: microgpt.exp(x) * x, 1.0, numerics="fast", target="c", cache=cache)
+    assert "all but those of fast C equal" in str(fast.verify())
+
+
+def test_roots_that_stand_for_powers_have_edges_of_their_own(cache: Cache) -> None:
+    """As docs/exactness.md says."""
+    skip_without_compiler()
+    fast = microgpt.compile(lambda x: x**0.5, 4.0, numerics="fast", target="c", cache=cache)
+    assert fast(4.0) == (2.0, 0.25)
+    assert math.isnan(fast(-math.inf)[0])
+
+
 def test_names_and_errors() -> None:
     assert as_numerics("fast") is microgpt.fast() is microgpt.fast("float32")
     assert as_numerics("fast-float64") is microgpt.fast("float64")
     assert repr(microgpt.fast()) == "fast('float32')"
     with pytest.raises(ValueError, match="dtype must be one of float32, float64, not 'float16'"):
         microgpt.fast("float16")
+    with pytest.raises(ValueError, match=r"dtype must be one of float32, float64, not \[\]"):
+        microgpt.fast([])  # type: ignore[arg-type]
     compiled = microgpt.compile(lambda x: x * x, 3.0, numerics="fast", target="python")
     assert "fast('float32')" in repr(compiled)
 
@@ -266,6 +282,7 @@ def test_the_command_line_labels_what_is_fast(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "fast numerics, not exact: `microgpt verify --numerics fast` measures" in done.stderr
     assert json.loads((tmp_path / "run" / "config.json").read_text())["numerics"] == "fast"
+    assert "fast numerics, not exact" in command(tmp_path, "sample", "run", "-n", "1").stderr
     done = command(
         tmp_path, "train", "--numerics", "fast", "--steps", "1", "--samples", "0", "--backend", "eager", *shape
     )

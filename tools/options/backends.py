@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ...compiler.numerics import current
 from ...model.config import AdamConfig, GPTConfig
 from ...runtime.backends import choose_backend as choosing
 from ...runtime.backends.backend import Backend
@@ -64,6 +65,8 @@ def choose_backend(
 def backend_of(model: Checkpoint, name: str, jobs: int | None) -> Backend:
     """The backend called `name`, with the programs that a trained model samples and is evaluated by."""
     backend = choose_backend(name, model.config, model.optimizer, jobs)
+    if current().fast and backend.name == "c":
+        console.say(f"{current().name} numerics, not exact")
     prepare(backend, [], model.config.block_size)
     return backend
 

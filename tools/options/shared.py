@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from ...compiler.numerics import NUMERICS, numerics
+from ...model.config import MOST_DOCUMENTS
 from ..terminal.completing import complete_corpus, complete_file
 from .chosen_program import USUAL_LENGTH
 from .types import NOT_NEGATIVE, PATH, POSITIVE, fraction, positive_number, share, temperature
@@ -60,7 +61,7 @@ data_option = click.option(
 )
 batch_size_option = click.option(
     "--batch-size",
-    type=POSITIVE,
+    type=click.IntRange(1, MOST_DOCUMENTS),
     default=1,
     show_default=True,
     metavar="N",
