@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from random import SystemRandom
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from helpers import ended_children, skip_without_compiler
@@ -71,6 +71,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     return f"random programs: --programs {config.getoption('--programs')} --seed {config.getoption('--seed')}"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """One browser for all tests of a process: a second one cannot be driven beside it."""
+    from explorer.pages import browser
+
+    with browser() as running:
+        yield running
 
 
 @pytest.fixture(params=["c", "python"])

@@ -1,4 +1,4 @@
-"""Fixtures of the explorer's tests: one browser, and one small page, for all of them."""
+"""Fixtures of the explorer's tests: one small page for all of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from explorer.pages import Tab, Written, browser, small_model, write_page
+from explorer.pages import Tab, Written, small_model, write_page
 
 # Markup, what ends a script, line ends that only JavaScript knows, and what stands for places in the shell.
 HOSTILE = (
@@ -14,12 +14,6 @@ HOSTILE = (
     '"><img src=x onerror="window.harm = 2">',
     "\u2028{{data}}\u2029&lt;",
 )
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

@@ -92,6 +92,7 @@ class Tab:
     def __init__(self, running: Any, **settings: Any) -> None:
         settings = {"viewport": {"width": 1280, "height": 800}} | settings
         self.context = running.new_context(offline=True, **settings)
+        self.context.set_default_timeout(120_000)  # machines are busy where tests run
         self.page = self.context.new_page()
         self.troubles: list[str] = []
         self.requests: list[str] = []

@@ -1,4 +1,4 @@
-"""Fixtures of the playground's tests: one browser, and one small page."""
+"""Fixtures of the playground's tests: one small page for all of them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from explorer.pages import browser
 from playground.pages import Small, Tab, small_page
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

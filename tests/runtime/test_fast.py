@@ -225,7 +225,7 @@ def numbers_in(result: Any) -> Any:
     if isinstance(result, tuple | list):
         for part in result:
             yield from numbers_in(part)
-    else:
+    elif result is not None:  # what has no gradient
         yield float(result)
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from explorer.pages import browser
 
 from microgpt.runtime.executable.wasm import SCRIPT
 from microgpt.runtime.machine.toolchain import ToolchainError
@@ -51,12 +48,3 @@ class Page:
     def error(self, body: str, given: object = None) -> str:
         """The message of the Error that it throws."""
         return str(self.run(f"try {{ {body} }} catch (error) {{ return error.message; }} return '';", given))
-
-
-@contextmanager
-def opened() -> Iterator[Page]:
-    """A page in a headless Chromium. Skips the test where there is none."""
-    with browser() as running:
-        context = running.new_context(offline=True)
-        yield Page(context.new_page())
-        context.close()

@@ -1,13 +1,15 @@
-"""One browser for all tests."""
+"""One tab for all tests."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from wasm.browsing import Page, opened, skip_without_wasm
+from wasm.browsing import Page, skip_without_wasm
 
 
 @pytest.fixture(scope="session")
-def page() -> Iterator[Page]:
+def page(chromium: Any) -> Iterator[Page]:
     skip_without_wasm()
-    with opened() as page:
-        yield page
+    context = chromium.new_context(offline=True)
+    yield Page(context.new_page())
+    context.close()

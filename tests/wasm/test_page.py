@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
-from explorer.pages import browser
 from wasm.browsing import skip_without_wasm
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -41,7 +41,7 @@ def served(folder: Path) -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_page(chromium: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     skip_without_wasm()
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
 
@@ -63,8 +63,8 @@ def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     run(copy)
     run(function)
     expected = run(f"microgpt train --numerics portable --steps 1000 {SMALL}")
-    with browser() as running, served(tmp_path / "web") as address:
-        tab = running.new_page()
+    with served(tmp_path / "web") as address:
+        tab = chromium.new_page()
         troubles: list[str] = []
         tab.on("pageerror", lambda error: troubles.append(str(error)))
         tab.goto(f"{address}/page.html")
