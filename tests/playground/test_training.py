@@ -56,7 +56,8 @@ def test_losses_and_names_are_those_of_the_eager_autograd(tab: Tab, small: Small
     assert page.locator("#final .name").all_inner_texts() == [name or "(empty)" for name in names]
     assert page.locator("#names .name").count() == 12
     assert page.locator("#step").is_disabled()
-    # And again, from the beginning.
+    # And again, from the beginning; at full speed, the end would come before the beginning is seen.
+    page.locator("label", has_text="steady").click()
     page.locator("#run").click()
     page.wait_for_function("() => !window.playground.finished")
     page.wait_for_function("() => window.playground.finished")
