@@ -191,7 +191,7 @@ def wrong(x: Any, y: Any) -> Any:
 
 
 GALLERY = [("rosenbrock", "rosenbrock"), ("black_scholes", "price"), ("logistic", "loss"), ("moons", "loss")]
-LARGE = [("bodies", "energy"), ("curve", "residuals"), ("gaussian_process", "likelihood"), ("kalman", "likelihood"),
+LARGE = [("bodies", "energy"), ("curve", "residuals"), ("kalman", "likelihood"),
          ("convolution", "loss"), ("recurrent", "loss")]  # fmt: skip
 
 
