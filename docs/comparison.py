@@ -353,7 +353,7 @@ def measure_gpt() -> dict[str, Any]:
 
 
 def _bench(more: Sequence[str]) -> dict[str, Any]:
-    command = [sys.executable, "-m", "microgpt", "bench", "--length", "7", "--seconds", "1", "--json", *more]
+    command = [sys.executable, "-P", "-m", "microgpt", "bench", "--length", "7", "--seconds", "1", "--json", *more]
     done = subprocess.run(command, env={**os.environ, **ENVIRONMENT}, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)

@@ -120,7 +120,7 @@ def _seconds(run: Callable[[int], object], count: int) -> float:
 def _measured(kind: str, sizes: Sequence[int]) -> dict[str, Any]:
     """A row, measured by another process."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "microgpt.tools.checks.sizes_table", "--row", kind, *map(str, sizes)]
+        command = [sys.executable, "-P", "-m", "microgpt.tools.checks.sizes_table", "--row", kind, *map(str, sizes)]
         environment = {**os.environ, "MICROGPT_CACHE_DIR": folder}
         result = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return {"kind": kind, "sizes": list(sizes), **json.loads(result.stdout)}
