@@ -10,6 +10,7 @@ measures four layers of 128 numbers over 256 characters.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import resource
@@ -154,20 +155,26 @@ def _write(docs: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     write_atomically(docs / "performance.json", f"{json.dumps(rows, indent=1)}\n".encode())
 
 
-def _main(arguments: Sequence[str]) -> None:
-    if arguments[:1] == ["--row"]:
-        print(json.dumps(_KINDS[arguments[1]](*map(int, arguments[2:]))))
+def _main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--write", type=Path, metavar="DOCS", help="the folder of performance.json and performance.md")
+    parser.add_argument("--large", action="store_true", help="also four layers of 128 numbers over 256 characters")
+    parser.add_argument("--row", nargs="+", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.row:
+        kind, *sizes = options.row
+        print(json.dumps(_KINDS[kind](*map(int, sizes))))
         return
     wanted: list[tuple[str, tuple[int, ...]]] = [("model", sizes) for sizes in _MODELS]
-    wanted += [("model", sizes) for sizes in _LARGE if "--large" in arguments]
+    wanted += [("model", sizes) for sizes in _LARGE if options.large]
     wanted += [("perceptron", (width, width)) for width in _WIDTHS] + [("flat", (width, width)) for width in _FLAT]
     rows = []
     for kind, sizes in wanted:
         rows.append(_measured(kind, sizes))
         print(kind, *_cells(rows[-1]), sep="\t", flush=True)
-    if "--write" in arguments:
-        _write(Path(arguments[arguments.index("--write") + 1]), rows)
+    if options.write:
+        _write(options.write, rows)
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1:])
+    _main()
