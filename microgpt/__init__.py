@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         tanh,
     )
     from .compiler.numerics import Numerics, exact, fast, numerics, portable
-    from .runtime.executable.function import index
+    from .runtime.executable.nodes import index
     from .runtime.executable.row_data import rows
     from .runtime.executable.row_sums import mean_rows, sum_rows
     from .runtime.fitting.fit import DivergedError, Fit, FitStep, fit
@@ -93,7 +93,7 @@ _HOMES = {
     "fit": "runtime.fitting.fit",
     "hessian": "seeing",
     "hvp": "seeing",
-    "index": "runtime.executable.function",
+    "index": "runtime.executable.nodes",
     "jacobian": "seeing",
     "load": "api",
     "logical_and": "compiler.conditions",

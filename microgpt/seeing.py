@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 from .compiler.errors import ProofError
 from .compiler.numerics import numerics
 from .runtime import arguments as checked
+from .runtime.executable import compile_function as compiling
 from .runtime.executable import derivatives, over_rows
 from .runtime.executable import function as runtime
 from .runtime.reporting import compile_progress
@@ -318,7 +319,7 @@ def _to_be_seen(compile: Callable[P, runtime.CompiledFunction]) -> Callable[P, C
     return compiled
 
 
-compile_function = _to_be_seen(runtime.compile_function)
+compile_function = _to_be_seen(compiling.compile_function)
 jacobian = _to_be_seen(derivatives.jacobian)
 hessian = _to_be_seen(derivatives.hessian)
 hvp = _to_be_seen(derivatives.hvp)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec
 
 from .runtime import arguments as checked
 from .runtime.executable import function as runtime
+from .runtime.executable.compile_function import compile_wanted
 from .runtime.sized import family, function
 from .seeing import CompiledFunction
 
@@ -116,7 +117,7 @@ class Family(family.Family):
     @staticmethod
     def _compiled_flat(*arguments: Any) -> runtime.CompiledFunction:
         compiled = CompiledFunction.__new__(CompiledFunction)
-        vars(compiled).update(vars(runtime.compile_wanted(*arguments)))
+        vars(compiled).update(vars(compile_wanted(*arguments)))
         return compiled
 
 

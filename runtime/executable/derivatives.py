@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from ...compiler.numerics import Numerics
 from .. import arguments as checked
 from ..storage.cache import Cache
-from .function import CompiledFunction, compile_wanted
+from .compile_function import compile_wanted
+from .function import CompiledFunction
 from .wanted import Wrt, wanted_of
 
 __all__ = ["hessian", "hvp", "jacobian"]

@@ -1,14 +1,13 @@
-"""Compiling a scalar function: ``compile(function, *example)`` gives its value and gradient as a program."""
+"""A compiled function: it takes the arguments of the function it was compiled from, and gives values and gradients."""
 
 from __future__ import annotations
 
-import inspect
 import sys
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial, update_wrapper
-from pathlib import Path, PurePath
+from functools import partial
+from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -18,121 +17,31 @@ from ...compiler.ir.interpret import evaluate_nodes
 from ...compiler.ir.names import identifier
 from ...compiler.numerics import Numerics, as_numerics, numerics
 from ...compiler.pipeline import Stage, compile_graph
-from ...compiler.trace import trace, trace_twice
+from ...compiler.trace import trace
 from ...compiler.user_code import described, user_frame
 from .. import arguments as checked
-from ..reporting import Report, compile_progress, silent
+from ..reporting import Report, silent
 from ..storage.cache import Cache
 from .captured import Captured
-from .estimate import Estimate, function_estimate, memory_bytes
-from .executable import TARGETS, Executable, compile_executable
+from .estimate import Estimate, function_estimate
+from .executable import Executable, compile_executable
 from .marshal_code import call_maker
-from .nodes import ManyRows, Scalar, index
+from .nodes import ManyRows, Scalar
 from .not_finite import NotFinite, not_finite
-from .results import Results, taken_apart
+from .results import Results
 from .row_data import Rows, listed, read_rows
 from .row_executable import RowsWorkspace, compile_rows
 from .row_program import RowProgram, first_not_finite, row_program
-from .row_sums import RowLoop, rows_among
 from .structure import Structure, structure_of
-from .wanted import Wanted, Wrt, argument_names, wanted_of
+from .trace_function import results_of, trace_function
+from .wanted import Wanted, argument_names
 from .witness import eager_witnesses
 from .workspace import Workspace
 
 if TYPE_CHECKING:
     from .jax_function import JaxFunction
 
-__all__ = ["CompiledFunction", "compile_function", "compile_wanted", "index"]
-
-
-def compile_function(
-    function: Callable[..., Any],
-    *example: Any,
-    wrt: Wrt = None,
-    gradient: bool = True,
-    has_aux: bool = False,
-    target: str = "auto",
-    cache: Cache | None = None,
-    progress: bool = True,
-    memory_limit: float | str | None = None,
-    numerics: Numerics | str | None = None,
-) -> CompiledFunction:
-    """Compiles a scalar function of scalars for arguments like `example`: its value and gradient.
-
-    Args:
-        function: computes one scalar with ``+ - * / **``, the functions of docs/operations.md, `select`, and Python's
-            own lists, loops and functions. It is run twice, on symbolic scalars, and never again.
-        example: an argument each, of floats in lists, tuples, named tuples and dicts. Every float stands for a number
-            that varies, and ``index(n)`` for a whole number that does. An `array`, a ``memoryview`` or a NumPy array of
-            floats is what a nested list of its shape would be, and that is what the function gets. Everything else,
-            whole numbers too, is fixed from now on, and must be of a type that cannot change.
-        wrt: the arguments to differentiate in: a name or a position, for the gradient in this argument; or a sequence
-            of them, for a tuple of gradients. By default, all arguments. The others are data: they vary, but no
-            gradient in them is computed.
-        gradient: False for the value alone. Then `function` may return any nested lists, tuples and dicts of scalars.
-        has_aux: `function` returns a pair: the scalar, and an auxiliary result, of any nested structure of scalars, in
-            which nothing is differentiated.
-        target: ``c``, ``python``, or ``auto``: C where a compiler is found that keeps every bit and takes the program
-            in a reasonable time, else Python. The results have the same bits. ``jax`` is fast, not exact: the function
-            consists of JAX operations, takes arrays and traced values of JAX, and composes with ``jax.jit`` and
-            ``jax.vmap`` and, with ``gradient=False``, with ``jax.grad``. It needs the package jax, an extra.
-        cache: where compiled programs are kept; by default the user's.
-        progress: whether to show what is being done, on a terminal or in a notebook, if it takes longer than a second.
-        memory_limit: how much memory compiling may take: bytes, or a text such as ``"2G"``. By default, what is free,
-            or the environment's ``MICROGPT_MEMORY_LIMIT``.
-        numerics: ``exact``, for the bits of this machine's C library; ``portable``, for correctly rounded functions and
-            the same bits everywhere; `fast`, not exact; by default, those in force (`microgpt.numerics`).
-
-    Returns:
-        A function of such arguments, which returns ``value, gradient``, or ``(value, aux), gradient`` with `has_aux`;
-        without the gradient, what `function` returns.
-
-    Raises:
-        TraceError: if the function reads a value that is only known later, uses an unknown operation, or does something
-            else each time. The message names its line.
-        CompileError: if its gradient has no static program.
-        TypeError: if `function` is not callable, no float is in the example, or a part of it could change unseen.
-        ValueError: if there is no such target, numerics or argument to differentiate in, or the example is nested too
-            deeply.
-        ToolchainError: if the target is ``c`` and there is no compiler for it.
-        MemoryError: if compiling the function takes more memory than is available (`TooLargeError`).
-        ProofError: if the program does not compute what the eager autograd does; a mistake in microgpt.
-
-    Example:
-        >>> def loss(weights, rows, labels):
-        ...     guesses = [sum(w * x for w, x in zip(weights, row)) for row in rows]
-        ...     errors = [guess - label for guess, label in zip(guesses, labels)]
-        ...     return sum(error**2 for error in errors), guesses
-        >>> rows, labels = [[1.0, 2.0], [3.0, 4.0]], [1.0, 2.0]
-        >>> fit = microgpt.compile(loss, [0.0, 0.0], rows, labels, wrt="weights", has_aux=True)
-        >>> (value, guesses), d_weights = fit([1.0, 0.5], rows, labels)
-        >>> value, guesses, d_weights
-        (10.0, [2.0, 5.0], [20.0, 28.0])
-    """
-    checked.function("function", function)
-    derivative = "gradient" if checked.boolean("gradient", gradient) else ""
-    wanted = wanted_of(function, len(example), derivative, wrt, checked.boolean("has_aux", has_aux))
-    return compile_wanted(function, example, wanted, target, cache, progress, memory_limit, numerics)
-
-
-def compile_wanted(
-    function: Callable[..., Any],
-    example: Sequence[Any],
-    wanted: Wanted,
-    target: str,
-    cache: Cache | None,
-    progress: bool,
-    memory_limit: float | str | None = None,
-    numerics: Numerics | str | None = None,
-) -> CompiledFunction:
-    """Compiles a function; `compile_function` says how."""
-    chosen = as_numerics(numerics)
-    checked.choice("target", target, TARGETS)
-    limit = memory_bytes(memory_limit)
-    with compile_progress(checked.boolean("progress", progress), "function") as report:
-        compiled = CompiledFunction(function, example, target, cache or Cache.open(), report, wanted, limit, chosen)
-        report(1, 1)
-    return compiled
+__all__ = ["CompiledFunction"]
 
 
 @dataclass(frozen=True)
@@ -442,58 +351,10 @@ class CompiledFunction:
             return self._recorded(self._trace())
 
     def _trace(self) -> Graph:
-        found: list[tuple[Results, list[RowLoop]]] = []
-
-        def run(inputs: Mapping[str, list[Any]], indices: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-            scalars = [scalar for block in indices.values() for scalar in block]
-            floats = [scalar for block in inputs.values() for scalar in block]
-            arguments, loops = rows_among(self._structure.arrange(floats, scalars), floats[0].recorder)
-            result = self._function(*(arguments[:-1] if self._wanted.derivative == "hvp" else arguments))
-            outputs: dict[str, list[Any]] = {"value": []}
-            found.append((self._taken_apart(result, outputs), loops.found))
-            outputs |= loops.outputs
-            return {name: leaves for name, leaves in outputs.items() if leaves or name == "value"}
-
-        update_wrapper(run, self._function)  # which errors name
-        graph: Graph = trace_twice(run, self.name, self._structure.tensors, self._structure.indices)
-        (self._results, self._loops), (again, loops) = found
-        if self._results != again:
-            raise self._returned("a different structure each time; let it depend on the arguments alone")
-        if self._loops != loops:
-            raise self._returned("another function of a row each time; let it depend on its arguments alone")
-        if self._loops and self._wanted.derivative in ("hessian", "hvp"):
-            raise self._returned("a sum over rows, of which there is no second derivative; pass the rows as a list")
-        return graph
+        traced = trace_function(self._function, self.name, self._structure, self._wanted)
+        self._results, self._loops = traced.results, traced.loops
+        return traced.graph
 
     def _taken_apart(self, result: Any, outputs: dict[str, list[Any]]) -> Results:
-        """The structure of what the function has returned, and its numbers by output."""
-        aux = None
-        if self._wanted.has_aux:
-            if not isinstance(result, tuple | list) or len(result) != 2:
-                raise self._returned(f"{_kind(result)}; with has_aux=True it returns a pair, of a result and another")
-            result, beside = result
-            aux = taken_apart(beside, outputs.setdefault("aux", []), fixed=True)
-        if result is None:
-            raise self._returned("None, which is no number; is there a return missing?")
-        value = taken_apart(result, outputs["value"], fixed=False)
-        if self._wanted.derivative not in ("", "jacobian") and not isinstance(value, Scalar):
-            kind = {"gradient": "gradient"}.get(self._wanted.derivative, "Hessian")
-            raise self._returned(
-                f"{_kind(result)}, and a {kind} is taken of one number: use microgpt.jacobian for the derivatives of "
-                "each, has_aux=True for a loss with something beside it, or gradient=False for the values alone"
-            )
-        if not outputs["value"]:
-            raise self._returned("no number")
-        return Results(value, aux)
-
-    def _returned(self, problem: str) -> TraceError:
-        """An error about what the function returns."""
-        code = getattr(inspect.unwrap(self._function), "__code__", None)
-        where = f"{PurePath(code.co_filename).name}:{code.co_firstlineno}: {code.co_qualname}" if code else self.name
-        return TraceError(f"{where} returned {problem}")
-
-
-def _kind(result: Any) -> str:
-    if isinstance(result, list | tuple | dict):
-        return f"a {type(result).__name__} of {len(result)}"
-    return f"a value of type {type(result).__name__}"
+        """The structure of what the function has returned; its numbers are added to `outputs`."""
+        return results_of(self._function, self.name, self._wanted, result, outputs)

@@ -8,7 +8,8 @@ from typing import Any
 
 from .. import arguments as checked
 from ..storage.cache import Cache
-from .function import CompiledFunction, compile_function
+from .compile_function import compile_function
+from .function import CompiledFunction
 from .row_data import rows, with_floats
 from .row_sums import mean_rows
 

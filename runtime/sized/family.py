@@ -23,8 +23,9 @@ from ...compiler.sizes.learn import learn, sizes_text
 from ...compiler.sizes.polynomial import Polynomial
 from ...compiler.sizes.sample_sizes import LEAST, sample_sizes
 from .. import arguments as checked
+from ..executable.compile_function import compile_wanted
 from ..executable.estimate import SMALL, check_function, function_estimate, memory_bytes
-from ..executable.function import CompiledFunction, compile_wanted
+from ..executable.function import CompiledFunction
 from ..executable.program import program_key
 from ..executable.wanted import Wrt, argument_names, wanted_of
 from ..executable.witness import check_graph, eager_witnesses

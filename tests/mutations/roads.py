@@ -18,8 +18,9 @@ from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.sizes.generalise import Sample, generalise
 from microgpt.compiler.trace import trace
 from microgpt.model.config import AdamConfig, GPTConfig
+from microgpt.runtime.executable.compile_function import compile_function
 from microgpt.runtime.executable.executable import compile_executable
-from microgpt.runtime.executable.function import compile_function, index
+from microgpt.runtime.executable.nodes import index
 from microgpt.runtime.programs import model_loops
 from microgpt.runtime.programs.c_library import load_model_library
 from microgpt.runtime.programs.c_source import model_source

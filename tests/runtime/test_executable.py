@@ -13,8 +13,9 @@ from microgpt.compiler.ir.interpret import interpret
 from microgpt.compiler.pipeline import GRAPH_STAGES, compile_graph
 from microgpt.compiler.trace import trace
 from microgpt.runtime.executable import derivatives, estimate
+from microgpt.runtime.executable.compile_function import compile_function
 from microgpt.runtime.executable.executable import compile_executable
-from microgpt.runtime.executable.function import CompiledFunction, compile_function
+from microgpt.runtime.executable.function import CompiledFunction
 from microgpt.runtime.machine.toolchain import ToolchainError, find_toolchain
 from microgpt.runtime.storage.cache import Cache
 

@@ -25,8 +25,9 @@ from typing import Any
 
 from ...compiler.errors import CompileError, InternalError
 from ...compiler.pipeline import Stage
+from ...runtime.executable.compile_function import compile_function
 from ...runtime.executable.executable import Executable
-from ...runtime.executable.function import CompiledFunction, compile_function
+from ...runtime.executable.function import CompiledFunction
 from ...runtime.machine.toolchain import ToolchainError
 from ...runtime.reporting import compile_progress, silent
 from ...runtime.storage.cache import Cache
