@@ -26,7 +26,8 @@ from microgpt.compiler.ir.text import format_node
 from microgpt.compiler.pipeline import Stage
 from microgpt.data.corpus import load_corpus
 from microgpt.model.config import AdamConfig, GPTConfig
-from microgpt.runtime.machine.toolchain import Toolchain, ToolchainError, find_toolchain
+from microgpt.runtime.machine.find_toolchain import find_toolchain
+from microgpt.runtime.machine.toolchain import Toolchain, ToolchainError
 from microgpt.runtime.programs.recipe import Recipe
 from microgpt.runtime.training.training import Training
 from microgpt.tools.passes.changes import count_changes

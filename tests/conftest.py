@@ -15,7 +15,8 @@ import pytest
 from helpers import ended_children, skip_without_compiler
 from hypothesis import settings
 
-from microgpt.runtime.machine.toolchain import Toolchain, ToolchainError, find_toolchain
+from microgpt.runtime.machine.find_toolchain import find_toolchain
+from microgpt.runtime.machine.toolchain import Toolchain, ToolchainError
 
 # Deadlines measure the machine and what else runs on it, not the code.
 settings.register_profile("microgpt", deadline=None)
@@ -96,7 +97,7 @@ def python_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def fail() -> NoReturn:
         raise ToolchainError("there is no C compiler")
 
-    monkeypatch.setattr("microgpt.runtime.machine.toolchain.find_toolchain", fail)
+    monkeypatch.setattr("microgpt.runtime.machine.find_toolchain.find_toolchain", fail)
     monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path / "cache"))
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from microgpt.compiler.c.emit_c import CText
-from microgpt.runtime.machine.toolchain import ToolchainError, find_toolchain
+from microgpt.runtime.machine.find_toolchain import find_toolchain
+from microgpt.runtime.machine.toolchain import ToolchainError
 from microgpt.runtime.programs import c_source
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -35,7 +35,8 @@ def check_backend(name: str, warn: Callable[[str], None]) -> str:
     """
     if name not in ("auto", "c"):
         return name
-    from ..machine.toolchain import ToolchainError, find_toolchain
+    from ..machine.find_toolchain import find_toolchain
+    from ..machine.toolchain import ToolchainError
 
     try:
         find_toolchain()
@@ -112,7 +113,7 @@ def choose_backend(
 
 def _warn_of_neglect(probed: bool, warn: Callable[[str], None]) -> None:
     """Says why the C compiler that was asked for is not used, where another one is."""
-    from ..machine.toolchain import neglected_choice
+    from ..machine.find_toolchain import neglected_choice
 
     problem = neglected_choice(probed)
     if problem:

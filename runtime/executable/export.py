@@ -17,7 +17,7 @@ from ...compiler.loops.compile_loops import compile_loops
 from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import LoopProgram
 from ...compiler.pipeline import without_collection
-from ..machine.toolchain import vector_width_here
+from ..machine.find_toolchain import vector_width_here
 from .c_files import check_number, check_prefix
 from .c_interface import Interface
 from .row_c import rows_source

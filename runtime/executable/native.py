@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..machine.toolchain import Toolchain, ToolchainError, first_candidate, warn_of_toolchain, with_toolchain
+from ..machine.find_toolchain import first_candidate, with_toolchain
+from ..machine.toolchain import Toolchain, ToolchainError, warn_of_toolchain
 from ..storage.cache import Cache
 from ..storage.files import write_plainly
 from .program import peak_memory, program_key

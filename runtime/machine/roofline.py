@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from ..storage.files import write_plainly
+from .find_toolchain import with_toolchain
 from .roofline_source import CALLS, LATENCIES, SOURCE
 from .stopwatch import best_seconds
-from .toolchain import Toolchain, with_toolchain
+from .toolchain import Toolchain
 
 __all__ = ["Level", "Machine", "Roofs"]
 

@@ -1,10 +1,4 @@
-"""The toolchain: a C compiler that has shown that it keeps every bit.
-
-Candidates are ``$CC``, ``cc``, ``gcc``, ``clang`` and the ``ziglang`` wheel. A candidate is taken if it compiles a
-small library, part of which is code as we emit it, that has exactly the bits that Python computes: a compiler that
-contracts ``a*b + c`` to one rounding, or replaces ``pow``, is refused. The flags switch both off and let the rest be;
-those that a compiler does not know are left out, and the bits decide. One that fails at a model is passed over.
-"""
+"""A C compiler: how it is called, and with which flags. `find_toolchain` has those that keep every bit."""
 
 from __future__ import annotations
 
@@ -12,37 +6,26 @@ import contextlib
 import hashlib
 import os
 import shlex
-import shutil
 import signal
 import subprocess
-import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import TypeVar
 
 from ..storage.files import write_plainly
-from .child import child_environment, child_path, python_command
 from .libm import libm_identity, processor
 
 __all__ = [
+    "EXACT",
+    "OPTIONAL",
+    "PROBE_PATIENCE",
     "Toolchain",
     "ToolchainError",
     "ToolchainWarning",
     "brief",
-    "candidates",
-    "find_toolchain",
-    "neglected_choice",
-    "unprobed",
-    "vector_width_here",
     "warn_of_toolchain",
-    "with_toolchain",
 ]
-
-T = TypeVar("T")
 
 # No contraction to fused multiply-adds, no formulas in place of libm's functions. What is allowed beyond the standard
 # changes no result: nobody reads errno or the floating-point flags. GCC 12's choice of induction variables (ivopts) can
@@ -56,15 +39,12 @@ EXACT = (
 _LIBRARY = ("-shared", "-fPIC")
 # Not every compiler knows these. GCC takes a fifth less time where it combines no more than two instructions into one,
 # and steps take as long.
-_OPTIONAL = ("-mprefer-vector-width=512", "--param=max-combine-insns=2")
+OPTIONAL = ("-mprefer-vector-width=512", "--param=max-combine-insns=2")
 
 # Seconds that a compiler may take; a broken one must not hang the program.
 _PATIENCE = 300.0
 # Likewise, for a probe, which takes a good compiler less than one.
-_PROBE_PATIENCE = 120.0
-
-# What has failed at more than a probe, by command, and how: it is not tried again by this process.
-_failed: dict[tuple[str, ...], str] = {}
+PROBE_PATIENCE = 120.0
 
 
 class ToolchainError(Exception):
@@ -106,7 +86,7 @@ class Toolchain:
         status = os.stat(self.path)
         parts = (
             self.command,
-            EXACT + _OPTIONAL,
+            EXACT + OPTIONAL,
             os.path.realpath(self.path),
             status.st_size,
             status.st_mtime_ns,
@@ -125,7 +105,7 @@ class Toolchain:
                 capture_output=True,
                 text=True,
                 errors="replace",
-                timeout=_PROBE_PATIENCE,
+                timeout=PROBE_PATIENCE,
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired):
@@ -213,7 +193,7 @@ class Toolchain:
         source, told = folder / "empty.c", replace(self, flags=flags)
         write_plainly(source, b"int nothing;\n")
         try:
-            self.finish(told._run("-c", str(source), "-o", str(folder / "empty.o")), _PROBE_PATIENCE)
+            self.finish(told._run("-c", str(source), "-o", str(folder / "empty.o")), PROBE_PATIENCE)
         except ToolchainError:
             return False
         return True
@@ -235,190 +215,9 @@ class Toolchain:
             raise ToolchainError(f"{shlex.join(self.command)} cannot be executed: {error.strerror}") from None
 
 
-def candidates() -> Iterator[tuple[str, str]]:
-    """Compilers that may be there: where each was found, and how a shell would call it."""
-    if "CC" in os.environ:
-        yield "$CC", os.environ["CC"]
-    for name in ("cc", "gcc", "clang"):
-        if shutil.which(name):
-            yield name, name
-    # The program itself, not `python -m ziglang`: no module is executed to find it.
-    spec = PathFinder.find_spec("ziglang", child_path())
-    if spec is not None and spec.origin:
-        zig = Path(spec.origin).with_name("zig.exe" if os.name == "nt" else "zig")
-        if zig.is_file():
-            yield "ziglang", shlex.join((str(zig), "cc"))
-
-
-def unprobed(call: str) -> Toolchain:
-    """A compiler as it would be called.
-
-    Raises:
-        ToolchainError: if there is no such program.
-    """
-    try:
-        command = tuple(shlex.split(call))
-    except ValueError:
-        raise ToolchainError(f"{call} has a quote that is not closed") from None
-    if not command:
-        raise ToolchainError("it is empty")
-    path = shutil.which(command[0])
-    if path is None:
-        raise ToolchainError(f"{command[0]} is not a program")
-    return Toolchain(command, EXACT + _OPTIONAL, path)
-
-
-def first_candidate() -> Toolchain | None:
-    """The compiler that would be probed first. Its identity names programs that it has compiled once it was probed."""
-    for _, call in candidates():
-        with contextlib.suppress(ToolchainError):
-            return unprobed(call)
-    return None
-
-
-@cache
-def find_toolchain() -> Toolchain:
-    """The first compiler that keeps every bit and has not failed yet.
-
-    Raises:
-        ToolchainError: with what is wrong with each.
-    """
-    problems: list[tuple[str, str]] = []
-    for where, call in candidates():
-        try:
-            return replace(_tried(call), passed_over=tuple(problems))
-        except ToolchainError as error:
-            problems.append((where, brief(error)))
-    raise ToolchainError(
-        "\n".join(": ".join(problem) for problem in problems)
-        or "there is no C compiler: install gcc or clang, or the wheel ziglang, or set $CC"
-    )
-
-
-def with_toolchain(use: Callable[[Toolchain], T], warn: Callable[[str], None] = warn_of_toolchain) -> T:
-    """What `use` makes with the first compiler that keeps every bit; where that one fails, with the next.
-
-    Args:
-        use: raises a `ToolchainError` if the compiler fails.
-        warn: is told of each compiler that failed; by default, a `ToolchainWarning`.
-
-    Raises:
-        ToolchainError: if none is left, with what is wrong with each.
-    """
-    while True:
-        toolchain = find_toolchain()
-        try:
-            return use(toolchain)
-        except ToolchainError as error:
-            _failed[toolchain.command] = str(error)
-            find_toolchain.cache_clear()
-            warn(f"the C compiler {shlex.join(toolchain.command)} is passed over: {brief(error)}")
-
-
-def _tried(call: str) -> Toolchain:
-    """The compiler, probed.
-
-    Raises:
-        ToolchainError: if it cannot be used, or has failed before.
-    """
-    toolchain = unprobed(call)
-    for command, problem in _failed.items():
-        if _is_same(toolchain, command):
-            raise ToolchainError(problem)
-    return probe(toolchain)
-
-
-def _is_same(toolchain: Toolchain, command: tuple[str, ...]) -> bool:
-    """Whether the program is that of another command: ``cc`` is a link. Programs that stand for several compilers, as
-    ccache does, differ in what they say of themselves."""
-    if toolchain.command == command:
-        return True
-    other = unprobed(shlex.join(command))
-    same = toolchain.command[1:] == command[1:] and os.path.samefile(toolchain.path, other.path)
-    return same and toolchain.version == other.version
-
-
 def brief(error: ToolchainError) -> str:
     """What a compiler's failure is, on one line: without the command, and of what it said, the first error."""
     first, *said = str(error).splitlines()
     said = said[1:]  # the command
     told = next((line for line in said if "error" in line.lower()), said[-1] if said else "")
     return f"{first.removesuffix(':')}: {told.strip()}" if told else first.removesuffix(":")
-
-
-def neglected_choice(probed: bool = True) -> str:
-    """Why the compiler that $CC asks for is not used; empty if it is, or $CC is not set.
-
-    Args:
-        probed: whether compilers have been probed, as they need not be where the cache has what the first one made.
-    """
-    if "CC" not in os.environ:
-        return ""
-    try:
-        unprobed(os.environ["CC"])
-    except ToolchainError as error:
-        return brief(error)
-    return dict(find_toolchain().passed_over).get("$CC", "") if probed else ""
-
-
-def vector_width_here() -> int:
-    """Doubles in the widest vector of this processor; where no compiler can tell, what the widest known ones have."""
-    try:
-        return find_toolchain().vector_width
-    except ToolchainError:
-        return Toolchain.vector_width
-
-
-def probe(toolchain: Toolchain) -> Toolchain:
-    """Checks that what a compiler makes can be loaded and has Python's bits.
-
-    It is loaded by a process of its own: a library that was made with ``-ffast-math`` makes its whole process treat
-    tiny numbers as zero, from the moment it is loaded.
-
-    Returns:
-        the compiler with those flags that it knows, and how many doubles the widest vector of the processor has.
-
-    Raises:
-        ToolchainError: saying what is wrong.
-    """
-    from .probe_source import probe_source
-
-    sample = probe_source()
-    with tempfile.TemporaryDirectory(prefix="microgpt-probe-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        source, library = folder / "probe.c", folder / "probe.so"
-        write_plainly(source, sample.text.encode())
-        what = f"what {shlex.join(toolchain.command)} makes"
-        try:
-            toolchain.build(source, library, _PROBE_PATIENCE)
-        except ToolchainError:
-            known = _known_flags(toolchain, folder)
-            if known == toolchain.flags:
-                raise
-            toolchain = replace(toolchain, flags=known)
-            toolchain.build(source, library, _PROBE_PATIENCE)
-        try:
-            result = subprocess.run(
-                python_command("microgpt.runtime.machine.probe", str(library)),
-                env=child_environment(),
-                input=sample.expected,
-                capture_output=True,
-                text=True,
-                timeout=_PROBE_PATIENCE,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise ToolchainError(f"{what} is not done after {_PROBE_PATIENCE:g} seconds") from None
-        except OSError as error:
-            raise ToolchainError(f"{what} cannot be tried: {error.strerror or error}") from None
-    if result.returncode:
-        said = result.stdout.strip() or f"cannot be loaded: {result.stderr.strip().rpartition(chr(10))[2]}"
-        raise ToolchainError(f"{what} {said}")
-    return replace(toolchain, vector_width=int(result.stdout))
-
-
-def _known_flags(toolchain: Toolchain, folder: Path) -> tuple[str, ...]:
-    """Those of its flags that a compiler knows."""
-    if not toolchain.knows((), folder) or toolchain.knows(toolchain.flags, folder):
-        return toolchain.flags
-    return tuple(flag for flag in toolchain.flags if toolchain.knows((flag,), folder))

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from ...compiler.c.c_text import plain_text
 from ..storage.files import write_plainly
-from .toolchain import ToolchainError, brief, candidates, unprobed
+from .find_toolchain import candidates, unprobed
+from .toolchain import ToolchainError, brief
 
 __all__ = ["VECTOR_WIDTH", "custom_section", "wasm_module"]
 

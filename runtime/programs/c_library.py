@@ -16,7 +16,8 @@ from ..executable.estimate import check
 from ..executable.native import Native, Source, find_native, native_library
 from ..executable.program import sources_digest
 from ..machine.child import Child
-from ..machine.toolchain import Toolchain, ToolchainError, find_toolchain, first_candidate, warn_of_toolchain
+from ..machine.find_toolchain import find_toolchain, first_candidate
+from ..machine.toolchain import Toolchain, ToolchainError, warn_of_toolchain
 from ..reporting import Report, silent
 from ..storage.cache import Cache
 from .c_numbers import number_type

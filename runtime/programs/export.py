@@ -15,7 +15,7 @@ from ...compiler.c.print_c import number_text
 from ...compiler.numerics import current
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.c_files import bits_text, check_number, check_prefix, header, makefile, refusal, write_files
-from ..machine.toolchain import vector_width_here
+from ..machine.find_toolchain import vector_width_here
 from .c_source import ModelSource, proved_source
 from .inference import inference_source
 

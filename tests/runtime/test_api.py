@@ -221,7 +221,7 @@ def test_no_error_of_the_command_line_comes_out(monkeypatch: pytest.MonkeyPatch)
     def none() -> Toolchain:
         raise ToolchainError("no C compiler was found")
 
-    monkeypatch.setattr("microgpt.runtime.machine.toolchain.find_toolchain", none)
+    monkeypatch.setattr("microgpt.runtime.machine.find_toolchain.find_toolchain", none)
     monkeypatch.setattr("microgpt.runtime.backends.c_backend.CBackend.find", lambda backend: False)
     with pytest.raises(ToolchainError, match="the C backend needs a C compiler that keeps every bit"):
         microgpt.train(["ab"], steps=1, **SHAPE, backend="c")

@@ -9,7 +9,8 @@ import pytest
 
 from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.machine.assembly import Assembly, assembly, read_listing
-from microgpt.runtime.machine.toolchain import Toolchain, ToolchainError, find_toolchain
+from microgpt.runtime.machine.find_toolchain import find_toolchain
+from microgpt.runtime.machine.toolchain import Toolchain, ToolchainError
 from microgpt.runtime.programs.c_source import ModelSource, model_source
 from microgpt.runtime.programs.recipe import Recipe
 from microgpt.tools.provenance.chain import Chain

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from microgpt.runtime.machine import toolchain
+from microgpt.runtime.machine import find_toolchain
 from microgpt.runtime.machine.child import child_environment, child_path, python_command
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -203,7 +203,7 @@ def test_the_ziglang_of_the_current_directory_is_no_compiler(tmp_path: Path, mon
     zig.write_text("#!/bin/sh\n")
 
     def found() -> list[str]:
-        return [call for where, call in toolchain.candidates() if where == "ziglang" and str(tmp_path) in call]
+        return [call for where, call in find_toolchain.candidates() if where == "ziglang" and str(tmp_path) in call]
 
     monkeypatch.syspath_prepend(tmp_path)
     assert found() == [f"{zig} cc"]  # without a line of Python being executed

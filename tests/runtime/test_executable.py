@@ -16,7 +16,8 @@ from microgpt.runtime.executable import derivatives, estimate
 from microgpt.runtime.executable.compile_function import compile_function
 from microgpt.runtime.executable.executable import compile_executable
 from microgpt.runtime.executable.function import CompiledFunction
-from microgpt.runtime.machine.toolchain import ToolchainError, find_toolchain
+from microgpt.runtime.machine.find_toolchain import find_toolchain
+from microgpt.runtime.machine.toolchain import ToolchainError
 from microgpt.runtime.storage.cache import Cache
 
 

@@ -119,7 +119,7 @@ def test_auto_is_python_where_there_is_no_compiler(cache, monkeypatch):
     def fail():
         raise ToolchainError("there is no C compiler")
 
-    monkeypatch.setattr("microgpt.runtime.machine.toolchain.find_toolchain", fail)
+    monkeypatch.setattr("microgpt.runtime.machine.find_toolchain.find_toolchain", fail)
     assert compiled(cache, squares, [1.0, 2.0], target="auto").target == "python"
     with pytest.raises(ToolchainError, match="no C compiler"):
         compiled(cache, squares, [1.0, 2.0], target="c")

@@ -22,7 +22,7 @@ def python_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def fail() -> NoReturn:
         raise ToolchainError("there is no C compiler")
 
-    monkeypatch.setattr("microgpt.runtime.machine.toolchain.find_toolchain", fail)
+    monkeypatch.setattr("microgpt.runtime.machine.find_toolchain.find_toolchain", fail)
     monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path / "cache"))
 
 

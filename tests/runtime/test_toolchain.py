@@ -21,16 +21,10 @@ from click.testing import CliRunner
 
 from microgpt.compiler.c.prelude import VECTOR_WIDTHS
 from microgpt.runtime.backends import choose_backend as choosing
+from microgpt.runtime.machine import find_toolchain as finding
 from microgpt.runtime.machine import toolchain
-from microgpt.runtime.machine.toolchain import (
-    Toolchain,
-    ToolchainError,
-    ToolchainWarning,
-    find_toolchain,
-    probe,
-    unprobed,
-    with_toolchain,
-)
+from microgpt.runtime.machine.find_toolchain import find_toolchain, probe, unprobed, with_toolchain
+from microgpt.runtime.machine.toolchain import Toolchain, ToolchainError, ToolchainWarning
 from microgpt.tools.cli import cli
 from microgpt.tools.options import backends
 
@@ -52,7 +46,7 @@ def real() -> Toolchain:
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No compiler has been found yet, or has failed."""
     monkeypatch.delenv("CC", raising=False)
-    monkeypatch.setattr(toolchain, "_failed", {})
+    monkeypatch.setattr(finding, "_failed", {})
     find_toolchain.cache_clear()
     monkeypatch.setattr(choosing, "_warned", set())
     yield
@@ -76,13 +70,13 @@ def compiler(path: Path, text: str) -> str:
 def believed(real: Toolchain, monkeypatch: pytest.MonkeyPatch) -> None:
     """Compilers are not probed: what the scripts of these tests do wrong comes later."""
     monkeypatch.setattr(
-        toolchain, "probe", lambda found: replace(found, flags=real.flags, vector_width=real.vector_width)
+        finding, "probe", lambda found: replace(found, flags=real.flags, vector_width=real.vector_width)
     )
 
 
 def only(monkeypatch: pytest.MonkeyPatch, *calls: str) -> None:
     """Nothing else is found on this machine."""
-    monkeypatch.setattr(toolchain, "candidates", lambda: iter([(f"place{n}", call) for n, call in enumerate(calls)]))
+    monkeypatch.setattr(finding, "candidates", lambda: iter([(f"place{n}", call) for n, call in enumerate(calls)]))
     find_toolchain.cache_clear()
 
 
@@ -290,7 +284,8 @@ def _executable(path: Path, text: str) -> str:
 
 
 def test_a_compiler_that_hangs_is_ended_with_what_it_has_started(tmp_path, monkeypatch):
-    monkeypatch.setattr(toolchain, "_PROBE_PATIENCE", 0.3)
+    monkeypatch.setattr(finding, "PROBE_PATIENCE", 0.3)
+    monkeypatch.setattr(toolchain, "PROBE_PATIENCE", 0.3)
     pids = tmp_path / "pids"
     # What it has started would keep its output open.
     call = _executable(tmp_path / "hangs", f"#!/bin/sh\nsleep 1000 &\necho $! >>{pids}\nwait")

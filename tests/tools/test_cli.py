@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from microgpt import __version__
 from microgpt.compiler.errors import CompileError, ProofError
-from microgpt.runtime.machine.toolchain import first_candidate
+from microgpt.runtime.machine.find_toolchain import first_candidate
 from microgpt.tools import cli as module
 from microgpt.tools.cli import COMMANDS, cli
 from microgpt.tools.terminal.failures import EXIT_CODES

@@ -245,7 +245,7 @@ def test_without_a_c_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     def find_none() -> None:
         raise ToolchainError("cc: is broken")
 
-    monkeypatch.setattr("microgpt.runtime.machine.toolchain.find_toolchain", find_none)
+    monkeypatch.setattr("microgpt.runtime.machine.find_toolchain.find_toolchain", find_none)
     monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path / "empty"))
     result = train("--backend", "c", "--steps", 1)
     assert result.exit_code == 5

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ...compiler.c.c_text import plain_text
 from ...compiler.c.prelude import prelude
-from ...runtime.machine.toolchain import find_toolchain
+from ...runtime.machine.find_toolchain import find_toolchain
 
 __all__ = ["RANGES", "Findings", "check_elementary"]
 

@@ -22,7 +22,7 @@ from ...compiler.c.c_text import c_text
 from ...compiler.c.prelude import prelude
 from ...compiler.ir.ops import LIBM
 from ...compiler.numerics import numerics
-from ...runtime.machine.toolchain import find_toolchain
+from ...runtime.machine.find_toolchain import find_toolchain
 
 __all__ = ["Findings", "check_portable"]
 

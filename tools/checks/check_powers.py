@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...compiler.c.prelude import prelude
-from ...runtime.machine.toolchain import find_toolchain
+from ...runtime.machine.find_toolchain import find_toolchain
 
 __all__ = ["Findings", "check_powers"]
 

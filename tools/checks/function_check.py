@@ -21,7 +21,8 @@ from ...runtime.executable.row_c import rows_source
 from ...runtime.executable.row_data import Rows
 from ...runtime.executable.row_executable import RowsExecutable
 from ...runtime.executable.row_program import interpreted, near_rows
-from ...runtime.machine.toolchain import ToolchainError, vector_width_here
+from ...runtime.machine.find_toolchain import vector_width_here
+from ...runtime.machine.toolchain import ToolchainError
 from ...runtime.reporting import Report, silent
 from ...runtime.value import Value
 from ..subject.function import FunctionSubject

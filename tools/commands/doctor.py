@@ -68,7 +68,8 @@ def _print(name: str, value: str) -> None:
 
 
 def _compilers() -> list[dict[str, Any]]:
-    from ...runtime.machine.toolchain import ToolchainError, brief, candidates, probe, unprobed
+    from ...runtime.machine.find_toolchain import candidates, probe, unprobed
+    from ...runtime.machine.toolchain import ToolchainError, brief
 
     found = []
     for where, call in candidates():

@@ -19,7 +19,7 @@ from pathlib import Path
 from ...compiler.c.emit_function import memory_size
 from ...compiler.errors import InternalError
 from ...compiler.ir.ops import GIVEN
-from ...runtime.machine.toolchain import find_toolchain
+from ...runtime.machine.find_toolchain import find_toolchain
 from ...runtime.storage.files import write_plainly
 from ..provenance.chain import Chain
 from ..subject.c_program import CProgram

@@ -7,7 +7,7 @@ from pathlib import Path
 from ...compiler.loops.loop_text import format_program
 from ...compiler.pipeline import without_collection
 from ...model.config import AdamConfig, GPTConfig
-from ...runtime.machine.toolchain import vector_width_here
+from ...runtime.machine.find_toolchain import vector_width_here
 from ...runtime.programs.c_source import model_source
 from ...runtime.programs.sized_loops import sized_model
 from ...runtime.storage.files import write_atomically

@@ -10,7 +10,8 @@ from typing import Any
 from ...compiler.c.emit_straight_c import emit_straight_c
 from ...runtime.executable.estimate import Estimate, check
 from ...runtime.machine.assembly import assembly
-from ...runtime.machine.toolchain import ToolchainError, find_toolchain
+from ...runtime.machine.find_toolchain import find_toolchain
+from ...runtime.machine.toolchain import ToolchainError
 from ...runtime.reporting import Report, silent
 from ..passes import stages
 from ..subject.subject import Subject

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from ...runtime.machine.find_toolchain import find_toolchain
 from ...runtime.machine.roofline import Machine, Roofs
-from ...runtime.machine.toolchain import ToolchainError, find_toolchain
+from ...runtime.machine.toolchain import ToolchainError
 from ...runtime.reporting import Report, silent
 from ..subject.subject import Subject
 from ..text.document import Document

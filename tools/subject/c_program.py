@@ -13,7 +13,7 @@ from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import LoopProgram, turns
 from ...compiler.loops.unroll import Unrolled
 from ...runtime.machine.assembly import Assembly, assembly
-from ...runtime.machine.toolchain import find_toolchain
+from ...runtime.machine.find_toolchain import find_toolchain
 
 __all__ = ["CProgram"]
 

@@ -16,8 +16,9 @@ from ...model.config import AdamConfig, GPTConfig
 from ...runtime.backends.backend import Document, State
 from ...runtime.backends.c_backend import CBackend
 from ...runtime.executable.estimate import Estimate
+from ...runtime.machine.find_toolchain import vector_width_here
 from ...runtime.machine.stopwatch import best_seconds
-from ...runtime.machine.toolchain import vector_width_here, warn_of_toolchain
+from ...runtime.machine.toolchain import warn_of_toolchain
 from ...runtime.programs.c_source import PROGRAM_NAMES, ModelSource, model_source
 from ...runtime.programs.estimate import estimate_graph, estimate_loops, estimate_page
 from ...runtime.programs.graphs import MAPPED

@@ -28,8 +28,8 @@ from ...runtime.executable.estimate import (
 )
 from ...runtime.executable.executable import Executable, c_head, compile_executable, python_heading
 from ...runtime.executable.export import export_function
+from ...runtime.machine.find_toolchain import vector_width_here
 from ...runtime.machine.stopwatch import best_seconds
-from ...runtime.machine.toolchain import vector_width_here
 from ...runtime.reporting import Report, silent
 from ...runtime.storage.cache import Cache
 from .c_program import CProgram
