@@ -1,8 +1,8 @@
 """The compiler: plain scalar functions in, programs out. It knows no model, no data and no runtime.
 
-The folders are the stages, in the order in which a function goes through them (`pipeline` has the list that runs). A
-folder imports what stands before it, and nothing else; python and loops do not know of each other. All ask `numerics`
-what functions mean: what libm gives (`arithmetic`), or the nearest double (`correctly_rounded`).
+The folders are the stages, in the order in which a function goes through them; `pipeline` runs them, a function for
+each road. A folder imports what stands before it, and nothing else; python and loops do not know of each other. All ask
+`numerics` what functions mean: what libm gives (`arithmetic`), or the nearest double (`correctly_rounded`).
 
     ir/                     the graph: its table of operations, its rules, its meaning, its text; what it is made of
     tracing/                symbolic scalars, conditions and indices, which record what is done with them
@@ -21,11 +21,12 @@ what functions mean: what libm gives (`arithmetic`), or the nearest double (`cor
     loops/                  graph to loops over arrays
         place               elements are numbered, so that every array of the model is strided
         stored_nodes        which values have a statement of their own
-        form_reductions     chains of additions become folds
+        form_reductions     statements, in groups that are alike; chains of additions become folds
         schedule            which group of statements runs when
-        reroll              statements at evenly spaced addresses become loop nests
+        find_nests          what does the same at evenly spaced addresses is a nest
+        reroll              groups of statements become loop nests
         roll_steps          nests that a recurrence repeats become nests of one loop over its steps
-        extrapolate         longer sequences continue shorter ones
+        extrapolate         longer sequences continue shorter ones (`compile_family`)
         name_arrays         addresses become arrays and indices
         transpose           matrices that loops walk along, not across
         run_loops           the meaning of loops
@@ -37,13 +38,20 @@ what functions mean: what libm gives (`arithmetic`), or the nearest double (`cor
         fit                 the simplest expression in the sizes for a number that differs from sample to sample
         sized_layout        arrays whose extents are such expressions
         generalise          programs of small sizes become one over the sizes, which makes those of any
+        learn               the same for a function: from its graphs at small sizes, and proved at others
+    jax/                    loops to whole-array code in JAX
+        program             nests become statements over arrays
+        first_rows          what a program does to first rows apart is joined to what it does to the others
+        emit_jax            the body of a function
     kernels/                loops to the functions of a processor with vectors
         fuse                nests that walk through the same lanes become one, block by block
         share               nests that differ only in where they begin become calls of one kernel
         hoist               what does not change is read once
         stage_powers        powers are guessed for many lanes ahead, and settled where that is not proved
+        tile                several sums are computed side by side
         vectorise           loops over lanes take several turns at once
         accumulate          folds become variables that terms are added to
+        hold                vectors that several sums read are read once
         batch_calls         calls of exp, log and pow that stand alone are computed ahead, in vectors
         walk_pointers       what sums read is reached by pointers that walk along
     c/                      kernels to C

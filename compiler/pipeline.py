@@ -1,21 +1,46 @@
-"""The pipeline: the stages by name and in order, and a way to watch what each of them makes.
+"""The pipeline: every road from a function to a program, stage by stage.
 
-The name of a stage is the name of its function, in dumps, timings and tables.
+A graph becomes Python (`compile_python`), or loops (`compile_loops`), and these C (`compile_c`) or JAX (`compile_jax`).
+Graphs that share a memory become loops by the same stages in `loops/compile_family`, loops over named sizes in
+`sizes/learn`. The name of a stage is the name of its function, in dumps, timings and tables.
 """
 
 from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from .c.emit_c import CText, emit_c
+from .c.emit_function import FunctionText, emit_function
 from .ir.graph import Graph
 from .ir.rewrite import Rewritten
 from .ir.verify import verify
+from .kernels.accumulate import accumulate
+from .kernels.batch_calls import batch_calls
+from .kernels.hoist import hoist_divisors, hoist_loads
+from .kernels.hold import hold
+from .kernels.kernel_ir import Kernel, KernelProgram
+from .kernels.share import share
+from .kernels.stage_powers import stage_powers
+from .kernels.tile import tile
+from .kernels.vectorise import vectorise
+from .kernels.walk_pointers import walk_pointers
+from .loops.form_reductions import form_reductions
+from .loops.layout import Layout
+from .loops.loop_ir import LoopProgram
+from .loops.looped_graph import LoopedGraph
+from .loops.name_arrays import name_arrays
+from .loops.place import address, place
+from .loops.reroll import reroll
+from .loops.schedule import schedule as schedule_groups
+from .loops.stored_nodes import stored_nodes
+from .loops.transpose import Transposer
+from .numerics import Numerics, current
 from .passes.cse import cse
 from .passes.dce import dce
 from .passes.differentiate import differentiate
@@ -27,14 +52,23 @@ from .python.emit_python_map import emit_python_map
 from .python.form_statements import form_statements
 from .python.schedule import schedule
 
+if TYPE_CHECKING:
+    from .jax.elements import IndexName
+
 __all__ = [
     "GRAPH_STAGES",
     "PYTHON_STAGES",
     "Observer",
     "Stage",
+    "compile_c",
     "compile_graph",
+    "compile_jax",
+    "compile_kernels",
+    "compile_loops",
     "compile_python",
     "compile_python_map",
+    "function_text",
+    "program_text",
     "without_collection",
 ]
 
@@ -56,7 +90,9 @@ class Stage:
 
     Attributes:
         name: of its function; ``trace`` for the graph that the pipeline began with.
-        product: a `Graph`, `Statements`, `Schedule`, `Layout`, or the text of a program.
+        product: a `Graph`; on the way to Python `Statements`, a `Schedule`, a `Layout`, or the text of a program; on
+            the way to C a `Layout`, `Grouped` statements, their parts in order, a `LoopProgram`, a `KernelProgram`, a
+            tuple of kernels, or a `CText`.
         seconds: how long it took.
         ids: of a stage from graph to graph, see `Rewritten`: where each node of the graph before has gone.
     """
@@ -97,7 +133,7 @@ def compile_graph(
     """
 
     def run(stage: Callable[..., Rewritten], graph: Graph, *further: Any) -> Graph:
-        graph = _timed(stage.__name__, partial(stage, graph, *further), observe).graph
+        graph = _run(observe, stage, graph, *further).graph
         if check:
             verify(graph)
         return graph
@@ -115,15 +151,123 @@ def compile_graph(
 
 def compile_python(graph: Graph, observe: Observer | None = None, heading: Sequence[str] = ()) -> str:
     """The Python module that carries out a clean graph."""
-    statements = _timed("form_statements", partial(form_statements, graph), observe)
-    plan = _timed("schedule", partial(schedule, statements), observe)
-    layout = _timed("allocate", partial(allocate, plan), observe)
-    return _timed("emit_python", partial(emit_python, layout, heading), observe)
+    statements = _run(observe, form_statements, graph)
+    plan = _run(observe, schedule, statements)
+    layout = _run(observe, allocate, plan)
+    return _run(observe, emit_python, layout, heading)
 
 
 def compile_python_map(graph: Graph, mapped: Sequence[str], heading: Sequence[str] = ()) -> str:
     """The Python module that carries out a clean graph of scalars for each lane of the `mapped` arguments."""
     return emit_python_map(form_statements(graph), mapped, heading)
+
+
+def compile_loops(graph: Graph, observe: Observer | None = None, transposed: bool = True) -> LoopedGraph:
+    """The loops of a graph without equal or dead nodes, over a memory of its own.
+
+    Args:
+        transposed: whether matrices are copied for loops that walk down their columns.
+    """
+    layout, stored = Layout(), stored_nodes(graph)
+    _run(observe, place, layout, "graph", {0: (graph, stored)})
+    where = address(layout, "graph", graph, stored)
+    grouped = _run(observe, form_reductions, graph, stored, layout, where, own_constants=True)
+    parts = _run(observe, schedule_groups, grouped.groups, layout.size)
+    program = _run(observe, reroll, grouped, parts, where)
+    program = _run(observe, name_arrays, program, layout)
+    if transposed:
+        program = _run(observe, Transposer(layout).transpose, program)
+    return LoopedGraph(graph, program, layout, where)
+
+
+def compile_kernels(
+    programs: Sequence[LoopProgram], vector_width: int, numerics: Numerics, observe: Observer | None = None
+) -> KernelProgram:
+    """The kernels of programs over one memory, and their calls.
+
+    Args:
+        vector_width: numbers in the widest vector; 1 if there are no vectors.
+    """
+    shared = _run(observe, share, programs)
+    kernels = shared.kernels
+
+    def run(stage: Callable[..., Kernel], *further: Any) -> None:
+        nonlocal kernels
+        each = [partial(stage, kernel, *further) for kernel in kernels]
+        kernels = _timed(stage.__name__, lambda: tuple(make() for make in each), observe)
+
+    run(hoist_loads)
+    if vector_width > 1:
+        run(stage_powers, numerics)
+        run(tile)
+    run(vectorise, vector_width, numerics)
+    run(hoist_divisors)
+    run(accumulate)
+    if vector_width > 1:
+        run(hold)
+        run(batch_calls)
+    run(walk_pointers)
+    return replace(shared, kernels=kernels)
+
+
+def compile_c(
+    programs: Sequence[LoopProgram],
+    names: Sequence[str],
+    layout: Layout,
+    vector_width: int = 8,
+    prefix: str = "",
+    number: str = "",
+    outside: str = "",
+    observe: Observer | None = None,
+) -> CText:
+    """C for programs over one memory, a function each, in the numerics in force; see `emit_c`.
+
+    Args:
+        vector_width: doubles in the widest vector, one of `prelude.VECTOR_WIDTHS`. Vectors of one number are none: then
+            the C is C99.
+        number: the type of numbers, ``double`` or ``float``; by default, that of the numerics.
+    """
+    numerics = current()
+    kernels = compile_kernels(programs, numerics.lanes(vector_width), numerics, observe)
+    return _run(observe, emit_c, kernels, programs, names, layout, prefix, number or numerics.number, outside)
+
+
+def function_text(looped: LoopedGraph, name: str, vector_width: int = 8, number: str = "") -> FunctionText:
+    """C for a graph that stands alone, see `program_text`."""
+    return program_text(looped.program, looped.layout, name, vector_width, number)
+
+
+def program_text(program: LoopProgram, layout: Layout, name: str, vector_width: int, number: str = "") -> FunctionText:
+    """C for a program that stands alone, see `emit_function`."""
+    body = compile_c([program], [f"{name}_program"], layout, vector_width, f"{name}_", number)
+    return emit_function(body, program, layout, name, number)
+
+
+def compile_jax(
+    program: LoopProgram,
+    indices: Sequence[IndexName] = (),
+    padded: Mapping[str, str] | None = None,
+    unrolled: Sequence[str] = (),
+    counts: Mapping[str, str] | None = None,
+) -> list[str]:
+    """The body of a function in JAX.
+
+    Args:
+        indices, counts: see `emit_jax`.
+        padded, unrolled: see `array_program`.
+    """
+    # Here, because all other roads do without.
+    from .jax.emit_jax import emit_jax
+    from .jax.first_rows import join_first_rows
+    from .jax.program import array_program
+
+    arrays = array_program(program, padded, unrolled)
+    arrays = join_first_rows(arrays)
+    return emit_jax(arrays, indices, counts)
+
+
+def _run(observe: Observer | None, stage: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    return _timed(stage.__name__, partial(stage, *arguments, **named), observe)
 
 
 def _timed(name: str, run: Callable[[], T], observe: Observer | None) -> T:

@@ -1,7 +1,8 @@
 """Emit C: programs of loop nests become functions that call kernels, which they share.
 
-In: loop programs over one memory. Out: the text of their kernels and of one function a program, and which lines carry
-out which nests. Comments say which lines of the model a kernel carries out, and which arrays a call writes to.
+In: loop programs over one memory, and their kernels. Out: the text of these and of one function a program, and which
+lines carry out which nests. Comments say which lines of the model a kernel carries out, and which arrays a call writes
+to.
 """
 
 from __future__ import annotations
@@ -10,11 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import InternalError
-from ..kernels.compile_kernels import compile_kernels
 from ..kernels.expressions import Place, Sum
+from ..kernels.kernel_ir import KernelProgram
 from ..loops.layout import Layout
 from ..loops.loop_ir import LoopProgram
-from ..numerics import current
 from .print_c import Printer
 
 __all__ = ["CText", "Span", "emit_c"]
@@ -68,27 +68,24 @@ class _Text:
 
 
 def emit_c(
+    compiled: KernelProgram,
     programs: Sequence[LoopProgram],
     names: Sequence[str],
     layout: Layout,
-    vector_width: int = 8,
-    prefix: str = "",
-    number: str = "",
+    prefix: str,
+    number: str,
     outside: str = "",
 ) -> CText:
     """C for `programs`, as ``static void name(PREFIXmemory *m, const int *ix)`` each; to stand behind `prelude` and
-    `memory_struct`. Vectors of one number are none: then the C is C99.
+    `memory_struct`.
 
     Args:
+        compiled: the kernels of the programs.
         layout: of their memory.
-        vector_width: doubles in the widest vector, one of `prelude.VECTOR_WIDTHS`.
         prefix: of the names of kernels, tables and the memory's type.
-        number: the type of numbers, ``double`` or ``float``; by default, that of the numerics in force.
+        number: the type of numbers, ``double`` or ``float``.
         outside: the array of arguments that `WEIGHTS` points to, if that is no part of the memory.
     """
-    numerics = current()
-    number = number or numerics.number
-    compiled = compile_kernels(programs, numerics.lanes(vector_width), numerics)
     memory = f"{prefix}memory"
     printer = Printer(prefix, number, outside)
     text = _Text(_places(programs, layout, prefix))

@@ -1,20 +1,19 @@
 """Emit function: C for one program that stands alone, where `emit_c` makes programs that share a memory.
 
-In: a `LoopedGraph`, or a program and its layout. Out: the text of two functions, and which lines carry out which nests.
+In: a program, its layout and its C. Out: the text of two functions, and which lines carry out which nests.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..loops.compile_loops import LoopedGraph
 from ..loops.layout import Layout, padded
 from ..loops.loop_ir import LoopProgram
 from ..numerics import current
-from .emit_c import CText, emit_c
+from .emit_c import CText
 from .memory_struct import constants_text, memory_struct, read_constants
 
-__all__ = ["FunctionText", "function_text", "memory_size", "program_text"]
+__all__ = ["FunctionText", "emit_function", "memory_size"]
 
 
 @dataclass(frozen=True)
@@ -33,24 +32,19 @@ class FunctionText:
     name: str
 
 
-def function_text(looped: LoopedGraph, name: str, vector_width: int = 8, number: str = "") -> FunctionText:
-    """C for a graph, see `program_text`."""
-    return program_text(looped.program, looped.layout, name, vector_width, number)
-
-
-def program_text(program: LoopProgram, layout: Layout, name: str, vector_width: int, number: str = "") -> FunctionText:
+def emit_function(body: CText, program: LoopProgram, layout: Layout, name: str, number: str = "") -> FunctionText:
     """C for a program, to stand behind `prelude`: two functions, one of which prepares a memory for the other.
 
     ``void NAME_begin(double *m)`` writes the constants; ``void NAME(double *m, const int *ix)`` computes. The memory
     has `memory_size` doubles.
 
     Args:
+        body: what `emit_c` makes of the program, which it calls ``NAME_program``, with the prefix ``NAME_``.
         number: the type of numbers, which those of `m` have then, too. By default, it is that of the numerics in force,
             and callers have doubles in any case: arguments are converted before, and results after.
     """
     memory, prefix = f"{name}_memory", f"{name}_"
     inside, outside = number or current().number, number or "double"
-    body = emit_c([program], [f"{name}_program"], layout, vector_width, prefix, inside)
     declarations = f"void {name}_begin({outside} *m);\nvoid {name}({outside} *m, const int *ix);\n"
     head = f"{declarations}{memory_struct(layout, memory, inside)}"
     constants = constants_text(layout, read_constants(layout, [program]), prefix, memory, inside)

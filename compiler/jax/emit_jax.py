@@ -12,7 +12,6 @@ from itertools import groupby
 
 from ..errors import CompileError
 from .elements import IndexName
-from .first_rows import join_first_rows
 from .linear import Linear, Size, size_of
 from .lower import Lowering
 from .masks import Masks, constraints_of
@@ -21,7 +20,7 @@ from .spelling import FLAGS
 from .statements import Axis, Call, Item, Statement, put
 from .text import ATOM, Text, aligned
 
-__all__ = ["IndexName", "emit_jax"]
+__all__ = ["emit_jax"]
 
 _ONE = size_of(1)
 
@@ -35,7 +34,7 @@ def emit_jax(
         indices: names of parts of the index, which are arrays, too; other parts are read from ``index``.
         counts: what padded sizes are called where they are numbers to compute with, of type ``dtype``.
     """
-    lines = _Emitter(join_first_rows(program), indices, counts or {}).lines()
+    lines = _Emitter(program, indices, counts or {}).lines()
     return [short for line in lines for short in _wrapped(line)]
 
 

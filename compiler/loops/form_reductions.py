@@ -1,26 +1,33 @@
 """Form reductions: what each stored value of a graph is computed from. Chains of additions become folds.
 
-In: a graph, its stored nodes, and for each of them its address. Out: a `Statement` for each. Afterwards
-``((a*b + c*d) + e*f) + ...`` is one fold whose terms, where they are alike and evenly spaced in memory, are one run.
-The order of every sum stays as it was.
+In: a graph, its stored nodes, and for each of them its address. Out: a `Statement` for each; those of one form that
+compute the same array from the same arrays are a group. Afterwards ``((a*b + c*d) + e*f) + ...`` is one fold whose
+terms, where they are alike and evenly spaced in memory, are one run. The order of every sum stays as it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ..ir.graph import Graph
 from ..ir.ops import ADD, CONST, EQUAL, GATHER, MUL, POW, SELECT
 from .find_runs import FoundRun, Term, find_runs, nest_runs
-from .loop_ir import HOLE, MEMORY, AddAt, Const, Equal, Expr, Fold, Gather, Load, Op, Pick, Run, Store
+from .layout import Layout
+from .loop_ir import HOLE, MEMORY, AddAt, Const, Equal, Expr, Fold, Gather, Load, Op, Pick, Run, Span, Store
+from .place import Addressing
 from .statement import Form, Statement
 from .stored_nodes import FOLDED
 
-__all__ = ["StatementBuilder"]
+__all__ = ["Grouped", "StatementBuilder", "form_reductions"]
+
+_Key = tuple[object, ...]
 
 # With this many terms needed for a fold, nothing is one.
 _NO_FOLDS = 1000
+# Terms of a fold of folds.
+_MANY = 1000
 
 T = TypeVar("T", bound=Expr)
 
@@ -228,3 +235,132 @@ class StatementBuilder:
         value = self._expression(node, _NO_FOLDS)
         numbers, self._numbers = tuple(self._numbers), outside
         return value, numbers
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """The statements of a graph.
+
+    Attributes:
+        builder: made them.
+        groups: statements of one form that compute the same array from the same arrays.
+        zeros: results that are zero.
+    """
+
+    builder: StatementBuilder
+    groups: list[list[Statement]]
+    zeros: list[Span]
+
+
+def form_reductions(
+    graph: Graph, stored: bytearray, layout: Layout, where: Addressing, own_constants: bool = False
+) -> Grouped:
+    """The statements of a graph whose values are at the addresses `where`.
+
+    Args:
+        own_constants: whether groups may get arrays of constants, which are added to `layout`. Members of a family may
+            not: they share their constants.
+    """
+    addresses = where.nodes
+    # Constants are no array, and which of them are read makes no difference.
+    region = list(layout.region)
+    for at in layout.constants:
+        region[at] = -1
+    builder = StatementBuilder(graph, stored, addresses, where.inputs, region, [])
+    statements = [builder.statement(node) for node in range(len(graph)) if stored[node]]
+    statements = _unify(builder, region, statements)
+    zeros: list[Span] = []
+    copies: list[Statement] = []
+    for output in graph.outputs:
+        start = where.outputs[output.name]
+        for offset, node in enumerate(output.nodes):
+            if node < 0:
+                _extend(zeros, start + offset)
+            elif addresses[node] != start + offset:
+                copies.append(builder.copy(node, start + offset))
+    groups = _group(region, statements + copies)
+    if own_constants:
+        groups = [_with_constants(layout, group) for group in groups]
+    return Grouped(builder, groups, zeros)
+
+
+def _extend(spans: list[Span], address: int) -> None:
+    if spans and spans[-1].start + spans[-1].size == address:
+        spans[-1] = replace(spans[-1], size=spans[-1].size + 1)
+    else:
+        spans.append(Span(MEMORY, address, 1))
+
+
+def _unify(builder: StatementBuilder, region: Sequence[int], statements: list[Statement]) -> list[Statement]:
+    """Sums of one or two terms count as folds where others of their array are, and as plain operations elsewhere."""
+    longest: dict[tuple[int, Form], int] = {}
+    for statement in statements:
+        if statement.steps:
+            key = (region[statement.numbers[0]], statement.form)
+            longest[key] = max(longest.get(key, 0), _terms(statement))
+    # The term of the folds of an array that have one run of one term each.
+    terms: dict[int, tuple[Expr, Form]] = {}
+    for (array, form), most in longest.items():
+        fold = form.fold
+        if most <= 2 or fold is None or fold is not form.body.value or len(fold.runs) > 1:
+            continue
+        match fold.runs[0].parts:
+            case (term,) if not isinstance(term, Run):
+                terms[array] = (term, form)
+    unified = []
+    for statement in statements:
+        array = region[statement.numbers[0]]
+        if statement.steps and longest[array, statement.form] <= 2:
+            unified.append(builder.statement(statement.target, shortest=3))
+        elif array in terms and not statement.steps:
+            unified.append(builder.as_fold(statement, *terms[array]))
+        else:
+            unified.append(statement)
+    return unified
+
+
+def _terms(statement: Statement) -> int:
+    """How many terms its fold has, or more than two."""
+    fold, form = statement.form.fold, statement.form
+    if fold is None or len(form.counts) > len(fold.runs):
+        return _MANY
+    return sum(
+        statement.numbers[count] * len(run.parts) for (count, _), run in zip(form.counts, fold.runs, strict=True)
+    )
+
+
+def _group(region: Sequence[int], statements: Sequence[Statement]) -> list[list[Statement]]:
+    groups: dict[_Key, list[Statement]] = {}
+    for statement in statements:
+        form, numbers = statement.form, statement.numbers
+        key = (region[numbers[0]], form, *(region[numbers[place]] for place in form.bases))
+        groups.setdefault(key, []).append(statement)
+    return list(groups.values())
+
+
+def _with_constants(layout: Layout, group: list[Statement]) -> list[Statement]:
+    """Statements that each have a constant of their own, such as a row of data, find it beside their target.
+
+    Equal constants are one node of the graph, so their own addresses are not strided. A copy for each statement is.
+    """
+    # A fold of one term has no steps, where others of its group have some.
+    steps = list(dict.fromkeys(statement.steps for statement in group))
+    for place, around in group[0].form.loads:
+        if any(step[inside] for run, inside in around for runs in steps if (step := runs[run])):
+            continue
+        read = {statement.numbers[place] for statement in group}
+        if len(read) == 1 or not read <= layout.constants.keys():
+            continue
+        targets = [statement.numbers[0] for statement in group]
+        lowest, span = min(targets), max(targets) - min(targets) + 1
+        # Beside each target where these are dense, else one after the other.
+        offsets = [target - lowest for target in targets] if span <= 4 * len(group) else list(range(len(group)))
+        texts = [""] * (max(offsets) + 1)
+        for offset, statement in zip(offsets, group, strict=True):
+            texts[offset] = layout.constants[statement.numbers[place]]
+        start = layout.constant_array(texts)
+        group = [
+            replace(each, numbers=(*each.numbers[:place], start + offset, *each.numbers[place + 1 :]))
+            for offset, each in zip(offsets, group, strict=True)
+        ]
+    return group

@@ -51,8 +51,8 @@ class Addressing:
     outputs: dict[str, int]
 
 
-def place(layout: Layout, name: str, family: Mapping[int, tuple[Graph, bytearray]], last: int | None = None) -> None:
-    """Lays out a family of graphs, adding to what is there.
+def place(layout: Layout, name: str, family: Mapping[int, tuple[Graph, bytearray]], last: int | None = None) -> Layout:
+    """Lays out a family of graphs, adding to what is there; returns the layout.
 
     Args:
         name: of the family; its arrays are its own.
@@ -100,6 +100,7 @@ def place(layout: Layout, name: str, family: Mapping[int, tuple[Graph, bytearray
         array, distances = _array(names[key], key, merged[key], layout.aligned)
         layout.values[key] = layout.add(array), distances
     _constants(layout, family, last)
+    return layout
 
 
 def _continued(sizes: list[tuple[int, ...]], further: int, key: _Key) -> tuple[int, ...]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator, Sequence
 
+from .find_nests import Rolled
 from .loop_ir import Nest
-from .reroll import Rolled
 
 __all__ = ["roll_steps"]
 

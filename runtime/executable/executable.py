@@ -13,12 +13,11 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from ...compiler.c.emit_function import function_text, memory_size
+from ...compiler.c.emit_function import memory_size
 from ...compiler.c.prelude import prelude
 from ...compiler.ir.graph import Graph
-from ...compiler.loops.compile_loops import compile_loops
 from ...compiler.loops.coverage import coverage
-from ...compiler.pipeline import compile_python
+from ...compiler.pipeline import compile_loops, compile_python, function_text
 from ..machine.toolchain import Toolchain, ToolchainError
 from ..reporting import Report, silent
 from ..storage.cache import Cache

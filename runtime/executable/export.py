@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ...compiler.c.emit_function import program_text
 from ...compiler.c.prelude import prelude
 from ...compiler.ir.graph import Graph
-from ...compiler.loops.compile_loops import compile_loops
 from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import LoopProgram
-from ...compiler.pipeline import without_collection
+from ...compiler.pipeline import compile_loops, program_text, without_collection
 from ..machine.find_toolchain import vector_width_here
 from .c_files import check_number, check_prefix
 from .c_interface import Interface

@@ -11,12 +11,10 @@ from pathlib import Path
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.names import identifier
 from ...compiler.jax.elements import IndexName
-from ...compiler.jax.emit_jax import emit_jax
 from ...compiler.jax.linear import size_of
-from ...compiler.jax.program import array_name, array_program
-from ...compiler.loops.compile_loops import compile_loops
+from ...compiler.jax.program import array_name
 from ...compiler.loops.layout import Layout
-from ...compiler.pipeline import without_collection
+from ...compiler.pipeline import compile_jax, compile_loops, without_collection
 from ..storage.files import write_atomically
 
 __all__ = ["export_jax_function", "function_module"]
@@ -70,7 +68,7 @@ def _function(name: str, graph: Graph, about: str) -> str:
     lines.append(f"dtype = jnp.result_type({', '.join(arguments)})")
     lines += _constants(looped.layout)
     lines += [f"{index.name} = index[{index.start}:{index.stop}]" for index in indices]
-    lines += emit_jax(array_program(looped.program), indices)
+    lines += compile_jax(looped.program, indices)
     parts = [f"({', '.join(names)})" if len(names) > 1 else names[0] for names in results.values()]
     lines.append(f"return {', '.join(parts)}")
     body = "\n".join(f"    {line}" if line else "" for line in lines)

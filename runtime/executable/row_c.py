@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...compiler.c.c_text import c_text
-from ...compiler.c.emit_function import function_text, memory_size
+from ...compiler.c.emit_function import memory_size
 from ...compiler.ir.graph import Graph
-from ...compiler.loops.compile_loops import LoopedGraph, compile_loops
 from ...compiler.loops.coverage import coverage
+from ...compiler.loops.looped_graph import LoopedGraph
+from ...compiler.pipeline import compile_loops, function_text
 from .executable import c_head
 from .repeat import BLOCK
 from .row_graphs import FIXED, INITIAL, RowPlan

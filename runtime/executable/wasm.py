@@ -11,12 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...compiler.c.c_text import c_text, plain_text
-from ...compiler.c.emit_function import function_text
 from ...compiler.c.prelude import exact_function
 from ...compiler.ir.graph import Graph
-from ...compiler.loops.compile_loops import compile_loops
 from ...compiler.numerics import current
-from ...compiler.pipeline import without_collection
+from ...compiler.pipeline import compile_loops, function_text, without_collection
 from ..machine.wasm import VECTOR_WIDTH, custom_section, wasm_module
 from ..storage.files import write_atomically
 from .executable import c_head

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...compiler.c.c_text import plain_text
-from ...compiler.c.emit_function import function_text, memory_size, program_text
+from ...compiler.c.emit_function import memory_size
 from ...compiler.c.prelude import prelude
 from ...compiler.ir.graph import Graph
-from ...compiler.loops.compile_loops import LoopedGraph, compile_loops
 from ...compiler.loops.coverage import coverage
 from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import Array, LoopProgram
+from ...compiler.loops.looped_graph import LoopedGraph
 from ...compiler.loops.prove_loops import prove_loops
 from ...compiler.loops.vmap import one_lane, vmap
+from ...compiler.pipeline import compile_loops, function_text, program_text
 from ..executable.repeat import BLOCK
 from .problem import INITIAL, ROW, WEIGHTS, Problem
 

@@ -14,13 +14,11 @@ from functools import cache
 from random import Random
 
 from ...compiler.c.c_text import plain_text
-from ...compiler.c.emit_function import function_text
 from ...compiler.c.prelude import prelude
 from ...compiler.ir.graph import Graph, Tensor
 from ...compiler.ir.interpret import interpret
-from ...compiler.loops.compile_loops import compile_loops
 from ...compiler.numerics import exact, numerics
-from ...compiler.pipeline import compile_graph
+from ...compiler.pipeline import compile_graph, compile_loops, function_text
 from ...compiler.trace import trace
 from ...compiler.tracing.traced_scalar import TracedScalar
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ...compiler.c.c_text import c_text
-from ...compiler.c.emit_c import CText, emit_c
+from ...compiler.c.emit_c import CText
 from ...compiler.c.memory_struct import constants_text, memory_struct, read_constants
 from ...compiler.c.prelude import exact_function, prelude
 from ...compiler.ir.graph import Graph
@@ -23,7 +23,7 @@ from ...compiler.loops.place import NotRegularError
 from ...compiler.loops.prove_loops import prove_loops
 from ...compiler.loops.vmap import one_lane, vmap
 from ...compiler.numerics import current
-from ...compiler.pipeline import compile_graph, without_collection
+from ...compiler.pipeline import compile_c, compile_graph, without_collection
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import check
 from . import graphs
@@ -202,7 +202,7 @@ def model_source(
     tell("writing the loops as C")
     final = with_copies(loops)
     programs = {**final.programs, "adam": adam, "copy_parameters": final.copy_parameters}
-    body = emit_c(list(programs.values()), list(programs), layout, vector_width)
+    body = compile_c(list(programs.values()), list(programs), layout, vector_width)
     addresses = {
         **{name: address for name, address in arrays.items() if name != "parameter"},
         "parameters": parameters,

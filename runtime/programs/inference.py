@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ...compiler.c.c_text import c_text
-from ...compiler.c.emit_c import emit_c
 from ...compiler.c.memory_struct import constants_text, memory_struct, read_constants
 from ...compiler.c.prelude import prelude
 from ...compiler.loops.compact import compact
@@ -19,7 +18,7 @@ from ...compiler.loops.compile_family import Family
 from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import LoopProgram
 from ...compiler.loops.place import NotRegularError
-from ...compiler.pipeline import without_collection
+from ...compiler.pipeline import compile_c, without_collection
 from ...model.config import GPTConfig
 from ..executable.c_files import exact_text, exactness
 from ..executable.estimate import check
@@ -80,7 +79,7 @@ def inference_source(config: GPTConfig, prefix: str, number: str = "double") -> 
         cache, entry = layout.named("cache")[1], 2 * config.n_layer * config.n_embd
         family = replace(family, pinned=lambda position: {"entry": cache + entry * position})
         names = [PROGRAM_NAMES["inference"].format(position) for position in programs]
-        body = emit_c(list(programs.values()), names, layout, 1, number=number, outside=_WEIGHTS)
+        body = compile_c(list(programs.values()), names, layout, 1, number=number, outside=_WEIGHTS)
     f, state = "f" if number == "float" else "", layout.named(_WEIGHTS)[1]
     holes = {"prefix": prefix, "number": number, "memory": state, "bytes": f"{(8 >> (f == 'f')) * state:,}"}
     choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number=number, uniform=number, f=f)

@@ -15,12 +15,10 @@ from ...compiler.c.c_text import c_text
 from ...compiler.errors import CompileError
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.names import identifier
-from ...compiler.jax.emit_jax import IndexName, emit_jax
+from ...compiler.jax.elements import IndexName
 from ...compiler.jax.linear import Size
-from ...compiler.jax.program import array_program
-from ...compiler.loops.compile_loops import compile_loops
 from ...compiler.loops.place import NotRegularError
-from ...compiler.pipeline import compile_graph, without_collection
+from ...compiler.pipeline import compile_graph, compile_jax, compile_loops, without_collection
 from ...model.config import AdamConfig, GPTConfig
 from ..storage.cache import Cache
 from ..storage.files import write_atomically
@@ -62,10 +60,12 @@ def jax_source(
             raise CompileError(
                 f"JAX programs are printed from loops over sizes, which this model has not: {problem}"
             ) from None
-        body = emit_jax(
-            array_program(model.programs.programs["length"], {"length": "block_size"}, ("layer",)),
+        body = compile_jax(
+            model.programs.programs["length"],
             (IndexName("tokens", _NOTHING, _BLOCK), IndexName("targets", _BLOCK, _BLOCK + _BLOCK)),
-            {"length": "count"},
+            padded={"length": "block_size"},
+            unrolled=("layer",),
+            counts={"length": "count"},
         )
         update = compile_graph(lambda: graphs.optimizer_graph(optimizer))
         adam, results = _adam(update)
@@ -95,8 +95,7 @@ def _adam(graph: Graph) -> tuple[list[str], list[str]]:
     looped = compile_loops(graph)
     looped.prove()
     arrays = {start: array.name for array, start, _ in looped.layout.placed}
-    lines = emit_jax(array_program(looped.program))
-    return lines, [arrays[looped.layout.outputs[output.name][0]] for output in graph.outputs]
+    return compile_jax(looped.program), [arrays[looped.layout.outputs[output.name][0]] for output in graph.outputs]
 
 
 def _indented(lines: Sequence[str]) -> str:

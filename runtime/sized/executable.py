@@ -13,11 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...compiler.c.emit_function import program_text
 from ...compiler.c.prelude import prelude
 from ...compiler.ir.graph import Graph
 from ...compiler.loops.coverage import coverage
 from ...compiler.loops.place import NotRegularError
+from ...compiler.pipeline import program_text
 from ...compiler.sizes.learn import Instance
 from ..executable.executable import Executable
 from ..executable.native import Native, Source, native_library

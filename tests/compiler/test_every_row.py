@@ -41,11 +41,10 @@ from microgpt.compiler.ir.ops import (
     called_in,
     spell,
 )
-from microgpt.compiler.loops.compile_loops import compile_loops
 from microgpt.compiler.loops.interpret_loops import interpret_loops
 from microgpt.compiler.number import Number
 from microgpt.compiler.passes.cse import cse
-from microgpt.compiler.pipeline import compile_graph, compile_python
+from microgpt.compiler.pipeline import compile_graph, compile_loops, compile_python
 from microgpt.compiler.python.emit_python_map import emit_python_map
 from microgpt.compiler.python.form_statements import form_statements
 from microgpt.compiler.trace import trace

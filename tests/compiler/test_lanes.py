@@ -15,7 +15,6 @@ from random import Random
 import pytest
 from loop_texts import program_of
 
-from microgpt.compiler.c.emit_c import emit_c
 from microgpt.compiler.c.memory_struct import memory_struct
 from microgpt.compiler.c.prelude import VECTOR_WIDTHS, prelude
 from microgpt.compiler.ir.ops import ADD, DIV, MAX, MUL, POW, RELU
@@ -23,6 +22,7 @@ from microgpt.compiler.kernels.fuse import fuse
 from microgpt.compiler.loops.interpret_loops import interpret_loops
 from microgpt.compiler.loops.layout import Layout
 from microgpt.compiler.loops.loop_ir import Affine, Array, Const, Expr, Load, Loop, LoopProgram, Nest, Op, Store
+from microgpt.compiler.pipeline import compile_c
 from microgpt.runtime.machine.toolchain import Toolchain
 
 LANES = 100
@@ -169,7 +169,9 @@ def test_random_lanes_are_as_if_one_nest_ran_after_the_other(toolchain: Toolchai
     names = [program.name for program in programs]
     entries = "".join(f"void run_{name}(double *m) {{ {name}((memory *)m, 0); }}\n" for name in names)
     for width in (width for width in VECTOR_WIDTHS if width <= toolchain.vector_width):
-        text = prelude(width) + memory_struct(layout, "memory") + emit_c(programs, names, layout, width).text + entries
+        text = (
+            prelude(width) + memory_struct(layout, "memory") + compile_c(programs, names, layout, width).text + entries
+        )
         library = compiled(toolchain, tmp_path, width, text)
         for name, memory, numbers in zip(names, memories, expected, strict=True):
             held = (ctypes.c_double * SIZE)(*memory)
@@ -233,7 +235,7 @@ def test_no_pointer_goes_beyond_the_last_term() -> None:
         nest
             y[0] = fold add { k < 3: x[7*k]; k < 4: x[-5*k+50] }
     """)
-    lines = [line.strip() for line in emit_c([program], ["f"], layout, 2).text.splitlines()]
+    lines = [line.strip() for line in compile_c([program], ["f"], layout, 2).text.splitlines()]
     moves = [place for place, line in enumerate(lines) if line in ("w0 += 7;", "w1 -= 5;")]
     assert len(moves) == 2
     for place in moves:

@@ -18,7 +18,6 @@ from microgpt.compiler.ir.graph import Graph, Tensor
 from microgpt.compiler.ir.interpret import interpret
 from microgpt.compiler.ir.ops import ADD, MUL
 from microgpt.compiler.loops.compile_family import Family, compile_family
-from microgpt.compiler.loops.compile_loops import compile_loops
 from microgpt.compiler.loops.coverage import coverage
 from microgpt.compiler.loops.find_runs import find_runs, nest_runs
 from microgpt.compiler.loops.interpret_loops import interpret_loops
@@ -31,7 +30,7 @@ from microgpt.compiler.loops.schedule import strong_components
 from microgpt.compiler.loops.stored_nodes import stored_nodes
 from microgpt.compiler.loops.transpose import Transposer
 from microgpt.compiler.loops.verify_loops import verify_loops
-from microgpt.compiler.pipeline import compile_graph
+from microgpt.compiler.pipeline import compile_graph, compile_loops
 from microgpt.compiler.trace import trace
 from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.programs import graphs

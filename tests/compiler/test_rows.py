@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import microgpt
-from microgpt.compiler.loops.compile_loops import compile_loops
 from microgpt.compiler.loops.coverage import coverage
 from microgpt.compiler.loops.rows import find_rows
+from microgpt.compiler.pipeline import compile_loops
 from microgpt.runtime.storage.cache import Cache
 
 

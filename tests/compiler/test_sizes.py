@@ -9,8 +9,6 @@ from fractions import Fraction
 import pytest
 
 from microgpt.compiler.ir.graph import Graph, Tensor
-from microgpt.compiler.jax.emit_jax import emit_jax
-from microgpt.compiler.jax.program import array_program
 from microgpt.compiler.loops.form_loops import form_loops
 from microgpt.compiler.loops.layout import Layout
 from microgpt.compiler.loops.loop_text import format_program
@@ -19,7 +17,7 @@ from microgpt.compiler.loops.place import NotRegularError, address, place
 from microgpt.compiler.loops.prove_loops import prove_loops
 from microgpt.compiler.loops.stored_nodes import stored_nodes
 from microgpt.compiler.loops.verify_loops import verify_loops
-from microgpt.compiler.pipeline import compile_graph
+from microgpt.compiler.pipeline import compile_graph, compile_jax
 from microgpt.compiler.sizes.fit import Constant, Fitter
 from microgpt.compiler.sizes.generalise import Sample, SizedPrograms, generalise
 from microgpt.compiler.sizes.polynomial import Polynomial
@@ -149,7 +147,7 @@ def test_a_program_over_its_sizes(sized: SizedPrograms):
 
 
 def test_jax_reads_and_assigns_whole_arrays(sized: SizedPrograms):
-    lines = emit_jax(array_program(sized.programs["product"]))
+    lines = compile_jax(sized.programs["product"])
     assert [line for line in lines if not line.startswith("#")] == [
         'function = jnp.einsum("ik,k->i", w, x)',
         "mean = function.sum() / rows",

@@ -9,14 +9,13 @@ from random import Random
 import pytest
 from loop_texts import program_of
 
-from microgpt.compiler.c.emit_c import emit_c
 from microgpt.compiler.c.memory_struct import memory_struct
 from microgpt.compiler.c.prelude import VECTOR_WIDTHS, prelude
-from microgpt.compiler.kernels.compile_kernels import compile_kernels
 from microgpt.compiler.kernels.kernel_ir import For
 from microgpt.compiler.kernels.traverse import mentions
 from microgpt.compiler.loops.interpret_loops import interpret_loops
 from microgpt.compiler.numerics import exact
+from microgpt.compiler.pipeline import compile_c, compile_kernels
 from microgpt.runtime.machine.toolchain import Toolchain
 
 # Trips of the loop that is tiled, rows of sums, and lanes: none of which a tile or a vector divides, and some do.
@@ -71,7 +70,7 @@ def test_loops_are_tiled(body: str):
 
 def test_the_text_has_one_length_for_all_sizes():
     small, large = (program_of(text_of(PRODUCT, rows, 40, 64)) for rows in (32, 512))
-    lines = [len(emit_c([program], ["f"], layout, 4).text.splitlines()) for program, layout in (small, large)]
+    lines = [len(compile_c([program], ["f"], layout, 4).text.splitlines()) for program, layout in (small, large)]
     assert lines[0] == lines[1] < 120
 
 
@@ -88,7 +87,8 @@ def test_tiles_have_the_bits_of_single_turns(body: str, toolchain: Toolchain, tm
             expected[f"run{number}"] = numbers, interpret_loops(program, layout, {"m": numbers})["m"]
             prefix = f"s{number}_"
             text += (
-                memory_struct(layout, f"{prefix}memory") + emit_c([program], [f"f{number}"], layout, width, prefix).text
+                memory_struct(layout, f"{prefix}memory")
+                + compile_c([program], [f"f{number}"], layout, width, prefix).text
             )
             text += f"void run{number}(double *m) {{ f{number}(({prefix}memory *)m, 0); }}\n"
         source, path = tmp_path / f"width{width}.c", tmp_path / f"width{width}.so"

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from microgpt.compiler.c.emit_function import function_text
 from microgpt.compiler.c.emit_straight_c import emit_straight_c
 from microgpt.compiler.c.prelude import prelude
 from microgpt.compiler.ir.graph import Graph
-from microgpt.compiler.loops.compile_loops import LoopedGraph
+from microgpt.compiler.loops.looped_graph import LoopedGraph
+from microgpt.compiler.pipeline import function_text
 from microgpt.runtime.machine.toolchain import Toolchain
 
 __all__ = ["CPrograms"]

@@ -17,10 +17,10 @@ from differential.programs import Program, random_program
 
 from microgpt.compiler.c.prelude import VECTOR_WIDTHS
 from microgpt.compiler.errors import CompileError
-from microgpt.compiler.loops.compile_loops import LoopedGraph, compile_loops
 from microgpt.compiler.loops.interpret_loops import interpret_loops
+from microgpt.compiler.loops.looped_graph import LoopedGraph
 from microgpt.compiler.loops.verify_loops import verify_loops
-from microgpt.compiler.pipeline import compile_graph
+from microgpt.compiler.pipeline import compile_graph, compile_loops
 from microgpt.runtime.machine.toolchain import Toolchain
 
 TOGETHER = 30

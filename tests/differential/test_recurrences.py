@@ -17,14 +17,13 @@ from differential.programs import Program
 from differential.recurrences import random_recurrence
 from differential.test_c_agrees import TOGETHER, assert_same
 
-from microgpt.compiler.c.emit_function import function_text
 from microgpt.compiler.c.prelude import VECTOR_WIDTHS
-from microgpt.compiler.loops.compile_loops import LoopedGraph, compile_loops
 from microgpt.compiler.loops.coverage import coverage
 from microgpt.compiler.loops.interpret_loops import interpret_loops
 from microgpt.compiler.loops.loop_text import format_program, parse_program
+from microgpt.compiler.loops.looped_graph import LoopedGraph
 from microgpt.compiler.loops.verify_loops import verify_loops
-from microgpt.compiler.pipeline import compile_graph
+from microgpt.compiler.pipeline import compile_graph, compile_loops, function_text
 from microgpt.runtime.machine.toolchain import Toolchain
 
 FURTHER = 20

@@ -10,9 +10,9 @@ import pytest
 from mutations.patches import Patch, once, results_of
 
 from microgpt.compiler.loops import compile_family, form_reductions
+from microgpt.compiler.loops.find_nests import Rolled
 from microgpt.compiler.loops.form_reductions import StatementBuilder
 from microgpt.compiler.loops.loop_ir import Affine, Fold, Load, Loop, LoopProgram, Nest, Op, find_fold
-from microgpt.compiler.loops.reroll import Rolled
 from microgpt.compiler.loops.statement import Statement
 
 

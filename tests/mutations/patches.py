@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import pytest
@@ -32,7 +33,12 @@ def once(change: Callable[[Any], Any], wanted: Callable[[Any], bool] = lambda va
 def results_of(module: Any, name: str, change: Callable[[Any], Any]) -> Patch:
     def apply(patch: pytest.MonkeyPatch) -> None:
         function = getattr(module, name)
-        patch.setattr(module, name, lambda *arguments, **named: change(function(*arguments, **named)))
+
+        @wraps(function)
+        def mutated(*arguments: Any, **named: Any) -> Any:
+            return change(function(*arguments, **named))
+
+        patch.setattr(module, name, mutated)
 
     return apply
 

@@ -13,8 +13,7 @@ from helpers import emit_no_c
 from microgpt.compiler.conditions import choose, where
 from microgpt.compiler.functions import constant_maximum, scope, select
 from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
-from microgpt.compiler.loops.compile_loops import compile_loops
-from microgpt.compiler.pipeline import compile_graph
+from microgpt.compiler.pipeline import compile_graph, compile_loops
 from microgpt.compiler.sizes.generalise import Sample, generalise
 from microgpt.compiler.trace import trace
 from microgpt.model.config import AdamConfig, GPTConfig

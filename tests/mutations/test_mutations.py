@@ -25,10 +25,9 @@ from microgpt.compiler import pipeline
 from microgpt.compiler.c.print_c import Printer
 from microgpt.compiler.errors import InternalError
 from microgpt.compiler.ir.ops import ADD
-from microgpt.compiler.kernels import compile_kernels
 from microgpt.compiler.kernels.expressions import Number
 from microgpt.compiler.kernels.kernel_ir import Advance, Block, Declare, Evaluate, For, Point
-from microgpt.compiler.loops import compile_family, compile_loops, form_loops
+from microgpt.compiler.loops import compile_family, form_loops, reroll
 from microgpt.compiler.loops.loop_ir import Load, Op
 from microgpt.compiler.loops.transpose import Transposer
 from microgpt.compiler.passes.regions import ALWAYS, NEVER, Regions
@@ -165,8 +164,8 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
         "reroll, another stride": first_nest(
             loop_changes.other_stride, lambda n: computes(n) and n.loops[-1].trips.start > 1
         ),
-        "reroll, scatters in another order": results_of(form_loops, "_scatters", loop_changes.scatters_reversed),
-        "reroll, a scatter lost": results_of(form_loops, "_scatters", lambda nests: nests[1:]),
+        "reroll, scatters in another order": results_of(reroll, "_scatters", loop_changes.scatters_reversed),
+        "reroll, a scatter lost": results_of(reroll, "_scatters", lambda nests: nests[1:]),
         "form_loops, zeros not set": results_of(compile_family, "form_loops", lambda p: replace(p, zeros=())),
         "extrapolate, a shorter loop": continued(loop_changes.shorter_loop, 7),
         "extrapolate, another base": continued(loop_changes.later_base, 7),
@@ -196,46 +195,46 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
         "cse, an operand shifted": after_stage("cse", changes.shifted_operand),
     },
     "loops of a recurrence": {
-        "roll_steps, steps in any order": results_of(compile_loops, "form_loops", loop_changes.in_any_order),
-        "roll_steps, part of a step first": results_of(compile_loops, "form_loops", loop_changes.part_of_a_step_first),
+        "roll_steps, steps in any order": results_of(pipeline, "reroll", loop_changes.in_any_order),
+        "roll_steps, part of a step first": results_of(pipeline, "reroll", loop_changes.part_of_a_step_first),
         "roll_steps, a step less": results_of(
-            compile_loops, "form_loops", loop_changes.every_step(lambda n: other_trips(n, -1))
+            pipeline, "reroll", loop_changes.every_step(lambda n: other_trips(n, -1))
         ),
         "roll_steps, a step more": results_of(
-            compile_loops, "form_loops", loop_changes.every_step(lambda n: other_trips(n, 1))
+            pipeline, "reroll", loop_changes.every_step(lambda n: other_trips(n, 1))
         ),
         "roll_steps, another move": results_of(
-            compile_loops, "form_loops", loop_changes.every_step(loop_changes.other_stride)
+            pipeline, "reroll", loop_changes.every_step(loop_changes.other_stride)
         ),
-        "schedule, a part too early": results_of(form_loops, "schedule", lambda p: [[*c[1:], c[0]] for c in p]),
+        "schedule, a part too early": results_of(pipeline, "schedule_groups", lambda p: [[*c[1:], c[0]] for c in p]),
     },
     "C of powers in a sum": {
         "batch_calls, another exponent": results_of(
-            compile_kernels,
+            pipeline,
             "batch_calls",
             kernel_changes.first_of(
                 Evaluate, lambda part: replace(part, exponent=Number((-0.75).hex())), lambda part: part.exponent
             ),
         ),
         "batch_calls, a result not taken": results_of(
-            compile_kernels,
+            pipeline,
             "batch_calls",
             kernel_changes.without_last(For, lambda loop: isinstance(loop.body[-1], Advance)),
         ),
     },
     "C of a graph": {
-        "share, another kernel called": results_of(compile_kernels, "share", kernel_changes.exchanged_kernels),
+        "share, another kernel called": results_of(pipeline, "share", kernel_changes.exchanged_kernels),
         "hoist_loads, another element": results_of(
-            compile_kernels, "hoist_loads", kernel_changes.other_place(Declare, "bits_pow")
+            pipeline, "hoist_loads", kernel_changes.other_place(Declare, "bits_pow")
         ),
         "vectorise, a part lost": results_of(
-            compile_kernels, "vectorise", kernel_changes.without_last(Block, lambda block: len(block.body) > 1)
+            pipeline, "vectorise", kernel_changes.without_last(Block, lambda block: len(block.body) > 1)
         ),
         "accumulate, a term lost": results_of(
-            compile_kernels, "accumulate", kernel_changes.without_last(For, lambda loop: loop.name == "k")
+            pipeline, "accumulate", kernel_changes.without_last(For, lambda loop: loop.name == "k")
         ),
         "walk_pointers, another first element": results_of(
-            compile_kernels, "walk_pointers", kernel_changes.other_place(Point, "bits_multiple_2")
+            pipeline, "walk_pointers", kernel_changes.other_place(Point, "bits_multiple_2")
         ),
         "emit_c, a call lost": results_of(executable, "function_text", in_text(without_line("    run_kernel1(m"))),
         "emit_c, a wrong constant": results_of(

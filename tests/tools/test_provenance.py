@@ -10,15 +10,13 @@ from typing import Any
 
 import pytest
 
-from microgpt.compiler.c.emit_function import function_text
 from microgpt.compiler.ir.graph import Tensor
 from microgpt.compiler.ir.names import value_names
 from microgpt.compiler.ir.ops import CONST, EQUAL, GATHER, INDEX, INPUT
-from microgpt.compiler.loops.compile_loops import compile_loops
 from microgpt.compiler.loops.loop_text import format_program, parse_program
 from microgpt.compiler.loops.place import address
 from microgpt.compiler.loops.stored_nodes import stored_nodes
-from microgpt.compiler.pipeline import compile_graph
+from microgpt.compiler.pipeline import compile_graph, compile_loops, function_text
 from microgpt.compiler.trace import trace
 from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.programs.c_source import ModelSource

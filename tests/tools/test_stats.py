@@ -9,13 +9,12 @@ from small_graphs import written
 
 from microgpt.compiler.ir.graph import Origin
 from microgpt.compiler.ir.ops import ADD, EXP, MUL, OPS
-from microgpt.compiler.loops.compile_loops import compile_loops
 from microgpt.compiler.loops.interpret_loops import NumberDomain
 from microgpt.compiler.loops.layout import Layout
 from microgpt.compiler.loops.loop_ir import Array
 from microgpt.compiler.loops.loop_text import parse_program
 from microgpt.compiler.loops.run_loops import run_program
-from microgpt.compiler.pipeline import compile_graph
+from microgpt.compiler.pipeline import compile_graph, compile_loops
 from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.machine import stopwatch
 from microgpt.runtime.machine.roofline import Level, Machine, Roofs

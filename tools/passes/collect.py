@@ -6,21 +6,21 @@ in Python and in C.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from ...compiler.c.emit_c import CText, emit_c
+from ...compiler.c.emit_c import CText
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import OPS
-from ...compiler.loops.compile_loops import compile_loops
+from ...compiler.kernels.kernel_ir import KernelProgram
 from ...compiler.loops.coverage import coverage
+from ...compiler.loops.form_reductions import Grouped
 from ...compiler.loops.layout import Layout as Memory
 from ...compiler.loops.loop_ir import LoopProgram
-from ...compiler.pipeline import Stage, compile_python, without_collection
+from ...compiler.pipeline import Observer, Stage, compile_c, compile_loops, compile_python, without_collection
 from ...compiler.python.allocate import Layout
 from ...compiler.python.form_statements import Statements
 from ...compiler.python.schedule import Schedule
@@ -81,17 +81,16 @@ def collect(subject: Subject) -> Passes:
     graph = subject.compile(passes.graphs.append)
     if subject.mapped:
         return passes
-    compile_python(graph, lambda stage: passes.python.append(_python_stage(stage)))
+    compile_python(graph, lambda stage: passes.python.append(_later(stage, _python_figures)))
+    watch: Observer = lambda stage: passes.c.append(_later(stage, _c_figures))  # noqa: E731
     with without_collection():
-        watch = _Stopwatch(passes.c)
         looped = compile_loops(graph, watch)
-        watch.pause()
-        watch("emit_c", emit_c([looped.program], [graph.name], looped.layout))
+        compile_c([looped.program], [graph.name], looped.layout, observe=watch)
     return passes
 
 
-def _python_stage(stage: Stage) -> LaterStage:
-    return LaterStage(stage.name, stage.seconds, _python_figures(stage.product))
+def _later(stage: Stage, figures: Callable[[Any], dict[str, int]]) -> LaterStage:
+    return LaterStage(stage.name, stage.seconds, figures(stage.product))
 
 
 def _python_figures(product: Any) -> dict[str, int]:
@@ -109,36 +108,32 @@ def _python_figures(product: Any) -> dict[str, int]:
     return {"lines": product.count("\n"), "bytes": len(product.encode())}
 
 
-class _Stopwatch:
-    """Told of each stage of the loops; its own counting is not timed."""
-
-    def __init__(self, stages: list[LaterStage]) -> None:
-        self.stages = stages
-        self.start = time.perf_counter()
-
-    def __call__(self, name: str, product: Any) -> None:
-        seconds = time.perf_counter() - self.start
-        self.stages.append(LaterStage(name, seconds, _loop_figures(name, product)))
-        self.pause()
-
-    def pause(self) -> None:
-        """What took until now counts for no stage."""
-        self.start = time.perf_counter()
-
-
-def _loop_figures(name: str, product: Any) -> dict[str, int]:
-    if name == "form_reductions":
-        folds = sum(bool(statement.form.fold) for statement in product)
-        return {"statements": len(product), "folds": folds}
-    if name == "schedule":
-        return {"blocks": len(product), "statements": sum(map(len, product))}
-    if name == "reroll":
-        return {"nests": len(product), "loops": sum(len(nest.loops) for nest in product)}
-    if isinstance(product, Memory):
-        return {"arrays": len(product.placed), "doubles": product.size}
-    if isinstance(product, LoopProgram):
-        in_loops, operations = coverage(product)
-        return {"nests": len(product.nests), "operations": operations, "in_loops": in_loops}
+def _c_figures(product: Any) -> dict[str, int]:
+    match product:
+        case Memory():
+            return {"arrays": len(product.placed), "doubles": product.size}
+        case Grouped():
+            statements = [statement for group in product.groups for statement in group]
+            return {"statements": len(statements), "folds": sum(bool(each.form.fold) for each in statements)}
+        case list():
+            parts = [part for together in product for part in together]
+            return {"blocks": len(parts), "statements": sum(map(len, parts))}
+        case LoopProgram():
+            in_loops, operations = coverage(product)
+            loops = sum(len(nest.loops) for nest in product.nests)
+            return {"nests": len(product.nests), "loops": loops, "operations": operations, "in_loops": in_loops}
+        case KernelProgram():
+            return {"kernels": len(product.kernels), "calls": sum(map(len, product.calls))}
+        case tuple():
+            return {"kernels": len(product), "statements": sum(map(_statements, product))}
     assert isinstance(product, CText)
-    size = len(product.text.encode())
-    return {"kernels": len(product.kernels), "lines": product.text.count("\n"), "bytes": size}
+    return {
+        "kernels": len(product.kernels),
+        "lines": product.text.count("\n"),
+        "bytes": len(product.text.encode()),
+    }
+
+
+def _statements(part: Any) -> int:
+    """How many statements a kernel has, or a statement and those inside it."""
+    return sum(1 + _statements(each) for each in getattr(part, "body", ()))

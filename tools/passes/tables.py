@@ -28,6 +28,21 @@ SENTENCES = {
     "reroll": "{nests} nests with {loops} loops in all",
     "name_arrays": "{nests} nests; {in_loops} of {operations} operations in loops",
     "transpose": "{nests} nests; {in_loops} of {operations} operations in loops",
+    "share": "{kernels} kernels, {calls} calls of them",
+    **dict.fromkeys(
+        (
+            "hoist_loads",
+            "stage_powers",
+            "tile",
+            "vectorise",
+            "hoist_divisors",
+            "accumulate",
+            "hold",
+            "batch_calls",
+            "walk_pointers",
+        ),
+        "{statements} statements",
+    ),
     "emit_c": "{kernels} kernels, {lines} lines, {bytes} bytes",
 }
 

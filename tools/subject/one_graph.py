@@ -8,14 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from random import Random
 
-from ...compiler.c.emit_function import function_text
 from ...compiler.ir.graph import Graph
-from ...compiler.loops.compile_loops import LoopedGraph, compile_loops
 from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import LoopProgram
+from ...compiler.loops.looped_graph import LoopedGraph
 from ...compiler.loops.unroll import unroll
 from ...compiler.numerics import Numerics, numerics
-from ...compiler.pipeline import without_collection
+from ...compiler.pipeline import compile_loops, function_text, without_collection
 from ...runtime.executable.estimate import (
     BASE_BYTES,
     C_BYTES,
