@@ -6,6 +6,8 @@ itself gives at these sizes: see `Trial`.
 
 from __future__ import annotations
 
+import math
+import operator
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +32,9 @@ from .spot_check import check_spots
 
 __all__ = ["SizedExecutable", "Trial", "compile_instance"]
 
+# By what share of the sum of magnitudes two ways of computing a derivative may differ; and what is too large to tell.
+_TOLERANCE, _LARGEST = 1e-6, 1e300
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -39,11 +44,15 @@ class Trial:
         arguments: by argument of the program.
         indices: all whole numbers.
         results: by name: of the function itself, run at these sizes.
+        along: a direction in what is differentiated in; empty if nothing is, or if `results` has the gradient.
+        slope: the derivative of the result along it.
     """
 
     arguments: Numbers
     indices: Sequence[int]
     results: Numbers
+    along: Sequence[float] = ()
+    slope: float = 0.0
 
 
 class SizedExecutable(Executable):
@@ -57,7 +66,8 @@ class SizedExecutable(Executable):
         return {name: [*view] for name, view in self.run_trial(trial).outputs.items()}
 
     def compare(self, trial: Trial) -> None:
-        """Compares it with the function that it was compiled from.
+        """Compares it with the function that it was compiled from: the results as bits, and the gradient by its
+        product with a direction, which is the function's derivative along it but for rounding.
 
         Raises:
             NotRegularError: naming the first result that differs.
@@ -69,6 +79,15 @@ class SizedExecutable(Executable):
                     raise NotRegularError(
                         f"here it gives {theirs!r} for {name}[{place}], and its loops at small sizes {ours!r}"
                     )
+        if trial.along:
+            parts = [*map(operator.mul, found["gradient"], trial.along)]
+            magnitude = math.fsum(map(abs, parts)) + abs(trial.slope) if all(map(math.isfinite, parts)) else math.inf
+            # Where numbers are not finite, or nearly so, nothing is known of how far rounding carries.
+            if magnitude < _LARGEST and abs(math.fsum(parts) - trial.slope) > _TOLERANCE * magnitude:
+                raise NotRegularError(
+                    f"here its derivative along a direction is {trial.slope!r}, and by its loops at small sizes "
+                    f"{math.fsum(parts)!r}"
+                )
 
     def run_trial(self, trial: Trial) -> Workspace:
         """Runs it on the numbers of a trial."""

@@ -30,7 +30,7 @@ from ..reporting import Report
 from ..storage.cache import Cache
 from ..value import Value
 from .executable import SizedExecutable, Trial, compile_instance
-from .forward import Forward
+from .forward import Forward, Tangent
 from .structure import SizedStructure
 
 __all__ = ["SizedFunction", "TracedFunction", "WrittenFunction"]
@@ -219,10 +219,14 @@ class SizedFunction(CompiledFunction):
         return trial
 
     def _forward_trial(self, floats: list[float], indices: list[int]) -> Trial:
-        self._results, outputs = self._carry_out([*map(Forward, floats)], indices)
-        return Trial(
-            self._structure.by_argument(floats), indices, {name: _data(each) for name, each in outputs.items()}
-        )
+        random, count = Random("direction"), self._structure.size if self._wanted.derivative else 0
+        along = [random.random() - 0.5 for _ in range(count)]
+        slopes = [*along, *[0.0] * (len(floats) - count)]
+        scalars = map(Tangent, floats, slopes) if along else map(Forward, floats)
+        self._results, outputs = self._carry_out([*scalars], indices)
+        results = {name: _data(each) for name, each in outputs.items()}
+        slope = getattr(outputs["value"][0], "slope", 0.0) if along else 0.0
+        return Trial(self._structure.by_argument(floats), indices, results, along, slope)
 
     def _eager_trial(self, floats: list[float], indices: list[int]) -> Trial:
         values = [*map(Value, floats)]
@@ -247,7 +251,7 @@ class SizedFunction(CompiledFunction):
 
     def _recorded_at(self, sample: TracedFunction) -> str:
         numbers = [number.hex() for part in self._trial.results.values() for number in part]
-        return " ".join((sample.traced.fingerprint, *numbers))
+        return " ".join((sample.traced.fingerprint, self._trial.slope.hex(), *numbers))
 
     def _again(self, sample: TracedFunction) -> Callable[[], str]:
         def recorded() -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import operator
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -51,6 +52,7 @@ from microgpt.compiler.trace import trace
 from microgpt.compiler.tracing.traced_scalar import TracedNumber, TracedScalar
 from microgpt.runtime.machine import probe
 from microgpt.runtime.machine.toolchain import Toolchain
+from microgpt.runtime.sized.forward import Forward, Tangent
 from microgpt.runtime.storage.cache import Cache
 from microgpt.runtime.value import Value
 
@@ -275,6 +277,36 @@ def test_a_function_of_the_package_takes_all_kinds_of_scalars(op: int) -> None:
     assert {origin.function for origin in graph.origins if origin.line} == {"traced"}
     with pytest.raises(TypeError, match="str is not a number"):
         function("0.5")
+
+
+OF_ONE = [getattr(microgpt, _name(op)) for op in CALLED] + [
+    lambda a: -a,
+    lambda a: a**3,
+    lambda a: 2**a,
+    lambda a: 3 / a,
+]
+OF_TWO = [
+    maximum, minimum, operator.pow, operator.add, operator.sub, operator.mul, operator.truediv,
+    lambda a, b: microgpt.where(a < b, a, b), lambda a, b: microgpt.choose([a, b], 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("function", [*OF_ONE, *OF_TWO])
+def test_scalars_that_remember_nothing(function: Any) -> None:
+    """`Forward` has the numbers of `Value`; `Tangent` has its derivatives, too, wherever all is finite."""
+    places, compared = range(2 if function in OF_TWO else 1), 0
+    for numbers in zip(NUMBERS, OTHERS, strict=True):
+        values = [Value(numbers[place]) for place in places]
+        result = function(*values)
+        result.backward()
+        assert same(function(*map(Forward, numbers[: len(places)])).data, result.data), numbers
+        for place in places:
+            tangent = function(*(Tangent(numbers[at], float(at == place)) for at in places))
+            assert same(tangent.data, result.data), numbers
+            if all(map(math.isfinite, (*numbers, result.data, *(value.grad for value in values)))):
+                assert tangent.slope == values[place].grad, numbers
+                compared += 1
+    assert compared > COUNT // 4
 
 
 def test_abs_is_the_absolute_value() -> None:

@@ -14,7 +14,7 @@ from differential.executions import MismatchError, compare, run_eagerly, same, s
 from differential.programs import random_program
 
 from microgpt.compiler.ir.ops import ATTACH, OPS
-from microgpt.runtime.sized.forward import Forward
+from microgpt.runtime.sized.forward import Forward, Tangent
 from microgpt.runtime.value import Value
 
 
@@ -67,16 +67,17 @@ def test_forward_scalars_are_the_eager_ones(first_seed: int, count: int) -> None
     for seed in range(first_seed, first_seed + count):
         program = random_program(seed)
         found = []
-        for kind in (Value, Forward):
+        for kind in (Value, Forward, Tangent):
             inputs = {name: [kind(value) for value in values] for name, values in program.inputs.items()}
             try:
                 results = program.function(*inputs.values(), *program.indices.values())
             except (TypeError, OverflowError, ValueError) as error:
-                found.append([str(error).replace("Value", "Forward")])
+                found.append([str(error).replace(kind.__name__, "Value")])
                 continue
             assert kind is Value or not any(isinstance(result, Value) for result in results)
             found.append([result.data if isinstance(result, kind) else float(result) for result in results])
-        eager, forward = found
-        assert len(eager) == len(forward)
-        for a, b in zip(eager, forward, strict=True):
-            assert a == b or same(a, b), f"random program {seed}:\n{program.source}"
+        eager, *others = found
+        for other in others:
+            assert len(eager) == len(other)
+            for a, b in zip(eager, other, strict=True):
+                assert a == b or same(a, b), f"random program {seed}:\n{program.source}"

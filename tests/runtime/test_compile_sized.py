@@ -280,6 +280,23 @@ def test_a_branch_that_no_sample_takes(cache: Cache) -> None:
         assert family(n=60)([2.0] * 60)[0] == 480.0
 
 
+@pytest.mark.parametrize("n", [20, pytest.param(170, marks=pytest.mark.slow)])
+def test_a_branch_that_changes_the_gradient_alone(n: int, cache: Cache) -> None:
+    """Its derivative along a direction is compared, and beyond 100,000 operations the eager autograd is not."""
+
+    def squares(rows, x):
+        """From 20 numbers on, its gradient is half as large, and its value is not: factors are constants."""
+        units = product(rows, x)
+        return sum(unit * (unit if len(x) < 20 else microgpt.constant_maximum([unit])) for unit in units)
+
+    family = microgpt.compile_sized(squares, lambda n: (matrix(n, n), [0.0] * n), wrt="x", cache=cache)
+    assert isinstance(family(n=19), SizedFunction)
+    with pytest.warns(UserWarning, match=rf"at n={n} .* here its derivative along a direction is .*, and by its loops"):
+        compiled = family(n=n)
+    assert compiled([[1.0] * n] * n, [1.0] * n) == (n**3, [n**2] * n)
+    assert (len(compiled.ir) > 100_000) == (n > 20)
+
+
 def test_a_branch_that_only_a_proof_takes(cache: Cache) -> None:
     """It is irregular, and no mistake of the compiler."""
     ((largest,),) = sample_sizes(1).proved[1:]
