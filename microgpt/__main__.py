@@ -1,6 +1,7 @@
 """The command line: ``microgpt`` and ``python -m microgpt``."""
 
 import signal
+import sys
 
 
 def main() -> None:
@@ -15,6 +16,10 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main()
+    except KeyboardInterrupt as late:  # of either signal, behind the last handler of the command line
+        from .tools.terminal.failures import StoppedError
+
+        sys.exit(StoppedError("", late).code)
     finally:
         # Only the exit is left, and it keeps its code.
         if answers:

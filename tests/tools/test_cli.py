@@ -263,6 +263,31 @@ def test_a_second_signal_keeps_the_exit_code(number: signal.Signals, word: str):
     assert (result.returncode, result.stderr) == (128 + number, f"microgpt: {word}\n")
 
 
+# Sends itself a signal when the command has ended, as the process is about to.
+LATE = """
+import os, sys
+from microgpt.__main__ import main
+
+number, exit = int(sys.argv.pop(1)), sys.exit
+
+def signal_and_exit(code):
+    sys.exit = exit
+    os.kill(os.getpid(), number)
+    exit(code)
+
+sys.exit = signal_and_exit
+main()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_late_signal_has_its_exit_code(number: signal.Signals):
+    command = [sys.executable, "-P", "-c", LATE, str(int(number)), "version"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (128 + number, "")
+
+
 def test_interrupt(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module.Commands, "get_command", lambda self, ctx, name: failing(KeyboardInterrupt()))
     result = run("train")
