@@ -13,8 +13,9 @@ from math import atan, erf, tanh  # these never raise
 from operator import add
 
 __all__ = [
-    "add_up", "atan", "cosine", "divide", "erf", "exponential", "exponential_minus_1", "larger", "logarithm",
-    "logarithm_of_1_plus", "power", "rectify", "sigmoid", "sine", "smaller", "softplus", "square_root", "step", "tanh",
+    "add_up", "atan", "cosine", "divide", "erf", "exponential", "exponential_minus_1", "hyperbolic_cosine",
+    "hyperbolic_sine", "larger", "logarithm", "logarithm_of_1_plus", "power", "rectify", "sigmoid", "sine", "smaller",
+    "softplus", "square_root", "step", "tanh",
 ]  # fmt: skip
 
 INFINITY = math.inf
@@ -92,6 +93,22 @@ def cosine(x: float) -> float:
         return math.cos(x)
     except ValueError:
         return NOT_A_NUMBER
+
+
+def hyperbolic_sine(x: float) -> float:
+    """The hyperbolic sine; infinite past overflow."""
+    try:
+        return math.sinh(x)
+    except OverflowError:
+        return math.copysign(INFINITY, x)
+
+
+def hyperbolic_cosine(x: float) -> float:
+    """The hyperbolic cosine; infinite past overflow."""
+    try:
+        return math.cosh(x)
+    except OverflowError:
+        return INFINITY
 
 
 def sigmoid(x: float) -> float:

@@ -19,8 +19,8 @@ from . import arithmetic
 from .arithmetic import INFINITY, NOT_A_NUMBER, rectify
 
 __all__ = [
-    "atan", "cosine", "erf", "exponential", "exponential_minus_1", "log_of_2", "logarithm", "logarithm_of_1_plus",
-    "pi", "power", "sigmoid", "sine", "softplus", "tanh",
+    "atan", "cosine", "erf", "exponential", "exponential_minus_1", "hyperbolic_cosine", "hyperbolic_sine", "log_of_2",
+    "logarithm", "logarithm_of_1_plus", "pi", "power", "sigmoid", "sine", "softplus", "tanh",
 ]  # fmt: skip
 
 # A number ``n`` with ``bits`` stands for ``n * 2**-bits``. All errors below are at most a few thousand units of these.
@@ -152,6 +152,20 @@ def tanh(x: float) -> float:
     return math.copysign(_nearest(approximate), x)
 
 
+def hyperbolic_sine(x: float) -> float:
+    """The hyperbolic sine; infinite past overflow."""
+    if x == 0.0 or not abs(x) < 711.0:
+        return math.copysign(INFINITY, x) if abs(x) >= 711.0 else x
+    return math.copysign(_nearest(lambda bits: _hyperbolic(abs(x), -1, bits)), x)
+
+
+def hyperbolic_cosine(x: float) -> float:
+    """The hyperbolic cosine; infinite past overflow."""
+    if x == 0.0 or not abs(x) < 711.0:
+        return 1.0 if x == 0.0 else abs(x) if x != x else INFINITY
+    return _nearest(lambda bits: _hyperbolic(abs(x), 1, bits))
+
+
 def atan(x: float) -> float:
     """The arc tangent, in radians."""
     if x == 0.0 or x != x:
@@ -246,6 +260,13 @@ def _exponential(x: Fixed, bits: int) -> tuple[Fixed, int]:
         term = (term * rest >> bits) // number
         total += term
     return total, exponent
+
+
+def _hyperbolic(x: float, sign: int, bits: int) -> tuple[Fixed, int]:
+    """Half of ``e ** x`` plus, or minus, ``e ** -x``, and the bits of this number; x is positive."""
+    bits += _bits_below(x)
+    number, exponent = _exponential(_fixed(x, bits), bits)
+    return number + sign * ((1 << 2 * bits) // number >> 2 * exponent), bits - exponent + 1
 
 
 def _logarithm(numerator: int, denominator: int, bits: int) -> Fixed:

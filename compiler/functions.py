@@ -145,6 +145,7 @@ if TYPE_CHECKING:
     abs: Function
     atan: Function
     cos: Function
+    cosh: Function
     erf: Function
     exp: Function
     expm1: Function
@@ -153,6 +154,7 @@ if TYPE_CHECKING:
     relu: Function
     sigmoid: Function
     sin: Function
+    sinh: Function
     softplus: Function
     sqrt: Function
     tanh: Function

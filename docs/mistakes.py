@@ -162,13 +162,13 @@ print(f"x is {x}")
         "A method that does not exist",
         """
 def loss(x):
-    return x.sinh()  # here
+    return x.cbrt()  # here
 
 microgpt.compile(loss, 1.0)
 """,
         """
 def loss(x):
-    return (x.exp() - (-x).exp()) / 2.0
+    return x ** (1.0 / 3.0)
 
 microgpt.compile(loss, 1.0)
 """,

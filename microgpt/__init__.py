@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         atan,
         constant_maximum,
         cos,
+        cosh,
         erf,
         exp,
         expm1,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         select,
         sigmoid,
         sin,
+        sinh,
         softplus,
         sqrt,
         tanh,
@@ -63,10 +65,10 @@ __version__ = VERSION
 __all__ = [
     "CompileError", "CompiledFunction", "DivergedError", "Family", "Fit", "FitStep", "Model", "Numerics", "Optimizer",
     "TraceError", "Value", "abs", "adam", "atan", "choose", "compile", "compile_sized", "constant_maximum", "cos",
-    "erf", "exact", "exp", "expm1", "fast", "fit", "hessian", "hvp", "index", "jacobian", "load", "log", "log1p",
-    "logical_and", "logical_not", "logical_or", "maximum", "mean_over_rows", "mean_rows", "minimum", "momentum",
-    "numerics", "portable", "relu", "rows", "scope", "select", "sgd", "sigmoid", "sin", "softplus", "sqrt", "sum_rows",
-    "tanh", "train", "where",
+    "cosh", "erf", "exact", "exp", "expm1", "fast", "fit", "hessian", "hvp", "index", "jacobian", "load", "log",
+    "log1p", "logical_and", "logical_not", "logical_or", "maximum", "mean_over_rows", "mean_rows", "minimum",
+    "momentum", "numerics", "portable", "relu", "rows", "scope", "select", "sgd", "sigmoid", "sin", "sinh", "softplus",
+    "sqrt", "sum_rows", "tanh", "train", "where",
 ]  # fmt: skip
 
 # The module of each public name, except functions such as `exp`, which come from the table of operations. Modules are

@@ -23,6 +23,8 @@ SPELLINGS: dict[str, tuple[str, int]] = {
     "sin": ("jnp.sin({a})", 0),
     "cos": ("jnp.cos({a})", 0),
     "tanh": ("jnp.tanh({a})", 0),
+    "sinh": ("jnp.sinh({a})", 0),
+    "cosh": ("jnp.cosh({a})", 0),
     "atan": ("jnp.arctan({a})", 0),
     "erf": ("jax.scipy.special.erf({a})", 0),
     "log1p": ("jnp.log1p({a})", 0),
@@ -51,4 +53,4 @@ TOTAL = FLAGS.union(
 )
 
 # Zero where their operand is.
-HOMOGENEOUS = frozenset(["relu", "step", "abs", "sqrt", "sin", "tanh", "atan", "erf", "log1p", "expm1"])
+HOMOGENEOUS = frozenset(["relu", "step", "abs", "sqrt", "sin", "tanh", "sinh", "atan", "erf", "log1p", "expm1"])

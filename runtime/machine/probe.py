@@ -26,7 +26,10 @@ _RULES: dict[str, tuple[int, Callable[..., float]]] = {
     "inverse": (1, lambda x: math.pow(x, -1.0)),
     "exp": (1, math.exp),
     "log": (1, math.log),
-    **{name: (1, getattr(math, name)) for name in ("atan", "cos", "erf", "expm1", "log1p", "sin", "sqrt", "tanh")},
+    **{
+        name: (1, getattr(math, name))
+        for name in ("atan", "cos", "cosh", "erf", "expm1", "log1p", "sin", "sinh", "sqrt", "tanh")
+    },
     "muladd": (3, lambda a, b, c: a * b + c),
     "sum": (3, lambda a, b, c: (a + b) + c),
     "quotient": (2, lambda a, b: a / b),

@@ -44,6 +44,7 @@ def same_with_sign(a: float, b: float) -> bool:
 FUNCTIONS: list[tuple[str, Callable[[float], float]]] = [
     ("exp", arithmetic.exponential), ("log", arithmetic.logarithm), ("sqrt", arithmetic.square_root),
     ("sin", arithmetic.sine), ("cos", arithmetic.cosine), ("tanh", arithmetic.tanh), ("atan", arithmetic.atan),
+    ("sinh", arithmetic.hyperbolic_sine), ("cosh", arithmetic.hyperbolic_cosine),
     ("erf", arithmetic.erf), ("log1p", arithmetic.logarithm_of_1_plus), ("expm1", arithmetic.exponential_minus_1),
 ]  # fmt: skip
 

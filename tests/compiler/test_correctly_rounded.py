@@ -28,12 +28,15 @@ FUNCTIONS = {
     "sin": (correctly_rounded.sine, gmpy2.sin, gmpy2.asin),
     "cos": (correctly_rounded.cosine, gmpy2.cos, gmpy2.acos),
     "tanh": (correctly_rounded.tanh, gmpy2.tanh, gmpy2.atanh),
+    "sinh": (correctly_rounded.hyperbolic_sine, gmpy2.sinh, gmpy2.asinh),
+    "cosh": (correctly_rounded.hyperbolic_cosine, gmpy2.cosh, gmpy2.acosh),
     "atan": (correctly_rounded.atan, gmpy2.atan, gmpy2.tan),
     "erf": (correctly_rounded.erf, gmpy2.erf, None),
 }
 SPECIAL = [
     *(0.0, -0.0, math.inf, -math.inf, math.nan, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0, math.pi, 1e22),
     *(5e-324, -5e-324, 1e-310, 2.2250738585072014e-308, 1.7976931348623157e308),  # the ends of the doubles
+    *(710.4758600739439, 710.475860073944, -710.4758600739439, 710.99, 711.0),  # of the hyperbolic functions
     *(709.7827128933841, 709.782712893384, -745.1332191019411, -745.1332191019412, -708.4),  # of the exponential
     *(1 - 2**-53, 1 + 2**-52, 2**-53 - 1, 2.0**-28, 2.0**-53, 2.0**-60, -(2.0**-60)),
     *(0.78, 0.79, 5.92, 6.0, 19.06, 20.0, -37.4, -40.0, 2.0**200, 2.0**201),  # where C changes its way
@@ -69,7 +72,7 @@ def arguments(name: str, count: int, random: Random) -> Iterator[float]:
             # The argument of the middle of two doubles: the result is as near to it as the argument is to a double.
             with gmpy2.context(precision=200):
                 middle = gmpy2.mpfr(random.getrandbits(53) | 1 << 53 | 1) / (1 << 54) * 2.0 ** -random.randint(0, 25)
-                yield float(inverse(1 - middle if name in ("exp", "cos") else middle))
+                yield float(inverse(1 - middle if name in ("exp", "cos") else 1 + middle if name == "cosh" else middle))
 
 
 def powers(count: int, random: Random) -> Iterator[tuple[float, float]]:

@@ -103,8 +103,8 @@ def _loop(first: int, last: int, body: Any, state: Any) -> Any:
 
 # fmt: off
 _NAMES = (
-    "arange", "where", "exp", "log", "log1p", "expm1", "sqrt", "abs", "sin", "cos", "tanh", "arctan", "power",
-    "maximum", "einsum", "zeros", "ones", "stack", "asarray", "array",
+    "arange", "where", "exp", "log", "log1p", "expm1", "sqrt", "abs", "sin", "cos", "tanh", "sinh", "cosh", "arctan",
+    "power", "maximum", "einsum", "zeros", "ones", "stack", "asarray", "array",
 )
 # fmt: on
 jnp = SimpleNamespace(

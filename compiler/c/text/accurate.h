@@ -178,6 +178,29 @@ static double accurate_tanh(double x)
     const wide over = wide_inverse(wide_sum(wide_one, power));
     return copysign(nearest(wide_product(wide_difference(wide_one, power), over), 0), x);
 }
+/* e^x + e^-x, or their difference, times 2^-*exponent, for x from 2^-28 to 711. */
+static wide accurate_hyperbolic(double x, int is_difference, int *exponent)
+{
+    const wide power = accurate_power_of_e(wide_of(x), 0, exponent);
+    const wide other = wide_shifted(wide_inverse(power), -2 * *exponent);
+    return is_difference ? wide_difference(power, other) : wide_sum(power, other);
+}
+static double accurate_sinh(double x)
+{
+    int exponent;
+    if (x != x || fabs(x) < 0x1p-28) return x;
+    if (fabs(x) >= 711.0) return copysign(INFINITY, x);
+    const wide twice = accurate_hyperbolic(fabs(x), 1, &exponent);
+    return copysign(nearest(twice, exponent - 1), x);
+}
+static double accurate_cosh(double x)
+{
+    int exponent;
+    if (x != x || fabs(x) >= 711.0) return x != x ? x : INFINITY;
+    if (fabs(x) < 0x1p-28) return 1.0;
+    const wide twice = accurate_hyperbolic(fabs(x), 0, &exponent);
+    return nearest(twice, exponent - 1);
+}
 static double accurate_atan(double x)
 {
     int exponent;

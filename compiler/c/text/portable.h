@@ -6,6 +6,8 @@ static double portable_pow(double x, double y) { return power${w}(all${w}(x), al
 static double portable_sin(double x) { return accurate_sin(x); }
 static double portable_cos(double x) { return accurate_cos(x); }
 static double portable_tanh(double x) { return accurate_tanh(x); }
+static double portable_sinh(double x) { return accurate_sinh(x); }
+static double portable_cosh(double x) { return accurate_cosh(x); }
 static double portable_atan(double x) { return accurate_atan(x); }
 static double portable_erf(double x) { return accurate_erf(x); }
 static double portable_log1p(double x) { return accurate_log1p(x); }

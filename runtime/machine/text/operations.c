@@ -11,10 +11,12 @@ double probe_quotient(double a, double b) { return a / b; }
 double probe_half(double x) { return x * 0.5; }
 double probe_atan(double x) { return atan(x); }
 double probe_cos(double x) { return cos(x); }
+double probe_cosh(double x) { return cosh(x); }
 double probe_erf(double x) { return erf(x); }
 double probe_expm1(double x) { return expm1(x); }
 double probe_log1p(double x) { return log1p(x); }
 double probe_sin(double x) { return sin(x); }
+double probe_sinh(double x) { return sinh(x); }
 double probe_sqrt(double x) { return sqrt(x); }
 double probe_tanh(double x) { return tanh(x); }
 void probe_neighbours(double *m)
