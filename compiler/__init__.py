@@ -34,6 +34,7 @@ each road. A folder imports what stands before it, and nothing else; python and 
         unroll              which operations of the graph each nest carries out, point by point
         labels              which lines of the model a nest carries out, in words
         vmap                a graph of a few scalars, such as an optimiser's, becomes loops over all their elements
+        vmap_program        loops carry out several instances of their inputs at once, side by side in vectors
     sizes/                  loops over named sizes
         fit                 the simplest expression in the sizes for a number that differs from sample to sample
         sized_layout        arrays whose extents are such expressions

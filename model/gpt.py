@@ -169,3 +169,29 @@ def _softmax(ops: ScalarOps, scores: Sequence[Any]) -> Vector:
     powers = [(score - highest).exp() for score in scores]
     total = sum(powers)
     return [power / total for power in powers]
+
+
+def weighted_loss(
+    config: GPTConfig,
+    ops: ScalarOps,
+    weights: Weights,
+    tokens: Sequence[Any],
+    targets: Sequence[Any],
+    shares: Sequence[Any],
+) -> Any:
+    """As `loss`, but for rounding, with the share of each position in the mean given: that of documents of several
+    lengths side by side, where a position beyond a document's end has the share 0. Nothing there may be infinite, so
+    the logarithm is that of the sum of the softmax.
+    """
+    keys: list[list[Vector]] = [[] for _ in range(config.n_layer)]
+    values: list[list[Vector]] = [[] for _ in range(config.n_layer)]
+    losses = []
+    for position, (token, target) in enumerate(zip(tokens, targets, strict=True)):
+        with ops.scope("position", position):
+            scores = logits(config, ops, weights, token, position, keys, values)
+            with ops.scope("loss"):
+                highest = ops.constant_maximum(scores)
+                below = [score - highest for score in scores]
+                losses.append(sum(each.exp() for each in below).log() - ops.select(below, target))
+    with ops.scope("mean"):
+        return _dot(shares, losses)

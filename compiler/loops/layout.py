@@ -44,6 +44,7 @@ class Layout:
         arrays: the arrays of these numbers, with their addresses.
         placed: in the order of memory, the arrays that are no parts of others, with their addresses and parts.
         aligned: whether the rows of arrays of values fill whole cache lines, where they are long.
+        align: what the addresses of arrays are multiples of.
     """
 
     arguments: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class Layout:
     arrays: list[tuple[Array, int]] = field(default_factory=list)
     placed: list[tuple[Array, int, tuple[Array, ...]]] = field(default_factory=list)
     aligned: bool = True
+    align: int = ALIGN
     _starts: dict[str, int] = field(default_factory=lambda: {MEMORY.name: 0})
     _known: dict[str, int] = field(default_factory=dict)
     _room: list[int] = field(default_factory=list)
@@ -71,7 +73,7 @@ class Layout:
                 self._region(part, start + part.offset)
         else:
             self._region(array, start)
-        missing = padded(array.size) - (len(self.region) - start)
+        missing = -(len(self.region) - start) % self.align
         self.region += [len(self.arrays) - 1] * missing
         self._starts[array.name] = start
         self.placed.append((array, start, tuple(parts)))
@@ -148,14 +150,15 @@ class Layout:
             self._known.setdefault(text, address)
         return start
 
-    def only(self, arrays: Mapping[str, Array], last: str) -> Layout:
+    def only(self, arrays: Mapping[str, Array], last: str, align: int = ALIGN) -> Layout:
         """Another one, with some of the arrays and no more room than these take.
 
         Args:
             arrays: by name in this one, in the shapes that they are to have.
             last: the one that comes last.
+            align: see there.
         """
-        other = Layout()
+        other = Layout(align=max(align, ALIGN))
         starts: dict[int, int] = {}
         for array, start, parts in sorted(self.placed, key=lambda placed: placed[0].name == last):
             if array.name in arrays:

@@ -12,6 +12,7 @@ from threading import Barrier
 from typing import Any
 
 from ...compiler.arithmetic import add_up
+from ...compiler.numerics import current
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import Estimate, check
 from ..executable.native import Native
@@ -28,6 +29,8 @@ __all__ = ["CBackend"]
 
 # Documents for which random numbers are drawn at a time: handing them over costs more than a document.
 _DOCUMENTS = 256
+# So many documents of a step are worth being computed side by side, in the lanes of vectors.
+_SIDE_BY_SIDE = 4
 
 
 class CBackend:
@@ -58,6 +61,8 @@ class CBackend:
         # Slices of as many documents, whatever the batch.
         self.slice = max(1, self.slice // batch_size)
         self._kind = "training" if batch_size == 1 else "accumulation"
+        if current().fast and batch_size >= _SIDE_BY_SIDE:
+            self._kind = "lanes"
         self._library: Native | None = None
         self._begun: Begun | None = None
         # The parameters that the sampling programs have been prepared for.

@@ -163,7 +163,7 @@ def _typed(native: Native, kind: str) -> Native:
         function = getattr(native.functions, name)
         function.argtypes = [pointer if argument is _Numbers else argument for argument in arguments]
         function.restype = pointer if result is _Numbers else result
-    if kind == "accumulation":
+    if kind != "training":
         # The batch, the thread, how many there are, all their memories, and their counts.
         further: list[Any] = [ctypes.c_long] * 3 + [ctypes.POINTER(ctypes.c_void_p), _Longs]
         native.functions.microgpt_train.argtypes = [*native.functions.microgpt_train.argtypes, *further]
@@ -240,7 +240,7 @@ def _source(
 
     def try_out(native: Native) -> None:
         constants, addresses = source.constants, source.addresses
-        functions, accumulates = _typed(native, kind).functions, kind == "accumulation"
+        functions, accumulates = _typed(native, kind).functions, kind != "training"
         check_library(functions, config, optimizer, pending.result(), constants, addresses, accumulates)
 
     parts = split_c(source.text, source.body, source.body_line)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from ...compiler.c.c_text import c_text
+from ...compiler.c.c_text import c_text, plain_text
 from ...compiler.c.emit_c import CText
 from ...compiler.c.memory_struct import constants_text, memory_struct, read_constants
 from ...compiler.c.prelude import exact_function, prelude
@@ -36,7 +36,9 @@ from .model_loops import (
     flat_loops,
     gradient_name,
     gradient_spans,
+    side_by_side,
     with_copies,
+    without_copies,
 )
 from .shapes import is_sized, witnessed
 from .sized_loops import SizedModel, sized_loops, sized_model
@@ -44,6 +46,8 @@ from .sized_loops import SizedModel, sized_loops, sized_model
 __all__ = ["PROGRAM_NAMES", "ModelSource", "model_source", "proved_source"]
 
 _PACKAGE = __package__ or ""
+# What stands around a run of training in fast numerics.
+_MODE = {"flush": "    const tiny_mode mode = flush_tiny();\n", "restore": "    restore_tiny(mode);\n"}
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class ModelSource:
             and ``memory``, the size of all.
         constants: numbers that stay in memory, by address, in hexadecimal.
         loops: what it was made from.
+        plain: these before they were for several documents at once, if they are; they are what is proved.
         reason: why these were found at the model's own sizes; empty if they were not.
     """
 
@@ -79,6 +84,7 @@ class ModelSource:
     addresses: Mapping[str, int]
     constants: Mapping[int, str]
     loops: ModelLoops
+    plain: ModelLoops
     reason: str
 
     @property
@@ -103,7 +109,7 @@ class ModelSource:
     @property
     def families(self) -> tuple[Family, ...]:
         """The programs of all lengths, and of all positions."""
-        return self.loops.families
+        return self.plain.families
 
     def prove_all(self, tell: Callable[[int, int], None] = lambda done, total: None) -> int:
         """Checks every program of a model against its graph: unrolled, the loops must be the graph.
@@ -134,8 +140,8 @@ class ModelSource:
         Raises:
             ProofError: naming the program and the operation, if one is not what it should be.
         """
-        if self.loops.prove_origin:
-            self.loops.prove_origin()
+        if self.plain.prove_origin:
+            self.plain.prove_origin()
         else:
             lengths, positions = witnessed(self.config)
             for family, known in zip(self.families, (lengths, range(positions)), strict=True):
@@ -145,8 +151,11 @@ class ModelSource:
         self._prove_optimizer()
 
     def _prove(self, family: Family, number: int) -> int:
-        """Proves the program that runs, transposed copies and all."""
-        return self.loops.prove(FinalPrograms(self.programs, self.programs["copy_parameters"]), family, number)
+        """Proves the program that runs, transposed copies and all; of those for several documents at once, what they
+        are for one.
+        """
+        final = FinalPrograms(self.programs, self.programs["copy_parameters"])
+        return self.plain.prove(final if self.plain is self.loops else without_copies(self.plain), family, number)
 
     def _prove_optimizer(self) -> int:
         """Proves one lane; the others differ in where they begin alone."""
@@ -184,8 +193,17 @@ def model_source(
     """
     check(estimate_c(config))
     number = current().number
+    lanes = current().lanes(vector_width)
+    if kind == "lanes" and lanes == 1:
+        kind, find_sized = "accumulation", None
     find_sized = find_sized or partial(sized_model, kind=kind)
     loops, reason = model_loops(config, tell, find_sized, kind)
+    plain = loops
+    if kind == "lanes":
+        try:
+            loops = side_by_side(plain, lanes)
+        except NotRegularError:
+            return model_source(config, optimizer, tell, vector_width, None, prefix, exported, "accumulation")
     layout, size = loops.layout, config.parameter_count
     parameters, gradient = layout.arguments["parameters"][0], layout.outputs["gradient"][0]
     arrays = {
@@ -222,13 +240,15 @@ def model_source(
         "documents": "one document",
         "added": "",
     }
-    if kind == "accumulation":
+    if kind != "training":
         names |= {"documents": "`batch` documents", "added": ", added to what that is so far"}
         names["batch"] = f",\n    long batch, long thread, long threads, {prefix}_state **states, long *progress"
     written = read_constants(layout, programs.values())
     constants_function = constants_text(layout, written, "", "memory", number)
     choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number=number, uniform="double", f="f" * (number == "float"))
-    train = c_text(_PACKAGE, f"{kind}.c", w=current().lanes(vector_width), parameters=size, **names)
+    names |= _MODE if current().fast else dict.fromkeys(_MODE, "")
+    waiting = plain_text(_PACKAGE, "waiting.c")
+    train = c_text(_PACKAGE, f"{kind}.c", w=lanes, parameters=size, lanes=lanes, waiting=waiting, **names)
     functions = [exact_function(prefix), c_text(_PACKAGE, "driver.c", train=train, choose=choose, **names)]
     kinds = "hc" if exported and not current().libm else ""
     declared, defined = [c_text(_PACKAGE, f"portable.{each}", prefix=prefix) for each in kinds] or ["", ""]
@@ -249,6 +269,7 @@ def model_source(
         addresses,
         written,
         loops,
+        plain,
         reason,
     )
 

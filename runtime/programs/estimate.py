@@ -103,7 +103,7 @@ def _estimate_one(recipe: Recipe, bytes_each: int) -> Estimate | None:
 
 def _program(recipe: Recipe) -> _Program:
     # A gradient that is added to what it is so far takes an operation more for each parameter.
-    return "training" if recipe.kind == "accumulation" else recipe.kind, recipe.number
+    return "training" if recipe.kind in ("accumulation", "lanes") else recipe.kind, recipe.number
 
 
 def _estimate(

@@ -15,6 +15,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import cycle, islice
 from random import Random
 from typing import Any
 
@@ -32,6 +33,7 @@ __all__ = [
     "Pending",
     "expecting",
     "lanes_of_update",
+    "some_batch",
     "some_gradient",
     "some_lanes",
     "some_parameters",
@@ -68,7 +70,7 @@ class Expected:
             kind: of the programs for lengths, see `flat_loops`.
         """
         weights = some_parameters(config)
-        so_far = some_gradient(config) if kind == "accumulation" else None
+        so_far = some_gradient(config) if kind != "training" else None
         lengths, positions = witnessed(config)
         losses = [
             eager.loss_and_gradient(
@@ -82,9 +84,8 @@ class Expected:
             for position, token in enumerate(some_tokens(config, positions))
         ]
         gradient = losses[0][1]
-        if kind == "accumulation":
-            document = some_tokens(config, 1), some_tokens(config, 1, 1)
-            gradient = eager.batch_loss_and_gradient(config, weights, [document] * BATCH)[1]
+        if kind != "training":
+            gradient = eager.batch_loss_and_gradient(config, weights, some_batch(config))[1]
         updated = eager.update(optimizer, lanes_of_update(config, gradient), step_constants(optimizer))
         return cls(losses, probabilities, cache, list(updated))
 
@@ -143,6 +144,12 @@ def some_lanes(size: int) -> list[list[float]]:
     return [
         [abs(random.gauss(0.0, 1.0)) if row == 3 else random.gauss(0.0, 1.0) for _ in range(size)] for row in range(4)
     ]
+
+
+def some_batch(config: GPTConfig) -> list[tuple[list[int], list[int]]]:
+    """The documents of a step, of different lengths."""
+    lengths = islice(cycle(witnessed(config)[0]), BATCH)
+    return [(some_tokens(config, length), some_tokens(config, length, 1)) for length in lengths]
 
 
 def step_constants(config: AdamConfig) -> Sequence[float]:

@@ -18,6 +18,7 @@ from ...model.config import AdamConfig, GPTConfig
 
 __all__ = [
     "MAPPED",
+    "SHARES",
     "SO_FAR",
     "gradient_tensors",
     "inference_graph",
@@ -28,6 +29,8 @@ __all__ = [
 
 # The argument of an accumulating program that holds the gradient of the documents before.
 SO_FAR = "so_far"
+# The one that holds the share of each position in the loss.
+SHARES = "shares"
 # The arguments of the optimiser's program that hold a number for each parameter.
 MAPPED = ("parameter", "gradient", "first_moment", "second_moment")
 
@@ -42,26 +45,32 @@ def parameter_tensors(config: GPTConfig) -> list[Tensor]:
     return tensors
 
 
-def training_graph(config: GPTConfig, length: int, accumulates: bool = False) -> Graph:
+def training_graph(config: GPTConfig, length: int, kind: str = "training") -> Graph:
     """The loss of one document of `length` positions: ``loss(parameters, tokens, targets)``.
 
     Args:
-        accumulates: whether it also takes `SO_FAR`, the gradient of the documents before, which the gradient is added
-            to: ``loss(parameters, so_far, tokens, targets)``.
+        kind: for ``accumulation``, it also takes `SO_FAR`, the gradient of the documents before, which the gradient is
+            added to: ``loss(parameters, so_far, tokens, targets)``; for ``lanes`` the `SHARES` of positions, too.
     """
 
     def function(inputs: Mapping[str, list[Any]], indices: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
         weights = gpt.weights_of(config, inputs["parameters"])
-        return {"loss": [gpt.loss(config, functions, weights, indices["tokens"], indices["targets"])]}
+        document = indices["tokens"], indices["targets"]
+        if kind == "lanes":
+            return {"loss": [gpt.weighted_loss(config, functions, weights, *document, inputs[SHARES])]}
+        return {"loss": [gpt.loss(config, functions, weights, *document)]}
 
     indices = [
         IndexTensor("tokens", 0, length, config.vocab_size),
         IndexTensor("targets", length, length, config.vocab_size),
     ]
     tensors = parameter_tensors(config)
-    if not accumulates:
+    if kind == "training":
         return trace(function, f"gpt_loss_length{length}", tensors, indices)
-    return trace(function, f"gpt_accumulation_length{length}", [*tensors, *gradient_tensors(config)], indices)
+    tensors += gradient_tensors(config)
+    if kind == "lanes":
+        tensors.append(Tensor(SHARES, SHARES, 2 * config.parameter_count, (length,)))
+    return trace(function, f"gpt_{kind}_length{length}", tensors, indices)
 
 
 def gradient_tensors(config: GPTConfig) -> list[Tensor]:

@@ -16,6 +16,7 @@ from ...compiler.loops.compile_family import Family, compile_family
 from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import Array, LoopProgram, Nest
 from ...compiler.loops.transpose import Transposer
+from ...compiler.loops.vmap_program import VmapPrograms
 from ...compiler.pipeline import compile_graph
 from ...model.config import GPTConfig
 from . import graphs
@@ -31,11 +32,19 @@ __all__ = [
     "flat_loops",
     "gradient_name",
     "gradient_spans",
+    "side_by_side",
     "with_copies",
+    "without_copies",
 ]
 
 # The functions in C of what is compiled, by kind; with the number of its length or position.
-PROGRAM_NAMES = {"training": "length{}", "accumulation": "length{}", "inference": "position{}", "optimizer": "adam"}
+PROGRAM_NAMES = {
+    "training": "length{}",
+    "accumulation": "length{}",
+    "lanes": "length{}",
+    "inference": "position{}",
+    "optimizer": "adam",
+}
 
 
 class Tell(Protocol):
@@ -104,14 +113,17 @@ def flat_loops(
     Args:
         lengths, positions: that are wanted; all by default.
         layout: takes the arrays.
-        kind: of the programs for lengths, ``training`` or ``accumulation``.
+        kind: of the programs for lengths, ``training``, ``accumulation`` or ``lanes``.
     """
     layout = Layout() if layout is None else layout
-    if kind == "accumulation":
+    if kind != "training":
         # The gradient takes the place of what it is added to.
         tensors = graphs.gradient_tensors(config)
         gradient = layout.add_tensors(Array("gradient", (config.parameter_count,), space="argument"), tensors)
         layout.arguments[graphs.SO_FAR] = layout.outputs["gradient"] = gradient, config.parameter_count
+    if kind == "lanes":
+        shares = layout.add(Array(graphs.SHARES, (config.block_size,), ("position",), "argument"))
+        layout.arguments[graphs.SHARES] = shares, config.block_size
     training = compile_family(
         layout, kind, partial(build_graph, config, kind, tell), lengths or range(1, config.block_size + 1)
     )
@@ -176,6 +188,37 @@ def with_copies(loops: ModelLoops) -> FinalPrograms:
     copies = dict.fromkeys(nest for program in still.values() for nest in transposer.copies_of(program))
     programs.update({name: transposer.without_copies(program) for name, program in still.items()})
     return FinalPrograms(programs, transposer.only(tuple(copies)))
+
+
+def without_copies(loops: ModelLoops) -> FinalPrograms:
+    """Programs as they were found."""
+    programs = {
+        PROGRAM_NAMES[family.name].format(number): program
+        for family in loops.families
+        for number, program in family.programs.items()
+    }
+    return FinalPrograms(programs, LoopProgram("copy_parameters", ()))
+
+
+def side_by_side(loops: ModelLoops, lanes: int) -> ModelLoops:
+    """The programs for lengths for so many documents at once, which share the parameters and add to one gradient.
+
+    Raises:
+        NotRegularError: if they choose from places all over their memory.
+    """
+    shared = [
+        array.name
+        for array, _, parts in loops.layout.placed
+        if array.name in ("parameters", "gradient") or (parts and array.space == "argument")
+    ]
+    own = {array.name: array.of for array, _ in loops.layout.arrays}
+    shared += [name for name, of in own.items() if of in shared]
+    mapped = VmapPrograms(loops.layout, tuple(loops.training.programs.values()), shared, lanes)
+    programs = {number: mapped.program(program) for number, program in loops.training.programs.items()}
+    training = replace(loops.training, programs=programs)
+    starts = {array.name: start for array, start, _ in loops.layout.placed}
+    cache = next(name for name, start in starts.items() if start == loops.cache)
+    return replace(loops, layout=mapped.layout, training=training, cache=mapped.layout.named(cache)[1])
 
 
 def gradient_spans(config: GPTConfig) -> list[range]:

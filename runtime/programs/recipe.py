@@ -20,8 +20,8 @@ class Recipe:
     """Which program of a model.
 
     Attributes:
-        kind: ``training``; ``accumulation``, which is that with a gradient that it adds to; ``inference`` or
-            ``optimizer``.
+        kind: ``training``; ``accumulation``, which is that with a gradient that it adds to; ``lanes``, which is that
+            with the share of each position in the loss; ``inference`` or ``optimizer``.
         number: the length of the document, the position, or 0.
         config: the model's shape; for the optimiser, its constants.
     """
@@ -38,17 +38,17 @@ class Recipe:
             return graphs.optimizer_graph(self.config)
         if self.kind == "inference":
             return graphs.inference_graph(self.config, self.number)
-        return graphs.training_graph(self.config, self.number, self.kind == "accumulation")
+        return graphs.training_graph(self.config, self.number, self.kind)
 
     @property
     def gradient(self) -> str | None:
         """The argument to differentiate in."""
-        return "parameters" if self.kind in ("training", "accumulation") else None
+        return "parameters" if self.kind in ("training", "accumulation", "lanes") else None
 
     @property
     def initial(self) -> str | None:
         """The argument that the gradient is added to."""
-        return "so_far" if self.kind == "accumulation" else None
+        return "so_far" if self.kind in ("accumulation", "lanes") else None
 
     @property
     def key(self) -> str:

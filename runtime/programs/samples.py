@@ -24,8 +24,8 @@ __all__ = ["FIRST", "WORDS", "samples_of"]
 # The other process makes those from here on.
 _HALF = 2
 # From here on, lengths and positions are alike.
-FIRST = {"training": 2, "accumulation": 2, "inference": 1}
-WORDS = {"training": "length", "accumulation": "length", "inference": "position"}
+FIRST = {"training": 2, "accumulation": 2, "lanes": 2, "inference": 1}
+WORDS = {"training": "length", "accumulation": "length", "lanes": "length", "inference": "position"}
 
 
 def samples_of(n_layer: int, child: Child | None = None, kind: str = "training") -> list[Sample]:

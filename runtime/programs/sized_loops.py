@@ -36,6 +36,7 @@ _NOT_COVERED = {CONST, EQUAL, GATHER, INDEX, INPUT, SELECT}
 _TITLES = {
     "training": "gpt_loss_length{}",
     "accumulation": "gpt_accumulation_length{}",
+    "lanes": "gpt_lanes_length{}",
     "inference": "gpt_inference_position{}",
 }
 

@@ -9,6 +9,7 @@ import ctypes
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from random import Random
 from typing import Any
 
@@ -19,10 +20,10 @@ from ..executable.witness import Numbers, carried_out, compare, repetitions
 from . import eager, graphs
 from .c_numbers import COUNTS, number_type
 from .expected import (
-    BATCH,
     TEMPERATURE,
     Expected,
     lanes_of_update,
+    some_batch,
     some_gradient,
     some_lanes,
     some_parameters,
@@ -126,11 +127,11 @@ def check_library(
     size, weights = config.parameter_count, some_parameters(config)
     memory = _Memory(functions, constants, addresses)
     so_far = {"gradient": some_gradient(config)} if accumulates else {}
-    batch: int = BATCH if accumulates else 1
+    documents = some_batch(config) if accumulates else [(some_tokens(config, 1), some_tokens(config, 1, 1))]
     further: list[Any] = []
     if accumulates:
         states = (ctypes.c_void_p * 1)(ctypes.addressof(memory.numbers))
-        further = [batch, 0, 1, states, (ctypes.c_long * COUNTS)()]
+        further = [len(documents), 0, 1, states, (ctypes.c_long * COUNTS)()]
     for length, result in zip(witnessed(config)[0], expected.losses, strict=True):
         tokens, targets = some_tokens(config, length), some_tokens(config, length, 1)
         memory.forget(parameters=weights, **so_far)
@@ -138,14 +139,14 @@ def check_library(
         _compare_training(f"the program of length {length}", result, (loss, memory.read("gradient", size)), True)
     parameters, _, first, second = lanes_of_update(config, expected.losses[0][1])
     memory.forget(parameters=parameters, first_moment=first, second_moment=second)
-    tokens, targets = some_tokens(config, 1), some_tokens(config, 1, 1)
+    lengths, index = [len(tokens) for tokens, _ in documents], [*chain.from_iterable(chain.from_iterable(documents))]
     functions.microgpt_train(
         memory.numbers,
-        (ctypes.c_int * batch)(*[1] * batch),
-        (ctypes.c_int * (2 * batch))(*[*tokens, *targets] * batch),
+        (ctypes.c_int * len(lengths))(*lengths),
+        (ctypes.c_int * len(index))(*index),
         (ctypes.c_double * 3)(*step_constants(optimizer)),
         1,
-        (ctypes.c_double * batch)(),
+        (ctypes.c_double * len(lengths))(),
         *further,
     )
     names = ("parameters", "first_moment", "second_moment")

@@ -18,12 +18,15 @@ import microgpt
 from microgpt.compiler.c import fast_prelude as fast_text
 from microgpt.compiler.c.prelude import prelude
 from microgpt.compiler.errors import ProofError
+from microgpt.compiler.loops.place import NotRegularError
 from microgpt.compiler.numerics import as_numerics
 from microgpt.data.corpus import Corpus
 from microgpt.model.config import AdamConfig
 from microgpt.runtime.backends.backend import EagerBackend, PythonBackend
 from microgpt.runtime.backends.c_backend import CBackend
 from microgpt.runtime.machine.toolchain import Toolchain
+from microgpt.runtime.programs import c_source
+from microgpt.runtime.programs.c_source import model_source
 from microgpt.runtime.programs.library import Library
 from microgpt.runtime.storage.cache import Cache
 from microgpt.runtime.training.checkpoint import load_checkpoint, save_checkpoint
@@ -139,14 +142,59 @@ def test_gradients_and_losses_are_near_and_not_equal(dtype: str, cache: Cache) -
     assert losses == pytest.approx(expected, rel=1e-3 if dtype == "float32" else 1e-10)
 
 
-def test_batches_are_fast_too(cache: Cache) -> None:
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("size", "threads"), [(3, 1), (5, 1), (5, 2), (19, 1), (19, 3)])
+def test_batches_are_fast_too(dtype: str, size: int, threads: int, cache: Cache) -> None:
+    """Of documents of different lengths: fewer than are worth it side by side, fewer than a vector has lanes, more."""
+    skip_without_compiler()
+    numerics = microgpt.fast(dtype)
+    with microgpt.numerics(numerics):
+        training, other = begin(numerics, 6, size), begin(numerics, 6, size)
+        backend = CBackend(training.config, AdamConfig(), cache, batch_size=size, threads=threads)
+        losses = [step.loss for step in training.run(backend)]
+        expected = [step.loss for step in other.run(PythonBackend(other.config, AdamConfig(), Library(cache, 1), size))]
+    assert losses == pytest.approx(expected, rel=1e-4 if dtype == "float32" else 1e-10)
+    for name in ("parameters", "first_moment", "second_moment"):
+        exact, found = getattr(other.state, name), getattr(training.state, name)
+        largest = max(map(abs, exact))
+        assert max(abs(a - b) for a, b in zip(exact, found, strict=True)) <= 1e-3 * largest
+
+
+def test_a_batch_of_more_documents_than_are_sorted_at_once(cache: Cache) -> None:
     skip_without_compiler()
     numerics = microgpt.fast()
     with microgpt.numerics(numerics):
-        training, other = begin(numerics, 6, 3), begin(numerics, 6, 3)
-        losses = [step.loss for step in training.run(CBackend(training.config, AdamConfig(), cache, batch_size=3))]
-        expected = [step.loss for step in other.run(EagerBackend(other.config, AdamConfig(), 3))]
-    assert losses == pytest.approx(expected, rel=1e-4)
+        training, other = begin(numerics, 1, 1100), begin(numerics, 1, 1100)
+        (step,) = training.run(CBackend(training.config, AdamConfig(), cache, batch_size=1100, threads=2))
+        (right,) = other.run(PythonBackend(other.config, AdamConfig(), Library(cache, 1), 1100))
+    assert step.loss == pytest.approx(right.loss, rel=1e-5)
+
+
+def test_documents_side_by_side_are_witnessed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A shorter document counts as long as it is."""
+    skip_without_compiler()
+    unchanged = c_source.c_text
+
+    def changed(package: str, name: str, **holes: Any) -> str:
+        return unchanged(package, name, **holes).replace("inside ? share : 0", "share")
+
+    monkeypatch.setattr(c_source, "c_text", changed)
+    numerics = microgpt.fast()
+    with microgpt.numerics(numerics):
+        training = begin(numerics, 6, 5)
+        backend = CBackend(training.config, AdamConfig(), Cache.open(tmp_path), batch_size=5)
+        with pytest.raises(ProofError, match="the program of the optimizer"):
+            backend.prepare((), 0)
+
+
+def test_programs_that_cannot_be_side_by_side_run_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise NotRegularError("so")
+
+    monkeypatch.setattr(c_source, "side_by_side", refuse)
+    with microgpt.numerics("fast"):
+        config = begin(microgpt.fast()).config
+        assert "gradients_of" in model_source(config, AdamConfig(), kind="lanes").text
 
 
 def test_python_computes_as_in_exact_numerics(cache: Cache) -> None:

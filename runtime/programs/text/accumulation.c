@@ -5,32 +5,7 @@ double ${prefix}_loss(${prefix}_state *s, int length, const int *index)
     return inside(s)->loss[0];
 }
 
-/* Threads wait for one another's counts, which only grow and have cache lines of their own. */
-#if defined(__has_include)
-#if __has_include(<sched.h>)
-#include <sched.h>
-#define YIELD() sched_yield()
-#endif
-#endif
-#ifndef YIELD
-#define YIELD() (void)0
-#endif
-#if defined(__x86_64__) || defined(__i386__)
-#define PAUSE() __builtin_ia32_pause()
-#else
-#define PAUSE() (void)0
-#endif
-enum { STRIDE = 16 };
-/* Most waits take less than a document. Only long ones leave the core to others, who may keep it for milliseconds. */
-static void wait_for(const long *count, long least)
-{
-    for (long turn = 0; __atomic_load_n(count, __ATOMIC_ACQUIRE) < least; turn++) {
-        PAUSE();
-        if (turn > 20000) YIELD();
-    }
-}
-static void publish(long *count, long value) { __atomic_store_n(count, value, __ATOMIC_RELEASE); }
-
+${waiting}
 /* What one of `threads` does, each of which calls this with its number and all their states. Documents of a batch are
    computed side by side. Then their gradients are added up in their order, part by part: for each part, a document waits
    until the one before is done, and takes over the sum. The last document of a batch is the first thread's, which then
@@ -39,7 +14,7 @@ void ${prefix}_train(
     ${prefix}_state *s, const int *lengths, const int *index, const double *constants, long steps, double *losses,
     long batch, long thread, long threads, ${prefix}_state **states, long *progress)
 {
-    memory *m = inside(s);
+${flush}    memory *m = inside(s);
     const divisor documents = divisor_of((${number})batch);
     for (long step = 0, number = 0; step < steps; step++) {
         wait_for(progress, step);
@@ -70,4 +45,4 @@ void ${prefix}_train(
         adam(m, index);
         publish(progress, step + 1);
     }
-}
+${restore}}

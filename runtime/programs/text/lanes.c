@@ -1,0 +1,96 @@
+enum { LANES = ${lanes}, MOST = 1024 };
+
+/* What a document is read from, and its number in the run. */
+typedef struct { const int *index; int length; long number; } document;
+
+/* Computes documents side by side, each in a lane, and adds up their gradients. One that is shorter than the last goes on
+   with its last token, in positions that have no share in its loss. So does all of a lane that is left. */
+static void carry_out(memory *m, const document *documents, long count)
+{
+    int ix[2 * BLOCK * LANES];
+    const int length = documents[count - 1].length;
+    for (long lane = 0; lane < LANES; lane++) {
+        const document *d = documents + (lane < count ? lane : 0);
+        const ${number} share = lane < count ? 1 / (${number})d->length : 0;
+        for (int i = 0; i < length; i++) {
+            const int inside = i < d->length;
+            const int *at = d->index + (inside ? i : d->length - 1);
+            ix[i * LANES + lane] = at[0];
+            ix[(length + i) * LANES + lane] = at[d->length];
+            m->shares[i][lane] = inside ? share : 0;
+        }
+    }
+    lengths_of[length - 1](m, ix);
+}
+
+double ${prefix}_loss(${prefix}_state *s, int length, const int *index)
+{
+    const document d = {index, length, 0};
+    carry_out(inside(s), &d, 1);
+    return inside(s)->loss[0][0];
+}
+
+/* Sorts documents by length: what stands side by side should be as long. */
+static void sort(document *to, const int *lengths, const int *index, long first, long count)
+{
+    long place[BLOCK + 1] = {0};
+    for (long i = 0; i < count; i++) place[lengths[i]]++;
+    for (int length = 1, before = 0; length <= BLOCK; length++) {
+        const long own = place[length];
+        place[length] = before;
+        before += own;
+    }
+    for (long i = 0; i < count; i++) {
+        const document d = {index, lengths[i], first + i};
+        to[place[lengths[i]]++] = d;
+        index += 2 * lengths[i];
+    }
+}
+
+${waiting}
+/* What one of `threads` does, each of which calls this with its number and all their states. They take turns at the lanes
+   full of documents that a batch consists of; the first one then adds up their gradients and takes the step. */
+void ${prefix}_train(
+    ${prefix}_state *s, const int *lengths, const int *index, const double *constants, long steps, double *losses,
+    long batch, long thread, long threads, ${prefix}_state **states, long *progress)
+{
+${flush}    memory *m = inside(s);
+    ${number} *gradient = ${prefix}_gradient(s);
+    const divisor documents = divisor_of((${number})batch);
+    long number = 0;
+    for (long step = 0; step < steps; step++) {
+        wait_for(progress, step);
+        if (thread) memcpy(m->parameters, inside(states[0])->parameters, ${parameters} * sizeof(${number}));
+        memset(gradient, 0, ${parameters} * sizeof(${number}));
+        for (long left = batch, turn = 0; left;) {
+            document sorted[MOST];
+            const long count = left < MOST ? left : MOST, parts = (count + LANES - 1) / LANES;
+            sort(sorted, lengths + number, index, number, count);
+            for (long part = 0; part < parts; part++, turn++) {
+                /* Back and forth, as later parts take longer. */
+                const long own = turn / threads % 2 ? threads - 1 - turn % threads : turn % threads;
+                if (own != thread) continue;
+                const document *first = sorted + part * count / parts;
+                const long size = (part + 1) * count / parts - part * count / parts;
+                carry_out(m, first, size);
+                for (long i = 0; i < size; i++) losses[first[i].number] = m->loss[0][i];
+            }
+            for (long i = 0; i < count; i++) index += 2 * lengths[number++];
+            left -= count;
+        }
+        if (thread) {
+            __atomic_fetch_add(progress + STRIDE, 1, __ATOMIC_RELEASE);
+            continue;
+        }
+        wait_for(progress + STRIDE, (step + 1) * (threads - 1));
+        for (long other = 1; other < threads; other++) {
+            const ${number} *further = ${prefix}_gradient(states[other]);
+            for (long i = 0; i < ${parameters}; i += ${w}) store${w}(gradient + i, load${w}(gradient + i) + load${w}(further + i));
+        }
+        /* Arrays fill whole cache lines. */
+        for (long i = 0; i < ${parameters}; i += ${w}) store${w}(gradient + i, quotient${w}(load${w}(gradient + i), documents));
+        for (int i = 0; i < 3; i++) m->step_constants[i] = (${number})constants[3 * step + i];
+        adam(m, index);
+        publish(progress, step + 1);
+    }
+${restore}}
