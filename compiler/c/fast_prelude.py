@@ -62,6 +62,12 @@ _ROOTS = {
     ("double", 8): ("__AVX512F__", "__builtin_ia32_sqrtpd512_mask", "(x, x, -1, 4)"),
 }
 
+# Those for numbers from everywhere, which lanes set in a mask take.
+_GATHERS = {
+    ("float", 8): ("__AVX2__", "__builtin_ia32_gathersiv8sf", "(v8)(lanes == lanes)"),
+    ("float", 16): ("__AVX512F__", "__builtin_ia32_gathersiv16sf", "-1"),
+}
+
 
 @cache
 def fast_prelude(lanes: int, number: str) -> str:
@@ -79,8 +85,9 @@ def fast_prelude(lanes: int, number: str) -> str:
         c_text(_PACKAGE, "fast_function.h", name=name, operands=", ".join("xy"[: LIBM.get(name, 1)])) for name in names
     )
     scalar = {"type": number, "first": "y", "root": "sqrt", "one": "1", "general": f"    return pow{f}(x, y);\n"}
-    tile = min(lanes, 8)
-    tiles = c_text(_PACKAGE, "tiled.h", w=tile, tile=c_text(_PACKAGE, f"tile{tile}.h")) if tile >= 4 else ""
+    tiles = "".join(
+        c_text(_PACKAGE, "fast_tiled.h", w=width, number=number, tile=_tile(width)) for width in widths[:0:-1]
+    )
     return "".join(
         [
             plain_text(_PACKAGE, "fast.h"),
@@ -112,6 +119,7 @@ def _vectors(width: int, number: str) -> str:
         ys=", ".join(["y"] * width),
         numbers=", ".join(map(str, range(width))),
         root=_root(width, number),
+        choose=_choose(width, number),
         factorial=f"{factorial(last)}.0",
         exponential_terms="\n    ".join(
             f"r = r * rest + ({number})(1.0 / {factorial(power)}.0);" for power in range(last - 1, -1, -1)
@@ -123,6 +131,43 @@ def _vectors(width: int, number: str) -> str:
     general = f"    {vector} r;\n    for (int i = 0; i < {width}; i++) r[i] = power1(x[i], y[i]);\n    return r;\n"
     power = {"type": vector, "first": "y[0]", "root": f"square_root{width}", "one": f"all{width}(1)"}
     return text + c_text(_PACKAGE, "fast_power.h", w=width, number=number, general=general, **power)
+
+
+def _tile(width: int) -> str:
+    """The transpose of a tile as high as a vector is wide, written out so that it stays in registers: of the numbers of
+    rows and columns, one bit after the other changes places.
+    """
+    names = [f"r{row}" for row in range(width)]
+    lines = [f"const v{width} {name} = load{width}(f + {row} * from_row);" for row, name in enumerate(names)]
+    bit = 1
+    while bit < width:
+        lanes = range(width)
+        low = ", ".join(str(width + lane - bit if lane & bit else lane) for lane in lanes)
+        high = ", ".join(str(width + lane if lane & bit else lane + bit) for lane in lanes)
+        following = list(names)
+        for row in range(width):
+            if not row & bit:
+                a, b = names[row], names[row + bit]
+                following[row], following[row + bit] = f"{a}_{bit}", f"{b}_{bit}"
+                lines.append(f"const v{width} {a}_{bit} = SHUFFLE({a}, {b}, {low});")
+                lines.append(f"const v{width} {b}_{bit} = SHUFFLE({a}, {b}, {high});")
+        names, bit = following, 2 * bit
+    lines += [f"store{width}(t + {row} * to_row, {name});" for row, name in enumerate(names)]
+    return "".join(f"            {line}\n" for line in lines)
+
+
+def _choose(width: int, number: str) -> str:
+    element = "p[stride * chosen[i] + step * i]"
+    loop = f"    v{width} r;\n    for (int i = 0; i < {width}; i++) r[i] = {element};\n    return r;\n"
+    if (number, width) not in _GATHERS:
+        return loop
+    macro, name, mask = _GATHERS[number, width]
+    lanes = ", ".join(map(str, range(width)))
+    return (
+        f"#if defined({macro}) && HAS({name})\n    const n{width} lanes = {{{lanes}}};\n"
+        f"    const n{width} places = entries{width}(chosen) * (int)stride + lanes * (int)step;\n"
+        f"    return {name}(all{width}(0), p, places, {mask}, 4);\n#else\n{loop}#endif\n"
+    )
 
 
 def _root(width: int, number: str) -> str:

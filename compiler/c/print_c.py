@@ -13,6 +13,7 @@ from ..ir.ops import OPS, Type, is_closed, spell
 from ..kernels import kernel_ir as ir
 from ..kernels.expressions import (
     Call,
+    Chosen,
     Divisor,
     Entry,
     Expr,
@@ -121,6 +122,9 @@ class Printer:
                     return f"store{_width(value)}({self.address_text(place)}, {self.expr_text(value)})"
                 return f"{self._element(place)} = {self.expr_text(value)}"
             case ir.Update(place, value):
+                if _width(value) > 1:
+                    address, sum_ = self.address_text(place), Read(place, _width(value))
+                    return f"store{_width(value)}({address}, {self.expr_text(sum_)} + {self.expr_text(value)})"
                 return f"{self._element(place)} += {self.expr_text(value)}"
             case ir.Assign(name, value, op):
                 if op is None:
@@ -173,6 +177,10 @@ class Printer:
                 return self._element(place) if width == 1 else f"load{width}({self.address_text(place)})"
             case Pick(start, chosen):
                 return f"((const {self.number} *)m)[places[{sum_text(Sum(0, ((1, Entry(chosen)),)).plus(start))}]]"
+            case Chosen(place, chosen, stride, step, width):
+                return f"choose{width}({self.address_text(place)}, ix + {sum_text(chosen)}, {stride}, {step})"
+            case Matches(chosen, number, width, True):
+                return f"(entries{width}(ix + {sum_text(chosen)}) == (int)({sum_text(number)}))"
             case Matches(chosen, number, width):
                 index = f"ix[{sum_text(chosen)}]"
                 return (

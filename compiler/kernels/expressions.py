@@ -9,6 +9,7 @@ from ..loops.loop_ir import Array, strides
 
 __all__ = [
     "Call",
+    "Chosen",
     "Divisor",
     "Entry",
     "Expr",
@@ -113,12 +114,28 @@ class Pick:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """A vector of elements that each lane's own number of the index chooses: `stride` times that, and `step` times the
+    lane, behind `place`.
+    """
+
+    place: Place
+    chosen: Sum
+    stride: int
+    step: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
 class Matches:
-    """Whether a number of the index is `number`; for a vector, `number` plus the lane."""
+    """Whether a number of the index is `number`. For a vector, `number` plus the lane, unless it `differs`: then each
+    lane has its own number of the index.
+    """
 
     chosen: Sum
     number: Sum
     width: int = 1
+    differs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,5 +217,5 @@ class Fold:
 
 
 Expr: TypeAlias = (
-    Number | Name | Read | Pick | Matches | Call | Spread | IsSet | Ones | Divisor | Quotient | Proved | Fold
+    Number | Name | Read | Chosen | Pick | Matches | Call | Spread | IsSet | Ones | Divisor | Quotient | Proved | Fold
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ..numerics import Numerics
 from .batch_calls import is_batched
 from .expressions import Expr, Fold, Place, Read, Run, Sum
 from .kernel_ir import Block, Declare, For, Kernel, Reached, Statement, Write
@@ -24,9 +25,15 @@ _TURNS = 4
 _LANES = 8
 
 
-def tile(kernel: Kernel) -> Kernel:
-    """The kernel with its loops in tiles."""
-    return replace(kernel, body=tuple(_tiled(statement) for statement in kernel.body))
+def tile(kernel: Kernel, width: int, numerics: Numerics) -> Kernel:
+    """The kernel with its loops in tiles.
+
+    Args:
+        width: of a vector. In fast numerics, where a loop over lanes fills one of them only, twice as many turns are
+            taken at once: a fused operation takes as long as an addition, and there are two of them at a time.
+    """
+    few = width if numerics.fast else 0
+    return replace(kernel, body=tuple(_tiled(statement, few) for statement in kernel.body))
 
 
 @dataclass(frozen=True)
@@ -43,12 +50,12 @@ class _Loops:
         return statement
 
 
-def _tiled(statement: Statement) -> Statement:
+def _tiled(statement: Statement, few: int) -> Statement:
     if not isinstance(statement, For):
         return statement
     found = _loops(statement)
     if found is None:
-        return replace(statement, body=tuple(map(_tiled, statement.body)))
+        return replace(statement, body=tuple(_tiled(part, few) for part in statement.body))
     folds = _folds(found.write.value)
     if not folds or mentions(found.write, is_batched):
         return statement
@@ -59,7 +66,12 @@ def _tiled(statement: Statement) -> Statement:
     levels = [level for level in range(len(found.loops) - 1) if _fits(found, level, _TURNS)]
     shared = {level: _shared(folds, last.name, found.loops[level].name) for level in levels}
     best = max(levels, key=lambda level: (shared[level], level), default=None)
-    return _in_tiles(found, best, _TURNS) if best is not None and shared[best] else statement
+    if best is None or not shared[best]:
+        return statement
+    loop = found.loops[best]
+    many = not last.end.terms and last.end.constant <= few and not loop.end.terms and loop.end.constant >= 4 * _TURNS
+    turns = 2 * _TURNS if many and _fits(found, best, 2 * _TURNS) else _TURNS
+    return _in_tiles(found, best, turns, few > 0)
 
 
 def _loops(loop: For) -> _Loops | None:
@@ -131,14 +143,18 @@ def _shared(folds: Sequence[Fold], lane: str, name: str) -> int:
     return sum(bool(read.place.flat().factor(lane)) and name not in names_in([read.place]) for read in reads)
 
 
-def _in_tiles(found: _Loops, level: int, turns: int) -> Statement:
+def _in_tiles(found: _Loops, level: int, turns: int, rest: bool = False) -> Statement:
+    """The loops with one of them in tiles.
+
+    Args:
+        rest: whether what is left is a tile, too, if it is known how much that is.
+    """
     loop, inside = found.loops[level], found.loops[level + 1 :]
     here = Sum(0, ((1, loop.name),))
-    together = tuple(substituted(found.write, {loop.name: here.plus(Sum(turn))}) for turn in range(turns))
 
     def part(start: Sum, end: Sum, step: int) -> Statement:
         """Some turns, with a few vectors of lanes for all of them before the next ones: these stay in the cache."""
-        writes = together if step > 1 else (found.write,)
+        writes = tuple(substituted(found.write, {loop.name: here.plus(Sum(turn))}) for turn in range(step))
         if len(inside) == 1:
             return replace(inside[0], body=(replace(loop, start=start, end=end, step=step, body=writes),))
         body = writes if inside or step == 1 else (Block(writes),)
@@ -148,7 +164,8 @@ def _in_tiles(found: _Loops, level: int, turns: int) -> Statement:
 
     if not loop.start.terms and not loop.end.terms:
         whole = Sum(loop.end.constant - (loop.end.constant - loop.start.constant) % turns)
-        parts = [part(loop.start, whole, turns), *([part(whole, loop.end, 1)] if whole != loop.end else [])]
+        left = loop.end.constant - whole.constant
+        parts = [part(loop.start, whole, turns), *([part(whole, loop.end, left if rest else 1)] if left else [])]
         return found.around(level, parts[0] if len(parts) == 1 else Block(tuple(parts)))
     whole = Sum(0, ((1, "whole"),))
     declared = Declare("whole", Reached(loop.start, loop.end, turns), "whole")

@@ -15,7 +15,9 @@ from ..numerics import Numerics
 from .batch_calls import is_batched
 from .expressions import (
     Call,
+    Chosen,
     Divisor,
+    Entry,
     Expr,
     Fold,
     IsSet,
@@ -24,6 +26,7 @@ from .expressions import (
     Number,
     Ones,
     Pick,
+    Place,
     Proved,
     Quotient,
     Read,
@@ -151,6 +154,9 @@ def _wide(statement: Statement, lane: str, first: Sum, part: _Part) -> Statement
         if part.width > 1 and isinstance(value, Call) and OPS[value.op].result is Type.FLAG:
             value = Ones(value, part.width)
         return Write(place, value)
+    if isinstance(statement, Update):
+        value = _vector(_widened(statement.value, lane, where, part.width), part.width)
+        return Update(substituted(statement.place, where), value)
     if isinstance(statement, Guess) and part.width == 1:
         return Write(statement.place, substituted(statement.power, where))
     if isinstance(statement, Guess):
@@ -172,9 +178,14 @@ def _widened(expr: Expr, lane: str, where: dict[str, Sum], width: int) -> Expr:
     """An expression for several lanes: a vector, or one number where it is the same for all."""
     match expr:
         case Read(place):
+            entry = _entry_by_lane(place, lane)
+            if entry is not None and width > 1:
+                return _chosen(substituted(place, where), substituted(entry, where), _step(place, lane), width)
             return Read(substituted(place, where), width if place.flat().factor(lane) else 1)
         case Matches(chosen, number):
-            return Matches(chosen, substituted(number, where), width if number.factor(lane) else 1)
+            differs = bool(chosen.factor(lane))
+            chosen, number = substituted(chosen, where), substituted(number, where)
+            return Matches(chosen, number, width if differs or expr.number.factor(lane) else 1, differs and width > 1)
         case Call():
             return _call(expr, [_widened(part, lane, where, width) for part in expr.operands])
         case Fold():
@@ -183,6 +194,23 @@ def _widened(expr: Expr, lane: str, where: dict[str, Sum], width: int) -> Expr:
         case Number() | Name() | Pick():
             return expr
     raise TypeError(expr)
+
+
+def _entry_by_lane(place: Place, lane: str) -> Entry | None:
+    """The number of the index that chooses an element, if it is another one for each lane."""
+    entries = (name for _, name in place.flat().terms if isinstance(name, Entry))
+    return next((entry for entry in entries if entry.number.factor(lane)), None)
+
+
+def _step(place: Place, lane: str) -> int:
+    """How far apart what neighbouring lanes read is, but for what they choose."""
+    return int(place.flat().factor(lane))
+
+
+def _chosen(place: Place, entry: Entry, step: int, width: int) -> Chosen:
+    stride = next(int(factor) for factor, name in place.flat().terms if name == entry)
+    index = (replace(part, terms=tuple(term for term in part.terms if term[1] != entry)) for part in place.index)
+    return Chosen(Place(place.base, tuple(index)), entry.number, stride, step, width)
 
 
 def _widened_run(run: Run, lane: str, where: dict[str, Sum], width: int) -> Run:

@@ -6,6 +6,7 @@ In: a nest. Out: facts about it that `transpose` and the kernels go by.
 from __future__ import annotations
 
 from ..ir.ops import OPS, POW
+from ..numerics import current
 from .loop_ir import Affine, Const, Equal, Expr, Fold, Gather, Load, Nest, Op, Pick, Run, Store, find_fold, walk
 
 __all__ = ["PROVED", "find_proved", "is_vector_loop", "proved_power", "vector_loop"]
@@ -26,7 +27,9 @@ def is_vector_loop(nest: Nest, level: int) -> bool:
     if level < outer:
         return False
     body = nest.body
-    if not isinstance(body, Store) or body.array.flat(body.index).steps[level] != 1 or not _vectorizable(body.value):
+    if body.array.flat(body.index).steps[level] != 1 or not _vectorizable(body.value):
+        return False
+    if not isinstance(body, Store) and (level < len(nest.loops) - 1 or _step(body.chosen, level) or not current().fast):
         return False
     if any(nest.loops[level].trips.steps[outer:]) or any(loop.trips.steps[level] for loop in nest.loops[level + 1 :]):
         return False
@@ -61,17 +64,23 @@ def _even(run: Run, level: int) -> bool:
     return not _step(run.count, level) and all(_even(part, level) for part in run.parts if isinstance(part, Run))
 
 
+def _choices() -> tuple[int, ...]:
+    """How far apart the numbers of the index are that neighbouring lanes may choose by."""
+    return (0, 1) if current().fast else (0,)
+
+
 def _neighbours(part: Expr, level: int) -> bool:
     """Whether what neighbouring lanes read is the same, or neighbours in memory."""
     match part:
         case Load():
             return _step(part.array.flat(part.index), level) in (0, 1)
         case Gather():
-            return _step(part.array.flat(part.index), level) in (0, 1) and not _step(part.chosen, level)
+            return _step(part.array.flat(part.index), level) in (0, 1) and _step(part.chosen, level) in _choices()
         case Pick():
             return not _step(part.start, level) and not _step(part.chosen, level)
         case Equal():
-            return not _step(part.chosen, level) and _step(part.number, level) in (0, 1)
+            steps = _step(part.chosen, level), _step(part.number, level)
+            return steps in ((0, 0), (0, 1)) or (steps == (1, 0) and 1 in _choices())
         case Fold():
             return all(_even(run, level) for run in part.runs)
     return True

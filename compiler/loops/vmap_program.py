@@ -107,6 +107,9 @@ class VmapPrograms:
             else:
                 yield nest
             return
+        if isinstance(body, AddAt) and body.array.name not in self._mapped and self._is_row(nest, body):
+            yield from self._rows(nest, body)
+            return
         loops = (*nest.loops, Loop(Affine(self.lanes, (0,) * depth), "instance"))
         widen = _Inserted(depth, self.lanes)
         array, index = self._element(body.array, body.index, widen)
@@ -177,6 +180,28 @@ class VmapPrograms:
         yield from copies
         yield replace(nest, body=replace(body, value=Fold(ADD, runs)))
 
+    def _is_row(self, nest: Nest, body: AddAt) -> bool:
+        """Whether the last loop of a nest adds to neighbours, wherever these are."""
+        trips = nest.loops[-1].trips
+        steps = body.array.flat(body.index).steps[-1], body.chosen.steps[-1]
+        simple = all(isinstance(part, Const | Load | Op) for part in walk(body.value))
+        return simple and steps in ((1, 0), (-1, 0)) and trips.start >= _LANES and not any(trips.steps)
+
+    def _rows(self, nest: Nest, body: AddAt) -> Iterator[Nest]:
+        """A nest that adds rows to those of a shared array: for each instance in turn, and forwards."""
+        depth, trips = len(nest.loops), nest.loops[-1].trips.start
+        if body.array.flat(body.index).steps[-1] < 0:
+            body = _backwards(body, depth - 1, trips)
+        copies: dict[Nest, None] = {}
+        # The instance is the loop before the last.
+        widen = _Inserted(depth - 1, self.lanes)
+        inside = (*nest.loops[:-1], Loop(Affine(self.lanes, (0,) * (depth - 1)), "instance"))
+        loops = (*inside, Loop(Affine(trips, (0,) * depth), nest.loops[-1].name))
+        value = self._moved(self._value(body.value, widen), depth, [loop.trips for loop in loops], copies, depth - 1)
+        yield from copies
+        index = tuple(map(widen.same, body.index))
+        yield replace(nest, loops=loops, body=AddAt(body.array, index, body.stride, widen.chosen(body.chosen), value))
+
     def _terms(self, value: Expr, depth: int) -> Iterator[Run]:
         """What is added up in an expression, for all instances."""
         if isinstance(value, Fold) and value.op == ADD:
@@ -216,27 +241,36 @@ class VmapPrograms:
         )
         return replace(run, parts=tuple(parts))
 
-    def _moved(self, expr: Expr, level: int, counts: Sequence[Affine], copies: dict[Nest, None]) -> Expr:
+    def _moved(
+        self, expr: Expr, level: int, counts: Sequence[Affine], copies: dict[Nest, None], instance: int = -1
+    ) -> Expr:
+        """An expression that reads neighbours where loop `level` walks from row to row. Loop `instance` walks through
+        the instances.
+        """
         if isinstance(expr, Op):
-            return replace(expr, operands=tuple(self._moved(part, level, counts, copies) for part in expr.operands))
+            operands = (self._moved(part, level, counts, copies, instance) for part in expr.operands)
+            return replace(expr, operands=tuple(operands))
         if not isinstance(expr, Load) or expr.array.name not in self._mapped:
             return expr
         flat = expr.array.flat(expr.index)
         if flat.steps[level] != self.lanes:
             return expr
         # Of each instance, what it has in this array is a row of the copy.
-        *rest, own = flat.steps
-        if own != 1 or any(step % self.lanes for step in (flat.start, *rest)):
+        steps = list(flat.steps)
+        own, steps[instance] = steps[instance], 0
+        if own != 1 or any(step % self.lanes for step in (flat.start, *steps)):
             return expr
-        element = Affine(flat.start // self.lanes, (*(step // self.lanes for step in rest), 0))
-        places = [element.start + sum(map(int.__mul__, element.steps, point)) for point in corners(counts[:-1])]
+        element = Affine(flat.start // self.lanes, tuple(step // self.lanes for step in steps))
+        places = [element.start + sum(map(int.__mul__, element.steps, point)) for point in corners(counts)]
         first, last = min(places), max(places)
         copy = self._copy_of(expr.array)
         columns, rows = Affine(first, (0, 1)), Affine(0, (1, 0))
         loops = (Loop(Affine(self.lanes), "instance"), Loop(Affine(last + 1 - first, (0,)), "i"))
         source = Load(expr.array, (Affine(first * self.lanes, (1, self.lanes)),))
         copies[Nest(loops, Store(copy, (rows, columns), source), copy.about)] = None
-        return Load(copy, (Affine(0, (*(0 for _ in rest), 1)), element))
+        row = [0] * len(steps)
+        row[instance] = 1
+        return Load(copy, (Affine(0, tuple(row)), element))
 
     def _copy_of(self, array: Array) -> Array:
         if array.name not in self._copies:
@@ -270,6 +304,25 @@ class _Inserted:
     def instance(self, like: Affine) -> Affine:
         """The instance."""
         return self._with(Affine(0, (0,) * len(like.steps)), 1)
+
+
+def _backwards(body: AddAt, level: int, trips: int) -> AddAt:
+    """A statement that meets the points of a loop from the last one on."""
+
+    def turned(affine: Affine) -> Affine:
+        step = affine.steps[level]
+        return Affine(affine.start + step * (trips - 1), (*affine.steps[:level], -step, *affine.steps[level + 1 :]))
+
+    def value(expr: Expr) -> Expr:
+        match expr:
+            case Load(array, index):
+                return Load(array, tuple(map(turned, index)))
+            case Op(op, operands):
+                return Op(op, tuple(map(value, operands)))
+        return expr
+
+    index = tuple(map(turned, body.index))
+    return AddAt(body.array, index, body.stride, turned(body.chosen), value(body.value))
 
 
 def _copies(copy: Nest, array: Array) -> bool:

@@ -7,6 +7,12 @@ INLINE void store${w}(${number} *p, v${w} x) { *(u${w} *)p = x; }
 INLINE v${w} all${w}(${number} x) { const v${w} r = {${xs}}; return r; }
 INLINE n${w} flag${w}(int x) { const ${whole} y = -(${whole})x; const n${w} r = {${ys}}; return r; }
 INLINE n${w} equal${w}(long lane) { const n${w} lanes = {${numbers}}; return lanes == (${whole})lane; }
+typedef int i${w} __attribute__((vector_size(4 * ${w}), aligned(4), may_alias));
+INLINE n${w} entries${w}(const int *p) { return __builtin_convertvector(*(const i${w} *)p, n${w}); }
+/* From each lane's own place. */
+INLINE v${w} choose${w}(const ${number} *p, const int *chosen, long stride, long step)
+{
+${choose}}
 INLINE v${w} keep${w}(n${w} flag, v${w} x) { return (v${w})(flag & (n${w})x); }
 INLINE v${w} drop${w}(n${w} flag, v${w} x) { return (v${w})(~flag & (n${w})x); }
 INLINE v${w} blend${w}(n${w} flag, v${w} a, v${w} b) { return (v${w})((flag & (n${w})a) | (~flag & (n${w})b)); }
