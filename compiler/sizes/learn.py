@@ -7,6 +7,7 @@ graph, the function is irregular; if the same loops are found, it is a mistake o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -59,7 +60,11 @@ def learn(graph_at: Callable[[Sizes], Graph], learned: Sequence[Sizes], proved: 
         NotRegularError: if its loops are not the same at all sizes, or a number in them has no expression.
         ProofError: if an instance is not its graph, although its loops are; a mistake of the compiler.
     """
-    samples = [_sample(sizes, graph_at(sizes)) for sizes in learned]
+    samples: list[Sample] = []
+    # The smallest first: most functions that are irregular are so at any two sizes.
+    for sizes in sorted(learned, key=lambda sizes: math.prod(sizes.values())):
+        samples.append(_sample(sizes, graph_at(sizes)))
+        _refuse_others(samples[0], samples[-1])
     try:
         found = generalise(samples)
     except NotRegularError as error:
@@ -133,19 +138,27 @@ def _where(nest: Nest) -> str:
     return f"{nest.label.partition(';')[0]}: " if nest.label else ""
 
 
+def _refuse_others(first: Sample, other: Sample) -> None:
+    """Compares what two samples have besides numbers.
+
+    Raises:
+        NotRegularError: naming the first nest that they do not have in common.
+    """
+    ours, theirs = first.programs[_ONLY], other.programs[_ONLY]
+    for nests in zip_longest(ours.nests, theirs.nests):
+        one, another = (nest and _WITHOUT_NUMBERS(nest) for nest in nests)
+        if one != another:
+            raise NotRegularError(
+                f"{_where(nests[1] or nests[0])}the loops at {sizes_text(first.sizes)} and at "
+                f"{sizes_text(other.sizes)} differ in more than numbers"
+            )
+    if len(ours.zeros) != len(theirs.zeros):
+        raise NotRegularError("which results are zero differs between sizes in more than numbers")
+
+
 def _reason(samples: Sequence[Sample], error: NotRegularError) -> str:
-    """Which nest it is that samples do not have in common, and in which of them it differs."""
+    """In which nest it is that a number has no expression."""
     programs = [sample.programs[_ONLY] for sample in samples]
-    for nests in zip_longest(*(program.nests for program in programs)):
-        structures = [_WITHOUT_NUMBERS(nest) for nest in nests]
-        for sample, nest, structure in zip(samples, nests, structures, strict=True):
-            if structure != structures[0]:
-                return (
-                    f"{_where(nest or nests[0])}the loops at {sizes_text(samples[0].sizes)} and at "
-                    f"{sizes_text(sample.sizes)} differ in more than numbers"
-                )
-    if len({len(program.zeros) for program in programs}) > 1:
-        return "which results are zero differs between sizes in more than numbers"
     for nests in zip(*(program.nests for program in programs), strict=True):
         alone = [
             replace(sample, programs={_ONLY: replace(program, nests=(nest,), zeros=())})

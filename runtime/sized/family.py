@@ -41,7 +41,8 @@ __all__ = ["Family", "compile_sized"]
 
 Sizes = Mapping[str, int]
 _TARGETS = ("auto", "c", "python")
-_FILE = "programs.json"
+# In the cache: the loops over the sizes, or why there are none.
+_FILE, _REASON = "programs.json", "reason.txt"
 
 
 def compile_sized(
@@ -226,9 +227,9 @@ class Family:
             count = self._operations(sizes)
         if reason:
             # Of a function that does not take small sizes, nothing is known.
-            cost = f" of about {count:,} operations, {function_estimate(count, target).cost}" if count else ""
+            cost = f" of about {float(f'{count:.2g}'):,.0f} operations, {function_estimate(count, target).cost}"
             warnings.warn(
-                f"{self.name} at {sizes_text(sizes)} is compiled from its graph{cost}: {reason}",
+                f"{self.name} at {sizes_text(sizes)} is compiled from its graph{cost if count else ''}: {reason}",
                 UserWarning,
                 stacklevel=4,
             )
@@ -291,6 +292,7 @@ class Family:
         samples = self._samples(fixed)
         learned, proved = samples.rows[: samples.learned], samples.rows[samples.learned :]
         traces = [self._trace(sizes, samples.lists) for sizes in learned]
+        samples.traced = tuple(len(traced.traced) for traced in traces)
         prints = [traced.traced.fingerprint for traced in traces]
         what = {"family": prints, "fixed": dict(fixed), "outputs": self._wanted.outputs}
         key = f"family-{program_key(what)}"
@@ -298,12 +300,17 @@ class Family:
         if files is not None and _FILE in files:
             # The cache has checked the folder's owner and the hash of every file: this is what was stored below.
             return _Learned(from_json(files[_FILE]), what, traces[0], samples.lists)
+        if files is not None and _REASON in files:
+            raise NotRegularError(files[_REASON].decode())
         known = dict(zip(map(sizes_text, learned), traces, strict=True))
+        made: list[tuple[TracedFunction, Graph, Sizes]] = []
 
         def graph_at(sizes: Sizes) -> Graph:
             traced = known.get(sizes_text(sizes))
             if traced is not None:
-                return self._graph(traced)
+                made.append((traced, self._graph(traced), sizes))
+                samples.share = len(made[-1][1]) / len(traced.traced)
+                return made[-1][1]
             traced = self._trace(sizes, samples.lists)
             graph = self._graph(traced)
             self._check(traced, graph, sizes)
@@ -311,9 +318,10 @@ class Family:
 
         try:
             programs = learn(graph_at, learned, proved)
-        except NotRegularError:
-            for traced, sizes in zip(traces, learned, strict=True):  # what is wrong is not irregular
-                self._check(traced, self._graph(traced), sizes)
+        except NotRegularError as error:
+            for each in made:  # what is wrong is not irregular
+                self._check(*each)
+            self._cache.store(key, {_REASON: str(error).encode()})
             raise
         self._cache.store(key, {_FILE: to_json(programs).encode()})
         return _Learned(programs, what, traces[0], samples.lists)
@@ -326,20 +334,25 @@ class Family:
         try:
             samples = self._samples(fixed)
             rows = samples.rows[: samples.learned]
-            counts = tuple(len(self._graph(self._trace(row, samples.lists))) for row in rows)
+            if not samples.traced:
+                samples.traced = tuple(len(self._trace(row, samples.lists).traced) for row in rows)
+            if not samples.share:
+                traced = self._trace(rows[0], samples.lists)
+                samples.share = len(self._graph(traced)) / len(traced.traced)
         except InternalError:
             raise
         except Exception:  # the function may not take such sizes
             return 0
         try:
-            found = Fitter([*rows]).number(counts)
-            return found.value(sizes) if isinstance(found, Polynomial) else found
+            found = Fitter([*rows]).number(samples.traced)
+            count: float = found.value(sizes) if isinstance(found, Polynomial) else found
         except NotRegularError:
-            each = max(count / _floats(self._structure(row)) for count, row in zip(counts, rows, strict=True))
-            return int(each * _floats(self._structure(sizes)))
+            each = max(count / _floats(self._structure(row)) for count, row in zip(samples.traced, rows, strict=True))
+            count = each * _floats(self._structure(sizes))
+        return int(samples.share * count)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Samples:
     """Small sizes.
 
@@ -347,11 +360,15 @@ class _Samples:
         rows: first those to learn from, then others to prove at.
         learned: how many of the first kind.
         lists: see `SizedStructure`.
+        traced: how many operations each trace of the first kind has; empty before they are made.
+        share: how many times as many a graph with its gradient has; 0 before one is made.
     """
 
     rows: Sequence[dict[str, int]]
     learned: int
     lists: bool
+    traced: tuple[int, ...] = ()
+    share: float = 0.0
 
 
 @dataclass(frozen=True)

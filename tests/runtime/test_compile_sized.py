@@ -17,11 +17,12 @@ import microgpt
 from microgpt import Value
 from microgpt.compiler.c.print_c import Printer
 from microgpt.compiler.errors import ProofError
+from microgpt.compiler.ir.graph import Graph
 from microgpt.compiler.sizes.sample_sizes import LEAST, sample_sizes
 from microgpt.runtime.executable.structure import Structure
 from microgpt.runtime.sized.spot_check import check_spots
 from microgpt.runtime.storage.cache import Cache
-from microgpt.seeing_sizes import SizedFunction
+from microgpt.seeing_sizes import Family, SizedFunction
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -257,6 +258,20 @@ def test_an_irregular_function_is_compiled_flat_and_says_why(cache: Cache) -> No
     assert compiled(x) == microgpt.compile(triangle, x, target="python")(x)
     with pytest.raises(ValueError, match="triangle has no loops over its sizes"):
         _ = family.source
+
+
+def test_that_there_are_no_loops_is_soon_known(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the graphs of the two smallest samples; and of one more family in the same cache, without any."""
+    made: list[Graph] = []
+    original = Family._graph
+    monkeypatch.setattr(Family, "_graph", lambda self, traced: made.append(traced.traced) or original(self, traced))
+    own, reasons = Cache.open(cache.folder / "irregular"), []
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"triangle has no loops over its sizes: .* differ in more than") as told:
+            _ = microgpt.compile_sized(triangle, vector_example, cache=own).source
+        reasons.append(str(told.value))
+        assert len(made) == 2
+    assert reasons[0] == reasons[1]
 
 
 def test_a_branch_on_the_size(cache: Cache) -> None:
