@@ -7,8 +7,9 @@ simple, the samples do not tell them apart, and nothing is guessed.
 
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, combinations_with_replacement, product
@@ -24,31 +25,41 @@ __all__ = ["Constant", "Fitter"]
 _DEGREE, _TERMS, _FEW = 2, 4, 2
 # In how many samples an error shows a number.
 _SHOWN = 3
+# Constants beyond this, or below its reciprocal, follow from no size.
+_LARGEST = 2.0**52
+# Of more constants than this, products of three are not tried.
+_MANY = 50
 
-# What a program computes from a size before it is traced, in Python's arithmetic. Some agree at most sizes, not at all.
-_RULES: Mapping[str, Callable[[float], float]] = {
-    "{}": lambda size: size,
-    "1/{}": lambda size: 1 / size,
-    "{}**-1": lambda size: power(size, -1.0),
-    "{}**0.5": lambda size: power(size, 0.5),
-    "{}**-0.5": lambda size: power(size, -0.5),
-    "1/{}**0.5": lambda size: 1 / power(size, 0.5),
-    "({}**0.5)**-1": lambda size: power(power(size, 0.5), -1.0),
+# What a program computes from sizes before it is traced, in Python's arithmetic: `p` is a factor, `q` a whole number.
+# Some agree at most sizes, not at all.
+_RULES: Mapping[str, Callable[[float, float], float]] = {
+    "{p}/{q}": lambda p, q: p / q,
+    "{p}*{q}**-1": lambda p, q: p * power(q, -1.0),
+    "{p}*{q}": lambda p, q: p * q,
+    "{p}*{q}**0.5": lambda p, q: p * power(q, 0.5),
+    "{p}*{q}**-0.5": lambda p, q: p * power(q, -0.5),
+    "{p}/{q}**0.5": lambda p, q: p / power(q, 0.5),
+    "{p}*({q}**0.5)**-1": lambda p, q: p * power(power(q, 0.5), -1.0),
 }
+# Whole factors, and whole numbers to divide by, that are tried; and digits of factors that people write.
+_FACTORS, _DIVISORS, _DIGITS = range(1, 5), range(2, 9), 12
+
+
+class _AmbiguousError(NotRegularError):
+    """Several expressions are equally simple."""
 
 
 @dataclass(frozen=True)
 class Constant:
-    """A constant that follows from a size by a rule.
+    """A constant that follows from sizes by a rule.
 
     Attributes:
-        size: from which.
-        factor: of the result, 1 or -1.
+        factor, size: `p` and `q` of the rule; both are constants where the compiler has multiplied two.
         rules: all that agree with the samples.
     """
 
-    size: Monomial
-    factor: float
+    factor: float | Polynomial | Constant
+    size: float | Polynomial | Constant
     rules: tuple[str, ...]
 
     def value(self, sizes: Mapping[str, int]) -> str:
@@ -57,15 +68,27 @@ class Constant:
         Raises:
             NotRegularError: if the rules do not agree there.
         """
-        size = float(monomial_value(self.size, sizes))
-        found = {(self.factor * _RULES[rule](size)).hex() for rule in self.rules}
+        factor, size = (_at(part, sizes) for part in (self.factor, self.size))
+        if not size:
+            raise NotRegularError(f"{self.size} is 0 at {dict(sizes)}")
+        found = {_RULES[rule](factor, size).hex() for rule in self.rules}
         if len(found) > 1:
-            raise NotRegularError(f"the samples do not tell {' and '.join(self.rules)} of {size:g} apart")
+            raise NotRegularError(f"the samples do not tell {' and '.join(self.rules)} of {factor:g}, {size:g} apart")
         return found.pop()
 
     def __str__(self) -> str:
-        size = "*".join(self.size)
-        return ("-" if self.factor < 0 else "") + self.rules[0].format(size if len(self.size) == 1 else f"({size})")
+        factor, size = (
+            f"({part})" if isinstance(part, Polynomial) and not part.is_one_size else str(part).removesuffix(".0")
+            for part in (self.factor, self.size)
+        )
+        text = self.rules[0].format(p=factor, q=size).removeprefix("1*")
+        return "-" + text[3:] if text.startswith("-1*") else text.removesuffix("/1")
+
+
+def _at(part: float | Polynomial | Constant, sizes: Mapping[str, int]) -> float:
+    if isinstance(part, Constant):
+        return float.fromhex(part.value(sizes))
+    return float(part.value(sizes) if isinstance(part, Polynomial) else part)
 
 
 class Fitter:
@@ -112,7 +135,7 @@ class Fitter:
             if found:
                 best = found[min(found)]
                 if len(best) > 1:
-                    raise NotRegularError(f"the samples do not tell {' and '.join(map(str, best))} apart")
+                    raise _AmbiguousError(f"the samples do not tell {' and '.join(map(str, best))} apart")
                 return best[0]
         raise NotRegularError(f"no polynomial in the sizes is {self._listed(values)}")
 
@@ -127,22 +150,71 @@ class Fitter:
         return self._constants[texts]
 
     def _rule(self, texts: tuple[str, ...]) -> Constant:
-        for column, monomials in self._products.items():
-            factor = -1.0 if texts[0].startswith("-") else 1.0
-            rules = tuple(
-                name
-                for name, rule in _RULES.items()
-                if all((factor * rule(float(size))).hex() == text for size, text in zip(column, texts, strict=True))
-            )
-            if rules and len(monomials) > 1:
-                raise NotRegularError(f"the samples do not tell {' and '.join(map('*'.join, monomials))} apart")
-            if rules:
-                return Constant(monomials[0], factor, rules)
-        constants = [f"{float.fromhex(text):g}" for text in texts]
+        values = tuple(map(float.fromhex, texts))
+        for factors, sizes in self._candidates(values):
+            rows = list(zip(factors, map(float, sizes), texts, strict=True))
+            rules = tuple(name for name, rule in _RULES.items() if all(rule(p, q).hex() == text for p, q, text in rows))
+            if not rules:
+                continue
+            if any(math.frexp(p)[0] not in (0.5, -0.5) for p in factors):
+                # Where a product rounds, rules differ at every few sizes, and what is proved or run there shows it.
+                rules = rules[:1]
+            factor: float | Polynomial = factors[0]
+            try:
+                if len(set(factors)) > 1:
+                    factor = self.number(tuple(map(int, factors)))
+                return Constant(factor, self.number(sizes), rules)
+            except _AmbiguousError:
+                raise
+            except NotRegularError:
+                pass  # another candidate may do
+        found = self._product(values)
+        if found is not None:
+            return found
         raise NotRegularError(
-            f"no rule gives the constant {self._listed(constants)}: constants may be s, 1/s, s**0.5 and s**-0.5 of a "
-            "size or a product s of two; make others an argument"
+            f"no rule gives the constant {self._listed([f'{value:g}' for value in values])}: constants may be p/q, "
+            "p*q, p*q**0.5 and p*q**-0.5 of a number p and a polynomial q in the sizes; make others an argument"
         )
+
+    def _product(self, values: tuple[float, ...]) -> Constant | None:
+        """The product of two or three known constants, which the compiler multiplies where gradients do."""
+        known = [
+            (tuple(map(float.fromhex, texts)), rule if isinstance(rule, Constant) else float.fromhex(rule))
+            for texts, rule in self._constants.items()
+        ]
+        products: Sequence[tuple[tuple[float, ...], float | Constant]] = known
+        for _ in range(2 if len(known) <= _MANY else 1):
+            products = [
+                (tuple(map(operator.mul, factors, others)), Constant(factor, other, ("{p}*{q}",)))
+                for (factors, factor), (others, other) in product(products, known)
+            ]
+            for found, rule in products:
+                if found == values and isinstance(rule, Constant):
+                    return rule
+        return None
+
+    def _candidates(self, values: tuple[float, ...]) -> Iterator[tuple[tuple[float, ...], tuple[int, ...]]]:
+        """Factors and whole numbers that the values may follow from, the simplest first."""
+        if not all(1 / _LARGEST < abs(value) < _LARGEST for value in values):
+            return
+        count, first = len(values), values[0]
+        if all(value.is_integer() for value in values):
+            yield values, (1,) * count
+        columns = [
+            column
+            for more in (0, -1, 1)
+            for sizes in self._products
+            if min(column := tuple(size + more for size in sizes)) > 0
+        ]
+        for column in columns:
+            for power_ in (-1.0, 1.0, 0.5, -0.5):
+                yield (float(f"{first / column[0] ** power_:.{_DIGITS}g}"),) * count, column
+        for factor in _FACTORS:
+            shares = [math.copysign(value, first * value) / factor for value in values]
+            for power_ in (-1, 2, -2) if min(shares) > 0 else ():
+                yield (math.copysign(factor, first),) * count, tuple(max(round(each**power_), 1) for each in shares)
+        for column in (*((divisor,) * count for divisor in _DIVISORS), *columns):
+            yield tuple(float(round(value * divisor)) for value, divisor in zip(values, column, strict=True)), column
 
     def _listed(self, found: Sequence[object]) -> str:
         """What the first samples have, for an error: ``4 at n=9, 6 at n=12, 3 at n=7, ...``."""

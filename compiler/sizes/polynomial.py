@@ -41,6 +41,11 @@ class Polynomial:
             raise NotRegularError(f"{self} is not whole at {dict(sizes)}")
         return int(total)
 
+    @property
+    def is_one_size(self) -> bool:
+        """Whether it is a size alone."""
+        return len(self.terms) == 1 and self.terms[0][0] == 1 and len(self.terms[0][1]) == 1
+
     def __str__(self) -> str:
         text = ""
         for factor, monomial in self.terms:
