@@ -11,11 +11,13 @@ from functools import cache
 from itertools import permutations
 from random import Random
 
-__all__ = ["LEAST", "SampleSizes", "sample_sizes"]
+__all__ = ["LEAST", "MORE", "SampleSizes", "sample_sizes"]
 
 # Smaller sizes are special: sums of two terms are no folds, loops of one turn no loops, and of the steps of a
 # recurrence the first and the last are often unlike the others.
 LEAST = 5
+# Where several first and last steps are unlike the others, loops are the same from here on.
+MORE = 9
 # Two more than what `fit` adds up at most, a constant, and one to spare.
 _SAMPLES = 8
 _ROOM = 9
@@ -36,8 +38,12 @@ class SampleSizes:
 
 
 @cache
-def sample_sizes(count: int) -> SampleSizes:
-    """Values for so many sizes, the same each time."""
+def sample_sizes(count: int, least: int = LEAST) -> SampleSizes:
+    """Values for so many sizes, the same each time.
+
+    Args:
+        least: smaller ones are special.
+    """
     random = Random(f"sizes {count}")
     room = max(_ROOM, count + 2)
 
@@ -47,10 +53,10 @@ def sample_sizes(count: int) -> SampleSizes:
         return tuple(left.pop(int(random.random() * len(left))) for _ in range(count))
 
     while True:
-        learned = [drawn(LEAST + 1, room) for _ in range(_SAMPLES)]
+        learned = [drawn(least + 1, room) for _ in range(_SAMPLES)]
         columns = list(zip(*learned, strict=True))
         varied = all(len(set(column)) > _ROOM // 2 for column in columns) and len(set(learned)) == _SAMPLES
         if varied and all(any(map(int.__lt__, a, b)) for a, b in permutations(columns, 2)):
             break
-    least = tuple(LEAST + place for place in range(count))
-    return SampleSizes(learned, (least[::-1], drawn(LEAST + 1 + room, count + 2)))
+    smallest = tuple(least + place for place in range(count))
+    return SampleSizes(learned, (smallest[::-1], drawn(least + 1 + room, count + 2)))

@@ -21,7 +21,7 @@ from ...compiler.sizes.fit import Fitter
 from ...compiler.sizes.generalise import SizedPrograms
 from ...compiler.sizes.learn import learn, sizes_text
 from ...compiler.sizes.polynomial import Polynomial
-from ...compiler.sizes.sample_sizes import LEAST, sample_sizes
+from ...compiler.sizes.sample_sizes import LEAST, MORE, sample_sizes
 from .. import arguments as checked
 from ..executable.compile_function import compile_wanted
 from ..executable.estimate import SMALL, check_function, function_estimate, memory_bytes
@@ -43,6 +43,8 @@ Sizes = Mapping[str, int]
 _TARGETS = ("auto", "c", "python")
 # In the cache: the loops over the sizes, or why there are none.
 _FILE, _REASON = "programs.json", "reason.txt"
+# Traces of samples with more operations than this are not made again at larger sizes.
+_LONG = 5_000
 
 
 def compile_sized(
@@ -129,8 +131,10 @@ class Family:
         self._written = WrittenFunction(function, self._wanted, as_numerics(numerics))
         self.name = self._written.name
         self.traced: list[dict[str, int]] = []
-        self._learned: dict[tuple[tuple[str, int], ...], _Learned | str] = {}
-        self._traces: dict[tuple[tuple[str, int], ...], _Samples] = {}
+        # What smaller sizes do is special; and what is known where these are fixed.
+        self._least = LEAST
+        self._learned: dict[tuple[int, tuple[tuple[str, int], ...]], _Learned | str] = {}
+        self._traces: dict[tuple[int, tuple[tuple[str, int], ...]], _Samples] = {}
         self._compiled: dict[tuple[int, ...], CompiledFunction] = {}
         self._restore = function, example, wrt, gradient, has_aux, target, self._cache.folder, memory_limit
         self._refuse_ignored(small)
@@ -170,9 +174,9 @@ class Family:
         Raises:
             ValueError: if the function has none, with the reason.
         """
-        with numerics(self._written.numerics), without_collection():
-            learned = self._learn({})
-        if isinstance(learned, str):
+        with numerics(self._written.numerics):
+            learned = self._loops({})
+        if not isinstance(learned, _Learned):
             raise ValueError(f"{self.name} has no loops over its sizes: {learned}")
         (program,) = learned.programs.programs.values()
         return format_program(replace(program, name=self.name))
@@ -196,14 +200,12 @@ class Family:
                 )
 
     def _compile(self, sizes: dict[str, int]) -> CompiledFunction:
-        fixed = {name: size for name, size in sizes.items() if size < LEAST}
-        if len(fixed) == len(sizes) or self._target == "python":
+        if len(self._small(sizes)) == len(sizes) or self._target == "python":
             return self._flat(sizes)
         with compile_progress(self._progress, "function") as report, numerics(self._written.numerics):
             report(0, 1, "loops over the sizes")
-            with without_collection():
-                learned = self._learn(fixed)
-            if isinstance(learned, str):
+            learned = self._loops(sizes)
+            if not isinstance(learned, _Learned):
                 reason = learned
             else:
                 restore = _instance, (self, tuple(sizes.items()))
@@ -241,12 +243,16 @@ class Family:
     def _compiled_flat(*arguments: Any) -> CompiledFunction:
         return compile_wanted(*arguments)
 
+    def _small(self, sizes: Sizes) -> dict[str, int]:
+        """Those sizes that are special, and so fixed."""
+        return {name: size for name, size in sizes.items() if size < self._least}
+
     def _samples(self, fixed: Sizes) -> _Samples:
         """The function, traced at small values of all sizes but those that are fixed; once."""
-        key = tuple(fixed.items())
+        key = self._least, tuple(fixed.items())
         if key not in self._traces:
             free = [name for name in self.sizes if name not in fixed]
-            table = sample_sizes(len(free))
+            table = sample_sizes(len(free), self._least)
             rows = [
                 {name: fixed.get(name, 0) for name in self.sizes} | dict(zip(free, row, strict=True))
                 for row in (*table.learned, *table.proved)
@@ -275,9 +281,25 @@ class Family:
         """The argument of the graph that is differentiated in."""
         return "parameters" if self._wanted.derivative else None
 
+    def _loops(self, sizes: Sizes) -> _Learned | str:
+        """The loops over all sizes but the small ones; or why there are none, empty if all sizes are small."""
+        fixed = self._small(sizes)
+        if fixed and len(fixed) == len(sizes):
+            return ""
+        with without_collection():
+            learned = self._learn(fixed)
+            known = self._traces.get((self._least, tuple(fixed.items())))
+            is_long = known is not None and max(known.traced, default=0) > _LONG
+            if isinstance(learned, str) and self._least < MORE and not is_long:
+                self._least = MORE
+                if isinstance(self._learn(fixed), _Learned):
+                    return self._loops(sizes)
+                self._least = LEAST
+        return learned
+
     def _learn(self, fixed: Sizes) -> _Learned | str:
         """The loops over all sizes but those that are fixed; or why there are none."""
-        key = tuple(fixed.items())
+        key = self._least, tuple(fixed.items())
         if key not in self._learned:
             try:
                 self._learned[key] = self._learned_now(fixed)
@@ -328,7 +350,7 @@ class Family:
 
     def _operations(self, sizes: Sizes) -> int:
         """About how many operations the graph at some sizes has; 0 where all sizes are small."""
-        fixed = {name: size for name, size in sizes.items() if size < LEAST}
+        fixed = self._small(sizes)
         if len(fixed) == len(sizes):
             return 0
         try:

@@ -19,7 +19,7 @@ from microgpt import Value
 from microgpt.compiler.c.print_c import Printer
 from microgpt.compiler.errors import ProofError
 from microgpt.compiler.ir.graph import Graph
-from microgpt.compiler.sizes.sample_sizes import LEAST, sample_sizes
+from microgpt.compiler.sizes.sample_sizes import LEAST, MORE, sample_sizes
 from microgpt.runtime.executable.structure import Structure
 from microgpt.runtime.sized.spot_check import check_spots
 from microgpt.runtime.storage.cache import Cache
@@ -127,6 +127,14 @@ def deviation_example(n, m):
     return [0.0] * n, [0.0] * m
 
 
+def horner(coefficients, x):
+    """Its first step is another one than those that follow, and its last ones, too."""
+    total = 0.0
+    for coefficient in coefficients:
+        total = total * x + coefficient
+    return total
+
+
 def vector_example(n):
     return [0.0] * n
 
@@ -140,6 +148,10 @@ FUNCTIONS: dict[Callable[..., Any], tuple[Callable[..., Any], dict[str, Any]]] =
     deviation: (deviation_example, {}),
     cumulative: (vector_example, {}),
     ends: (vector_example, {}),
+}
+# Those whose loops are the same from larger sizes on.
+LATER: dict[Callable[..., Any], tuple[Callable[..., Any], dict[str, Any]]] = {
+    horner: (lambda n: ([0.0] * n, 0.0), {}),
 }
 
 
@@ -182,7 +194,7 @@ def flattened(part: Any) -> Iterator[float]:
 
 def check_at(function: Callable[..., Any], sizes: dict[str, int], cache: Cache, seed: str) -> Any:
     """Compares sized, flat and eager at some sizes, as bits."""
-    example, options = FUNCTIONS[function]
+    example, options = (FUNCTIONS | LATER)[function]
     family = microgpt.compile_sized(function, example, cache=cache, **options)
     compiled = family(**sizes)
     given = example(**sizes)
@@ -211,6 +223,17 @@ def test_the_bits_of_flat_compilation_and_of_the_eager_autograd(function: Callab
         for number in range(2):
             compiled = check_at(function, random_sizes(function, random, LEAST, 20), cache, f"{number}")
             assert isinstance(compiled, SizedFunction)
+
+
+@pytest.mark.parametrize("function", LATER)
+def test_loops_that_are_the_same_from_larger_sizes_on(function: Callable[..., Any], cache: Cache) -> None:
+    """At smaller sizes, they are compiled flat without a word, as where all sizes are small."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for n, is_sized in ((MORE, True), (23, True), (MORE - 1, False)):
+            assert isinstance(check_at(function, {"n": n}, cache, f"{n}"), SizedFunction) == is_sized
+            family = microgpt.compile_sized(function, LATER[function][0], cache=cache)
+            assert "recurrence" in family.source
 
 
 @pytest.mark.slow
@@ -275,7 +298,7 @@ def test_an_irregular_function_is_compiled_flat_and_says_why(cache: Cache) -> No
 
 
 def test_that_there_are_no_loops_is_soon_known(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the graphs of the two smallest samples; and of one more family in the same cache, without any."""
+    """After the graphs of two samples, and of two larger ones; of one more family in the same cache, without any."""
     made: list[Graph] = []
     original = Family._graph
     monkeypatch.setattr(Family, "_graph", lambda self, traced: made.append(traced.traced) or original(self, traced))
@@ -284,7 +307,7 @@ def test_that_there_are_no_loops_is_soon_known(cache: Cache, monkeypatch: pytest
         with pytest.raises(ValueError, match=r"triangle has no loops over its sizes: .* differ in more than") as told:
             _ = microgpt.compile_sized(triangle, vector_example, cache=own).source
         reasons.append(str(told.value))
-        assert len(made) == 2
+        assert len(made) == 4
     assert reasons[0] == reasons[1]
 
 
