@@ -27,6 +27,9 @@ def main() -> None:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
             except KeyboardInterrupt:  # one more, which `signal` hands out before it does anything
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
+            # If a string that ran in exec() was interrupted (dataclasses are made by such), `python -m` would end by
+            # SIGINT in place of the code, although the interrupt was handled. The next string resets CPython's flag.
+            exec("")
 
 
 if __name__ == "__main__":

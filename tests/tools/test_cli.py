@@ -288,6 +288,24 @@ def test_a_late_signal_has_its_exit_code(number: signal.Signals):
     assert (result.returncode, result.stderr) == (128 + number, "")
 
 
+# Dataclasses are made by exec(), so an interrupt may come in one while a module is imported.
+IN_A_STRING = """
+from microgpt.__main__ import main
+from microgpt.tools import cli
+
+cli.Commands.get_command = lambda self, ctx, name: exec("raise KeyboardInterrupt")
+main()
+"""
+
+
+def test_an_interrupt_within_a_string_keeps_the_exit_code(tmp_path: Path):
+    """CPython remembers it, and `python -m` would end by the signal."""
+    (tmp_path / "interrupted.py").write_text(IN_A_STRING)
+    command = [sys.executable, "-m", "interrupted", "train"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (130, "microgpt: interrupted\n")
+
+
 def test_interrupt(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module.Commands, "get_command", lambda self, ctx, name: failing(KeyboardInterrupt()))
     result = run("train")
