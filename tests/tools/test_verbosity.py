@@ -87,7 +87,7 @@ def test_colour():
 
 
 def test_colour_and_progress_of_a_sweep():
-    command = ("sweep", *EAGER, "--seeds", "2", "--steps", "60", "--overwrite", "--out", "s")
+    command = ("sweep", *EAGER, "--seeds", "2", "--steps", "6", "--overwrite", "--out", "s")
     usual = on_a_terminal(*command)
     assert COLOUR.search(usual)
     assert "left" in usual
