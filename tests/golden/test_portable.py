@@ -32,8 +32,9 @@ FIGURES = Path(__file__).parent / "portable_small.json"
 DOCUMENTS = ("emma", "olivia", "ava", "isabella", "sophia", "mia", "zoe")
 
 
-def training() -> Training:
-    return Training(Corpus("small", DOCUMENTS, ""), 3, 12, AdamConfig(), n_layer=1, n_embd=8, n_head=2, block_size=7)
+def training(n_embd: int = 8, block_size: int = 7) -> Training:
+    corpus = Corpus("small", DOCUMENTS, "")
+    return Training(corpus, 3, 12, AdamConfig(), n_layer=1, n_embd=n_embd, n_head=2, block_size=block_size)
 
 
 def run(make: Callable[[Training], Backend]) -> dict[str, Any]:
@@ -90,20 +91,24 @@ def test_the_figures_are_not_those_of_libm():
     assert digest(task.state.parameters) != figures()["end_sha256"]
 
 
+def export(folder: Path, task: Training) -> None:
+    with numerics("portable"):
+        export_library(folder, task.config, task.optimizer, task.tokenizer.characters)
+
+
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exported")
-    with numerics("portable"):
-        task = training()
-        export_library(folder, task.config, task.optimizer, task.tokenizer.characters)
+    export(folder, training())
     (folder / "corpus.txt").write_text("\n".join(DOCUMENTS) + "\n", "utf-8")
     return folder
 
 
-def test_exported_c_calls_no_libm(exported: Path, tmp_path: Path):
+def test_exported_c_calls_no_libm(tmp_path: Path):
     """Not for Python's random numbers either: it is linked without."""
     if not shutil.which("gcc"):
         pytest.skip("gcc is not installed")
+    export(tmp_path / "exported", training(n_embd=2, block_size=2))
     command = [
         "gcc",
         "-O1",
@@ -115,7 +120,7 @@ def test_exported_c_calls_no_libm(exported: Path, tmp_path: Path):
         "-o",
         tmp_path / "library.so",
     ]
-    built = subprocess.run(command, cwd=exported, capture_output=True, text=True, check=False)
+    built = subprocess.run(command, cwd=tmp_path / "exported", capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
 
 
