@@ -23,21 +23,21 @@ _MARKED = tuple(row.is_marked for row in OPS)
 
 def cse(graph: Graph) -> Rewritten:
     """Keeps the first of each set of equal nodes."""
-    # By operation, from the operands, or from operands and attribute, to the first node that has them.
+    # By operation, from the operands, or from operands and attribute, to the first node that has them. Two operands in
+    # either order are one number: most nodes have these, and a number takes less time and memory than a pair.
     known: list[dict[object, int]] = [{} for _ in OPS]
     worth: list[int] = []
-    columns = zip(graph.op, graph.all_operands(worth.__getitem__), graph.attribute, strict=True)
-    for node, (op, operands, attribute) in enumerate(columns):
-        key: object = operands
+    size, attribute = len(graph), graph.attribute
+    for node, (op, operands) in enumerate(zip(graph.op, graph.all_operands(worth.__getitem__), strict=True)):
+        key: object
         if _COMMUTATIVE[op]:
             a, b = operands
-            if b < a:
-                key = b, a
-        elif _MARKED[op]:
-            key = operands, attribute
-            if op == CONST:
-                key = graph.constants[attribute].hex()
-            elif op == GATHER:
-                key = operands, graph.tables[attribute]
+            key = a * size + b if a < b else b * size + a
+        elif op == CONST:
+            key = graph.constants[attribute[node]].hex()
+        elif op == GATHER:
+            key = operands, graph.tables[attribute[node]]
+        else:
+            key = (operands, attribute[node]) if _MARKED[op] else operands
         worth.append(known[op].setdefault(key, node))
     return keep(graph, bytes(map(operator.eq, worth, count())), worth)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..ir.graph import Graph
-from ..ir.rewrite import Rewritten, keep
+from ..ir.rewrite import Rewritten, count_uses, keep
 
 __all__ = ["dce"]
 
@@ -27,13 +27,15 @@ def dce(graph: Graph, outputs: Sequence[str] | None = None) -> Rewritten:
 
 def needed_nodes(graph: Graph) -> bytearray:
     """For each node, 1 if an output depends on it, else 0."""
-    needed = bytearray(len(graph))
-    for root in graph.roots():
-        needed[root] = 1
-    place = len(graph)
-    for operands in graph.all_operands(backwards=True):
-        place -= 1
-        if needed[place]:
-            for operand in operands:
-                needed[operand] = 1
+    needed = bytearray(b"\1") * len(graph)
+    uses = count_uses(graph)
+    # Most graphs have few dead nodes, so it is these that are looked for.
+    dead = [node for node, count in enumerate(uses) if not count]
+    while dead:
+        node = dead.pop()
+        needed[node] = 0
+        for operand in graph.operands(node):
+            uses[operand] -= 1
+            if not uses[operand]:
+                dead.append(operand)
     return needed

@@ -19,15 +19,26 @@ __all__ = ["rename_sums"]
 
 def rename_sums(before: Graph, simplified: Rewritten) -> Rewritten:
     """Renames what stands for the only user of what it was."""
-    graph = simplified.graph
+    graph, ids = simplified.graph, simplified.ids
+    # What is new has a greater number than all that was there before; few nodes are something that was.
+    replacing, last = [], -1
+    for old, new in enumerate(ids):
+        if new > last:
+            last = new
+        else:
+            replacing.append(old)
+    if not replacing:
+        return simplified
     uses = count_uses(before)
     origin, source = array("i", graph.origin), array("i", graph.source)
-    ids = simplified.ids
-    known_as = dict(zip(reversed(ids), range(len(ids) - 1, -1, -1), strict=True))
-    replacing = (old for old, new in enumerate(ids) if known_as[new] < old)
+    replaced = {ids[old] for old in replacing}
+    known_as: dict[int, int] = {}  # the first of the old nodes
+    for old, new in enumerate(ids):
+        if new in replaced:
+            known_as.setdefault(new, old)
     for old in replacing:
         new = ids[old]
-        if uses[known_as[new]] == 1 and graph.op[new] not in READ:
+        if known_as[new] < old and uses[known_as[new]] == 1 and graph.op[new] not in READ:
             origin[new], source[new] = before.origin[old], before.source[old]
             known_as[new] = old
     return Rewritten(replace(graph, origin=origin, source=source), simplified.ids)

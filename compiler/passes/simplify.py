@@ -23,6 +23,9 @@ __all__ = ["simplify"]
 _SHOWING = frozenset(code for code, row in enumerate(OPS) if any(row.zeros.shown))
 
 
+# Of operations, the constants for which there is a rule whatever the other operand is. There is one for negations, too.
+_NEUTRAL = {ADD: (0.0,), MUL: (1.0,), POW: (0.0, 1.0), DIV: (1.0,)}
+
 _IS_FLAG = tuple(row.result is Type.FLAG for row in OPS)
 _IS_CHOICE = tuple(row.picks or row.result is Type.FLAG or code in (WHERE, UNLESS, MAX) for code, row in enumerate(OPS))
 
@@ -37,7 +40,7 @@ def simplify(graph: Graph) -> Rewritten:
 
 def _with_rules(graph: Graph) -> bytearray:
     """For each node, 1 if there may be a rule for it: it chooses, attaches a derivative, or has an operand that is, or
-    becomes, a constant.
+    becomes, a constant for which there is one.
     """
     asked, constant = bytearray(len(graph)), bytearray(len(graph))
     for node, (op, operands) in enumerate(zip(graph.op, graph.all_operands(), strict=True)):
@@ -46,12 +49,27 @@ def _with_rules(graph: Graph) -> bytearray:
             continue
         for operand in operands:
             if constant[operand]:
-                asked[node] = 1
-                constant[node] = op == POW or all(map(constant.__getitem__, operands))
+                if all(map(constant.__getitem__, operands)):
+                    asked[node] = constant[node] = 1
+                elif _has_rule(graph, op, operands, operand, asked):
+                    asked[node], constant[node] = 1, op == POW  # zero as the exponent makes a constant
                 break
         else:
             constant[node] = op == CONST
     return asked
+
+
+def _has_rule(graph: Graph, op: int, operands: tuple[int, ...], constant: int, asked: bytearray) -> bool:
+    """Whether there may be a rule for an operation of which one operand alone is, or becomes, a constant."""
+    neutral = _NEUTRAL.get(op)
+    if neutral is None or graph.op[constant] != CONST:
+        return True
+    known = graph.constants[graph.attribute[constant]]
+    if op == MUL and known == -1.0:
+        first, second = operands
+        other = second if first == constant else first
+        return bool(asked[other]) or (graph.op[other] == MUL and _is_minus_one(graph, graph.operands(other)[1]))
+    return known in neutral or (op == POW and not current().libm)
 
 
 def _sums_with_a_visible_sign(graph: Graph) -> set[int]:
@@ -170,5 +188,5 @@ def _as_one_operation(build: GraphBuilder, base: int, exponent: float) -> int | 
     return build.div(build.const(1.0), base) if exponent == -1.0 else None
 
 
-def _is_minus_one(build: GraphBuilder, node: int) -> bool:
-    return build.op[node] == CONST and build.constant_of(node) == -1.0
+def _is_minus_one(build: GraphBuilder | Graph, node: int) -> bool:
+    return build.op[node] == CONST and build.constants[build.attribute[node]] == -1.0
