@@ -71,6 +71,18 @@ class GraphBuilder(Calculator[int]):
         self.source.append(self.current_source)
         return len(self.op) - 1
 
+    def pair(self, op: int, a: int, b: int) -> int:
+        """`node` for two operands, as most operations have, in three quarters of the time."""
+        flat = self.flat
+        flat.append(a)
+        flat.append(b)
+        self.op.append(op)
+        self.starts.append(len(flat))
+        self.attribute.append(0)
+        self.origin.append(self.current_origin)
+        self.source.append(self.current_source)
+        return len(self.op) - 1
+
     def operands(self, node: int) -> Sequence[int]:
         """The operands of a node, in order."""
         return self.flat[self.starts[node] : self.starts[node + 1]]

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from ..errors import CompileError, InternalError
 from ..ir.builder import GraphBuilder
@@ -126,11 +126,14 @@ class Backward:
         if self.differentiable[result]:
             self._mark(result)
             self._hand(result, build.const(1.0))
-        for place in reversed(self.order.places):
-            if place >= 0:
-                self._visit(place)
-            else:
-                self._visit_group(~place)
+        if self.has_branches or self.order.groups:
+            for place in reversed(self.order.places):
+                if place >= 0:
+                    self._visit(place)
+                else:
+                    self._visit_group(~place)
+        else:
+            self._visit_plainly()
         nodes = []
         for number in self.inputs:
             contributions = self.input_contributions.get(number)
@@ -178,6 +181,38 @@ class Backward:
             operand = operands[side]
             if local is not None and self.differentiable[operand]:
                 self._hand_on(operand, gradient if local == ONE else build.node(MUL, local, gradient), member, side)
+
+    def _visit_plainly(self) -> None:
+        """`_visit` at all places, where there are neither branches nor groups: most graphs are such, and it takes half
+        the time.
+        """
+        build, claimed, differentiable, gradient_of = self.build, self.claimed, self.differentiable, self.gradient_of
+        pair, made = build.pair, build.op
+        ops, operands_of, origins, sources = self.graph.op, self.operands, self.graph.origin, self.graph.source
+        contributions = cast("dict[int, list[int]]", self.contributions)
+        for node in reversed(self.order.places):
+            given = contributions.pop(node, None)
+            if given is None:
+                self._refuse(node)
+            origin, source = origins[node], sources[node]
+            build.mark(origin, source if source < 0 else ~source)
+            gradient = given[0]
+            if len(given) > 1:
+                for other in given[1:]:
+                    gradient = pair(ADD, gradient, other)
+            elif made[gradient] == MUL and gradient not in claimed:
+                claimed.add(gradient)
+                build.origin[gradient], build.source[gradient] = build.current_origin, build.current_source
+            gradient_of[node] = gradient
+            operands = operands_of[node]
+            for operand, local in zip(operands, _DERIVATIVES[ops[node]](build, node, *operands), strict=False):
+                if local is not None and differentiable[operand]:
+                    value = gradient if local == ONE else pair(MUL, local, gradient)
+                    known = contributions.get(operand)
+                    if known is not None:
+                        known.append(value)
+                    else:
+                        self._hand(operand, value)
 
     def _enter_region(self, node: int, contributions: list[_Contribution]) -> None:
         """Finds the region of a node, and masks the contributions that are made in a part of it only."""
@@ -300,7 +335,10 @@ class Backward:
         graph, build = self.graph, self.build
         op = graph.op[node]
         if op == INPUT:
-            self._hand_input(graph.attribute[node], contribution)
+            number = graph.attribute[node]
+            self._hand_input(number, contribution)
+            if not self.has_branches:  # what comes next is found at once
+                self.contributions[node] = self.input_contributions[number]
         elif op == SELECT:
             index, *choices = self.operands[node]
             value = self._resolve(contribution)
