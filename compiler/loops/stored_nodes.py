@@ -7,7 +7,7 @@ statement that uses it too long; all others are part of that statement.
 from __future__ import annotations
 
 from ..ir.graph import Graph
-from ..ir.ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MAX, SELECT
+from ..ir.ops import ADD, CONST, EQUAL, GATHER, INDEX, INPUT, MAX, OPS, SELECT
 from ..ir.rewrite import count_uses
 
 __all__ = ["FOLDED", "stored_nodes"]
@@ -18,6 +18,9 @@ FOLDED = (ADD, MAX)
 # Expressions are nested no deeper than this, so that generated lines stay short and recursion over them stays bounded.
 _HEIGHT = 8
 _INLINE = (CONST, INPUT, INDEX, EQUAL, GATHER)
+
+_READ, _FOLD, _COMPUTED = range(3)
+_KINDS = tuple(_READ if op in _INLINE else _FOLD if op in FOLDED else _COMPUTED for op in range(len(OPS)))
 
 
 def stored_nodes(graph: Graph) -> bytearray:
@@ -35,45 +38,55 @@ def stored_nodes(graph: Graph) -> bytearray:
             if op == SELECT:
                 for value in operands[1:]:
                     stored[value] = 1
-    for node, (op, operands) in enumerate(zip(graph.op, graph.all_operands(), strict=True)):
-        if op in _INLINE:
-            if op in (CONST, INPUT, INDEX, EQUAL):
+    ops = graph.op
+    for node, (op, operands) in enumerate(zip(ops, graph.all_operands(), strict=True)):
+        kind = _KINDS[op]
+        if kind == _READ:
+            if op != GATHER:
                 stored[node] = 0
             continue
-        if op in FOLDED:
-            link = _chain_link(graph, stored, op, *operands)
-            inside = terms[link] if link >= 0 else 0
+        top = 0
+        if kind == _FOLD:
+            a, b = operands
+            if ops[a] == op and not stored[a]:  # a sum that begins with an unstored sum is one fold with it
+                link, operands = a, (b,)
+            elif ops[b] == op and not stored[b] and op == ADD and a != b:
+                link, operands = b, (a,)
+            else:
+                link = -1
+            count = len(operands)
             if link >= 0:
-                operands = (operands[operands[0] == link],)
-            terms[node] = inside + len(operands)
-            top = height[link] if link >= 0 else 0
+                count += terms[link]
+                top = height[link]
+            terms[node] = count
             for operand in operands:
                 if folds[operand]:
                     stored[operand] = 1
-                if not stored[operand]:
-                    top = max(top, height[operand] + 1)
-            if link >= 0 and terms[node] == 3:
-                for operand in graph.operands(link):
-                    if folds[operand]:
-                        stored[operand] = 1
-            folds[node] = terms[node] > 2
-            height[node] = top
+                if not stored[operand] and height[operand] >= top:
+                    top = height[operand] + 1
+            if count > 2:
+                folds[node] = 1
+                if count == 3 and link >= 0:
+                    for operand in graph.operands(link):
+                        if folds[operand]:
+                            stored[operand] = 1
         else:
-            top = 0
             for operand in operands:
                 if not stored[operand]:
-                    top = max(top, height[operand] + 1)
-                    if folds[operand] and folds[node]:
-                        stored[operand] = 1  # a statement has one fold
-                    folds[node] |= folds[operand]
-            height[node] = top
+                    if height[operand] >= top:
+                        top = height[operand] + 1
+                    if folds[operand]:
+                        if folds[node]:
+                            stored[operand] = 1  # a statement has one fold
+                        folds[node] = 1
+        height[node] = top
         if uses[node] > 1:
             stored[node] = 1
         elif height[node] >= _HEIGHT:
             _cut(graph, stored, height, node)
         if stored[node]:
             folds[node] = height[node] = 0
-            if op in FOLDED:
+            if kind == _FOLD:
                 terms[node] = 0
     return stored
 
@@ -101,12 +114,3 @@ def _cut(graph: Graph, stored: bytearray, height: bytearray, node: int) -> None:
     stored[path[place]], height[path[place]] = 1, 0
     for above in reversed(path[:place]):
         height[above] = max((height[each] + 1 for each in graph.operands(above) if not stored[each]), default=0)
-
-
-def _chain_link(graph: Graph, stored: bytearray, op: int, a: int, b: int) -> int:
-    """The operand of a sum that is an unstored sum itself, and so the beginning of the same fold; -1 if none."""
-    if graph.op[a] == op and not stored[a]:
-        return a
-    if graph.op[b] == op and not stored[b] and op == ADD and a != b:
-        return b
-    return -1
