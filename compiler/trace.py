@@ -22,7 +22,7 @@ from .tracing.traced_index import TracedIndex
 from .tracing.traced_scalar import TracedCondition, TracedNumber, TracedScalar
 from .user_code import described, innermost
 
-__all__ = ["check_again", "trace", "trace_twice"]
+__all__ = ["check_again", "trace"]
 
 # From the inputs and the indices by name to the results by name.
 Traceable = Callable[[Mapping[str, list[Any]], Mapping[str, list[Any]]], Mapping[str, Sequence[Any]]]
@@ -79,17 +79,6 @@ def trace(
     graph = recorder.finish(outputs)
     recorder.close()
     return graph
-
-
-def trace_twice(*arguments: Any, **options: Any) -> Graph:
-    """`trace`, and an error if a second run of the function records something else.
-
-    Raises:
-        TraceError: naming the first operation that differs.
-    """
-    first = trace(*arguments, **options)
-    check_again(first, trace(*arguments, **options))
-    return first
 
 
 def check_again(first: Graph, second: Graph) -> None:

@@ -6,8 +6,10 @@ workspaces: memory of a caller's own, so that threads can run one program side b
 
 from __future__ import annotations
 
+import time
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,12 +19,14 @@ from ...compiler.c.emit_function import memory_size
 from ...compiler.c.prelude import prelude
 from ...compiler.ir.graph import Graph
 from ...compiler.loops.coverage import coverage
-from ...compiler.pipeline import compile_loops, compile_python, function_text
+from ...compiler.loops.looped_graph import LoopedGraph
+from ...compiler.pipeline import compile_loops, compile_python, function_text, without_collection
+from ..machine.find_toolchain import first_candidate, probing
 from ..machine.toolchain import Toolchain, ToolchainError
 from ..reporting import Report, silent
 from ..storage.cache import Cache
 from .estimate import check_function
-from .native import LONGEST, Native, Source, TooLongError, native_library
+from .native import LONGEST, Native, Source, TooLongError, find_native, native_library
 from .program import load_program, program_key, store_program
 from .witness import Numbers, Witness, check_program, interpreted_witnesses
 from .workspace import Workspace, c_workspace, python_workspace
@@ -92,6 +96,7 @@ def compile_executable(
     report: Report = silent,
     example: Numbers | None = None,
     limit: float | None = None,
+    beside: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Executable:
     """Compiles a clean graph, unless its program is in the cache.
 
@@ -103,6 +108,7 @@ def compile_executable(
         report: takes what is being done.
         example: by name, arguments that the graph is defined for; the program is tried near them, too.
         limit: how many bytes of memory it may take; None for what there is.
+        beside: what is done beside the compilation to C, if its program is not in the cache.
 
     Raises:
         ProofError: if the program does not compute what the graph does; a mistake of the compiler.
@@ -112,7 +118,7 @@ def compile_executable(
     """
     if target not in TARGETS:
         raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
-    job = _Job(graph, cache, witnesses or partial(interpreted_witnesses, graph, example), report, limit)
+    job = _Job(graph, cache, witnesses or partial(interpreted_witnesses, graph, example), report, limit, beside)
     if target != "python":
         try:
             return _c_executable(job, LONGEST if target == "auto" else None)
@@ -131,6 +137,17 @@ class _Job:
     witnesses: Callable[[], Iterable[Witness]]
     report: Report
     limit: float | None
+    beside: Callable[[], AbstractContextManager[object]]
+
+    @cached_property
+    def looped(self) -> tuple[LoopedGraph, float]:
+        """The graph as loops, and the seconds that finding them took."""
+        check_function(len(self.graph), "c", self.limit)
+        self.report(0, 1, "loops")
+        start = time.perf_counter()
+        with without_collection():
+            looped = compile_loops(self.graph)
+        return looped, time.perf_counter() - start
 
 
 def _python_executable(job: _Job) -> Executable:
@@ -163,9 +180,14 @@ def python_heading(graph: Graph) -> list[str]:
 
 def _c_executable(job: _Job, longest: int | None) -> Executable:
     what = {"graph": job.graph.fingerprint}
-    native = native_library(
-        job.cache, "function", what, partial(_source, job, longest), lambda stage: job.report(0, 1, stage)
-    )
+    native = find_native(job.cache, "function", what)
+    if native is None:
+        with job.beside():
+            if first_candidate():
+                with probing():
+                    _ = job.looped
+            make = partial(_source, job, longest)
+            native = native_library(job.cache, "function", what, make, lambda stage: job.report(0, 1, stage))
     return _loaded(job.graph, native)
 
 
@@ -176,10 +198,7 @@ def _loaded(graph: Graph, native: Native) -> Executable:
 
 
 def _source(job: _Job, longest: int | None, toolchain: Toolchain) -> Source:
-    graph = job.graph
-    check_function(len(graph), "c", job.limit)
-    job.report(0, 1, "loops")
-    looped = compile_loops(graph)
+    graph, (looped, seconds) = job.graph, job.looped
     width = toolchain.vector_width
     body = function_text(looped, "run", width).text
     if longest is not None and len(body) > longest:
@@ -204,4 +223,5 @@ def _source(job: _Job, longest: int | None, toolchain: Toolchain) -> Source:
         report,
         prove,
         lambda native: check_program(_loaded(graph, native).run, graph, witnesses, is_native=True),
+        seconds=seconds,
     )

@@ -6,6 +6,7 @@ import sys
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache as once
 from functools import partial
 from pathlib import Path
 from types import FunctionType
@@ -23,6 +24,7 @@ from .. import arguments as checked
 from ..reporting import Report, silent
 from ..storage.cache import Cache
 from .captured import Captured
+from .eager_child import EagerWitnesses
 from .estimate import Estimate, function_estimate
 from .executable import Executable, compile_executable
 from .marshal_code import call_maker
@@ -33,9 +35,9 @@ from .row_data import Rows, listed, read_rows
 from .row_executable import RowsWorkspace, compile_rows
 from .row_program import RowProgram, first_not_finite, row_program
 from .structure import Structure, structure_of
-from .trace_function import results_of, trace_function
+from .trace_function import check_traced_again, results_of, trace_function
 from .wanted import Wanted, argument_names
-from .witness import eager_witnesses
+from .witness import Witness
 from .workspace import Workspace
 
 if TYPE_CHECKING:
@@ -137,22 +139,21 @@ class CompiledFunction:
         derivative = wanted.derivative or "gradient"
         self.ir: Graph = compile_graph(self._trace, gradient, watch, derivative=derivative, outputs=wanted.outputs)
         estimate = function_estimate(len(self.ir), "python" if job.target == "python" else "c")
-        witnesses = partial(eager_witnesses, graphs[0], gradient, self._example, derivative)
+        self._eager = EagerWitnesses(graphs[0], gradient, self._example, derivative)
         self._jax = self._in_jax(graphs[0]) if job.target == "jax" else None
         self._many = {place: node for place, node in enumerate(structure.nodes) if isinstance(node, ManyRows)}
         for loop in self._loops:  # errors in reading rows call their parts as the function does
             row = replace(self._many[loop.place].row, names=loop.names)
             self._many[loop.place] = replace(self._many[loop.place], row=row)
-        self._captured = Captured((job.function,), self.name, self._recorded(graphs[0]), self._trace_again)
         self._idle: list[Callable[[Sequence[Any]], Any]] = []
         self._program: RowProgram | None = None
-        if self._jax:
-            return
-        if self._many:
-            self._program = row_program(graphs[0], self.ir, self._loops, self._many)
-        self._witnesses = witnesses
-        self._make_call = call_maker(structure, wanted, self._results)
-        self._finish(partial(self._executable_for, job.target, cache, tell, limit))
+        if not self._jax:
+            if self._many:
+                self._program = row_program(graphs[0], self.ir, self._loops, self._many)
+            self._make_call = call_maker(structure, wanted, self._results)
+            self._finish(partial(self._executable_for, job.target, cache, tell, limit))
+        self._check_again()
+        self._captured = Captured((job.function,), self.name, self._recorded(graphs[0]), self._trace_again)
 
     def _watch(self, stage: Stage) -> None:
         """Called with what each stage of its graph makes."""
@@ -163,9 +164,15 @@ class CompiledFunction:
 
     def _executable_for(self, target: str, cache: Cache, report: Report, limit: float | None = None) -> Executable:
         """Its program for a target, which is compiled if it is not in the cache."""
-        if self._program is None:
-            return compile_executable(self.ir, target, cache, self._witnesses, report, limit=limit)
-        return compile_rows(self._program, target, cache, report, self._example, limit)
+        if self._program is not None:
+            return compile_rows(self._program, target, cache, report, self._example, limit)
+        beside = self._eager.beside
+        return compile_executable(self.ir, target, cache, self._witnesses, report, limit=limit, beside=beside)
+
+    def _witnesses(self) -> list[Witness]:
+        """What its program must give. It is asked for while the C compiler works: there is time for the second run."""
+        self._check_again()
+        return self._eager()
 
     def _recorded(self, traced: Graph) -> str:
         """What decides what the function is."""
@@ -351,8 +358,12 @@ class CompiledFunction:
             return self._recorded(self._trace())
 
     def _trace(self) -> Graph:
+        """Runs the function once."""
         traced = trace_function(self._function, self.name, self._structure, self._wanted)
         self._results, self._loops = traced.results, traced.loops
+        what = self._function, self.name, self._structure, self._wanted
+        # Runs it once more, the first time that it is called.
+        self._check_again = once(partial(check_traced_again, traced, *what))
         return traced.graph
 
     def _taken_apart(self, result: Any, outputs: dict[str, list[Any]]) -> Results:

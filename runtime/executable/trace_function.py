@@ -11,14 +11,14 @@ from typing import Any
 
 from ...compiler.errors import TraceError
 from ...compiler.ir.graph import Graph
-from ...compiler.trace import trace_twice
+from ...compiler.trace import check_again, trace
 from .nodes import Scalar
 from .results import Results, taken_apart
 from .row_sums import RowLoop, rows_among
 from .structure import Structure
 from .wanted import Wanted
 
-__all__ = ["Traced", "results_of", "trace_function"]
+__all__ = ["Traced", "check_traced_again", "results_of", "trace_function"]
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,14 @@ class Traced:
 
 
 def trace_function(function: Callable[..., Any], name: str, structure: Structure, wanted: Wanted) -> Traced:
-    """Runs a function twice on symbolic scalars.
+    """Runs a function once on symbolic scalars.
 
     Args:
         name: of the graph.
         structure: of the arguments.
 
     Raises:
-        TraceError: if it reads a value that is only known later, returns what cannot be differentiated as `wanted`, or
-            does something else each time.
+        TraceError: if it reads a value that is only known later, or returns what cannot be differentiated as `wanted`.
     """
     found: list[tuple[Results, list[RowLoop]]] = []
 
@@ -60,18 +59,30 @@ def trace_function(function: Callable[..., Any], name: str, structure: Structure
         return {name: leaves for name, leaves in outputs.items() if leaves or name == "value"}
 
     update_wrapper(run, function)  # which errors name
-    graph: Graph = trace_twice(run, name, structure.tensors, structure.indices)
-    (results, loops), (again, loops_again) = found
-    if results != again:
-        problem = "a different structure each time; let it depend on the arguments alone"
-        raise _returned(function, name, problem)
-    if loops != loops_again:
-        problem = "another function of a row each time; let it depend on its arguments alone"
-        raise _returned(function, name, problem)
+    graph = trace(run, name, structure.tensors, structure.indices)
+    results, loops = found[0]
     if loops and wanted.derivative in ("hessian", "hvp"):
         problem = "a sum over rows, of which there is no second derivative; pass the rows as a list"
         raise _returned(function, name, problem)
     return Traced(graph, results, loops)
+
+
+def check_traced_again(
+    traced: Traced, function: Callable[..., Any], name: str, structure: Structure, wanted: Wanted
+) -> None:
+    """Runs a function that has been traced a second time.
+
+    Raises:
+        TraceError: if it does something else each time.
+    """
+    again = trace_function(function, name, structure, wanted)
+    check_again(traced.graph, again.graph)
+    if traced.results != again.results:
+        problem = "a different structure each time; let it depend on the arguments alone"
+        raise _returned(function, name, problem)
+    if traced.loops != again.loops:
+        problem = "another function of a row each time; let it depend on its arguments alone"
+        raise _returned(function, name, problem)
 
 
 def results_of(

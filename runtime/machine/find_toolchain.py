@@ -14,6 +14,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
@@ -31,6 +32,7 @@ __all__ = [
     "first_candidate",
     "neglected_choice",
     "probe",
+    "probing",
     "unprobed",
     "vector_width_here",
     "with_toolchain",
@@ -100,6 +102,24 @@ def find_toolchain() -> Toolchain:
         "\n".join(": ".join(problem) for problem in problems)
         or "there is no C compiler: install gcc or clang, or the wheel ziglang, or set $CC"
     )
+
+
+@contextlib.contextmanager
+def probing() -> Iterator[None]:
+    """Probes compilers in another thread, beside what is done within: they work for half a second in processes of their
+    own. Afterwards `find_toolchain` knows the answer.
+    """
+    thread = threading.Thread(target=_probe_quietly)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def _probe_quietly() -> None:
+    with contextlib.suppress(ToolchainError):  # which is raised where the compiler is needed
+        find_toolchain()
 
 
 def with_toolchain(use: Callable[[Toolchain], T], warn: Callable[[str], None] = warn_of_toolchain) -> T:

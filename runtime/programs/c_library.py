@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -16,8 +15,8 @@ from ..executable.estimate import check
 from ..executable.native import Native, Source, find_native, native_library
 from ..executable.program import sources_digest
 from ..machine.child import Child
-from ..machine.find_toolchain import find_toolchain, first_candidate
-from ..machine.toolchain import Toolchain, ToolchainError, warn_of_toolchain
+from ..machine.find_toolchain import first_candidate, probing
+from ..machine.toolchain import Toolchain, warn_of_toolchain
 from ..reporting import Report, silent
 from ..storage.cache import Cache
 from .c_numbers import number_type
@@ -123,9 +122,7 @@ def load_model_library(
 
 def _learn(cache: Cache, config: GPTConfig, kind: str, tell: _Meter, learner: Child | None) -> None:
     """Learns what small models have in common, while the C compiler is probed."""
-    probing = threading.Thread(target=_probe)
-    probing.start()
-    try:
+    with probing():
         from ...compiler.loops.place import NotRegularError
         from .sized_cache import find_sized
 
@@ -133,13 +130,6 @@ def _learn(cache: Cache, config: GPTConfig, kind: str, tell: _Meter, learner: Ch
         tell("tracing small models")
         with contextlib.suppress(NotRegularError):  # then the model's own graphs are made
             find_sized(cache, config.n_layer, learner, kind)
-    finally:
-        probing.join()
-
-
-def _probe() -> None:
-    with contextlib.suppress(ToolchainError):  # which is raised where the compiler is needed
-        find_toolchain()
 
 
 def cached_model_library(

@@ -77,6 +77,7 @@ class TracedFunction(CompiledFunction):
         self.name = written.name
         with numerics(written.numerics):
             self.traced: Graph = self._trace()
+            self._check_again()
 
 
 class SizedFunction(CompiledFunction):

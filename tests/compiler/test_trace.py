@@ -12,11 +12,17 @@ from small_graphs import traced
 
 from microgpt.compiler.errors import CompileError, TraceError
 from microgpt.compiler.functions import constant_maximum, scope, select
-from microgpt.compiler.ir.graph import IndexTensor, Tensor
+from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
 from microgpt.compiler.ir.ops import OPS
 from microgpt.compiler.pipeline import compile_graph
-from microgpt.compiler.trace import trace, trace_twice
+from microgpt.compiler.trace import check_again, trace
 from microgpt.compiler.tracing.traced_scalar import TracedNumber
+
+
+def trace_twice(*arguments: Any) -> Graph:
+    first = trace(*arguments)
+    check_again(first, trace(*arguments))
+    return first
 
 
 def test_a_traced_value_has_a_text() -> None:
