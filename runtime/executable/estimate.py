@@ -56,6 +56,8 @@ FUNCTION_SECONDS_C, FUNCTION_SECONDS_PYTHON = 8e-5, 7e-5
 # Of models whose programs are instantiated, CPU seconds for each parameter and position: of the small models that are
 # traced and proved (4.9 s for 71,000), and of what the eager autograd computes; and bytes of its longest graph.
 SIZED_SECONDS, WITNESS_SECONDS, WITNESS_BYTES = 7e-5, 1.1e-5, 800
+# Of a model too large for that, on scalars that keep no graph.
+FORWARD_SECONDS, FORWARD_BYTES = 4e-6, 400
 # What takes longer than this is worth a word, and what is sure to take less is not even estimated.
 LONG = 10.0
 SMALL = 100_000

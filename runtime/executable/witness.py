@@ -8,6 +8,7 @@ numbers are the same each time.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,7 @@ from .replay import replay
 __all__ = [
     "Numbers",
     "Witness",
+    "along_direction",
     "carried_out",
     "check_graph",
     "check_program",
@@ -166,6 +168,23 @@ def carried_out(what: str, run: Callable[..., Any], *arguments: Any) -> Any:
 def repetitions(size: int) -> int:
     """How often a program of `size` operations or so is run: small ones cost nothing."""
     return max(1, min(32, 20_000 // max(1, size)))
+
+
+# By what share of the sum of magnitudes two ways of computing a derivative may differ; and what is too large to say.
+_TOLERANCE, _LARGEST = 1e-6, 1e300
+
+
+def along_direction(gradient: Sequence[float], direction: Sequence[float], slope: float) -> float | None:
+    """The product of a gradient and a direction, if it is not the derivative along it; None if it is, but for rounding.
+
+    Args:
+        slope: the derivative along the direction, found without the gradient.
+    """
+    parts = [*map(operator.mul, gradient, direction)]
+    magnitude = math.fsum(map(abs, parts)) + abs(slope) if all(map(math.isfinite, parts)) else math.inf
+    # Where numbers are not finite, or nearly so, nothing is known of how far rounding carries.
+    product = math.fsum(parts) if magnitude < _LARGEST else slope
+    return product if abs(product - slope) > max(_TOLERANCE, current().tolerance) * magnitude else None
 
 
 def compare(what: str, expected: Numbers, found: Numbers, again: Callable[[], Numbers] | None = None) -> None:

@@ -6,15 +6,17 @@ The model and its optimiser run on `Value` and on floats as they are written.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ...compiler import functions
 from ...compiler.number import Number
 from ...compiler.numerics import current
 from ...model import adam, gpt
 from ...model.config import AdamConfig, GPTConfig
+from ..forward import Tangent
 from ..value import Value
 
-__all__ = ["batch_loss_and_gradient", "inference", "loss_and_gradient", "next_token", "update"]
+__all__ = ["batch_loss_and_gradient", "inference", "loss_along", "loss_and_gradient", "next_token", "update"]
 
 
 def loss_and_gradient(
@@ -34,6 +36,20 @@ def loss_and_gradient(
     return loss.data, [scalar.grad for scalar in scalars]
 
 
+def loss_along(
+    config: GPTConfig,
+    parameters: Sequence[float],
+    direction: Sequence[float],
+    tokens: Sequence[int],
+    targets: Sequence[int],
+) -> tuple[float, float]:
+    """The loss of one document, and its derivative along a direction of the parameters, up to rounding; by forward
+    mode, which keeps no graph."""
+    scalars = [*map(Tangent, parameters, direction)]
+    loss = gpt.loss(config, functions, gpt.weights_of(config, scalars), tokens, targets)
+    return loss.data, loss.slope
+
+
 def batch_loss_and_gradient(
     config: GPTConfig, parameters: Sequence[float], documents: Sequence[tuple[Sequence[int], Sequence[int]]]
 ) -> tuple[float, list[float]]:
@@ -51,10 +67,20 @@ def batch_loss_and_gradient(
 
 
 def next_token(
-    config: GPTConfig, parameters: Sequence[float], temperature: float, token: int, position: int, cache: list[float]
+    config: GPTConfig,
+    parameters: Sequence[float],
+    temperature: float,
+    token: int,
+    position: int,
+    cache: list[float],
+    kind: type[Any] = Value,
 ) -> list[float]:
-    """The probability of each token after `token`; `cache` grows by what this position adds."""
-    probabilities, entry = inference(config, parameters, temperature, token, position, cache)
+    """The probability of each token after `token`; `cache` grows by what this position adds.
+
+    Args:
+        kind: of the scalars.
+    """
+    probabilities, entry = inference(config, parameters, temperature, token, position, cache, kind)
     cache += (unit.data for unit in entry)
     return [probability.data for probability in probabilities]
 
@@ -66,14 +92,15 @@ def inference(
     token: int,
     position: int,
     cache: Sequence[float],
-) -> tuple[list[Value], list[Value]]:
+    kind: type[Any] = Value,
+) -> tuple[list[Any], list[Any]]:
     """The probability of each token after `token`, and what this position adds to `cache`: for each layer, a key vector
-    and a value vector."""
+    and a value vector; all of a `kind` of scalars."""
     width = config.n_embd
-    vectors = [[Value(unit) for unit in cache[start : start + width]] for start in range(0, len(cache), width)]
+    vectors = [[kind(unit) for unit in cache[start : start + width]] for start in range(0, len(cache), width)]
     keys = [vectors[2 * layer :: 2 * config.n_layer] for layer in range(config.n_layer)]
     values = [vectors[2 * layer + 1 :: 2 * config.n_layer] for layer in range(config.n_layer)]
-    weights = gpt.weights_of(config, [Value(parameter) for parameter in parameters])
+    weights = gpt.weights_of(config, [kind(parameter) for parameter in parameters])
     probabilities = gpt.next_token_probabilities(config, functions, weights, token, position, keys, values, temperature)
     return probabilities, [unit for pair in zip(keys, values, strict=True) for rows in pair for unit in rows[-1]]
 

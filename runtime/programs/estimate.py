@@ -22,6 +22,8 @@ from ..executable.estimate import (
     BASE_BYTES,
     C_BYTES,
     C_COST,
+    FORWARD_BYTES,
+    FORWARD_SECONDS,
     GRAPH_BYTES,
     PAGE_BYTES,
     PYTHON_BYTES,
@@ -33,7 +35,7 @@ from ..executable.estimate import (
     Estimate,
 )
 from .recipe import Recipe
-from .shapes import FIRST_LENGTHS, is_sized, sized_work, witnessed
+from .shapes import FIRST_LENGTHS, is_sized, is_walked, sized_work, witnessed
 
 if TYPE_CHECKING:
     from ...compiler.ir.graph import Graph
@@ -80,10 +82,10 @@ def _estimate_sized(config: GPTConfig) -> Estimate | None:
     small, own = sized_work(config.n_layer), config.parameter_count * sum(lengths)
     if small + own < 10 * SMALL:
         return None
-    seconds = small * SIZED_SECONDS + own * WITNESS_SECONDS
-    return Estimate(
-        _OPERATIONS * (small + own), seconds, config.parameter_count * lengths[-1] * WITNESS_BYTES + BASE_BYTES
-    )
+    walked = is_walked(config)
+    seconds = small * SIZED_SECONDS + own * (WITNESS_SECONDS if walked else FORWARD_SECONDS)
+    size = lengths[-1] * WITNESS_BYTES if walked else FORWARD_BYTES
+    return Estimate(_OPERATIONS * (small + own), seconds, config.parameter_count * size + BASE_BYTES)
 
 
 def estimate_python(recipes: Iterable[Recipe], jobs: int) -> Estimate | None:

@@ -21,10 +21,12 @@ from typing import Any
 
 from ...compiler.numerics import current, numerics
 from ...model.config import AdamConfig, GPTConfig
+from ..forward import Forward
 from ..machine.child import Child, started
+from ..value import Value
 from . import eager
 from . import step_constants as of_step
-from .shapes import witnessed
+from .shapes import is_walked, witnessed
 
 __all__ = [
     "BATCH",
@@ -34,6 +36,7 @@ __all__ = [
     "expecting",
     "lanes_of_update",
     "some_batch",
+    "some_direction",
     "some_gradient",
     "some_lanes",
     "some_parameters",
@@ -42,6 +45,8 @@ __all__ = [
 ]
 
 TEMPERATURE = 0.75
+# So many numbers of a name are different, and then come again: a prime number, so that no two rows are equal.
+_DIFFERENT = 20_011
 # Documents of the step that is taken: so many that the mean is rounded.
 BATCH = 3
 
@@ -51,13 +56,17 @@ class Expected:
     """The results.
 
     Attributes:
-        losses: for each of the lengths that are `witnessed`, the loss and its gradient.
+        losses: for each of the lengths that are `witnessed`.
+        gradients: of these losses; none of a model that is not walked.
+        slopes: in their place, derivatives of these losses along `some_direction`.
         probabilities: by position, those of the next token; of a large model, for the first positions.
         cache: keys and values of these positions, one after the other.
-        updated: parameters, first and second moments after a step.
+        updated: parameters, first and second moments after a step; none of a model that is not walked.
     """
 
-    losses: list[tuple[float, list[float]]]
+    losses: list[float]
+    gradients: list[list[float]]
+    slopes: list[float]
     probabilities: list[list[float]]
     cache: list[float]
     updated: list[list[float]]
@@ -72,22 +81,25 @@ class Expected:
         weights = some_parameters(config)
         so_far = some_gradient(config) if kind != "training" else None
         lengths, positions = witnessed(config)
-        losses = [
-            eager.loss_and_gradient(
-                config, weights, some_tokens(config, length), some_tokens(config, length, 1), so_far
-            )
-            for length in lengths
-        ]
-        cache: list[float] = []
+        documents = [(some_tokens(config, length), some_tokens(config, length, 1)) for length in lengths]
+        walked, cache = is_walked(config), list[float]()
+        scalars = Value if walked else Forward
         probabilities = [
-            eager.next_token(config, weights, TEMPERATURE, token, position, cache)
+            eager.next_token(config, weights, TEMPERATURE, token, position, cache, scalars)
             for position, token in enumerate(some_tokens(config, positions))
         ]
-        gradient = losses[0][1]
+        if not walked:
+            direction = some_direction(config)
+            along = [eager.loss_along(config, weights, direction, *document) for document in documents]
+            losses, slopes = map(list, zip(*along, strict=True))
+            return cls(losses, [], slopes, probabilities, cache, [])
+        found = [eager.loss_and_gradient(config, weights, *document, so_far) for document in documents]
+        losses, gradients = map(list, zip(*found, strict=True))
+        gradient = gradients[0]
         if kind != "training":
             gradient = eager.batch_loss_and_gradient(config, weights, some_batch(config))[1]
         updated = eager.update(optimizer, lanes_of_update(config, gradient), step_constants(optimizer))
-        return cls(losses, probabilities, cache, list(updated))
+        return cls(losses, gradients, [], probabilities, cache, list(updated))
 
 
 def lanes_of_update(config: GPTConfig, gradient: list[float]) -> list[list[float]]:
@@ -122,14 +134,23 @@ class Pending:
 
 def some_parameters(config: GPTConfig) -> list[float]:
     """Weights, the same each time."""
-    random = Random("witness parameters")
-    return [random.gauss(0.0, 0.3) for _ in range(config.parameter_count)]
+    return _numbers("witness parameters", config.parameter_count)
 
 
 def some_gradient(config: GPTConfig) -> list[float]:
     """A gradient that another one is added to."""
-    random = Random("witness gradient")
-    return [random.gauss(0.0, 0.3) for _ in range(config.parameter_count)]
+    return _numbers("witness gradient", config.parameter_count)
+
+
+def some_direction(config: GPTConfig) -> list[float]:
+    """A direction of the parameters."""
+    return _numbers("witness direction", config.parameter_count)
+
+
+def _numbers(name: str, count: int) -> list[float]:
+    random = Random(name)
+    different = [random.gauss(0.0, 0.3) for _ in range(min(count, _DIFFERENT))]
+    return (different * (count // len(different) + 1))[:count]
 
 
 def some_tokens(config: GPTConfig, count: int, part: int = 0) -> list[int]:
@@ -140,10 +161,8 @@ def some_tokens(config: GPTConfig, count: int, part: int = 0) -> list[int]:
 
 def some_lanes(size: int) -> list[list[float]]:
     """Parameters, gradient, first and second moments."""
-    random = Random("witness lanes")
-    return [
-        [abs(random.gauss(0.0, 1.0)) if row == 3 else random.gauss(0.0, 1.0) for _ in range(size)] for row in range(4)
-    ]
+    *rows, last = (_numbers(f"witness lanes {row}", size) for row in range(4))
+    return [*rows, [*map(abs, last)]]
 
 
 def some_batch(config: GPTConfig) -> list[tuple[list[int], list[int]]]:

@@ -51,6 +51,9 @@ FIRST_LENGTHS = 5
 
 # So much is witnessed of a model whose programs are instantiated: parameters times positions.
 _WITNESSED = 600_000
+# Up to so much, gradients are witnessed, too. With a `Value` for each operation, larger models take minutes and
+# gigabytes.
+_WALKED = 150_000
 # So many lengths, and positions, call all kernels: later programs differ from the second in their numbers.
 _KINDS = 2
 # The most lanes that are left of a loop over the widest vectors. The longest documents fill such vectors, too.
@@ -72,6 +75,13 @@ def sized_work(n_layer: int) -> int:
 def is_sized(config: GPTConfig) -> bool:
     """Whether small models are traced sooner than this one, so that its programs are instantiated."""
     return flat_work(config) > sized_work(config.n_layer)
+
+
+def is_walked(config: GPTConfig) -> bool:
+    """Whether the eager autograd gives the gradients that a library must give. Those of a larger model are compared
+    with the derivative of the loss along a direction, which needs no graph.
+    """
+    return config.parameter_count * sum(witnessed(config)[0]) <= _WALKED
 
 
 def witnessed(config: GPTConfig) -> tuple[Sequence[int], int]:

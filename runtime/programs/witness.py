@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import ctypes
 import math
+import operator
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, cycle, islice
 from random import Random
 from typing import Any
 
 from ...compiler.errors import ProofError
 from ...compiler.ir.interpret import interpret
 from ...model.config import AdamConfig, GPTConfig
-from ..executable.witness import Numbers, carried_out, compare, repetitions
+from ..executable.witness import Numbers, along_direction, carried_out, compare, repetitions
 from . import eager, graphs
 from .c_numbers import COUNTS, number_type
 from .expected import (
@@ -24,13 +26,14 @@ from .expected import (
     Expected,
     lanes_of_update,
     some_batch,
+    some_direction,
     some_gradient,
     some_lanes,
     some_parameters,
     some_tokens,
     step_constants,
 )
-from .shapes import witnessed
+from .shapes import is_walked, witnessed
 
 __all__ = [
     "check_inference",
@@ -38,6 +41,10 @@ __all__ = [
     "check_optimizer",
     "check_training",
 ]
+
+
+# So many lanes of an update are compared, and the last ones, of a model that is not walked.
+_SOME_LANES, _LAST_LANES = 1000, 16
 
 
 def check_training(run: Callable[..., Any], config: GPTConfig, length: int, accumulates: bool = False) -> None:
@@ -124,7 +131,7 @@ def check_library(
     Raises:
         ProofError: naming the program and the first result that differs.
     """
-    size, weights = config.parameter_count, some_parameters(config)
+    size, weights, walked = config.parameter_count, some_parameters(config), is_walked(config)
     memory = _Memory(functions, constants, addresses)
     so_far = {"gradient": some_gradient(config)} if accumulates else {}
     documents = some_batch(config) if accumulates else [(some_tokens(config, 1), some_tokens(config, 1, 1))]
@@ -132,12 +139,18 @@ def check_library(
     if accumulates:
         states = (ctypes.c_void_p * 1)(ctypes.addressof(memory.numbers))
         further = [len(documents), 0, 1, states, (ctypes.c_long * COUNTS)()]
-    for length, result in zip(witnessed(config)[0], expected.losses, strict=True):
+    for place, length in enumerate(witnessed(config)[0]):
+        what = f"the program of length {length}"
         tokens, targets = some_tokens(config, length), some_tokens(config, length, 1)
         memory.forget(parameters=weights, **so_far)
         loss = functions.microgpt_loss(memory.numbers, length, (ctypes.c_int * (2 * length))(*tokens, *targets))
-        _compare_training(f"the program of length {length}", result, (loss, memory.read("gradient", size)), True)
-    parameters, _, first, second = lanes_of_update(config, expected.losses[0][1])
+        gradient = memory.read("gradient", size)
+        if walked:
+            _compare_training(what, (expected.losses[place], expected.gradients[place]), (loss, gradient), True)
+        else:
+            _compare(what, {"loss": [expected.losses[place]]}, {"loss": [loss]}, True)
+            _compare_along(what, config, expected.slopes[place], gradient, **so_far)
+    parameters, _, first, second = lanes_of_update(config, gradient)
     memory.forget(parameters=parameters, first_moment=first, second_moment=second)
     lengths, index = [len(tokens) for tokens, _ in documents], [*chain.from_iterable(chain.from_iterable(documents))]
     functions.microgpt_train(
@@ -151,7 +164,18 @@ def check_library(
     )
     names = ("parameters", "first_moment", "second_moment")
     updated = tuple(memory.read(name, size) for name in names)
-    _compare_update("the program of the optimizer", expected.updated, updated, True)
+    right: Sequence[Sequence[float]] = expected.updated
+    if not walked:
+        # All lanes are alike, but for those that fill no vector. An odd step finds each place in a vector.
+        some = [*range(0, size, size // _SOME_LANES | 1), *range(size - _LAST_LANES, size)]
+        gradient = memory.read("gradient", size)
+        if accumulates:
+            slopes = [*islice(cycle(expected.slopes), len(documents))]
+            _compare_along("a batch", config, math.fsum(slopes) / len(documents), gradient)
+        lanes = lanes_of_update(config, gradient)
+        right = eager.update(optimizer, _chosen(lanes, some), step_constants(optimizer))
+        updated = _chosen(updated, some)
+    _compare_update("the program of the optimizer", right, updated, True)
     entry, cache = 2 * config.n_layer * config.n_embd, expected.cache
     for position, token in enumerate(some_tokens(config, len(expected.probabilities))):
         memory.forget(parameters=weights, cache=cache[: entry * position])
@@ -182,7 +206,9 @@ class _Memory:
         known = {address: kind(float.fromhex(text)).value for address, text in constants.items()}
         if any(self.numbers[address] != number and number == number for address, number in known.items()):
             raise ProofError("the library does not put its constants where the programs read them")
-        self._unknown = (kind * size)(*(known.get(address, math.nan) for address in range(size)))
+        self._unknown = (kind * size).from_buffer(array(kind._type_, [math.nan]) * size)
+        for address, number in known.items():
+            self._unknown[address] = number
 
     def forget(self, **arguments: Sequence[float]) -> None:
         """Fills memory with NaN, but for the constants and these arguments."""
@@ -203,6 +229,22 @@ def _compare_training(
 ) -> None:
     right, other = ({"loss": [loss], "gradient": gradient} for loss, gradient in (expected, found))
     _compare(what, right, other, is_native)
+
+
+def _compare_along(
+    what: str, config: GPTConfig, slope: float, found: Sequence[float], gradient: Sequence[float] = ()
+) -> None:
+    """Args:
+    gradient: what the one that was found has been added to.
+    """
+    added = [*map(operator.sub, found, gradient)] if gradient else found
+    product = along_direction(added, some_direction(config), slope)
+    if product is not None:
+        raise ProofError(f"{what} gives a derivative of {product!r} along a direction, the model itself {slope!r}")
+
+
+def _chosen(columns: Sequence[Sequence[float]], places: Sequence[int]) -> tuple[list[float], ...]:
+    return tuple([column[place] for place in places] for column in columns)
 
 
 def _compare_update(

@@ -6,8 +6,6 @@ itself gives at these sizes: see `Trial`.
 
 from __future__ import annotations
 
-import math
-import operator
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ from ...compiler.pipeline import program_text
 from ...compiler.sizes.learn import Instance
 from ..executable.executable import Executable
 from ..executable.native import Native, Source, native_library
-from ..executable.witness import Numbers, compare
+from ..executable.witness import Numbers, along_direction, compare
 from ..executable.workspace import Workspace, c_workspace
 from ..machine.toolchain import Toolchain
 from ..reporting import Report
@@ -31,9 +29,6 @@ from ..storage.cache import Cache
 from .spot_check import check_spots
 
 __all__ = ["SizedExecutable", "Trial", "compile_instance"]
-
-# By what share of the sum of magnitudes two ways of computing a derivative may differ; and what is too large to tell.
-_TOLERANCE, _LARGEST = 1e-6, 1e300
 
 
 @dataclass(frozen=True)
@@ -79,15 +74,11 @@ class SizedExecutable(Executable):
                     raise NotRegularError(
                         f"here it gives {theirs!r} for {name}[{place}], and its loops at small sizes {ours!r}"
                     )
-        if trial.along:
-            parts = [*map(operator.mul, found["gradient"], trial.along)]
-            magnitude = math.fsum(map(abs, parts)) + abs(trial.slope) if all(map(math.isfinite, parts)) else math.inf
-            # Where numbers are not finite, or nearly so, nothing is known of how far rounding carries.
-            if magnitude < _LARGEST and abs(math.fsum(parts) - trial.slope) > _TOLERANCE * magnitude:
-                raise NotRegularError(
-                    f"here its derivative along a direction is {trial.slope!r}, and by its loops at small sizes "
-                    f"{math.fsum(parts)!r}"
-                )
+        product = along_direction(found["gradient"], trial.along, trial.slope) if trial.along else None
+        if product is not None:
+            raise NotRegularError(
+                f"here its derivative along a direction is {trial.slope!r}, and by its loops at small sizes {product!r}"
+            )
 
     def run_trial(self, trial: Trial) -> Workspace:
         """Runs it on the numbers of a trial."""

@@ -26,11 +26,11 @@ from ..executable.marshal_code import call_maker
 from ..executable.results import Results
 from ..executable.wanted import Wanted
 from ..executable.witness import compare
+from ..forward import Forward, Tangent
 from ..reporting import Report
 from ..storage.cache import Cache
 from ..value import Value
 from .executable import SizedExecutable, Trial, compile_instance
-from .forward import Forward, Tangent
 from .structure import SizedStructure
 
 __all__ = ["SizedFunction", "TracedFunction", "WrittenFunction"]

@@ -50,9 +50,9 @@ from microgpt.compiler.python.emit_python_map import emit_python_map
 from microgpt.compiler.python.form_statements import form_statements
 from microgpt.compiler.trace import trace
 from microgpt.compiler.tracing.traced_scalar import TracedNumber, TracedScalar
+from microgpt.runtime.forward import Forward, Tangent
 from microgpt.runtime.machine import probe
 from microgpt.runtime.machine.toolchain import Toolchain
-from microgpt.runtime.sized.forward import Forward, Tangent
 from microgpt.runtime.storage.cache import Cache
 from microgpt.runtime.value import Value
 

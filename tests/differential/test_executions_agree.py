@@ -14,7 +14,7 @@ from differential.executions import MismatchError, compare, run_eagerly, same, s
 from differential.programs import random_program
 
 from microgpt.compiler.ir.ops import ATTACH, OPS
-from microgpt.runtime.sized.forward import Forward, Tangent
+from microgpt.runtime.forward import Forward, Tangent
 from microgpt.runtime.value import Value
 
 

@@ -56,7 +56,7 @@ STAGES = {
 # Files beside these folders that all of them may import.
 SHARED = {
     "compiler": {"arithmetic", "correctly_rounded", "errors", "numerics"},
-    "runtime": {"arguments", "reporting", "value", "value_drawing", "version"},
+    "runtime": {"arguments", "forward", "reporting", "value", "value_drawing", "version"},
 }
 # Where a library may be imported: by folder or by module.
 PLACES = {

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import math
+import operator
 import subprocess
+from dataclasses import replace
 
 import pytest
 
+from microgpt.compiler.errors import ProofError
 from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.backends.c_backend import CBackend
+from microgpt.runtime.programs import eager, shapes
 from microgpt.runtime.programs import expected as module
-from microgpt.runtime.programs.expected import Expected, expecting
+from microgpt.runtime.programs.c_library import load_model_library
+from microgpt.runtime.programs.expected import Expected, expecting, some_direction
 from microgpt.runtime.storage.cache import Cache
 
 CONFIG = GPTConfig(vocab_size=3, n_layer=1, n_embd=2, n_head=1, block_size=2)
 
 
 def bits(expected: Expected) -> str:
-    return repr(
-        ([(loss, list(gradient)) for loss, gradient in expected.losses], expected.probabilities, expected.cache)
-    )
+    return repr(vars(expected))
 
 
 def fail(*arguments: object, **options: object) -> None:
@@ -70,3 +75,39 @@ def test_what_is_begun_ends_with_its_backend(monkeypatch, tmp_path):
     del backend, begun
     gc.collect()
     assert None not in [process.returncode for process in processes]
+
+
+def test_a_large_model_has_slopes_in_place_of_gradients(monkeypatch):
+    walked = Expected.of(CONFIG, AdamConfig())
+    monkeypatch.setattr(shapes, "_WALKED", 0)
+    found = Expected.of(CONFIG, AdamConfig())
+    assert (found.losses, found.probabilities, found.cache) == (walked.losses, walked.probabilities, walked.cache)
+    for gradient, slope in zip(walked.gradients, found.slopes, strict=True):
+        assert slope == pytest.approx(math.fsum(map(operator.mul, gradient, some_direction(CONFIG))), rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["training", "accumulation"])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({}, ""),
+        ({"losses": 1 + 1e-15}, "the program of length 1 gives .* for loss"),
+        ({"slopes": 1 + 1e-3}, "the program of length 1 gives a derivative of .* along a direction"),
+        ({"probabilities": 1 + 1e-15}, "the program of position 0 gives .* for probabilities"),
+        ({"update": 1 + 1e-15}, "the program of the optimizer gives .* for parameter"),
+    ],
+)
+def test_what_the_library_of_a_large_model_errs_in_is_found(tmp_path, monkeypatch, toolchain, kind, wrong, message):
+    monkeypatch.setattr(module.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(shapes, "_WALKED", 0)
+    right, update = Expected.of(CONFIG, AdamConfig(), kind), eager.update
+
+    def scaled(numbers, factor):
+        return [scaled(each, factor) if isinstance(each, list) else each * factor for each in numbers]
+
+    factor = wrong.get("update", 1.0)
+    monkeypatch.setattr(eager, "update", lambda *arguments: scaled([*map(list, update(*arguments))], factor))
+    changed = {name: scaled(getattr(right, name), other) for name, other in wrong.items() if name != "update"}
+    monkeypatch.setattr(Expected, "of", lambda *arguments: replace(right, **changed))
+    with pytest.raises(ProofError, match=message) if message else contextlib.nullcontext():
+        load_model_library(Cache.open(tmp_path), CONFIG, AdamConfig(), kind=kind)

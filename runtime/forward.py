@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...compiler.ir.calculator import FLOATS
-from ...compiler.ir.ops import OPS, OPS_BY_NAME, POW
-from ...compiler.number import ArrayOperandError, Condition, Number, Scalar, is_plain, real
-from ...compiler.numerics import power
+from ..compiler.ir.calculator import FLOATS
+from ..compiler.ir.ops import OPS, OPS_BY_NAME, POW
+from ..compiler.number import ArrayOperandError, Condition, Number, Scalar, is_plain, real
+from ..compiler.numerics import power
 
 __all__ = ["Forward", "Tangent"]
 
