@@ -42,7 +42,7 @@ def weights_of(config: GPTConfig, parameters: Sequence[Any]) -> dict[str, list[l
     weights: dict[str, list[list[Any]]] = {}
     start = 0
     for name, rows, columns in config.matrices():
-        weights[name] = [list(parameters[start + row * columns :][:columns]) for row in range(rows)]
+        weights[name] = [list(parameters[start + row * columns : start + (row + 1) * columns]) for row in range(rows)]
         start += rows * columns
     return weights
 
