@@ -17,7 +17,7 @@ from .traverse import rebuilt, substituted
 
 __all__ = ["accumulate"]
 
-# Loops of no more turns than this are written out, where they compute vectors.
+# Loops of no more turns than this are unrolled, where they compute vectors.
 _UNROLLED = 16
 
 
