@@ -55,6 +55,7 @@ each road. A folder imports what stands before it, and nothing else; python and 
         hold                vectors that several sums read are read once
         batch_calls         calls of exp, log and pow that stand alone are computed ahead, in vectors
         walk_pointers       what sums read is reached by pointers that walk along
+        merge               programs that call the same kernels with other numbers become calls of one routine
     c/                      kernels to C
         prelude             vectors; exp, log, powers and quotients that are proved to have the same bits
         drop_unused         of those, the ones that the program does not use are left out

@@ -25,6 +25,7 @@ from .kernels.batch_calls import batch_calls
 from .kernels.hoist import hoist_divisors, hoist_loads
 from .kernels.hold import hold
 from .kernels.kernel_ir import Kernel, KernelProgram
+from .kernels.merge import Series
 from .kernels.share import share
 from .kernels.stage_powers import stage_powers
 from .kernels.tile import tile
@@ -218,6 +219,7 @@ def compile_c(
     prefix: str = "",
     number: str = "",
     outside: str = "",
+    series: Sequence[Series] = (),
     observe: Observer | None = None,
 ) -> CText:
     """C for programs over one memory, a function each, in the numerics in force; see `emit_c`.
@@ -229,7 +231,8 @@ def compile_c(
     """
     numerics = current()
     kernels = compile_kernels(programs, numerics.lanes(vector_width), numerics, observe)
-    return _run(observe, emit_c, kernels, programs, names, layout, prefix, number or numerics.number, outside)
+    what = programs, names, layout, prefix, number or numerics.number, outside, series
+    return _run(observe, emit_c, kernels, *what)
 
 
 def function_text(looped: LoopedGraph, name: str, vector_width: int = 8, number: str = "") -> FunctionText:

@@ -31,6 +31,7 @@ from ..kernels.expressions import (
     Sum,
 )
 from ..kernels.kernel_ir import Kernel, Statement
+from ..kernels.merge import Routine
 from ..loops.loop_ir import MEMORY, Array
 from .c_text import decimal_text
 
@@ -64,8 +65,8 @@ class Printer:
         head = f"KERNEL {name}({self.parameters_text(kernel, memory)})"
         return f"{head}\n{{\n{''.join(unused)}{text}\n}}"
 
-    def parameters_text(self, kernel: Kernel, memory: str) -> str:
-        """The parameters of a kernel's function."""
+    def parameters_text(self, kernel: Kernel | Routine, memory: str) -> str:
+        """The parameters of a kernel's, or a routine's, function."""
         number = self.number
         types = {"whole": "long ", "number": f"{number} ", "read": f"const {number} *", "write": f"{number} *"}
         further = "".join(f", {types[parameter.kind]}{parameter.name}" for parameter in kernel.parameters)
@@ -75,6 +76,8 @@ class Printer:
         """What a parameter gets in a call."""
         if isinstance(argument, Place):
             return self.address_text(argument)
+        if isinstance(argument, Name):
+            return argument.name
         return number_text(argument, self.number) if isinstance(argument, str) else str(argument)
 
     def _lines(self, statement: Statement, depth: int) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from .expressions import Call, Expr, Number, Place, Sum
+from .expressions import Call, Expr, Name, Number, Place, Sum
 
 __all__ = [
     "Advance",
@@ -256,7 +256,7 @@ class Kernel:
     labels: tuple[str, ...] = ()
 
 
-Argument: TypeAlias = int | str | Place
+Argument: TypeAlias = int | str | Place | Name
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +265,7 @@ class Invocation:
 
     Attributes:
         kernel: its number.
-        arguments: whole numbers, numbers in hexadecimal, and places.
+        arguments: whole numbers, numbers in hexadecimal, places, and in routines (see `merge`) their parameters.
         nests: how many nests of the program it carries out.
         arrays: names of those that it writes to.
     """

@@ -41,7 +41,7 @@ class Family:
     """
 
     name: str
-    programs: dict[int, LoopProgram]
+    programs: Mapping[int, LoopProgram]
     build: Callable[[int], Graph]
     pinned: Callable[[int], Mapping[str, int]]
     continued: tuple[int, ...]

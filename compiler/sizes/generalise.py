@@ -60,19 +60,41 @@ class SizedPrograms:
         Raises:
             NotRegularError: if a number of it is not whole, or a constant is not known there.
         """
-        arrays = {array.name: array for array, _ in layout.arrays}
-        arrays.update((array.name, array) for array, _, parts in layout.placed if parts)
-        change = NumberMap(
-            lambda number: whole_number(number, sizes),
-            lambda text: text.value(sizes) if isinstance(text, Constant) else text,
-            lambda array: arrays[array.name],
-        )
-        program = self.programs[name]
-        zeros = [change(span) for span in program.zeros]
+        nests = tuple(map(_instantiation(sizes, layout), self.programs[name].nests))
+        return LoopProgram(called, nests, (), self.zeros_at(name, sizes, layout))
+
+    def zeros_at(self, name: str, sizes: Mapping[str, int], layout: Layout) -> tuple[Span, ...]:
+        """What a program sets to zero first.
+
+        Raises:
+            NotRegularError: if a number in it is not whole, or less than none.
+        """
+        zeros = list(map(_instantiation(sizes, layout), self.programs[name].zeros))
         if any(span.size < 0 for span in zeros):
-            raise NotRegularError(f"the zeros of {called} end before they begin")
-        nests = tuple(map(change, program.nests))
-        return LoopProgram(called, nests, (), tuple(span for span in zeros if span.size))
+            raise NotRegularError(f"the zeros of {name} end before they begin")
+        return tuple(span for span in zeros if span.size)
+
+    def constants(self, name: str) -> frozenset[Constant]:
+        """The rules for constants in a program."""
+        found: set[Constant] = set()
+
+        def collect(text: str | Constant) -> str:
+            if isinstance(text, Constant):
+                found.add(text)
+            return ""
+
+        NumberMap(lambda number: 0, collect, lambda array: array)(self.programs[name].nests)
+        return frozenset(found)
+
+
+def _instantiation(sizes: Mapping[str, int], layout: Layout) -> NumberMap:
+    arrays = {array.name: array for array, _ in layout.arrays}
+    arrays.update((array.name, array) for array, _, parts in layout.placed if parts)
+    return NumberMap(
+        lambda number: whole_number(number, sizes),
+        lambda text: text.value(sizes) if isinstance(text, Constant) else text,
+        lambda array: arrays[array.name],
+    )
 
 
 def generalise(samples: Sequence[Sample]) -> SizedPrograms:

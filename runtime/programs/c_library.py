@@ -218,7 +218,8 @@ def _source(
         for model in found:
             keep_sized(cache, model)
         for family in source.families:
-            number, program = max(family.programs.items())
+            number = max(family.programs)
+            program = family.programs[number]
             in_loops, operations = coverage(program)
             programs[family.name] = {
                 "number": number,

@@ -7,7 +7,8 @@ update, step after step), one for the gradient alone, and one for drawing docume
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,9 +17,10 @@ from ...compiler.c.emit_c import CText
 from ...compiler.c.memory_struct import constants_text, memory_struct, read_constants
 from ...compiler.c.prelude import exact_function, prelude
 from ...compiler.ir.graph import Graph
+from ...compiler.kernels.merge import Series
 from ...compiler.loops.compile_family import Family
 from ...compiler.loops.layout import Layout
-from ...compiler.loops.loop_ir import Array, LoopProgram
+from ...compiler.loops.loop_ir import Array
 from ...compiler.loops.place import NotRegularError
 from ...compiler.loops.prove_loops import prove_loops
 from ...compiler.loops.vmap import one_lane, vmap
@@ -32,6 +34,7 @@ from .model_loops import (
     PROGRAM_NAMES,
     FinalPrograms,
     ModelLoops,
+    Programs,
     Tell,
     flat_loops,
     gradient_name,
@@ -78,7 +81,7 @@ class ModelSource:
     body: CText
     driver: str
     declarations: str
-    programs: Mapping[str, LoopProgram]
+    programs: Programs
     optimizer_graph: Graph
     optimizer_addresses: Mapping[str, int]
     addresses: Mapping[str, int]
@@ -219,8 +222,8 @@ def model_source(
     adam = vmap(update, size, arrays, shared, results, layout)
     tell("writing the loops as C")
     final = with_copies(loops)
-    programs = {**final.programs, "adam": adam, "copy_parameters": final.copy_parameters}
-    body = compile_c(list(programs.values()), list(programs), layout, vector_width)
+    programs = final.programs.with_further(adam=adam, copy_parameters=final.copy_parameters)
+    body = _body(programs, final.series, layout, vector_width)
     addresses = {
         **{name: address for name, address in arrays.items() if name != "parameter"},
         "parameters": parameters,
@@ -243,7 +246,8 @@ def model_source(
     if kind != "training":
         names |= {"documents": "`batch` documents", "added": ", added to what that is so far"}
         names["batch"] = f",\n    long batch, long thread, long threads, {prefix}_state **states, long *progress"
-    written = read_constants(layout, programs.values())
+    # Those of a series read the same constants.
+    written = read_constants(layout, programs.made.values())
     constants_function = constants_text(layout, written, "", "memory", number)
     choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number=number, uniform="double", f="f" * (number == "float"))
     names |= _MODE if current().fast else dict.fromkeys(_MODE, "")
@@ -272,6 +276,14 @@ def model_source(
         plain,
         reason,
     )
+
+
+def _body(programs: Programs, series: Sequence[Series], layout: Layout, vector_width: int) -> CText:
+    """The programs in C."""
+    if series:
+        with suppress(NotRegularError):
+            return compile_c(list(programs.made.values()), list(programs.made), layout, vector_width, series=series)
+    return compile_c(list(programs.values()), list(programs), layout, vector_width)
 
 
 def model_loops(

@@ -6,15 +6,16 @@ small ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
 from ...compiler.ir.graph import Graph
+from ...compiler.kernels.merge import Series
 from ...compiler.loops.compile_family import Family, compile_family
 from ...compiler.loops.layout import Layout
-from ...compiler.loops.loop_ir import Array, LoopProgram, Nest
+from ...compiler.loops.loop_ir import Array, LoopProgram, Nest, Span
 from ...compiler.loops.transpose import Transposer
 from ...compiler.loops.vmap_program import VmapPrograms
 from ...compiler.pipeline import compile_graph
@@ -26,6 +27,8 @@ __all__ = [
     "PROGRAM_NAMES",
     "FinalPrograms",
     "ModelLoops",
+    "Programs",
+    "Regular",
     "Tell",
     "build_graph",
     "flat_inference",
@@ -54,6 +57,22 @@ class Tell(Protocol):
 
 
 @dataclass(frozen=True)
+class Regular:
+    """Programs of a family that a few of them say everything about, see `Series`.
+
+    Attributes:
+        numbers: of all.
+        made: of those few.
+        zeros, constant: as those of a `Series`.
+    """
+
+    numbers: Sequence[int]
+    made: Sequence[int]
+    zeros: Callable[[int], tuple[Span, ...]]
+    constant: Callable[[tuple[str, ...], int], str]
+
+
+@dataclass(frozen=True)
 class ModelLoops:
     """Programs of loops.
 
@@ -63,6 +82,7 @@ class ModelLoops:
         cache: where keys and values are.
         spans: see `gradient_spans`.
         prove_origin: if the programs were instantiated, checks those that they are instances of, and keeps them.
+        regular: by the name of a family, which of its programs say what the others are.
     """
 
     layout: Layout
@@ -71,6 +91,7 @@ class ModelLoops:
     cache: int
     spans: Sequence[range] = ()
     prove_origin: Callable[[], None] | None = None
+    regular: Mapping[str, Regular] = field(default_factory=dict)
 
     @property
     def families(self) -> tuple[Family, Family]:
@@ -146,6 +167,44 @@ def flat_inference(config: GPTConfig, tell: Tell, layout: Layout, positions: Seq
     return family, cache
 
 
+class Programs(Mapping[str, LoopProgram]):
+    """Programs by the names of their functions.
+
+    Args:
+        names: of all, in order.
+        made: those that there are.
+        make: makes another one, and those that are made with it.
+    """
+
+    def __init__(
+        self,
+        names: Iterable[str],
+        made: Mapping[str, LoopProgram],
+        make: Callable[[str], Mapping[str, LoopProgram]] | None = None,
+    ) -> None:
+        self._names, self._made, self._make = dict.fromkeys(names), dict(made), make
+
+    def __getitem__(self, name: str) -> LoopProgram:
+        if name not in self._made and self._make and name in self._names:
+            self._made.update(self._make(name))
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @property
+    def made(self) -> dict[str, LoopProgram]:
+        """Those that there are so far, in order."""
+        return {name: self._made[name] for name in self._names if name in self._made}
+
+    def with_further(self, **programs: LoopProgram) -> Programs:
+        """These, and others at their end."""
+        return Programs((*self._names, *programs), {**self._made, **programs}, self._make)
+
+
 @dataclass(frozen=True)
 class FinalPrograms:
     """The programs as they run, by the names of their functions.
@@ -153,13 +212,15 @@ class FinalPrograms:
     Attributes:
         programs: of all lengths and positions.
         copy_parameters: makes the copies that the programs for positions read.
+        series: what is known of those that are not made yet.
 
     Those that accumulate are apart: what `length7` computes is added to the gradient by `length7_gradient0`,
     `length7_gradient1` and so on, a program for each of `gradient_spans`.
     """
 
-    programs: Mapping[str, LoopProgram]
+    programs: Programs
     copy_parameters: LoopProgram
+    series: tuple[Series, ...] = ()
 
     def whole(self, name: str) -> LoopProgram:
         """A program with those that run behind it."""
@@ -172,22 +233,65 @@ class FinalPrograms:
 def with_copies(loops: ModelLoops) -> FinalPrograms:
     """Gives programs copies of matrices that they would walk across."""
     transposer = Transposer(loops.layout)
-    programs = {
-        PROGRAM_NAMES[loops.training.name].format(number): transposer.transpose(program)
-        for number, program in loops.training.programs.items()
+    training, inference = (_Named(loops, family) for family in loops.families)
+    made = {
+        part: program
+        for number in training.first
+        for part, program in training.parts(transposer.transpose(training.family.programs[number]), number).items()
     }
-    if loops.training.name == "accumulation":
-        programs = {
-            part: each for name, program in programs.items() for part, each in _apart(loops, name, program).items()
-        }
     # While documents are drawn the parameters stay as they are, so their copies are made once.
-    still = {
-        PROGRAM_NAMES["inference"].format(number): transposer.transpose(program)
-        for number, program in loops.inference.programs.items()
-    }
+    still = {number: transposer.transpose(inference.family.programs[number]) for number in inference.first}
     copies = dict.fromkeys(nest for program in still.values() for nest in transposer.copies_of(program))
-    programs.update({name: transposer.without_copies(program) for name, program in still.items()})
-    return FinalPrograms(programs, transposer.only(tuple(copies)))
+    made.update((inference.name(number), transposer.without_copies(program)) for number, program in still.items())
+
+    def make(name: str) -> Mapping[str, LoopProgram]:
+        if name in inference.numbers:
+            program = transposer.transpose(inference.family.programs[inference.numbers[name]])
+            return {name: transposer.without_copies(program)}
+        number = training.numbers[name]
+        return training.parts(transposer.transpose(training.family.programs[number]), number)
+
+    programs = Programs((*training.numbers, *inference.numbers), made, make)
+    return FinalPrograms(programs, transposer.only(tuple(copies)), (*training.series(), *inference.series()))
+
+
+class _Named:
+    """The programs of a family, and the names of their functions.
+
+    Attributes:
+        first: the numbers of those that are to be made in any case.
+        numbers: by name, also of parts, see `FinalPrograms`.
+    """
+
+    def __init__(self, loops: ModelLoops, family: Family) -> None:
+        self.family, self._loops, self._regular = family, loops, loops.regular.get(family.name)
+        self._spans = range(len(loops.spans)) if family.name == "accumulation" else range(0)
+        later = set(self._regular.numbers) - set(self._regular.made) if self._regular else set()
+        self.first = [number for number in family.programs if number not in later]
+        self.numbers = {name: number for number in family.programs for name in self._names(number)}
+
+    def name(self, number: int) -> str:
+        """The function of a program."""
+        return PROGRAM_NAMES[self.family.name].format(number)
+
+    def _names(self, number: int) -> list[str]:
+        name = self.name(number)
+        return [name, *(gradient_name(name, part) for part in self._spans)]
+
+    def parts(self, program: LoopProgram, number: int) -> dict[str, LoopProgram]:
+        """A program by the name of its function; or those that it consists of."""
+        name = self.name(number)
+        return _apart(self._loops, name, program) if self._spans else {name: program}
+
+    def series(self) -> Iterator[Series]:
+        """One; or one for each of the programs that one consists of."""
+        if self._regular is None:
+            return
+        numbers = self._regular.numbers
+        for names in zip(*map(self._names, numbers), strict=True):
+            # The parts of a gradient set nothing to zero.
+            zeros = self._regular.zeros if names[0] == self.name(numbers[0]) else lambda number: ()
+            yield Series(dict(zip(numbers, names, strict=True)), self._regular.made, zeros, self._regular.constant)
 
 
 def without_copies(loops: ModelLoops) -> FinalPrograms:

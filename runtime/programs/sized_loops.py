@@ -7,7 +7,7 @@ model's own. No graph of the model itself is made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,10 +18,11 @@ from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import LoopProgram
 from ...compiler.loops.place import NotRegularError
 from ...compiler.numerics import current
+from ...compiler.sizes.fit import Constant
 from ...compiler.sizes.generalise import SizedPrograms, generalise
 from ...model.config import GPTConfig
 from ..machine.child import Child
-from .model_loops import ModelLoops, build_graph, gradient_spans, with_copies
+from .model_loops import ModelLoops, Regular, build_graph, gradient_spans, with_copies
 from .samples import FIRST, WORDS, samples_of
 from .shapes import LEARNED, PROVED, Shape
 
@@ -31,6 +32,9 @@ __all__ = ["SizedModel", "sized_loops", "sized_model"]
 _LEAST = {name: min(getattr(shape, name) for shape in LEARNED) for name in ("n_head", "head_size", "vocab_size")}
 # What this process has learned, by the number of layers, the kind of the programs for lengths and the numerics.
 _LEARNED: dict[tuple[int, str, str], SizedModel] = {}
+# So many of the first, and of the last programs are made: a polynomial of degree two is known from three, and the
+# fourth is a check. What depends on a length being large enough is the same for all if it is at both ends.
+_ENDS = 2
 # Nodes of graphs that are no operations of loops, but what these read.
 _NOT_COVERED = {CONST, EQUAL, GATHER, INDEX, INPUT, SELECT}
 _TITLES = {
@@ -68,26 +72,18 @@ class SizedModel:
         layout = self.programs.layout.at(sizes)
         start, size = layout.arguments["cache"]
         entry = size // config.block_size
+        instances = [
+            _Instances(self.programs, kind, numbers, sizes, layout)
+            for kind, numbers in ((self.kind, lengths), ("inference", positions))
+        ]
         training, inference = (
-            Family(
-                kind,
-                {number: self._program(kind, number, sizes, layout) for number in numbers},
-                partial(build_graph, config, kind, _silent),
-                pinned,
-                tuple(numbers),
-                {},
-            )
-            for kind, numbers, pinned in (
-                (self.kind, lengths, lambda number: {}),
-                ("inference", positions, lambda number: {"entry": start + entry * number}),
+            Family(own.kind, own, partial(build_graph, config, own.kind, _silent), pinned, tuple(own), {})
+            for own, pinned in zip(
+                instances, (lambda number: {}, lambda number: {"entry": start + entry * number}), strict=True
             )
         )
-        return ModelLoops(layout, training, inference, start, gradient_spans(config), self.prove)
-
-    def _program(self, kind: str, number: int, sizes: Mapping[str, int], layout: Layout) -> LoopProgram:
-        word = WORDS[kind]
-        name = word if number >= FIRST[kind] else f"{word}{number}"
-        return self.programs.at(name, {**sizes, word: number}, layout, _TITLES[kind].format(number))
+        regular = {own.kind: found for own in instances if (found := own.regular())}
+        return ModelLoops(layout, training, inference, start, gradient_spans(config), self.prove, regular)
 
     def prove(self) -> None:
         """Checks the programs at sizes that they have not been learned from, operation for operation, once.
@@ -111,6 +107,61 @@ class SizedModel:
         for family in loops.families:
             for number in family.programs:
                 loops.prove(final, family, number)
+
+
+class _Instances(Mapping[int, LoopProgram]):
+    """The programs of some lengths or positions, each made when it is first asked for."""
+
+    def __init__(
+        self,
+        programs: SizedPrograms,
+        kind: str,
+        numbers: Sequence[int],
+        sizes: Mapping[str, int],
+        layout: Layout,
+    ) -> None:
+        self.kind = kind
+        self._programs, self._numbers, self._sizes, self._layout = programs, numbers, sizes, layout
+        self._made: dict[int, LoopProgram] = {}
+
+    def __getitem__(self, number: int) -> LoopProgram:
+        if number not in self._made:
+            if number not in self._numbers:
+                raise KeyError(number)
+            title = _TITLES[self.kind].format(number)
+            self._made[number] = self._programs.at(self._name(number), self._at(number), self._layout, title)
+        return self._made[number]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def regular(self) -> Regular | None:
+        """What says which programs the later ones are, if they are many: the first and the last of these."""
+        later = [number for number in self._numbers if number >= FIRST[self.kind]]
+        if len(later) <= 2 * _ENDS:
+            return None
+        made = (*later[:_ENDS], *later[-_ENDS:])
+        known: dict[tuple[str, ...], Constant] = {}
+        for constant in self._programs.constants(self._name(made[0])):
+            texts = tuple(constant.value(self._at(number)) for number in made)
+            if known.setdefault(texts, constant) != constant and len(set(texts)) > 1:
+                return None  # two rules that these programs do not tell apart
+        return Regular(
+            tuple(later),
+            made,
+            lambda number: self._programs.zeros_at(self._name(number), self._at(number), self._layout),
+            lambda texts, number: known[texts].value(self._at(number)),
+        )
+
+    def _name(self, number: int) -> str:
+        word = WORDS[self.kind]
+        return word if number >= FIRST[self.kind] else f"{word}{number}"
+
+    def _at(self, number: int) -> dict[str, int]:
+        return {**self._sizes, WORDS[self.kind]: number}
 
 
 def sized_model(n_layer: int, child: Child | None = None, kind: str = "training") -> SizedModel:

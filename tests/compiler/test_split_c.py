@@ -31,7 +31,7 @@ def source(count: int, size: int) -> tuple[str, CText, int]:
         lines.append("")
     calls = " ".join(f"kernel{number}((memory *)x);" for number in range(count))
     text = "\n".join([HEAD, *lines, f"void run(double *x) {{ {calls} }}", ""])
-    return text, CText("", tuple(kernels), {}, {}, {}, {}), HEAD.count("\n") + 1
+    return text, CText("", tuple(kernels), (), {}, {}, {}, {}, {}), HEAD.count("\n") + 1
 
 
 def test_a_small_file_stays_whole():

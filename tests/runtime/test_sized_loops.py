@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from microgpt.compiler.errors import ProofError
+from microgpt.compiler.kernels.merge import Series
 from microgpt.compiler.loops.loop_text import format_program
 from microgpt.compiler.loops.place import NotRegularError
 from microgpt.compiler.loops.verify_loops import verify_loops
@@ -20,6 +21,7 @@ from microgpt.runtime.machine.toolchain import Toolchain
 from microgpt.runtime.programs import c_source, shapes
 from microgpt.runtime.programs.c_source import model_source
 from microgpt.runtime.programs.jax_source import jax_source
+from microgpt.runtime.programs.model_loops import FinalPrograms, ModelLoops
 from microgpt.runtime.programs.shapes import Shape, is_sized, witnessed
 from microgpt.runtime.programs.sized_cache import find_sized, keep_sized
 from microgpt.runtime.programs.sized_loops import SizedModel, sized_loops, sized_model
@@ -44,6 +46,39 @@ LARGER = (
     Shape(2, 16, 12, 3, 2, 2),
     Shape(5, 5, 60, 7, 2, 6),
 )
+
+
+@pytest.mark.parametrize("kind", ["training", "accumulation"])
+def test_a_few_lengths_say_what_the_c_of_all_is(kind: str, monkeypatch: pytest.MonkeyPatch):
+    """The same functions are written if every program is made."""
+    config = GPTConfig(27, 1, 16, 4, 16)
+    few = model_source(config, AdamConfig(), kind=kind)
+    assert len(few.programs.made) < len(few.programs) // 2
+    of_all = c_source.with_copies
+
+    def with_all(loops: ModelLoops) -> FinalPrograms:
+        return of_all(replace(loops, regular={}))
+
+    monkeypatch.setattr(c_source, "with_copies", with_all)
+    every = model_source(config, AdamConfig(), kind=kind)
+    assert len(every.programs.made) == len(every.programs)
+    functions, others = (sorted(each.body.text.split("\n\n")) for each in (few, every))
+    assert functions == others
+    assert (few.head, few.driver) == (every.head, every.driver)
+    assert few.programs["length7"] == every.programs["length7"]
+
+
+def test_programs_that_do_not_say_what_all_are_are_all_made(monkeypatch: pytest.MonkeyPatch):
+    config = GPTConfig(27, 1, 16, 4, 16)
+    text = model_source(config, AdamConfig()).text
+
+    def between(series: Series, routed: object, number: int) -> None:
+        raise NotRegularError("as if it were not")
+
+    monkeypatch.setattr(Series, "between", between)
+    every = model_source(config, AdamConfig())
+    assert len(every.programs.made) == len(every.programs)
+    assert every.text == text
 
 
 def some_shape(random: Random) -> Shape:

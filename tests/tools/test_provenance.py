@@ -118,12 +118,12 @@ def test_every_nest_is_labelled_and_every_call_says_what_it_writes(chain: Chain)
 def test_functions_of_the_c_are_where_they_are_said_to_be(chain: Chain):
     source = source_of(chain)
     lines = source.text.splitlines()
-    spans = [*source.body.kernels, *source.body.programs.values()]
+    spans = [*source.body.kernels, *source.body.routines, *source.body.programs.values()]
     for span in spans:
         text = lines[source.body_line + span.start : source.body_line + span.end]
         assert (
             sum(
-                re.match(rf"(KERNEL|static void) {span.name}\(memory \*m, const int \*ix", line) is not None
+                re.match(rf"(KERNEL|static( NOINLINE)? void) {span.name}\(memory \*m, const int \*ix", line) is not None
                 for line in text
             )
             == 1

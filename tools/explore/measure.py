@@ -43,6 +43,7 @@ __attribute__((visibility("default")))
 void microgpt_time_calls(%s *m, const int *ix, int rounds, int calls, double *seconds)
 {
     double start, each;
+%s
     for (int round = 0; round < rounds; round++) {
 %s
     }
@@ -103,11 +104,16 @@ def _run(
     """Seconds of each call, given by its line of the body."""
     lines = program.body.text.splitlines()
     timed = "\n".join(_CALL % (lines[line].strip(), place, place) for place, line in enumerate(calls))
+    # Calls that programs have in common have parameters.
+    arguments = "\n".join(
+        f"    const {'long' if name.startswith('n') else 'double'} {name} = {value};"
+        for name, value in program.body.values[program.name].items()
+    )
     seconds = (ctypes.c_double * len(calls))()
     index = (ctypes.c_int * max(1, len(indices)))(*indices)
     with tempfile.TemporaryDirectory(prefix="microgpt-", ignore_cleanup_errors=True) as folder:
         path, built = Path(folder) / "timed.c", Path(folder) / "timed.so"
-        write_plainly(path, (program.text + _TIMER % (_memory_type(program), timed)).encode())
+        write_plainly(path, (program.text + _TIMER % (_memory_type(program), arguments, timed)).encode())
         find_toolchain().build(path, built)
         library = ctypes.CDLL(str(built))
     raw = (ctypes.c_double * (memory_size(program.layout) + 8))()

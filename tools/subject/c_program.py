@@ -93,6 +93,10 @@ class CProgram:
         notes.update(dict.fromkeys(range(offset, end), "the library's own functions and tables"))
         for span in body.kernels:
             notes.update(dict.fromkeys(range(offset + span.start, offset + span.end), "a kernel of other programs"))
+        for span in body.routines:
+            notes.update(
+                dict.fromkeys(range(offset + span.start, offset + span.end), "calls that programs have in common")
+            )
         for name, span in body.programs.items():
             what = f"the program {name}" if name == self.name else f"another program, {name}"
             notes.update(dict.fromkeys(range(offset + span.start, offset + span.end), what))
