@@ -26,12 +26,14 @@ from ..kernels.expressions import (
     Place,
     Proved,
     Quotient,
+    Ratio,
     Read,
     Spread,
     Sum,
 )
 from ..kernels.kernel_ir import Kernel, Statement
 from ..kernels.merge import Routine
+from ..kernels.traverse import rebuilt
 from ..loops.loop_ir import MEMORY, Array
 from .c_text import decimal_text
 
@@ -102,16 +104,33 @@ class Printer:
                 yield from self._inside(statement.body, depth)
             case ir.Guess():
                 width, lane = statement.power.width, sum_text(statement.lane)
-                value = f"{statement.function}{width}({self.expr_text(statement.power.operands[0])}, &doubt)"
-                yield f"{indent}n{width} doubt;"
-                yield f"{indent}store{width}({self.address_text(statement.place)}, {value});"
-                yield f"{indent}doubts[(unsigned long)({lane}) / {width}] = (unsigned char)signs{width}(doubt);"
+                yield f"{indent}int doubt;"
+                yield f"{indent}store{width}({self.address_text(statement.place)}, {self._guess_text(statement)});"
+                yield f"{indent}doubts[(unsigned long)({lane}) / {width}] = (unsigned char)doubt;"
+            case ir.Spare(place, value):
+                same, lower, higher = (self._text_with(value, name) for name in ("guess", "lower", "higher"))
+                yield f"{indent}const {self.number} guess = {self._element(place)}, same = {same};"
+                yield f"{indent}const {self.number} lower = moved(guess, -1), higher = moved(guess, 1);"
+                yield f"{indent}if (is_usual(guess) && {lower} == same && {higher} == same) continue;"
             case ir.Room(lanes):
                 yield f"{indent}{self.number} power[{lanes}];"
-                yield f"{indent}unsigned char doubts[{lanes} / VECTOR];"
-                yield f"{indent}int lanes[{lanes + 4}];"
+                yield f"{indent}unsigned char doubts[({lanes} / VECTOR + 7) / 8 * 8];"
+                yield f"{indent}int lanes[{lanes}];"
             case _:
                 yield f"{indent}{self._line(statement)};"
+
+    def _text_with(self, value: Expr, name: str) -> str:
+        return self.expr_text(rebuilt(value, lambda part: Name(name) if part == Name("guess") else None))
+
+    def _guess_text(self, guess: ir.Guess) -> str:
+        operand, width = guess.power.operands[0], guess.power.width
+        if guess.function == "square":
+            return f"square{width}({self.expr_text(operand)}, &doubt)"
+        lane = sum_text(guess.lane)
+        if guess.function == "root" and isinstance(operand, Quotient):
+            parts = f"{self.expr_text(operand.dividend)}, {self.expr_text(operand.divisor)}"
+            return f"root_of_quotient{width}({parts}, &doubt, {lane})"
+        return f"{guess.function}{width}({self.expr_text(operand)}, &doubt, {lane})"
 
     def _inside(self, body: Sequence[Statement], depth: int) -> Iterator[str]:
         for statement in body:
@@ -202,6 +221,9 @@ class Printer:
                 return f"divisor_of({self.expr_text(value)})"
             case Quotient(dividend, divisor, width):
                 return f"quotient{width}({self.expr_text(dividend)}, {self.expr_text(divisor)})"
+            case Ratio(dividend, divisor, lane, width):
+                parts = f"{self.expr_text(dividend)}, {self.expr_text(divisor)}"
+                return f"ratio{width}({parts}, {sum_text(lane)})"
             case Proved(function, operand, width):
                 return f"settled_{function}{width}({self.expr_text(operand)})"
         raise InternalError(f"{type(expr).__name__} has no spelling in C")

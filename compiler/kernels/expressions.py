@@ -23,6 +23,7 @@ __all__ = [
     "Place",
     "Proved",
     "Quotient",
+    "Ratio",
     "Read",
     "Run",
     "Spread",
@@ -190,6 +191,16 @@ class Quotient:
 
 
 @dataclass(frozen=True, slots=True)
+class Ratio:
+    """A vector divided by another one, which processors do in more than one way. The vectors begin at `lane`."""
+
+    dividend: Expr
+    divisor: Expr
+    lane: Sum
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
 class Proved:
     """A vector of powers by a function that proves each, or leaves it to pow()."""
 
@@ -217,5 +228,19 @@ class Fold:
 
 
 Expr: TypeAlias = (
-    Number | Name | Read | Chosen | Pick | Matches | Call | Spread | IsSet | Ones | Divisor | Quotient | Proved | Fold
+    Number
+    | Name
+    | Read
+    | Chosen
+    | Pick
+    | Matches
+    | Call
+    | Spread
+    | IsSet
+    | Ones
+    | Divisor
+    | Quotient
+    | Ratio
+    | Proved
+    | Fold
 )

@@ -31,6 +31,7 @@ __all__ = [
     "Reached",
     "Room",
     "Settle",
+    "Spare",
     "Statement",
     "Transpose",
     "Update",
@@ -192,6 +193,22 @@ class Settle:
 
 
 @dataclass(frozen=True, slots=True)
+class Spare:
+    """In a `Settle`: goes on to the next lane where the power makes no difference.
+
+    What pow() gives is the guess or a neighbour of it. So it need not be called where the only value that the power is
+    used for is the same with all three.
+
+    Attributes:
+        guess: where the guess is.
+        value: what the power is used for, in which it is the variable ``guess``.
+    """
+
+    guess: Place
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
 class Buffer:
     """Room for so many numbers, which `Evaluate` may fill up to a whole vector."""
 
@@ -228,6 +245,7 @@ Statement: TypeAlias = (
     | Clear
     | Guess
     | Settle
+    | Spare
     | Buffer
     | Evaluate
 )

@@ -32,8 +32,8 @@ _LETTERS = "ijlnqrsuvz"
 # Names of the other variables, and of what kernels call.
 _TAKEN = re.compile(
     r"[a-hkmo-z]\d*|[a-z]\d+|sum\d+|ix|lanes?|start|stop|whole|power|doubts?|divisor|bits|transpose|memory|places|count|"
-    r"(load|store|all|flag|equal|keep|drop|fused|signs|quotient|(settled_)?(square|root)|exponential|logarithm|power)\d|"
-    r"exponentials|logarithms|powers|squares|roots|guess|\w*[A-Z]\w*|\W.*|\d.*"
+    r"(load|store|all|flag|equal|keep|drop|fused|signs|quotient|ratio|(settled_)?(square|root)|exponential|logarithm|power)\d|"
+    r"exponentials|logarithms|powers|squares|roots|guess|lower|higher|same|\w*[A-Z]\w*|\W.*|\d.*"
 )
 
 _Group = tuple[Nest, ...]

@@ -1,27 +1,31 @@
 """Stage powers: powers that can mostly be proved equal to something cheaper are guessed for many lanes ahead.
 
 In: a kernel whose loop over lanes computes such powers. Out: the same in blocks of lanes. Within a block a power is
-first guessed for all lanes; pow() is called for those in which the guess is not proved; then what needs the powers goes
-on.
+first guessed for all lanes; pow() is called for those in which the guess is not proved and makes a difference; then
+what needs the powers goes on.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from math import gcd
-from typing import Any
+from typing import Any, TypeVar
 
-from ..ir.ops import POW
+from ..ir.ops import OPS, POW
 from ..loops.lanes import PROVED
 from ..numerics import Numerics
-from .expressions import Call, Fold, Number, Place, Read, Sum
-from .kernel_ir import Clear, Declare, For, Guess, Kernel, Least, Room, Settle, Statement, Write
-from .traverse import rebuilt
+from .expressions import Call, Fold, Name, Number, Place, Read, Sum
+from .kernel_ir import Clear, Declare, For, Guess, Kernel, Least, Room, Settle, Spare, Statement, Write
+from .traverse import mentions, rebuilt
 
 __all__ = ["BLOCK", "stage_powers"]
 
-# Lanes of a block: the elements of all arrays that a block touches stay in the first-level cache.
+_S = TypeVar("_S", bound=Statement)
+
+# Lanes of a block, about: the elements of all arrays that a block touches stay in the first-level cache.
 BLOCK = 512
+# Lanes of which all kinds of vectors are full.
+_WHOLE = 8
 
 
 def stage_powers(kernel: Kernel, numerics: Numerics) -> Kernel:
@@ -29,11 +33,24 @@ def stage_powers(kernel: Kernel, numerics: Numerics) -> Kernel:
     if not numerics.proves:
         return kernel
 
+    blocks: list[int] = []
+
     def change(part: Any) -> Any:
-        return _staged(part) if isinstance(part, For) and part.lanes and any(map(_find, part.body)) else None
+        if not (isinstance(part, For) and part.lanes and any(map(_find, part.body))):
+            return None
+        blocks.append(_block(part.end))
+        return _staged(part, blocks[-1])
 
     body = rebuilt(kernel.body, change)
-    return replace(kernel, body=(Room(BLOCK), *body)) if body != kernel.body else kernel
+    return replace(kernel, body=(Room(max(blocks)), *body)) if blocks else kernel
+
+
+def _block(end: Sum) -> int:
+    """Lanes of a block: all blocks of a loop that is known to take so many turns are about equal."""
+    if end.terms:
+        return BLOCK
+    blocks = max(round(end.constant / BLOCK), 1)
+    return -(-end.constant // (blocks * _WHOLE)) * _WHOLE
 
 
 def _find(node: Any) -> Call | None:
@@ -54,12 +71,12 @@ def _exponent(power: Call) -> float | None:
     return float.fromhex(exponent.text) if isinstance(exponent, Number) else None
 
 
-def _staged(loop: For) -> For:
+def _staged(loop: For, block: int) -> For:
     start, stop, lane = (Sum(0, ((1, name),)) for name in ("start", "stop", loop.name))
     offset = lane.plus(Sum(0, ((-1, "start"),)))
     power_place = Place("power", (offset,))
-    divides = 1 if loop.end.terms else gcd(BLOCK, loop.end.constant)
-    body: list[Statement] = [Declare("stop", Least(start.plus(Sum(BLOCK)), loop.end), "whole")]
+    divides = 1 if loop.end.terms else gcd(block, loop.end.constant)
+    body: list[Statement] = [Declare("stop", Least(start.plus(Sum(block)), loop.end), "whole")]
     # What is done in one go for each lane, until powers must be settled.
     pending: list[Statement] = []
 
@@ -71,12 +88,25 @@ def _staged(loop: For) -> For:
         if power is not None:
             guess = Guess(PROVED[_exponent(power) or 0.0], power, power_place, offset)
             body += [Clear(), lanes([*pending, guess])]
-            body.append(Settle(loop.name, "start", (Write(power_place, power),)))
+            spare = _spare(statement, power, power_place)
+            body.append(Settle(loop.name, "start", (*spare, Write(power_place, power))))
             statement, pending = _with_power(statement, power, Read(power_place)), []
         pending.append(statement)
-    return For("start", Sum(), loop.end, (*body, lanes(pending)), BLOCK)
+    return For("start", Sum(), loop.end, (*body, lanes(pending)), block)
 
 
-def _with_power(statement: Statement, power: Call, read: Read) -> Statement:
-    changed: Statement = rebuilt(statement, lambda part: read if part is power else None)
+def _spare(statement: Statement, power: Call, place: Place) -> tuple[Spare, ...]:
+    """What spares calls of pow(), if that takes no more than a few arithmetic operations."""
+    if not isinstance(statement, Write):
+        return ()
+    value = _with_power(statement, power, Name("guess")).value
+    return () if mentions(value, _is_costly) else (Spare(place, value),)
+
+
+def _is_costly(part: Any) -> bool:
+    return isinstance(part, Fold) or (isinstance(part, Call) and not OPS[part.op].is_infix)
+
+
+def _with_power(statement: _S, power: Call, read: Read | Name) -> _S:
+    changed: _S = rebuilt(statement, lambda part: read if part is power else None)
     return changed

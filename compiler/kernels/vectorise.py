@@ -29,6 +29,7 @@ from .expressions import (
     Place,
     Proved,
     Quotient,
+    Ratio,
     Read,
     Run,
     Spread,
@@ -187,7 +188,7 @@ def _widened(expr: Expr, lane: str, where: dict[str, Sum], width: int) -> Expr:
             chosen, number = substituted(chosen, where), substituted(number, where)
             return Matches(chosen, number, width if differs or expr.number.factor(lane) else 1, differs and width > 1)
         case Call():
-            return _call(expr, [_widened(part, lane, where, width) for part in expr.operands])
+            return _call(expr, [_widened(part, lane, where, width) for part in expr.operands], where[lane])
         case Fold():
             runs = (_widened_run(run, lane, where, width) for run in expr.runs)
             return Fold(expr.op, tuple(runs), width)
@@ -223,12 +224,14 @@ def _widened_run(run: Run, lane: str, where: dict[str, Sum], width: int) -> Run:
     return Run(run.variable, run.count, tuple(parts))
 
 
-def _call(call: Call, operands: list[Expr]) -> Expr:
+def _call(call: Call, operands: list[Expr], lane: Sum) -> Expr:
     row, width = OPS[call.op], max(map(_width, operands))
     if width == 1:
         return Call(call.op, tuple(operands))
     if call.op == DIV and _width(operands[0]) > 1 and _width(operands[1]) == 1:
         return Quotient(operands[0], Divisor(operands[1]), width)
+    if call.op == DIV and _width(operands[0]) > 1:
+        return Ratio(operands[0], operands[1], lane, width)
     if call.op == POW and isinstance(operands[1], Number) and float.fromhex(operands[1].text) in PROVED:
         return Proved(PROVED[float.fromhex(operands[1].text)], operands[0], width)
     found = (_lanes(each, type_, width, row.is_infix) for each, type_ in zip(operands, row.types, strict=True))

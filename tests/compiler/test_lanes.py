@@ -184,14 +184,24 @@ _SIZES = (
     *(0.0, 5e-324, 1e-323, 1e-310, sys.float_info.min, 1e-200, math.nextafter(1e-200, 0), 2.0**-537, 1e-60, 1e-50),
     *(math.nextafter(1e-50, 1), 2.0**-48, 2.0**-96, 0.1, 1.0, 3.0, 2.0**48, 2.0**96, math.nextafter(1e50, 0), 1e50),
     *(1e60, 1e154, 1e155, 1e250, math.nextafter(1e250, math.inf), sys.float_info.max, math.inf, math.nan),
+    *(2.0**-400, 2.0**400, math.nextafter(2.0**400, math.inf), math.nextafter(2.0, 0), math.nextafter(1.0, 0)),
 )
 ENDS = (*_SIZES, *(-size for size in _SIZES))
 
 _ENTRIES = """
 void quotients(double *x, double y) {{ store{w}(x, quotient{w}(load{w}(x), divisor_of(y))); }}
 void division(double *x, double y) {{ for (int i = 0; i < {w}; i++) x[i] = x[i] / y; }}
-int try_square(double *x) {{ n{w} doubt; store{w}(x, square{w}(load{w}(x), &doubt)); return signs{w}(doubt); }}
-int try_root(double *x) {{ n{w} doubt; store{w}(x, root{w}(load{w}(x), &doubt)); return signs{w}(doubt); }}
+void ratios(double *x, double y) {{ store{w}(x, ratio{w}(load{w}(x), all{w}(y), 0)); }}
+int try_square(double *x) {{ int doubts; store{w}(x, square{w}(load{w}(x), &doubts)); return doubts; }}
+int try_root(double *x) {{ int doubts; store{w}(x, root{w}(load{w}(x), &doubts, 0)); return doubts; }}
+int try_other_root(double *x) {{ int doubts; store{w}(x, root{w}(load{w}(x), &doubts, {w})); return doubts; }}
+int try_root_of_quotient(double *x, double y)
+{{
+    int doubts;
+    store{w}(x, root_of_quotient{w}(load{w}(x), divisor_of(y), &doubts, 0));
+    return doubts;
+}}
+void root_of_division(double *x, double y) {{ for (int i = 0; i < {w}; i++) x[i] = pow(x[i] / y, 0.5); }}
 void power(double *x, double y) {{ for (int i = 0; i < {w}; i++) x[i] = pow(x[i], y); }}
 """
 
@@ -209,9 +219,40 @@ def test_quotients_and_powers_at_the_ends_of_the_range(width: int, toolchain: To
 
     for x, y in itertools.product(ENDS, ENDS):
         assert same(call("quotients", x, y)[0], call("division", x, y)[0]), (x, y)
-    for x, (name, exponent) in itertools.product(ENDS, (("try_square", 2.0), ("try_root", 0.5))):
+        assert same(call("ratios", x, y)[0], call("division", x, y)[0]), (x, y)
+        guess, doubts = call("try_root_of_quotient", x, y)
+        assert doubts or same(guess, call("root_of_division", x, y)[0]), (x, y)
+    tried = ("try_square", 2.0), ("try_root", 0.5), ("try_other_root", 0.5)
+    for x, (name, exponent) in itertools.product(ENDS, tried):
         guess, doubts = call(name, x)
         assert doubts or same(guess, call("power", x, exponent)[0]), (name, x)
+
+
+@pytest.mark.parametrize("exponent", [2.0, 0.5])
+def test_powers_that_make_a_difference_are_those_of_libm(exponent: float, toolchain: Toolchain, tmp_path: Path):
+    """Numbers whose powers are not the correctly rounded ones; what these are used for is far larger, or is not."""
+    random = Random(7)
+    correct = (lambda x: x * x) if exponent == 2.0 else math.sqrt
+    numbers = (random.uniform(0.1, 10.0) for _ in range(10**7))
+    odd = list(itertools.islice((x for x in numbers if x**exponent != correct(x)), 600))
+    addends = [random.choice([0.0, 1.0, 1e-9, 1e6]) for _ in odd]
+    program, layout = program_of(f"""
+        program f
+        array x[600] value double
+        array y[600] value double
+        array z[600] value double
+        nest
+            for i < 600
+            z[i] = add(y[i], mul(pow(x[i], {exponent}), 0.75))
+    """)
+    entry = "void run(double *m) { f((memory *)m, 0); }\n"
+    for width in (width for width in VECTOR_WIDTHS if width <= toolchain.vector_width):
+        text = prelude(width) + memory_struct(layout, "memory") + emit_c([program], ["f"], layout, width).text
+        assert "is_usual(guess)" in text
+        held = (ctypes.c_double * 1800)(*odd, *addends)
+        compiled(toolchain, tmp_path, width, text + entry).run(held)
+        assert held[1200:] == [y + x**exponent * 0.75 for x, y in zip(odd, addends, strict=True)]
+        assert held[1200:] != [y + correct(x) * 0.75 for x, y in zip(odd, addends, strict=True)]
 
 
 def compiled(toolchain: Toolchain, folder: Path, width: int, text: str) -> ctypes.CDLL:

@@ -42,6 +42,24 @@ INLINE double number(int spread)
     u.n = (bits & 0x800fffffffffffffULL) | ((unsigned long long)exponent << 52);
     return u.d;
 }
+/* A dividend whose quotient by y lies as near to a midpoint of two doubles as any does, by a small odd n. Where A and B
+   are the fractions as whole numbers, 2^53 * A - (2 * M + 1) * B is n, or 2^54 * A. Makes y's fraction odd. */
+INLINE double beside_midpoint(double *y, long long n)
+{
+    union { unsigned long long n; double d; } u;
+    u.d = *y;
+    u.n |= 1;
+    *y = u.d;
+    const unsigned long long b = (u.n & 0xfffffffffffffULL) | 1ULL << 52;
+    unsigned long long inverse = b;
+    for (int i = 0; i < 6; i++) inverse *= 2 - b * inverse;
+    unsigned long long odd = -(unsigned long long)n * inverse;
+    const unsigned long long whole = (odd & ((1ULL << 53) - 1)) | 1ULL << 53;
+    unsigned __int128 product = (unsigned __int128)whole * b + (unsigned __int128)(__int128)n;
+    if (product >> 53 < 1ULL << 53) return (double)(unsigned long long)(product >> 53);
+    product = (unsigned __int128)(odd & ((1ULL << 54) - 1)) * b + (unsigned __int128)(__int128)n;
+    return (double)(unsigned long long)(product >> 54);
+}
 /* Wrong results, inputs near a boundary, inputs left to pow(), and the farthest at which pow() differs,
    relative to the power, in 2^-53. */
 typedef struct { long long wrong, near, unsure; double farthest; } findings;
@@ -52,19 +70,19 @@ findings check_square(long long rounds, unsigned long long seed, int spread)
     state = seed;
     for (long long i = 0; i < rounds; i++) {
         VECTOR(v) x;
-        VECTOR(n) doubt;
+        int doubts;
         for (int k = 0; k < WIDTH; k++) x[k] = number(spread);
-        VECTOR(v) r = VECTOR(square)(x, &doubt);
+        VECTOR(v) r = VECTOR(square)(x, &doubts);
         VECTOR(v) error = VECTOR(magnitude)(VECTOR(fused)(x, x, -r)), half = VECTOR(half_unit)(r);
         VECTOR(v) distance = VECTOR(magnitude)(error - half) / (r * 0x1p-53);
-        VECTOR(n) other = VECTOR(outside)(r, LEAST, MOST); /* sizes that are left to pow() */
+        const int other = VECTOR(outside)(r, LEAST, MOST); /* sizes that are left to pow() */
         for (int k = 0; k < WIDTH; k++) {
-            f.unsure += doubt[k] < 0;
-            if (doubt[k] >= 0 && distance[k] > 0.05) continue;
+            f.unsure += doubts >> k & 1;
+            if (!(doubts >> k & 1) && distance[k] > 0.05) continue;
             f.near++;
             if (pow(x[k], 2.0) == r[k]) continue;
-            f.wrong += doubt[k] >= 0;
-            if (distance[k] > f.farthest && other[k] >= 0) f.farthest = distance[k];
+            f.wrong += !(doubts >> k & 1);
+            if (distance[k] > f.farthest && !(other >> k & 1)) f.farthest = distance[k];
         }
     }
     return f;
@@ -76,19 +94,19 @@ findings check_root(long long rounds, unsigned long long seed, int spread)
     state = seed;
     for (long long i = 0; i < rounds; i++) {
         VECTOR(v) x;
-        VECTOR(n) doubt;
+        int doubts;
         for (int k = 0; k < WIDTH; k++) x[k] = fabs(number(spread));
-        VECTOR(v) r = VECTOR(root)(x, &doubt);
+        VECTOR(v) r = VECTOR(root)(x, &doubts, WIDTH * (i & 1));
         VECTOR(v) error = VECTOR(magnitude)(VECTOR(fused)(-r, r, x)), half = VECTOR(half_unit)(r);
         VECTOR(v) distance = VECTOR(magnitude)(error - 2.0 * r * half) / (2.0 * r * r * 0x1p-53);
-        VECTOR(n) other = VECTOR(outside)(r, LEAST, MOST); /* sizes that are left to pow() */
+        const int other = VECTOR(outside)(r, LEAST, MOST); /* sizes that are left to pow() */
         for (int k = 0; k < WIDTH; k++) {
-            f.unsure += doubt[k] < 0;
-            if (doubt[k] >= 0 && distance[k] > 0.05) continue;
+            f.unsure += doubts >> k & 1;
+            if (!(doubts >> k & 1) && distance[k] > 0.05) continue;
             f.near++;
             if (pow(x[k], 0.5) == r[k]) continue;
-            f.wrong += doubt[k] >= 0;
-            if (distance[k] > f.farthest && other[k] >= 0) f.farthest = distance[k];
+            f.wrong += !(doubts >> k & 1);
+            if (distance[k] > f.farthest && !(other >> k & 1)) f.farthest = distance[k];
         }
     }
     return f;
@@ -112,6 +130,30 @@ findings check_quotient(long long rounds, unsigned long long seed, int spread)
         }
         VECTOR(v) r = VECTOR(quotient)(x, d);
         for (int k = 0; k < WIDTH; k++) { f.near++; f.wrong += r[k] != x[k] / y; }
+    }
+    return f;
+}
+
+findings check_ratio(long long rounds, unsigned long long seed, int spread)
+{
+    findings f = {0, 0, 0, 0.0};
+    state = seed;
+    for (long long i = 0; i < rounds; i++) {
+        VECTOR(v) x, y;
+        for (int k = 0; k < WIDTH; k++) {
+            x[k] = number(spread);
+            y[k] = fabs(number(i & 2 ? 1 : spread));
+            /* Every other divisor is close below a power of two, where the reciprocal is hardest. */
+            if (k & 1) y[k] = 1.0 - (double)(next() >> (11 + next() % 53)) * 0x1p-53;
+            if (i & 1) {
+                const long long n = (long long)(next() % 16) * 2 - 15;
+                double divisor = y[k];
+                x[k] = beside_midpoint(&divisor, n);
+                y[k] = divisor;
+            }
+        }
+        VECTOR(v) r = VECTOR(ratio)(x, y, 0);
+        for (int k = 0; k < WIDTH; k++) { f.near++; f.wrong += r[k] != x[k] / y[k]; }
     }
     return f;
 }
@@ -166,6 +208,7 @@ def check_powers(rounds: int, seed: int = 1) -> list[Findings]:
             ("square", (8, 20, 48, 130, 600)),
             ("root", (8, 40, 96, 260, 1000)),
             ("quotient", (8, 100, 600)),
+            ("ratio", (8, 100, 600)),
         ):
             function = getattr(library, f"check_{name}")
             function.argtypes, function.restype = [ctypes.c_longlong, ctypes.c_ulonglong, ctypes.c_int], _Findings

@@ -25,6 +25,11 @@ INLINE v${w} square_root${w}(v${w} x)
 {
 ${root}}
 INLINE v${w} quotient${w}(v${w} x, divisor y) { return x * y.reciprocal; }
+INLINE v${w} ratio${w}(v${w} x, v${w} y, long lane)
+{
+    (void)lane;
+    return x / y;
+}
 INLINE v${w} settled_square${w}(v${w} x) { return x * x; }
 INLINE v${w} settled_root${w}(v${w} x) { return square_root${w}(x); }
 /* 2^n times the series of the rest, which is at most ln(2)/2. The power of 2 is multiplied in halves, each of which is a

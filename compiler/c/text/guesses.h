@@ -1,23 +1,63 @@
 
 /* Half of the unit in the last place of r; below a power of two the units are smaller, and these count. */
 INLINE v${w} half_unit${w}(v${w} r) { return (v${w})((((n${w})r - 1) & 0x7ff0000000000000LL) - (53LL << 52)); }
-/* Negative where pow() may give something else than r: where the exact power is farther from r than `allowed`, both
-   measured alike, or r is not of a size for which the margin holds. */
-INLINE n${w} doubt${w}(v${w} r, v${w} error, v${w} allowed)
+/* Guesses pow(x, 2), and sets the bits of lanes for which pow() may give something else: where the exact power, whose
+   distance from r is exact by one fused operation, is not safely nearer to r than to the next double; and where r is not
+   of a size for which the margin holds. Units below r are not larger than those above it, so what is safe on that side
+   is on both. Where r is zero, so is the power. */
+INLINE v${w} square${w}(v${w} x, int *doubts)
 {
-    return (n${w})(allowed - magnitude${w}(error)) | outside${w}(r, LEAST, MOST);
-}
-/* Guesses pow(x, 2). The error of the product is exact by one fused operation. Where r is zero, so is the power. */
-INLINE v${w} square${w}(v${w} x, n${w} *doubt)
-{
-    const v${w} r = x * x;
-    *doubt = doubt${w}(r, fused${w}(x, x, -r), fused${w}(r, all${w}(-MARGIN), half_unit${w}(r)));
+    const v${w} r = x * x, farthest = fused${w}(r, all${w}(MARGIN), magnitude${w}(fused${w}(x, x, -r)));
+    *doubts = unlike${w}(r - farthest, r) | outside${w}(r, LEAST, MOST);
     return r;
 }
-/* Guesses pow(x, 0.5). With r = sqrt(x), the exact root is r + (x - r*r) / (2*r), up to 2^-53 units. */
-INLINE v${w} root${w}(v${w} x, n${w} *doubt)
+/* The same of pow(x, 0.5), of a vector that begins at `lane`. The exact root is r + (x - r*r) / (2*r), up to 2^-53 units,
+   whatever r was computed by: by turns by the unit that divides, and by Newton's iteration beside it. */
+#ifdef MASKS${w}
+INLINE v${w} root_of_lanes${w}(v${w} x, int nonzero, int *doubts, long lane)
 {
-    const v${w} r = square_root${w}(x);
-    *doubt = doubt${w}(r, fused${w}(-r, r, x), (r + r) * fused${w}(r, all${w}(-MARGIN), half_unit${w}(r)));
+    if (lane & ${w}) {
+        const v${w} r = square_root${w}(x), unit = r - (v${w})((n${w})r - 1); /* below r */
+        const v${w} error = magnitude${w}(fused${w}(-r, r, x)), allowed = r * fused${w}(r, all${w}(-2 * MARGIN), unit);
+        *doubts = exceed${w}(error, allowed, nonzero) | beyond${w}(r, LEAST, MOST, nonzero);
+        return r;
+    }
+    const v${w} start = near_reciprocal_root${w}(x, nonzero);
+    v${w} r = x * start, half = start * 0.5; /* which becomes 1 / (2*r) */
+    const v${w} change = fused${w}(-r, half, all${w}(0.5));
+    r = fused${w}(r, change, r);
+    half = fused${w}(half, change, half);
+    r = fused${w}(fused${w}(-r, r, x), half, r);
+    r = fused${w}(fused${w}(-r, r, x), half, r);
+    const v${w} farthest = fused${w}(magnitude${w}(fused${w}(-r, r, x)), half, r * MARGIN);
+    *doubts = unlike${w}(r - farthest, r) | beyond${w}(r, LEAST, MOST, nonzero);
     return r;
 }
+INLINE int nonzero${w}(v${w} x)
+{
+    const n${w} none = {0};
+    return above${w}((n${w})x, none, -1); /* and so is minus zero, whose power is zero */
+}
+INLINE v${w} root${w}(v${w} x, int *doubts, long lane)
+{
+    return root_of_lanes${w}(x, nonzero${w}(x), doubts, lane);
+}
+/* A quotient of sizes that are not safe is wrong, but no root from LEAST to MOST. */
+INLINE v${w} root_of_quotient${w}(v${w} x, divisor y, int *doubts, long lane)
+{
+    if (!y.safe) return root${w}(x / y.number, doubts, lane);
+    return root_of_lanes${w}(near_quotient${w}(x, y), nonzero${w}(x), doubts, lane);
+}
+#else
+INLINE v${w} root${w}(v${w} x, int *doubts, long lane)
+{
+    const v${w} r = square_root${w}(x), allowed = (r + r) * fused${w}(r, all${w}(-MARGIN), half_unit${w}(r));
+    (void)lane;
+    *doubts = signs${w}((n${w})(allowed - magnitude${w}(fused${w}(-r, r, x)))) | outside${w}(r, LEAST, MOST);
+    return r;
+}
+INLINE v${w} root_of_quotient${w}(v${w} x, divisor y, int *doubts, long lane)
+{
+    return root${w}(quotient${w}(x, y), doubts, lane);
+}
+#endif

@@ -22,53 +22,62 @@
 #define LEAVE_VECTORS() (void)0
 #endif
 
-/* Lists the lanes whose flags are set: a byte has those of a vector, the first lane's lowest, and `bytes` of them those of
-   a multiple of 64 lanes. `list` must have room for four more. */
+/* Whether a power is of these sizes; and a positive number that is so many units larger than x. */
+INLINE int is_usual(double x)
+{
+    long long bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits >= LEAST && bits <= MOST;
+}
+INLINE double moved(double x, int units)
+{
+    long long bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits += units;
+    memcpy(&x, &bits, sizeof bits);
+    return x;
+}
+
+/* Lists the lanes whose bits are set: a byte has those of a vector, the first lane's the lowest. The bytes are a multiple
+   of eight. */
 static int list_doubts(const unsigned char *doubts, long bytes, int *list)
 {
     int count = 0;
     LEAVE_VECTORS();
-    for (long byte = 0; byte < bytes; byte += 64 / VECTOR) {
-        /* All bits of a byte are used: with vectors of four lanes, for those of two. */
-        unsigned long long rest = 0;
-        UNROLL
-        for (int i = 0; i < 64 / VECTOR; i++) rest |= (unsigned long long)doubts[byte + i] << (8 * (i % 8) + VECTOR * (i / 8));
-        const int all = __builtin_popcountll(rest);
-        int done = 0;
-        /* Four at a time, needed or not: a branch for each would be mispredicted. */
-        do {
-            for (int i = 0; i < 4; i++) {
-                const int bit = __builtin_ctzll(rest | 1ULL << 63);
-                list[count + done + i] = VECTOR * ((int)byte + bit / 8 + bit % 8 / VECTOR * 8) + bit % VECTOR;
-                rest &= rest - 1;
-            }
-            done += 4;
-        } while (done < all);
-        count += all;
+    for (long byte = 0; byte < bytes; byte += 8) {
+        unsigned long long rest;
+        memcpy(&rest, doubts + byte, sizeof rest);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        rest = __builtin_bswap64(rest);
+#endif
+        for (; rest; rest &= rest - 1) {
+            const int bit = __builtin_ctzll(rest);
+            list[count++] = VECTOR * ((int)byte + bit / 8) + bit % 8;
+        }
     }
     return count;
 }
 
-/* A number that vectors are divided by: its reciprocal, rounded, and what the rounding lost. And which dividends are
-   safe with it, by their sizes as bits: zero, and those from `least` to `most`, with which nothing overflows and no
-   remainder loses bits. With a divisor that is itself too large, too small or not positive, none is, not even zero. */
-#define NONE (-2LL)
-typedef struct { double number, reciprocal, rest; long long least, most; } divisor;
+/* A number that vectors are divided by: its reciprocal, rounded, and what the rounding lost. And whether it is positive,
+   not too large and not too small: then dividends are safe that are zero or, by their sizes as bits, from DIVIDEND_LEAST
+   to DIVIDEND_MOST. Nothing overflows with them, and no remainder loses bits. */
+typedef struct { double number, reciprocal, rest; int safe; } divisor;
+#define DIVIDEND_LEAST 0x16687e92154ef7acLL /* 1e-200 */
+#define DIVIDEND_MOST 0x73d658e3ab795204LL /* 1e250 */
+/* Likewise, dividends and divisors of vectors: 2^-400 and 2^400. */
+#define RATIO_LEAST 0x26f0000000000000LL
+#define RATIO_MOST 0x58f0000000000000LL
 
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
 #define FUSES /* quickly */
 #endif
 INLINE divisor divisor_of(double y)
 {
-#ifdef FUSES
     const double reciprocal = 1.0 / y;
-    divisor d = {y, reciprocal, __builtin_fma(-reciprocal, y, 1.0) * reciprocal, 0, NONE};
-    if (y > 1e-50 && y < 1e50) {
-        d.least = 0x16687e92154ef7acLL; /* 1e-200 */
-        d.most = 0x73d658e3ab795204LL;  /* 1e250 */
-    }
+#ifdef FUSES
+    const divisor d = {y, reciprocal, __builtin_fma(-reciprocal, y, 1.0) * reciprocal, y > 1e-50 && y < 1e50};
 #else
-    const divisor d = {y, 0.0, 0.0, 0, NONE};
+    const divisor d = {y, reciprocal, 0.0, 0};
 #endif
     return d;
 }

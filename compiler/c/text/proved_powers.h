@@ -3,16 +3,14 @@
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
 INLINE v${w} settled_square${w}(v${w} x)
 {
-    n${w} doubt;
-    const v${w} r = square${w}(x, &doubt);
-    const int doubts = signs${w}(doubt);
+    int doubts;
+    const v${w} r = square${w}(x, &doubts);
     return doubts ? settle_power${w}(r, x, all${w}(2.0), doubts) : r;
 }
 INLINE v${w} settled_root${w}(v${w} x)
 {
-    n${w} doubt;
-    const v${w} r = root${w}(x, &doubt);
-    const int doubts = signs${w}(doubt);
+    int doubts;
+    const v${w} r = root${w}(x, &doubts, 0);
     return doubts ? settle_power${w}(r, x, all${w}(0.5), doubts) : r;
 }
 #else
