@@ -17,6 +17,7 @@ from __future__ import annotations
 from functools import cache
 
 from ..ir.ops import LIBM
+from ..loops.lanes import GUESSED
 from ..numerics import Numerics, current
 from .c_text import c_text, plain_text
 from .drop_unused import drop_unused
@@ -33,7 +34,7 @@ WIDE_WORDS = 10
 _PACKAGE = __package__ or ""
 # Widths of vectors that are transposed as tiles.
 _TILED = (4, 8)
-_OF_ONE_VECTOR = ("exponential", "logarithm", "settled_square", "settled_root")
+_OF_ONE_VECTOR = ("exponential", "logarithm", *(f"settled_{function}" for function in GUESSED.values()))
 
 
 def prelude(vector_width: int, number: str = "", program: str | None = None) -> str:

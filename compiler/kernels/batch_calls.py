@@ -18,7 +18,7 @@ from itertools import count
 from typing import Any, TypeAlias
 
 from ..ir.ops import EXP, LOG, POW
-from ..loops.lanes import PROVED
+from ..loops.lanes import GUESSED
 from .expressions import Call, Name, Number, Place, Read, Sum
 from .kernel_ir import (
     Advance,
@@ -63,7 +63,8 @@ def batch_calls(kernel: Kernel) -> Kernel:
     if any(isinstance(statement, Room) for statement in kernel.body):
         return kernel
     batches = _Batches()
-    body = batches.of(kernel.body, {})
+    spans = {parameter.name: parameter.span for parameter in kernel.parameters if parameter.span}
+    body = batches.of(kernel.body, spans)
     buffers = (Buffer(name, ROOM) for name in batches.buffers.values())
     return replace(kernel, body=(*buffers, *body)) if batches.buffers else kernel
 
@@ -83,8 +84,8 @@ def _kind(call: Call) -> _Kind:
 def _function(kind: _Kind) -> tuple[str, Number | None]:
     """The function for a kind, and what else it is to be given."""
     op, exponent = kind
-    proved = PROVED.get(float.fromhex(exponent.text)) if exponent else None
-    return (f"{proved}s", None) if proved else (_FUNCTIONS[op], exponent)
+    guessed = GUESSED.get(float.fromhex(exponent.text)) if exponent else None
+    return (f"{guessed}s", None) if guessed else (_FUNCTIONS[op], exponent)
 
 
 class _Batches:

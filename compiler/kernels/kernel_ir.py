@@ -253,10 +253,16 @@ Statement: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter. `kind` is ``whole``, ``number``, ``read`` or ``write``: the last two are pointers."""
+    """A parameter.
+
+    Attributes:
+        kind: ``whole``, ``number``, ``read`` or ``write``: the last two are pointers.
+        span: of whole numbers, the least and the greatest that it gets.
+    """
 
     name: str
     kind: str
+    span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

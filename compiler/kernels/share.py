@@ -32,8 +32,8 @@ _LETTERS = "ijlnqrsuvz"
 # Names of the other variables, and of what kernels call.
 _TAKEN = re.compile(
     r"[a-hkmo-z]\d*|[a-z]\d+|sum\d+|ix|lanes?|start|stop|whole|power|doubts?|divisor|bits|transpose|memory|places|count|"
-    r"(load|store|all|flag|equal|keep|drop|fused|signs|quotient|ratio|(settled_)?(square|root)|exponential|logarithm|power)\d|"
-    r"exponentials|logarithms|powers|squares|roots|guess|lower|higher|same|\w*[A-Z]\w*|\W.*|\d.*"
+    r"(load|store|all|flag|equal|keep|drop|fused|signs|quotient|ratio|(settled_)?(square|root|inverse|inverse_root)|exponential|logarithm|power)\d|"
+    r"exponentials|logarithms|powers|squares|roots|inverses|inverse_roots|guess|lower|higher|same|\w*[A-Z]\w*|\W.*|\d.*"
 )
 
 _Group = tuple[Nest, ...]
@@ -143,7 +143,7 @@ class _Lowering:
             body = (self._transpose(self.groups[0][0]),)
         else:
             body = self._loops(self.groups)
-        parameters = tuple(Parameter(name, kind) for (kind, _), name in self._parameters.items())
+        parameters = tuple(Parameter(name, kind, _span(values)) for (kind, values), name in self._parameters.items())
         labels = dict.fromkeys(nest.label for group in self.groups for nest in group if nest.label)
         return Kernel(parameters, body, tuple(labels))
 
@@ -281,6 +281,12 @@ class _Lowering:
 
 def _is_taken(name: str) -> bool:
     return name in LIBM or is_reserved(name) or _TAKEN.fullmatch(name) is not None
+
+
+def _span(values: Sequence[Argument]) -> tuple[int, int] | None:
+    """The least and the greatest of whole numbers."""
+    numbers = [value for value in values if isinstance(value, int)]
+    return (min(numbers), max(numbers)) if len(numbers) == len(values) else None
 
 
 def _first(array: Array, index: Sequence[Affine]) -> Place:

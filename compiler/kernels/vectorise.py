@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..ir.ops import DIV, OPS, POW, Type
-from ..loops.lanes import PROVED
+from ..loops.lanes import GUESSED
 from ..numerics import Numerics
 from .batch_calls import is_batched
 from .expressions import (
@@ -232,8 +232,8 @@ def _call(call: Call, operands: list[Expr], lane: Sum) -> Expr:
         return Quotient(operands[0], Divisor(operands[1]), width)
     if call.op == DIV and _width(operands[0]) > 1:
         return Ratio(operands[0], operands[1], lane, width)
-    if call.op == POW and isinstance(operands[1], Number) and float.fromhex(operands[1].text) in PROVED:
-        return Proved(PROVED[float.fromhex(operands[1].text)], operands[0], width)
+    if call.op == POW and isinstance(operands[1], Number) and float.fromhex(operands[1].text) in GUESSED:
+        return Proved(GUESSED[float.fromhex(operands[1].text)], operands[0], width)
     found = (_lanes(each, type_, width, row.is_infix) for each, type_ in zip(operands, row.types, strict=True))
     return Call(call.op, tuple(found), width)
 

@@ -9,11 +9,13 @@ from ..ir.ops import OPS, POW
 from ..numerics import current
 from .loop_ir import Affine, Const, Equal, Expr, Fold, Gather, Load, Nest, Op, Pick, Run, Store, find_fold, walk
 
-__all__ = ["PROVED", "find_proved", "is_vector_loop", "proved_power", "vector_loop"]
+__all__ = ["GUESSED", "PROVED", "find_proved", "is_vector_loop", "proved_power", "vector_loop"]
 
 
-# By exponent, the functions of vectors for powers that can mostly be proved equal to something cheaper.
+# By exponent, the functions of vectors for powers that can mostly be proved equal to something cheaper; those with
+# which this is done in blocks of lanes, and all.
 PROVED = {2.0: "square", 0.5: "root"}
+GUESSED = {**PROVED, -1.0: "inverse", -0.5: "inverse_root"}
 
 
 def vector_loop(nest: Nest) -> int | None:

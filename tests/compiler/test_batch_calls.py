@@ -10,9 +10,11 @@ from random import Random
 from typing import Any
 
 import pytest
+from loop_texts import program_of
 
 import microgpt
 from microgpt.compiler.kernels.batch_calls import ROOM
+from microgpt.compiler.pipeline import compile_c
 from microgpt.runtime.value import Value
 
 Function = Callable[[list[Any]], Any]
@@ -51,8 +53,8 @@ def of_sums(x: list[Any]) -> Any:
 
 
 FUNCTIONS: dict[str, tuple[Function, int, set[str]]] = {
-    "triangle": (triangle, 30, {"powers"}),
-    "long sum": (long_sum, 2 * ROOM + 77, {"squares", "roots", "powers"}),
+    "triangle": (triangle, 30, {"inverse_roots", "powers"}),
+    "long sum": (long_sum, 2 * ROOM + 77, {"squares", "roots", "inverse_roots"}),
     "two functions": (two_functions, 300, {"exponentials", "logarithms"}),
     "irregular": (irregular, 200, {"logarithms"}),
     "nested": (nested, 120, {"exponentials", "logarithms"}),
@@ -95,3 +97,25 @@ def test_blocks_of_a_long_loop_leave_room(compiles: bool) -> None:
     source = microgpt.compile(long_sum, [0.5] * (2 * ROOM), target="c").source
     assert re.search(rf"for \(long start = \d+; start < \d+; start \+= {ROOM // 2}\)", source)
     assert f"double b0[{ROOM} + VECTOR]" in source
+
+
+def test_calls_of_all_turns_are_one_batch(compiles: bool) -> None:
+    """Also where one kernel is for several numbers of turns: an attention's weights at once, not a head at a time."""
+    if not compiles:
+        pytest.skip("not checked: there is no C compiler")
+    programs = [
+        program_of(f"""
+            program f{turns}
+            array x[400] value double
+            array y[400] value double
+            nest
+                for i < {turns}
+                for j < i+2
+                y[20*i+j] = exp(x[20*i+j])
+        """)
+        for turns in (5, 9, 11)
+    ]
+    text = compile_c([program for program, _ in programs], ["f", "g", "h"], programs[0][1], 4).text
+    assert text.count("exponentials(") == 1
+    [call] = [line for line in text.splitlines() if "exponentials(" in line]
+    assert call.startswith("    exponentials("), "in no loop"

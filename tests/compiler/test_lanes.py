@@ -195,6 +195,8 @@ void ratios(double *x, double y) {{ store{w}(x, ratio{w}(load{w}(x), all{w}(y), 
 int try_square(double *x) {{ int doubts; store{w}(x, square{w}(load{w}(x), &doubts)); return doubts; }}
 int try_root(double *x) {{ int doubts; store{w}(x, root{w}(load{w}(x), &doubts, 0)); return doubts; }}
 int try_other_root(double *x) {{ int doubts; store{w}(x, root{w}(load{w}(x), &doubts, {w})); return doubts; }}
+int try_inverse(double *x) {{ int doubts; store{w}(x, inverse{w}(load{w}(x), &doubts)); return doubts; }}
+int try_inverse_root(double *x) {{ int doubts; store{w}(x, inverse_root{w}(load{w}(x), &doubts)); return doubts; }}
 int try_root_of_quotient(double *x, double y)
 {{
     int doubts;
@@ -222,8 +224,8 @@ def test_quotients_and_powers_at_the_ends_of_the_range(width: int, toolchain: To
         assert same(call("ratios", x, y)[0], call("division", x, y)[0]), (x, y)
         guess, doubts = call("try_root_of_quotient", x, y)
         assert doubts or same(guess, call("root_of_division", x, y)[0]), (x, y)
-    tried = ("try_square", 2.0), ("try_root", 0.5), ("try_other_root", 0.5)
-    for x, (name, exponent) in itertools.product(ENDS, tried):
+    roots = ("try_root", 0.5), ("try_other_root", 0.5), ("try_inverse_root", -0.5)
+    for x, (name, exponent) in itertools.product(ENDS, (("try_square", 2.0), ("try_inverse", -1.0), *roots)):
         guess, doubts = call(name, x)
         assert doubts or same(guess, call("power", x, exponent)[0]), (name, x)
 
@@ -247,7 +249,7 @@ def test_powers_that_make_a_difference_are_those_of_libm(exponent: float, toolch
     """)
     entry = "void run(double *m) { f((memory *)m, 0); }\n"
     for width in (width for width in VECTOR_WIDTHS if width <= toolchain.vector_width):
-        text = prelude(width) + memory_struct(layout, "memory") + emit_c([program], ["f"], layout, width).text
+        text = prelude(width) + memory_struct(layout, "memory") + compile_c([program], ["f"], layout, width).text
         assert "is_usual(guess)" in text
         held = (ctypes.c_double * 1800)(*odd, *addends)
         compiled(toolchain, tmp_path, width, text + entry).run(held)

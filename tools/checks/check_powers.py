@@ -1,4 +1,4 @@
-"""Check powers: tries the vector forms of pow(x, 2), pow(x, 0.5) and of division on hundreds of millions of inputs.
+"""Check powers: tries the vector forms of some powers, and of division, on hundreds of millions of inputs.
 
     python -m microgpt.tools.checks.check_powers [MILLIONS]
 
@@ -112,6 +112,55 @@ findings check_root(long long rounds, unsigned long long seed, int spread)
     return f;
 }
 
+findings check_inverse(long long rounds, unsigned long long seed, int spread)
+{
+    findings f = {0, 0, 0, 0.0};
+    state = seed;
+    for (long long i = 0; i < rounds; i++) {
+        VECTOR(v) x;
+        int doubts;
+        for (int k = 0; k < WIDTH; k++) x[k] = number(spread);
+        VECTOR(v) r = VECTOR(inverse)(x, &doubts), size = VECTOR(magnitude)(r);
+        VECTOR(v) error = VECTOR(magnitude)(r * VECTOR(fused)(-r, x, VECTOR(all)(1.0)));
+        VECTOR(v) distance = VECTOR(magnitude)(error - VECTOR(half_unit)(size)) / (size * 0x1p-53);
+        const int other = VECTOR(outside)(size, LEAST, MOST); /* sizes that are left to pow() */
+        for (int k = 0; k < WIDTH; k++) {
+            f.unsure += doubts >> k & 1;
+            if (!(doubts >> k & 1) && distance[k] > 0.05) continue;
+            f.near++;
+            if (pow(x[k], -1.0) == r[k]) continue;
+            f.wrong += !(doubts >> k & 1);
+            if (distance[k] > f.farthest && !(other >> k & 1)) f.farthest = distance[k];
+        }
+    }
+    return f;
+}
+
+findings check_inverse_root(long long rounds, unsigned long long seed, int spread)
+{
+    findings f = {0, 0, 0, 0.0};
+    state = seed;
+    for (long long i = 0; i < rounds; i++) {
+        VECTOR(v) x;
+        int doubts;
+        for (int k = 0; k < WIDTH; k++) x[k] = fabs(number(spread));
+        VECTOR(v) r = VECTOR(inverse_root)(x, &doubts), square = r * r;
+        VECTOR(v) lost = VECTOR(fused)(r, r, -square);
+        VECTOR(v) error = VECTOR(magnitude)(r * 0.5 * (VECTOR(fused)(-square, x, VECTOR(all)(1.0)) - lost * x));
+        VECTOR(v) distance = VECTOR(magnitude)(error - VECTOR(half_unit)(r)) / (r * 0x1p-53);
+        const int other = VECTOR(outside)(r, LEAST, MOST); /* sizes that are left to pow() */
+        for (int k = 0; k < WIDTH; k++) {
+            f.unsure += doubts >> k & 1;
+            if (!(doubts >> k & 1) && distance[k] > 0.05) continue;
+            f.near++;
+            if (pow(x[k], -0.5) == r[k]) continue;
+            f.wrong += !(doubts >> k & 1);
+            if (distance[k] > f.farthest && !(other >> k & 1)) f.farthest = distance[k];
+        }
+    }
+    return f;
+}
+
 findings check_quotient(long long rounds, unsigned long long seed, int spread)
 {
     findings f = {0, 0, 0, 0.0};
@@ -207,6 +256,8 @@ def check_powers(rounds: int, seed: int = 1) -> list[Findings]:
         for name, spreads in (
             ("square", (8, 20, 48, 130, 600)),
             ("root", (8, 40, 96, 260, 1000)),
+            ("inverse", (8, 48, 96, 600)),
+            ("inverse_root", (8, 96, 192, 1000)),
             ("quotient", (8, 100, 600)),
             ("ratio", (8, 100, 600)),
         ):
@@ -226,7 +277,7 @@ def main() -> int:
     for found in check_powers(millions * 125_000):
         wrong += found.wrong
         print(
-            f"{found.name:8}  exponents within {found.spread:4}: {found.tried} tried, {found.near} near a boundary, "
+            f"{found.name:15}  exponents within {found.spread:4}: {found.tried} tried, {found.near} near a boundary, "
             f"{found.unsure} left to pow, {found.wrong} wrong; pow differs up to {found.farthest:.5f} * 2^-53 away"
         )
     return int(wrong > 0)

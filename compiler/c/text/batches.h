@@ -26,3 +26,13 @@ ${kept} void roots(${number} *x, long count)
     FILL(x, count);
     for (long i = 0; i < count; i += VECTOR) store${w}(x + i, settled_root${w}(load${w}(x + i)));
 }
+${kept} void inverses(${number} *x, long count)
+{
+    FILL(x, count);
+    for (long i = 0; i < count; i += VECTOR) store${w}(x + i, settled_inverse${w}(load${w}(x + i)));
+}
+${kept} void inverse_roots(${number} *x, long count)
+{
+    FILL(x, count);
+    for (long i = 0; i < count; i += VECTOR) store${w}(x + i, settled_inverse_root${w}(load${w}(x + i)));
+}

@@ -61,3 +61,20 @@ INLINE v${w} root_of_quotient${w}(v${w} x, divisor y, int *doubts, long lane)
     return root${w}(quotient${w}(x, y), doubts, lane);
 }
 #endif
+/* The same of pow(x, -1), which is r + r * (1 - r*x), and of pow(x, -0.5), which is r + r * (1 - r*r*x) / 2, up to 2^-51
+   units. The latter's r is first near it only. */
+INLINE v${w} inverse${w}(v${w} x, int *doubts)
+{
+    const v${w} r = 1.0 / x, size = magnitude${w}(r);
+    const v${w} farthest = fused${w}(size, all${w}(MARGIN), magnitude${w}(r * fused${w}(-r, x, all${w}(1.0))));
+    *doubts = unlike${w}(size - farthest, size) | outside${w}(size, LEAST, MOST);
+    return r;
+}
+INLINE v${w} inverse_root${w}(v${w} x, int *doubts)
+{
+    const v${w} near = 1.0 / square_root${w}(x), square = near * near, lost = fused${w}(near, near, -square);
+    const v${w} change = near * 0.5 * (fused${w}(-square, x, all${w}(1.0)) - lost * x), r = near + change;
+    const v${w} farthest = fused${w}(r, all${w}(MARGIN), magnitude${w}((near - r) + change));
+    *doubts = unlike${w}(r - farthest, r) | outside${w}(r, LEAST, MOST);
+    return r;
+}
