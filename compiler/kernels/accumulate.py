@@ -17,8 +17,8 @@ from .traverse import rebuilt, substituted
 
 __all__ = ["accumulate"]
 
-# Loops of no more turns than this are unrolled, where they compute vectors.
-_UNROLLED = 16
+# Loops of no more turns than this are unrolled, where they compute vectors and where they do not.
+_UNROLLED, _UNROLLED_ALONE = 16, 4
 
 
 def accumulate(kernel: Kernel) -> Kernel:
@@ -64,7 +64,7 @@ def _run(runs: Sequence[Run], op: int, width: int, begins: bool) -> list[Stateme
     first = [substituted(run, {variable: Sum()}) for run in runs]
     statements = _parts(first, op, width, begins)
     if count != Sum(1):
-        few = not count.terms and count.constant <= _UNROLLED and width > 1
+        few = not count.terms and count.constant <= (_UNROLLED if width > 1 else _UNROLLED_ALONE)
         flat = not any(isinstance(part, Run) for part in runs[0].parts)
         body = tuple(_parts(runs, op, width, begins=False))
         statements.append(For(variable, Sum(1), count, body if flat else (Block(body),), unroll=few and flat))

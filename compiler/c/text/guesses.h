@@ -11,11 +11,14 @@ INLINE v${w} square${w}(v${w} x, int *doubts)
     *doubts = unlike${w}(r - farthest, r) | outside${w}(r, LEAST, MOST);
     return r;
 }
-/* The same of pow(x, 0.5), of a vector that begins at `lane`. The exact root is r + (x - r*r) / (2*r), up to 2^-53 units,
-   whatever r was computed by: by turns by the unit that divides, and by Newton's iteration beside it. */
+/* The same of pow(x, 0.5), of a vector that begins at `lane`. The exact root is
+   r + (x - r*r) / (2*r), up to 2^-53 units, whatever r was computed by: by turns by the unit that divides, and by Newton's
+   iteration beside it. `from` is zero where x is, or should be. */
 #ifdef MASKS${w}
-INLINE v${w} root_of_lanes${w}(v${w} x, int nonzero, int *doubts, long lane)
+INLINE v${w} root_from${w}(v${w} x, v${w} from, int *doubts, long lane)
 {
+    const n${w} none = {0};
+    const int nonzero = above${w}((n${w})from, none, -1); /* and so is minus zero, whose power is zero */
     if (lane & ${w}) {
         const v${w} r = square_root${w}(x), unit = r - (v${w})((n${w})r - 1); /* below r */
         const v${w} error = magnitude${w}(fused${w}(-r, r, x)), allowed = r * fused${w}(r, all${w}(-2 * MARGIN), unit);
@@ -33,32 +36,28 @@ INLINE v${w} root_of_lanes${w}(v${w} x, int nonzero, int *doubts, long lane)
     *doubts = unlike${w}(r - farthest, r) | beyond${w}(r, LEAST, MOST, nonzero);
     return r;
 }
-INLINE int nonzero${w}(v${w} x)
+#else
+INLINE v${w} root_from${w}(v${w} x, v${w} from, int *doubts, long lane)
 {
-    const n${w} none = {0};
-    return above${w}((n${w})x, none, -1); /* and so is minus zero, whose power is zero */
+    const v${w} r = square_root${w}(x), allowed = (r + r) * fused${w}(r, all${w}(-MARGIN), half_unit${w}(r));
+    const n${w} below = (n${w})r - 1, outside = ((below - LEAST) & ~((n${w})from - 1)) | (MOST - below);
+    (void)lane;
+    *doubts = signs${w}((n${w})(allowed - magnitude${w}(fused${w}(-r, r, x))) | outside);
+    return r;
 }
-INLINE v${w} root${w}(v${w} x, int *doubts, long lane)
-{
-    return root_of_lanes${w}(x, nonzero${w}(x), doubts, lane);
-}
-/* A quotient of sizes that are not safe is wrong, but no root from LEAST to MOST. */
+#endif
+INLINE v${w} root${w}(v${w} x, int *doubts, long lane) { return root_from${w}(x, x, doubts, lane); }
+/* A quotient of sizes that are not safe may be wrong, but is far from what has roots from LEAST to MOST. */
+#ifdef FUSES
 INLINE v${w} root_of_quotient${w}(v${w} x, divisor y, int *doubts, long lane)
 {
     if (!y.safe) return root${w}(x / y.number, doubts, lane);
-    return root_of_lanes${w}(near_quotient${w}(x, y), nonzero${w}(x), doubts, lane);
+    return root_from${w}(near_quotient${w}(x, y), x, doubts, lane);
 }
 #else
-INLINE v${w} root${w}(v${w} x, int *doubts, long lane)
-{
-    const v${w} r = square_root${w}(x), allowed = (r + r) * fused${w}(r, all${w}(-MARGIN), half_unit${w}(r));
-    (void)lane;
-    *doubts = signs${w}((n${w})(allowed - magnitude${w}(fused${w}(-r, r, x)))) | outside${w}(r, LEAST, MOST);
-    return r;
-}
 INLINE v${w} root_of_quotient${w}(v${w} x, divisor y, int *doubts, long lane)
 {
-    return root${w}(quotient${w}(x, y), doubts, lane);
+    return root${w}(x / y.number, doubts, lane);
 }
 #endif
 /* The same of pow(x, -1), which is r + r * (1 - r*x), and of pow(x, -0.5), which is r + r * (1 - r*r*x) / 2, up to 2^-51
