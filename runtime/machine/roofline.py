@@ -18,7 +18,7 @@ from typing import Any
 
 from ..storage.files import write_plainly
 from .find_toolchain import with_toolchain
-from .roofline_source import CALLS, LATENCIES, SOURCE
+from .roofline_source import CALLS, DIVISIONS, LATENCIES, SOURCE
 from .stopwatch import best_seconds
 from .toolchain import Toolchain
 
@@ -59,6 +59,7 @@ class Roofs:
         levels: L1 first, memory last.
         latencies: by name of operation, seconds until its result can be used.
         calls: by name of function of the C library, seconds that a call takes when none waits for another.
+        divisions: of the unit that divides, results a second: ``div``, and ``root``.
     """
 
     compiler: str
@@ -68,6 +69,7 @@ class Roofs:
     levels: tuple[Level, ...]
     latencies: dict[str, float]
     calls: dict[str, float]
+    divisions: dict[str, float]
 
     def level_of(self, size: int) -> Level:
         """The first level that `size` bytes fit in."""
@@ -101,7 +103,8 @@ class Machine:
         factor, term, one = ctypes.c_double(0.999), ctypes.c_double(0.001), ctypes.c_double(1.0)
         for name in ("separate", "fused"):
             self._time(name, lambda function, turns: function(ctypes.c_long(turns), factor, term))
-        for name in (*LATENCIES, *(f"calls_{name}" for name in CALLS)):
+        unit = (f"divisions_{name}" for name in DIVISIONS)
+        for name in (*LATENCIES, *(f"calls_{name}" for name in CALLS), *unit):
             self._time(name, lambda function, turns: function(ctypes.c_long(turns), one))
         memory = ctypes.create_string_buffer(self._memory_size + _ALIGN)
         start = ctypes.addressof(memory)
@@ -130,8 +133,10 @@ class Machine:
             name: max(best[name, 0] - (best[other, 0] if other else 0.0), 0.0) for name, (_, other) in LATENCIES.items()
         }
         calls = {name: best[f"calls_{name}", 0] / 64 for name in CALLS}
+        divisions = {name: 12 * self._lanes / best[f"divisions_{name}", 0] for name in DIVISIONS}
         # A compiler that cannot fuse for this processor has the roof of separate operations.
-        return Roofs(self._compiler, self._lanes, arithmetic[0], max(arithmetic), tuple(levels), latencies, calls)
+        fused = max(arithmetic)
+        return Roofs(self._compiler, self._lanes, arithmetic[0], fused, tuple(levels), latencies, calls, divisions)
 
     def _time(self, name: str, run: Callable[[Any, int], object], size: int = 0) -> None:
         function = getattr(self._functions, f"roof_{name}")

@@ -7,7 +7,10 @@ from __future__ import annotations
 from ...compiler.c.c_text import c_text, plain_text
 from ...compiler.ir.ops import LIBM
 
-__all__ = ["CALLS", "LATENCIES", "SOURCE"]
+__all__ = ["CALLS", "DIVISIONS", "LATENCIES", "SOURCE"]
+
+# What the unit that divides computes.
+DIVISIONS = ("div", "root")
 
 # By operation of `compiler/ir/ops.py`, the body of a loop that hands one double on from turn to turn. `y` is 1, but the
 # compiler does not know. Where the chain needs another operation to stay among usual numbers, that one stands behind.

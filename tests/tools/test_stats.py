@@ -164,7 +164,9 @@ def test_traffic_of_one_nest():
 def roofs(flops: float = 1e9, first: float = 1e9, second: float = 1e9) -> Roofs:
     levels = (Level("L1", 1024, first), Level("L2", 1 << 20, second), Level("memory", None, 1e6))
     waits = dict.fromkeys(("add", "mul", "div", "max", "relu", "pow", "log", "exp"), 1e-9)
-    return Roofs("cc", 8, flops, flops, levels, waits, {"pow": 1e-8, "log": 1e-8, "exp": 1e-8})
+    return Roofs(
+        "cc", 8, flops, flops, levels, waits, {"pow": 1e-8, "log": 1e-8, "exp": 1e-8}, {"div": 1e8, "root": 5e7}
+    )
 
 
 def test_a_program_stands_under_the_lowest_roof():
@@ -188,6 +190,11 @@ def test_squares_and_roots_are_no_calls():
     statistics = collect(work_of(ModelSubject(Recipe("optimizer", 0, AdamConfig()), CONFIG)))
     assert statistics.functions.all == 2
     assert statistics.calls == {}
+    assert statistics.divisions == {"div": 1, "root": 1}, "the divisions by corrections are multiplications"
+    work = work_of(ModelSubject(Recipe("optimizer", 0, AdamConfig()), CONFIG))
+    [bound] = [bound for bound in stand(work, statistics, roofs(), 1.0).bounds if bound.name == "divisions and roots"]
+    assert bound.amount == 2 * work.lanes
+    assert bound.seconds == pytest.approx(work.lanes * (1e-8 + 2e-8) / 2), "every other vector takes the unit"
 
 
 def test_quantities():

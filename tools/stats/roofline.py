@@ -3,16 +3,18 @@
 The roofline model (Williams, Waterman, Patterson: Roofline, Communications of the ACM 52(4), 2009): a program of F
 operations that moves B bytes takes at least ``max(F / peak, B / bandwidth)``; so it reaches at most ``min(peak,
 F/B * bandwidth)`` operations a second. Here B is taken twice, after the cache-aware model (Ilic, Pratas, Sousa, 2014):
-what passes between the loops and the first cache, and what must come from where the program's data live. Two bounds are
-added that the model leaves out, and that matter for scalar programs: functions of the C library, which are called one
-after the other, and the critical path.
+what passes between the loops and the first cache, and what must come from where the program's data live. Three bounds
+are added that the model leaves out, and that matter for scalar programs: functions of the C library, which are called
+one after the other; the unit that divides; and the critical path.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import fsum
 
+from ...compiler.c.prelude import VECTOR_WIDTHS
 from ...compiler.ir.ops import OPS, READ
 from ...runtime.machine.roofline import Roofs
 from .critical_path import critical_path
@@ -88,9 +90,26 @@ def stand(work: Work, statistics: Statistics, roofs: Roofs, seconds: float) -> S
         bounds.append(_bound(f"data from {where}", BYTES * (traffic.reads + traffic.writes), "B", home.bandwidth))
     if count:
         bounds.append(Bound("calls of libm", count, "calls", count / calls, calls, roof=False))
+    unit = _on_the_unit(statistics.divisions, roofs)
+    if unit:
+        amount = sum(statistics.divisions.values()) * lanes
+        seconds_of_unit = unit * lanes
+        bounds.append(
+            Bound("divisions and roots", amount, "ops", amount / seconds_of_unit, seconds_of_unit, roof=False)
+        )
     waits = path.cost
     bounds.append(Bound("critical path", len(path.nodes), "ops", len(path.nodes) / waits, waits, roof=False))
     return Standing(tuple(bounds), seconds, flop / seconds)
+
+
+def _on_the_unit(divisions: Mapping[str, int], roofs: Roofs) -> float:
+    """Seconds for which divisions and roots occupy the unit that divides."""
+    division, root = (1 / roofs.divisions[name] for name in ("div", "root"))
+    costs = {"div": division, "root": root, "inverse": division, "inverse_root": division + root}
+    if roofs.lanes == max(VECTOR_WIDTHS):
+        # Every other vector is computed beside the unit (`compiler/c/text/quotients.h`).
+        costs |= {"div": division / 2, "root": root / 2}
+    return fsum(costs[name] * number for name, number in divisions.items())
 
 
 def _bound(name: str, amount: float, unit: str, rate: float) -> Bound:

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...compiler.ir.graph import Graph
-from ...compiler.ir.ops import OPS, POW, READ
+from ...compiler.ir.ops import CONST, DIV, OPS, POW, READ
+from ...compiler.loops.lanes import GUESSED
 from .count_operations import Count, by_kind, by_scope, flops, function_calls
 from .critical_path import CriticalPath, critical_path
 from .liveness import Liveness, measure_liveness
@@ -19,9 +20,6 @@ __all__ = ["BYTES", "Statistics", "collect", "kinds_of", "to_json"]
 # Of a double.
 BYTES = 8
 
-# Powers that C computes by a multiplication or a square root, but for a few lanes (`compiler/c/text/powers.h`).
-_PROVED = (2.0, 0.5)
-
 
 @dataclass(frozen=True)
 class Statistics:
@@ -31,7 +29,10 @@ class Statistics:
         kinds: operations by kind, also those that only read.
         scopes: operations that compute something, by where they stand in the model, numbers left out.
         flops, functions: operations that round; those of them that are functions of the C library.
-        calls: by name, which of these C calls: not squares and roots, which it computes by cheaper means.
+        calls: by name, which of these C calls: not powers that it computes by cheaper means, but for a few lanes
+            (`compiler/c/text/guesses.h`).
+        divisions: by name, what takes divisions and roots: ``div``, and the powers ``root``, ``inverse``,
+            ``inverse_root``. Divisions by inputs and numbers are multiplications.
         liveness, path: see `compiler/ir`.
         traffic: of the loops that run in C.
     """
@@ -41,6 +42,7 @@ class Statistics:
     flops: Count
     functions: Count
     calls: dict[str, int]
+    divisions: dict[str, int]
     liveness: Liveness
     path: CriticalPath
     traffic: Traffic
@@ -65,6 +67,7 @@ def collect(work: Work) -> Statistics:
         flops(graph),
         function_calls(graph),
         _calls(graph),
+        _divisions(graph),
         measure_liveness(graph),
         critical_path(graph),
         measure_traffic(work.loops, work.layout),
@@ -76,9 +79,24 @@ def _calls(graph: Graph) -> dict[str, int]:
     for op, operands in zip(graph.op, graph.all_operands(), strict=True):
         if not OPS[op].libm:
             continue
-        if op == POW and graph.constants[graph.attribute[operands[1]]] in _PROVED:
-            continue
-        counts.update(OPS[op].libm)
+        if op != POW or _exponent(graph, operands[1]) not in GUESSED:
+            counts.update(OPS[op].libm)
+    return dict(sorted(counts.items()))
+
+
+def _exponent(graph: Graph, node: int) -> float:
+    """That of a power, if it is known; else 0."""
+    return graph.constants[graph.attribute[node]] if graph.op[node] == CONST else 0.0
+
+
+def _divisions(graph: Graph) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for op, operands in zip(graph.op, graph.all_operands(), strict=True):
+        if op == DIV and graph.op[operands[1]] not in READ:
+            counts["div"] += 1
+        elif op == POW:
+            counts[GUESSED.get(_exponent(graph, operands[1]), "square")] += 1
+    del counts["square"]  # and other powers
     return dict(sorted(counts.items()))
 
 
@@ -100,7 +118,12 @@ def to_json(work: Work, statistics: Statistics) -> dict[str, Any]:
             "by_kind": {name: asdict(count) for name, count in statistics.kinds.items()},
             "by_scope": {name: asdict(count) for name, count in statistics.scopes.items()},
         },
-        "flops": {**asdict(statistics.flops), "functions": statistics.functions.all, "calls": statistics.calls},
+        "flops": {
+            **asdict(statistics.flops),
+            "functions": statistics.functions.all,
+            "calls": statistics.calls,
+            "divisions": statistics.divisions,
+        },
         "live": {
             "values": statistics.liveness.values,
             "peak": statistics.liveness.peak,

@@ -12,7 +12,8 @@ static double portable_atan(double x) { return accurate_atan(x); }
 static double portable_erf(double x) { return accurate_erf(x); }
 static double portable_log1p(double x) { return accurate_log1p(x); }
 static double portable_expm1(double x) { return accurate_expm1(x); }
-/* pow(x, 2), pow(x, 0.5) and pow(x, -1): one correctly rounded operation each, but for a root of minus infinity, or zero. */
+/* pow(x, 2), pow(x, 0.5) and pow(x, -1): one correctly rounded operation each, but for a root of minus infinity, or
+   zero. */
 INLINE v${w} settled_square${w}(v${w} x) { return x * x; }
 INLINE v${w} settled_root${w}(v${w} x) { return blend${w}(x == -INFINITY, -x, square_root${w}(x) + 0.0); }
 INLINE v${w} settled_inverse${w}(v${w} x) { return 1.0 / x; }

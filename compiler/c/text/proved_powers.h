@@ -1,5 +1,6 @@
 
-/* pow(x, 2), pow(x, 0.5), pow(x, -1) and pow(x, -0.5) of all lanes; a guess is worth it where a fused operation is one of the processor's. */
+/* pow(x, 2), pow(x, 0.5), pow(x, -1) and pow(x, -0.5) of all lanes; a guess is worth it where a fused operation is one
+   of the processor's. */
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
 INLINE v${w} settled_square${w}(v${w} x)
 {

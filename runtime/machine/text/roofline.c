@@ -1,4 +1,7 @@
 #include <math.h>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
 
 #if defined(__AVX512F__)
 enum { WIDTH = 8 };
@@ -31,6 +34,43 @@ double roof_separate(long turns, double factor, double term)
     double total = 0.0;
     CHAINS(BEGIN)
     for (long turn = 0; turn < turns; turn++) { CHAINS(TURN) }
+    CHAINS(END)
+    return total;
+}
+
+/* Reciprocals and roots, which the unit that divides computes one after the other. */
+#if defined(__AVX512F__)
+#define ROOT(x) (vector)_mm512_sqrt_pd((__m512d)(x))
+#elif defined(__AVX__)
+#define ROOT(x) (vector)_mm256_sqrt_pd((__m256d)(x))
+#elif defined(__SSE2__)
+#define ROOT(x) (vector)_mm_sqrt_pd((__m128d)(x))
+#else
+static vector root(vector x)
+{
+    for (int i = 0; i < WIDTH; i++) x[i] = __builtin_sqrt(x[i]);
+    return x;
+}
+#define ROOT(x) root(x)
+#endif
+#define DIVIDE(i) x##i = y / x##i;
+#define TAKE_ROOT(i) x##i = ROOT(x##i);
+#define BEGIN_ABOVE(i) vector x##i = y + (double)i;
+double roof_divisions_div(long turns, double one)
+{
+    vector y = (vector){0} + one;
+    double total = 0.0;
+    CHAINS(BEGIN_ABOVE)
+    for (long turn = 0; turn < turns; turn++) { CHAINS(DIVIDE) }
+    CHAINS(END)
+    return total;
+}
+double roof_divisions_root(long turns, double one)
+{
+    vector y = (vector){0} + one;
+    double total = 0.0;
+    CHAINS(BEGIN_ABOVE)
+    for (long turn = 0; turn < turns; turn++) { CHAINS(TAKE_ROOT) }
     CHAINS(END)
     return total;
 }
