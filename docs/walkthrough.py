@@ -199,7 +199,7 @@ class Guide:
         return "\n".join(line for line in lines if line.strip() not in calls), "\n".join(calls)
 
     def assembly(self, toolchain: Toolchain) -> str:
-        """What the compiler makes of the loop over the terms of a score; its kernel stands alone, for `PROCESSOR`."""
+        """What the compiler makes of the loop over single scores; their kernel stands alone, for `PROCESSOR`."""
         flags = tuple(flag for flag in toolchain.flags if not flag.startswith("-march"))
         portable = replace(toolchain, flags=(*flags, f"-march={PROCESSOR}"))
         with tempfile.TemporaryDirectory(prefix="microgpt-") as folder:
@@ -208,7 +208,7 @@ class Guide:
             source.write_text(prelude(WIDTH) + memory + self.kernel.replace("KERNEL", "void"))
             portable.assemble(source, listing)
             lines = [line for line in listing.read_text().splitlines() if not re.match(r"\t\.|\.LV?[BFE]\w*\d+:", line)]
-        # The innermost loop: from its label to the jump that goes back there.
+        # The shortest loop that multiplies: from its label to the jump that goes back there.
         name = found(r"KERNEL (\w+)\(", self.kernel, "the scores have a kernel")
         start = lines.index(f"{name}:")
         labels = {line[:-1]: place for place, line in enumerate(lines) if line.endswith(":") and place > start}
@@ -217,14 +217,16 @@ class Guide:
             for place, line in enumerate(lines)
             if line.startswith("\tj") and (target := line.split()[-1]) in labels and labels[target] < place
         ]
+        loops = [loop for loop in loops if any("vmul" in line for line in lines[slice(*loop)])]
         first, last = min(loops, key=lambda loop: loop[1] - loop[0])
         body = "\n".join(line.replace("\t", "    ", 1).replace("\t", " ") for line in lines[first:last])
-        expect(body.count("vmul") == 1 and body.count("vadd") == 1, "the loop has one multiplication and one addition")
+        counts = body.count("vmul"), body.count("vadd")
+        expect(counts == (5, 3), "a score takes five multiplications and three additions")
         return (
             f"Of this kernel by itself, made by `{toolchain.version}` for {PROCESSOR},\n"
-            f"this is the loop over the terms:\n\n```asm\n{body}\n```\n\n"
-            "One multiplication, one addition to the accumulator, two pointers that advance by eight bytes, "
-            "a countdown\nand a branch. The multiplication is the operation that this page began with."
+            f"this is the loop over the scores that are left:\n\n```asm\n{body}\n```\n\n"
+            "Four multiplications, three additions to the accumulator, the scaling, and a branch. The compiler has\n"
+            "written out the loop over the terms. The first multiplication is the operation that this page began with."
         )
 
 
