@@ -201,13 +201,12 @@ def test_the_types_name_what_is_there(begun: Page):
 
 def test_weights_are_exported(page: Page, tmp_path: Path):
     with numerics("portable"):
-        task = training()
-        list(task.run(EagerBackend(task.config, task.optimizer)))
+        task = training(n_embd=2, block_size=4)
         given = task.config, task.optimizer, task.tokenizer.characters, task.state.parameters
         export_wasm(tmp_path, *given, prefix="names")
     page.load(tmp_path, "names")
     found = page.run("window.sampler = await program.sampler(); return bits(sampler.parameters)")
-    assert digest(numbers(found)) == figures()["end_sha256"]
+    assert numbers(found) == task.state.parameters
     one, two = page.run("return [1, 2].map((seed) => sampler.sample({ count: 30, seed }))")
     assert one != two
     assert len(one) == len(two) == 30
