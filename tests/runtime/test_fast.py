@@ -5,13 +5,12 @@ from __future__ import annotations
 import ctypes
 import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from helpers import docs_script, skip_without_compiler
 
 import microgpt
@@ -31,11 +30,12 @@ from microgpt.runtime.programs.library import Library
 from microgpt.runtime.storage.cache import Cache
 from microgpt.runtime.training.checkpoint import load_checkpoint, save_checkpoint
 from microgpt.runtime.training.training import ResumeError, Training
+from microgpt.tools.cli import cli
 
 DTYPES = ("float32", "float64")
 # Of gradients, as a share of the largest: a tenth of what the witness allows.
 BOUNDS = {"float32": 1e-5, "float64": 1e-13}
-SHAPE = {"n_layer": 1, "n_embd": 8, "n_head": 2, "block_size": 6}
+SHAPE = {"n_layer": 1, "n_embd": 8, "n_head": 2, "block_size": 4}
 CORPUS = Corpus("small", ("ab", "bcab", "c", "aabbcc", "ba", "cab", "a"), "hash")
 
 _PROGRAM = """
@@ -318,30 +318,29 @@ def test_names_and_errors() -> None:
     assert "fast('float32')" in repr(compiled)
 
 
-def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "microgpt", *words]
-    return subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True)
+def command(*words: str) -> Result:
+    return CliRunner().invoke(cli, words)
 
 
-def test_the_command_line_labels_what_is_fast(tmp_path: Path) -> None:
+def test_the_command_line_labels_what_is_fast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     skip_without_compiler()
-    shape = ["--n-embd", "8", "--n-head", "2", "--block-size", "6"]
-    done = command(tmp_path, "train", "--numerics", "fast", "--steps", "3", "--samples", "0", "--out", "run", *shape)
-    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MICROGPT_DATA_DIR", str(tmp_path / "data"))
+    shape = ["--n-embd", "2", "--n-head", "1", "--block-size", "2"]
+    train = ["train", "--numerics", "fast", *shape]
+    done = command(*train, "--steps", "3", "--samples", "0", "--out", "run")
+    assert done.exit_code == 0, done.stderr
     assert "fast numerics, not exact: `microgpt verify --numerics fast` measures" in done.stderr
     assert json.loads((tmp_path / "run" / "config.json").read_text())["numerics"] == "fast"
-    assert "fast numerics, not exact" in command(tmp_path, "sample", "run", "-n", "1").stderr
-    done = command(
-        tmp_path, "train", "--numerics", "fast", "--steps", "1", "--samples", "0", "--backend", "eager", *shape
-    )
+    assert "fast numerics, not exact" in command("sample", "run", "-n", "1").stderr
+    done = command(*train, "--steps", "1", "--samples", "0", "--backend", "eager")
     assert "the eager backend computes as in exact ones" in done.stderr
-    done = command(tmp_path, "verify", "--numerics", "fast", "--steps", "5", "--json", *shape)
-    assert done.returncode == 0, done.stderr
+    done = command("verify", "--numerics", "fast", "--steps", "5", "--json", *shape)
+    assert done.exit_code == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["numerics"] == "fast"
     assert 0.0 < found["drift"]["loss_at_most"] < 1e-4
-    done = command(tmp_path, "compile", "--numerics", "fast", *shape)
-    assert "fast numerics, not exact" in done.stderr
-    done = command(tmp_path, "export", "folder", "--numerics", "fast")
-    assert done.returncode == 2
-    assert "--numerics fast is for programs that microgpt runs" in done.stderr
+    assert "fast numerics, not exact" in command("compile", "--numerics", "fast", *shape).stderr
+    done = command("export", "folder", "--numerics", "fast")
+    assert done.exit_code == 2
+    assert "--numerics fast is for programs that microgpt runs" in " ".join(done.stderr.split())
