@@ -98,7 +98,7 @@ def test_no_space_for_the_log(disk: Disk, microgpt, tmp_path: Path):
 
 def test_no_space_for_other_things(disk: Disk, microgpt):
     full = disk("size=8k")
-    result = microgpt("export", full / "c", *SMALL)
+    result = microgpt("export", full / "c", *TINY)
     assert result.returncode == 5
     assert one_line(result.stderr).endswith(f"{full / 'c'} cannot be written: No space left on device")
     result = microgpt("train", *EAGER, "--steps", 2, "--samples", 1, MICROGPT_DATA_DIR=full / "data")
@@ -109,7 +109,7 @@ def test_no_space_for_other_things(disk: Disk, microgpt):
 @pytest.mark.parametrize("backend", ["python", pytest.param("auto", marks=pytest.mark.slow)])
 def test_no_space_for_programs(backend: str, disk: Disk, microgpt):
     full = disk("size=8k")
-    train = ("train", *SMALL, "--backend", backend, "--steps", 2, "--samples", 1)
+    train = ("train", *TINY, "--backend", backend, "--steps", 2, "--samples", 1)
     result = microgpt(*train, MICROGPT_CACHE_DIR=full)
     assert result.returncode == 0, result.stderr
     assert f"warning: the cache folder {full} cannot be written (No space left on device)" in result.stderr
@@ -141,7 +141,7 @@ def test_read_only(disk: Disk, microgpt):
         result = microgpt("train", *EAGER, option, place / "x")
         assert (result.returncode, result.stdout) == (5, "")
         assert refused in one_line(result.stderr)
-    for command in (("export", place / "x", *SMALL), ("sweep", *EAGER, "--seeds", 2, "--out", place / "x")):
+    for command in (("export", place / "x", *TINY), ("sweep", *EAGER, "--seeds", 2, "--out", place / "x")):
         result = microgpt(*command)
         assert result.returncode == 5
         assert refused in one_line(result.stderr)
