@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import ctypes
 import sys
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 from ...compiler.c.c_text import plain_text
-from ...compiler.c.prelude import prelude
 from ...runtime.machine.find_toolchain import find_toolchain
+from .built_library import built_library
 
 __all__ = ["RANGES", "Findings", "check_elementary"]
 
@@ -71,14 +69,9 @@ def check_elementary(rounds: int, seed: int = 1, width: int | None = None) -> li
     Raises:
         ToolchainError: if there is no C compiler.
     """
-    toolchain = find_toolchain()
-    width = width or toolchain.vector_width
-    with tempfile.TemporaryDirectory(prefix="microgpt-elementary-", ignore_cleanup_errors=True) as folder:
-        source, path = Path(folder) / "elementary.c", Path(folder) / "elementary.so"
-        program = plain_text(__package__ or "", "check_elementary.c")
-        source.write_text(f"{prelude(width)}#define WIDTH {width}\n{program}")
-        toolchain.build(source, path)
-        function = ctypes.CDLL(str(path)).check_elementary
+    width = width or find_toolchain().vector_width
+    with built_library("elementary", plain_text(__package__ or "", "check_elementary.c"), width) as library:
+        function = library.check_elementary
         function.argtypes, function.restype = [ctypes.c_int, ctypes.c_longlong, ctypes.c_ulonglong], _Findings
         found = []
         for number, (name, inputs) in enumerate(RANGES):

@@ -10,19 +10,16 @@ from __future__ import annotations
 
 import ctypes
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ...compiler.c.c_text import c_text
-from ...compiler.c.prelude import prelude
 from ...compiler.ir.ops import LIBM
 from ...compiler.numerics import numerics
 from ...runtime.machine.find_toolchain import find_toolchain
+from .built_library import built_library
 
 __all__ = ["Findings", "check_portable"]
 
@@ -56,7 +53,7 @@ def check_portable(name: str, count: int, seed: int = 1) -> Findings:
         ImportError: if gmpy2 is not installed.
     """
     decided, seconds, wrong = 0, 0.0, []
-    with _library() as library:
+    with numerics("portable"), built_library("portable", _program(), find_toolchain().vector_width) as library:
         function = getattr(library, f"check_{name}")
         function.restype = ctypes.c_long
         found = (ctypes.c_double * (3 * _CHUNK))()
@@ -85,9 +82,7 @@ def _right(name: str, x: float, y: float) -> float:
         return float(rule(gmpy2.mpfr(x)))
 
 
-@contextmanager
-def _library() -> Iterator[ctypes.CDLL]:
-    toolchain = find_toolchain()
+def _program() -> str:
     rules = "".join(
         f"static double (*const volatile of_libm_{name})({', '.join(['double'] * arity)}) = ({name});\n"
         for name, arity in LIBM.items()
@@ -97,15 +92,7 @@ def _library() -> Iterator[ctypes.CDLL]:
         f"CHECK({name}, {arity}, portable_{name}({operands[arity]}), of_libm_{name}({operands[arity]}))\n"
         for name, arity in LIBM.items()
     )
-    with (
-        numerics("portable"),
-        tempfile.TemporaryDirectory(prefix="microgpt-portable-", ignore_cleanup_errors=True) as folder,
-    ):
-        source, path = Path(folder) / "portable.c", Path(folder) / "portable.so"
-        program = c_text(__package__ or "", "check_portable.c", rules=rules, checks=checks)
-        source.write_text(prelude(toolchain.vector_width) + program)
-        toolchain.build(source, path)
-        yield ctypes.CDLL(str(path))
+    return c_text(__package__ or "", "check_portable.c", rules=rules, checks=checks)
 
 
 def main(words: Sequence[str]) -> int:

@@ -1,0 +1,168 @@
+#undef pow /* what is checked calls it pow1 */
+#define pow(x, y) (*(type_of_pow *const volatile *)&libm_pow)(x, y)
+/* A dividend whose quotient by y lies as near to a midpoint of two doubles as any does, by a small odd n. Where A and B
+   are the fractions as whole numbers, 2^53 * A - (2 * M + 1) * B is n, or 2^54 * A. Makes y's fraction odd. */
+INLINE double beside_midpoint(double *y, long long n)
+{
+    union { unsigned long long n; double d; } u;
+    u.d = *y;
+    u.n |= 1;
+    *y = u.d;
+    const unsigned long long b = (u.n & 0xfffffffffffffULL) | 1ULL << 52;
+    unsigned long long inverse = b;
+    for (int i = 0; i < 6; i++) inverse *= 2 - b * inverse;
+    unsigned long long odd = -(unsigned long long)n * inverse;
+    const unsigned long long whole = (odd & ((1ULL << 53) - 1)) | 1ULL << 53;
+    unsigned __int128 product = (unsigned __int128)whole * b + (unsigned __int128)(__int128)n;
+    if (product >> 53 < 1ULL << 53) return (double)(unsigned long long)(product >> 53);
+    product = (unsigned __int128)(odd & ((1ULL << 54) - 1)) * b + (unsigned __int128)(__int128)n;
+    return (double)(unsigned long long)(product >> 54);
+}
+/* Wrong results, inputs near a boundary, inputs left to pow(), and the farthest at which pow() differs,
+   relative to the power, in 2^-53. */
+typedef struct { long long wrong, near, unsure; double farthest; } findings;
+
+findings check_square(long long rounds, unsigned long long seed, int spread)
+{
+    findings f = {0, 0, 0, 0.0};
+    state = seed;
+    for (long long i = 0; i < rounds; i++) {
+        VECTOR(v) x;
+        int doubts;
+        for (int k = 0; k < WIDTH; k++) x[k] = of_size(-spread, spread);
+        VECTOR(v) r = VECTOR(square)(x, &doubts);
+        VECTOR(v) error = VECTOR(magnitude)(VECTOR(fused)(x, x, -r)), half = VECTOR(half_unit)(r);
+        VECTOR(v) distance = VECTOR(magnitude)(error - half) / (r * 0x1p-53);
+        const int other = VECTOR(outside)(r, LEAST, MOST); /* sizes that are left to pow() */
+        for (int k = 0; k < WIDTH; k++) {
+            f.unsure += doubts >> k & 1;
+            if (!(doubts >> k & 1) && distance[k] > 0.05) continue;
+            f.near++;
+            if (pow(x[k], 2.0) == r[k]) continue;
+            f.wrong += !(doubts >> k & 1);
+            if (distance[k] > f.farthest && !(other >> k & 1)) f.farthest = distance[k];
+        }
+    }
+    return f;
+}
+
+findings check_root(long long rounds, unsigned long long seed, int spread)
+{
+    findings f = {0, 0, 0, 0.0};
+    state = seed;
+    for (long long i = 0; i < rounds; i++) {
+        VECTOR(v) x;
+        int doubts;
+        for (int k = 0; k < WIDTH; k++) x[k] = fabs(of_size(-spread, spread));
+        VECTOR(v) r = VECTOR(root)(x, &doubts, WIDTH * (i & 1));
+        VECTOR(v) error = VECTOR(magnitude)(VECTOR(fused)(-r, r, x)), half = VECTOR(half_unit)(r);
+        VECTOR(v) distance = VECTOR(magnitude)(error - 2.0 * r * half) / (2.0 * r * r * 0x1p-53);
+        const int other = VECTOR(outside)(r, LEAST, MOST); /* sizes that are left to pow() */
+        for (int k = 0; k < WIDTH; k++) {
+            f.unsure += doubts >> k & 1;
+            if (!(doubts >> k & 1) && distance[k] > 0.05) continue;
+            f.near++;
+            if (pow(x[k], 0.5) == r[k]) continue;
+            f.wrong += !(doubts >> k & 1);
+            if (distance[k] > f.farthest && !(other >> k & 1)) f.farthest = distance[k];
+        }
+    }
+    return f;
+}
+
+findings check_inverse(long long rounds, unsigned long long seed, int spread)
+{
+    findings f = {0, 0, 0, 0.0};
+    state = seed;
+    for (long long i = 0; i < rounds; i++) {
+        VECTOR(v) x;
+        int doubts;
+        for (int k = 0; k < WIDTH; k++) x[k] = of_size(-spread, spread);
+        VECTOR(v) r = VECTOR(inverse)(x, &doubts), size = VECTOR(magnitude)(r);
+        VECTOR(v) error = VECTOR(magnitude)(r * VECTOR(fused)(-r, x, VECTOR(all)(1.0)));
+        VECTOR(v) distance = VECTOR(magnitude)(error - VECTOR(half_unit)(size)) / (size * 0x1p-53);
+        const int other = VECTOR(outside)(size, LEAST, MOST); /* sizes that are left to pow() */
+        for (int k = 0; k < WIDTH; k++) {
+            f.unsure += doubts >> k & 1;
+            if (!(doubts >> k & 1) && distance[k] > 0.05) continue;
+            f.near++;
+            f.wrong += pow1(x[k], -1.0) != pow(x[k], -1.0);
+            if (pow(x[k], -1.0) == r[k]) continue;
+            f.wrong += !(doubts >> k & 1);
+            if (distance[k] > f.farthest && !(other >> k & 1)) f.farthest = distance[k];
+        }
+    }
+    return f;
+}
+
+findings check_inverse_root(long long rounds, unsigned long long seed, int spread)
+{
+    findings f = {0, 0, 0, 0.0};
+    state = seed;
+    for (long long i = 0; i < rounds; i++) {
+        VECTOR(v) x;
+        int doubts;
+        for (int k = 0; k < WIDTH; k++) x[k] = fabs(of_size(-spread, spread));
+        VECTOR(v) r = VECTOR(inverse_root)(x, &doubts), square = r * r;
+        VECTOR(v) lost = VECTOR(fused)(r, r, -square);
+        VECTOR(v) error = VECTOR(magnitude)(r * 0.5 * (VECTOR(fused)(-square, x, VECTOR(all)(1.0)) - lost * x));
+        VECTOR(v) distance = VECTOR(magnitude)(error - VECTOR(half_unit)(r)) / (r * 0x1p-53);
+        const int other = VECTOR(outside)(r, LEAST, MOST); /* sizes that are left to pow() */
+        for (int k = 0; k < WIDTH; k++) {
+            f.unsure += doubts >> k & 1;
+            if (!(doubts >> k & 1) && distance[k] > 0.05) continue;
+            f.near++;
+            f.wrong += pow1(x[k], -0.5) != pow(x[k], -0.5);
+            if (pow(x[k], -0.5) == r[k]) continue;
+            f.wrong += !(doubts >> k & 1);
+            if (distance[k] > f.farthest && !(other >> k & 1)) f.farthest = distance[k];
+        }
+    }
+    return f;
+}
+
+findings check_quotient(long long rounds, unsigned long long seed, int spread)
+{
+    findings f = {0, 0, 0, 0.0};
+    state = seed;
+    for (long long i = 0; i < rounds; i++) {
+        VECTOR(v) x;
+        double y = of_size(i & 2 ? -1 : -spread, i & 2 ? 1 : spread);
+        divisor d = divisor_of(y);
+        for (int k = 0; k < WIDTH; k++) x[k] = of_size(-spread, spread);
+        if (i & 1) {
+            /* Next to a midpoint: (q + half a unit) * y, rounded, for a random quotient q. */
+            for (int k = 0; k < WIDTH; k++) {
+                double q = x[k], half = VECTOR(half_unit)(VECTOR(all)(fabs(q)))[0];
+                x[k] = __builtin_fma(q, y, half * y);
+            }
+        }
+        VECTOR(v) r = VECTOR(quotient)(x, d);
+        for (int k = 0; k < WIDTH; k++) { f.near++; f.wrong += r[k] != x[k] / y; }
+    }
+    return f;
+}
+
+findings check_ratio(long long rounds, unsigned long long seed, int spread)
+{
+    findings f = {0, 0, 0, 0.0};
+    state = seed;
+    for (long long i = 0; i < rounds; i++) {
+        VECTOR(v) x, y;
+        for (int k = 0; k < WIDTH; k++) {
+            x[k] = of_size(-spread, spread);
+            y[k] = fabs(of_size(i & 2 ? -1 : -spread, i & 2 ? 1 : spread));
+            /* Every other divisor is close below a power of two, where the reciprocal is hardest. */
+            if (k & 1) y[k] = 1.0 - (double)(next() >> (11 + next() % 53)) * 0x1p-53;
+            if (i & 1) {
+                const long long n = (long long)(next() % 16) * 2 - 15;
+                double divisor = y[k];
+                x[k] = beside_midpoint(&divisor, n);
+                y[k] = divisor;
+            }
+        }
+        VECTOR(v) r = VECTOR(ratio)(x, y, 0);
+        for (int k = 0; k < WIDTH; k++) { f.near++; f.wrong += r[k] != x[k] / y[k]; }
+    }
+    return f;
+}
