@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from .compiler.errors import ProofError
 from .compiler.numerics import numerics
@@ -28,7 +28,16 @@ if TYPE_CHECKING:
     from .tools.subject.one_graph import GraphSubject
     from .tools.text.document import Document
 
-__all__ = ["CompiledFunction", "compile_function", "hessian", "hvp", "jacobian", "mean_over_rows", "model_html"]
+__all__ = [
+    "CompiledFunction",
+    "compile_function",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "mean_over_rows",
+    "model_html",
+    "to_be_seen",
+]
 
 
 class Seen:
@@ -305,25 +314,26 @@ class CompiledFunction(runtime.CompiledFunction, Seen):
 
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 
-def _to_be_seen(compile: Callable[P, runtime.CompiledFunction]) -> Callable[P, CompiledFunction]:
-    """Wraps a compiling function so that its result has the methods of this module."""
+def to_be_seen(kind: type[T], compile: Callable[P, Any]) -> Callable[P, T]:
+    """Wraps a compiling function so that its result is of a kind that shows itself."""
 
     @wraps(compile)
-    def compiled(*arguments: P.args, **options: P.kwargs) -> CompiledFunction:
-        function = CompiledFunction.__new__(CompiledFunction)
-        vars(function).update(vars(compile(*arguments, **options)))
-        return function
+    def compiled(*arguments: P.args, **options: P.kwargs) -> T:
+        found = kind.__new__(kind)
+        vars(found).update(vars(compile(*arguments, **options)))
+        return found
 
     return compiled
 
 
-compile_function = _to_be_seen(compiling.compile_function)
-jacobian = _to_be_seen(derivatives.jacobian)
-hessian = _to_be_seen(derivatives.hessian)
-hvp = _to_be_seen(derivatives.hvp)
-mean_over_rows = _to_be_seen(over_rows.mean_over_rows)
+compile_function = to_be_seen(CompiledFunction, compiling.compile_function)
+jacobian = to_be_seen(CompiledFunction, derivatives.jacobian)
+hessian = to_be_seen(CompiledFunction, derivatives.hessian)
+hvp = to_be_seen(CompiledFunction, derivatives.hvp)
+mean_over_rows = to_be_seen(CompiledFunction, over_rows.mean_over_rows)
 
 
 def model_html(config: GPTConfig, parameters: int, step: int, losses: Sequence[float]) -> str:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .runtime import arguments as checked
-from .runtime.executable import function as runtime
 from .runtime.executable.compile_function import compile_wanted
 from .runtime.sized import family, function
-from .seeing import CompiledFunction
+from .seeing import CompiledFunction, to_be_seen
 
 if TYPE_CHECKING:
     from .tools.text.document import Document
@@ -114,27 +112,10 @@ class Family(family.Family):
         """
         return _text(self.source, "loops")
 
-    @staticmethod
-    def _compiled_flat(*arguments: Any) -> runtime.CompiledFunction:
-        compiled = CompiledFunction.__new__(CompiledFunction)
-        vars(compiled).update(vars(compile_wanted(*arguments)))
-        return compiled
+    _compiled_flat = staticmethod(to_be_seen(CompiledFunction, compile_wanted))
 
 
-P = ParamSpec("P")
-
-
-def _to_be_seen(compile: Callable[P, family.Family]) -> Callable[P, Family]:
-    @wraps(compile)
-    def compiled(*arguments: P.args, **options: P.kwargs) -> Family:
-        found = Family.__new__(Family)
-        vars(found).update(vars(compile(*arguments, **options)))
-        return found
-
-    return compiled
-
-
-compile_sized = _to_be_seen(family.compile_sized)
+compile_sized = to_be_seen(Family, family.compile_sized)
 
 
 def _text(text: str, language: str) -> Document:
