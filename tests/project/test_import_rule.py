@@ -234,6 +234,20 @@ def test_no_cycles_between_folders():
     assert cycle(graph) == []
 
 
+@pytest.mark.parametrize("top", ["compiler", "runtime", "tools"])
+def test_no_cycles_between_rooms(top: str):
+    """The folders of a folder, and the files beside them."""
+    graph: dict[str, set[str]] = {}
+    for path in (ROOT / top).rglob("*.py"):
+        module = module_of(path)
+        found = [name.split(".") for name in imports(path.read_text("utf-8"), module, path.name == "__init__.py")]
+        room = module.split(".")[1:2]
+        graph.setdefault("".join(room), set()).update(
+            name[1] for name in found if name[0] == top and len(name) > 1 and name[1:2] != room
+        )
+    assert cycle(graph) == []
+
+
 def test_no_cycles_between_modules():
     graph = {}
     for path in FILES:

@@ -13,11 +13,11 @@ from microgpt.compiler.passes.simplify import simplify
 from microgpt.model.config import GPTConfig
 from microgpt.runtime.programs.recipe import Recipe
 from microgpt.tools.cli import cli
-from microgpt.tools.drawing.neighbourhood import neighbourhood
 from microgpt.tools.passes import stages
 from microgpt.tools.passes.changes import Changes, continue_labels, count_changes, originals
 from microgpt.tools.passes.collect import Passes, collect, operations_by_kind
 from microgpt.tools.passes.follow import find_operation, follow, statement_name
+from microgpt.tools.passes.neighbourhood import neighbourhood
 from microgpt.tools.subject.model import ModelSubject
 
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]

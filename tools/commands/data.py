@@ -12,8 +12,8 @@ import click
 from ...data.catalog import CATALOG, NamedCorpus, cached_content, fetch, keep_file
 from ...data.corpus import Corpus, load_corpus
 from ..options import shared as options
+from ..options.completing import complete_corpus
 from ..terminal import console
-from ..terminal.completing import complete_corpus
 from ..terminal.suggesting import Group
 
 __all__ = ["data"]

@@ -17,10 +17,10 @@ from ...runtime.training.sampling import Draw
 from ...runtime.training.training import windows
 from ..options import shared as options
 from ..options.backends import BACKENDS, backend_of
+from ..options.completing import complete_corpus
 from ..options.models import load_model
 from ..options.settings import ConfiguredCommand
 from ..terminal import console
-from ..terminal.completing import complete_corpus
 from ..terminal.failures import BAD_INPUT, CommandError
 from ..text.schema import without_infinities
 from ..training.sampling import draw_to_json, trace_lines

@@ -8,8 +8,8 @@ import click
 
 from ..options import shared as options
 from ..options.chosen_work import chosen_export
+from ..options.completing import complete_file
 from ..terminal import console
-from ..terminal.completing import complete_file
 from ..terminal.failures import ENVIRONMENT, CommandError
 
 __all__ = ["export"]

@@ -15,6 +15,7 @@ from ...runtime.storage.files import write_atomically
 from ...runtime.training.runs import RunFolder
 from ..options import shared as options
 from ..options.backends import TRAINERS
+from ..options.completing import complete_setting
 from ..options.settings import ConfiguredCommand
 from ..sweeping.execute import carry_out, open_executor, processors
 from ..sweeping.grid import Axis, Job, jobs_of, parse_axes
@@ -23,7 +24,6 @@ from ..sweeping.lanes import run_lanes
 from ..sweeping.plot import axis_to_plot, draw_plot
 from ..sweeping.results import report, settings_of, table
 from ..terminal import console
-from ..terminal.completing import complete_setting
 from ..terminal.failures import BAD_INPUT, DIVERGED, ENVIRONMENT, CommandError, StoppedError
 
 __all__ = ["sweep"]

@@ -17,10 +17,10 @@ from ...runtime.training.training import ResumeError, Training
 from ..options import shared as options
 from ..options.backends import TRAINERS, choose_backend
 from ..options.chosen_program import check_shape
+from ..options.completing import complete_file
 from ..options.new_training import SHAPE, new_training
 from ..options.settings import ConfiguredCommand
 from ..terminal import console
-from ..terminal.completing import complete_file
 from ..terminal.failures import BAD_INPUT, CommandError
 from ..training.resume import Resumption, find_run, refuse_unfinished
 from ..training.sampling import print_samples

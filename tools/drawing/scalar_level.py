@@ -16,7 +16,7 @@ from ...compiler.ir.names import value_names
 from ...compiler.ir.ops import CONST, GATHER, GIVEN, INDEX, INPUT, OPS, READ
 from ...compiler.ir.text import format_node
 from ...compiler.python.form_statements import Statements
-from .neighbourhood import rings
+from ..passes.neighbourhood import rings
 from .picture import Box, NothingError, Picture, TooLargeError, direction_of
 from .roles import role_of
 from .source import SourceLine

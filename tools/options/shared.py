@@ -9,8 +9,8 @@ import click
 
 from ...compiler.numerics import NUMERICS, numerics
 from ...model.config import MOST_DOCUMENTS
-from ..terminal.completing import complete_corpus, complete_file
 from .chosen_program import USUAL_LENGTH
+from .completing import complete_corpus, complete_file
 from .types import NOT_NEGATIVE, PATH, POSITIVE, fraction, positive_number, share, temperature
 
 __all__ = [

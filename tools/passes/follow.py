@@ -17,9 +17,9 @@ from ...compiler.ir.names import value_names
 from ...compiler.ir.ops import CONST, INPUT, OPS, Attribute
 from ...compiler.pipeline import Stage
 from ...compiler.python.form_statements import form_statements
-from ..drawing.neighbourhood import neighbourhood
 from ..subject.places import place_of
 from .changes import continue_labels, originals
+from .neighbourhood import neighbourhood
 
 __all__ = ["Hunk", "find_operation", "follow", "statement_name"]
 

@@ -23,6 +23,6 @@ def complete_corpus(context: click.Context, parameter: click.Parameter, incomple
 
 def complete_setting(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The options that a sweep can vary; what they are to be is for the user to say."""
-    from ..options.new_training import DECISIVE
+    from .new_training import DECISIVE
 
     return [CompletionItem(f"{name}=") for name in DECISIVE if name.startswith(incomplete)]
