@@ -17,7 +17,13 @@ from .schedule import schedule
 __all__ = ["form_loops"]
 
 
-def form_loops(graph: Graph, stored: bytearray, layout: Layout, where: Addressing) -> LoopProgram:
-    """The program of a graph whose values are at the addresses `where`."""
-    grouped = form_reductions(graph, stored, layout, where)
+def form_loops(
+    graph: Graph, stored: bytearray, layout: Layout, where: Addressing, own_constants: bool = False
+) -> LoopProgram:
+    """The program of a graph whose values are at the addresses `where`.
+
+    Args:
+        own_constants: see `form_reductions`.
+    """
+    grouped = form_reductions(graph, stored, layout, where, own_constants)
     return reroll(grouped, schedule(grouped.groups, layout.size), where)

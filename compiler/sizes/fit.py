@@ -99,7 +99,7 @@ class Fitter:
     """
 
     def __init__(self, samples: Sequence[Mapping[str, int]]) -> None:
-        self._samples = samples
+        self.samples = samples
         self._products: dict[tuple[int, ...], list[Monomial]] = {}
         for degree in range(1, _DEGREE + 1):
             for monomial in combinations_with_replacement(samples[0], degree):
@@ -122,7 +122,7 @@ class Fitter:
         return self._numbers[values]
 
     def _simplest(self, values: tuple[int, ...]) -> Polynomial:
-        for count in range(1, min(_TERMS, len(self._samples) - 2) + 1):
+        for count in range(1, min(_TERMS, len(self.samples) - 2) + 1):
             found: dict[tuple[bool, int], list[Polynomial]] = {}
             for columns in combinations(self._products, count):
                 coefficients = _solved(columns, values)
@@ -195,9 +195,10 @@ class Fitter:
 
     def _candidates(self, values: tuple[float, ...]) -> Iterator[tuple[tuple[float, ...], tuple[int, ...]]]:
         """Factors and whole numbers that the values may follow from, the simplest first."""
-        if not all(1 / _LARGEST < abs(value) < _LARGEST for value in values):
+        if not any(values) or not all(not value or 1 / _LARGEST < abs(value) < _LARGEST for value in values):
             return
-        count, first = len(values), values[0]
+        count, at = len(values), next(place for place, value in enumerate(values) if value)
+        first = values[at]
         if all(value.is_integer() for value in values):
             yield values, (1,) * count
         columns = [
@@ -208,7 +209,7 @@ class Fitter:
         ]
         for column in columns:
             for power_ in (-1.0, 1.0, 0.5, -0.5):
-                yield (float(f"{first / column[0] ** power_:.{_DIGITS}g}"),) * count, column
+                yield (float(f"{first / column[at] ** power_:.{_DIGITS}g}"),) * count, column
         for factor in _FACTORS:
             shares = [math.copysign(value, first * value) / factor for value in values]
             for power_ in (-1, 2, -2) if min(shares) > 0 else ():
@@ -221,7 +222,7 @@ class Fitter:
         return (
             "".join(
                 f"{each} at {', '.join(f'{name}={size}' for name, size in sizes.items())}, "
-                for each, sizes in zip(found[:_SHOWN], self._samples, strict=False)
+                for each, sizes in zip(found[:_SHOWN], self.samples, strict=False)
             )
             + "..."
         )

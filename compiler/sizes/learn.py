@@ -25,6 +25,7 @@ from ..loops.stored_nodes import stored_nodes
 from ..loops.transpose import Transposer
 from .generalise import Sample, SizedPrograms, generalise
 from .sized_layout import PlacedArrays
+from .tables import with_tables
 
 __all__ = ["Instance", "instantiate", "learn", "sizes_text"]
 
@@ -109,8 +110,9 @@ def _prove(sized: SizedPrograms, sizes: Sizes, graph: Graph) -> None:
 def _sample(sizes: Sizes, graph: Graph) -> Sample:
     layout, stored = Layout(aligned=False), stored_nodes(graph)
     place(layout, _FAMILY, {0: (graph, stored)})
-    program = form_loops(graph, stored, layout, address(layout, _FAMILY, graph, stored))
-    return Sample(sizes, PlacedArrays.of(layout), {_ONLY: name_arrays(program, layout)})
+    program = form_loops(graph, stored, layout, address(layout, _FAMILY, graph, stored), own_constants=True)
+    named, tables = with_tables(name_arrays(program, layout), layout)
+    return Sample(sizes, PlacedArrays.of(layout, tables), {_ONLY: named})
 
 
 _WITHOUT_SHAPES = NumberMap(lambda number: number, lambda text: text, lambda array: Array(array.name, ()))

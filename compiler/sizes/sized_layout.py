@@ -7,14 +7,15 @@ rows (see `Layout.aligned`): whether rows are padded is decided anew, and extent
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..loops.layout import ALIGN, Layout, row_length
 from ..loops.loop_ir import Array
 from ..loops.place import NotRegularError
-from .fit import Fitter
+from .fit import Constant, Fitter
 from .polynomial import whole_number
+from .tables import PLACE
 
 __all__ = ["PlacedArrays", "SizedLayout", "sized_layout"]
 
@@ -28,21 +29,25 @@ class PlacedArrays:
     Attributes:
         placed: in the order of memory, arrays and the parts that they consist of.
         arguments, outputs: by name, their arrays.
+        tables: of constants, by name, what they hold; see `tables`.
     """
 
     placed: tuple[_Placed, ...]
     arguments: Mapping[str, str]
     outputs: Mapping[str, str]
+    tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, layout: Layout) -> PlacedArrays:
-        """Those of a layout."""
+    def of(cls, layout: Layout, tables: Mapping[str, tuple[str, ...]] | None = None) -> PlacedArrays:
+        """Those of a layout, and tables behind them."""
+        tables = tables or {}
         placed = tuple((array, parts) for array, _, parts in layout.placed if array.space != "constant")
         names = {start: array.name for array, start, _ in layout.placed}
         arguments, outputs = (
             {name: names[start] for name, (start, _) in own.items()} for own in (layout.arguments, layout.outputs)
         )
-        return cls(placed, arguments, outputs)
+        behind = tuple((Array(name, (len(texts),), space="constant"), ()) for name, texts in tables.items())
+        return cls((*placed, *behind), arguments, outputs, tables)
 
 
 @dataclass(frozen=True)
@@ -54,18 +59,20 @@ class SizedLayout:
             these.
         arguments, outputs: by name, their arrays.
         unpadded: names of the arrays in which some index counts through several dimensions.
+        tables: of constants, by name, what is in place `PLACE` of them.
     """
 
     placed: tuple[_Placed, ...]
     arguments: Mapping[str, str]
     outputs: Mapping[str, str]
     unpadded: Collection[str]
+    tables: Mapping[str, str | Constant] = field(default_factory=dict)
 
     def at(self, sizes: Mapping[str, int]) -> Layout:
         """The layout at these sizes.
 
         Raises:
-            NotRegularError: if an extent is no whole number there.
+            NotRegularError: if an extent is no whole number there, or a constant is not known.
         """
         layout = Layout()
         for array, parts in self.placed:
@@ -73,7 +80,11 @@ class SizedLayout:
             for part in parts:
                 found.append(replace(self._array(part, sizes), offset=sum(each.size for each in found)))
             whole = replace(array, shape=(sum(each.size for each in found),)) if parts else self._array(array, sizes)
-            layout.add(whole, found)
+            start = layout.add(whole, found)
+            if (rule := self.tables.get(array.name)) is not None:
+                for place in range(whole.size):
+                    text = rule.value({**sizes, PLACE: place}) if isinstance(rule, Constant) else rule
+                    layout.constants[start + place] = text
         for own, names in ((layout.arguments, self.arguments), (layout.outputs, self.outputs)):
             for name, of in names.items():
                 array_, start = layout.named(of)
@@ -108,4 +119,15 @@ def sized_layout(samples: Sequence[PlacedArrays], fitter: Fitter, unpadded: Coll
         parts = tuple(map(array, zip(*(parts for _, parts in members), strict=True)))
         wholes = [replace(found, shape=(0,)) if parts else found for found, parts in members]
         placed.append((array(wholes), parts))
-    return SizedLayout(tuple(placed), samples[0].arguments, samples[0].outputs, unpadded)
+    tables = {name: _table([(sample.tables[name]) for sample in samples], fitter) for name in samples[0].tables}
+    return SizedLayout(tuple(placed), samples[0].arguments, samples[0].outputs, unpadded, tables)
+
+
+def _table(members: Sequence[Sequence[str]], fitter: Fitter) -> str | Constant:
+    """What is in a place of a table, from what is in those of all samples."""
+    rows = [
+        ({**sizes, PLACE: place}, text)
+        for sizes, texts in zip(fitter.samples, members, strict=True)
+        for place, text in enumerate(texts)
+    ]
+    return Fitter([sizes for sizes, _ in rows]).constant(tuple(text or "nan" for _, text in rows))

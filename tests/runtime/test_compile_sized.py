@@ -135,6 +135,16 @@ def horner(coefficients, x):
     return total
 
 
+def weighted(xs, slope, ys):
+    """Its constants are 2, 3, 4, ... and 0, 1/m, 2/m, ..."""
+    first = sum((place + 1) * x * x for place, x in enumerate(xs))
+    return first * sum((y - slope * (place / len(ys))) ** 2 for place, y in enumerate(ys))
+
+
+def weighted_example(n, m):
+    return [0.0] * n, 0.0, [0.0] * m
+
+
 def vector_example(n):
     return [0.0] * n
 
@@ -146,6 +156,7 @@ FUNCTIONS: dict[Callable[..., Any], tuple[Callable[..., Any], dict[str, Any]]] =
     chain: (chain_example, {}),
     regression: (regression_example, {"wrt": ("weights", "bias"), "has_aux": True}),
     deviation: (deviation_example, {}),
+    weighted: (weighted_example, {}),
     cumulative: (vector_example, {}),
     ends: (vector_example, {}),
 }
@@ -400,9 +411,9 @@ def half(x):
     return 2.0 * sum(x[: len(x) // 2])
 
 
-def numbered(x):
-    """Its constants are 1, 2, 3, ..."""
-    return sum((place + 1) * v * v for place, v in enumerate(x))
+def discounted(x):
+    """Its constants are powers of another one."""
+    return sum(0.9**place * v * v for place, v in enumerate(x))
 
 
 _LINE = r"test_compile_sized\.py:\d+ "
@@ -418,8 +429,8 @@ _LINE = r"test_compile_sized\.py:\d+ "
         ),
         (half, rf"{_LINE}half, forward: no polynomial in the sizes is \d at n=\d+, \d at n=\d+, \d at n=\d+, \.\.\."),
         (
-            numbered,
-            rf"{_LINE}numbered, forward: the loops read a table of constants \(constants\), .*: make them an argument",
+            discounted,
+            rf"{_LINE}discounted, forward: no rule gives the constant 0\.9 at n=\d+, \[i\]=0, 0\.81 at .*an argument",
         ),
     ],
 )
