@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from .runtime import arguments as checked
 from .runtime.executable.compile_function import compile_wanted
+from .runtime.sized import compile_sized as runtime_sized
 from .runtime.sized import family, function
 from .seeing import CompiledFunction, to_be_seen
 
@@ -115,7 +116,7 @@ class Family(family.Family):
     _compiled_flat = staticmethod(to_be_seen(CompiledFunction, compile_wanted))
 
 
-compile_sized = to_be_seen(Family, family.compile_sized)
+compile_sized = to_be_seen(Family, runtime_sized.compile_sized)
 
 
 def _text(text: str, language: str) -> Document:

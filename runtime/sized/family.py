@@ -1,5 +1,5 @@
-"""Families: one function for all sizes. ``compile_sized(function, example)`` learns its loops at small sizes, once, and
-a call with sizes gives the compiled function there.
+"""Families: one function for all sizes. Its loops are learned at small sizes, once, and a call with sizes gives the
+compiled function there.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Never
+from typing import Any, NamedTuple, Never
 
 from ...compiler.errors import InternalError
 from ...compiler.ir.graph import Graph
@@ -37,7 +37,7 @@ from .function import SizedFunction, TracedFunction, WrittenFunction
 from .named_sizes import checked_sizes, parameters_of
 from .structure import SizedStructure, sized_structure
 
-__all__ = ["Family", "compile_sized"]
+__all__ = ["Family", "Options"]
 
 Sizes = Mapping[str, int]
 _TARGETS = ("auto", "c", "python")
@@ -47,50 +47,17 @@ _FILE, _REASON = "programs.json", "reason.txt"
 _LONG = 5_000
 
 
-def compile_sized(
-    function: Callable[..., Any],
-    example: Callable[..., Any],
-    *,
-    wrt: Wrt = None,
-    gradient: bool = True,
-    has_aux: bool = False,
-    target: str = "auto",
-    cache: Cache | None = None,
-    progress: bool = True,
-    memory_limit: float | str | None = None,
-    numerics: Numerics | str | None = None,
-) -> Family:
-    """Compiles a scalar function for arguments of any size: it is traced at a few small sizes, whatever the sizes are.
+class Options(NamedTuple):
+    """Those of `compile_sized`."""
 
-    Args:
-        function: as for `compile`.
-        example: gives the example for sizes, which are its parameters: a tuple of arguments, or the only argument.
-        wrt, gradient, has_aux, target, cache, progress, memory_limit, numerics: as for `compile`; `target` is not
-            ``jax``.
-
-    Returns:
-        A family. ``family(inputs=784, hidden=512)`` is the compiled function at these sizes: its loops, learned at
-        small sizes and proved at others, are instantiated, and no graph of these sizes is made. Where the loops depend
-        on the sizes in more than numbers, a warning says so, and the function is compiled from its graph.
-
-    Raises:
-        TypeError: if `function` or `example` is not callable, or the example takes no sizes, or its arguments could
-            change unseen.
-        ValueError: if the example ignores a size, or as for `compile`.
-
-    Example:
-        >>> def loss(weights, bias, x):
-        ...     units = [microgpt.tanh(sum(w * v for w, v in zip(row, x)) + b) for row, b in zip(weights, bias)]
-        ...     return sum(unit**2 for unit in units)
-        >>> def example(inputs, hidden):
-        ...     return [[0.0] * inputs for _ in range(hidden)], [0.0] * hidden, [0.0] * inputs
-        >>> family = microgpt.compile_sized(loss, example, wrt=("weights", "bias"))
-        >>> f = family(inputs=20, hidden=30)
-        >>> value, (d_weights, d_bias) = f([[0.1] * 20] * 30, [0.0] * 30, [0.5] * 20)
-        >>> value
-        17.399705045197884
-    """
-    return Family(function, example, wrt, gradient, has_aux, target, cache, progress, memory_limit, numerics)
+    wrt: Wrt
+    gradient: bool
+    has_aux: bool
+    target: str
+    cache: Cache | None
+    progress: bool
+    memory_limit: float | str | None
+    numerics: Numerics | str | None
 
 
 class Family:
@@ -104,31 +71,22 @@ class Family:
 
     _sized: type[SizedFunction] = SizedFunction
 
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        example: Callable[..., Any],
-        wrt: Wrt = None,
-        gradient: bool = True,
-        has_aux: bool = False,
-        target: str = "auto",
-        cache: Cache | None = None,
-        progress: bool = True,
-        memory_limit: float | str | None = None,
-        numerics: Numerics | str | None = None,
-    ) -> None:
+    def __init__(self, function: Callable[..., Any], example: Callable[..., Any], options: Options) -> None:
         self._function, self._example = checked.function("function", function), checked.function("example", example)
-        derivative = "gradient" if checked.boolean("gradient", gradient) else ""
-        has_aux = checked.boolean("has_aux", has_aux)
-        self._target = checked.choice("target", target, _TARGETS)
-        self._progress, self._limit = checked.boolean("progress", progress), memory_bytes(memory_limit)
-        self._cache = cache or Cache.open()
+        self._options = options
+        derivative = "gradient" if checked.boolean("gradient", options.gradient) else ""
+        has_aux = checked.boolean("has_aux", options.has_aux)
+        self._target = checked.choice("target", options.target, _TARGETS)
+        self._progress, self._limit = checked.boolean("progress", options.progress), memory_bytes(options.memory_limit)
+        self._cache, chosen = options.cache or Cache.open(), as_numerics(options.numerics)
+        if chosen.fast:
+            raise ValueError(f"functions over sizes have exact or portable numerics, not {chosen.name}; use compile")
         self._parameters = parameters_of(example)
         self.sizes = tuple(self._parameters)
         small = dict(zip(self.sizes, sample_sizes(len(self.sizes)).learned[0], strict=True))
         count = len(self._arguments(small))
-        self._wanted = wanted_of(function, count, derivative, wrt, has_aux)
-        self._written = WrittenFunction(function, self._wanted, as_numerics(numerics))
+        self._wanted = wanted_of(function, count, derivative, options.wrt, has_aux)
+        self._written = WrittenFunction(function, self._wanted, chosen)
         self.name = self._written.name
         self.traced: list[dict[str, int]] = []
         # What smaller sizes do is special; and what is known where these are fixed.
@@ -136,7 +94,6 @@ class Family:
         self._learned: dict[tuple[int, tuple[tuple[str, int], ...]], _Learned | str] = {}
         self._traces: dict[tuple[int, tuple[tuple[str, int], ...]], _Samples] = {}
         self._compiled: dict[tuple[int, ...], CompiledFunction] = {}
-        self._restore = function, example, wrt, gradient, has_aux, target, self._cache.folder, memory_limit
         self._refuse_ignored(small)
 
     def __repr__(self) -> str:
@@ -157,7 +114,8 @@ class Family:
         return self._compiled[key]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (type(self), *self._restore, self._written.numerics.name)
+        options = self._options._replace(cache=None, numerics=self._written.numerics.name)
+        return _restored, (type(self), self._function, self._example, options, self._cache.folder)
 
     def flat(self, /, *unnamed: Never, **sizes: int) -> CompiledFunction:
         """The function at some sizes, compiled from its graph: what `compile` gives for the example.
@@ -418,8 +376,5 @@ def _instance(family: Family, sizes: tuple[tuple[str, int], ...]) -> CompiledFun
     return family(**dict(sizes))
 
 
-def _restored(
-    kind: type[Family], function: Any, example: Any, wrt: Any, gradient: bool, has_aux: bool, target: str,
-    folder: Path, limit: Any, chosen: str,
-) -> Family:  # fmt: skip
-    return kind(function, example, wrt, gradient, has_aux, target, Cache.open(folder), True, limit, chosen)
+def _restored(kind: type[Family], function: Any, example: Any, options: Options, folder: Path) -> Family:
+    return kind(function, example, options._replace(cache=Cache.open(folder)))

@@ -28,7 +28,7 @@ from microgpt.runtime.programs.model_loops import build_graph
 from microgpt.runtime.programs.recipe import Recipe
 from microgpt.runtime.programs.samples import samples_of
 from microgpt.runtime.programs.sized_loops import SizedModel
-from microgpt.runtime.sized.family import compile_sized
+from microgpt.runtime.sized.compile_sized import compile_sized
 from microgpt.runtime.storage.cache import Cache
 
 TINY = GPTConfig(vocab_size=3, n_layer=1, n_embd=2, n_head=1, block_size=7)

@@ -612,6 +612,8 @@ def test_wrong_examples() -> None:
         microgpt.compile_sized(lambda w, rows: w[0], lambda n: ([0.0] * n, microgpt.rows((1.0,))))
     with pytest.raises(ValueError, match="target must be 'auto', 'c' or 'python', not 'jax'"):
         microgpt.compile_sized(scaled, vector_example, target="jax")
+    with pytest.raises(ValueError, match="functions over sizes have exact or portable numerics, not fast"):
+        microgpt.compile_sized(scaled, vector_example, numerics="fast")
     with pytest.raises(TypeError, match="example must be"):
         microgpt.compile_sized(scaled, [0.0])  # type: ignore[arg-type]
 

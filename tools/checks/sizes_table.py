@@ -30,7 +30,7 @@ from ...model.gpt import initial_parameters
 from ...runtime.backends.backend import State, split_document
 from ...runtime.backends.c_backend import CBackend
 from ...runtime.executable.compile_function import compile_function
-from ...runtime.sized.family import compile_sized
+from ...runtime.sized.compile_sized import compile_sized
 from ...runtime.storage.cache import Cache
 from ...runtime.storage.files import write_atomically
 from ...runtime.training.random_stream import random_stream
