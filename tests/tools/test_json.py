@@ -47,6 +47,7 @@ RUNS: dict[str, list[list[str]]] = {
     "verify": [
         [*MODEL, "--steps", "1", "--samples", "1"],
         [*MODEL, "--steps", "1", "--samples", "1", "--numerics", "fast"],
+        [*MODEL, "--steps", "1", "--seconds", "0.001"],
         [OWN],
     ],
     "cache list": [[]],

@@ -19,7 +19,7 @@ from ...runtime.value import Value
 from ..subject.model import ModelSubject
 from .bisect import Case, Numbers, first_unequal, locate
 
-__all__ = ["Checker", "UnequalError"]
+__all__ = ["Checker", "UnequalError", "number_lines"]
 
 
 class UnequalError(Exception):
@@ -162,10 +162,8 @@ class Checker:
 
     def _tell(self, wrong: tuple[str, int, float, float], case: Case) -> None:
         name, place, expected, found = wrong
-        number = name if name == "loss" else f"{name}[{place}]"
-        if name in _BY_PARAMETER:
-            number += f" of {self.config.parameter_name(place)}"
-        lines = [f"{self.where}: {number} differs", *_numbers("eager", expected), *_numbers("compiled", found)]
+        first_line, *lines = number_lines(self.config, name, place, expected, found)
+        lines = [f"{self.where}: {first_line}", *lines]
         first = locate(case)
         if first is None and not isinstance(self.compiled, PythonBackend):
             lines.append(f"generated Python gives the right numbers: the fault is in the {self.compiled.name} backend")
@@ -191,6 +189,14 @@ def _operation(case: Case, name: str, place: int) -> list[str]:
 
 
 _BY_PARAMETER = ("gradient", "parameters", "first_moment", "second_moment")
+
+
+def number_lines(config: GPTConfig, name: str, place: int, expected: float, found: float) -> list[str]:
+    """Which number of a model's results differs, and what it should be."""
+    number = name if name == "loss" else f"{name}[{place}]"
+    if name in _BY_PARAMETER:
+        number += f" of {config.parameter_name(place)}"
+    return [f"{number} differs", *_numbers("eager", expected), *_numbers("compiled", found)]
 
 
 def _numbers(label: str, number: float) -> list[str]:

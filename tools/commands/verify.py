@@ -43,6 +43,14 @@ POINTS = 4
     metavar="N",
     help="Of your own function: the example, and points near it.",
 )
+@click.option(
+    "--seconds",
+    "sample_seconds",
+    type=options.positive_number,
+    metavar="N",
+    help="If comparing everything takes longer, compare a sample that takes about so long.  [default: 120, where "
+    "everything takes over an hour, or more memory than there is]",
+)
 @options.json_option
 @click.pass_context
 def verify(
@@ -57,6 +65,7 @@ def verify(
     backend: str,
     jobs: int | None,
     batch_size: int,
+    sample_seconds: float | None,
     as_json: bool,
     **shape: int,
 ) -> None:
@@ -65,6 +74,10 @@ def verify(
     Trains both side by side and compares each loss, gradient and parameter, then
     every probability of some samples. Ends with exit code 1 at the first
     difference, and names the first operation that differs.
+
+    Of a model for which the eager autograd takes hours, a sample is compared: the
+    loss of a long document, gradients as far as time and memory allow, an update
+    and next tokens. What was compared is printed.
 
     Fast numerics are not equal: of them, the drift from exact ones is printed.
 
@@ -76,10 +89,13 @@ def verify(
       microgpt verify
       microgpt verify --steps 5 --n-layer 2 --seed 7
       microgpt verify --data poems.txt --block-size 32
+      microgpt verify --n-layer 4 --n-embd 128 --block-size 256 --seconds 300
       microgpt verify model.py:loss --points 20
       microgpt verify --numerics fast --steps 1000
     """
-    verdict = chosen_check(context, program, points, steps, samples, data, seed, backend, jobs, batch_size, shape)
+    verdict = chosen_check(
+        context, program, points, steps, samples, data, seed, backend, jobs, batch_size, sample_seconds, shape
+    )
     if as_json:
         console.print_json("verify", verdict.document.data)
     else:

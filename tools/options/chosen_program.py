@@ -34,7 +34,7 @@ USUAL_LENGTH = 7
 OF_THE_GPT = frozenset(
     (
         *("length", "lengths", "kind", "data", "seed", "steps", "samples", "checkpoint", "text", "texts", "against"),
-        *("n_layer", "n_embd", "n_head", "block_size", "jobs"),
+        *("n_layer", "n_embd", "n_head", "block_size", "jobs", "sample_seconds"),
     )
 )
 # How far from a number of heads others are looked for.

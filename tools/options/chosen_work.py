@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from keyword import iskeyword
+from math import fsum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,17 @@ if TYPE_CHECKING:
     from ...model.config import AdamConfig, GPTConfig
     from ...runtime.backends.backend import Backend
     from ...runtime.training.training import Training
+    from ..checks.sample_plan import Part
     from ..checks.verdict import Verdict
     from ..subject.function import FunctionSubject
     from ..text.document import Document
 
 __all__ = ["chosen_check", "chosen_export", "chosen_race"]
+
+# Seconds: what takes longer than the first is compared by a sample, which takes about as long as the second.
+_LONG, _SAMPLE = 3600.0, 120.0
+# Operations that take far less anywhere.
+_LITTLE = 100_000_000
 
 
 def chosen_check(
@@ -40,9 +47,10 @@ def chosen_check(
     backend: str,
     jobs: int | None,
     batch_size: int,
+    seconds: float | None,
     shape: dict[str, int],
 ) -> Verdict:
-    """Compares with the eager autograd.
+    """Compares with the eager autograd: everything, or what takes so many seconds.
 
     Raises:
         click.UsageError: if an option is about the other kind of program.
@@ -81,9 +89,40 @@ def chosen_check(
         with console.step_progress(2 * steps) as progressed:
             return measure_drift(begin, engine_of, current(), samples, progressed)
     training = begin()
+    sample = _sample_of(training, samples, seconds)
     engine = engine_of(training)
-    with console.step_progress(steps) as progressed:
-        return verify_model(training, engine, open_library(jobs), samples, progressed)
+    if sample is None:
+        with console.step_progress(steps) as progressed:
+            return verify_model(training, engine, open_library(jobs), samples, progressed)
+    from ..checks.sampled_check import verify_sample
+
+    parts, cost = sample
+    with console.step_progress(steps + len(parts) + samples) as progressed:
+        return verify_sample(training, engine, parts, samples, cost, progressed)
+
+
+def _sample_of(training: Training, samples: int, seconds: float | None) -> tuple[list[Part], str] | None:
+    """The documents of a sample, and what comparing everything would take; None if it is compared."""
+    from random import Random
+
+    from ...runtime.executable.estimate import Estimate
+    from ...runtime.machine.memory import available_memory
+    from ..checks.sample_plan import eager_cost, operations, plan_parts
+
+    # Each document by itself, and in its step; and all positions of the samples.
+    lengths = [len(training.document(number)[0]) for number in range(training.steps * training.batch_size)] * 2
+    lengths += [training.config.block_size] * samples
+    if seconds is None and sum(operations(training.config, length) for length in lengths) < _LITTLE:
+        return None
+    needed, memory = eager_cost(training.config, lengths)
+    if memory <= available_memory() and needed <= (_LONG if seconds is None else seconds):
+        return None
+    seconds = _SAMPLE if seconds is None else seconds
+    parts = plan_parts(training.config, seconds, Random(training.seed))
+    taken = fsum(part.seconds for part in parts)
+    lengths_text = ", ".join(str(part.length) for part in parts)
+    console.say(f"comparing a sample, documents of {lengths_text} positions: about {taken:.0f} s")
+    return parts, Estimate(0, needed, memory).cost
 
 
 def chosen_race(
