@@ -167,7 +167,8 @@ def test_a_wrong_program_is_an_internal_error(monkeypatch: pytest.MonkeyPatch):
     wrong = replace(good.programs, programs={**good.programs.programs, "length": replace(program, nests=tuple(nests))})
     source = model_source(GPTConfig(5, 1, 32, 4, 3), AdamConfig())
     assert source.reason == ""
-    broken = replace(source, loops=replace(source.loops, prove_origin=type(good)(1, wrong).prove))
+    loops = replace(source.loops, prove_origin=type(good)(1, wrong).prove)
+    broken = replace(source, loops=loops, plain=loops)
     with pytest.raises(ProofError):
         broken.prove()
     source.prove()

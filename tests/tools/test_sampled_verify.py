@@ -15,11 +15,11 @@ from microgpt.compiler.loops.loop_ir import LoopProgram
 from microgpt.model import gpt
 from microgpt.model.config import GPTConfig
 from microgpt.runtime.backends.backend import PythonBackend
+from microgpt.runtime.forward import Forward
 from microgpt.runtime.machine.child import Child
 from microgpt.runtime.machine.toolchain import Toolchain
 from microgpt.runtime.programs import shapes
 from microgpt.runtime.programs.sized_loops import SizedModel
-from microgpt.runtime.sized.forward import Forward
 from microgpt.runtime.value import Value
 from microgpt.tools.checks.partial import Partial
 from microgpt.tools.checks.sample_plan import operations, plan_parts, some_document

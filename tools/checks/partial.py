@@ -16,7 +16,7 @@ from typing import Any
 from ...compiler.ir.calculator import FLOATS
 from ...compiler.ir.ops import OPS
 from ...compiler.number import real
-from ...runtime.sized.forward import Forward
+from ...runtime.forward import Forward
 from ...runtime.value import Value
 
 __all__ = ["Partial"]

@@ -19,8 +19,8 @@ from ...compiler import functions
 from ...model import gpt
 from ...model.config import GPTConfig
 from ...runtime.backends.backend import Document
+from ...runtime.forward import Forward
 from ...runtime.machine.memory import available_memory
-from ...runtime.sized.forward import Forward
 from .partial import Partial
 
 __all__ = ["Part", "eager_cost", "operations", "plan_parts", "some_document"]

@@ -15,9 +15,9 @@ from ...compiler.pipeline import without_collection
 from ...model import gpt
 from ...model.config import GPTConfig
 from ...runtime.backends.backend import Backend, Document, State
+from ...runtime.forward import Forward
 from ...runtime.programs import eager
 from ...runtime.programs.step_constants import step_constants
-from ...runtime.sized.forward import Forward
 from ...runtime.training.training import Training, copy_of
 from ..text.document import Document as Page
 from .bisect import first_unequal
