@@ -17,6 +17,7 @@ from typing import Any
 
 from ...compiler.c.emit_function import memory_size
 from ...compiler.c.prelude import prelude
+from ...compiler.c.split_c import split_c
 from ...compiler.ir.graph import Graph
 from ...compiler.loops.coverage import coverage
 from ...compiler.loops.looped_graph import LoopedGraph
@@ -200,9 +201,11 @@ def _loaded(graph: Graph, native: Native) -> Executable:
 def _source(job: _Job, longest: int | None, toolchain: Toolchain) -> Source:
     graph, (looped, seconds) = job.graph, job.looped
     width = toolchain.vector_width
-    body = function_text(looped, "run", width).text
-    if longest is not None and len(body) > longest:
+    made = function_text(looped, "run", width)
+    if longest is not None and len(made.text) > longest:
         raise TooLongError
+    head = c_head(graph, made.text, width)
+    text = f"{head}{made.text}"
     layout = looped.layout
     report = {
         "coverage": coverage(looped.program),
@@ -219,9 +222,10 @@ def _source(job: _Job, longest: int | None, toolchain: Toolchain) -> Source:
         witnesses.extend(job.witnesses())
 
     return Source(
-        f"{c_head(graph, body, width)}{body}",
+        text,
         report,
         prove,
         lambda native: check_program(_loaded(graph, native).run, graph, witnesses, is_native=True),
-        seconds=seconds,
+        split_c(text, made.body, head.count("\n") + made.body_line),
+        seconds,
     )
