@@ -143,6 +143,11 @@ class Recorder:
         self.mark()
         return self.build.node(op, *operands)
 
+    def record_pair(self, op: int, a: int, b: int) -> int:
+        """`record` for two operands, as most operations have."""
+        self.mark()
+        return self.build.pair(op, a, b)
+
     def mark(self) -> None:
         """Gives the operations from now on the origin of the user's line that runs."""
         frame: FrameType | None = sys._getframe(2)

@@ -149,7 +149,7 @@ class TracedScalar(Arithmetic):
 
     def __add__(self, other: Any) -> Any:
         if type(other) is TracedScalar and other.recorder is self.recorder:  # mostly, and in half the time
-            return TracedScalar(self.recorder, self.recorder.record(ADD, self.node, other.node))
+            return TracedScalar(self.recorder, self.recorder.record_pair(ADD, self.node, other.node))
         try:
             return self._record(ADD, self.recorder.other(other))
         except ArrayOperandError:
@@ -157,7 +157,7 @@ class TracedScalar(Arithmetic):
 
     def __mul__(self, other: Any) -> Any:
         if type(other) is TracedScalar and other.recorder is self.recorder:
-            return TracedScalar(self.recorder, self.recorder.record(MUL, self.node, other.node))
+            return TracedScalar(self.recorder, self.recorder.record_pair(MUL, self.node, other.node))
         try:
             return self._record(MUL, self.recorder.other(other))
         except ArrayOperandError:

@@ -52,6 +52,14 @@ def replay(
     numbers = [number for tensor in traced.indices for number in indices[tensor.name]]
     worth: list[Any] = []  # a Value, or the number of an index, or a truth value
     for op, nodes, attribute in zip(traced.op, traced.all_operands(), traced.attribute, strict=True):
+        if op == ADD:  # most operations are sums and products
+            first, second = nodes
+            worth.append(worth[first] + worth[second])
+            continue
+        if op == MUL:
+            first, second = nodes
+            worth.append(worth[first] * worth[second])
+            continue
         operands = [worth[node] for node in nodes]
         if op == CONST:
             worth.append(Value(traced.constants[attribute]))
@@ -66,10 +74,6 @@ def replay(
             worth.append(operands[1 + operands[0]])
         elif op == EQUAL:
             worth.append(operands[0] == attribute)
-        elif op == ADD:
-            worth.append(operands[0] + operands[1])
-        elif op == MUL:
-            worth.append(operands[0] * operands[1])
         elif op == POW:
             worth.append(operands[0] ** operands[1].data)
         elif op in (WHERE, UNLESS) and traced.op[nodes[0]] != EQUAL:  # the mask of a branch, and not of a choice
