@@ -19,12 +19,15 @@ from ..ir.graph import Graph, Output
 from ..ir.ops import ADD, CONST, INPUT, MUL, OPS, POW, SELECT
 from .layout import ALIGN, Layout, row_length
 from .loop_ir import Array, strides
-from .rows import find_rows
+from .rows import MEMBERS, find_rows
 
 __all__ = ["LITERALS", "Addressing", "NotRegularError", "address", "place"]
 
 # Statements with these numbers in them show at a glance what they do, and the C compiler can simplify them.
 LITERALS = (1.0, -1.0)
+
+# Of what an expression reads, so much is looked at to find rows.
+_LEAVES = 4
 
 _Key = tuple[object, ...]
 _Arrays = dict[int, tuple[_Key, tuple[int, ...]]]
@@ -222,10 +225,10 @@ def _arrays(name: str, graph: Graph, stored: bytearray) -> _Arrays:
         backward = graph.is_backward(node)
         rank = ranks[origin, backward, kind, ordinal] = ranks.get((origin, backward, kind, ordinal), -1) + 1
         arrays[node] = ((*keys[origin], backward, kind, ordinal), (*parsed[origin][1], rank))
-    return _in_rows(graph, arrays)
+    return _in_rows(graph, stored, arrays)
 
 
-def _in_rows(graph: Graph, arrays: _Arrays) -> _Arrays:
+def _in_rows(graph: Graph, stored: bytearray, arrays: _Arrays) -> _Arrays:
     """With rows and columns in place of ranks, for arrays without other coordinates that lie in rows."""
     members: dict[_Key, list[int]] = {}
     for node, (key, coordinates) in arrays.items():
@@ -233,10 +236,29 @@ def _in_rows(graph: Graph, arrays: _Arrays) -> _Arrays:
             members.setdefault(key, []).append(node)
     source = graph.source
     positions = {key: [max(source[node], ~source[node]) for node in nodes] for key, nodes in members.items()}
-    for key, places in find_rows(positions).items():
+    operands = {
+        key: list(zip(*(_leaves(graph, stored, node) for node in nodes), strict=False))
+        for key, nodes in members.items()
+        if len(nodes) >= MEMBERS
+    }
+    for key, places in find_rows(positions, members, operands).items():
         for node, row_and_column in zip(members[key], places, strict=True):
             arrays[node] = key, row_and_column
     return arrays
+
+
+def _leaves(graph: Graph, stored: bytearray, node: int) -> list[int]:
+    """The first of what the expression of a node reads."""
+    found: list[int] = []
+    stack = [*reversed(graph.operands(node))]
+    while stack and len(found) < _LEAVES:
+        operand = stack.pop()
+        inside = () if stored[operand] else graph.operands(operand)
+        if inside:
+            stack += reversed(inside)
+        else:
+            found.append(operand)
+    return found
 
 
 def _kind(graph: Graph, node: int) -> str:
