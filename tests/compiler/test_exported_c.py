@@ -21,7 +21,7 @@ from microgpt.runtime.machine.probe_source import probe_source
 from microgpt.runtime.programs.export import export_library
 from microgpt.runtime.training.training import Training, sample
 
-STEPS = 60
+STEPS = 20
 # Every character that C or a terminal gives a meaning, "??/" included, one of two, three and four bytes each.
 DOCUMENTS = (
     "emma",

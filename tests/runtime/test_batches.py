@@ -28,7 +28,7 @@ from microgpt.runtime.training.divergence import find_cause
 from microgpt.runtime.training.training import NotFiniteError, ResumeError, Training
 from microgpt.runtime.value import Value
 
-SHAPE = {"n_layer": 1, "n_embd": 4, "n_head": 2, "block_size": 5}
+SHAPE = {"n_layer": 1, "n_embd": 4, "n_head": 2, "block_size": 3}
 CORPUS = Corpus("small", ("ab", "bcab", "c", "aabbcc", "ba", "cab", "a"), "hash")
 STEPS, BATCH = 6, 3  # 18 documents of 7
 
