@@ -8,12 +8,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 from helpers import docs_script, skip_without_compiler
 
 import microgpt
 from microgpt.tools.cli import cli
+from microgpt.tools.options import chosen_program
+from microgpt.tools.subject.function import FunctionSubject
 
 SCRIPT = docs_script("gallery")
 
@@ -21,6 +24,19 @@ SCRIPT = docs_script("gallery")
 @pytest.fixture(autouse=True)
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def one_subject(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands of a test show the same subject, so a program is compiled once and not by each of them."""
+    make, made = chosen_program.given_function, dict[str, FunctionSubject]()
+
+    def once(context: click.Context, program: str) -> FunctionSubject:
+        if program not in made:
+            made[program] = make(context, program)
+        return made[program]
+
+    monkeypatch.setattr(chosen_program, "given_function", once)
 
 
 def _ran(*words: object) -> str:
