@@ -94,7 +94,7 @@ def _reads(expr: Expr, counts: list[Affine]) -> Iterator[tuple[Array, int, int]]
     match expr:
         case Load():
             flat = expr.array.flat(expr.index)
-            numbers = [flat.start + sum(map(int.__mul__, flat.steps, point)) for point in corners(counts)]
+            numbers = [flat.at(point) for point in corners(counts)]
             yield expr.array, min(numbers), max(numbers)
         case Gather():
             yield expr.array, 0, expr.array.size - 1

@@ -39,7 +39,7 @@ def _in_loops(loops: Sequence[Loop], value: Expr, point: tuple[int, ...]) -> tup
 
 
 def _at(count: Affine, point: Sequence[int]) -> int:
-    return count.start + sum(map(int.__mul__, count.steps, point))
+    return count.at(point)
 
 
 def _turns(trips: int, level: int, counts: Sequence[Affine]) -> Iterator[tuple[int, int]]:

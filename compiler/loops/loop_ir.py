@@ -115,6 +115,10 @@ class Affine:
     start: int
     steps: tuple[int, ...] = ()
 
+    def at(self, point: Sequence[int]) -> int:
+        """What it is at a turn of each loop."""
+        return self.start + sum(map(int.__mul__, self.steps, point))
+
 
 @dataclass(frozen=True, slots=True)
 class Const:
@@ -363,7 +367,7 @@ def turns(nest: Nest) -> Iterator[tuple[int, ...]]:
                 return
             point[level] += 1
         else:
-            trips[level] = loops[level].start + sum(map(int.__mul__, loops[level].steps, point))
+            trips[level] = loops[level].at(point)
             point[level] = 0
         while level >= 0 and point[level] >= trips[level]:
             point[level] = 0

@@ -59,7 +59,7 @@ def corners(counts: Sequence[Affine]) -> list[_Point]:
     for count in counts:
         following = []
         for point in points:
-            last = _at(count, point) - 1
+            last = count.at(point) - 1
             following += [(*point, 0), (*point, last)] if last > 0 else [(*point, 0)]
         points = following
     return points
@@ -77,10 +77,6 @@ def loop_names(body: Body, depth: int, first: Sequence[str] = ()) -> list[str]:
         ]
         taken.append(moved[0] if moved else next(letters))
     return taken
-
-
-def _at(affine: Affine, point: Sequence[int]) -> int:
-    return affine.start + sum(map(int.__mul__, affine.steps, point))
 
 
 def _element(layout: Layout, address: int) -> tuple[Array, tuple[Affine, ...]]:
@@ -183,7 +179,7 @@ def _affine_index(shape: _Point, number: Affine, corner: list[_Point]) -> tuple[
     """The index of an element that is affine in loops, if it is affine in them and inside at every corner."""
     found = {}
     for point in corner:
-        at = _at(number, point)
+        at = number.at(point)
         if not 0 <= at < math.prod(shape):
             return None
         found[point] = _index(shape, at)
@@ -195,7 +191,7 @@ def _affine_index(shape: _Point, number: Affine, corner: list[_Point]) -> tuple[
         steps.append(step)
     first = _index(shape, number.start)
     index = tuple(map(Affine, first, zip(*steps, strict=True) if steps else [()] * len(first)))
-    exact = all(tuple(_at(part, point) for part in index) == place for point, place in found.items())
+    exact = all(tuple(part.at(point) for part in index) == place for point, place in found.items())
     return index if exact else None
 
 

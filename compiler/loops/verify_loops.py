@@ -97,10 +97,6 @@ def _placed(array: Array, layout: Layout) -> tuple[int, int]:
     return start, array.size
 
 
-def _at(affine: Affine, point: Sequence[int]) -> int:
-    return affine.start + sum(map(int.__mul__, affine.steps, point))
-
-
 class _Rules:
     """The rules of one nest."""
 
@@ -127,8 +123,8 @@ class _Rules:
         target = layout.address(body.array, body.index)
         owner: dict[int, tuple[int, ...]] = {}
         for point in turns(self.nest):
-            if owner.setdefault(_at(target, point), point) != point:
-                raise _BrokenRuleError(f"it assigns to {body.array.name} at {_at(target, point)} twice")
+            if owner.setdefault(target.at(point), point) != point:
+                raise _BrokenRuleError(f"it assigns to {body.array.name} at {target.at(point)} twice")
         lowest, highest = min(owner), max(owner)
         for address, inside in self._reads(body.value, counts):
             low, high = self._extremes(address, inside)
@@ -136,9 +132,9 @@ class _Rules:
                 continue
             for point in turns(replace(self.nest, loops=tuple(map(Loop, inside)))):
                 outside = point[: len(counts)]
-                writer = owner.get(_at(address, point), outside)
+                writer = owner.get(address.at(point), outside)
                 if writer != outside and not (self.nest.recurrence and writer[0] < outside[0]):
-                    raise _BrokenRuleError(f"it reads {_at(address, point)}, which another of its points assigns")
+                    raise _BrokenRuleError(f"it reads {address.at(point)}, which another of its points assigns")
 
     def _reads(self, expr: Expr, counts: list[Affine]) -> Iterator[tuple[Affine, list[Affine]]]:
         """The addresses that are read, and the loops and runs that they stand in."""
@@ -167,7 +163,7 @@ class _Rules:
 
     def _extremes(self, affine: Affine, counts: Sequence[Affine]) -> tuple[int, int]:
         self._steps(affine, counts)
-        numbers = [_at(affine, point) for point in corners(counts)]
+        numbers = [affine.at(point) for point in corners(counts)]
         return min(numbers), max(numbers)
 
     def _index(self, array: Array, index: tuple[Affine, ...], counts: Sequence[Affine]) -> None:

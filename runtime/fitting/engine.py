@@ -13,7 +13,7 @@ from ..value import Value
 from .optimizers import Optimizer
 from .problem import Problem
 
-__all__ = ["EagerEngine", "Engine", "State"]
+__all__ = ["EagerEngine", "Engine", "State", "StepByStep"]
 
 
 @dataclass
@@ -63,14 +63,8 @@ class Engine(Protocol):
         """
 
 
-class EagerEngine:
-    """The specification, on `Value` and floats: slow, and what all others must equal."""
-
-    target = "eager"
-    source = ""
-
-    def __init__(self, problem: Problem) -> None:
-        self._problem = problem
+class StepByStep:
+    """An engine that takes one step at a time."""
 
     def advance(self, state: State, rows: Rows, order: array[int], constants: Sequence[Sequence[float]]) -> list[float]:
         """Takes a step for each of `constants`."""
@@ -79,6 +73,19 @@ class EagerEngine:
             self._step(state, rows, order[place * batch : (place + 1) * batch], numbers)
             for place, numbers in enumerate(constants)
         ]
+
+    def _step(self, state: State, rows: Rows, batch: array[int], constants: Sequence[float]) -> float:
+        raise NotImplementedError
+
+
+class EagerEngine(StepByStep):
+    """The specification, on `Value` and floats: slow, and what all others must equal."""
+
+    target = "eager"
+    source = ""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
 
     def _step(self, state: State, rows: Rows, batch: array[int], constants: Sequence[float]) -> float:
         problem = self._problem

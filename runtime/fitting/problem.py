@@ -21,6 +21,7 @@ from ..executable.nodes import doubles_in
 from ..executable.repeat import BLOCK, fits_block, repeat
 from ..executable.row_data import inputs_of, parts_of, with_floats
 from ..executable.structure import Structure, structure_of
+from ..executable.wanted import argument_names
 from .optimizers import Optimizer
 
 if TYPE_CHECKING:
@@ -226,7 +227,7 @@ def problem_of(
         ValueError: if one is nested too deeply.
     """
     parts = parts_of(row)
-    first, *others = _argument_names(loss, 1 + len(parts))
+    first, *others = argument_names(loss, 1 + len(parts))
     try:
         inspect.signature(loss).bind(weights, *parts)
     except TypeError:
@@ -250,11 +251,3 @@ def problem_of(
 
 def _name(function: Any) -> str:
     return identifier(getattr(function, "__name__", type(function).__name__))
-
-
-def _argument_names(function: Callable[..., Any], count: int) -> list[str]:
-    try:
-        names = [parameter.name for parameter in inspect.signature(function).parameters.values() if parameter.kind < 2]
-    except (TypeError, ValueError):
-        names = []
-    return [names[place] if place < len(names) else f"argument{place}" for place in range(count)]

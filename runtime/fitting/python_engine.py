@@ -15,14 +15,14 @@ from ..executable.witness import Numbers
 from ..executable.workspace import Workspace
 from ..reporting import Report
 from ..storage.cache import Cache
-from .engine import State
+from .engine import State, StepByStep
 from .problem import INITIAL, ROW, WEIGHTS, Compiled, Problem
 from .witness import check_update
 
 __all__ = ["PythonEngine"]
 
 
-class PythonEngine:
+class PythonEngine(StepByStep):
     """Runs generated Python.
 
     Args:
@@ -43,14 +43,6 @@ class PythonEngine:
         self._programs = [program.workspace() for program in programs]
         self._update, text = _update_program(problem, cache)
         self.source = "\n\n".join([*(program.source for program in programs), text])
-
-    def advance(self, state: State, rows: Rows, order: array[int], constants: Sequence[Sequence[float]]) -> list[float]:
-        """Takes a step for each of `constants`."""
-        batch = len(order) // len(constants)
-        return [
-            self._step(state, rows, order[place * batch : (place + 1) * batch], numbers)
-            for place, numbers in enumerate(constants)
-        ]
 
     def _step(self, state: State, rows: Rows, batch: array[int], constants: Sequence[float]) -> float:
         example, *penalties = self._programs

@@ -13,7 +13,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 
-__all__ = ["Child", "child_environment", "child_path", "python_command", "started"]
+__all__ = ["Child", "child_environment", "child_path", "processors", "python_command", "started"]
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def child_path() -> list[str]:

@@ -7,7 +7,6 @@ their own.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ...model.config import AdamConfig
 from ..executable.estimate import Estimate, check
 from ..executable.program import Program, load_program, peak_memory, store_program
+from ..machine.child import processors
 from ..reporting import Report, silent
 from ..storage.cache import Cache
 from .estimate import estimate_python
@@ -37,7 +37,7 @@ class Library:
 
     def __init__(self, cache: Cache, jobs: int | None = None) -> None:
         self.cache = cache
-        self.jobs = jobs or _processors()
+        self.jobs = jobs or processors()
         self._programs: dict[Recipe, Program] = {}
 
     def get(self, recipe: Recipe) -> Program:
@@ -140,8 +140,3 @@ def _check(recipe: Recipe, run: Callable[..., Any]) -> None:
         check_training(run, recipe.config, recipe.number, recipe.kind == "accumulation")
     else:
         check_inference(run, recipe.config, recipe.number)
-
-
-def _processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,13 +11,14 @@ import click
 
 from ...runtime.backends.choose_backend import FAST
 from ...runtime.executable.estimate import together
+from ...runtime.machine.child import processors
 from ...runtime.storage.files import write_atomically
 from ...runtime.training.runs import RunFolder
 from ..options import shared as options
 from ..options.backends import TRAINERS
 from ..options.completing import complete_setting
 from ..options.settings import ConfiguredCommand
-from ..sweeping.execute import carry_out, open_executor, processors
+from ..sweeping.execute import carry_out, open_executor
 from ..sweeping.grid import Axis, Job, jobs_of, parse_axes
 from ..sweeping.job import Result, estimate_programs, read_result, stored_identity
 from ..sweeping.lanes import run_lanes

@@ -132,7 +132,7 @@ def _loops(graph: Graph) -> _Looped:
 def _addresses(layout: Layout, nest: Nest, place_: Load | Body) -> Iterator[int]:
     """The addresses of a place in a nest, point by point."""
     address_ = layout.address(place_.array, place_.index)
-    return (address_.start + sum(map(int.__mul__, address_.steps, point)) for point in turns(nest))
+    return (address_.at(point) for point in turns(nest))
 
 
 def _owners(graph: Graph, looped: _Looped) -> list[int]:

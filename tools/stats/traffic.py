@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...compiler.loops.layout import Layout
-from ...compiler.loops.loop_ir import Affine, Expr, Fold, Gather, Load, LoopProgram, Pick, Run, parts_of, turns
+from ...compiler.loops.loop_ir import Expr, Fold, Gather, Load, LoopProgram, Pick, Run, parts_of, turns
 
 __all__ = ["Traffic", "measure_traffic"]
 
@@ -63,7 +63,7 @@ def measure_traffic(program: LoopProgram, layout: Layout) -> Traffic:
         target = layout.address(nest.body.array, nest.body.index)
         for point in turns(nest):
             walk.read(nest.body.value, point)
-            at = _at(target, point)
+            at = target.at(point)
             written[at] = 1
             stores += 1
             if nest.adds:
@@ -82,10 +82,6 @@ def _either(a: bytearray, b: bytearray) -> bytearray:
     return bytearray(whole.to_bytes(len(a), "little"))
 
 
-def _at(affine: Affine, point: tuple[int, ...]) -> int:
-    return affine.start + sum(map(int.__mul__, affine.steps, point))
-
-
 class _Walk:
     """Marks what a nest reads."""
 
@@ -102,17 +98,17 @@ class _Walk:
             case Load() | Gather():
                 address = self.layout.address(expr.array, expr.index)
                 step = address.steps[len(point)] if repeated else 0
-                self._mark(_at(address, point), step, repeated or 1)
+                self._mark(address.at(point), step, repeated or 1)
             case Pick():
                 for turn in range(repeated or 1):
-                    place = self.places[_at(expr.start, (*point, turn))]
+                    place = self.places[expr.start.at((*point, turn))]
                     self._mark(self.layout.address(place.array, place.index).start, 0, 1)
             case _:
                 for part in parts_of(expr):
                     self.read(part, point, repeated)
 
     def _read_run(self, run: Run, point: tuple[int, ...]) -> None:
-        count = _at(run.count, point)
+        count = run.count.at(point)
         for part in run.parts:
             if isinstance(part, Run):
                 for turn in range(count):

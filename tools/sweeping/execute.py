@@ -5,7 +5,6 @@ That interface is Python's own. On this machine `Workers` has it, and on a clust
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
@@ -18,12 +17,7 @@ from .grid import Job
 from .job import Result, make_programs, run_job
 from .workers import Workers
 
-__all__ = ["carry_out", "local_executor", "open_executor", "processors"]
-
-
-def processors() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+__all__ = ["carry_out", "local_executor", "open_executor"]
 
 
 @contextmanager
