@@ -1,7 +1,7 @@
 """`verify --seconds`: a sample of what a large model computes is compared, and finds what is wrong."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -11,7 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from microgpt.compiler import functions
+from microgpt.compiler.loops.layout import Layout
 from microgpt.compiler.loops.loop_ir import LoopProgram
+from microgpt.compiler.sizes.generalise import SizedPrograms
 from microgpt.model import gpt
 from microgpt.model.config import GPTConfig
 from microgpt.runtime.backends.backend import PythonBackend
@@ -19,7 +21,6 @@ from microgpt.runtime.forward import Forward
 from microgpt.runtime.machine.child import Child
 from microgpt.runtime.machine.toolchain import Toolchain
 from microgpt.runtime.programs import shapes
-from microgpt.runtime.programs.sized_loops import SizedModel
 from microgpt.runtime.value import Value
 from microgpt.tools.checks.partial import Partial
 from microgpt.tools.checks.sample_plan import operations, plan_parts, some_document
@@ -169,11 +170,11 @@ def test_a_program_that_is_wrong_at_some_lengths(toolchain: Toolchain, monkeypat
     monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(shapes, "_WITNESSED", 0)
     monkeypatch.setattr(Child, "answer", lambda self: None)  # another process would not know
-    right = SizedModel._program
+    right = SizedPrograms.at
 
-    def wrong(self: SizedModel, kind: str, number: int, *given: object) -> LoopProgram:
-        program = right(self, kind, number, *given)
-        if kind != "training" or number < 5 or self.programs.layout.at(given[0]).arguments["parameters"][1] < 3000:
+    def wrong(self: SizedPrograms, name: str, sizes: Mapping[str, int], layout: Layout, called: str) -> LoopProgram:
+        program = right(self, name, sizes, layout, called)
+        if name != "length" or sizes["length"] < 5 or layout.arguments["parameters"][1] < 3000:
             return program
         nests = list(program.nests)
         at = {nest.body.array.name: place for place, nest in enumerate(nests)}
@@ -182,7 +183,7 @@ def test_a_program_that_is_wrong_at_some_lengths(toolchain: Toolchain, monkeypat
         return replace(program, nests=tuple(nests))
 
     shape = ["--block-size", 9, "--steps", 1, "--samples", 0, "--backend", "c", "--seconds", 0.5]
-    monkeypatch.setattr(SizedModel, "_program", wrong)
+    monkeypatch.setattr(SizedPrograms, "at", wrong)
     result = verify(*shape)
     assert result.exit_code == 1, result.output
     assert "positions: loss differs" in result.stdout
