@@ -31,7 +31,7 @@ def skip_without_compiler(target: str = "c") -> None:
 
 def emit_no_c(patch: pytest.MonkeyPatch) -> None:
     """Lets models be compiled without their C, for tests of what comes before it: C takes half of the time."""
-    patch.setattr(c_source, "compile_c", lambda *_: CText("", (), {}, {}, {}, {}))
+    patch.setattr(c_source, "compile_c", lambda *_, **__: CText("", (), (), {}, {}, {}, {}, {}))
 
 
 @contextmanager
