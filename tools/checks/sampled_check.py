@@ -26,13 +26,13 @@ from .partial import Partial
 from .sample_plan import Part, some_document
 from .verdict import Verdict
 
-__all__ = ["verify_sample"]
+__all__ = ["POSITIONS", "verify_sample"]
 
 TEMPERATURE = 0.5
 # Parameters whose update is compared: some tenths of a second.
 _UPDATED = 100_000
 # Positions whose next token is compared, at the most.
-_POSITIONS = 3
+POSITIONS = 3
 
 
 def verify_sample(
@@ -89,6 +89,7 @@ class _SampledCheck:
 
     Attributes:
         rows: by what was compared: its ``what``, the positions of its document, how many numbers.
+        whole: positions of the longest document of which every gradient was.
     """
 
     def __init__(self, training: Training, engine: Backend) -> None:
@@ -96,6 +97,7 @@ class _SampledCheck:
         self.config: GPTConfig = training.config
         self.random = Random(training.seed)
         self.rows: list[dict[str, Any]] = []
+        self.whole = 0
 
     @property
     def state(self) -> State:
@@ -110,6 +112,8 @@ class _SampledCheck:
         self._compare(where, "loss", [loss], [found_loss], [0])
         places = list(gradient)
         self._compare(where, "gradient", list(gradient.values()), [found[place] for place in places], places)
+        if len(places) == self.config.parameter_count:
+            self.whole = part.length
         self._add(f"loss, {part.what}" if places else "loss", part.length, 1 + len(places))
 
     def check_update(self) -> None:
@@ -135,8 +139,8 @@ class _SampledCheck:
     def positions(self, samples: int) -> list[int]:
         """Those at which the next token is compared: the last one, the first one, and some between them."""
         block = self.config.block_size
-        wanted = [block - 1, 0, *self.random.sample(range(block), min(block, _POSITIONS))]
-        return list(dict.fromkeys(wanted))[: min(samples, _POSITIONS)]
+        wanted = [block - 1, 0, *self.random.sample(range(block), min(block, POSITIONS))]
+        return list(dict.fromkeys(wanted))[: min(samples, POSITIONS)]
 
     def check_next_token(self, position: int) -> None:
         """Compares probabilities, and what is cached, behind tokens at random."""
@@ -176,9 +180,10 @@ class _SampledCheck:
         page.table(["compared", "positions", "numbers"], rows, left=1)
         page.gap()
         page.say(f"{count:,} numbers, all equal to the eager autograd's, bit by bit")
-        whole = max((row["length"] for row in self.rows if row["compared"] > config.parameter_count), default=0)
-        left_out = f"other gradients of documents of more than {whole} positions" if whole else "other gradients"
-        rest = [left_out, "other documents and positions"]
+        rest = ["other documents and positions"]
+        if self.whole < config.block_size:
+            longer = f" of documents of more than {self.whole} positions" if self.whole else ""
+            rest.insert(0, f"other gradients{longer}")
         if self.engine.batch_size > 1:
             rest.append("batches")
         page.say(f"not compared: {', '.join(rest)}", 80)

@@ -94,10 +94,10 @@ def chosen_check(
     if sample is None:
         with console.step_progress(steps) as progressed:
             return verify_model(training, engine, open_library(jobs), samples, progressed)
-    from ..checks.sampled_check import verify_sample
+    from ..checks.sampled_check import POSITIONS, verify_sample
 
     parts, cost = sample
-    with console.step_progress(steps + len(parts) + samples) as progressed:
+    with console.step_progress(steps + len(parts) + min(samples, POSITIONS)) as progressed:
         return verify_sample(training, engine, parts, samples, cost, progressed)
 
 
