@@ -68,6 +68,14 @@ _GATHERS = {
     ("float", 16): ("__AVX512F__", "__builtin_ia32_gathersiv16sf", "-1"),
 }
 
+# Those for parts of vectors, and the type of the numbers of a mask, if it is a vector.
+_PARTS = {
+    ("float", 8): ("__AVX__", "mask{}ps256", "int"),
+    ("float", 16): ("__AVX512F__", "{}ups512_mask", ""),
+    ("double", 4): ("__AVX__", "mask{}pd256", "long long"),
+    ("double", 8): ("__AVX512F__", "{}upd512_mask", ""),
+}
+
 
 @cache
 def fast_prelude(lanes: int, number: str) -> str:
@@ -119,7 +127,10 @@ def _vectors(width: int, number: str) -> str:
         ys=", ".join(["y"] * width),
         numbers=", ".join(map(str, range(width))),
         root=_root(width, number),
+        over=_over(width, number),
         choose=_choose(width, number),
+        load_part=_part(width, number, "load"),
+        store_part=_part(width, number, "store"),
         factorial=f"{factorial(last)}.0",
         exponential_terms="\n    ".join(
             f"r = r * rest + ({number})(1.0 / {factorial(power)}.0);" for power in range(last - 1, -1, -1)
@@ -156,6 +167,26 @@ def _tile(width: int) -> str:
     return "".join(f"            {line}\n" for line in lines)
 
 
+def _part(width: int, number: str, what: str) -> str:
+    """Loads or stores the first lanes of a vector."""
+    size = f"(size_t)(count < {width} ? count : {width}) * sizeof({number})"
+    loop = {
+        "load": f"    v{width} r = all{width}(0);\n    memcpy(&r, p, {size});\n    return r;\n",
+        "store": f"    memcpy(p, &x, {size});\n",
+    }[what]
+    if (number, width) not in _PARTS:
+        return loop
+    macro, name, mask = _PARTS[number, width]
+    name = f"__builtin_ia32_{name.format(what)}"
+    if mask:
+        lanes = f"    const n{width} mask = (n{width}){{{', '.join(map(str, range(width)))}}} < ({mask})count;\n"
+        call = f"{name}((v{width} *)p, mask, x);" if what == "store" else f"return {name}((const v{width} *)p, mask);"
+    else:
+        lanes = f"    const unsigned mask = (1u << (count < {width} ? count : {width})) - 1;\n"
+        call = f"{name}(p, x, mask);" if what == "store" else f"return {name}(p, all{width}(0), mask);"
+    return f"#if defined({macro}) && HAS({name})\n{lanes}    {call}\n#else\n{loop}#endif\n"
+
+
 def _choose(width: int, number: str) -> str:
     element = "p[stride * chosen[i] + step * i]"
     loop = f"    v{width} r;\n    for (int i = 0; i < {width}; i++) r[i] = {element};\n    return r;\n"
@@ -168,6 +199,13 @@ def _choose(width: int, number: str) -> str:
         f"    const n{width} places = entries{width}(chosen) * (int)stride + lanes * (int)step;\n"
         f"    return {name}(all{width}(0), p, places, {mask}, 4);\n#else\n{loop}#endif\n"
     )
+
+
+def _over(width: int, number: str) -> str:
+    quotient = "    return x / y;\n"
+    if (number, width) != ("float", 16):
+        return quotient
+    return f"{plain_text(_PACKAGE, 'fast_quotient.h')}#else\n{quotient}#endif\n"
 
 
 def _root(width: int, number: str) -> str:

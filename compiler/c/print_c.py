@@ -28,6 +28,7 @@ from ..kernels.expressions import (
     Quotient,
     Ratio,
     Read,
+    ReadPart,
     Spread,
     Sum,
 )
@@ -143,6 +144,9 @@ class Printer:
                 if _width(value) > 1:
                     return f"store{_width(value)}({self.address_text(place)}, {self.expr_text(value)})"
                 return f"{self._element(place)} = {self.expr_text(value)}"
+            case ir.WritePart(place, value, count):
+                what = f"{self.address_text(place)}, {self.expr_text(value)}, {sum_text(count)}"
+                return f"store_part{_width(value)}({what})"
             case ir.Update(place, value):
                 if _width(value) > 1:
                     address, sum_ = self.address_text(place), Read(place, _width(value))
@@ -199,6 +203,8 @@ class Printer:
                 return self._element(place) if width == 1 else f"load{width}({self.address_text(place)})"
             case Pick(start, chosen):
                 return f"((const {self.number} *)m)[places[{sum_text(Sum(0, ((1, Entry(chosen)),)).plus(start))}]]"
+            case ReadPart(place, count, width):
+                return f"load_part{width}({self.address_text(place)}, {sum_text(count)})"
             case Chosen(place, chosen, stride, step, width):
                 return f"choose{width}({self.address_text(place)}, ix + {sum_text(chosen)}, {stride}, {step})"
             case Matches(chosen, number, width, True):

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from .expressions import Fold, Name, Run, Sum
-from .kernel_ir import Assign, Block, Declare, For, Kernel, Statement, Update, Write
+from .kernel_ir import Assign, Block, Declare, For, Kernel, Statement, Update, Write, WritePart
 from .traverse import rebuilt, substituted
 
 __all__ = ["accumulate"]
@@ -40,7 +40,9 @@ def _sums(statements: Sequence[Statement]) -> tuple[Statement, ...]:
         folds.append(part)
         return Name(f"sum{len(folds) - 1}", part.width)
 
-    changed = tuple(rebuilt(each, change) if isinstance(each, Write | Update) else each for each in statements)
+    changed = tuple(
+        rebuilt(each, change) if isinstance(each, Write | WritePart | Update) else each for each in statements
+    )
     if not folds:
         return changed
     declared = (Declare(f"sum{number}", width=fold.width) for number, fold in enumerate(folds))

@@ -25,6 +25,7 @@ __all__ = [
     "Quotient",
     "Ratio",
     "Read",
+    "ReadPart",
     "Run",
     "Spread",
     "Sum",
@@ -112,6 +113,15 @@ class Pick:
     start: Sum
     chosen: Sum
     width: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPart:
+    """The first elements of a vector of neighbours, at most `count`; the others are zero."""
+
+    place: Place
+    count: Sum
+    width: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +241,7 @@ Expr: TypeAlias = (
     Number
     | Name
     | Read
+    | ReadPart
     | Chosen
     | Pick
     | Matches

@@ -36,6 +36,7 @@ __all__ = [
     "Transpose",
     "Update",
     "Write",
+    "WritePart",
 ]
 
 
@@ -45,6 +46,15 @@ class Write:
 
     place: Place
     value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class WritePart:
+    """Stores the first lanes of a vector, at most `count`."""
+
+    place: Place
+    value: Expr
+    count: Sum
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +243,7 @@ class Evaluate:
 
 Statement: TypeAlias = (
     Write
+    | WritePart
     | Update
     | Declare
     | Assign

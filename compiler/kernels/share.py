@@ -14,9 +14,10 @@ from itertools import chain
 from ..ir.names import is_reserved
 from ..ir.ops import LIBM, POW
 from ..loops import loop_ir as loops
-from ..loops.lanes import vector_loop
+from ..loops.lanes import takes_parts, vector_loop
 from ..loops.loop_ir import Affine, Array, LoopProgram, Nest, Store
 from ..loops.place import LITERALS
+from ..numerics import current
 from .expressions import Call, Entry, Expr, Fold, Matches, Name, Number, Pick, Place, Read, Run, Sum
 from .fuse import fuse
 from .kernel_ir import Argument, For, Invocation, Kernel, KernelProgram, Parameter, Statement, Transpose, Update, Write
@@ -26,6 +27,9 @@ __all__ = ["share"]
 # With more variants of strides than this, nests of one form share one kernel. Its loops then run one lane at a time,
 # but a triangular program of 5,000 nests takes the C compiler seconds and not minutes.
 _VARIANTS = 24
+
+# A multiple of the lanes of every vector.
+_FILLS = 16
 
 _LETTERS = "ijlnqrsuvz"
 
@@ -82,7 +86,14 @@ def _nest_key(nest: Nest, with_steps: bool) -> Hashable:
     target: Hashable = steps(body.array.flat(body.index))
     if not isinstance(body, Store):
         target = (target, body.array.flat_stride(body.stride), steps(body.chosen))
-    return tuple(steps(loop.trips) for loop in nest.loops), target, _value_key(body.value, steps)
+    # Nests whose last loop fills vectors do not share a kernel with those of any length, which would not know that.
+    last = nest.loops[-1].trips.start if current().fast and nest.loops and vector_loop(nest) is not None else 1
+    return (
+        0 if last % _FILLS else last,
+        tuple(steps(loop.trips) for loop in nest.loops),
+        target,
+        _value_key(body.value, steps),
+    )
 
 
 def _value_key(expr: loops.Expr, steps: Callable[[Affine], Hashable]) -> Hashable:
@@ -175,7 +186,8 @@ class _Lowering:
         body: tuple[Statement, ...] = tuple(self._statement(list(nests), names) for nests in zip(*groups, strict=True))
         trips = [self._sum([nest.loops[level].trips for nest in firsts], names) for level in range(len(names))]
         lanes = vector_loop(firsts[0])
-        if lanes is not None and any(name not in around for _, name in trips[lanes].terms):
+        in_parts = takes_parts() and lanes == len(names) - 1
+        if lanes is not None and not in_parts and any(name not in around for _, name in trips[lanes].terms):
             lanes = None
         if any(vector_loop(nest) != lanes for nest in firsts):
             lanes = None

@@ -6,8 +6,9 @@ order; what runs at once are the sums of neighbouring lanes. So nothing depends 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..ir.ops import DIV, OPS, POW, Type
 from ..loops.lanes import GUESSED
@@ -31,18 +32,21 @@ from .expressions import (
     Quotient,
     Ratio,
     Read,
+    ReadPart,
     Run,
     Spread,
     Sum,
 )
-from .kernel_ir import Block, Declare, For, Guess, Kernel, Reached, Settle, Statement, Update, Write
-from .traverse import mentions, substituted
+from .kernel_ir import Block, Declare, For, Guess, Kernel, Reached, Settle, Statement, Update, Write, WritePart
+from .traverse import mentions, names_in, rebuilt, substituted
 
 __all__ = ["vectorise"]
 
 # Vectors of a fold that are computed at the same time: enough to hide the latency of an addition, few enough for the
 # registers.
 _ACCUMULATORS = 8
+# From this width on, processors have instructions for a part of a vector.
+_MASKED = 8
 # The same without a fold: lanes do not wait for each other, and the processor overlaps them by itself.
 _PLAIN = 2
 
@@ -73,6 +77,8 @@ def _statement(statement: Statement, width: int, few: int) -> Sequence[Statement
             return [replace(statement, body=body)]
         if isinstance(statement.end, Sum) and not statement.start.terms and not statement.end.terms:
             return _fixed(statement, width)
+        if few == 0 and width >= _MASKED and not mentions(statement.body, _chooses_by_lane(statement.name)):
+            return _in_parts(statement, width)
         return _open(statement, width)
     if isinstance(statement, Settle):
         return [statement]
@@ -110,10 +116,10 @@ def _fixed(loop: For, width: int) -> list[Statement]:
 def _open(loop: For, width: int) -> list[Statement]:
     """A loop between variables: vectors of the full width, then lane by lane."""
     lane = Sum(0, ((1, loop.name),))
-    body = tuple(_wide(each, loop.name, lane, _Part(width)) for each in loop.body)
+    body = _blocked(_each(loop.body, lambda each: _wide(each, loop.name, lane, _Part(width))))
     if loop.divides % width == 0:
         return [replace(loop, body=body, step=width, lanes=False)]
-    single = tuple(_wide(each, loop.name, lane, _ONE) for each in loop.body)
+    single = _blocked(_each(loop.body, lambda each: _wide(each, loop.name, lane, _ONE)))
     whole = Sum(0, ((1, "whole"),))
     return [
         Block(
@@ -124,6 +130,52 @@ def _open(loop: For, width: int) -> list[Statement]:
             )
         )
     ]
+
+
+def _blocked(body: tuple[Statement, ...]) -> tuple[Statement, ...]:
+    """Statements whose sums are computed side by side, unless those in tiles inside are."""
+    sums = any(isinstance(part, Write | WritePart) and _has_fold(part.value) for part in body)
+    return (Block(body),) if sums else body
+
+
+def _each(body: Sequence[Statement], change: Callable[[Statement], Statement]) -> tuple[Statement, ...]:
+    """Statements changed, also those in tiles of a loop inside, whose sums are computed side by side."""
+    found: list[Statement] = []
+    for part in body:
+        if isinstance(part, For):
+            found.append(replace(part, body=(Block(_each(part.body, change)),)))
+        elif isinstance(part, Block):
+            found.append(Block(_each(part.body, change)))
+        else:
+            found.append(change(part))
+    return tuple(found)
+
+
+def _chooses_by_lane(lane: str) -> Callable[[Any], bool]:
+    """Finds numbers of the index that each lane has its own of: there are no more of them than lanes."""
+
+    def chooses(part: Any) -> bool:
+        if isinstance(part, Matches):
+            return bool(part.chosen.factor(lane))
+        return isinstance(part, Update) or (isinstance(part, Entry) and lane in names_in([part]))
+
+    return chooses
+
+
+def _in_parts(loop: For, width: int) -> list[Statement]:
+    """The same in vectors alone, of which the last is a part of one."""
+    lane = Sum(0, ((1, loop.name),))
+    count = loop.end.plus(lane.times(-1))
+
+    def change(part: Any) -> Any:
+        return ReadPart(part.place, count, part.width) if isinstance(part, Read) and part.width > 1 else None
+
+    def part(statement: Statement) -> Statement:
+        wide = rebuilt(_wide(statement, loop.name, lane, _Part(width)), change)
+        return WritePart(wide.place, wide.value, count) if isinstance(wide, Write) else wide
+
+    body = _each(loop.body, part)
+    return [replace(loop, body=_blocked(body), step=width, lanes=False)]
 
 
 def _has_fold(expr: Expr) -> bool:

@@ -9,7 +9,15 @@ from ..ir.ops import OPS, POW
 from ..numerics import current
 from .loop_ir import Affine, Const, Equal, Expr, Fold, Gather, Load, Nest, Op, Pick, Run, Store, find_fold, walk
 
-__all__ = ["GUESSED", "PROVED", "find_proved", "is_vector_loop", "proved_power", "vector_loop"]
+__all__ = [
+    "GUESSED",
+    "PROVED",
+    "find_proved",
+    "is_vector_loop",
+    "proved_power",
+    "takes_parts",
+    "vector_loop",
+]
 
 
 # By exponent, the functions of vectors for powers that can mostly be proved equal to something cheaper; those with
@@ -33,7 +41,10 @@ def is_vector_loop(nest: Nest, level: int) -> bool:
         return False
     if not isinstance(body, Store) and (level < len(nest.loops) - 1 or _step(body.chosen, level) or not current().fast):
         return False
-    if any(nest.loops[level].trips.steps[outer:]) or any(loop.trips.steps[level] for loop in nest.loops[level + 1 :]):
+    last = level == len(nest.loops) - 1 and not outer
+    if (any(nest.loops[level].trips.steps[outer:]) and not (last and takes_parts())) or any(
+        loop.trips.steps[level] for loop in nest.loops[level + 1 :]
+    ):
         return False
     return all(_neighbours(part, level) for part in walk(body.value))
 
@@ -64,6 +75,11 @@ def _step(affine: Affine, level: int) -> int:
 def _even(run: Run, level: int) -> bool:
     """Whether neighbouring lanes repeat a run as often."""
     return not _step(run.count, level) and all(_even(part, level) for part in run.parts if isinstance(part, Run))
+
+
+def takes_parts() -> bool:
+    """Whether loops over lanes may turn any number of times: what does not fill a vector takes a part of one."""
+    return current().fast
 
 
 def _choices() -> tuple[int, ...]:

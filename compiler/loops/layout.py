@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ..ir.graph import Tensor
 from ..ir.names import identifier, is_reserved
+from ..numerics import current
 from .loop_ir import MEMORY, Affine, Array
 
 __all__ = ["ALIGN", "Layout", "padded", "row_length"]
@@ -19,16 +20,21 @@ ALIGN = 8
 _CHUNK = 2 * ALIGN
 
 
+def _line() -> int:
+    """Numbers in a cache line."""
+    return 2 * ALIGN if current().number == "float" else ALIGN
+
+
 def padded(size: int) -> int:
     """The next size that fills whole cache lines."""
-    return size + -size % ALIGN
+    return size + -size % _line()
 
 
 def row_length(elements: int) -> int:
     """The room of a row of a matrix: whole cache lines, and not as many that a column's elements, which are rows apart,
     are all in the few places of a cache that are for addresses like these.
     """
-    return padded(elements) + ALIGN * (padded(elements) % (4 * ALIGN) == 0)
+    return padded(elements) + _line() * (padded(elements) % (4 * _line()) == 0)
 
 
 @dataclass
@@ -55,7 +61,7 @@ class Layout:
     arrays: list[tuple[Array, int]] = field(default_factory=list)
     placed: list[tuple[Array, int, tuple[Array, ...]]] = field(default_factory=list)
     aligned: bool = True
-    align: int = ALIGN
+    align: int = field(default_factory=_line)
     _starts: dict[str, int] = field(default_factory=lambda: {MEMORY.name: 0})
     _known: dict[str, int] = field(default_factory=dict)
     _room: list[int] = field(default_factory=list)
@@ -150,15 +156,14 @@ class Layout:
             self._known.setdefault(text, address)
         return start
 
-    def only(self, arrays: Mapping[str, Array], last: str, align: int = ALIGN) -> Layout:
+    def only(self, arrays: Mapping[str, Array], last: str) -> Layout:
         """Another one, with some of the arrays and no more room than these take.
 
         Args:
             arrays: by name in this one, in the shapes that they are to have.
             last: the one that comes last.
-            align: see there.
         """
-        other = Layout(align=max(align, ALIGN))
+        other = Layout()
         starts: dict[int, int] = {}
         for array, start, parts in sorted(self.placed, key=lambda placed: placed[0].name == last):
             if array.name in arrays:

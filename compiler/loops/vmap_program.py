@@ -74,7 +74,7 @@ class VmapPrograms:
                 self._mapped[name] = replace(array, shape=(*array.shape, lanes), axes=(*array.axes, "instance"))
         if any(array.space == "memory" or not array.size for program in programs for array in _arrays(program)):
             raise NotRegularError("a program counts through its whole memory")
-        self.layout = layout.only({**kept, **self._mapped}, "", lanes)
+        self.layout = layout.only({**kept, **self._mapped}, "")
         self._copies: dict[str, Array] = {}
 
     def program(self, program: LoopProgram) -> LoopProgram:

@@ -49,8 +49,8 @@ from .sized_loops import SizedModel, sized_loops, sized_model
 __all__ = ["PROGRAM_NAMES", "ModelSource", "model_source", "proved_source"]
 
 _PACKAGE = __package__ or ""
-# What stands around a run of training in fast numerics.
-_MODE = {"flush": "    const tiny_mode mode = flush_tiny();\n", "restore": "    restore_tiny(mode);\n"}
+# What stands around the optimiser in fast numerics.
+_MODE = {"flush": "        const tiny_mode mode = flush_tiny();\n", "restore": "        restore_tiny(mode);\n"}
 
 
 @dataclass(frozen=True)

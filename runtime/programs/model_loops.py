@@ -301,7 +301,7 @@ def without_copies(loops: ModelLoops) -> FinalPrograms:
         for family in loops.families
         for number, program in family.programs.items()
     }
-    return FinalPrograms(programs, LoopProgram("copy_parameters", ()))
+    return FinalPrograms(Programs(programs, programs), LoopProgram("copy_parameters", ()))
 
 
 def side_by_side(loops: ModelLoops, lanes: int) -> ModelLoops:

@@ -17,8 +17,8 @@
 
 #define UNUSED __attribute__((unused))
 
-/* Numbers below the smallest normal one count as zero while a run trains: some processors take a hundred cycles for each,
-   and moments become such where there is no gradient. */
+/* Numbers below the smallest normal one count as zero while an optimiser runs: some processors take a hundred cycles for
+   each, and moments become such where there is no gradient. */
 typedef unsigned long tiny_mode;
 #if defined(__SSE2__)
 static UNUSED tiny_mode flush_tiny(void)

@@ -7,6 +7,12 @@ INLINE void store${w}(${number} *p, v${w} x) { *(u${w} *)p = x; }
 INLINE v${w} all${w}(${number} x) { const v${w} r = {${xs}}; return r; }
 INLINE n${w} flag${w}(int x) { const ${whole} y = -(${whole})x; const n${w} r = {${ys}}; return r; }
 INLINE n${w} equal${w}(long lane) { const n${w} lanes = {${numbers}}; return lanes == (${whole})lane; }
+INLINE v${w} load_part${w}(const ${number} *p, long count)
+{
+${load_part}}
+INLINE void store_part${w}(${number} *p, v${w} x, long count)
+{
+${store_part}}
 typedef int i${w} __attribute__((vector_size(4 * ${w}), aligned(4), may_alias));
 INLINE n${w} entries${w}(const int *p) { return __builtin_convertvector(*(const i${w} *)p, n${w}); }
 /* From each lane's own place. */
@@ -28,8 +34,7 @@ INLINE v${w} quotient${w}(v${w} x, divisor y) { return x * y.reciprocal; }
 INLINE v${w} ratio${w}(v${w} x, v${w} y, long lane)
 {
     (void)lane;
-    return x / y;
-}
+${over}}
 INLINE v${w} settled_square${w}(v${w} x) { return x * x; }
 INLINE v${w} settled_root${w}(v${w} x) { return square_root${w}(x); }
 INLINE v${w} settled_inverse${w}(v${w} x) { return 1 / x; }

@@ -54,7 +54,7 @@ void ${prefix}_train(
     ${prefix}_state *s, const int *lengths, const int *index, const double *constants, long steps, double *losses,
     long batch, long thread, long threads, ${prefix}_state **states, long *progress)
 {
-${flush}    memory *m = inside(s);
+    memory *m = inside(s);
     ${number} *gradient = ${prefix}_gradient(s);
     const divisor documents = divisor_of((${number})batch);
     long number = 0;
@@ -90,7 +90,7 @@ ${flush}    memory *m = inside(s);
         /* Arrays fill whole cache lines. */
         for (long i = 0; i < ${parameters}; i += ${w}) store${w}(gradient + i, quotient${w}(load${w}(gradient + i), documents));
         for (int i = 0; i < 3; i++) m->step_constants[i] = (${number})constants[3 * step + i];
-        adam(m, index);
-        publish(progress, step + 1);
+${flush}        adam(m, index);
+${restore}        publish(progress, step + 1);
     }
-${restore}}
+}
