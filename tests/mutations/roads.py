@@ -96,7 +96,7 @@ def c_of_own_logarithm(folder: Path) -> None:
 
 def powers_in_a_sum(weights: list[Any]) -> Any:
     """Calls that are computed in one batch."""
-    terms = [(weight * weight + 0.5) ** -0.5 for weight in weights]
+    terms = [(weight * weight + 0.5) ** -0.25 for weight in weights]
     total = terms[0]
     for term in terms[1:]:
         total = total + term
