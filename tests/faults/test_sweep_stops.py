@@ -156,6 +156,7 @@ def test_in_the_background(environment: dict[str, str], tmp_path: Path, start_pr
     assert "terminated after" in errors
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("toolchain")
 def test_a_compiler_is_ended_too(environment: dict[str, str], tmp_path: Path, start_process: Start):
     """With what it has started, and it leaves no files."""

@@ -52,10 +52,10 @@ def real_count(kind: str, config: GPTConfig, number: int) -> int:
 @pytest.mark.parametrize(
     "config",
     [
-        GPTConfig(27, 1, 16, 4, 3),
+        pytest.param(GPTConfig(27, 1, 16, 4, 3), marks=pytest.mark.slow),
         GPTConfig(9, 3, 6, 1, 5),
         GPTConfig(90, 1, 8, 4, 3),
-        GPTConfig(13, 2, 10, 5, 4),
+        pytest.param(GPTConfig(13, 2, 10, 5, 4), marks=pytest.mark.slow),
         GPTConfig(5, 1, 6, 2, 12),
         GPTConfig(5, 1, 15, 3, 4),
     ],

@@ -172,6 +172,7 @@ def test_texts_decide_the_length(tmp_path: Path) -> None:
     assert "no token for" in result.output
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("toolchain")
 def test_times_stand_beside_the_lines(tmp_path: Path) -> None:
     (tmp_path / "corpus.txt").write_text("anna\neve\n")

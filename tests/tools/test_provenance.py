@@ -26,7 +26,7 @@ from microgpt.tools.provenance.ragged import Ragged
 from microgpt.tools.subject.model import ModelSubject
 
 CONFIG = GPTConfig(vocab_size=27)
-TINY = GPTConfig(vocab_size=5, n_layer=2, n_embd=4, n_head=2, block_size=6)
+TINY = GPTConfig(vocab_size=5, n_layer=2, n_embd=4, n_head=2, block_size=4)
 
 # Spelled out wherever they are used: their lines are those of their users.
 LEAVES = (CONST, INPUT, INDEX)
@@ -40,7 +40,7 @@ FRAME = re.compile(
 )
 
 
-@pytest.fixture(scope="module", params=[("training", 6), ("inference", 4), ("optimizer", 0)], ids=lambda p: p[0])
+@pytest.fixture(scope="module", params=[("training", 4), ("inference", 3), ("optimizer", 0)], ids=lambda p: p[0])
 def chain(request: pytest.FixtureRequest) -> Chain:
     kind, number = request.param
     return Chain(ModelSubject(Recipe(kind, number, AdamConfig() if kind == "optimizer" else TINY), TINY))
