@@ -22,6 +22,7 @@ def broken(module: str, *arguments: str) -> list[str]:
     return ["false"]
 
 
+@pytest.mark.slow
 def test_another_process_makes_the_same(monkeypatch):
     made: list[Shape] = []
     original = module._sample
