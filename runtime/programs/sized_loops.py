@@ -139,11 +139,13 @@ class _Instances(Mapping[int, LoopProgram]):
         return len(self._numbers)
 
     def regular(self) -> Regular | None:
-        """What says which programs the later ones are, if they are many: the first and the last of these."""
+        """What says which programs the later ones are, if they are many: the first of these, one from the middle, and
+        the last.
+        """
         later = [number for number in self._numbers if number >= FIRST[self.kind]]
-        if len(later) <= 2 * _ENDS:
+        if len(later) <= 2 * _ENDS + 1:
             return None
-        made = (*later[:_ENDS], *later[-_ENDS:])
+        made = (*later[:_ENDS], later[len(later) // 2], *later[-_ENDS:])
         known: dict[tuple[str, ...], Constant] = {}
         for constant in self._programs.constants(self._name(made[0])):
             texts = tuple(constant.value(self._at(number)) for number in made)
