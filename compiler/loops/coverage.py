@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from .loop_ir import Affine, Expr, Fold, Loop, LoopProgram, Op, Run
 
-__all__ = ["coverage"]
+__all__ = ["coverage", "number_at", "run_counts", "turns_alike"]
 
 
 def coverage(program: LoopProgram) -> tuple[int, int]:
@@ -28,9 +28,9 @@ def _in_loops(loops: Sequence[Loop], value: Expr, point: tuple[int, ...]) -> tup
     level = len(point)
     if level == len(loops):
         return 1, *_operations(value, point)
-    counts = [*(loop.trips for loop in loops[level + 1 :]), *_run_counts(value)]
+    counts = [*(loop.trips for loop in loops[level + 1 :]), *run_counts(value)]
     points = operations = repeated = 0
-    for turn, times in _turns(_at(loops[level].trips, point), level, counts):
+    for turn, times in turns_alike(number_at(loops[level].trips, point), level, counts):
         inside = _in_loops(loops, value, (*point, turn))
         points += times * inside[0]
         operations += times * inside[1]
@@ -38,11 +38,12 @@ def _in_loops(loops: Sequence[Loop], value: Expr, point: tuple[int, ...]) -> tup
     return points, operations, repeated
 
 
-def _at(count: Affine, point: Sequence[int]) -> int:
+def number_at(count: Affine, point: Sequence[int]) -> int:
+    """An affine number in a turn of each loop."""
     return count.at(point)
 
 
-def _turns(trips: int, level: int, counts: Sequence[Affine]) -> Iterator[tuple[int, int]]:
+def turns_alike(trips: int, level: int, counts: Sequence[Affine]) -> Iterator[tuple[int, int]]:
     """The turns of a loop, each with how many are like it: all, if nothing inside depends on the turn."""
     if any(count.steps[level] for count in counts if len(count.steps) > level):
         yield from ((turn, 1) for turn in range(trips))
@@ -50,13 +51,13 @@ def _turns(trips: int, level: int, counts: Sequence[Affine]) -> Iterator[tuple[i
         yield 0, trips
 
 
-def _run_counts(part: Expr | Run) -> Iterator[Affine]:
+def run_counts(part: Expr | Run) -> Iterator[Affine]:
     """How often the runs in it are repeated."""
     if isinstance(part, Run):
         yield part.count
     inside = part.parts if isinstance(part, Run) else part.runs if isinstance(part, Fold) else ()
     for each in part.operands if isinstance(part, Op) else inside:
-        yield from _run_counts(each)
+        yield from run_counts(each)
 
 
 def _operations(expr: Expr, point: Sequence[int]) -> tuple[int, int]:
@@ -73,11 +74,11 @@ def _operations(expr: Expr, point: Sequence[int]) -> tuple[int, int]:
 
 def _repeated(run: Run, point: Sequence[int]) -> tuple[int, int]:
     """Operations of a run at a point, and how many of them are repeated."""
-    turns = _at(run.count, point)
+    turns = number_at(run.count, point)
     operations = repeated = 0
     for part in run.parts:
         if isinstance(part, Run):
-            for turn, times in _turns(turns, len(point), [*_run_counts(part)]):
+            for turn, times in turns_alike(turns, len(point), [*run_counts(part)]):
                 inside, again = _repeated(part, (*point, turn))
                 operations += times * inside
                 repeated += times * (again if turns == 1 else inside)

@@ -85,6 +85,10 @@ class SizedModel:
         regular = {own.kind: found for own in instances if (found := own.regular())}
         return ModelLoops(layout, training, inference, start, gradient_spans(config), self.prove, regular)
 
+    def program(self, kind: str, number: int) -> LoopProgram:
+        """The program over the sizes that the one of a length or a position is an instance of."""
+        return self.programs.programs[WORDS[kind] if number >= FIRST[kind] else f"{WORDS[kind]}{number}"]
+
     def prove(self) -> None:
         """Checks the programs at sizes that they have not been learned from, operation for operation, once.
 
@@ -185,11 +189,14 @@ def _silent(what: str, kind: str = "", number: int = 0) -> None:
     pass
 
 
-def sized_loops(config: GPTConfig, model: SizedModel) -> ModelLoops:
+def sized_loops(
+    config: GPTConfig, model: SizedModel, lengths: Sequence[int] = (), positions: Sequence[int] = ()
+) -> ModelLoops:
     """The programs of a model, instantiated.
 
     Args:
         model: the programs of all models of as many layers.
+        lengths, positions: that are wanted; all by default.
 
     Raises:
         NotRegularError: if they are not known at its sizes; then they must be found there.
@@ -205,7 +212,7 @@ def sized_loops(config: GPTConfig, model: SizedModel) -> ModelLoops:
         if _is_exception(model, least):
             raise NotRegularError("models of such small sizes are exceptions")
         model.prove_at(least)
-    return model.at(shape, range(1, block + 1), range(block))
+    return model.at(shape, lengths or range(1, block + 1), positions or range(block))
 
 
 def _is_exception(model: SizedModel, shape: Shape) -> bool:

@@ -98,7 +98,7 @@ def explore(
         values = partial(documents, checkpoint=model, texts=texts, length=wanted)
     length = length or min(SHORT, shape["block_size"])
     subject = given_subject(context, program, "training", length, data, shape, model)
-    expect(subject.page_estimate())
+    expect(subject.page_estimate(), subject.is_sized)
     try:
         page = make_page(subject, values, timed, console.warn)
     except ValueError as error:

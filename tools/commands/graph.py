@@ -148,7 +148,7 @@ def graph(
         links = Links(link_base, path)
     except ValueError as error:
         raise click.UsageError(f"--link-base {error}") from None
-    expect(subject.graph_estimate())
+    expect(subject.graph_estimate(), subject.is_sized)
     try:
         picture = draw(subject, wanted)
     except TooLargeError as error:

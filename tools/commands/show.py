@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import click
 
@@ -112,11 +113,13 @@ def show(
         panes = ["python" if backend == "python" else "c" if emit == "loops" else "straight"]
     if len(panes) > 1 and not interleave:
         raise click.UsageError("several stages at a time are for --interleave")
+    if stages.SIZES in panes and (lines or scopes or operations or interleave):
+        raise click.UsageError("--stage sizes is printed as a whole; --grep narrows it down")
     _check(pattern)
     question = Question(panes, lines, scopes, operations, pattern, interleave, limit, number, jobs)
     try:
         with console.compile_progress() as progress:
-            document = list_program(subject, question, progress, expect)
+            document = list_program(subject, question, progress, partial(expect, is_sized=subject.is_sized))
     except QuestionError as error:
         raise click.UsageError(f"--{error.about} {error}") from None
     if as_json:

@@ -11,7 +11,7 @@ from ...model.config import AdamConfig, GPTConfig
 from ...runtime.backends import choose_backend as choosing
 from ...runtime.backends.backend import Backend
 from ...runtime.backends.choose_backend import BACKENDS, COMPILED, TRAINERS
-from ...runtime.executable.estimate import Estimate, check
+from ...runtime.executable.estimate import Estimate, TooLargeError, check
 from ...runtime.programs.library import Library
 from ...runtime.storage.cache import Cache
 from ...runtime.training.checkpoint import Checkpoint
@@ -77,13 +77,25 @@ def prepare(backend: Backend, lengths: Sequence[int], positions: int, what: str 
         backend.prepare(lengths, positions, progress)
 
 
-def expect(estimate: Estimate | None) -> None:
+def expect(estimate: Estimate | None, is_sized: bool = False) -> None:
     """Before graphs are made that no backend keeps: refuses what does not fit into memory, and says what takes long.
+
+    Args:
+        is_sized: whether there are loops without a graph, which other commands can show.
 
     Raises:
         TooLargeError: with the memory that it needs.
     """
-    check(estimate)
+    try:
+        check(estimate)
+    except TooLargeError as error:
+        if not is_sized or estimate is None:
+            raise
+        raise TooLargeError(
+            f"the graph, of {estimate.operations / 1e6:,.1f} million operations, takes {estimate.cost}: too much for "
+            "this machine; `stats`, `passes` and `show` with --stage loops, c, assembly or sizes make none, and a "
+            "smaller model (--n-embd 8 --length 4) has the same loops"
+        ) from error
     if estimate and estimate.announcement:
         console.say(estimate.announcement)
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
+from time import perf_counter
 from typing import Any
 
 from ...compiler.c.emit_c import CText
@@ -52,11 +53,13 @@ class Passes:
     Attributes:
         graphs: the stages that make a graph, ``trace`` first.
         python, c: the stages behind them, for each backend; empty for the optimiser, which has loops over lanes only.
+        small: of a program that is too large for a graph, and so for Python, the small one that the graphs are of.
     """
 
     graphs: list[Stage] = field(default_factory=list)
     python: list[LaterStage] = field(default_factory=list)
     c: list[LaterStage] = field(default_factory=list)
+    small: Subject | None = None
 
     def changes(self) -> Iterator[tuple[Stage, Changes]]:
         """Each pass with what it changed."""
@@ -76,6 +79,8 @@ def collect(subject: Subject) -> Passes:
     Raises:
         CompileError: if the model cannot be compiled.
     """
+    if subject.is_large:
+        return _collect_large(subject)
     passes = Passes()
     import_module("networkx")  # which takes longer than any stage of a small program, and is none of them
     graph = subject.compile(passes.graphs.append)
@@ -86,6 +91,19 @@ def collect(subject: Subject) -> Passes:
     with without_collection():
         looped = compile_loops(graph, watch)
         compile_c([looped.program], [graph.name], looped.layout, observe=watch)
+    return passes
+
+
+def _collect_large(subject: Subject) -> Passes:
+    """The stages of graphs of a small program, and what is made of the loops at the sizes of the subject."""
+    small = subject.small_one()
+    passes = Passes(small=small)
+    small.compile(passes.graphs.append)
+    with without_collection():
+        start = perf_counter()
+        program, layout = subject.loops_alone()
+        passes.c.append(LaterStage("instantiate", perf_counter() - start, _c_figures(program)))
+        compile_c([program], [program.name], layout, observe=lambda stage: passes.c.append(_later(stage, _c_figures)))
     return passes
 
 

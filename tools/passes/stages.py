@@ -24,6 +24,7 @@ from ..subject.subject import Subject
 __all__ = [
     "GRAPHS",
     "PANES",
+    "SIZES",
     "all_names",
     "describe",
     "describe_lines",
@@ -48,6 +49,9 @@ PANES = {
     "assembly": "assembly",
 }
 
+# The program over named sizes.
+SIZES = "sizes"
+
 
 class _Found(Exception):  # noqa: N818 - a signal, no error
     """Ends a compilation at the stage that was asked for."""
@@ -70,7 +74,8 @@ def all_names(subject: Subject) -> list[str]:
     """The same, and what makes the other texts of the program."""
     names = stage_names(subject)
     other = "emit_python" if subject.mapped else "emit_python_map"
-    return [*names, *(name for name in PANES if name not in (*names, other))]
+    names += (name for name in PANES if name not in (*names, other))
+    return [*names, SIZES] if subject.is_sized else names
 
 
 def stage_product(subject: Subject, name: str) -> Any:

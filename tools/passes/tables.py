@@ -43,6 +43,7 @@ SENTENCES = {
         ),
         "{statements} statements",
     ),
+    "instantiate": "{nests} nests; {in_loops} of {operations} operations in loops",
     "emit_c": "{kernels} kernels, {lines} lines, {bytes} bytes",
 }
 
@@ -98,6 +99,7 @@ def _as_json(found: Passes, hunks: Sequence[Hunk] | None, home: str | None) -> d
         "passes": changed,
         "python": [asdict(stage) for stage in found.python],
         "c": [asdict(stage) for stage in found.c],
+        "small": None if found.small is None else _sizes(found.small),
         "around": None if hunks is None else {"value": home, "passes": [asdict(hunk) for hunk in hunks]},
     }
 
@@ -106,7 +108,18 @@ def _add_figures(document: Document, found: Passes, subject: Subject) -> None:
     first, last = found.graphs[0], found.graphs[-1]
     changes = list(found.changes())
     most = max([len(first.product), *(change.after for _, change in changes)])
-    document.say(f"{subject.title}: {len(last.product):,} operations.", style="bold")
+    title = subject.title
+    if found.small is not None:
+        operations = found.c[0].figures["operations"]
+        document.say(f"{title}: {operations:,} operations, in loops.", style="bold")
+        document.say(
+            "Its graph is not made. Its loops are instances of a program over named sizes, which was proved for the "
+            f"graph of a small model, {_sizes(found.small)}: the passes are shown on that.",
+            80,
+        )
+        document.gap()
+        title = found.small.title
+    document.say(f"{title}: {len(last.product):,} operations.", style="bold")
     grown = f", the backward pass makes that {most:,}" if subject.gradient else ""
     document.say(f"The trace has {len(first.product):,}{grown}, and {most - len(last.product):,} go again.")
     document.gap()
@@ -128,8 +141,13 @@ def _add_figures(document: Document, found: Passes, subject: Subject) -> None:
         if later:
             document.gap()
             rows = [[stage.name, _sentence(stage), _milliseconds(stage.seconds)] for stage in later]
-            document.say(f"Then, to become {language}", style="bold")
+            where = " at its own sizes" if found.small is not None else ""
+            document.say(f"Then, to become {language}{where}", style="bold")
             document.table(["stage", "result", "ms"], rows, left=2)
+
+
+def _sizes(small: Subject) -> str:
+    return small.heading[0].removeprefix("Made for ").removesuffix(" by microgpt. Do not edit.")
 
 
 def _row(stage: Stage, change: Changes) -> list[str]:

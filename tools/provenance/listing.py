@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...compiler.c.emit_straight_c import emit_straight_c
+from ...compiler.loops.loop_text import program_lines
 from ...runtime.executable.estimate import Estimate, check
 from ...runtime.machine.assembly import assembly
 from ...runtime.machine.find_toolchain import find_toolchain
@@ -27,7 +28,7 @@ BELOW = 6
 _INTERLEAVED = ("dce", "loops", "python", "c", "assembly")
 # Made from the whole library of a model.
 _OF_LIBRARY = ("loops", "c", "assembly")
-_LANGUAGES = {"python": "python", "c": "c", "straight": "c", "assembly": "assembly", "loops": "loops"}
+_LANGUAGES = {"python": "python", "c": "c", "straight": "c", "assembly": "assembly", "loops": "loops", "sizes": "loops"}
 _NOTHING = "no operation that is needed in the end comes from there"
 
 
@@ -98,7 +99,8 @@ def list_program(
     if question.interleave:
         expect(subject.page_estimate())
     else:
-        expect(subject.c_estimate() if question.panes[0] in _OF_LIBRARY else subject.graph_estimate())
+        of_library = question.panes[0] in _OF_LIBRARY and not subject.is_large
+        expect(subject.c_estimate() if of_library else subject.graph_estimate())
     chain = Chain(subject)
     stage = next((pane for pane in question.panes if pane in chain.graphs), "dce")
     found = ask(chain, question.lines, question.scopes, question.operations, stage)
@@ -124,7 +126,13 @@ def _text(
     if pane == "assembly":
         return assembly(find_toolchain(), subject.c_source(report)).lines
     if pane == "python":
+        if subject.is_large:
+            expect(subject.graph_estimate())
         return subject.python_source(report, jobs).splitlines()
+    if pane == stages.SIZES:
+        return list(program_lines(subject.loops_over_sizes()))
+    if pane == "loops" and subject.is_large:
+        return list(program_lines(subject.loops_alone()[0]))
     expect(subject.c_estimate() if pane == "loops" else subject.graph_estimate())
     if pane == "straight":
         return emit_straight_c(stages.stage_product(subject, "dce"), "run", comments=True).splitlines()

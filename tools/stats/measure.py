@@ -44,7 +44,7 @@ def describe_statistics(
     statistics = collect(work)
     roofs, standing = _on_this_machine(subject, work, statistics, report, say, warn) if machine else (None, None)
     document = statistics_document(subject.title, work, statistics, roofs, standing)
-    program = {**subject.about, "name": work.graph.name}
+    program = {**subject.about, "name": work.loops.name}
     document.data = {"program": program, **to_json(work, statistics), **_machine_json(roofs, standing)}
     return document
 

@@ -78,7 +78,6 @@ def stand(work: Work, statistics: Statistics, roofs: Roofs, seconds: float) -> S
     first = roofs.levels[0]
     choice = roofs.latencies["max"]
     costs = [0.0 if code in READ else roofs.latencies.get(row.name, choice) for code, row in enumerate(OPS)]
-    path = critical_path(work.graph, costs)
     count = sum(statistics.calls.values()) * lanes
     calls = fsum(roofs.calls[name] * number * lanes for name, number in statistics.calls.items())
     bounds = [
@@ -97,8 +96,10 @@ def stand(work: Work, statistics: Statistics, roofs: Roofs, seconds: float) -> S
         bounds.append(
             Bound("divisions and roots", amount, "ops", amount / seconds_of_unit, seconds_of_unit, roof=False)
         )
-    waits = path.cost
-    bounds.append(Bound("critical path", len(path.nodes), "ops", len(path.nodes) / waits, waits, roof=False))
+    if work.graph is not None:
+        path = critical_path(work.graph, costs)
+        waits = path.cost
+        bounds.append(Bound("critical path", len(path.nodes), "ops", len(path.nodes) / waits, waits, roof=False))
     return Standing(tuple(bounds), seconds, flop / seconds)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import CONST, DIV, OPS, POW, READ
 from ...compiler.loops.lanes import GUESSED
+from .count_loops import count_loops
 from .count_operations import Count, by_kind, by_scope, flops, function_calls
 from .critical_path import CriticalPath, critical_path
 from .liveness import Liveness, measure_liveness
@@ -33,7 +34,8 @@ class Statistics:
             (`compiler/c/text/guesses.h`).
         divisions: by name, what takes divisions and roots: ``div``, and the powers ``root``, ``inverse``,
             ``inverse_root``. Divisions by inputs and numbers are multiplications.
-        liveness, path: see `compiler/ir`.
+            Empty without a graph.
+        liveness, path: of the graph; None without one.
         traffic: of the loops that run in C.
     """
 
@@ -43,8 +45,8 @@ class Statistics:
     functions: Count
     calls: dict[str, int]
     divisions: dict[str, int]
-    liveness: Liveness
-    path: CriticalPath
+    liveness: Liveness | None
+    path: CriticalPath | None
     traffic: Traffic
 
     @property
@@ -55,12 +57,15 @@ class Statistics:
     @property
     def parallelism(self) -> float:
         """How many operations could run at a time on average: work by span (Brent, 1974)."""
-        return self.operations / len(self.path.nodes) if self.path.nodes else 0.0
+        return self.operations / len(self.path.nodes) if self.path and self.path.nodes else 0.0
 
 
 def collect(work: Work) -> Statistics:
     """Counts, by single scans of the graph and of its loops; all for one turn of the graph, but for the traffic."""
-    graph = work.graph
+    graph, traffic = work.graph, measure_traffic(work.loops, work.layout)
+    if graph is None:
+        counts = count_loops(work.loops, GUESSED)
+        return Statistics(**vars(counts), divisions={}, liveness=None, path=None, traffic=traffic)
     return Statistics(
         by_kind(graph),
         by_scope(graph),
@@ -70,7 +75,7 @@ def collect(work: Work) -> Statistics:
         _divisions(graph),
         measure_liveness(graph),
         critical_path(graph),
-        measure_traffic(work.loops, work.layout),
+        traffic,
     )
 
 
@@ -108,9 +113,7 @@ def kinds_of(graph: Graph, path: CriticalPath) -> dict[str, int]:
 
 def to_json(work: Work, statistics: Statistics) -> dict[str, Any]:
     """As plain data; see docs/json.md for the schema."""
-    graph, path, traffic, lanes = work.graph, statistics.path, statistics.traffic, work.lanes
-    bounds = [(1 << place, (2 << place) - 1) for place in range(len(statistics.liveness.histogram))]
-    backward = sum(graph.is_backward(node) for node in path.nodes)
+    traffic, lanes = statistics.traffic, work.lanes
     return {
         "lanes": lanes,
         "operations": {
@@ -124,29 +127,42 @@ def to_json(work: Work, statistics: Statistics) -> dict[str, Any]:
             "calls": statistics.calls,
             "divisions": statistics.divisions,
         },
-        "live": {
-            "values": statistics.liveness.values,
-            "peak": statistics.liveness.peak,
-            "peak_operation": statistics.liveness.peak_node,
-            "mean_range": statistics.liveness.mean,
-            "ranges": [
-                {"from": low, "to": high, "values": count}
-                for (low, high), count in zip(bounds, statistics.liveness.histogram, strict=True)
-            ],
-        },
-        "critical_path": {
-            "operations": len(path.nodes),
-            "forward": len(path.nodes) - backward,
-            "backward": backward,
-            "by_kind": kinds_of(graph, path),
-            "parallelism": statistics.parallelism * lanes,
-        },
+        "live": _live_json(statistics.liveness) if statistics.liveness else None,
+        "critical_path": _path_json(work, statistics),
         "memory": {**asdict(traffic), "bytes_per_double": BYTES},
         "intensity": {
             "loads_and_stores": intensity(statistics.flops.all * lanes, traffic.accesses),
             "nests": intensity(statistics.flops.all * lanes, traffic.nest_accesses),
             "once": intensity(statistics.flops.all * lanes, traffic.reads + traffic.writes),
         },
+    }
+
+
+def _live_json(liveness: Liveness) -> dict[str, Any]:
+    bounds = [(1 << place, (2 << place) - 1) for place in range(len(liveness.histogram))]
+    return {
+        "values": liveness.values,
+        "peak": liveness.peak,
+        "peak_operation": liveness.peak_node,
+        "mean_range": liveness.mean,
+        "ranges": [
+            {"from": low, "to": high, "values": count}
+            for (low, high), count in zip(bounds, liveness.histogram, strict=True)
+        ],
+    }
+
+
+def _path_json(work: Work, statistics: Statistics) -> dict[str, Any] | None:
+    graph, path = work.graph, statistics.path
+    if graph is None or path is None:
+        return None
+    backward = sum(graph.is_backward(node) for node in path.nodes)
+    return {
+        "operations": len(path.nodes),
+        "forward": len(path.nodes) - backward,
+        "backward": backward,
+        "by_kind": kinds_of(graph, path),
+        "parallelism": statistics.parallelism * work.lanes,
     }
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from ...compiler.ir.graph import Graph
 from ...runtime.machine.roofline import Roofs
 from ..text.document import Document, bar
 from .count_operations import Count
+from .critical_path import CriticalPath
+from .liveness import Liveness
 from .roofline import Bound, Standing
 from .statistics import BYTES, Statistics, intensity, kinds_of
 from .work import Work
@@ -23,12 +26,13 @@ def statistics_document(
     title: str, work: Work, statistics: Statistics, roofs: Roofs | None, standing: Standing | None
 ) -> Document:
     """The whole page: the main figures first, then what they are made of."""
-    page = _Page()
+    page = _Page("model" if work.graph is not None else "loops")
     page.headline(title, work, statistics, standing)
     page.kinds(statistics)
     page.scopes(statistics)
-    page.liveness(work, statistics)
-    page.path(work, statistics)
+    if work.graph is not None and statistics.liveness is not None and statistics.path is not None:
+        page.liveness(work.graph, statistics.liveness)
+        page.path(work.graph, statistics.path, statistics.parallelism * work.lanes)
     page.memory(work, statistics)
     if roofs is not None and standing is not None:
         page.standing(roofs, standing)
@@ -36,7 +40,8 @@ def statistics_document(
 
 
 class _Page:
-    def __init__(self) -> None:
+    def __init__(self, of: str) -> None:
+        self.of = of
         self.document = Document()
 
     def say(self, text: str, style: str = "") -> None:
@@ -52,9 +57,15 @@ class _Page:
         if standing is not None:
             took, least = time_text(standing.seconds), time_text(standing.roof.seconds)
             self.say(f"In C they take {took} on this machine, whose roofline allows {least}.", "bold")
+        if work.graph is None:
+            self.say(
+                "Its graph is not made: operations are counted in its loops, and neither live values nor a critical "
+                "path are known."
+            )
 
     def kinds(self, statistics: Statistics) -> None:
-        self.head("Operations by kind; what stands in brackets is read, not computed")
+        read = "; what stands in brackets is read, not computed" if "input" in statistics.kinds else ""
+        self.head(f"Operations by kind{read}")
         self.counts("kind", statistics.kinds, ("input", "const", "index", "gather"))
         flop, functions = statistics.flops, statistics.functions
         parts = f" ({flop.forward:,} forward, {flop.backward:,} backward)" if flop.backward else ""
@@ -63,7 +74,7 @@ class _Page:
         self.say(f"{flop.all:,} of them round their result{parts}: these are the flops.{called}")
 
     def scopes(self, statistics: Statistics) -> None:
-        self.head("Operations by scope of the model, numbers left out")
+        self.head(f"Operations by scope of the {self.of}, numbers left out")
         self.counts("scope", statistics.scopes)
 
     def counts(self, what: str, counts: Mapping[str, Count], reading: tuple[str, ...] = ()) -> None:
@@ -78,8 +89,7 @@ class _Page:
         headings = [what, *(["forward", "backward"] if both else []), "all", "%", ""]
         self.document.table(headings, rows, left=1, bars=True)
 
-    def liveness(self, work: Work, statistics: Statistics) -> None:
-        live, graph = statistics.liveness, work.graph
+    def liveness(self, graph: Graph, live: Liveness) -> None:
         origin = graph.origins[graph.origin[live.peak_node]]
         way = ", backward" if graph.is_backward(live.peak_node) else ""
         self.head(f"Live values: {live.peak:,} of {live.values:,} at most are needed at a time")
@@ -97,16 +107,13 @@ class _Page:
         self.document.gap()
         self.document.table(["later by", "values", "%", ""], rows, left=1, bars=True)
 
-    def path(self, work: Work, statistics: Statistics) -> None:
-        path = statistics.path
-        kinds = sorted(kinds_of(work.graph, path).items(), key=lambda item: -item[1])
-        backward = sum(work.graph.is_backward(node) for node in path.nodes)
+    def path(self, graph: Graph, path: CriticalPath, parallelism: float) -> None:
+        kinds = sorted(kinds_of(graph, path).items(), key=lambda item: -item[1])
+        backward = sum(graph.is_backward(node) for node in path.nodes)
         parts = f" ({len(path.nodes) - backward} forward, {backward} backward)" if backward else ""
         self.head(f"Critical path: {len(path.nodes):,} operations, each of which waits for the one before")
         most = ", ".join(f"{count} {name}" for name, count in kinds[:5])
-        self.say(
-            f"{most}{parts}. On average {statistics.parallelism * work.lanes:,.0f} operations could run at a time."
-        )
+        self.say(f"{most}{parts}. On average {parallelism:,.0f} operations could run at a time.")
 
     def memory(self, work: Work, statistics: Statistics) -> None:
         traffic, flop = statistics.traffic, statistics.flops.all * work.lanes

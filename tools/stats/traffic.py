@@ -2,15 +2,32 @@
 
 In: a `LoopProgram` and its layout. Out: counts of doubles; eight bytes each. Where an index that is only
 known at run time chooses what is read, one double counts, at the place that index 0 would choose. The indices
-themselves, a few whole numbers, do not count.
+themselves, a few whole numbers, do not count. Loops that do not move an operand are not gone through for it, so this
+takes far fewer steps than the program.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from ...compiler.loops.coverage import number_at
 from ...compiler.loops.layout import Layout
-from ...compiler.loops.loop_ir import Expr, Fold, Gather, Load, LoopProgram, Pick, Run, parts_of, turns
+from ...compiler.loops.loop_ir import (
+    MEMORY,
+    Affine,
+    Array,
+    Expr,
+    Fold,
+    Gather,
+    Load,
+    LoopProgram,
+    Pick,
+    Run,
+    parts_of,
+)
+from .count_loops import LOAD, STORE, tally
 
 __all__ = ["Traffic", "measure_traffic"]
 
@@ -49,78 +66,126 @@ class Traffic:
 
 def measure_traffic(program: LoopProgram, layout: Layout) -> Traffic:
     """Counts what the nests of `program` read and write."""
-    size = layout.size
-    reads, writes = bytearray(size), bytearray(size)
+    rooms = {array.name: (start, array.size) for array, start, _ in layout.placed}
+    rooms.setdefault(MEMORY.name, (0, layout.size))
+    reads, writes = _Marks(rooms), _Marks(rooms)
     loads = stores = nest_reads = nest_writes = 0
     for span in program.zeros:
-        start = layout.start(span.array) + span.start
-        writes[start : start + span.size] = b"\1" * span.size
+        writes.mark(span.array, layout.start(span.array) + span.start, 1, span.size)
         stores += span.size
         nest_writes += span.size
     for nest in program.nests:
-        read, written = bytearray(size), bytearray(size)
-        walk = _Walk(program, layout, read)
-        target = layout.address(nest.body.array, nest.body.index)
-        for point in turns(nest):
-            walk.read(nest.body.value, point)
-            at = target.at(point)
-            written[at] = 1
-            stores += 1
-            if nest.adds:
-                read[at] = 1
-                walk.loads += 1
-        loads += walk.loads
-        nest_reads += read.count(1)
-        nest_writes += written.count(1)
-        reads, writes = _either(reads, read), _either(writes, written)
-    touched = _either(reads, writes).count(1)
-    return Traffic(loads, stores, nest_reads, nest_writes, reads.count(1), writes.count(1), touched)
-
-
-def _either(a: bytearray, b: bytearray) -> bytearray:
-    whole = int.from_bytes(a, "little") | int.from_bytes(b, "little")
-    return bytearray(whole.to_bytes(len(a), "little"))
-
-
-class _Walk:
-    """Marks what a nest reads."""
-
-    def __init__(self, program: LoopProgram, layout: Layout, marks: bytearray) -> None:
-        self.places, self.layout, self.marks = program.places, layout, marks
-        self.loads = 0
-
-    def read(self, expr: Expr, point: tuple[int, ...], repeated: int = 0) -> None:
-        """Goes through one point; the last loop of it is that of a run, if it is `repeated` so often."""
-        match expr:
-            case Fold():
-                for run in expr.runs:
-                    self._read_run(run, point)
-            case Load() | Gather():
-                address = self.layout.address(expr.array, expr.index)
-                step = address.steps[len(point)] if repeated else 0
-                self._mark(address.at(point), step, repeated or 1)
-            case Pick():
-                for turn in range(repeated or 1):
-                    place = self.places[expr.start.at((*point, turn))]
-                    self._mark(self.layout.address(place.array, place.index).start, 0, 1)
-            case _:
-                for part in parts_of(expr):
-                    self.read(part, point, repeated)
-
-    def _read_run(self, run: Run, point: tuple[int, ...]) -> None:
-        count = run.count.at(point)
-        for part in run.parts:
-            if isinstance(part, Run):
-                for turn in range(count):
-                    self._read_run(part, (*point, turn))
+        read, written = _Marks(rooms), _Marks(rooms)
+        counts = tally(nest)
+        loads += counts[LOAD]
+        stores += counts[STORE]
+        trips = [loop.trips for loop in nest.loops]
+        body = nest.body
+        for marks in (written, read) if nest.adds else (written,):
+            _go_through(layout.address(body.array, body.index), trips, partial(marks.mark, body.array))
+        for access, around in _reads(body.value, trips):
+            if isinstance(access, Pick):
+                _go_through(access.start, around, partial(_mark_picked, read, program, layout))
             else:
-                self.read(part, point, count)
+                mark = partial(read.mark, access.array)
+                _go_through(layout.address(access.array, access.index), around, mark)
+        nest_reads += read.count
+        nest_writes += written.count
+        reads.add(read)
+        writes.add(written)
+    counted = reads.count, writes.count
+    reads.add(writes)
+    return Traffic(loads, stores, nest_reads, nest_writes, *counted, reads.count)
 
-    def _mark(self, start: int, step: int, count: int) -> None:
-        self.loads += count
+
+class _Marks:
+    """Which addresses of the arrays that have been met are marked.
+
+    Args:
+        rooms: the address and the size of each array that is no part of another.
+    """
+
+    def __init__(self, rooms: Mapping[str, tuple[int, int]]) -> None:
+        self._rooms = rooms
+        self._marks: dict[str, bytearray] = {}
+
+    def mark(self, array: Array, start: int, step: int, count: int) -> None:
+        """Marks addresses of an array: a first one, and others at a distance."""
+        name = array.of or array.name
+        first, size = self._rooms[name]
+        marks = self._marks.get(name)
+        if marks is None:
+            marks = self._marks[name] = bytearray(size)
+        start -= first
         if count <= 1 or not step:
-            self.marks[start] = 1
+            marks[start] = 1
         elif step > 0:
-            self.marks[start : start + step * count : step] = b"\1" * count
+            marks[start : start + step * count : step] = b"\1" * count
         else:
-            self.marks[start + step * (count - 1) : start + 1 : -step] = b"\1" * count
+            marks[start + step * (count - 1) : start + 1 : -step] = b"\1" * count
+
+    def add(self, other: _Marks) -> None:
+        """Marks what is marked in others."""
+        for name, marks in other._marks.items():
+            own = self._marks.get(name, b"")
+            whole = int.from_bytes(own, "little") | int.from_bytes(marks, "little")
+            self._marks[name] = bytearray(whole.to_bytes(len(marks), "little"))
+
+    @property
+    def count(self) -> int:
+        """How many are."""
+        return sum(marks.count(1) for marks in self._marks.values())
+
+
+def _mark_picked(marks: _Marks, program: LoopProgram, layout: Layout, start: int, step: int, count: int) -> None:
+    for place in (program.places[start + step * turn] for turn in range(count)):
+        marks.mark(place.array, layout.address(place.array, place.index).start, 1, 1)
+
+
+def _reads(expr: Expr, trips: list[Affine]) -> Iterator[tuple[Load | Gather | Pick, list[Affine]]]:
+    """What an expression reads, each with the loops that it stands in, those of runs included."""
+    if isinstance(expr, Load | Gather | Pick):
+        yield expr, trips
+    elif isinstance(expr, Fold):
+        for run in expr.runs:
+            yield from _reads_of_run(run, trips)
+    else:
+        for part in parts_of(expr):
+            yield from _reads(part, trips)
+
+
+def _reads_of_run(run: Run, trips: list[Affine]) -> Iterator[tuple[Load | Gather | Pick, list[Affine]]]:
+    inside = [*trips, run.count]
+    for part in run.parts:
+        yield from _reads_of_run(part, inside) if isinstance(part, Run) else _reads(part, inside)
+
+
+def _go_through(number: Affine, trips: Sequence[Affine], mark: Callable[[int, int, int], None]) -> None:
+    """Hands out all values of an affine number in loops: a first one, a distance, and how many there are.
+
+    Loops that change nothing are turned once, if at all.
+    """
+    depth = len(trips)
+    steps = [*number.steps, *[0] * depth][:depth]
+    matters = [
+        bool(step) or any(level < len(inner.steps) and inner.steps[level] for inner in trips[level + 1 :])
+        for level, step in enumerate(steps)
+    ]
+    last = max((level for level in range(depth) if matters[level]), default=-1)
+
+    def go(point: tuple[int, ...], start: int) -> None:
+        level = len(point)
+        if level == depth:
+            mark(start, 0, 1)
+            return
+        count = number_at(trips[level], point)
+        if not matters[level]:
+            count = min(count, 1)
+        if level == last and all(not any(trip.steps) for trip in trips[level + 1 :]):
+            if count > 0 and all(trip.start > 0 for trip in trips[level + 1 :]):
+                mark(start, steps[level], count)
+            return
+        for turn in range(count):
+            go((*point, turn), start + steps[level] * turn)
+
+    go((), number.start)

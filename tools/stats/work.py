@@ -17,13 +17,13 @@ class Work:
     """A program's operations.
 
     Attributes:
-        graph: its operations; the optimiser's, for one parameter.
+        graph: its operations; the optimiser's, for one parameter. None if it is too large to be made.
         lanes: how many times the graph is carried out: once, or for every parameter.
         loops: what runs in C.
         layout: of the memory that the C works on.
     """
 
-    graph: Graph
+    graph: Graph | None
     lanes: int
     loops: LoopProgram
     layout: Layout
@@ -35,5 +35,7 @@ def work_of(subject: Subject) -> Work:
     Raises:
         CompileError: if it cannot be compiled.
     """
+    if subject.is_large:
+        return Work(None, subject.lanes, *subject.loops_alone())
     graph = subject.compile()
     return Work(graph, subject.lanes, *subject.loops(graph))

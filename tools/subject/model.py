@@ -8,6 +8,9 @@ from functools import cached_property
 from random import Random
 
 from ...compiler.ir.graph import Graph
+from ...compiler.loops.layout import Layout
+from ...compiler.loops.loop_ir import LoopProgram
+from ...compiler.loops.place import NotRegularError
 from ...compiler.loops.unroll import Unrolled, unroll
 from ...compiler.loops.vmap import one_lane
 from ...compiler.pipeline import without_collection
@@ -20,10 +23,14 @@ from ...runtime.machine.find_toolchain import vector_width_here
 from ...runtime.machine.stopwatch import best_seconds
 from ...runtime.machine.toolchain import warn_of_toolchain
 from ...runtime.programs.c_source import PROGRAM_NAMES, ModelSource, model_source
-from ...runtime.programs.estimate import estimate_graph, estimate_loops, estimate_page
+from ...runtime.programs.estimate import estimate_c, estimate_graph, estimate_loops, estimate_page
 from ...runtime.programs.graphs import MAPPED
 from ...runtime.programs.library import Library
+from ...runtime.programs.model_loops import with_copies
 from ...runtime.programs.recipe import Recipe
+from ...runtime.programs.shapes import PROVED, is_sized
+from ...runtime.programs.sized_cache import find_sized, keep_sized
+from ...runtime.programs.sized_loops import SizedModel, sized_loops
 from ...runtime.reporting import Report, silent
 from ...runtime.storage.cache import Cache
 from .c_program import CProgram
@@ -32,6 +39,8 @@ from .subject import Subject
 __all__ = ["BusyError", "ModelSubject", "difference", "length_of", "program_title"]
 
 SEED = 42
+# Parameters times characters from which on a graph is not made where loops will do: some 6 million operations, 30 s.
+LARGE = 1_000_000
 # Steps of a measurement. Handing the state over and back takes as long for one step as for many.
 STEPS = 2000
 # How often measurements that contradict each other are taken again.
@@ -105,6 +114,24 @@ class ModelSubject(Subject):
         if recipe.kind == "optimizer":
             self.mapped = MAPPED
             self.lanes = self._config.parameter_count if self._config else 1
+        else:
+            self.is_sized = recipe.kind in ("training", "inference") and is_sized(self.config)
+
+    @cached_property
+    def is_large(self) -> bool:  # type: ignore[override]
+        if not self.is_sized or self.config.parameter_count * (length_of(self.recipe) or 0) <= LARGE:
+            return False
+        try:
+            return bool(sized_loops(self.config, self._sized, [1], [0]))
+        except NotRegularError:
+            return False
+
+    @cached_property
+    def _sized(self) -> SizedModel:
+        """The programs over sizes, proved."""
+        model = find_sized(self.cache, self.config.n_layer)
+        keep_sized(self.cache, model)
+        return model
 
     @property
     def config(self) -> GPTConfig:
@@ -153,6 +180,20 @@ class ModelSubject(Subject):
         where = family.interface(source.layout, recipe.number, graph)
         before = source.programs["copy_parameters"] if recipe.kind == "inference" else None
         return unroll(program, graph, source.layout, where.inputs, before)
+
+    def loops_alone(self) -> tuple[LoopProgram, Layout]:
+        kind, number = self.recipe.kind, self.recipe.number
+        numbers = ([number], [0]) if kind == "training" else ([1], [number])
+        loops = sized_loops(self.config, self._sized, *numbers)
+        return with_copies(loops).programs[PROGRAM_NAMES[kind].format(number)], loops.layout
+
+    def small_one(self) -> ModelSubject:
+        shape, kind = PROVED[-1], self.recipe.kind
+        number = shape.length if kind == "training" else shape.position
+        return ModelSubject(Recipe(kind, number, shape.config(self.config.n_layer)), warn=self._warn)
+
+    def loops_over_sizes(self) -> LoopProgram:
+        return self._sized.program(self.recipe.kind, self.recipe.number)
 
     def python_source(self, report: Report = silent, jobs: int | None = None) -> str:
         library = Library(self.cache, jobs)
@@ -210,7 +251,7 @@ class ModelSubject(Subject):
         return estimate_graph(self.recipe)
 
     def c_estimate(self) -> Estimate | None:
-        return estimate_loops(self.recipe, self.config)
+        return estimate_c(self.config) if self.is_large else estimate_loops(self.recipe, self.config)
 
     def page_estimate(self) -> Estimate | None:
         return estimate_page(self.recipe, self.config)

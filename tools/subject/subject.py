@@ -31,6 +31,8 @@ class Subject(ABC):
         mapped: the arguments that hold a number for each lane; empty for a program that is carried out once.
         lanes: how many times the graph is carried out.
         heading: of the Python module.
+        is_sized: whether its loops are instances of a program over named sizes.
+        is_large: whether its graph is better not made, and its loops are found without.
     """
 
     title: str
@@ -43,6 +45,8 @@ class Subject(ABC):
     mapped: Sequence[str] = ()
     lanes: int = 1
     heading: Sequence[str]
+    is_sized: bool = False
+    is_large: bool = False
 
     @abstractmethod
     def trace(self) -> Graph:
@@ -87,6 +91,22 @@ class Subject(ABC):
         """
         found = self.c_program(graph)
         return found.program, found.layout
+
+    def loops_alone(self) -> tuple[LoopProgram, Layout]:
+        """The same without its graph, if it `is_large`."""
+        raise NotImplementedError
+
+    def small_one(self) -> Subject:
+        """One that such loops have been proved for, if it `is_large`: small, of a graph that is like its own."""
+        raise NotImplementedError
+
+    def loops_over_sizes(self) -> LoopProgram:
+        """The program over named sizes, if it `is_sized`.
+
+        Raises:
+            NotRegularError: if there is none after all.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def python_source(self, report: Report = silent, jobs: int | None = None) -> str:
