@@ -32,8 +32,8 @@ __all__ = ["SizedModel", "sized_loops", "sized_model"]
 _LEAST = {name: min(getattr(shape, name) for shape in LEARNED) for name in ("n_head", "head_size", "vocab_size")}
 # What this process has learned, by the number of layers, the kind of the programs for lengths and the numerics.
 _LEARNED: dict[tuple[int, str, str], SizedModel] = {}
-# So many of the first, and of the last programs are made: a polynomial of degree two is known from three, and the
-# fourth is a check. What depends on a length being large enough is the same for all if it is at both ends.
+# So many of the first, and of the last programs are made, and one from the middle. A polynomial of degree two is known
+# from three, and the others are checks. What depends on whether a length is large enough is alike if both ends are.
 _ENDS = 2
 # Nodes of graphs that are no operations of loops, but what these read.
 _NOT_COVERED = {CONST, EQUAL, GATHER, INDEX, INPUT, SELECT}

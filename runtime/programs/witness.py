@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import math
 import operator
-from array import array
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain, cycle, islice
@@ -163,8 +162,8 @@ def check_library(
         *further,
     )
     names = ("parameters", "first_moment", "second_moment")
-    updated = tuple(memory.read(name, size) for name in names)
-    right: Sequence[Sequence[float]] = expected.updated
+    some: Sequence[int] = range(size)
+    right = expected.updated
     if not walked:
         # All lanes are alike, but for those that fill no vector. An odd step finds each place in a vector.
         some = [*range(0, size, size // _SOME_LANES | 1), *range(size - _LAST_LANES, size)]
@@ -172,9 +171,9 @@ def check_library(
         if accumulates:
             slopes = [*islice(cycle(expected.slopes), len(documents))]
             _compare_along("a batch", config, math.fsum(slopes) / len(documents), gradient)
-        lanes = lanes_of_update(config, gradient)
-        right = eager.update(optimizer, _chosen(lanes, some), step_constants(optimizer))
-        updated = _chosen(updated, some)
+        lanes = [_chosen(column, some) for column in lanes_of_update(config, gradient)]
+        right = [*eager.update(optimizer, lanes, step_constants(optimizer))]
+    updated = [_chosen(memory.read(name, size), some) for name in names]
     _compare_update("the program of the optimizer", right, updated, True)
     entry, cache = 2 * config.n_layer * config.n_embd, expected.cache
     for position, token in enumerate(some_tokens(config, len(expected.probabilities))):
@@ -203,22 +202,22 @@ class _Memory:
         self._bytes = ctypes.create_string_buffer(ctypes.sizeof(kind) * size + 64)
         self.numbers = (kind * size).from_buffer(self._bytes, -ctypes.addressof(self._bytes) % 64)
         functions.microgpt_initialize(self.numbers)
-        known = {address: kind(float.fromhex(text)).value for address, text in constants.items()}
-        if any(self.numbers[address] != number and number == number for address, number in known.items()):
+        self._known = {address: kind(float.fromhex(text)).value for address, text in constants.items()}
+        if any(self.numbers[address] != number and number == number for address, number in self._known.items()):
             raise ProofError("the library does not put its constants where the programs read them")
-        self._unknown = (kind * size).from_buffer(array(kind._type_, [math.nan]) * size)
-        for address, number in known.items():
-            self._unknown[address] = number
 
     def forget(self, **arguments: Sequence[float]) -> None:
         """Fills memory with NaN, but for the constants and these arguments."""
-        ctypes.memmove(self.numbers, self._unknown, ctypes.sizeof(self._unknown))
+        ctypes.memset(self.numbers, 0xFF, ctypes.sizeof(self.numbers))  # a NaN, in either precision
+        for address, number in self._known.items():
+            self.numbers[address] = number
         for name, numbers in arguments.items():
             self.numbers[self.addresses[name] : self.addresses[name] + len(numbers)] = numbers
 
     def read(self, name: str, size: int) -> list[float]:
         """Results."""
-        return list(self.numbers[self.addresses[name] : self.addresses[name] + size])
+        found: list[float] = self.numbers[self.addresses[name] : self.addresses[name] + size]
+        return found
 
 
 def _compare_training(
@@ -243,8 +242,8 @@ def _compare_along(
         raise ProofError(f"{what} gives a derivative of {product!r} along a direction, the model itself {slope!r}")
 
 
-def _chosen(columns: Sequence[Sequence[float]], places: Sequence[int]) -> tuple[list[float], ...]:
-    return tuple([column[place] for place in places] for column in columns)
+def _chosen(column: Sequence[float], places: Sequence[int]) -> list[float]:
+    return [column[place] for place in places]
 
 
 def _compare_update(
