@@ -76,7 +76,7 @@ def test_commands_in_docs_are_there(name: str):
             if isinstance(command, click.Group) and len(words) > 1:
                 command = command.get_command(context, words[1])
                 assert command is not None, f"{name} names microgpt {words[0]} {words[1]}"
-            known = {option for parameter in command.params for option in parameter.opts}
+            known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
             assert {word for word in words if word.startswith("--")} <= known | {"--help"}
     for words in (command.split() for command in examples):
         with click.Context(cli) as context:

@@ -85,5 +85,5 @@ def test_what_needs_a_graph_says_what_does_not(monkeypatch: pytest.MonkeyPatch, 
     sizes = ["--n-embd", "48", "--length", "9", "--block-size", "9"]
     refused = CliRunner().invoke(cli, [*arguments, *sizes])
     assert refused.exit_code != 0, refused.output
-    assert "million operations, takes about" in refused.stderr
-    assert "`stats`, `passes` and `show` with --stage loops, c, assembly or sizes make none" in refused.stderr
+    assert "million operations: about" in refused.stderr
+    assert "`stats`, `passes` and `show` with --stage loops, c, assembly or sizes make no graph" in refused.stderr

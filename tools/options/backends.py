@@ -12,6 +12,7 @@ from ...runtime.backends import choose_backend as choosing
 from ...runtime.backends.backend import Backend
 from ...runtime.backends.choose_backend import BACKENDS, COMPILED, TRAINERS
 from ...runtime.executable.estimate import Estimate, TooLargeError, check
+from ...runtime.machine.memory import LIMIT_VARIABLE
 from ...runtime.programs.library import Library
 from ...runtime.storage.cache import Cache
 from ...runtime.training.checkpoint import Checkpoint
@@ -89,12 +90,12 @@ def expect(estimate: Estimate | None, is_sized: bool = False) -> None:
     try:
         check(estimate)
     except TooLargeError as error:
-        if not is_sized or estimate is None:
+        if not is_sized:
             raise
+        problem, _ = str(error).split("; ", 1)
         raise TooLargeError(
-            f"the graph, of {estimate.operations / 1e6:,.1f} million operations, takes {estimate.cost}: too much for "
-            "this machine; `stats`, `passes` and `show` with --stage loops, c, assembly or sizes make none, and a "
-            "smaller model (--n-embd 8 --length 4) has the same loops"
+            f"{problem}; `stats`, `passes` and `show` with --stage loops, c, assembly or sizes make no graph, and a "
+            f"smaller model (--n-embd 8 --length 4) has the same loops; {LIMIT_VARIABLE}=none tries it all the same"
         ) from error
     if estimate and estimate.announcement:
         console.say(estimate.announcement)
