@@ -109,10 +109,10 @@ class Printer:
                 yield f"{indent}store{width}({self.address_text(statement.place)}, {self._guess_text(statement)});"
                 yield f"{indent}doubts[(unsigned long)({lane}) / {width}] = (unsigned char)doubt;"
             case ir.Spare(place, value):
-                same, lower, higher = (self._text_with(value, name) for name in ("guess", "lower", "higher"))
-                yield f"{indent}const {self.number} guess = {self._element(place)}, same = {same};"
-                yield f"{indent}const {self.number} lower = moved(guess, -1), higher = moved(guess, 1);"
-                yield f"{indent}if (is_usual(guess) && {lower} == same && {higher} == same) continue;"
+                same, lower, higher = (self._text_with(value, name) for name in ("middle", "lower", "higher"))
+                yield f"{indent}const {self.number} middle = {self._element(place)}, same = {same};"
+                yield f"{indent}const {self.number} lower = moved(middle, -1), higher = moved(middle, 1);"
+                yield f"{indent}if (is_usual(middle) && {lower} == same && {higher} == same) continue;"
             case ir.Room(lanes):
                 yield f"{indent}{self.number} power[{lanes}];"
                 yield f"{indent}unsigned char doubts[({lanes} / VECTOR + 7) / 8 * 8];"
@@ -121,7 +121,7 @@ class Printer:
                 yield f"{indent}{self._line(statement)};"
 
     def _text_with(self, value: Expr, name: str) -> str:
-        return self.expr_text(rebuilt(value, lambda part: Name(name) if part == Name("guess") else None))
+        return self.expr_text(rebuilt(value, lambda part: Name(name) if part == Name("middle") else None))
 
     def _guess_text(self, guess: ir.Guess) -> str:
         operand, width = guess.power.operands[0], guess.power.width

@@ -99,7 +99,7 @@ def _spare(statement: Statement, power: Call, place: Place) -> tuple[Spare, ...]
     """What spares calls of pow(), if that takes no more than a few arithmetic operations."""
     if not isinstance(statement, Write):
         return ()
-    value = _with_power(statement, power, Name("guess")).value
+    value = _with_power(statement, power, Name("middle")).value
     return () if mentions(value, _is_costly) else (Spare(place, value),)
 
 

@@ -87,10 +87,10 @@ def test_the_graph_by_keys(tab: Tab, written: Written) -> None:
 def test_search_finds_lines_and_operations(tab: Tab, written: Written) -> None:
     page = tab.open(written.address)
     page.keyboard.press("/")
-    page.keyboard.type("highest = ops")
+    page.keyboard.type("total = sum(powers")
     page.keyboard.press("Enter")
     lines = written.chain.pane("gpt.py").lines
-    found = next(number for number, line in enumerate(lines, 1) if "highest = ops" in line)
+    found = next(number for number, line in enumerate(lines, 1) if "total = sum(powers" in line)
     assert page.url.endswith(f"#source={found}")
     assert "1 of 1" in page.locator("#search output").text_content()
     page.locator("#search-words").fill("%123")

@@ -5,17 +5,17 @@
 #if HAS(__builtin_ia32_vfmaddpd512_mask) && HAS(__builtin_ia32_cvtq2mask512) && HAS(__builtin_ia32_sqrtpd512_mask) && \
     HAS(__builtin_ia32_cmppd512_mask) && HAS(__builtin_ia32_ucmpq512_mask) && HAS(__builtin_ia32_rcp14pd512_mask) && \
     HAS(__builtin_ia32_rsqrt14pd512_mask)
-INLINE v8 fused8(v8 a, v8 b, v8 c) { return __builtin_ia32_vfmaddpd512_mask(a, b, c, -1, 4); }
+INLINE v8 fused8(v8 a, v8 b, v8 c) { return __builtin_ia32_vfmaddpd512_mask(a, b, c, 255, 4); }
 INLINE int signs8(n8 x) { return (unsigned char)__builtin_ia32_cvtq2mask512(x); }
 INLINE v8 square_root8(v8 x) { return __builtin_ia32_sqrtpd512_mask(x, x, -1, 4); }
-INLINE int unlike8(v8 a, v8 b) { return (unsigned char)__builtin_ia32_cmppd512_mask(a, b, 4, -1, 4); }
-INLINE int exceed8(v8 a, v8 b, int lanes) { return (unsigned char)__builtin_ia32_cmppd512_mask(a, b, 6, (char)lanes, 4); }
-INLINE int above8(n8 a, n8 b, int lanes) { return (unsigned char)__builtin_ia32_ucmpq512_mask(a, b, 6, (char)lanes); }
-INLINE v8 near_reciprocal8(v8 x) { return __builtin_ia32_rcp14pd512_mask(x, x, -1); }
+INLINE int unlike8(v8 a, v8 b) { return (unsigned char)__builtin_ia32_cmppd512_mask(a, b, 4, 255, 4); }
+INLINE int exceed8(v8 a, v8 b, int lanes) { return (unsigned char)__builtin_ia32_cmppd512_mask(a, b, 6, (unsigned char)lanes, 4); }
+INLINE int above8(n8 a, n8 b, int lanes) { return (unsigned char)__builtin_ia32_ucmpq512_mask(a, b, 6, (unsigned char)lanes); }
+INLINE v8 near_reciprocal8(v8 x) { return __builtin_ia32_rcp14pd512_mask(x, x, 255); }
 INLINE v8 near_reciprocal_root8(v8 x, int lanes)
 {
     const v8 none = {0.0};
-    return __builtin_ia32_rsqrt14pd512_mask(x, none, (char)lanes);
+    return __builtin_ia32_rsqrt14pd512_mask(x, none, (unsigned char)lanes);
 }
 #define LOOKUP(table, place) __builtin_shuffle(load8(table), load8((table) + 8), place)
 #else

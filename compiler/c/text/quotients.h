@@ -29,7 +29,7 @@ INLINE v${w} near_quotient${w}(v${w} x, divisor y)
 }
 INLINE v${w} quotient${w}(v${w} x, divisor y)
 {
-    if (__builtin_expect(!y.safe | outside${w}(magnitude${w}(x), DIVIDEND_LEAST, DIVIDEND_MOST), 0)) return x / y.number;
+    if (__builtin_expect((!y.safe) | outside${w}(magnitude${w}(x), DIVIDEND_LEAST, DIVIDEND_MOST), 0)) return x / y.number;
     return near_quotient${w}(x, y);
 }
 #else
