@@ -62,6 +62,10 @@ SHARED = {
 PLACES = {
     "networkx": {"compiler.python.coarse", "tools"},
     "graphviz": {"tools"},
+    # What these read may be executed: only what is in the cache, and has the hash that it should have.
+    "marshal": {"runtime.executable.program"},
+    "pickle": set(),
+    "shelve": set(),
 }
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import subprocess
 
 import pytest
+from differential.programs import random_program
 
+from microgpt.compiler.errors import CompileError
 from microgpt.compiler.ir.graph import Tensor
+from microgpt.compiler.pipeline import compile_graph
 from microgpt.compiler.trace import trace
 from microgpt.runtime.executable import eager_child
-from microgpt.runtime.executable.eager_child import EagerWitnesses
+from microgpt.runtime.executable.eager_child import EagerWitnesses, read, written
 from microgpt.runtime.machine import child
 
 
@@ -62,6 +67,17 @@ def test_the_other_process_ends_with_what_it_is_for():
         interrupted()
     assert begun[0].returncode is not None
     assert repr(found()) == repr(pending()()), "and what it did is done here"
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_graphs_are_read_as_they_were_written(seed):
+    """With every kind of operand: tables, indices, scatters, constants that are not finite."""
+    program = random_program(seed)
+    graphs = [program.trace()]
+    with contextlib.suppress(CompileError):  # some have no gradient
+        graphs.append(compile_graph(program.trace, program.argument, derivative=program.derivative))
+    for graph in graphs:
+        assert read(json.loads(json.dumps(written(graph)))) == graph
 
 
 def test_a_small_function_needs_no_other_process(monkeypatch):
