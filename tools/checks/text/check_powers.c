@@ -22,104 +22,40 @@ INLINE double beside_midpoint(double *y, long long n)
    relative to the power, in 2^-53. */
 typedef struct { long long wrong, near, unsure; double farthest; } findings;
 
-findings check_square(long long rounds, unsigned long long seed, int spread)
-{
-    findings f = {0, 0, 0, 0.0};
-    state = seed;
-    for (long long i = 0; i < rounds; i++) {
-        VECTOR(v) x;
-        int doubts;
-        for (int k = 0; k < WIDTH; k++) x[k] = of_size(-spread, spread);
-        VECTOR(v) r = VECTOR(square)(x, &doubts);
-        VECTOR(v) error = VECTOR(magnitude)(VECTOR(fused)(x, x, -r)), half = VECTOR(half_unit)(r);
-        VECTOR(v) distance = VECTOR(magnitude)(error - half) / (r * 0x1p-53);
-        const int other = VECTOR(outside)(r, LEAST, MOST); /* sizes that are left to pow() */
-        for (int k = 0; k < WIDTH; k++) {
-            f.unsure += doubts >> k & 1;
-            if (!(doubts >> k & 1) && distance[k] > 0.05) continue;
-            f.near++;
-            if (pow(x[k], 2.0) == r[k]) continue;
-            f.wrong += !(doubts >> k & 1);
-            if (distance[k] > f.farthest && !(other >> k & 1)) f.farthest = distance[k];
-        }
+/* Of x, r is the power, residue what it is off by, boundary what half a unit of r is worth there, and whole what r itself
+   is. Where `single` holds, pow() of one number is tried, too. What follows are further arguments of the vector form. */
+#define CHECK(name, exponent, argument, residue, boundary, whole, single, ...) \
+    findings check_##name(long long rounds, unsigned long long seed, int spread) \
+    { \
+        findings f = {0, 0, 0, 0.0}; \
+        state = seed; \
+        for (long long i = 0; i < rounds; i++) { \
+            VECTOR(v) x; \
+            int doubts; \
+            for (int k = 0; k < WIDTH; k++) x[k] = argument; \
+            VECTOR(v) r = VECTOR(name)(x, &doubts __VA_ARGS__), size = VECTOR(magnitude)(r); \
+            VECTOR(v) error = VECTOR(magnitude)(residue), half = VECTOR(half_unit)(size); \
+            VECTOR(v) distance = VECTOR(magnitude)(error - (boundary)) / ((whole) * 0x1p-53); \
+            const int other = VECTOR(outside)(size, LEAST, MOST); /* sizes that are left to pow() */ \
+            for (int k = 0; k < WIDTH; k++) { \
+                f.unsure += doubts >> k & 1; \
+                if (!(doubts >> k & 1) && distance[k] > 0.05) continue; \
+                f.near++; \
+                if (single) f.wrong += pow1(x[k], exponent) != pow(x[k], exponent); \
+                if (pow(x[k], exponent) == r[k]) continue; \
+                f.wrong += !(doubts >> k & 1); \
+                if (distance[k] > f.farthest && !(other >> k & 1)) f.farthest = distance[k]; \
+            } \
+        } \
+        return f; \
     }
-    return f;
-}
-
-findings check_root(long long rounds, unsigned long long seed, int spread)
-{
-    findings f = {0, 0, 0, 0.0};
-    state = seed;
-    for (long long i = 0; i < rounds; i++) {
-        VECTOR(v) x;
-        int doubts;
-        for (int k = 0; k < WIDTH; k++) x[k] = fabs(of_size(-spread, spread));
-        VECTOR(v) r = VECTOR(root)(x, &doubts, WIDTH * (i & 1));
-        VECTOR(v) error = VECTOR(magnitude)(VECTOR(fused)(-r, r, x)), half = VECTOR(half_unit)(r);
-        VECTOR(v) distance = VECTOR(magnitude)(error - 2.0 * r * half) / (2.0 * r * r * 0x1p-53);
-        const int other = VECTOR(outside)(r, LEAST, MOST); /* sizes that are left to pow() */
-        for (int k = 0; k < WIDTH; k++) {
-            f.unsure += doubts >> k & 1;
-            if (!(doubts >> k & 1) && distance[k] > 0.05) continue;
-            f.near++;
-            if (pow(x[k], 0.5) == r[k]) continue;
-            f.wrong += !(doubts >> k & 1);
-            if (distance[k] > f.farthest && !(other >> k & 1)) f.farthest = distance[k];
-        }
-    }
-    return f;
-}
-
-findings check_inverse(long long rounds, unsigned long long seed, int spread)
-{
-    findings f = {0, 0, 0, 0.0};
-    state = seed;
-    for (long long i = 0; i < rounds; i++) {
-        VECTOR(v) x;
-        int doubts;
-        for (int k = 0; k < WIDTH; k++) x[k] = of_size(-spread, spread);
-        VECTOR(v) r = VECTOR(inverse)(x, &doubts), size = VECTOR(magnitude)(r);
-        VECTOR(v) error = VECTOR(magnitude)(r * VECTOR(fused)(-r, x, VECTOR(all)(1.0)));
-        VECTOR(v) distance = VECTOR(magnitude)(error - VECTOR(half_unit)(size)) / (size * 0x1p-53);
-        const int other = VECTOR(outside)(size, LEAST, MOST); /* sizes that are left to pow() */
-        for (int k = 0; k < WIDTH; k++) {
-            f.unsure += doubts >> k & 1;
-            if (!(doubts >> k & 1) && distance[k] > 0.05) continue;
-            f.near++;
-            f.wrong += pow1(x[k], -1.0) != pow(x[k], -1.0);
-            if (pow(x[k], -1.0) == r[k]) continue;
-            f.wrong += !(doubts >> k & 1);
-            if (distance[k] > f.farthest && !(other >> k & 1)) f.farthest = distance[k];
-        }
-    }
-    return f;
-}
-
-findings check_inverse_root(long long rounds, unsigned long long seed, int spread)
-{
-    findings f = {0, 0, 0, 0.0};
-    state = seed;
-    for (long long i = 0; i < rounds; i++) {
-        VECTOR(v) x;
-        int doubts;
-        for (int k = 0; k < WIDTH; k++) x[k] = fabs(of_size(-spread, spread));
-        VECTOR(v) r = VECTOR(inverse_root)(x, &doubts), square = r * r;
-        VECTOR(v) lost = VECTOR(fused)(r, r, -square);
-        VECTOR(v) error = VECTOR(magnitude)(r * 0.5 * (VECTOR(fused)(-square, x, VECTOR(all)(1.0)) - lost * x));
-        VECTOR(v) distance = VECTOR(magnitude)(error - VECTOR(half_unit)(r)) / (r * 0x1p-53);
-        const int other = VECTOR(outside)(r, LEAST, MOST); /* sizes that are left to pow() */
-        for (int k = 0; k < WIDTH; k++) {
-            f.unsure += doubts >> k & 1;
-            if (!(doubts >> k & 1) && distance[k] > 0.05) continue;
-            f.near++;
-            f.wrong += pow1(x[k], -0.5) != pow(x[k], -0.5);
-            if (pow(x[k], -0.5) == r[k]) continue;
-            f.wrong += !(doubts >> k & 1);
-            if (distance[k] > f.farthest && !(other >> k & 1)) f.farthest = distance[k];
-        }
-    }
-    return f;
-}
+#define NUMBER of_size(-spread, spread)
+#define ONE VECTOR(all)(1.0)
+CHECK(square, 2.0, NUMBER, VECTOR(fused)(x, x, -r), half, size, 0, )
+CHECK(root, 0.5, fabs(NUMBER), VECTOR(fused)(-r, r, x), 2.0 * r * half, 2.0 * r * r, 0, , WIDTH * (i & 1))
+CHECK(inverse, -1.0, NUMBER, r * VECTOR(fused)(-r, x, ONE), half, size, 1, )
+CHECK(inverse_root, -0.5, fabs(NUMBER),
+    r * 0.5 * (VECTOR(fused)(-(r * r), x, ONE) - VECTOR(fused)(r, r, -(r * r)) * x), half, size, 1, )
 
 findings check_quotient(long long rounds, unsigned long long seed, int spread)
 {
