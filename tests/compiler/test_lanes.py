@@ -250,7 +250,7 @@ def test_powers_that_make_a_difference_are_those_of_libm(exponent: float, toolch
     entry = "void run(double *m) { f((memory *)m, 0); }\n"
     for width in (width for width in VECTOR_WIDTHS if width <= toolchain.vector_width):
         text = prelude(width) + memory_struct(layout, "memory") + compile_c([program], ["f"], layout, width).text
-        assert "is_usual(guess)" in text
+        assert "if (is_usual(middle) && " in text  # the guess is kept only where the rounding cannot matter
         held = (ctypes.c_double * 1800)(*odd, *addends)
         compiled(toolchain, tmp_path, width, text + entry).run(held)
         assert held[1200:] == [y + x**exponent * 0.75 for x, y in zip(odd, addends, strict=True)]
