@@ -42,6 +42,9 @@ __all__ = [
 
 TARGETS = ("auto", "c", "python", "jax")
 
+# C that is no longer than this many characters compiles faster, and runs faster, with its kernels inlined.
+_SHORT = 60_000
+
 
 class Executable:
     """A graph's program.
@@ -171,6 +174,8 @@ def c_head(graph: Graph, program: str, vector_width: int, number: str = "") -> s
         program: what stands behind it.
     """
     heading = f"/* Made from the function {graph.name} by microgpt. Do not edit. */\n"
+    if len(program) < _SHORT:
+        heading += "#define KERNEL static void /* inlined where it is called once: the program is short */\n"
     return f"{heading}{prelude(vector_width, number, program)}\n"
 
 

@@ -38,8 +38,8 @@ EXACT = (
 )  # fmt: skip
 _LIBRARY = ("-shared", "-fPIC")
 # Not every compiler knows these. GCC takes a fifth less time where it combines no more than two instructions into one,
-# and steps take as long.
-OPTIONAL = ("-mprefer-vector-width=512", "--param=max-combine-insns=2")
+# and steps take as long. Predictive commoning keeps what a recurrence hands from step to step in a register.
+OPTIONAL = ("-mprefer-vector-width=512", "--param=max-combine-insns=2", "-fpredictive-commoning")
 
 # Seconds that a compiler may take; a broken one must not hang the program.
 _PATIENCE = 300.0

@@ -43,8 +43,10 @@
 #define INLINE static inline
 #define NOINLINE
 #endif
-/* A kernel that is called once is not inlined: GCC takes half as long for many small functions as for one long one. */
+#ifndef KERNEL
+/* A kernel that is called once is not inlined: GCC takes longer for one long function than for many small ones. */
 #define KERNEL static NOINLINE void
+#endif
 
 INLINE ${number} rectify1(${number} x) { return x > 0.0${f} ? x : 0.0${f}; }
 INLINE ${number} positive1(${number} x) { return x > 0.0${f} ? 1.0${f} : 0.0${f}; }
