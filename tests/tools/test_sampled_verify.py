@@ -27,11 +27,12 @@ from microgpt.tools.checks.sample_plan import operations, plan_parts, some_docum
 from microgpt.tools.cli import cli
 
 CONFIG = GPTConfig(9, 2, 6, 2, 8)
-MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4", "--jobs", "1"]
+MODEL = ["--data", "-", "--n-embd", "4", "--n-head", "2", "--block-size", "4", "--jobs", "1"]
+DOCUMENTS = "abba\ncab\ndad\nbeda\n"
 
 
 def verify(*arguments: object) -> Result:
-    return CliRunner().invoke(cli, ["verify", *map(str, arguments)])
+    return CliRunner().invoke(cli, ["verify", *map(str, arguments)], input=DOCUMENTS)
 
 
 def verify_small(*arguments: object) -> Result:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import fsum
 from random import Random
 
@@ -157,6 +158,7 @@ def some_document(config: GPTConfig, length: int, random: Random) -> Document:
     return [*tokens, last], [random.randrange(config.vocab_size) for _ in range(length)]
 
 
+@cache
 def _speed() -> tuple[float, float]:
     """Seconds that this machine takes for an operation: of a loss, and of one that is remembered, with its gradient."""
     random = Random(0)
