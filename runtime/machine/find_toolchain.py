@@ -19,12 +19,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from importlib.machinery import PathFinder
+from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
 from ..storage.files import write_plainly
-from .child import child_environment, child_path, python_command
-from .toolchain import EXACT, OPTIONAL, PROBE_PATIENCE, Toolchain, ToolchainError, brief, warn_of_toolchain
+from .child import child_environment, child_path, plain_python_command
+from .toolchain import EXACT, LEAN, OPTIONAL, PROBE_PATIENCE, Toolchain, ToolchainError, brief, warn_of_toolchain
 
 __all__ = [
     "candidates",
@@ -218,7 +219,7 @@ def probe(toolchain: Toolchain) -> Toolchain:
             toolchain.build(source, library, PROBE_PATIENCE)
         try:
             result = subprocess.run(
-                python_command("microgpt.runtime.machine.probe", str(library)),
+                plain_python_command((files(__package__ or "") / "probe.py").read_text("utf-8"), str(library)),
                 env=child_environment(),
                 input=sample.expected,
                 capture_output=True,
@@ -238,6 +239,10 @@ def probe(toolchain: Toolchain) -> Toolchain:
 
 def _known_flags(toolchain: Toolchain, folder: Path) -> tuple[str, ...]:
     """Those of its flags that a compiler knows."""
-    if not toolchain.knows((), folder) or toolchain.knows(toolchain.flags, folder):
+    if not toolchain.knows((), folder):
         return toolchain.flags
+    # One by one they take many calls; most compilers know either all of these or few of the last.
+    for some in (toolchain.flags, tuple(flag for flag in toolchain.flags if flag not in LEAN)):
+        if toolchain.knows(some, folder):
+            return some
     return tuple(flag for flag in toolchain.flags if toolchain.knows((flag,), folder))

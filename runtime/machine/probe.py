@@ -1,8 +1,8 @@
-"""Probe: the checks that a compiled library has the bits that Python computes. Run as a module, with the library as its
-argument and `ProbeSource.expected` on its stdin.
+"""Probe: the checks that a compiled library has the bits that Python computes. Run as a program, with the library as
+its argument and `ProbeSource.expected` on its stdin.
 
-It imports nothing of ours, so that it starts quickly. What is wrong is printed, and the status is then 1; else,
-how many doubles the widest vector of the processor has.
+It imports nothing but the standard library, so that it starts quickly. What is wrong is printed, and the status is then
+1; else, how many doubles the widest vector of the processor has.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import math
 import struct
 import sys
+from array import array
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
@@ -45,19 +46,27 @@ def problem(library: ctypes.CDLL, expected: Mapping[str, Any]) -> str:
         expected: `ProbeSource.expected`, parsed.
     """
     random = Random(20)
-    subnormals = [(random.gauss(0.0, 1e-309),) for _ in range(100)]
+    numbers = [[random.gauss(0.0, 3.0) for _ in range(2000)] for _ in range(3)]
+    subnormals = [random.gauss(0.0, 1e-309) for _ in range(100)]
     for name, (count, rule) in _RULES.items():
         function = getattr(library, f"probe_{name}")
         function.argtypes, function.restype = [ctypes.c_double] * count, ctypes.c_double
-        trials = [tuple(random.gauss(0.0, 3.0) for _ in range(count)) for _ in range(2000)]
+        columns = numbers[:count]
         if name in ("power", "root", "log", "log1p", "sqrt"):
-            trials = [(abs(first), *rest) for first, *rest in trials]
-        for operands in trials + (subnormals if name == "half" else []):
-            right, found = rule(*operands), function(*operands)
-            if struct.pack("d", right) != struct.pack("d", found):
-                shown = ", ".join(operand.hex() for operand in operands)
-                return f"does not keep every bit: {name}({shown}) is {found.hex()} instead of {right.hex()}"
+            columns = [[*map(abs, columns[0])], *columns[1:]]
+        if name == "half":
+            columns = [columns[0] + subnormals]
+        right, found = array("d", map(rule, *columns)), array("d", map(function, *columns))
+        if right.tobytes() != found.tobytes():
+            place = next(place for place, pair in enumerate(zip(right, found, strict=True)) if _differ(*pair))
+            shown = ", ".join(column[place].hex() for column in columns)
+            return f"does not keep every bit: {name}({shown}) is {found[place].hex()} instead of {right[place].hex()}"
     return _neighbours_problem(library) or _emitted_problem(library, expected)
+
+
+def _differ(first: float, second: float) -> bool:
+    """Whether two numbers differ in a bit."""
+    return struct.pack("d", first) != struct.pack("d", second)
 
 
 def _neighbours_problem(library: ctypes.CDLL) -> str:
