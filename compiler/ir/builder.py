@@ -178,10 +178,13 @@ class GraphBuilder(Calculator[int]):
         Constants and tables keep their numbers.
         """
         first = len(ids)
+        if first == end:
+            return
         start, moved = graph.starts[first], len(self.flat) - graph.starts[first]
         ids += range(len(self.op), len(self.op) + end - first)
-        self.flat.extend(map(ids.__getitem__, graph.flat[start : graph.starts[end]]))
-        self.starts.extend(map(moved.__add__, graph.starts[first + 1 : end + 1]))
+        # By way of lists, which takes half the time of iterators: this is a tenth of all tracing.
+        self.flat.fromlist([ids[operand] for operand in graph.flat[start : graph.starts[end]]])
+        self.starts.fromlist([moved + place for place in graph.starts[first + 1 : end + 1]])
         self.op += graph.op[first:end]
         self.attribute += graph.attribute[first:end]
         self.origin += graph.origin[first:end]

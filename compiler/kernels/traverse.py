@@ -21,20 +21,21 @@ __all__ = [
 
 # What has no parts. An array has its shape, which no pass changes.
 _LEAVES = frozenset((int, bool, str, type(None), Array))
-_FIELDS: dict[object, tuple[str, ...]] = {}
+_FIELDS: dict[object, tuple[str, ...] | None] = {}
 
 
-def _fields(node: Any) -> tuple[str, ...]:
-    """The names of the fields of a node that may have parts."""
-    kind = type(node)
+def _fields(kind: Any) -> tuple[str, ...] | None:
+    """The names of the fields of a kind of node that may have parts; None if it is no node."""
     if kind not in _FIELDS:
-        _FIELDS[kind] = tuple(field.name for field in fields(kind) if field.type not in ("int", "bool", "str"))
+        _FIELDS[kind] = None
+        if is_dataclass(kind):
+            _FIELDS[kind] = tuple(field.name for field in fields(kind) if field.type not in ("int", "bool", "str"))
     return _FIELDS[kind]
 
 
 def parts(node: Any) -> Iterator[Any]:
     """What a node of the IR consists of, nodes and whole numbers alike."""
-    for name in _fields(node):
+    for name in _fields(type(node)) or ():
         value = getattr(node, name)
         if is_dataclass(value):
             yield value
@@ -51,7 +52,8 @@ def rebuilt(node: Any, change: Callable[[Any], Any]) -> Any:
     if kind is tuple:
         parts_ = [part if type(part) in _LEAVES else rebuilt(part, change) for part in node]
         return node if all(map(operator.is_, parts_, node)) else tuple(parts_)
-    if kind in _LEAVES or not is_dataclass(kind):
+    names = None if kind in _LEAVES else _fields(kind)
+    if names is None:
         return node
     found = change(node)
     if found is not None:
@@ -59,8 +61,10 @@ def rebuilt(node: Any, change: Callable[[Any], Any]) -> Any:
     if kind is Sum and all(type(name) is str for _, name in node.terms):
         return node  # half of all nodes, and most of their parts
     changed = {}
-    for name in _fields(node):
+    for name in names:
         value = getattr(node, name)
+        if type(value) in _LEAVES:
+            continue
         other = rebuilt(value, change)
         if other is not value:
             changed[name] = other
@@ -112,7 +116,7 @@ def _scaled(value: Sum, factor: str) -> Sum:
 def names_in(nodes: Iterable[Any]) -> set[str]:
     """The variables that nodes mention."""
     found: set[str] = set()
-    stack = list(nodes)
+    stack: list[Any] = list(nodes)
     while stack:
         node = stack.pop()
         if isinstance(node, str):
@@ -121,6 +125,6 @@ def names_in(nodes: Iterable[Any]) -> set[str]:
             stack += node
         elif isinstance(node, Array):
             continue
-        elif is_dataclass(node):
-            stack += (getattr(node, name) for name in _fields(node))
+        else:
+            stack += [getattr(node, name) for name in _fields(type(node)) or ()]
     return found

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
-from typing import NoReturn, cast
+from typing import NoReturn
 
 from ..errors import CompileError, InternalError
 from ..ir.builder import GraphBuilder
@@ -126,7 +126,7 @@ class Backward:
         if self.differentiable[result]:
             self._mark(result)
             self._hand(result, build.const(1.0))
-        if self.has_branches or self.order.groups:
+        if self.has_branches:
             for place in reversed(self.order.places):
                 if place >= 0:
                     self._visit(place)
@@ -183,23 +183,28 @@ class Backward:
                 self._hand_on(operand, gradient if local == ONE else build.node(MUL, local, gradient), member, side)
 
     def _visit_plainly(self) -> None:
-        """`_visit` at all places, where there are neither branches nor groups: most graphs are such, and it takes half
-        the time.
-        """
+        """`_visit` at all places, where there are no branches: most graphs are such, and it takes half the time."""
         build, claimed, differentiable, gradient_of = self.build, self.claimed, self.differentiable, self.gradient_of
         pair, made = build.pair, build.op
         ops, operands_of, origins, sources = self.graph.op, self.operands, self.graph.origin, self.graph.source
-        contributions = cast("dict[int, list[int]]", self.contributions)
+        contributions, members = self.contributions, self.order.group_of
         for node in reversed(self.order.places):
+            if node < 0:
+                self._visit_group(~node)
+                continue
+            if node in members:
+                self._visit(node)
+                continue
             given = contributions.pop(node, None)
             if given is None:
                 self._refuse(node)
             origin, source = origins[node], sources[node]
             build.mark(origin, source if source < 0 else ~source)
-            gradient = given[0]
+            first = given[0]
+            gradient = first if isinstance(first, int) else self._resolve(first)
             if len(given) > 1:
                 for other in given[1:]:
-                    gradient = pair(ADD, gradient, other)
+                    gradient = pair(ADD, gradient, other if isinstance(other, int) else self._resolve(other))
             elif made[gradient] == MUL and gradient not in claimed:
                 claimed.add(gradient)
                 build.origin[gradient], build.source[gradient] = build.current_origin, build.current_source
