@@ -70,15 +70,35 @@ class Begun:
     close: Callable[[], None]
 
 
-def begin_model_library(cache: Cache, config: GPTConfig, optimizer: AdamConfig, kind: str = "training") -> Begun:
-    """Begins a library, which is then made by `load_model_library`; ends what it began once nobody refers to it."""
+def begin_model_library(
+    cache: Cache, config: GPTConfig, optimizer: AdamConfig, kind: str = "training", report: Report = silent
+) -> Begun:
+    """Begins a library, which is then made by `load_model_library`; ends what it began once nobody refers to it.
+
+    Afterwards C compilers have been probed, if there are any: beside that, this process learns what small models have
+    in common.
+
+    Args:
+        report: takes what is being done.
+
+    Raises:
+        TooLargeError: if the model takes more memory than there is.
+    """
     from .expected import expecting
-    from .sized_cache import learning
+    from .sized_cache import find_sized, learning
 
     stack = contextlib.ExitStack()
     learner = stack.enter_context(learning(cache, config.n_layer, kind)) if is_sized(config) else None
     begun = Begun(learner, stack.enter_context(expecting(config, optimizer, kind)), stack.close)
     weakref.finalize(begun, stack.close)
+    if is_sized(config) and first_candidate():
+        with probing():
+            check(estimate_c(config))
+            report(0, 1, "tracing small models")
+            from ...compiler.loops.place import NotRegularError
+
+            with contextlib.suppress(NotRegularError):  # then the model's own graphs are made
+                find_sized(cache, config.n_layer, learner, kind)
     return begun
 
 
@@ -113,23 +133,9 @@ def load_model_library(
     if known is not None:
         return known
     tell = _Meter(config, report)
-    with contextlib.closing(begun or begin_model_library(cache, config, optimizer, kind)) as begun:
-        if is_sized(config) and first_candidate():
-            _learn(cache, config, kind, tell, begun.learner)
+    with contextlib.closing(begun or begin_model_library(cache, config, optimizer, kind, report)) as begun:
         make = partial(_source, cache, config, optimizer, kind, tell, begun.pending, begun.learner)
         return _typed(native_library(cache, _NAME, _what(config, optimizer, kind), make, tell, warn), kind)
-
-
-def _learn(cache: Cache, config: GPTConfig, kind: str, tell: _Meter, learner: Child | None) -> None:
-    """Learns what small models have in common, while the C compiler is probed."""
-    with probing():
-        from ...compiler.loops.place import NotRegularError
-        from .sized_cache import find_sized
-
-        check(estimate_c(config))
-        tell("tracing small models")
-        with contextlib.suppress(NotRegularError):  # then the model's own graphs are made
-            find_sized(cache, config.n_layer, learner, kind)
 
 
 def cached_model_library(

@@ -14,7 +14,7 @@ import pytest
 from microgpt.compiler.errors import ProofError
 from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.backends.c_backend import CBackend
-from microgpt.runtime.programs import eager, shapes
+from microgpt.runtime.programs import c_library, eager, shapes
 from microgpt.runtime.programs import expected as module
 from microgpt.runtime.programs.c_library import load_model_library
 from microgpt.runtime.programs.expected import Expected, expecting, some_direction
@@ -67,6 +67,7 @@ def test_the_other_process_ends_with_what_it_is_for(monkeypatch):
 def test_what_is_begun_ends_with_its_backend(monkeypatch, tmp_path):
     """Also where nobody makes the library, since there is no compiler."""
     monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(c_library, "first_candidate", lambda: None)
     backend = CBackend(GPTConfig(), AdamConfig(), Cache.open(tmp_path))
     backend.begin()
     begun = backend._begun
