@@ -14,8 +14,6 @@ import marshal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -23,8 +21,9 @@ from typing import Any
 from ...compiler.numerics import current
 from ..machine.libm import libm_identity
 from ..storage.cache import Cache
+from ..storage.sources import sources_digest
 
-__all__ = ["Program", "compile_pieces", "load_program", "peak_memory", "program_key", "sources_digest", "store_program"]
+__all__ = ["Program", "compile_pieces", "load_program", "peak_memory", "program_key", "store_program"]
 
 _SOURCE, _CODE, _REPORT = "program.py", "program.code", "report.json"
 
@@ -42,22 +41,6 @@ class Program:
     run: Callable[..., Any]
     path: Path
     report: Mapping[str, Any]
-
-
-@cache
-def sources_digest(package: str, suffixes: tuple[str, ...] = (".py", ".c", ".h")) -> str:
-    """A sha256 over the source files of a package and those inside it: for keys that say "the same code would come"."""
-    digest = hashlib.sha256()
-    folders = [("", files(package))]
-    while folders:
-        prefix, folder = folders.pop()
-        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-            name = f"{prefix}{entry.name}"
-            if entry.is_dir():
-                folders.append((f"{name}/", entry))
-            elif name.endswith(suffixes):
-                digest.update(name.encode() + b"\0" + entry.read_bytes() + b"\0")
-    return digest.hexdigest()
 
 
 def program_key(what: Mapping[str, Any]) -> str:

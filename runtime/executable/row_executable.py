@@ -15,10 +15,10 @@ from ...compiler.ir.graph import Graph
 from ..machine.toolchain import Toolchain, ToolchainError
 from ..reporting import Report
 from ..storage.cache import Cache
+from ..storage.sources import sources_digest
 from .estimate import check_function
 from .executable import Executable, compile_executable
 from .native import LONGEST, Native, Source, TooLongError, native_library
-from .program import sources_digest
 from .row_c import rows_source
 from .row_data import Rows
 from .row_graphs import RowGraph

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..executable.estimate import check_function
 from ..executable.native import Native, Source, TooLongError, native_library
-from ..executable.program import sources_digest
 from ..executable.repeat import BLOCK
 from ..executable.row_data import Rows
 from ..machine.toolchain import Toolchain
 from ..reporting import Report
 from ..storage.cache import Cache
+from ..storage.sources import sources_digest
 from .engine import State
 from .problem import ROW, Problem, argument
 

@@ -26,6 +26,7 @@ from typing import TypeVar
 from ..storage.files import write_plainly
 from .child import child_environment, child_path, plain_python_command
 from .toolchain import EXACT, LEAN, OPTIONAL, PROBE_PATIENCE, Toolchain, ToolchainError, brief, warn_of_toolchain
+from .verdicts import known_or_probed
 
 __all__ = [
     "candidates",
@@ -144,7 +145,7 @@ def with_toolchain(use: Callable[[Toolchain], T], warn: Callable[[str], None] = 
 
 
 def _tried(call: str) -> Toolchain:
-    """The compiler, probed.
+    """The compiler, probed, now or by another process.
 
     Raises:
         ToolchainError: if it cannot be used, or has failed before.
@@ -153,7 +154,7 @@ def _tried(call: str) -> Toolchain:
     for command, problem in _failed.items():
         if _is_same(toolchain, command):
             raise ToolchainError(problem)
-    return probe(toolchain)
+    return known_or_probed(toolchain, probe)
 
 
 def _is_same(toolchain: Toolchain, command: tuple[str, ...]) -> bool:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import check
 from ..executable.native import Native, Source, find_native, native_library
-from ..executable.program import sources_digest
 from ..machine.child import Child
 from ..machine.find_toolchain import first_candidate, probing
 from ..machine.toolchain import Toolchain, warn_of_toolchain
 from ..reporting import Report, silent
 from ..storage.cache import Cache
+from ..storage.sources import sources_digest
 from .c_numbers import number_type
 from .estimate import count_operations, estimate_c
 from .shapes import is_sized

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ...model.config import AdamConfig, GPTConfig
-from ..executable.program import program_key, sources_digest
+from ..executable.program import program_key
+from ..storage.sources import sources_digest
 
 if TYPE_CHECKING:
     from ...compiler.ir.graph import Graph

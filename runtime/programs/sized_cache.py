@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...compiler.numerics import current
-from ..executable.program import program_key, sources_digest
+from ..executable.program import program_key
 from ..machine.child import Child, started
 from ..storage.cache import Cache
+from ..storage.sources import sources_digest
 
 if TYPE_CHECKING:
     from .sized_loops import SizedModel

@@ -38,6 +38,7 @@ _KINDS = {
     "inference": "Python, position",
     "optimizer": "Python",
     "sizes": "Programs over sizes, layers",
+    "compiler": "C compiler that keeps every bit",
 }
 _KEY = re.compile(r"([a-z]+)(\d*)-")
 _HEADING = re.compile(rb"Made (?:for|from) (.{1,500}?) by microgpt\.", re.DOTALL)

@@ -37,7 +37,7 @@ def doctor(as_json: bool) -> None:
         "python": f"{platform.python_version()} ({sys.executable})",
         "system": platform.platform(),
         "cache": str(cache.folder),
-        "programs": len(cache.entries()),
+        "programs": sum(not key.startswith("compiler-") for key in cache.entries()),
         "dot": shutil.which("dot"),
         "floats": float_fault() or None,
         "compilers": _compilers(),

@@ -19,7 +19,7 @@ from ...data.tokenizer import Tokenizer
 from ...model import gpt
 from ...model.config import AdamConfig, GPTConfig
 from ...runtime.executable.estimate import Estimate, together
-from ...runtime.executable.program import program_key, sources_digest
+from ...runtime.executable.program import program_key
 from ...runtime.executable.wasm import script
 from ...runtime.machine.wasm import VECTOR_WIDTH, wasm_module
 from ...runtime.programs.c_source import proved_source
@@ -27,6 +27,7 @@ from ...runtime.programs.estimate import estimate_flat
 from ...runtime.programs.wasm import module_of
 from ...runtime.reporting import Report, silent
 from ...runtime.storage.cache import Cache
+from ...runtime.storage.sources import sources_digest
 from . import lines, views
 from .page import Program, write_page
 
