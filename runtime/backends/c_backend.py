@@ -16,6 +16,7 @@ from ...compiler.numerics import current
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import Estimate, check
 from ..executable.native import Native
+from ..machine.find_toolchain import first_candidate
 from ..machine.toolchain import warn_of_toolchain
 from ..programs.c_library import Begun, begin_model_library, cached_model_library, load_model_library
 from ..programs.c_numbers import COUNTS, number_type
@@ -69,10 +70,10 @@ class CBackend:
         self._prepared: list[float] | None = None
 
     def begin(self) -> None:
-        """Begins what its library needs besides a compiler, while that is looked for; unless it takes long, which is
-        said, or refused, first.
+        """Begins what its library needs besides a compiler, while that is looked for; unless there is none, or it takes
+        long, which is said, or refused, first.
         """
-        if not estimate_c(self.config):
+        if first_candidate() and not estimate_c(self.config):
             self._begun = begin_model_library(self.cache, self.config, self.optimizer, self._kind)
 
     def estimate(self, lengths: Sequence[int], positions: int) -> Estimate | None:

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from helpers import skip_without_compiler
 
 import microgpt
 from microgpt.compiler.c.drop_unused import defined_names, drop_unused
@@ -95,6 +96,7 @@ def test_what_is_kept_compiles(width: int, make, toolchain: Toolchain, tmp_path:
 
 
 def test_c_of_a_polynomial_has_no_powers() -> None:
+    skip_without_compiler()
     source = microgpt.compile(lambda x: x * x + 2.0 * x, 1.0, target="c").source
     assert "exponential" not in source
     assert len(source) < 6000

@@ -70,6 +70,7 @@ def backend_of(name: str, training: Training, cache: Cache) -> Backend:
         return EagerBackend(*what, training.batch_size)
     if name == "python":
         return PythonBackend(*what, Library(cache, 1), training.batch_size)
+    skip_without_compiler(name)
     return CBackend(*what, cache, batch_size=training.batch_size)
 
 

@@ -7,6 +7,7 @@ from random import Random
 
 import numpy
 import pytest
+from helpers import skip_without_compiler
 
 import microgpt
 from microgpt import Optimizer, Value
@@ -331,6 +332,7 @@ def test_moons_are_learned(cache, target):
 
 @pytest.mark.parametrize("target", ["c", "python", "eager"])
 def test_what_differs_each_time_is_refused(target, cache):
+    skip_without_compiler(target)
     drawn = iter(range(1, 1000))
 
     def loss(weight, x):
@@ -341,6 +343,7 @@ def test_what_differs_each_time_is_refused(target, cache):
 
 
 def test_what_is_in_the_cache_is_recorded_once(cache):
+    skip_without_compiler()
     calls = []
 
     def loss(weight, x):
