@@ -10,6 +10,7 @@ from mutations.patches import once
 
 from microgpt.compiler.kernels.expressions import Place, Sum
 from microgpt.compiler.kernels.kernel_ir import Kernel, KernelProgram
+from microgpt.compiler.kernels.merge import Routed, Routine
 from microgpt.compiler.kernels.traverse import rebuilt
 from microgpt.compiler.loops.loop_ir import Array
 
@@ -19,6 +20,36 @@ def exchanged_kernels(program: KernelProgram) -> KernelProgram:
     (first, second, *others), *further = program.calls
     exchanged = (replace(first, kernel=second.kernel), replace(second, kernel=first.kernel), *others)
     return replace(program, calls=(exchanged, *further))
+
+
+Merged = tuple[list[Routine], list[Routed]]
+
+
+def numbers_of_the_one_before(merged: Merged) -> Merged:
+    """The second program of a routine gets the whole numbers of the first: those of the next length read too far."""
+    return _second(merged, "whole")
+
+
+def constants_of_the_one_before(merged: Merged) -> Merged:
+    """The second program of a routine gets the constants of the first."""
+    return _second(merged, "number")
+
+
+def _second(merged: Merged, kind: str) -> Merged:
+    routines, routed = merged
+    shared = next(
+        place
+        for place, routine in enumerate(routines)
+        if any(parameter.kind == kind for parameter in routine.parameters)
+    )
+    one, other, *_ = [place for place, each in enumerate(routed) if each.routine == shared]
+    values = [
+        ours if parameter.kind == kind else theirs
+        for parameter, ours, theirs in zip(
+            routines[shared].parameters, routed[one].values, routed[other].values, strict=True
+        )
+    ]
+    return routines, [Routed(shared, tuple(values)) if place == other else each for place, each in enumerate(routed)]
 
 
 def behind(place: Place) -> Place:

@@ -22,6 +22,7 @@ from mutations.patches import Patch, after_python_stage, after_stage, after_trac
 from mutations.roads import ROADS
 
 from microgpt.compiler import pipeline
+from microgpt.compiler.c import emit_c
 from microgpt.compiler.c.print_c import Printer
 from microgpt.compiler.errors import InternalError
 from microgpt.compiler.ir.ops import ADD
@@ -254,6 +255,12 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
         "extrapolate, between proved programs": continued(loop_changes.later_base, 6),
         "_table, a program in another's place": results_of(
             c_source, "_table", replaced_once("length2, length3", "length3, length2")
+        ),
+        "merge, the numbers of another program": results_of(
+            emit_c, "merge", kernel_changes.numbers_of_the_one_before
+        ),
+        "merge, the constants of another program": results_of(
+            emit_c, "merge", kernel_changes.constants_of_the_one_before
         ),
         "emit_c, zeros not set": results_of(
             c_source,
