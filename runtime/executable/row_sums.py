@@ -20,7 +20,6 @@ from ...compiler.ir.graph import Graph, Tensor
 from ...compiler.ir.names import identifier
 from ...compiler.ir.ops import ATTACH
 from ...compiler.number import Number
-from ...compiler.passes.eager_order import differentiable_nodes
 from ...compiler.trace import trace
 from ...compiler.tracing.recorder import Recorder, passed_through
 from ...compiler.tracing.traced_scalar import Arithmetic, TracedNumber, TracedScalar
@@ -344,16 +343,16 @@ class LoopTrace:
         names = argument_names(function, len(shared) + len(structure.nodes))[len(shared) :]
         loop = RowLoop(rows.place, graph, size, row_size, len(leaves), mean, start, f"shared{number}", tuple(names))
         self.found.append(loop)
-        flows = differentiable_nodes(graph, range(size))
         recorder.mark()
         sums: list[Any] = []
-        for place, (leaf, node) in enumerate(zip(leaves, graph.outputs[0].nodes, strict=True)):
+        for place, leaf in enumerate(leaves):
             at = build_outer.input(start + place)
             if not isinstance(leaf, TracedScalar):
                 sums.append(TracedNumber(recorder, at))
                 continue
             for other, (value, scalar) in enumerate(zip(outer, given, strict=True)):
-                if isinstance(scalar, TracedScalar) and flows[node]:
+                # Also where a row does not depend on it: as on `Value`, zero times infinity is NaN.
+                if isinstance(scalar, TracedScalar):
                     slope = build_outer.input(start + len(leaves) + place * size + other)
                     at = build_outer.node(ATTACH, at, value, slope)
             sums.append(TracedScalar(recorder, at))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import re
 import shutil
@@ -104,6 +105,25 @@ def test_has_the_eager_bits(cache: Cache, target: str, function: Any) -> None:
     for count in (1, BLOCK - 1, BLOCK, len(PAIRS)):
         numbers = [0.3 + count / 64, -0.7]
         assert compiled(numbers, PAIRS[:count]) == eagerly(function, numbers, PAIRS[:count])
+
+
+def test_a_sum_that_does_not_depend_on_what_is_shared(cache: Cache, target: str) -> None:
+    """It counts in the eager walk all the same, and zero times infinity is NaN."""
+
+    def loss(weights: Any, data: Any) -> Any:
+        product = weights[0] * weights[1]
+        other = weights[0] * 3.0
+        total = microgpt.sum_rows(lambda shared, x, y: x * y, data, product)
+        return total * weights[1] + ((other * other + product * 5.0) + weights[0] * 7.0)
+
+    compiled = microgpt.compile(loss, [0.5, -0.25], PAIR, wrt="weights", target=target, cache=cache)
+    random = Random(3)
+    for _ in range(20):
+        numbers = [random.gauss(0, 1), random.gauss(0, 1)]
+        assert compiled(numbers, PAIRS) == eagerly(loss, numbers, PAIRS)
+    _, found = compiled([0.5, math.inf], PAIRS)
+    _, wanted = eagerly(loss, [0.5, math.inf], PAIRS)
+    assert [*map(math.isnan, found)] == [*map(math.isnan, wanted)]
 
 
 def test_c_has_the_eager_bits(cache: Cache) -> None:
