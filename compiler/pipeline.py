@@ -175,7 +175,7 @@ def compile_loops(graph: Graph, observe: Observer | None = None, transposed: boo
     grouped = _run(observe, form_reductions, graph, stored, layout, where, own_constants=True)
     parts = _run(observe, schedule_groups, grouped.groups, layout.size)
     program = _run(observe, reroll, grouped, parts, where)
-    program = _run(observe, name_arrays, program, layout)
+    program = _run(observe, name_arrays, program, layout, graph.indices)
     if transposed:
         program = _run(observe, Transposer(layout).transpose, program)
     return LoopedGraph(graph, program, layout, where)

@@ -84,7 +84,9 @@ def read_constants(layout: Layout, programs: Iterable[LoopProgram]) -> dict[int,
         read.update(layout.address(place.array, place.index).start for place in program.places)
         for nest in program.nests:
             for array, low, high in _reads(nest.body.value, [loop.trips for loop in nest.loops]):
-                if array.space == "constant" or array == MEMORY:
+                if array == MEMORY:
+                    return dict(sorted(layout.constants.items()))
+                if array.space == "constant":
                     read.update(range(layout.start(array) + low, layout.start(array) + high + 1))
     return {address: layout.constants[address] for address in sorted(read & layout.constants.keys())}
 

@@ -7,10 +7,11 @@ evenly, every graph is made. Nothing is proved here: what becomes of the program
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..ir.graph import Graph
+from ..ir.graph import Graph, IndexTensor
 from .extrapolate import extrapolate
 from .form_loops import form_loops
 from .layout import Layout
@@ -135,7 +136,11 @@ def _family(
     continued: tuple[int, ...],
     made: Mapping[int, tuple[Graph, bytearray]],
 ) -> Family:
-    named = {number: name_arrays(program, layout) for number, program in programs.items()}
+    indices = {number: graph.indices for number, (graph, _) in made.items()}
+    most = max((index.limit for each in indices.values() for index in each), default=0)
+    # Of what is continued, there is no graph: each number of its index is taken for one with the highest limit.
+    unknown = (IndexTensor("", 0, sys.maxsize, most),) if most else ()
+    named = {number: name_arrays(program, layout, indices.get(number, unknown)) for number, program in programs.items()}
     return Family(name, named, build, pinned, continued, {number: graph for number, (graph, _) in made.items()})
 
 

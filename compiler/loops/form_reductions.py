@@ -39,6 +39,7 @@ class StatementBuilder:
         address: of every stored node, input and constant; -1 for others.
         inputs: of each input number, its address.
         region: of each address, the array that it belongs to. What reads different arrays is not alike.
+        arrays: likewise, with those of constants. An index chooses from one, or from places that are listed.
         places: addresses that selects choose from; grows.
     """
 
@@ -49,6 +50,7 @@ class StatementBuilder:
         address: Sequence[int],
         inputs: Sequence[int],
         region: Sequence[int],
+        arrays: Sequence[int],
         places: list[int],
     ) -> None:
         self.graph = graph
@@ -56,6 +58,7 @@ class StatementBuilder:
         self.address = address
         self.inputs = inputs
         self.region = region
+        self.arrays = arrays
         self.places = places
         self._list_places: dict[tuple[int, ...], int] = {}
         # What the statement in the making has so far.
@@ -146,28 +149,28 @@ class StatementBuilder:
         operands = graph.flat[graph.starts[node] : graph.starts[node + 1]]
         if op == GATHER:
             table = graph.tables[attribute]
-            return self._gather(self.inputs[table.base], table.stride, graph.attribute[operands[0]])
+            chosen = [self.inputs[table.base + table.stride * number] for number in range(table.count)]
+            return self._choice(graph.attribute[operands[0]], chosen)
         if op == EQUAL:
             self._numbers += (graph.attribute[operands[0]], attribute)
             return self._one("equal", Equal(HOLE, HOLE))
         if op == SELECT:
             index, *choices = operands
-            return self._select(graph.attribute[index], choices)
+            addresses = [self.address[value] for value in choices]
+            self._chosen += addresses
+            return self._choice(graph.attribute[index], addresses)
         if op == POW:
             base, exponent = operands
             return self._operation(op, self._operand(base, shortest), self._constant(graph.attribute[exponent]))
         return self._operation(op, *[self._operand(operand, shortest) for operand in operands])
 
-    def _gather(self, base: int, stride: int, index: int) -> Expr:
-        self._numbers += (base, index)
-        return self._one(("gather", stride), Gather(MEMORY, (HOLE,), (stride,), HOLE))
-
-    def _select(self, index: int, choices: Sequence[int]) -> Expr:
-        addresses = [self.address[value] for value in choices]
-        self._chosen += addresses
-        stride = addresses[1] - addresses[0]
-        if all(address == addresses[0] + stride * place for place, address in enumerate(addresses)):
-            return self._gather(addresses[0], stride, index)
+    def _choice(self, index: int, addresses: Sequence[int]) -> Expr:
+        first, last = addresses[0], addresses[-1]
+        stride = (last - first) // max(len(addresses) - 1, 1)
+        strided = all(address == first + stride * place for place, address in enumerate(addresses))
+        if strided and self.arrays[first] == self.arrays[last]:
+            self._numbers += (first, index)
+            return self._one(("gather", stride), Gather(MEMORY, (HOLE,), (stride,), HOLE))
         start = self._list_places.get(tuple(addresses))
         if start is None:
             start = self._list_places[tuple(addresses)] = len(self.places)
@@ -266,7 +269,7 @@ def form_reductions(
     region = list(layout.region)
     for at in layout.constants:
         region[at] = -1
-    builder = StatementBuilder(graph, stored, addresses, where.inputs, region, [])
+    builder = StatementBuilder(graph, stored, addresses, where.inputs, region, layout.region, [])
     statements = [builder.statement(node) for node in range(len(graph)) if stored[node]]
     statements = _unify(builder, region, statements)
     zeros: list[Span] = []

@@ -4,8 +4,8 @@ In: a program over `MEMORY`, whose elements a `Layout` has numbered. Out: the sa
 with an index for each dimension. An element belongs to one array and has one index in it, so nothing is guessed: at
 all corners of a nest's loops elements are looked up, and what is affine and inside the array there is so everywhere
 between. Where loops walk on from row to row, an element is counted through both; where they walk on from array to
-array, through the argument that these are parts of, or through the whole memory. A constant that is read alone becomes
-a number.
+array, through the argument that these are parts of, or through the whole memory. An index chooses along a dimension
+only if it cannot lead beyond it: C compilers assume that it does not. A constant that is read alone becomes a number.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ..ir.graph import IndexTensor
 from .layout import Layout
 from .loop_ir import (
     MEMORY,
@@ -43,11 +44,15 @@ _LETTERS = "ijlnpqrsuvz"
 _Point = tuple[int, ...]
 
 
-def name_arrays(program: LoopProgram, layout: Layout) -> LoopProgram:
-    """The program over arrays."""
+def name_arrays(program: LoopProgram, layout: Layout, indices: Sequence[IndexTensor] = ()) -> LoopProgram:
+    """The program over arrays.
+
+    Args:
+        indices: say between how many elements the numbers of the index choose; without, between any number.
+    """
     return replace(
         program,
-        nests=tuple(_Namer(nest, layout).named() for nest in program.nests),
+        nests=tuple(_Namer(nest, layout, indices).named() for nest in program.nests),
         places=tuple(Load(*_element(layout, place.index[0].start)) for place in program.places),
         zeros=tuple(span for zeros in program.zeros for span in _spans(layout, zeros)),
     )
@@ -109,8 +114,8 @@ def _spans(layout: Layout, span: Span) -> Iterator[Span]:
 class _Namer:
     """Names what one nest reads and writes."""
 
-    def __init__(self, nest: Nest, layout: Layout) -> None:
-        self.nest, self.layout = nest, layout
+    def __init__(self, nest: Nest, layout: Layout, indices: Sequence[IndexTensor]) -> None:
+        self.nest, self.layout, self.indices = nest, layout, indices
         self.counts = [loop.trips for loop in nest.loops]
 
     def named(self) -> Nest:
@@ -120,7 +125,7 @@ class _Namer:
         if isinstance(body, Store):
             changed: Body = Store(*self._place(body.index[0], self.counts, corner), value)
         else:
-            array, index, stride = self._row(body.index[0], body.stride[0], self.counts, corner)
+            array, index, stride = self._row(body.index[0], body.stride[0], body.chosen, self.counts, corner)
             changed = AddAt(array, index, stride, body.chosen, value)
         names = loop_names(changed, len(self.counts), ["step"] if self.nest.recurrence else [])
         return replace(self.nest, loops=tuple(map(Loop, self.counts, names)), body=changed)
@@ -134,7 +139,7 @@ class _Namer:
                     return Const(text)
                 return Load(*self._place(address, counts, corner))
             case Gather():
-                return Gather(*self._row(expr.index[0], expr.stride[0], counts, corner), expr.chosen)
+                return Gather(*self._row(expr.index[0], expr.stride[0], expr.chosen, counts, corner), expr.chosen)
             case Op():
                 return Op(expr.op, tuple(self._expr(part, counts, corner) for part in expr.operands))
             case Fold():
@@ -166,13 +171,23 @@ class _Namer:
         return MEMORY, (Affine(address.start, steps),)
 
     def _row(
-        self, address: Affine, stride: int, counts: list[Affine], corner: list[_Point]
+        self, address: Affine, stride: int, chosen: Affine, counts: list[Affine], corner: list[_Point]
     ) -> tuple[Array, tuple[Affine, ...], tuple[int, ...]]:
+        """What an index chooses from: along a dimension, if nothing beyond it can be chosen, or through the array."""
+        last = self._most(chosen, corner) - 1
         array, index = self._place(address, counts, corner)
-        for place, distance in enumerate(strides(array.merged(len(index)))):
-            if stride == distance:
+        shape = array.merged(len(index))
+        for place, distance in enumerate(strides(shape)):
+            if stride == distance and max(index[place].at(point) for point in corner) + last < shape[place]:
                 return array, index, tuple(int(place == other) for other in range(len(index)))
         return array, (array.flat(index),), (stride,)
+
+    def _most(self, chosen: Affine, corner: list[_Point]) -> float:
+        """Between how many elements the numbers of the index choose that are at `chosen`."""
+        numbers = [chosen.at(point) for point in corner]
+        low, high = min(numbers), max(numbers)
+        limits = [each.limit for each in self.indices if each.start <= high and low < each.start + each.count]
+        return max(limits, default=math.inf)
 
 
 def _affine_index(shape: _Point, number: Affine, corner: list[_Point]) -> tuple[Affine, ...] | None:

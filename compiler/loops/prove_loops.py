@@ -37,6 +37,8 @@ class NodeDomain:
         self.unset, self.zero = len(graph), len(graph) + 1
         self.memory = [self.unset] * layout.size
         self.known: dict[object, int] = {}
+        # By number of the index, the addresses of inputs that it chooses from.
+        self.tables: dict[int, list[tuple[list[int], int]]] = {}
         self.scatters: list[tuple[int, int, int, int]] = []
         # Sums and products, by operation and operands as one number: most nodes are of these.
         self.pairs: dict[int, int] = {}
@@ -54,8 +56,10 @@ class NodeDomain:
             elif op == INDEX:
                 continue
             elif op == GATHER:
-                table = graph.tables[attribute]
-                self.known["row", inputs[table.base], table.stride, graph.attribute[operands[0]]] = node
+                table, index = graph.tables[attribute], graph.attribute[operands[0]]
+                self.known["row", inputs[table.base], table.stride, index] = node
+                addresses = [inputs[table.base + table.stride * number] for number in range(table.count)]
+                self.tables.setdefault(index, []).append((addresses, node))
             elif op == SELECT:
                 self.known["select", graph.attribute[operands[0]], operands[1:]] = node
             elif op == EQUAL:
@@ -94,6 +98,9 @@ class NodeDomain:
         raise ProofError(f"the loops choose from evenly spaced values in a way that {self.graph.name} does not")
 
     def pick(self, start: int, index: int) -> int:
+        for addresses, node in self.tables.get(index, ()):
+            if self.places[start : start + len(addresses)] == addresses:
+                return node
         for key, node in self.known.items():
             if isinstance(key, tuple) and key[:2] == ("select", index):
                 values = key[2]

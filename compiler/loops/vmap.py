@@ -62,7 +62,7 @@ def vmap(
     for node in range(len(graph)):
         if stored[node] and address[node] < 0:
             address[node] = layout.add(Array(layout.unique(f"{graph.name}_value"), (lanes,)))
-    builder = StatementBuilder(graph, stored, address, [], layout.region, [])
+    builder = StatementBuilder(graph, stored, address, [], layout.region, layout.region, [])
     labels = Labels(graph, stored)
     moving = {*arrays.values(), *results.values(), *(at for node, at in enumerate(address) if stored[node])}
     nests: list[Nest] = []
@@ -82,7 +82,7 @@ def vmap(
         written[address[node]] = node
     for node, target in copied:
         add(builder.copy(node, target))
-    return name_arrays(LoopProgram(graph.name, tuple(nests)), layout)
+    return name_arrays(LoopProgram(graph.name, tuple(nests)), layout, graph.indices)
 
 
 def one_lane(program: LoopProgram) -> LoopProgram:

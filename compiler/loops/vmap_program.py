@@ -18,6 +18,7 @@ from itertools import chain
 from ..ir.ops import ADD
 from .layout import Layout
 from .loop_ir import (
+    MEMORY,
     AddAt,
     Affine,
     Array,
@@ -45,6 +46,8 @@ __all__ = ["VmapPrograms"]
 
 # Fewer lanes than this are not worth a transposed copy.
 _LANES = 8
+
+_ANYWHERE = "the program chooses from places all over its memory"
 
 
 class VmapPrograms:
@@ -80,7 +83,7 @@ class VmapPrograms:
     def program(self, program: LoopProgram) -> LoopProgram:
         """A program for all instances."""
         if program.places:
-            raise NotRegularError("the program chooses from places all over its memory")
+            raise NotRegularError(_ANYWHERE)
         nests: list[Nest] = []
         copies: dict[Nest, None] = {}
         for nest in program.nests:
@@ -122,6 +125,8 @@ class VmapPrograms:
 
     def _element(self, array: Array, index: Sequence[Affine], widen: _Inserted) -> tuple[Array, tuple[Affine, ...]]:
         """An element, of each instance its own unless they share it."""
+        if array == MEMORY:
+            raise NotRegularError(_ANYWHERE)
         if array.name not in self._mapped:
             return array, tuple(map(widen.same, index))
         mapped = self._mapped[array.name]
@@ -149,7 +154,7 @@ class VmapPrograms:
                 return Op(op, tuple(self._value(part, widen) for part in operands))
             case Fold(op, runs):
                 return Fold(op, tuple(self._run(run, widen) for run in runs))
-        raise NotRegularError("the program chooses from places all over its memory")
+        raise NotRegularError(_ANYWHERE)
 
     def _run(self, run: Run, widen: _Inserted) -> Run:
         parts = (self._run(part, widen) if isinstance(part, Run) else self._value(part, widen) for part in run.parts)

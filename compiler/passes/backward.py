@@ -63,7 +63,7 @@ class Backward:
         self.build = GraphBuilder.extending(graph)
         self.differentiable = differentiable_nodes(graph, inputs)
         self.operands = list(graph.all_operands())
-        self.scatter = scatter and not self._tables_share_inputs()
+        self.scatter = scatter and not self._tables_share_inputs() and all(map(self._in_one_tensor, graph.tables))
         # Products that have become the gradient of an operation.
         self.claimed: set[int] = set()
         self.regions = Regions(self.build)
@@ -113,6 +113,11 @@ class Backward:
             return False
         nodes = {node for node in range(len(graph)) if op[node] == INPUT and attribute[node] in through_tables}
         return not nodes.isdisjoint(graph.flat)
+
+    def _in_one_tensor(self, table: Table) -> bool:
+        """Whether all inputs of a table belong to one array, which is what is added to."""
+        last = table.base + table.stride * (table.count - 1)
+        return any(tensor.start <= table.base and last < tensor.start + tensor.size for tensor in self.graph.inputs)
 
     def _branches(self, node: int) -> bool:
         """Whether a node hands its gradient on under a condition: a branch, or its mask in a graph of gradients."""

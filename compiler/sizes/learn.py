@@ -111,7 +111,7 @@ def _sample(sizes: Sizes, graph: Graph) -> Sample:
     layout, stored = Layout(aligned=False), stored_nodes(graph)
     place(layout, _FAMILY, {0: (graph, stored)})
     program = form_loops(graph, stored, layout, address(layout, _FAMILY, graph, stored), own_constants=True)
-    named, tables = with_tables(name_arrays(program, layout), layout)
+    named, tables = with_tables(name_arrays(program, layout, graph.indices), layout)
     return Sample(sizes, PlacedArrays.of(layout, tables), {_ONLY: named})
 
 

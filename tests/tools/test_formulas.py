@@ -38,7 +38,9 @@ class Case:
         self.layout = layout = Layout()
         place(layout, "graph", {0: (self.graph, stored)})
         where: Addressing = address(layout, "graph", self.graph, stored)
-        self.program: LoopProgram = name_arrays(form_loops(self.graph, stored, layout, where), layout)
+        self.program: LoopProgram = name_arrays(
+            form_loops(self.graph, stored, layout, where), layout, self.graph.indices
+        )
         self.arrays = Arrays(self.graph, layout, where, recipe.gradient)
         sizes = {name: size for name, (_, size) in self.graph.arguments().items()}
         inputs = {name: [0.3 * math.sin(0.7 * n) + 0.04 for n in range(size)] for name, size in sizes.items()}

@@ -125,7 +125,7 @@ def _loops(graph: Graph) -> _Looped:
     layout, stored = Layout(), stored_nodes(graph)
     place(layout, "graph", {0: (graph, stored)})
     where = address(layout, "graph", graph, stored)
-    program = name_arrays(form_loops(graph, stored, layout, where), layout)
+    program = name_arrays(form_loops(graph, stored, layout, where), layout, graph.indices)
     return _Looped(program, layout, where, stored, scope_lines(graph))
 
 
