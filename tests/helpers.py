@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,13 @@ def skip_without_compiler(target: str = "c") -> None:
             find_toolchain()
         except ToolchainError as error:
             pytest.skip(str(error))
+
+
+def skip_without_make() -> None:
+    """Skips a test that builds what was exported, where a C compiler or `make` is missing."""
+    skip_without_compiler()
+    if not shutil.which("make"):
+        pytest.skip("there is no make")
 
 
 def emit_no_c(patch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from helpers import skip_without_compiler
+from helpers import skip_without_compiler, skip_without_make
 
 import microgpt
 from microgpt import Value
@@ -544,6 +544,7 @@ def test_what_there_is_to_see(cache: Cache, tmp_path: Path) -> None:
 
 
 def test_an_exported_function(cache: Cache, tmp_path: Path) -> None:
+    skip_without_make()
     compiled = microgpt.compile_sized(perceptron, perceptron_example, cache=cache, wrt="weights")(inputs=6, hidden=9)
     files = compiled.export(tmp_path / "c", prefix="net")
     assert [path.name for path in files] == ["net.h", "net.c", "main.c", "Makefile"]

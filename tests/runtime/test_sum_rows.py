@@ -15,7 +15,7 @@ from typing import Any
 import numpy
 import pytest
 from click.testing import CliRunner
-from helpers import skip_without_compiler
+from helpers import skip_without_compiler, skip_without_make
 
 import microgpt
 from microgpt import Value
@@ -367,7 +367,7 @@ def test_the_program_around_the_sums_and_the_functions_of_a_row_are_seen(cache: 
 @pytest.mark.parametrize("plain_c", [False, True])
 @pytest.mark.parametrize("function", [between_programs, several, no_loop])
 def test_exported_c_takes_any_number_of_rows(cache: Cache, tmp_path: Any, function: Any, plain_c: bool) -> None:
-    skip_without_compiler()
+    skip_without_make()
     compiled = microgpt.compile(function, [0.5, -0.25], PAIR, wrt="weights", target="python", cache=cache)
     compiled.export(tmp_path, prefix="mine", plain=plain_c)
     main = (tmp_path / "main.c").read_text()

@@ -138,7 +138,7 @@ def test_verify_notices_a_wrong_stage(monkeypatch: pytest.MonkeyPatch, pendulum:
     monkeypatch.setattr(function_check, "interpret", wrong)
     result = run("verify", PENDULUM)
     assert result.exit_code == 1
-    assert re.match(r"the example: gradient\[1\] in damping differs in differentiate\n", result.output)
+    assert re.search(r"^the example: gradient\[1\] in damping differs in differentiate$", result.stdout, re.MULTILINE)
     with pytest.raises(ProofError, match="in damping differs"):
         pendulum.verify(1.0, 0.2)
 
