@@ -199,7 +199,7 @@ def compile_kernels(
 
     run(hoist_loads)
     if vector_width > 1:
-        run(stage_powers, numerics)
+        run(stage_powers, vector_width, numerics)
         run(tile, vector_width, numerics)
     run(vectorise, vector_width, numerics)
     run(hoist_divisors)

@@ -73,7 +73,7 @@ def _definitions(vector_width: int, number: str, numerics: Numerics) -> str:
         *(_vectors(width) for width in widths),
         *([] if numerics.libm else [_accurate()]),
         c_text(_PACKAGE, "powers.h", w=vector_width),
-        *(c_text(_PACKAGE, "quotients.h", w=width) for width in widths),
+        *(_quotients(width, vector_width) for width in widths),
         c_text(_PACKAGE, "guesses.h", w=vector_width),
         c_text(_PACKAGE, "elementary_tables.h"),
         _elementary(vector_width, numerics),
@@ -144,7 +144,8 @@ def _elementary(vector_width: int, numerics: Numerics) -> str:
         where=f"{vector_width} > 2 && defined(__GLIBC__) && defined(__FMA__)" if libm else "1",
         margins=plain_text(_PACKAGE, f"margins_{numerics.name}.h"),
     )
-    return text + c_text(_PACKAGE, "proved_powers.h" if numerics.libm else "portable.h", w=vector_width)
+    powers = ("enclosed_powers.h", "proved_powers.h") if numerics.libm else ("portable.h",)
+    return text + "".join(c_text(_PACKAGE, name, w=vector_width) for name in powers)
 
 
 def _vectors(width: int) -> str:
@@ -166,6 +167,13 @@ def _narrow(width: int, widest: int) -> str:
     """Elementary functions of vectors that fill a part of the widest one only."""
     one = (c_text(_PACKAGE, "narrow.h", name=name, w=width, widest=widest) for name in _OF_ONE_VECTOR)
     return "".join(["\n", *one, c_text(_PACKAGE, "narrow_power.h", w=width, widest=widest)])
+
+
+def _quotients(width: int, widest: int) -> str:
+    """Quotients of vectors. A divisor has its numbers in all lanes of the widest one."""
+    numbers = ("number", "reciprocal", "rest")
+    spread = {f"{name}s": f"y.{name}s" if width == widest else f"all{width}(y.{name})" for name in numbers}
+    return c_text(_PACKAGE, "quotients.h", w=width, **spread)
 
 
 def _transpose(vector_width: int) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ..errors import InternalError
 from ..ir.ops import OPS, Type, is_closed, spell
@@ -113,6 +114,8 @@ class Printer:
                 yield f"{indent}const {self.number} middle = {self._element(place)}, same = {same};"
                 yield f"{indent}const {self.number} lower = moved(middle, -1), higher = moved(middle, 1);"
                 yield f"{indent}if (is_usual(middle) && {lower} == same && {higher} == same) continue;"
+            case ir.Enclose():
+                yield from self._enclosed(statement, indent)
             case ir.Room(lanes):
                 yield f"{indent}{self.number} power[{lanes}];"
                 yield f"{indent}unsigned char doubts[({lanes} / VECTOR + 7) / 8 * 8];"
@@ -120,8 +123,30 @@ class Printer:
             case _:
                 yield f"{indent}{self._line(statement)};"
 
-    def _text_with(self, value: Expr, name: str) -> str:
-        return self.expr_text(rebuilt(value, lambda part: Name(name) if part == Name("middle") else None))
+    def _enclosed(self, statement: ir.Enclose, indent: str) -> Iterator[str]:
+        operand, exponent = statement.power.operands
+        width, function = statement.width, f"enclosed_{statement.function}"
+        whole = parts = self.expr_text(operand)
+        settle = f"settle_enclosed{width}(high, {whole}, {self.expr_text(exponent)}, doubts)"
+        if statement.function == "root" and isinstance(operand, Quotient):
+            function += "_of_quotient"
+            parts = f"{self.expr_text(operand.dividend)}, {self.expr_text(operand.divisor)}"
+        high, low, settled = (self._text_with(statement.value, name, "power") for name in ("high", "low", "power"))
+        yield f"{indent}v{width} low;"
+        yield f"{indent}const v{width} high = {function}{width}({parts}, &low);"
+        yield f"{indent}v{width} value = {high};"
+        yield f"{indent}const int doubts = unlike{width}(value, {low});"
+        yield f"{indent}if (__builtin_expect(doubts, 0)) {{"
+        yield f"{indent}    const v{width} power = {settle};"
+        yield f"{indent}    value = {settled};"
+        yield f"{indent}}}"
+        yield f"{indent}store{width}({self.address_text(statement.place)}, value);"
+
+    def _text_with(self, value: Expr, name: str, variable: str = "middle") -> str:
+        def change(part: Expr) -> Expr | None:
+            return replace(part, name=name) if isinstance(part, Name) and part.name == variable else None
+
+        return self.expr_text(rebuilt(value, change))
 
     def _guess_text(self, guess: ir.Guess) -> str:
         operand, width = guess.power.operands[0], guess.power.width

@@ -19,6 +19,7 @@ __all__ = [
     "Buffer",
     "Clear",
     "Declare",
+    "Enclose",
     "Evaluate",
     "For",
     "Guess",
@@ -219,6 +220,26 @@ class Spare:
 
 
 @dataclass(frozen=True, slots=True)
+class Enclose:
+    """Stores what a power is used for, computed from two numbers between which lies what pow() gives. pow() is called
+    for lanes where these make a difference.
+
+    Attributes:
+        place: where it goes.
+        value: what it is, in which the power is the variable ``power``.
+        function: that encloses powers of vectors.
+        power: the power.
+        width: of vectors that this is done with; others call pow().
+    """
+
+    place: Place
+    value: Expr
+    function: str
+    power: Call
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
 class Buffer:
     """Room for so many numbers, which `Evaluate` may fill up to a whole vector."""
 
@@ -257,6 +278,7 @@ Statement: TypeAlias = (
     | Guess
     | Settle
     | Spare
+    | Enclose
     | Buffer
     | Evaluate
 )

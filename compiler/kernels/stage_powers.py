@@ -1,8 +1,11 @@
-"""Stage powers: powers that can mostly be proved equal to something cheaper are guessed for many lanes ahead.
+"""Stage powers: powers that can mostly be proved equal to something cheaper are guessed.
 
-In: a kernel whose loop over lanes computes such powers. Out: the same in blocks of lanes. Within a block a power is
-first guessed for all lanes; pow() is called for those in which the guess is not proved and makes a difference; then
-what needs the powers goes on.
+In: a kernel whose loop over lanes computes such powers. Out: the same with the powers enclosed, if what they are used
+for takes a few arithmetic operations that grow or fall with them. For each vector, that is computed from the two ends
+of an interval in which the power lies; pow() is called where they differ.
+
+Otherwise, the kernel goes through blocks of lanes. Within a block a power is first guessed for all lanes; pow() is
+called for those in which the guess is not proved and makes a difference; then what needs the powers goes on.
 """
 
 from __future__ import annotations
@@ -11,11 +14,11 @@ from dataclasses import replace
 from math import gcd
 from typing import Any, TypeVar
 
-from ..ir.ops import OPS, POW
+from ..ir.ops import ADD, DIV, MUL, OPS, POW
 from ..loops.lanes import PROVED
 from ..numerics import Numerics
-from .expressions import Call, Fold, Name, Number, Place, Read, Sum
-from .kernel_ir import Clear, Declare, For, Guess, Kernel, Least, Room, Settle, Spare, Statement, Write
+from .expressions import Call, Expr, Fold, Name, Number, Place, Read, Sum
+from .kernel_ir import Clear, Declare, Enclose, For, Guess, Kernel, Least, Room, Settle, Spare, Statement, Write
 from .traverse import mentions, rebuilt
 
 __all__ = ["BLOCK", "stage_powers"]
@@ -26,10 +29,13 @@ _S = TypeVar("_S", bound=Statement)
 BLOCK = 512
 # Lanes of which all kinds of vectors are full.
 _WHOLE = 8
+# What is added to a power so that a divisor is positive over all of the interval: its ends are off by 2^-154 at most.
+_LEAST_ADDED = 2.0**-100
+_POWER = Name("power")
 
 
-def stage_powers(kernel: Kernel, numerics: Numerics) -> Kernel:
-    """The kernel with its powers guessed."""
+def stage_powers(kernel: Kernel, width: int, numerics: Numerics) -> Kernel:
+    """The kernel with its powers guessed, in vectors of `width` lanes."""
     if not numerics.proves:
         return kernel
 
@@ -38,11 +44,63 @@ def stage_powers(kernel: Kernel, numerics: Numerics) -> Kernel:
     def change(part: Any) -> Any:
         if not (isinstance(part, For) and part.lanes and any(map(_find, part.body))):
             return None
+        found = (_enclosed(statement, width) for statement in part.body)
+        enclosed = tuple(statement for statement in found if statement is not None)
+        if len(enclosed) == len(part.body):
+            return replace(part, body=enclosed)
         blocks.append(_block(part.end))
         return _staged(part, blocks[-1])
 
     body = rebuilt(kernel.body, change)
-    return replace(kernel, body=(Room(max(blocks)), *body)) if blocks else kernel
+    return replace(kernel, body=(Room(max(blocks)), *body) if blocks else body)
+
+
+def _enclosed(statement: Statement, width: int) -> Statement | None:
+    """The statement with its power enclosed; itself if it has none, and None if that cannot be done."""
+    power = _find(statement)
+    if power is None:
+        return statement
+    if not isinstance(statement, Write) or mentions(power.operands, _is_costly):
+        return None
+    function = PROVED[_exponent(power) or 0.0]
+    value = _with_power(statement, power, _POWER).value
+    if _uses(value) != 1 or not _is_monotonic(value, function):
+        return None
+    return Enclose(statement.place, value, function, power, width)
+
+
+def _uses(value: Any) -> int:
+    """How often a value needs the power."""
+    found = 0
+
+    def change(part: Any) -> None:
+        nonlocal found
+        found += part == _POWER
+
+    rebuilt(value, change)
+    return found
+
+
+def _is_monotonic(value: Expr, function: str) -> bool:
+    """Whether a value that needs the power once grows or falls with it: it is added to, multiplied and divided, and
+    divides nothing unless a root and a number, which is surely positive.
+    """
+    if not isinstance(value, Call) or not _uses(value):
+        return value == _POWER or (isinstance(value, Call | Name | Number | Read) and not mentions(value, _is_costly))
+    if value.op not in (ADD, DIV, MUL):
+        return False
+    if value.op == DIV and _uses(value.operands[1]) and not (function == "root" and _is_positive(value.operands[1])):
+        return False
+    return all(_is_monotonic(part, function) for part in value.operands)
+
+
+def _is_positive(divisor: Expr) -> bool:
+    if not isinstance(divisor, Call) or divisor.op != ADD:
+        return False
+    return any(
+        one == _POWER and isinstance(other, Number) and float.fromhex(other.text) >= _LEAST_ADDED
+        for one, other in (divisor.operands, divisor.operands[::-1])
+    )
 
 
 def _block(end: Sum) -> int:

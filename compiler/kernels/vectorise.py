@@ -37,7 +37,7 @@ from .expressions import (
     Spread,
     Sum,
 )
-from .kernel_ir import Block, Declare, For, Guess, Kernel, Reached, Settle, Statement, Update, Write, WritePart
+from .kernel_ir import Block, Declare, Enclose, For, Guess, Kernel, Reached, Settle, Statement, Update, Write, WritePart
 from .traverse import mentions, names_in, rebuilt, substituted
 
 __all__ = ["vectorise"]
@@ -210,6 +210,8 @@ def _wide(statement: Statement, lane: str, first: Sum, part: _Part) -> Statement
     if isinstance(statement, Update):
         value = _vector(_widened(statement.value, lane, where, part.width), part.width)
         return Update(substituted(statement.place, where), value)
+    if isinstance(statement, Enclose):
+        return _enclosed(statement, lane, where, part.width)
     if isinstance(statement, Guess) and part.width == 1:
         return Write(statement.place, substituted(statement.power, where))
     if isinstance(statement, Guess):
@@ -217,6 +219,38 @@ def _wide(statement: Statement, lane: str, first: Sum, part: _Part) -> Statement
         operands = (value, *statement.power.operands[1:])
         return replace(statement, power=replace(statement.power, operands=operands, width=part.width))
     raise TypeError(statement)
+
+
+def _enclosed(statement: Enclose, lane: str, where: dict[str, Sum], width: int) -> Statement:
+    """What a power is used for, of so many lanes; what does not need the power is computed once, before it."""
+    place, power = substituted(statement.place, where), Name("power", width)
+
+    def wide(expr: Expr) -> Expr:
+        return _vector(_widened(expr, lane, where, width), width)
+
+    def needs_power(expr: Expr) -> bool:
+        return mentions(expr, lambda part: part == power)
+
+    def powered(power: Expr) -> Expr:
+        changed: Expr = rebuilt(statement.value, lambda part: power if part == Name("power") else None)
+        return changed
+
+    if width != statement.width:
+        return Write(place, wide(powered(statement.power)))
+    head: list[Statement] = []
+
+    def change(part: Any) -> Any:
+        if isinstance(part, Ratio) and needs_power(part.divisor):
+            # Both ends are divided by the unit for that: those that multiply and add have enough to do.
+            return rebuilt(Call(DIV, (part.dividend, part.divisor), width), change)
+        if not isinstance(part, Call | Quotient | Ratio | Read) or part.width == 1 or needs_power(part):
+            return None
+        head.append(Declare(f"s{len(head)}", part, width=width))
+        return Name(f"s{len(head) - 1}", width)
+
+    value = rebuilt(wide(powered(power)), change)
+    operands = (wide(statement.power.operands[0]), *statement.power.operands[1:])
+    return Block((*head, replace(statement, place=place, value=value, power=Call(POW, operands, width))))
 
 
 def _vector(expr: Expr, width: int) -> Expr:

@@ -8,7 +8,7 @@ import ctypes
 import itertools
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -203,6 +203,24 @@ int try_root_of_quotient(double *x, double y)
     store{w}(x, root_of_quotient{w}(load{w}(x), divisor_of(y), &doubts, 0));
     return doubts;
 }}
+void try_enclosed_square(double *x, double *low)
+{{
+    v{w} other;
+    store{w}(x, enclosed_square{w}(load{w}(x), &other));
+    *low = other[0];
+}}
+void try_enclosed_root(double *x, double *low)
+{{
+    v{w} other;
+    store{w}(x, enclosed_root{w}(load{w}(x), &other));
+    *low = other[0];
+}}
+void try_enclosed_root_of_quotient(double *x, double *low, double y)
+{{
+    v{w} other;
+    store{w}(x, enclosed_root_of_quotient{w}(load{w}(x), divisor_of(y), &other));
+    *low = other[0];
+}}
 void root_of_division(double *x, double y) {{ for (int i = 0; i < {w}; i++) x[i] = pow(x[i] / y, 0.5); }}
 void power(double *x, double y) {{ for (int i = 0; i < {w}; i++) x[i] = pow(x[i], y); }}
 """
@@ -219,20 +237,41 @@ def test_quotients_and_powers_at_the_ends_of_the_range(width: int, toolchain: To
         doubts = getattr(library, name)(numbers, *map(ctypes.c_double, y))
         return numbers[0], doubts
 
+    def encloses(name: str, power: float, x: float, *y: float) -> bool:
+        """Whether a power lies between two numbers, unless one is none."""
+        numbers, low = (ctypes.c_double * width)(*[x] * width), ctypes.c_double()
+        getattr(library, f"try_enclosed_{name}")(numbers, ctypes.byref(low), *map(ctypes.c_double, y))
+        ends = sorted((numbers[0], low.value))
+        return any(map(math.isnan, ends)) or ends[0] <= power <= ends[1]
+
     for x, y in itertools.product(ENDS, ENDS):
         assert same(call("quotients", x, y)[0], call("division", x, y)[0]), (x, y)
         assert same(call("ratios", x, y)[0], call("division", x, y)[0]), (x, y)
         guess, doubts = call("try_root_of_quotient", x, y)
         assert doubts or same(guess, call("root_of_division", x, y)[0]), (x, y)
+        assert encloses("root_of_quotient", call("root_of_division", x, y)[0], x, y), (x, y)
+    for x, (name, exponent) in itertools.product(ENDS, (("square", 2.0), ("root", 0.5))):
+        assert encloses(name, call("power", x, exponent)[0], x), (name, x)
     roots = ("try_root", 0.5), ("try_other_root", 0.5), ("try_inverse_root", -0.5)
     for x, (name, exponent) in itertools.product(ENDS, (("try_square", 2.0), ("try_inverse", -1.0), *roots)):
         guess, doubts = call(name, x)
         assert doubts or same(guess, call("power", x, exponent)[0]), (name, x)
 
 
+# What a power is used for: its C in which a result is kept only where the rounding cannot matter, and its meaning.
+_USES: dict[str, tuple[str, Callable[[float, float], float]]] = {
+    "add(y[i], mul({power}, 0.75))": ("const int doubts = unlike", lambda y, power: y + power * 0.75),
+    "div(y[i], add({power}, -0.0625))": ("if (is_usual(middle) && ", lambda y, power: y / (power + -0.0625)),
+}
+
+
+@pytest.mark.parametrize("use", _USES)
 @pytest.mark.parametrize("exponent", [2.0, 0.5])
-def test_powers_that_make_a_difference_are_those_of_libm(exponent: float, toolchain: Toolchain, tmp_path: Path):
+def test_powers_that_make_a_difference_are_those_of_libm(
+    exponent: float, use: str, toolchain: Toolchain, tmp_path: Path
+):
     """Numbers whose powers are not the correctly rounded ones; what these are used for is far larger, or is not."""
+    spared, value = _USES[use]
     random = Random(7)
     correct = (lambda x: x * x) if exponent == 2.0 else math.sqrt
     numbers = (random.uniform(0.1, 10.0) for _ in range(10**7))
@@ -245,16 +284,16 @@ def test_powers_that_make_a_difference_are_those_of_libm(exponent: float, toolch
         array z[600] value double
         nest
             for i < 600
-            z[i] = add(y[i], mul(pow(x[i], {exponent}), 0.75))
+            z[i] = {use.format(power=f"pow(x[i], {exponent})")}
     """)
     entry = "void run(double *m) { f((memory *)m, 0); }\n"
     for width in (width for width in VECTOR_WIDTHS if width <= toolchain.vector_width):
         text = prelude(width) + memory_struct(layout, "memory") + compile_c([program], ["f"], layout, width).text
-        assert "if (is_usual(middle) && " in text  # the guess is kept only where the rounding cannot matter
+        assert spared in text
         held = (ctypes.c_double * 1800)(*odd, *addends)
         compiled(toolchain, tmp_path, width, text + entry).run(held)
-        assert held[1200:] == [y + x**exponent * 0.75 for x, y in zip(odd, addends, strict=True)]
-        assert held[1200:] != [y + correct(x) * 0.75 for x, y in zip(odd, addends, strict=True)]
+        assert held[1200:] == [value(y, x**exponent) for x, y in zip(odd, addends, strict=True)]
+        assert held[1200:] != [value(y, correct(x)) for x, y in zip(odd, addends, strict=True)]
 
 
 def compiled(toolchain: Toolchain, folder: Path, width: int, text: str) -> ctypes.CDLL:

@@ -3,17 +3,26 @@
 #define ALL_LANES ((1 << ${w}) - 1)
 static __attribute__((noinline)) v${w} settle_exponential${w}(v${w} r, v${w} x, int doubts)
 {
-    for (int i = 0; i < ${w}; i++) if (doubts >> i & 1) r[i] = ${prefix}exp(x[i]);
+    for (; doubts; doubts &= doubts - 1) {
+        const int i = __builtin_ctz((unsigned)doubts);
+        r[i] = ${prefix}exp(x[i]);
+    }
     return r;
 }
 static __attribute__((noinline)) v${w} settle_logarithm${w}(v${w} r, v${w} x, int doubts)
 {
-    for (int i = 0; i < ${w}; i++) if (doubts >> i & 1) r[i] = ${prefix}log(x[i]);
+    for (; doubts; doubts &= doubts - 1) {
+        const int i = __builtin_ctz((unsigned)doubts);
+        r[i] = ${prefix}log(x[i]);
+    }
     return r;
 }
 static __attribute__((noinline)) v${w} settle_power${w}(v${w} r, v${w} x, v${w} y, int doubts)
 {
-    for (int i = 0; i < ${w}; i++) if (doubts >> i & 1) r[i] = ${prefix}pow(x[i], y[i]);
+    for (; doubts; doubts &= doubts - 1) {
+        const int i = __builtin_ctz((unsigned)doubts);
+        r[i] = ${prefix}pow(x[i], y[i]);
+    }
     return r;
 }
 #if ${where}

@@ -58,10 +58,11 @@ static int list_doubts(const unsigned char *doubts, long bytes, int *list)
     return count;
 }
 
-/* A number that vectors are divided by: its reciprocal, rounded, and what the rounding lost. And whether it is positive,
-   not too large and not too small: then dividends are safe that are zero or, by their sizes as bits, from DIVIDEND_LEAST
-   to DIVIDEND_MOST. Nothing overflows with them, and no remainder loses bits. */
-typedef struct { double number, reciprocal, rest; int safe; } divisor;
+/* A number that vectors are divided by: its reciprocal, rounded, and what the rounding lost; and these in all lanes. And
+   whether it is one; and whether it is positive, not too large and not too small: then dividends are safe that are zero
+   or, by their sizes as bits, from DIVIDEND_LEAST to DIVIDEND_MOST. Nothing overflows with them, and no remainder loses
+   bits. */
+typedef struct { double number, reciprocal, rest; int one, safe; v${w} numbers, reciprocals, rests; } divisor;
 #define DIVIDEND_LEAST 0x16687e92154ef7acLL /* 1e-200 */
 #define DIVIDEND_MOST 0x73d658e3ab795204LL /* 1e250 */
 /* Likewise, dividends and divisors of vectors: 2^-400 and 2^400. */
@@ -75,9 +76,12 @@ INLINE divisor divisor_of(double y)
 {
     const double reciprocal = 1.0 / y;
 #ifdef FUSES
-    const divisor d = {y, reciprocal, __builtin_fma(-reciprocal, y, 1.0) * reciprocal, y > 1e-50 && y < 1e50};
+    const double rest = __builtin_fma(-reciprocal, y, 1.0) * reciprocal;
+    const int safe = y > 1e-50 && y < 1e50;
 #else
-    const divisor d = {y, reciprocal, 0.0, 0};
+    const double rest = 0.0;
+    const int safe = 0;
 #endif
+    const divisor d = {y, reciprocal, rest, y == 1.0, safe, all${w}(y), all${w}(reciprocal), all${w}(rest)};
     return d;
 }

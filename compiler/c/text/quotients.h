@@ -24,11 +24,13 @@ INLINE int outside${w}(v${w} x, long long least, long long most)
 #ifdef FUSES
 INLINE v${w} near_quotient${w}(v${w} x, divisor y)
 {
-    const v${w} reciprocal = all${w}(y.reciprocal), q = fused${w}(x, reciprocal, x * y.rest);
-    return fused${w}(fused${w}(-q, all${w}(y.number), x), reciprocal, q);
+    if (y.one) return x; /* as the corrections of an optimiser's moments are before long */
+    const v${w} reciprocal = ${reciprocals}, q = fused${w}(x, reciprocal, x * ${rests});
+    return fused${w}(fused${w}(-q, ${numbers}, x), reciprocal, q);
 }
 INLINE v${w} quotient${w}(v${w} x, divisor y)
 {
+    if (y.one) return x;
     if (__builtin_expect((!y.safe) | outside${w}(magnitude${w}(x), DIVIDEND_LEAST, DIVIDEND_MOST), 0)) return x / y.number;
     return near_quotient${w}(x, y);
 }

@@ -57,6 +57,28 @@ CHECK(inverse, -1.0, NUMBER, r * VECTOR(fused)(-r, x, ONE), half, size, 1, )
 CHECK(inverse_root, -0.5, fabs(NUMBER),
     r * 0.5 * (VECTOR(fused)(-(r * r), x, ONE) - VECTOR(fused)(r, r, -(r * r)) * x), half, size, 1, )
 
+/* Whether what pow() gives lies between the two numbers, unless one is none; where they differ, they leave that unsure. */
+#define CHECK_ENCLOSED(name, exponent, argument) \
+    findings check_enclosed_##name(long long rounds, unsigned long long seed, int spread) \
+    { \
+        findings f = {0, 0, 0, 0.0}; \
+        state = seed; \
+        for (long long i = 0; i < rounds; i++) { \
+            VECTOR(v) x, low; \
+            for (int k = 0; k < WIDTH; k++) x[k] = argument; \
+            const VECTOR(v) high = VECTOR(enclosed_##name)(x, &low); \
+            for (int k = 0; k < WIDTH; k++) { \
+                const double r = pow(x[k], exponent), least = fmin(low[k], high[k]), most = fmax(low[k], high[k]); \
+                f.near++; \
+                f.unsure += low[k] != high[k]; \
+                f.wrong += low[k] == low[k] && high[k] == high[k] && !(least <= r && r <= most); \
+            } \
+        } \
+        return f; \
+    }
+CHECK_ENCLOSED(square, 2.0, NUMBER)
+CHECK_ENCLOSED(root, 0.5, fabs(NUMBER))
+
 findings check_quotient(long long rounds, unsigned long long seed, int spread)
 {
     findings f = {0, 0, 0, 0.0};

@@ -1,0 +1,76 @@
+
+/* Two numbers between which pow(x, 2) or pow(x, 0.5) lies; the larger one is the result, unless one is no number. Rounding
+   never reverses the order of two numbers. So it is enough to add to the exact power, before it is rounded once, at least
+   what pow() errs by before it rounds, and to subtract as much. From LEAST to MOST that is MARGIN. TINY is MARGIN of LEAST;
+   with each halving of a power it is twice as much of it, where the bound at MARGIN grows by 2^-15 units, and so powers down
+   to zero are enclosed, too. WIDE is that bound for the largest double, whose logarithm is 710. */
+#if defined(__GLIBC__)
+#define WIDE (0x1p-53 * 0.045)
+#else
+#define WIDE MARGIN
+#endif
+#define TINY 0x1p-155
+/* r, or its neighbour towards r + rest in the lanes of `near`; no number for lanes of `nonzero` for which MARGIN does not
+   hold. */
+INLINE v${w} neighbour${w}(v${w} r, v${w} rest, n${w} near, n${w} nonzero)
+{
+    const n${w} least = (n${w})r - LEAST, most = MOST - (n${w})r, wrong = (least | most) < 0;
+    return (v${w})(((n${w})r + (near & (((n${w})rest < 0) | 1))) | (wrong & nonzero & 0x7ff8000000000000LL));
+}
+#ifdef FUSES
+INLINE v${w} enclosed_square${w}(v${w} x, v${w} *low)
+{
+    const v${w} added = fused${w}(x * x, all${w}(WIDE), all${w}(TINY));
+    *low = fused${w}(x, x, -added);
+    return fused${w}(x, x, added);
+}
+#else
+INLINE v${w} enclosed_square${w}(v${w} x, v${w} *low)
+{
+    const v${w} r = x * x, rest = fused${w}(x, x, -r), farthest = fused${w}(r, all${w}(MARGIN), magnitude${w}(rest));
+    *low = neighbour${w}(r, rest, (n${w})(r - farthest != r), r != 0.0);
+    return r;
+}
+#endif
+/* Where `from` is zero, so is x, or it should be. A root is r + (x - r*r) * half, where half is about 1 / (2*r); what that lacks is 2^-27 of the term at most. Above MOST,
+   `large` is infinite, and its product with zero no number. */
+#ifdef MASKS${w}
+INLINE v${w} enclosed_root_from${w}(v${w} x, v${w} from, v${w} *low)
+{
+    (void)from; /* roots near zero are enclosed together with zero */
+    const n${w} none = {0};
+    const v${w} start = near_reciprocal_root${w}(x, above${w}((n${w})x, none, -1));
+    v${w} r = x * start, half = start * 0.5;
+    const v${w} change = fused${w}(-r, half, all${w}(0.5));
+    r = fused${w}(r, change, r);
+    half = fused${w}(half, change, half);
+    r = fused${w}(fused${w}(-r, r, x), half, r);
+    const v${w} large = r * 0x1p928, rest = fused${w}(-r, r, x);
+    const v${w} added = fused${w}(large, all${w}(0.0), fused${w}(r, all${w}(MARGIN), all${w}(TINY)));
+    *low = r + fused${w}(rest, half, -added);
+    return r + fused${w}(rest, half, added);
+}
+#else
+INLINE v${w} enclosed_root_from${w}(v${w} x, v${w} from, v${w} *low)
+{
+    const v${w} r = square_root${w}(x), allowed = (r + r) * fused${w}(r, all${w}(-MARGIN), half_unit${w}(r));
+    const v${w} rest = fused${w}(-r, r, x);
+    *low = neighbour${w}(r, rest, magnitude${w}(rest) > allowed, from != 0.0);
+    return r;
+}
+#endif
+INLINE v${w} enclosed_root${w}(v${w} x, v${w} *low) { return enclosed_root_from${w}(x, x, low); }
+INLINE v${w} enclosed_root_of_quotient${w}(v${w} x, divisor y, v${w} *low)
+{
+#ifdef FUSES
+    if (y.safe) return enclosed_root_from${w}(near_quotient${w}(x, y), x, low); /* see root_of_quotient */
+#endif
+    return enclosed_root${w}(x / y.number, low);
+}
+/* pow(x, y) in lanes of `doubts`, for a positive y. Powers of zero are zero. */
+INLINE v${w} settle_enclosed${w}(v${w} high, v${w} x, double y, int doubts)
+{
+    const v${w} r = keep${w}(x != 0.0, high);
+    const int rest = doubts & unlike${w}(x, all${w}(0.0));
+    return rest ? settle_power${w}(r, x, all${w}(y), rest) : r;
+}
