@@ -30,6 +30,7 @@ _KINDS: dict[str, Any] = {
     )
     if isinstance(kind, type)
 }
+_FIELDS = {kind: tuple(field.name for field in fields(kind)) for kind in _KINDS.values()}
 
 
 def to_json(part: Any) -> str:
@@ -43,12 +44,13 @@ def from_json(text: str | bytes) -> Any:
 
 
 def _written(part: Any) -> Any:
-    if isinstance(part, int | str):
+    kind = type(part)
+    if kind is int or kind is str:
         return part
-    if is_dataclass(part):
-        return [type(part).__name__, *(_written(getattr(part, field.name)) for field in fields(part))]
-    if isinstance(part, tuple):
+    if kind is tuple:
         return ["tuple", *map(_written, part)]
+    if kind in _FIELDS:
+        return [kind.__name__, *(_written(getattr(part, name)) for name in _FIELDS[kind])]
     if isinstance(part, Set):
         return ["set", *sorted(part)]
     if isinstance(part, Fraction):
