@@ -17,6 +17,7 @@ from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import Estimate, check
 from ..executable.native import Native
 from ..machine.find_toolchain import first_candidate
+from ..machine.pages import new_numbers
 from ..machine.toolchain import warn_of_toolchain
 from ..programs.c_library import Begun, begin_model_library, cached_model_library, load_model_library
 from ..programs.c_numbers import COUNTS, number_type
@@ -112,8 +113,7 @@ class CBackend:
 
     def _use(self, library: Native) -> None:
         self._number = number_type()
-        # Kept as long as the backend: memories are views of them.
-        self._bytes, self._memory = self._new_memory(library)
+        self._memory = self._new_memory(library)
         self._others = [self._new_memory(library) for _ in range(1, self._threads)]
         size = self.config.parameter_count
         sizes = {"parameters": size, "gradient": size, "first_moment": size, "second_moment": size}
@@ -124,13 +124,10 @@ class CBackend:
         }
         self._library = library
 
-    def _new_memory(self, library: Native) -> tuple[Any, Any]:
-        """Bytes, and numbers in them from an address on that 64 divides."""
-        size = library.functions.microgpt_memory()
-        held = ctypes.create_string_buffer(ctypes.sizeof(self._number) * size + 64)
-        numbers = (self._number * size).from_buffer(held, -ctypes.addressof(held) % 64)
+    def _new_memory(self, library: Native) -> Any:
+        numbers = new_numbers(self._number, library.functions.microgpt_memory())
         library.functions.microgpt_initialize(numbers)
-        return held, numbers
+        return numbers
 
     def _put(self, name: str, values: Sequence[float]) -> None:
         self._views[name][:] = array(self._views[name].format, values)
@@ -187,7 +184,7 @@ class CBackend:
         """Trains in this thread and those of the pool, each with a memory of its own."""
         if self._others and self._pool is None:
             self._start_threads()
-        memories = [self._memory, *(numbers for _, numbers in self._others)]
+        memories = [self._memory, *self._others]
         progress = (ctypes.c_long * COUNTS)()
         states = (ctypes.c_void_p * len(memories))(*map(ctypes.addressof, memories))
 

@@ -18,6 +18,7 @@ from ...compiler.errors import ProofError
 from ...compiler.ir.interpret import interpret
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.witness import Numbers, along_direction, carried_out, compare, repetitions
+from ..machine.pages import new_numbers
 from . import eager, graphs
 from .c_numbers import COUNTS, number_type
 from .expected import (
@@ -199,8 +200,7 @@ class _Memory:
         self.addresses = addresses
         size = functions.microgpt_memory()
         kind: Any = number_type()
-        self._bytes = ctypes.create_string_buffer(ctypes.sizeof(kind) * size + 64)
-        self.numbers = (kind * size).from_buffer(self._bytes, -ctypes.addressof(self._bytes) % 64)
+        self.numbers = new_numbers(kind, size)
         functions.microgpt_initialize(self.numbers)
         self._known = {address: kind(float.fromhex(text)).value for address, text in constants.items()}
         if any(self.numbers[address] != number and number == number for address, number in self._known.items()):
