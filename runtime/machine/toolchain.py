@@ -44,7 +44,8 @@ _LIBRARY = ("-shared", "-fPIC")
 LEAN = (
     "--param=max-combine-insns=2",
     "-fno-tree-pre", "-fno-code-hoisting", "-fno-gcse", "-fno-tree-vrp", "-fno-thread-jumps", "-fno-tree-dse",
-    "-fno-tree-dominator-opts", "-fno-tree-bit-ccp", "-fno-schedule-insns2",
+    "-fno-tree-dominator-opts", "-fno-tree-ccp", "-fno-tree-bit-ccp", "-fno-tree-copy-prop", "-fno-forward-propagate",
+    "-fno-schedule-insns2",
     "-fno-ipa-cp", "-fno-ipa-sra", "-fno-ipa-icf", "-fno-ipa-modref", "-fno-ipa-vrp",
 )  # fmt: skip
 # Not every compiler knows these. Predictive commoning keeps what a recurrence hands from step to step in a register.
