@@ -34,6 +34,7 @@ from ..programs.program_json import from_json, to_json
 from ..reporting import compile_progress
 from ..storage.cache import Cache
 from .function import SizedFunction, TracedFunction, WrittenFunction
+from .ledger import Ledger
 from .named_sizes import checked_sizes, parameters_of
 from .structure import SizedStructure, sized_structure
 
@@ -170,7 +171,14 @@ class Family:
                 make = partial(self._sized, self._written, sizes, self._structure(sizes, learned.lists))
                 try:
                     return make(
-                        learned.programs, learned.what, learned.sample, restore, self._cache, report, self._limit
+                        learned.programs,
+                        learned.what,
+                        learned.sample,
+                        learned.ledger,
+                        restore,
+                        self._cache,
+                        report,
+                        self._limit,
                     )
                 except NotRegularError as error:
                     reason = str(error)
@@ -279,7 +287,7 @@ class Family:
         files = self._cache.load(key)
         if files is not None and _FILE in files:
             # The cache has checked the folder's owner and the hash of every file: this is what was stored below.
-            return _Learned(from_json(files[_FILE]), what, traces[0], samples.lists)
+            return self._with_ledger(from_json(files[_FILE]), what, traces[0], samples)
         if files is not None and _REASON in files:
             raise NotRegularError(files[_REASON].decode())
         known = dict(zip(map(sizes_text, learned), traces, strict=True))
@@ -304,7 +312,14 @@ class Family:
             self._cache.store(key, {_REASON: str(error).encode()})
             raise
         self._cache.store(key, {_FILE: to_json(programs).encode()})
-        return _Learned(programs, what, traces[0], samples.lists)
+        return self._with_ledger(programs, what, traces[0], samples)
+
+    def _with_ledger(
+        self, programs: SizedPrograms, what: Mapping[str, Any], sample: TracedFunction, samples: _Samples
+    ) -> _Learned:
+        rows = samples.rows[: samples.learned]
+        ledger = Ledger(self._function, programs, [(row, self._structure(row, samples.lists)) for row in rows])
+        return _Learned(programs, what, sample, ledger, samples.lists)
 
     def _operations(self, sizes: Sizes) -> int:
         """About how many operations the graph at some sizes has; 0 where all sizes are small."""
@@ -359,12 +374,14 @@ class _Learned:
         programs: they.
         what: all that decides them, as JSON.
         sample: the function at one of the sizes that they were learned from.
+        ledger: what it computes at all of these.
         lists: see `SizedStructure`.
     """
 
     programs: SizedPrograms
     what: Mapping[str, Any]
     sample: TracedFunction
+    ledger: Ledger
     lists: bool
 
 

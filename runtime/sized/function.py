@@ -31,6 +31,7 @@ from ..reporting import Report
 from ..storage.cache import Cache
 from ..value import Value
 from .executable import SizedExecutable, Trial, compile_instance
+from .ledger import Ledger
 from .structure import SizedStructure
 
 __all__ = ["SizedFunction", "TracedFunction", "WrittenFunction"]
@@ -99,6 +100,7 @@ class SizedFunction(CompiledFunction):
         learned: SizedPrograms,
         what: Mapping[str, Any],
         sample: TracedFunction,
+        ledger: Ledger,
         restore: tuple[Any, ...],
         cache: Cache,
         report: Report,
@@ -118,6 +120,7 @@ class SizedFunction(CompiledFunction):
             check_memory(what_it_is, _BYTES * self._instance.layout.size + BASE_BYTES, limit)
             report(0, 1, "one run of the function")
             self._trial = self._first_trial()
+            ledger.refuse_others(self.sizes, structure, self._instance.layout)
             self._captured = Captured((self._function,), self.name, self._recorded_at(sample), self._again(sample))
             heading = f"Made from the function {self.name} at {sizes_text(sizes)} by microgpt. Do not edit."
             keyed = {**what, "sizes": self.sizes}

@@ -361,7 +361,8 @@ def test_a_branch_that_changes_the_gradient_alone(n: int, cache: Cache) -> None:
     def squares(rows, x):
         """From 20 numbers on, its gradient is half as large, and its value is not: factors are constants."""
         units = product(rows, x)
-        return sum(unit * (unit if len(x) < 20 else microgpt.constant_maximum([unit])) for unit in units)
+        tops = [microgpt.constant_maximum([unit]) for unit in units]
+        return sum(unit * (unit if len(x) < 20 else top) for unit, top in zip(units, tops, strict=True))
 
     family = microgpt.compile_sized(squares, lambda n: (matrix(n, n), [0.0] * n), wrt="x", cache=cache)
     assert isinstance(family(n=19), SizedFunction)

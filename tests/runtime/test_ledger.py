@@ -1,0 +1,91 @@
+"""What a function computes at the sizes asked for is what its loops compute, also where no trial's numbers show it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import skip_without_compiler
+
+import microgpt
+from microgpt import Value
+from microgpt.runtime.storage.cache import Cache
+from microgpt.seeing_sizes import SizedFunction
+
+MANY = 50
+
+
+@pytest.fixture(scope="module", autouse=True)
+def with_compiler() -> None:
+    skip_without_compiler()
+
+
+def constant(x: Any) -> Any:
+    factor = 3.0 if len(x) < MANY else 5.0
+    return sum(microgpt.where(v > 10.0, v * factor, v * v) for v in x)
+
+
+def least(x: Any) -> Any:
+    return sum(microgpt.where(v > 10.0, v * min(len(x), MANY), v * v) for v in x)
+
+
+def also_elsewhere(x: Any) -> Any:
+    """The constant that the loops have there is another one's, too."""
+    return sum(microgpt.where(v > 10.0, v * min(len(x), MANY), v * len(x)) for v in x)
+
+
+def table(x: Any) -> Any:
+    return sum(microgpt.where(v > min(i, MANY - 1) + 5, v * v, v * 0.5) for i, v in enumerate(x))
+
+
+def more_operations(x: Any) -> Any:
+    return sum(microgpt.where(v > 10.0, v * 3.0 if len(x) < MANY else v * 3.0 * v, v * v) for v in x)
+
+
+def other_operations(x: Any) -> Any:
+    return sum(microgpt.where(v > 10.0, v * v if len(x) < MANY else v + v, v * v) for v in x)
+
+
+def exponent(x: Any) -> Any:
+    return sum(microgpt.where(v > 10.0, v ** (2 if len(x) < MANY else 3), v * 0.5) for v in x)
+
+
+def rounded_away(x: Any) -> Any:
+    """Only infinities and large numbers show what is added."""
+    return sum(v * 1e30 + 1e30 for v in x) + min(len(x), MANY)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [constant, least, also_elsewhere, table, more_operations, other_operations, exponent, rounded_away],
+)
+def test_what_no_number_of_the_trial_shows(function: Callable[[Any], Any], tmp_path: Path) -> None:
+    family = microgpt.compile_sized(function, lambda n: [0.0] * n, cache=Cache.open(tmp_path))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert isinstance(family(n=MANY - 2), SizedFunction)
+    n = MANY + 20
+    with pytest.warns(UserWarning, match=rf"at n={n} .*: here it has .* its loops at small sizes"):
+        compiled = family(n=n)
+    numbers = [-1.0 if function is rounded_away else 1.0 * place for place in range(n)]
+    values = [*map(Value, numbers)]
+    result = function(values)
+    result.backward()
+    assert compiled(numbers) == (result.data, [value.grad for value in values])
+
+
+def test_a_function_that_takes_numbers_alone(tmp_path: Path) -> None:
+    """It looks at what it is given; nothing is entered, and nothing compared."""
+
+    def loss(x: Any) -> Any:
+        if any(type(v).__name__ == "Entered" for v in x):
+            raise TypeError
+        return sum(v * v for v in x)
+
+    family = microgpt.compile_sized(loss, lambda n: [0.0] * n, cache=Cache.open(tmp_path))
+    compiled = family(n=30)
+    assert isinstance(compiled, SizedFunction)
+    assert compiled([2.0] * 30)[0] == 120.0
