@@ -8,10 +8,12 @@ sizes say, and a constant that the loops have from the function must be among th
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 from ...compiler.ir.ops import ADD, MUL, OPS, OPS_BY_NAME, POW
@@ -28,8 +30,12 @@ from .structure import SizedStructure
 __all__ = ["Ledger"]
 
 Sizes = Mapping[str, int]
+# A constant: what it is in each sample and, in the end, at the sizes asked for.
+_Column = tuple[float, ...]
 _POWER, _WHERE = OPS_BY_NAME["power"], OPS_BY_NAME["where"]
 # What the passes leave out, or bring in.
+# Of more constants than this, sums and products of three are not looked at.
+_MANY = 30
 _NEUTRAL = frozenset(number.hex() for number in (0.0, -0.0, 1.0, -1.0))
 
 
@@ -186,10 +192,19 @@ class Ledger:
                     f"have as many as {expected:,} here"
                 )
         groups = self._groups(sizes, layout)
+        derived: list[_Column] = []
+        columns: list[_Column] = []
         for place, group in enumerate(groups):
             known = all(groups_there[place] <= each.constants for each, groups_there in samples)
+            if len(group) == 1:
+                texts = (
+                    text for there in (*(groups_there for _, groups_there in samples), groups) for text in there[place]
+                )
+                columns.append(tuple(map(float.fromhex, texts)))
+                derived += [] if known else columns[-1:]
             if known and (lost := sorted(map(float.fromhex, group - here.constants))):
                 raise NotRegularError(f"here it has no constant {lost[0]!r}, and its loops at small sizes would")
+        _refuse_unclear(set(derived), list(dict.fromkeys(columns)))
         known = all(each.constants <= _NEUTRAL.union(*groups_there) for each, groups_there in samples)
         if known and (new := sorted(map(float.fromhex, here.constants - _NEUTRAL.union(*groups)))):
             raise NotRegularError(f"here it has the constant {new[0]!r}, and its loops at small sizes would not")
@@ -241,3 +256,33 @@ class Ledger:
         for name in self.learned.layout.tables:
             array, start = layout.named(name)
             yield frozenset(layout.constants[start + place] for place in range(array.size))
+
+
+def _refuse_unclear(derived: Collection[_Column], columns: Sequence[_Column]) -> None:
+    """Constants that the function itself has not are the compiler's sums and products of others. Those whose factors
+    the samples do not tell, since all orders round alike there, must be the same here, too.
+
+    Raises:
+        NotRegularError: if one is not.
+    """
+    if not derived:
+        return
+    by_first: dict[float, list[_Column]] = {}
+    for column in derived:
+        by_first.setdefault(column[0], []).append(column)
+    found: Sequence[_Column] = columns
+    rounds = 2 if len(columns) <= _MANY else 1
+    for number in range(1, rounds + 1):
+        following: list[_Column] = []
+        for first, second in product(found, columns):
+            for combine in (operator.mul, operator.add):
+                alike = by_first.get(combine(first[0], second[0]), ())
+                if not alike and number == rounds:
+                    continue
+                following.append(made := tuple(map(combine, first, second)))
+                for column in alike:
+                    if made[:-1] == column[:-1] and made != column:
+                        raise NotRegularError(
+                            f"the samples do not tell whether a constant is {column[-1]!r} or {made[-1]!r} here"
+                        )
+        found = list(dict.fromkeys(following))

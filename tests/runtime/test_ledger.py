@@ -77,6 +77,23 @@ def test_what_no_number_of_the_trial_shows(function: Callable[[Any], Any], tmp_p
     assert compiled(numbers) == (result.data, [value.grad for value in values])
 
 
+def test_a_product_of_constants_whose_order_the_samples_do_not_tell(tmp_path: Path) -> None:
+    """Its gradient is a product of three constants, which rounds alike in every order at all small sizes; not here."""
+
+    def loss(x: Any) -> Any:
+        n = len(x)
+        return sum(x) * (0.3 / n) * (0.3 * n) * (0.7 / (n + 1))
+
+    family = microgpt.compile_sized(loss, lambda n: [0.0] * n, cache=Cache.open(tmp_path))
+    assert isinstance(family(n=330), SizedFunction)
+    n = 336
+    first, second, third = 0.3 / n, 0.3 * n, 0.7 / (n + 1)
+    assert third * second * first != first * second * third
+    with pytest.warns(UserWarning, match=r"at n=336 .*: the samples do not tell whether a constant is"):
+        compiled = family(n=n)
+    assert compiled([1.0] * n)[1] == [third * second * first] * n
+
+
 def test_a_function_that_takes_numbers_alone(tmp_path: Path) -> None:
     """It looks at what it is given; nothing is entered, and nothing compared."""
 
