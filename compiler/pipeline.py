@@ -189,7 +189,8 @@ def compile_kernels(
     Args:
         vector_width: numbers in the widest vector; 1 if there are no vectors.
     """
-    shared = _run(observe, share, programs)
+    # Processors have instructions for a part of a vector from eight doubles on.
+    shared = _run(observe, share, programs, numerics.fast or vector_width >= 8)
     kernels = shared.kernels
 
     def run(stage: Callable[..., Kernel], *further: Any) -> None:

@@ -14,7 +14,7 @@ from itertools import chain
 from ..ir.names import is_reserved
 from ..ir.ops import LIBM, POW
 from ..loops import loop_ir as loops
-from ..loops.lanes import takes_parts, vector_loop
+from ..loops.lanes import vector_loop
 from ..loops.loop_ir import Affine, Array, LoopProgram, Nest, Store
 from ..loops.place import LITERALS
 from ..numerics import current
@@ -43,8 +43,12 @@ _TAKEN = re.compile(
 _Group = tuple[Nest, ...]
 
 
-def share(programs: Sequence[LoopProgram]) -> KernelProgram:
-    """The kernels of programs, and their calls."""
+def share(programs: Sequence[LoopProgram], in_parts: bool) -> KernelProgram:
+    """The kernels of programs, and their calls.
+
+    Args:
+        in_parts: whether loops over lanes may turn any number of times: what does not fill a vector takes a part of it.
+    """
     groups = [list(fuse(program.nests)) for program in programs]
     found = [[(_key(group, with_steps=False), _key(group)) for group in program] for program in groups]
     variants: dict[Hashable, set[Hashable]] = {}
@@ -55,7 +59,7 @@ def share(programs: Sequence[LoopProgram]) -> KernelProgram:
     for group, key in zip(chain.from_iterable(groups), chain.from_iterable(keys), strict=True):
         members.setdefault(key, []).append(group)
     numbers = {key: number for number, key in enumerate(members)}
-    lowered = [_Lowering(alike) for alike in members.values()]
+    lowered = [_Lowering(alike, in_parts) for alike in members.values()]
     kernels = tuple(each.kernel() for each in lowered)
     taken = [0] * len(kernels)
     calls: list[list[Invocation]] = []
@@ -138,8 +142,8 @@ def _is_transposed_copy(nest: Nest) -> bool:
 class _Lowering:
     """One kernel in the making, from all groups of nests that it carries out."""
 
-    def __init__(self, groups: Sequence[_Group]) -> None:
-        self.groups = groups
+    def __init__(self, groups: Sequence[_Group], in_parts: bool) -> None:
+        self.groups, self._in_parts = groups, in_parts
         self._parameters: dict[tuple[str, tuple[Argument, ...]], str] = {}
 
     def arguments(self, call: int) -> tuple[Argument, ...]:
@@ -186,7 +190,7 @@ class _Lowering:
         body: tuple[Statement, ...] = tuple(self._statement(list(nests), names) for nests in zip(*groups, strict=True))
         trips = [self._sum([nest.loops[level].trips for nest in firsts], names) for level in range(len(names))]
         lanes = vector_loop(firsts[0])
-        in_parts = takes_parts() and lanes == len(names) - 1
+        in_parts = self._in_parts and lanes == len(names) - 1
         if lanes is not None and not in_parts and any(name not in around for _, name in trips[lanes].terms):
             lanes = None
         if any(vector_loop(nest) != lanes for nest in firsts):

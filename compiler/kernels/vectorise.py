@@ -77,7 +77,11 @@ def _statement(statement: Statement, width: int, few: int) -> Sequence[Statement
             return [replace(statement, body=body)]
         if isinstance(statement.end, Sum) and not statement.start.terms and not statement.end.terms:
             return _fixed(statement, width)
-        if few == 0 and width >= _MASKED and not mentions(statement.body, _chooses_by_lane(statement.name)):
+        if (
+            not statement.start.terms
+            and width >= _MASKED
+            and not mentions(statement.body, _chooses_by_lane(statement.name))
+        ):
             return _in_parts(statement, width)
         return _open(statement, width)
     if isinstance(statement, Settle):

@@ -15,7 +15,6 @@ __all__ = [
     "find_proved",
     "is_vector_loop",
     "proved_power",
-    "takes_parts",
     "vector_loop",
 ]
 
@@ -42,7 +41,7 @@ def is_vector_loop(nest: Nest, level: int) -> bool:
     if not isinstance(body, Store) and (level < len(nest.loops) - 1 or _step(body.chosen, level) or not current().fast):
         return False
     last = level == len(nest.loops) - 1 and not outer
-    if (any(nest.loops[level].trips.steps[outer:]) and not (last and takes_parts())) or any(
+    if (any(nest.loops[level].trips.steps[outer:]) and not last) or any(
         loop.trips.steps[level] for loop in nest.loops[level + 1 :]
     ):
         return False
@@ -75,11 +74,6 @@ def _step(affine: Affine, level: int) -> int:
 def _even(run: Run, level: int) -> bool:
     """Whether neighbouring lanes repeat a run as often."""
     return not _step(run.count, level) and all(_even(part, level) for part in run.parts if isinstance(part, Run))
-
-
-def takes_parts() -> bool:
-    """Whether loops over lanes may turn any number of times: what does not fill a vector takes a part of one."""
-    return current().fast
 
 
 def _choices() -> tuple[int, ...]:
