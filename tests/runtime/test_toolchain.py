@@ -150,7 +150,9 @@ def test_powers_and_quotients_are_what_pow_and_division_give(real):
     # The margin is wide enough for what pow() was seen to do and, where a bound is known, narrow enough to be of use.
     if platform.libc_ver()[0] == "glibc":
         assert max(found.farthest for found in findings) < 0.015
-        assert all(found.unsure < found.tried * 0.05 for found in findings if found.spread <= 40)
+        # Squares are enclosed by the bound of the largest ones, and what they are used for is rounded, too.
+        often = {"enclosed_square": 0.1}
+        assert all(found.unsure < found.tried * often.get(found.name, 0.05) for found in findings if found.spread <= 40)
 
 
 @pytest.mark.parametrize("width", [pytest.param(2, marks=pytest.mark.slow), *VECTOR_WIDTHS[1:]])
