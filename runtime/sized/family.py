@@ -170,16 +170,8 @@ class Family:
                 restore = _instance, (self, tuple(sizes.items()))
                 make = partial(self._sized, self._written, sizes, self._structure(sizes, learned.lists))
                 try:
-                    return make(
-                        learned.programs,
-                        learned.what,
-                        learned.sample,
-                        learned.ledger,
-                        restore,
-                        self._cache,
-                        report,
-                        self._limit,
-                    )
+                    known = learned.programs, learned.what, learned.sample, learned.ledger
+                    return make(*known, restore, self._cache, report, self._limit)
                 except NotRegularError as error:
                     reason = str(error)
                 except ToolchainError as error:
@@ -234,7 +226,10 @@ class Family:
         return TracedFunction(self._written, self._structure(sizes, lists))
 
     def _graph(self, traced: TracedFunction) -> Graph:
-        return compile_graph(lambda: traced.traced, self._argument, outputs=self._wanted.outputs)
+        return self._clean(traced.traced)
+
+    def _clean(self, graph: Graph) -> Graph:
+        return compile_graph(lambda: graph, self._argument, outputs=self._wanted.outputs)
 
     def _check(self, traced: TracedFunction, graph: Graph, sizes: Sizes) -> None:
         """Compares a graph with the eager autograd."""
@@ -317,8 +312,8 @@ class Family:
     def _with_ledger(
         self, programs: SizedPrograms, what: Mapping[str, Any], sample: TracedFunction, samples: _Samples
     ) -> _Learned:
-        rows = samples.rows[: samples.learned]
-        ledger = Ledger(self._function, programs, [(row, self._structure(row, samples.lists)) for row in rows])
+        structures = [(row, self._structure(row, samples.lists)) for row in samples.rows[: samples.learned]]
+        ledger = Ledger(self._function, programs, structures, sample.traced, self._clean)
         return _Learned(programs, what, sample, ledger, samples.lists)
 
     def _operations(self, sizes: Sizes) -> int:

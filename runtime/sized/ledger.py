@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import Any
 
+from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import ADD, MUL, OPS, OPS_BY_NAME, POW
 from ...compiler.loops.layout import Layout
 from ...compiler.loops.map_numbers import NumberMap
@@ -36,6 +37,7 @@ _POWER, _WHERE = OPS_BY_NAME["power"], OPS_BY_NAME["where"]
 # What the passes leave out, or bring in.
 # Of more constants than this, sums and products of three are not looked at.
 _MANY = 30
+_LARGER = 1.0 + 2.0**-20
 _NEUTRAL = frozenset(number.hex() for number in (0.0, -0.0, 1.0, -1.0))
 
 
@@ -165,11 +167,15 @@ class Ledger:
         function: it.
         learned: its loops.
         structures: of its arguments, by sizes.
+        graph: its trace at the first of these.
+        clean: makes what the loops compute of a trace.
     """
 
     function: Callable[..., Any]
     learned: SizedPrograms
     structures: Sequence[tuple[Sizes, SizedStructure]]
+    graph: Graph
+    clean: Callable[[Graph], Graph]
 
     def refuse_others(self, sizes: Sizes, structure: SizedStructure, layout: Layout) -> None:
         """Compares what the function computes at some sizes with what its loops do there.
@@ -192,7 +198,6 @@ class Ledger:
                     f"have as many as {expected:,} here"
                 )
         groups = self._groups(sizes, layout)
-        derived: list[_Column] = []
         columns: list[_Column] = []
         for place, group in enumerate(groups):
             known = all(groups_there[place] <= each.constants for each, groups_there in samples)
@@ -201,10 +206,9 @@ class Ledger:
                     text for there in (*(groups_there for _, groups_there in samples), groups) for text in there[place]
                 )
                 columns.append(tuple(map(float.fromhex, texts)))
-                derived += [] if known else columns[-1:]
             if known and (lost := sorted(map(float.fromhex, group - here.constants))):
                 raise NotRegularError(f"here it has no constant {lost[0]!r}, and its loops at small sizes would")
-        _refuse_unclear(set(derived), list(dict.fromkeys(columns)))
+        self._refuse_unclear(list(dict.fromkeys(columns)))
         known = all(each.constants <= _NEUTRAL.union(*groups_there) for each, groups_there in samples)
         if known and (new := sorted(map(float.fromhex, here.constants - _NEUTRAL.union(*groups)))):
             raise NotRegularError(f"here it has the constant {new[0]!r}, and its loops at small sizes would not")
@@ -218,6 +222,48 @@ class Ledger:
                 return None
             found.append((entries, self._groups(sizes, self.learned.layout.at(sizes))))
         return found
+
+    def _refuse_unclear(self, columns: Sequence[_Column]) -> None:
+        """The compiler adds and multiplies constants. At all small sizes these may round to one, or to another
+        constant, or alike in whatever order, and not here.
+
+        Raises:
+            NotRegularError: if they do.
+        """
+        neutral = ((number,) * len(columns[0]) for number in (0.0, 1.0, -1.0)) if columns else ()
+        by_first: dict[float, list[_Column]] = {}
+        for column in dict.fromkeys((*columns, *neutral)):
+            by_first.setdefault(column[0], []).append(column)
+        found: dict[_Column, tuple[_Column, ...]] = {column: (column,) for column in columns}
+        rounds = 2 if len(columns) <= _MANY else 1
+        for number in range(1, rounds + 1):
+            following: dict[_Column, tuple[_Column, ...]] = {}
+            for (first, factors), second in product(found.items(), columns):
+                for combine in (operator.mul, operator.add):
+                    alike = by_first.get(combine(first[0], second[0]), ())
+                    if not alike and number == rounds:
+                        continue
+                    made = tuple(map(combine, first, second))
+                    following.setdefault(made, (*factors, second))
+                    for column in alike:
+                        differs = made[:-1] == column[:-1] and made != column
+                        if differs and all(self._is_combined(each[0], column[0]) for each in (*factors, second)):
+                            raise NotRegularError(
+                                f"its loops at small sizes do not tell whether a constant is {column[-1]!r} or "
+                                f"{made[-1]!r} here"
+                            )
+            found = following
+
+    def _is_combined(self, factor: float, result: float) -> bool:
+        """Whether the compiler has made a constant of another one, at the first small size: if that is a little larger,
+        the result is not there any more, or there are more constants or operations.
+        """
+        graph = self.graph
+        larger = tuple(number * _LARGER if number == factor else number for number in graph.constants)
+        if larger == graph.constants:
+            return True  # it is made of others itself
+        before, after = self.clean(graph), self.clean(replace(graph, constants=larger))
+        return Counter(before.op) != Counter(after.op) or (result in before.constants and result not in after.constants)
 
     def _expected(self, counts: tuple[int, ...], sizes: Sizes) -> int | None:
         """A number of operations; None if it is not known."""
@@ -256,33 +302,3 @@ class Ledger:
         for name in self.learned.layout.tables:
             array, start = layout.named(name)
             yield frozenset(layout.constants[start + place] for place in range(array.size))
-
-
-def _refuse_unclear(derived: Collection[_Column], columns: Sequence[_Column]) -> None:
-    """Constants that the function itself has not are the compiler's sums and products of others. Those whose factors
-    the samples do not tell, since all orders round alike there, must be the same here, too.
-
-    Raises:
-        NotRegularError: if one is not.
-    """
-    if not derived:
-        return
-    by_first: dict[float, list[_Column]] = {}
-    for column in derived:
-        by_first.setdefault(column[0], []).append(column)
-    found: Sequence[_Column] = columns
-    rounds = 2 if len(columns) <= _MANY else 1
-    for number in range(1, rounds + 1):
-        following: list[_Column] = []
-        for first, second in product(found, columns):
-            for combine in (operator.mul, operator.add):
-                alike = by_first.get(combine(first[0], second[0]), ())
-                if not alike and number == rounds:
-                    continue
-                following.append(made := tuple(map(combine, first, second)))
-                for column in alike:
-                    if made[:-1] == column[:-1] and made != column:
-                        raise NotRegularError(
-                            f"the samples do not tell whether a constant is {column[-1]!r} or {made[-1]!r} here"
-                        )
-        found = list(dict.fromkeys(following))

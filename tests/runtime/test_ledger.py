@@ -89,9 +89,37 @@ def test_a_product_of_constants_whose_order_the_samples_do_not_tell(tmp_path: Pa
     n = 336
     first, second, third = 0.3 / n, 0.3 * n, 0.7 / (n + 1)
     assert third * second * first != first * second * third
-    with pytest.warns(UserWarning, match=r"at n=336 .*: the samples do not tell whether a constant is"):
+    with pytest.warns(UserWarning, match=r"at n=336 .*: its loops at small sizes do not tell whether a"):
         compiled = family(n=n)
     assert compiled([1.0] * n)[1] == [third * second * first] * n
+
+
+@pytest.mark.parametrize("exponent", [1, 3])
+def test_a_product_of_constants_that_is_one_at_small_sizes(exponent: int, tmp_path: Path) -> None:
+    """The gradient is multiplied with 2/n times n/2, which is one wherever the loops were learned."""
+
+    def loss(x: Any) -> Any:
+        return sum(v**exponent for v in x) * (len(x) * 0.5) * (2.0 / len(x))
+
+    family = microgpt.compile_sized(loss, lambda n: [0.0] * n, cache=Cache.open(tmp_path))
+    assert isinstance(family(n=320), SizedFunction)
+    n = 322
+    assert 2.0 / n * (n * 0.5) != 1.0
+    with pytest.warns(UserWarning, match=r"at n=322 .*: its loops at small sizes do not tell whether a constant is"):
+        compiled = family(n=n)
+    values = [Value(0.1 * place) for place in range(n)]
+    loss(values).backward()
+    assert compiled([value.data for value in values])[1] == [value.grad for value in values]
+
+
+def test_constants_that_are_not_multiplied(tmp_path: Path) -> None:
+    """2/n and n/2 are both there, and nothing is multiplied with both."""
+
+    def loss(x: Any, y: Any) -> Any:
+        return sum(v**3 for v in x) * (len(x) * 0.5) + sum(v**3 for v in y) * (2.0 / len(x))
+
+    family = microgpt.compile_sized(loss, lambda n: ([0.0] * n, [0.0] * n), cache=Cache.open(tmp_path))
+    assert isinstance(family(n=322), SizedFunction)
 
 
 def test_a_function_that_takes_numbers_alone(tmp_path: Path) -> None:
