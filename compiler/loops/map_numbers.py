@@ -6,7 +6,7 @@ The numbers are starts and steps, trip counts, strides, spans and constants; wha
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from .loop_ir import AddAt, Affine, Array, Const, Equal, Fold, Gather, Load, Loop, Nest, Op, Pick, Run, Span, Store
@@ -32,43 +32,34 @@ class NumberMap:
 
     def __call__(self, part: T) -> T:
         """The part with other numbers."""
-        changed: T = self._changed(part)
+        rule = _RULES.get(type(part))
+        if rule is None:
+            raise TypeError(part)
+        changed: T = rule(self, part)
         return changed
 
-    def _whole(self, numbers: tuple[int, ...]) -> tuple[int, ...]:
+    def whole(self, numbers: tuple[int, ...]) -> tuple[int, ...]:
+        """Other numbers."""
         return tuple(map(self.number, numbers))
 
-    def _changed(self, part: Any) -> Any:
-        match part:
-            case tuple():
-                return tuple(map(self, part))
-            case Affine():
-                return Affine(self.number(part.start), self._whole(part.steps))
-            case Const():
-                return Const(self.constant(part.text))
-            case Load():
-                return Load(self.array(part.array), self(part.index))
-            case Gather():
-                return Gather(self.array(part.array), self(part.index), self._whole(part.stride), self(part.chosen))
-            case Pick():
-                return Pick(self(part.start), self(part.chosen))
-            case Equal():
-                return Equal(self(part.chosen), self(part.number))
-            case Op():
-                return Op(part.op, self(part.operands))
-            case Run():
-                return Run(self(part.count), self(part.parts))
-            case Fold():
-                return Fold(part.op, self(part.runs))
-            case Store():
-                return Store(self.array(part.array), self(part.index), self(part.value))
-            case AddAt():
-                index, stride = self(part.index), self._whole(part.stride)
-                return AddAt(self.array(part.array), index, stride, self(part.chosen), self(part.value))
-            case Loop():
-                return Loop(self(part.trips), part.name)
-            case Nest():
-                return replace(part, loops=self(part.loops), body=self(part.body))
-            case Span():
-                return Span(self.array(part.array), self.number(part.start), self.number(part.size))
-        raise TypeError(part)
+
+# By kind of part. A table, as this takes a third of the time of learning from samples.
+_RULES: dict[type, Callable[[NumberMap, Any], Any]] = {
+    tuple: lambda to, part: tuple(map(to, part)),
+    Affine: lambda to, part: Affine(to.number(part.start), to.whole(part.steps)),
+    Const: lambda to, part: Const(to.constant(part.text)),
+    Load: lambda to, part: Load(to.array(part.array), to(part.index)),
+    Gather: lambda to, part: Gather(to.array(part.array), to(part.index), to.whole(part.stride), to(part.chosen)),
+    Pick: lambda to, part: Pick(to(part.start), to(part.chosen)),
+    Equal: lambda to, part: Equal(to(part.chosen), to(part.number)),
+    Op: lambda to, part: Op(part.op, to(part.operands)),
+    Run: lambda to, part: Run(to(part.count), to(part.parts)),
+    Fold: lambda to, part: Fold(part.op, to(part.runs)),
+    Store: lambda to, part: Store(to.array(part.array), to(part.index), to(part.value)),
+    AddAt: lambda to, part: AddAt(
+        to.array(part.array), to(part.index), to.whole(part.stride), to(part.chosen), to(part.value)
+    ),
+    Loop: lambda to, part: Loop(to(part.trips), part.name),
+    Nest: lambda to, part: Nest(to(part.loops), to(part.body), part.label, part.recurrence),
+    Span: lambda to, part: Span(to.array(part.array), to.number(part.start), to.number(part.size)),
+}

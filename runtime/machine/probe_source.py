@@ -28,7 +28,7 @@ __all__ = ["ProbeSource", "probe_source"]
 _CONDITIONS = {8: "defined(__AVX512F__) && defined(__AVX512DQ__)", 4: "defined(__AVX__)"}
 
 # Units of the hidden vector: more than a vector has, and no multiple of it.
-_UNITS, _INPUTS = 19, 11
+_UNITS, _INPUTS = 19, 5
 _SIZE = _INPUTS * (_UNITS + 1)
 
 
