@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ..loops.loop_ir import Array, strides
+from ..loops.loop_ir import Array
 
 __all__ = [
     "Call",
@@ -77,9 +77,11 @@ class Place:
         """The number of the element."""
         if isinstance(self.base, str):
             return self.index[0]
-        total = Sum()
-        for part, distance in zip(self.index, strides(self.base.merged(len(self.index))), strict=True):
-            total = total.plus(part.times(distance))
+        if len(self.index) == 1:
+            return self.index[0]
+        total = self.index[0]
+        for part, extent in zip(self.index[1:], self.base.merged(len(self.index))[1:], strict=True):
+            total = total.times(extent).plus(part)
         return total
 
 

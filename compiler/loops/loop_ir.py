@@ -80,16 +80,19 @@ class Array:
 
     def merged(self, count: int) -> tuple[int, ...]:
         """The extents for an index of `count` numbers: the last one counts through all dimensions that are left."""
+        if count == len(self.shape):
+            return self.shape
         return (*self.shape[: count - 1], math.prod(self.shape[count - 1 :]))
 
     def flat(self, index: Sequence[Affine]) -> Affine:
         """The number of an element, counted in the order of memory."""
         if len(index) == 1:
             return index[0]
-        distances = strides(self.merged(len(index)))
-        start = sum(part.start * distance for part, distance in zip(index, distances, strict=True))
-        steps = zip(*(part.steps for part in index), strict=True)
-        return Affine(start, tuple(sum(map(int.__mul__, step, distances)) for step in steps))
+        start, steps = index[0].start, index[0].steps
+        for part, extent in zip(index[1:], self.merged(len(index))[1:], strict=True):
+            start = start * extent + part.start
+            steps = tuple([step * extent + own for step, own in zip(steps, part.steps, strict=True)])
+        return Affine(start, steps)
 
     def flat_stride(self, stride: Sequence[int]) -> int:
         """The same for a distance."""
