@@ -5,8 +5,8 @@ puts the arguments of the calls into a buffer, which is then computed in vectors
 the same order. A loop with more calls than there is room for is carried out in blocks of its turns.
 
 The points of a nest are independent of one another, so that arguments may be read before any result is written. In a
-recurrence, this is so within one step for each nest. Powers of several nests in one kernel have been staged, and are
-left alone.
+recurrence, this is so within one step for each nest. Powers of several nests in one kernel have been staged or
+enclosed, and are left alone.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from .kernel_ir import (
     Block,
     Buffer,
     Declare,
+    Enclose,
     Evaluate,
     For,
     Kernel,
@@ -60,7 +61,7 @@ _SUM = re.compile(r"sum\d+")
 
 def batch_calls(kernel: Kernel) -> Kernel:
     """The kernel with its calls in batches."""
-    if any(isinstance(statement, Room) for statement in kernel.body):
+    if mentions(kernel.body, lambda part: isinstance(part, Room | Enclose)):
         return kernel
     batches = _Batches()
     spans = {parameter.name: parameter.span for parameter in kernel.parameters if parameter.span}

@@ -46,7 +46,8 @@ def stage_powers(kernel: Kernel, width: int, numerics: Numerics) -> Kernel:
             return None
         found = (_enclosed(statement, width) for statement in part.body)
         enclosed = tuple(statement for statement in found if statement is not None)
-        if len(enclosed) == len(part.body):
+        few = not part.end.terms and part.end.constant < width
+        if len(enclosed) == len(part.body) and not few:
             return replace(part, body=enclosed)
         blocks.append(_block(part.end))
         return _staged(part, blocks[-1])

@@ -77,11 +77,8 @@ def _statement(statement: Statement, width: int, few: int) -> Sequence[Statement
             return [replace(statement, body=body)]
         if isinstance(statement.end, Sum) and not statement.start.terms and not statement.end.terms:
             return _fixed(statement, width)
-        if (
-            not statement.start.terms
-            and width >= _MASKED
-            and not mentions(statement.body, _chooses_by_lane(statement.name))
-        ):
+        alone = _needs_whole_vectors(statement.name)
+        if not statement.start.terms and width >= _MASKED and not mentions(statement.body, alone):
             return _in_parts(statement, width)
         return _open(statement, width)
     if isinstance(statement, Settle):
@@ -155,15 +152,17 @@ def _each(body: Sequence[Statement], change: Callable[[Statement], Statement]) -
     return tuple(found)
 
 
-def _chooses_by_lane(lane: str) -> Callable[[Any], bool]:
-    """Finds numbers of the index that each lane has its own of: there are no more of them than lanes."""
+def _needs_whole_vectors(lane: str) -> Callable[[Any], bool]:
+    """Finds what is not done for a part of a vector: numbers of the index that each lane has its own of, of which there
+    are no more than lanes; updates; and powers that are enclosed.
+    """
 
-    def chooses(part: Any) -> bool:
+    def needs(part: Any) -> bool:
         if isinstance(part, Matches):
             return bool(part.chosen.factor(lane))
-        return isinstance(part, Update) or (isinstance(part, Entry) and lane in names_in([part]))
+        return isinstance(part, Enclose | Update) or (isinstance(part, Entry) and lane in names_in([part]))
 
-    return chooses
+    return needs
 
 
 def _in_parts(loop: For, width: int) -> list[Statement]:
@@ -225,6 +224,12 @@ def _wide(statement: Statement, lane: str, first: Sum, part: _Part) -> Statement
     raise TypeError(statement)
 
 
+def _powered(statement: Enclose, power: Expr) -> Expr:
+    """What a power is used for, with something in place of the power."""
+    changed: Expr = rebuilt(statement.value, lambda part: power if part == Name("power") else None)
+    return changed
+
+
 def _enclosed(statement: Enclose, lane: str, where: dict[str, Sum], width: int) -> Statement:
     """What a power is used for, of so many lanes; what does not need the power is computed once, before it."""
     place, power = substituted(statement.place, where), Name("power", width)
@@ -235,12 +240,8 @@ def _enclosed(statement: Enclose, lane: str, where: dict[str, Sum], width: int) 
     def needs_power(expr: Expr) -> bool:
         return mentions(expr, lambda part: part == power)
 
-    def powered(power: Expr) -> Expr:
-        changed: Expr = rebuilt(statement.value, lambda part: power if part == Name("power") else None)
-        return changed
-
     if width != statement.width:
-        return Write(place, wide(powered(statement.power)))
+        return Write(place, wide(_powered(statement, statement.power)))
     head: list[Statement] = []
 
     def change(part: Any) -> Any:
@@ -252,7 +253,7 @@ def _enclosed(statement: Enclose, lane: str, where: dict[str, Sum], width: int) 
         head.append(Declare(f"s{len(head)}", part, width=width))
         return Name(f"s{len(head) - 1}", width)
 
-    value = rebuilt(wide(powered(power)), change)
+    value = rebuilt(wide(_powered(statement, power)), change)
     operands = (wide(statement.power.operands[0]), *statement.power.operands[1:])
     return Block((*head, replace(statement, place=place, value=value, power=Call(POW, operands, width))))
 
