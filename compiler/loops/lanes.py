@@ -22,7 +22,7 @@ __all__ = [
 # By exponent, the functions of vectors for powers that can mostly be proved equal to something cheaper; those with
 # which this is done in blocks of lanes, and all.
 PROVED = {2.0: "square", 0.5: "root"}
-GUESSED = {**PROVED, -1.0: "inverse", -0.5: "inverse_root"}
+GUESSED = {**PROVED, -1.0: "inverse", -0.5: "inverse_root", -2.0: "inverse_square", -1.5: "inverse_root_cube"}
 
 
 def vector_loop(nest: Nest) -> int | None:

@@ -31,6 +31,10 @@ def triangle(x: list[Any]) -> Any:
     return add_up((x[i] * x[i] + x[j] * x[j]) ** -0.5 * (i + 2 * j + 1) for i in range(30) for j in range(i))
 
 
+def powers(x: list[Any]) -> Any:
+    return add_up((a + 1.5) ** 4 * c + (b + 0.5) ** -1 for a, b, c in zip(x[::3], x[1::3], x[2::3], strict=False))
+
+
 def long_sum(x: list[Any]) -> Any:
     return add_up(((b - a) ** 2) * 100 + (1 - a) ** 0.5 for a, b in pairwise(x))
 
@@ -53,7 +57,8 @@ def of_sums(x: list[Any]) -> Any:
 
 
 FUNCTIONS: dict[str, tuple[Function, int, set[str]]] = {
-    "triangle": (triangle, 30, {"inverse_roots", "powers"}),
+    "triangle": (triangle, 30, {"inverse_roots", "inverse_root_cubes"}),
+    "powers": (powers, 90, {"inverses", "inverse_squares", "powers"}),
     "long sum": (long_sum, 2 * ROOM + 77, {"squares", "roots", "inverse_roots"}),
     "two functions": (two_functions, 300, {"exponentials", "logarithms"}),
     "irregular": (irregular, 200, {"logarithms"}),

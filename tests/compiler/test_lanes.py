@@ -197,6 +197,13 @@ int try_root(double *x) {{ int doubts; store{w}(x, root{w}(load{w}(x), &doubts, 
 int try_other_root(double *x) {{ int doubts; store{w}(x, root{w}(load{w}(x), &doubts, {w})); return doubts; }}
 int try_inverse(double *x) {{ int doubts; store{w}(x, inverse{w}(load{w}(x), &doubts)); return doubts; }}
 int try_inverse_root(double *x) {{ int doubts; store{w}(x, inverse_root{w}(load{w}(x), &doubts)); return doubts; }}
+int try_inverse_square(double *x) {{ int doubts; store{w}(x, inverse_square{w}(load{w}(x), &doubts)); return doubts; }}
+int try_inverse_root_cube(double *x)
+{{
+    int doubts;
+    store{w}(x, inverse_root_cube{w}(load{w}(x), &doubts));
+    return doubts;
+}}
 int try_root_of_quotient(double *x, double y)
 {{
     int doubts;
@@ -253,7 +260,8 @@ def test_quotients_and_powers_at_the_ends_of_the_range(width: int, toolchain: To
     for x, (name, exponent) in itertools.product(ENDS, (("square", 2.0), ("root", 0.5))):
         assert encloses(name, call("power", x, exponent)[0], x), (name, x)
     roots = ("try_root", 0.5), ("try_other_root", 0.5), ("try_inverse_root", -0.5)
-    for x, (name, exponent) in itertools.product(ENDS, (("try_square", 2.0), ("try_inverse", -1.0), *roots)):
+    inverses = ("try_inverse", -1.0), ("try_inverse_square", -2.0), ("try_inverse_root_cube", -1.5)
+    for x, (name, exponent) in itertools.product(ENDS, (("try_square", 2.0), *inverses, *roots)):
         guess, doubts = call(name, x)
         assert doubts or same(guess, call("power", x, exponent)[0]), (name, x)
 

@@ -65,6 +65,8 @@ def check_powers(rounds: int, seed: int = 1) -> list[Findings]:
             ("root", (8, 40, 96, 260, 1000)),
             ("inverse", (8, 48, 96, 600)),
             ("inverse_root", (8, 96, 192, 1000)),
+            ("inverse_square", (8, 48, 96, 540)),
+            ("inverse_root_cube", (8, 64, 128, 700)),
             ("enclosed_square", (8, 48, 96, 300, 540)),
             ("enclosed_root", (8, 96, 192, 400, 1070)),
             ("quotient", (8, 100, 600)),

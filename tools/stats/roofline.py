@@ -107,9 +107,10 @@ def _on_the_unit(divisions: Mapping[str, int], roofs: Roofs) -> float:
     """Seconds for which divisions and roots occupy the unit that divides."""
     division, root = (1 / roofs.divisions[name] for name in ("div", "root"))
     costs = {"div": division, "root": root, "inverse": division, "inverse_root": division + root}
+    costs |= {"inverse_square": division, "inverse_root_cube": division + root}
     if roofs.lanes == max(VECTOR_WIDTHS):
-        # Every other vector is computed beside the unit (`compiler/c/text/quotients.h`).
-        costs |= {"div": division / 2, "root": root / 2}
+        # Beside the unit, roots are computed, and every other vector of quotients (`compiler/c/text/quotients.h`).
+        costs |= {"div": division / 2, "root": 0.0}
     return fsum(costs[name] * number for name, number in divisions.items())
 
 

@@ -33,7 +33,8 @@ class Statistics:
         calls: by name, which of these C calls: not powers that it computes by cheaper means, but for a few lanes
             (`compiler/c/text/guesses.h`).
         divisions: by name, what takes divisions and roots: ``div``, and the powers ``root``, ``inverse``,
-            ``inverse_root``. Divisions by inputs and numbers are multiplications.
+            ``inverse_root``, ``inverse_square``, ``inverse_root_cube``. Divisions by inputs and numbers are
+            multiplications.
             Empty without a graph.
         liveness, path: of the graph; None without one.
         traffic: of the loops that run in C.

@@ -36,3 +36,13 @@ ${kept} void inverse_roots(${number} *x, long count)
     FILL(x, count);
     for (long i = 0; i < count; i += VECTOR) store${w}(x + i, settled_inverse_root${w}(load${w}(x + i)));
 }
+${kept} void inverse_squares(${number} *x, long count)
+{
+    FILL(x, count);
+    for (long i = 0; i < count; i += VECTOR) store${w}(x + i, settled_inverse_square${w}(load${w}(x + i)));
+}
+${kept} void inverse_root_cubes(${number} *x, long count)
+{
+    FILL(x, count);
+    for (long i = 0; i < count; i += VECTOR) store${w}(x + i, settled_inverse_root_cube${w}(load${w}(x + i)));
+}

@@ -39,6 +39,8 @@ INLINE v${w} settled_square${w}(v${w} x) { return x * x; }
 INLINE v${w} settled_root${w}(v${w} x) { return square_root${w}(x); }
 INLINE v${w} settled_inverse${w}(v${w} x) { return 1 / x; }
 INLINE v${w} settled_inverse_root${w}(v${w} x) { return square_root${w}(1 / x); }
+INLINE v${w} settled_inverse_square${w}(v${w} x) { const v${w} r = 1 / x; return r * r; }
+INLINE v${w} settled_inverse_root_cube${w}(v${w} x) { const v${w} r = 1 / x; return square_root${w}(r) * r; }
 /* 2^n times the series of the rest, which is at most ln(2)/2. The power of 2 is multiplied in halves, each of which is a
    number, also where the result overflows or vanishes. */
 INLINE v${w} exponential${w}(v${w} x)

@@ -77,3 +77,26 @@ INLINE v${w} inverse_root${w}(v${w} x, int *doubts)
     *doubts = unlike${w}(r - farthest, r) | outside${w}(r, LEAST, MOST);
     return r;
 }
+/* The same of pow(x, -2) and pow(x, -1.5): products of the factors that are near 1/x and 1/sqrt(x), what each product lost,
+   and twice or three times what a factor is off by. Where r is zero, the power need not be. */
+INLINE int near_boundary${w}(v${w} r, v${w} rest)
+{
+    const v${w} farthest = fused${w}(r, all${w}(MARGIN), magnitude${w}(rest));
+    return unlike${w}(r - farthest, r) | outside${w}(r, LEAST, MOST) | (((1 << ${w}) - 1) & ~unlike${w}(r, all${w}(0.0)));
+}
+INLINE v${w} inverse_square${w}(v${w} x, int *doubts)
+{
+    const v${w} near = 1.0 / x, square = near * near, lost = fused${w}(near, near, -square);
+    const v${w} change = fused${w}(square * 2.0, fused${w}(-near, x, all${w}(1.0)), lost), r = square + change;
+    *doubts = near_boundary${w}(r, (square - r) + change);
+    return r;
+}
+INLINE v${w} inverse_root_cube${w}(v${w} x, int *doubts)
+{
+    const v${w} near = 1.0 / square_root${w}(x), square = near * near, lost = fused${w}(near, near, -square);
+    const v${w} cube = square * near, cube_lost = fused${w}(lost, near, fused${w}(square, near, -cube));
+    const v${w} off = fused${w}(-square, x, all${w}(1.0)) - lost * x;
+    const v${w} change = fused${w}(cube * 1.5, off, cube_lost), r = cube + change;
+    *doubts = near_boundary${w}(r, (cube - r) + change);
+    return r;
+}

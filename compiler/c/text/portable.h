@@ -18,3 +18,5 @@ INLINE v${w} settled_square${w}(v${w} x) { return x * x; }
 INLINE v${w} settled_root${w}(v${w} x) { return blend${w}(x == -INFINITY, -x, square_root${w}(x) + 0.0); }
 INLINE v${w} settled_inverse${w}(v${w} x) { return 1.0 / x; }
 INLINE v${w} settled_inverse_root${w}(v${w} x) { return power${w}(x, all${w}(-0.5)); }
+INLINE v${w} settled_inverse_square${w}(v${w} x) { return power${w}(x, all${w}(-2.0)); }
+INLINE v${w} settled_inverse_root_cube${w}(v${w} x) { return power${w}(x, all${w}(-1.5)); }

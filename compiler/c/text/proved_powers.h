@@ -1,6 +1,6 @@
 
-/* pow(x, 2), pow(x, 0.5), pow(x, -1) and pow(x, -0.5) of all lanes; a guess is worth it where a fused operation is one
-   of the processor's. */
+/* pow(x, 2), pow(x, 0.5), pow(x, -1), pow(x, -0.5), pow(x, -2) and pow(x, -1.5) of all lanes; a guess is worth it where
+   a fused operation is one of the processor's. */
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
 INLINE v${w} settled_square${w}(v${w} x)
 {
@@ -26,11 +26,25 @@ INLINE v${w} settled_inverse_root${w}(v${w} x)
     const v${w} r = inverse_root${w}(x, &doubts);
     return doubts ? settle_power${w}(r, x, all${w}(-0.5), doubts) : r;
 }
+INLINE v${w} settled_inverse_square${w}(v${w} x)
+{
+    int doubts;
+    const v${w} r = inverse_square${w}(x, &doubts);
+    return doubts ? settle_power${w}(r, x, all${w}(-2.0), doubts) : r;
+}
+INLINE v${w} settled_inverse_root_cube${w}(v${w} x)
+{
+    int doubts;
+    const v${w} r = inverse_root_cube${w}(x, &doubts);
+    return doubts ? settle_power${w}(r, x, all${w}(-1.5), doubts) : r;
+}
 #else
 INLINE v${w} settled_square${w}(v${w} x) { return settle_power${w}(x, x, all${w}(2.0), ALL_LANES); }
 INLINE v${w} settled_root${w}(v${w} x) { return settle_power${w}(x, x, all${w}(0.5), ALL_LANES); }
 INLINE v${w} settled_inverse${w}(v${w} x) { return settle_power${w}(x, x, all${w}(-1.0), ALL_LANES); }
 INLINE v${w} settled_inverse_root${w}(v${w} x) { return settle_power${w}(x, x, all${w}(-0.5), ALL_LANES); }
+INLINE v${w} settled_inverse_square${w}(v${w} x) { return settle_power${w}(x, x, all${w}(-2.0), ALL_LANES); }
+INLINE v${w} settled_inverse_root_cube${w}(v${w} x) { return settle_power${w}(x, x, all${w}(-1.5), ALL_LANES); }
 #endif
 /* pow(x, -1) and pow(x, -0.5) of one number, by the same means where the exponent is known. */
 INLINE double pow1(double x, double y)

@@ -57,6 +57,28 @@ CHECK(inverse, -1.0, NUMBER, r * VECTOR(fused)(-r, x, ONE), half, size, 1, )
 CHECK(inverse_root, -0.5, fabs(NUMBER),
     r * 0.5 * (VECTOR(fused)(-(r * r), x, ONE) - VECTOR(fused)(r, r, -(r * r)) * x), half, size, 1, )
 
+/* Powers whose distance from a boundary is not measured: all are compared. */
+#define CHECK_ALL(name, exponent, argument) \
+    findings check_##name(long long rounds, unsigned long long seed, int spread) \
+    { \
+        findings f = {0, 0, 0, 0.0}; \
+        state = seed; \
+        for (long long i = 0; i < rounds; i++) { \
+            VECTOR(v) x; \
+            int doubts; \
+            for (int k = 0; k < WIDTH; k++) x[k] = argument; \
+            const VECTOR(v) r = VECTOR(name)(x, &doubts); \
+            for (int k = 0; k < WIDTH; k++) { \
+                f.near++; \
+                f.unsure += doubts >> k & 1; \
+                f.wrong += !(doubts >> k & 1) && pow(x[k], exponent) != r[k]; \
+            } \
+        } \
+        return f; \
+    }
+CHECK_ALL(inverse_square, -2.0, NUMBER)
+CHECK_ALL(inverse_root_cube, -1.5, fabs(NUMBER))
+
 /* Whether what pow() gives lies between the two numbers, unless one is none; where they differ, they leave that unsure. */
 #define CHECK_ENCLOSED(name, exponent, argument) \
     findings check_enclosed_##name(long long rounds, unsigned long long seed, int spread) \
