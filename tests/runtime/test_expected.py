@@ -13,6 +13,7 @@ import pytest
 
 from microgpt.compiler.errors import ProofError
 from microgpt.model.config import AdamConfig, GPTConfig
+from microgpt.runtime.backends import c_backend
 from microgpt.runtime.backends.c_backend import CBackend
 from microgpt.runtime.programs import c_library, eager, shapes
 from microgpt.runtime.programs import expected as module
@@ -65,8 +66,9 @@ def test_the_other_process_ends_with_what_it_is_for(monkeypatch):
 
 
 def test_what_is_begun_ends_with_its_backend(monkeypatch, tmp_path):
-    """Also where nobody makes the library, since there is no compiler."""
+    """Also where nobody makes the library, since no compiler can be used."""
     monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(c_backend, "first_candidate", lambda: "a compiler")
     monkeypatch.setattr(c_library, "first_candidate", lambda: None)
     backend = CBackend(GPTConfig(), AdamConfig(), Cache.open(tmp_path))
     backend.begin()
@@ -76,6 +78,13 @@ def test_what_is_begun_ends_with_its_backend(monkeypatch, tmp_path):
     del backend, begun
     gc.collect()
     assert None not in [process.returncode for process in processes]
+
+
+def test_nothing_is_begun_without_a_compiler(monkeypatch, tmp_path):
+    monkeypatch.setattr(c_backend, "first_candidate", lambda: None)
+    backend = CBackend(GPTConfig(), AdamConfig(), Cache.open(tmp_path))
+    backend.begin()
+    assert backend._begun is None
 
 
 def test_a_large_model_has_slopes_in_place_of_gradients(monkeypatch):
