@@ -4,7 +4,7 @@ from typing import Any
 
 from .config import AdamConfig
 
-__all__ = ["step_constants", "update"]
+__all__ = ["learning_rate", "step_constants", "update"]
 
 
 def step_constants(config: AdamConfig, step: int, num_steps: int) -> tuple[float, float, float]:
@@ -13,8 +13,8 @@ def step_constants(config: AdamConfig, step: int, num_steps: int) -> tuple[float
     Returns:
         the learning rate, and the bias corrections of the first and second moment (Kingma and Ba, 2015, section 3).
     """
-    learning_rate = config.learning_rate * (1 - step / num_steps)
-    return learning_rate, 1 - config.beta1 ** (step + 1), 1 - config.beta2 ** (step + 1)
+    rate = learning_rate(config, step, num_steps)
+    return rate, 1 - config.beta1 ** (step + 1), 1 - config.beta2 ** (step + 1)
 
 
 def update(
@@ -38,3 +38,8 @@ def update(
     unbiased2 = second_moment / correction2
     parameter = parameter - learning_rate * unbiased1 / (unbiased2**0.5 + config.epsilon)
     return parameter, first_moment, second_moment
+
+
+def learning_rate(config: AdamConfig, step: int, num_steps: int) -> float:
+    """That of `step` (counted from 0) of `num_steps`: it falls to zero in a straight line."""
+    return config.learning_rate * (1 - step / num_steps)

@@ -31,6 +31,9 @@ __all__ = ["CBackend"]
 
 # Documents for which random numbers are drawn at a time: handing them over costs more than a document.
 _DOCUMENTS = 256
+# A slice has so many products of parameters and positions, which take about a second where a document fills the block;
+# and so many steps: for fewer, the state is copied as long as they take, and more make no difference.
+_SLICE, _LEAST, _MOST = 3_000_000_000, 16, 1000
 # So many documents of a step are worth being computed side by side, in the lanes of vectors.
 _SIDE_BY_SIDE = 4
 
@@ -45,7 +48,6 @@ class CBackend:
     """
 
     name = "c"
-    slice = 250
 
     def __init__(
         self,
@@ -60,8 +62,8 @@ class CBackend:
         self.batch_size = batch_size
         self._threads = min(threads, batch_size)
         self._pool: ThreadPoolExecutor | None = None
-        # Slices of as many documents, whatever the batch.
-        self.slice = max(1, self.slice // batch_size)
+        documents = min(max(_SLICE // (config.parameter_count * config.block_size), _LEAST), _MOST)
+        self.slice = max(1, documents // batch_size)
         self._kind = "training" if batch_size == 1 else "accumulation"
         if current().fast and batch_size >= _SIDE_BY_SIDE:
             self._kind = "lanes"

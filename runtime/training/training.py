@@ -179,7 +179,7 @@ class Training:
             for number, loss in enumerate(losses, first):
                 if number + 1 == self.state.step:
                     self._before = None
-                learning_rate = adam.step_constants(self.optimizer, number, self.steps)[0]
+                learning_rate = adam.learning_rate(self.optimizer, number, self.steps)
                 yield Step(number + 1, loss, learning_rate, len(self.batch(number)[0][0]))
 
     def _advance(self, backend: Backend, count: int) -> list[float]:
