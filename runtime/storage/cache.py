@@ -49,6 +49,10 @@ class CacheWarning(UserWarning):
 class UnusableCacheError(Exception):
     """What is wrong with a folder, as a predicate: ``belongs to another user``."""
 
+    def __init__(self, fault: str, folder: Path) -> None:
+        super().__init__(fault)
+        self.folder = folder
+
 
 def _warn(message: str) -> None:
     warnings.warn(message, CacheWarning, stacklevel=2)
@@ -221,7 +225,7 @@ def usable_folder(folder: Path | None = None) -> Path:
     except OSError as error:
         fault = f"cannot be used ({error.strerror})"
     if fault:
-        raise UnusableCacheError(fault)
+        raise UnusableCacheError(fault, folder)
     return folder
 
 

@@ -220,13 +220,30 @@ def test_list(cache: Cache):
     assert microgpt("dir").stdout == f"{cache.folder}\n"
 
 
+def test_every_kind_of_entry_has_a_description(cache: Cache):
+    for kind in ("rows", "sized", "family"):
+        store(cache, f"{kind}-0123")
+    described = microgpt("list").stdout
+    for words in ("C, sums over rows", "C, from loops over sizes", "Function over sizes"):
+        assert words in described
+
+
+def test_a_verdict_is_no_program(cache: Cache):
+    store(cache, "model-4567", 5000, age=120)
+    store(cache, "compiler-89ab", age=3 * DAY)
+    result = microgpt("list")
+    assert "microgpt: 1 program and 1 verdict, " in result.stderr
+    assert "Verdict: a C compiler keeps every bit" in result.stdout
+    assert microgpt("clean", "--all").stdout.startswith("removed 1 program and 1 verdict, ")
+
+
 def test_a_folder_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("MICROGPT_CACHE_DIR", str(tmp_path / "file"))
     for command in ("dir", "list", "clean"):
         result = microgpt(command)
         assert result.exit_code == 5
-        assert "the cache folder is not a folder" in result.stderr
+        assert f"the cache folder {tmp_path / 'file'} is not a folder" in result.stderr
 
 
 def test_a_full_disk_can_be_cleaned(cache: Cache, monkeypatch: pytest.MonkeyPatch):

@@ -6,6 +6,7 @@ import contextlib
 import math
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,15 @@ _KINDS = {
     "model": "C library",
     "function": "C",
     "fit": "C, fit",
+    "rows": "C, sums over rows",
+    "sized": "C, from loops over sizes",
+    "family": "Function over sizes",
     "python": "Python",
     "training": "Python, length",
     "inference": "Python, position",
     "optimizer": "Python",
     "sizes": "Programs over sizes, layers",
-    "compiler": "C compiler that keeps every bit",
+    "compiler": "Verdict: a C compiler keeps every bit",
 }
 _KEY = re.compile(r"([a-z]+)(\d*)-")
 _HEADING = re.compile(rb"Made (?:for|from) (.{1,500}?) by microgpt\.", re.DOTALL)
@@ -109,7 +113,7 @@ def list_programs(as_json: bool) -> None:
         rows = [(_describe(entry), size_text(entry.size), _passed(_age_of(entry))) for entry in entries]
         console.print_table(None, ("program", "size", "last used"), rows, left=1)
     bound = f"of at most {size_text(limit)}" if math.isfinite(limit) else "without a limit"
-    console.say(f"{_count(len(entries), 'program')}, {size_text(total)} {bound}, in {folder}")
+    console.say(f"{_counted(entries)}, {size_text(total)} {bound}, in {folder}")
 
 
 @cache.command()
@@ -156,14 +160,15 @@ def clean(older_than: float | None, everything: bool, dry_run: bool, as_json: bo
         console.warn(f"{_count(len(chosen) - len(removed), 'program')} could not be removed, or is being compiled")
     more = f" and {_count(len(leftovers), 'leftover')}" if leftovers else ""
     would = "would remove" if dry_run else "removed"
-    click.echo(f"{would} {_count(len(removed), 'program')}{more}, {size_text(size)}")
+    click.echo(f"{would} {_counted(removed)}{more}, {size_text(size)}")
 
 
 def _folder() -> Path:
     try:
         return usable_folder()
     except UnusableCacheError as error:
-        raise CommandError(f"the cache folder {error}; mend it, or set MICROGPT_CACHE_DIR", ENVIRONMENT) from None
+        problem = f"the cache folder {error.folder} {error}; mend it, or set MICROGPT_CACHE_DIR"
+        raise CommandError(problem, ENVIRONMENT) from None
 
 
 def _limit() -> float:
@@ -209,6 +214,13 @@ def _heading(entry: Entry) -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def _counted(entries: Sequence[Entry]) -> str:
+    """How many programs there are and, if there are any, how many verdicts on C compilers."""
+    verdicts = sum(entry.key.startswith("compiler-") for entry in entries)
+    programs = _count(len(entries) - verdicts, "program")
+    return f"{programs} and {_count(verdicts, 'verdict')}" if verdicts else programs
 
 
 def _passed(seconds: float) -> str:

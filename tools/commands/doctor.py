@@ -47,7 +47,8 @@ def doctor(as_json: bool) -> None:
         return
     for name in ("microgpt", "python", "system"):
         _print(name, report[name])
-    _print("cache", f"{report['cache']} ({report['programs']} programs)")
+    count = report["programs"]
+    _print("cache", f"{report['cache']} ({count:,} program{'s' * (count != 1)})")
     _print("dot", report["dot"] or "not found: drawings need the program dot of Graphviz")
     if report["floats"]:
         _print("floats", f"{report['floats']}; results are not those of other processes")
