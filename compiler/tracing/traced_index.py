@@ -68,5 +68,5 @@ class TracedIndex(TracedValue):
     def _check_count(self, name: str, values: Sequence[Any]) -> None:
         if len(values) < self.limit:
             self.recorder.fail(
-                f"{self.name} can be up to {self.limit - 1}, but there are only {len(values)} values to {name} from"
+                f"an index can be up to {self.limit - 1}, but there are only {len(values)} values to {name} from"
             )

@@ -104,7 +104,7 @@ def listed(examples: Any, name: str = "examples") -> list[Any]:
         )
     rows = list(examples)
     if not rows:
-        raise ValueError(f"{name} must have at least one example, not none")
+        raise ValueError(f"{name} must have at least one {'example' if name == 'examples' else 'row'}, not none")
     return rows
 
 

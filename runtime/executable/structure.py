@@ -69,6 +69,8 @@ def structure_of(
         argument if isinstance(argument, ManyRows) else _node(argument, name, 0)
         for name, argument in zip(names, example, strict=True)
     )
+    if needs_floats and not nodes:
+        raise TypeError("there is no example to compile for; give one of every argument, as in compile(f, 0.0)")
     if needs_floats and not any(map(doubles_in, nodes)):
         raise TypeError("the example has no float, so there is nothing to differentiate in; write 1.0, not 1")
     for place in wrt or ():

@@ -215,3 +215,8 @@ def test_a_compiled_function_is_no_part_of_another(cache):
 def test_a_compiled_function_is_copied_as_itself(cache):
     compiled = microgpt.compile(lambda x: x * x, 3.0, cache=cache)
     assert copy.copy(compiled) is copy.deepcopy(compiled) is compiled
+
+
+def test_an_example_is_needed():
+    with pytest.raises(TypeError, match="there is no example to compile for"):
+        microgpt.compile(lambda x: x * x)

@@ -171,7 +171,7 @@ def test_threads_wait_for_one_another(cache):
 
 def test_refuses(cache):
     function = microgpt.mean_over_rows(logistic, WEIGHTS, ROWS[0], target="python", cache=cache)
-    with pytest.raises(ValueError, match="rows must have at least one example"):
+    with pytest.raises(ValueError, match="rows must have at least one row"):
         function(WEIGHTS, [])
     with pytest.raises(TypeError, match=r"rows\[1\]: label must be a number, not 'a'"):
         function(WEIGHTS, [([1.0, 2.0], 1.0), ([1.0, 2.0], "a")])

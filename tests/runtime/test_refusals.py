@@ -265,7 +265,7 @@ REFUSED = [
     (_uneven_rows, "rows of different lengths"),
     (_round, "made a whole number"),
     (_builtin_max, r"write where\(condition, a, b\), maximum\(\)"),
-    (_too_few, "only 2 values to select from"),
+    (_too_few, "an index can be up to 2, but there are only 2 values to select from"),
 ]
 
 

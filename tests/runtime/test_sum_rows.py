@@ -295,7 +295,7 @@ def test_refuses(cache: Cache) -> None:
     hidden = microgpt.exp(weight)
     with pytest.raises(TypeError, match="uses a scalar that is not among its arguments"):
         microgpt.sum_rows(lambda w, x, y: hidden * w * x, PAIRS, weight)
-    with pytest.raises(ValueError, match="rows must have at least one example"):
+    with pytest.raises(ValueError, match="rows must have at least one row"):
         microgpt.sum_rows(squared, [], [1.0, 1.0])
     with pytest.raises(TypeError, match="rows must be a sequence"):
         microgpt.sum_rows(squared, 3.0, [1.0, 1.0])
@@ -309,7 +309,7 @@ def test_refuses(cache: Cache) -> None:
     compiled = microgpt.compile(plain, [0.5, 0.5], PAIR, target="python", cache=cache)
     with pytest.raises(TypeError, match=r"data\[1\]: y must be a number, not 'a'"):
         compiled([1.0, 1.0], [(1.0, 2.0), (1.0, "a")])
-    with pytest.raises(ValueError, match="data must have at least one example"):
+    with pytest.raises(ValueError, match="data must have at least one row"):
         compiled([1.0, 1.0], [])
     with pytest.raises(ValueError, match="takes no rows of data"):
         microgpt.compile(lambda x: x, 1.0, target="python", cache=cache).read([1.0])
