@@ -105,7 +105,7 @@ def test_bad_values(monkeypatch: pytest.MonkeyPatch):
     Path("microgpt.toml").write_text("steps = 'many'\n")
     result = run("train")
     assert result.exit_code == 2
-    assert "Invalid value for '--steps': 'many' is not a valid integer range (from microgpt.toml)" in result.stderr
+    assert "Invalid value for '--steps': 'many' is not a valid whole number (from microgpt.toml)" in result.stderr
     monkeypatch.setenv("MICROGPT_STEPS", "0")
     assert "0 is not in the range x>=1 (from MICROGPT_STEPS)" in run("train").stderr
     assert "0 is not in the range x>=1 (see" in run("train", "--steps", 0).stderr

@@ -11,7 +11,7 @@ from ...compiler.numerics import NUMERICS, numerics
 from ...model.config import MOST_DOCUMENTS
 from .chosen_program import USUAL_LENGTH
 from .completing import complete_corpus, complete_file
-from .types import NOT_NEGATIVE, PATH, POSITIVE, fraction, positive_number, share, temperature
+from .types import NOT_NEGATIVE, PATH, POSITIVE, WholeNumber, fraction, positive_number, share, temperature
 
 __all__ = [
     "NOT_NEGATIVE",
@@ -61,7 +61,7 @@ data_option = click.option(
 )
 batch_size_option = click.option(
     "--batch-size",
-    type=click.IntRange(1, MOST_DOCUMENTS),
+    type=WholeNumber(1, MOST_DOCUMENTS),
     default=1,
     show_default=True,
     metavar="N",

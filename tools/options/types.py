@@ -9,10 +9,17 @@ from typing import Any
 
 import click
 
-__all__ = ["NOT_NEGATIVE", "PATH", "POSITIVE", "fraction", "positive_number", "share", "temperature"]
+__all__ = ["NOT_NEGATIVE", "PATH", "POSITIVE", "WholeNumber", "fraction", "positive_number", "share", "temperature"]
 
-POSITIVE = click.IntRange(min=1)
-NOT_NEGATIVE = click.IntRange(min=0)
+
+class WholeNumber(click.IntRange):
+    """A whole number within bounds."""
+
+    name = "whole number"  # in the error for what is none
+
+
+POSITIVE = WholeNumber(min=1)
+NOT_NEGATIVE = WholeNumber(min=0)
 
 
 class _Path(click.Path):
