@@ -83,8 +83,8 @@ def _uses(value: Any) -> int:
 
 
 def _is_monotonic(value: Expr, function: str) -> bool:
-    """Whether a value that needs the power once grows or falls with it: it is added to, multiplied and divided, and
-    divides nothing unless a root and a number, which is surely positive.
+    """Whether a value that needs the power once grows or falls with it: the power is added, multiplied and divided, and
+    divides only as a root to which a number is added, so that the divisor is surely positive.
     """
     if not isinstance(value, Call) or not _uses(value):
         return value == _POWER or (isinstance(value, Call | Name | Number | Read) and not mentions(value, _is_costly))

@@ -1,17 +1,17 @@
 
-/* Two numbers between which pow(x, 2) or pow(x, 0.5) lies; the larger one is the result, unless one is no number. Rounding
-   never reverses the order of two numbers. So it is enough to add to the exact power, before it is rounded once, at least
-   what pow() errs by before it rounds, and to subtract as much. From LEAST to MOST that is MARGIN. TINY is MARGIN of LEAST;
-   with each halving of a power it is twice as much of it, where the bound at MARGIN grows by 2^-15 units, and so powers down
-   to zero are enclosed, too. WIDE is that bound for the largest double, whose logarithm is 710. */
+/* Two numbers between which pow(x, 2) or pow(x, 0.5) lies; the larger is the result, unless one is no number. Rounding
+   never reverses the order of two numbers. So it is enough to add to the exact power, before it is rounded once, at
+   least what pow() errs by before it rounds, and to subtract as much. From LEAST to MOST that is MARGIN. TINY is MARGIN
+   of LEAST; with each halving of a power it is twice as much of it, where the bound at MARGIN grows by 2^-15 units; so
+   powers down to zero are enclosed, too. WIDE is that bound for the largest double, whose logarithm is 710. */
 #if defined(__GLIBC__)
 #define WIDE (0x1p-53 * 0.045)
 #else
 #define WIDE MARGIN
 #endif
 #define TINY 0x1p-155
-/* r, or its neighbour towards r + rest in the lanes of `near`; no number for lanes of `nonzero` for which MARGIN does not
-   hold. */
+/* r, or its neighbour towards r + rest in the lanes of `near`; no number for lanes of `nonzero` for which MARGIN does
+   not hold. */
 INLINE v${w} neighbour${w}(v${w} r, v${w} rest, n${w} near, n${w} nonzero)
 {
     const n${w} least = (n${w})r - LEAST, most = MOST - (n${w})r, wrong = (least | most) < 0;
@@ -32,8 +32,8 @@ INLINE v${w} enclosed_square${w}(v${w} x, v${w} *low)
     return r;
 }
 #endif
-/* Where `from` is zero, so is x, or it should be. A root is r + (x - r*r) * half, where half is about 1 / (2*r); what that lacks is 2^-27 of the term at most. Above MOST,
-   `large` is infinite, and its product with zero no number. */
+/* Where `from` is zero, so is x, or it should be. A root is r + (x - r*r) * half, where half is about 1 / (2*r), which
+   lacks 2^-27 of the term at most. Above MOST, `large` is infinite, and its product with zero is no number. */
 #ifdef MASKS${w}
 INLINE v${w} enclosed_root_from${w}(v${w} x, v${w} from, v${w} *low)
 {
