@@ -34,10 +34,10 @@ Sizes = Mapping[str, int]
 # A constant: what it is in each sample and, in the end, at the sizes asked for.
 _Column = tuple[float, ...]
 _POWER, _WHERE = OPS_BY_NAME["power"], OPS_BY_NAME["where"]
-# What the passes leave out, or bring in.
 # Of more constants than this, sums and products of three are not looked at.
 _MANY = 30
 _LARGER = 1.0 + 2.0**-20
+# Constants that passes leave out, or bring in.
 _NEUTRAL = frozenset(number.hex() for number in (0.0, -0.0, 1.0, -1.0))
 
 
