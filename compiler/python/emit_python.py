@@ -82,7 +82,9 @@ class _PythonModule:
     def lines(self, heading: Sequence[str]) -> Iterator[Line]:
         graph, functions = self.graph, self.layout.functions
         title = graph.name.replace("\\", "\\\\").replace('"', '\\"')
-        head = f'"""{title}: {len(graph)} operations in {len(self.statements.roots)} statements.'
+        operations, statements = len(graph), len(self.statements.roots)
+        head = f'"""{title}: {operations} operation{"s" * (operations != 1)} '
+        head += f"in {statements} statement{'s' * (statements != 1)}."
         yield from map(Line, head.split("\n"))
         yield Line("")
         yield from (Line(part) for line in heading for part in line.split("\n"))
