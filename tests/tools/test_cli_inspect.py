@@ -111,6 +111,14 @@ def test_compile_dumps_and_proves_loops(tmp_path: Path):
     assert format_program(parse_program(text)) == text
 
 
+@pytest.mark.usefixtures("toolchain")
+def test_compile_says_that_the_library_was_in_the_cache():
+    assert run("compile", "--backend", "c").exit_code == 0
+    again = run("compile", "--backend", "c")
+    assert again.stdout.startswith("C: operations that ended in loops")
+    assert "the library was in the cache; the times above" in again.stderr
+
+
 @pytest.mark.parametrize("option", ["--backend=python", "--length=1", "--check"])
 def test_only_loops_are_proved(option: str):
     result = run("compile", "--verify", option)

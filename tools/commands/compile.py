@@ -72,7 +72,8 @@ def compile(
     from ...runtime.machine.toolchain import ToolchainError
 
     c = None if of_python or backend == "python" else begun_c(config)
-    if c and (c.find() or check_backend(backend) == "c"):
+    was_made = c is not None and c.find()
+    if c and (was_made or check_backend(backend) == "c"):
         try:
             _compile_c(c, as_json)
         except ToolchainError as error:
@@ -80,6 +81,8 @@ def compile(
                 raise
             console.warn(python_instead(error))
         else:
+            if was_made:
+                console.say("the library was in the cache; the times above were measured when it was made")
             if dump or verify:
                 from ..passes.loop_programs import dump_programs, prove_programs
             if dump:
