@@ -34,7 +34,9 @@ def import_jax() -> Any:
     try:
         return import_module("jax")
     except ImportError:
-        raise ModuleNotFoundError("target 'jax' needs the package jax: pip install 'microgpt-compiler[jax]'") from None
+        raise ModuleNotFoundError(
+            "to run in JAX, the package jax must be installed: pip install 'microgpt-compiler[jax]'"
+        ) from None
 
 
 class JaxFunction:
