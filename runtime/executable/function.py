@@ -271,6 +271,7 @@ class CompiledFunction:
         return read_rows(names[chosen].row, listed(rows, chosen), chosen)
 
     def _rows_among(self, arguments: Sequence[Any]) -> list[Rows]:
+        self._structure.check_count(arguments)
         found = []
         for place, node in self._many.items():
             rows, name = arguments[place], self._structure.names[place]

@@ -121,11 +121,7 @@ class JaxFunction:
     def _flattened(self, arguments: Sequence[Any]) -> tuple[list[Any], Any]:
         """An array for each argument with floats, in the order of the graph's inputs, and the index."""
         structure, jnp = self._structure, self._jax.numpy
-        if len(arguments) != len(structure.nodes):
-            raise TypeError(
-                f"compiled for {len(structure.nodes)} arguments ({', '.join(structure.names)}), "
-                f"called with {len(arguments)}"
-            )
+        structure.check_count(arguments)
         numbers: list[Any] = []
         found = []
         for name, node, argument, start in zip(

@@ -216,6 +216,19 @@ class Structure:
             for node, start in zip(self.nodes, self.starts, strict=True)
         )
 
+    def check_count(self, arguments: Sequence[Any]) -> None:
+        """Refuses too few and too many arguments.
+
+        Raises:
+            TypeError: saying how many there are.
+        """
+        count = len(self.nodes)
+        if len(arguments) != count:
+            names = ", ".join(self.names)
+            raise TypeError(
+                f"compiled for {count} argument{'s' * (count != 1)} ({names}), called with {len(arguments)}"
+            )
+
     def flatten(self, arguments: Sequence[Any]) -> tuple[list[float], list[int]]:
         """The floats, in the order of the inputs, and the indices of arguments that are like the example, leaf by leaf.
 
@@ -224,10 +237,7 @@ class Structure:
             IndexError: if an index is out of its range.
             OverflowError: if a number is too large for a double.
         """
-        if len(arguments) != len(self.nodes):
-            raise TypeError(
-                f"compiled for {len(self.nodes)} arguments ({', '.join(self.names)}), called with {len(arguments)}"
-            )
+        self.check_count(arguments)
         numbers: list[int] = []
         return self.floats(arguments, numbers), numbers
 

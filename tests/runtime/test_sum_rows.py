@@ -288,6 +288,14 @@ def test_refuses_at_the_users_line(cache: Cache, function: Any, words: str) -> N
     assert str(caught.value).startswith("test_sum_rows.py:")
 
 
+def test_counts_arguments(cache: Cache) -> None:
+    compiled = microgpt.compile(lambda w, data: microgpt.sum_rows(squared, data, w), [1.0, 1.0], PAIR, cache=cache)
+    for arguments in (([1.0, 1.0],), ([1.0, 1.0], PAIRS, 2.0)):
+        for call in (compiled, compiled.first_nan):
+            with pytest.raises(TypeError, match=rf"for 2 arguments \(w, data\), called with {len(arguments)}"):
+                call(*arguments)
+
+
 def test_refuses(cache: Cache) -> None:
     weight = Value(1.0)
     with pytest.raises(TypeError, match="uses a scalar that is not among its arguments"):
