@@ -103,7 +103,7 @@ def _difference(path: str, old: Any, new: Any, name: str) -> str:
         old = old.parts if isinstance(new, dict) else old
     if isinstance(old, list | tuple | deque) and isinstance(new, list | tuple | deque):
         if len(old) != len(new):
-            return f"{path} has {len(new)} elements and had {len(old)} when {name} was compiled"
+            return f"{path} has {len(new)} element{'s' * (len(new) != 1)} and had {len(old)} when {name} was compiled"
         place = next(place for place, pair in enumerate(zip(old, new, strict=True)) if _differ(*pair))
         return _difference(f"{path}[{place}]", old[place], new[place], name)
     if isinstance(old, dict) and isinstance(new, dict) and old.keys() == new.keys():

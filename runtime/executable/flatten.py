@@ -71,10 +71,10 @@ def _sequence(value: Any, count: int, path: str) -> list[Any]:
     if isinstance(value, str | bytes | bytearray | Mapping) or not (
         hasattr(value, "__len__") and hasattr(value, "__getitem__")
     ):
-        raise TypeError(f"{path} must be a sequence of {count} elements, as in the example, not {value!r:.60}")
+        raise TypeError(f"{path} must be a sequence of {_elements(count)}, as in the example, not {value!r:.60}")
     elements = list(value)  # what it has, and not what its len() says
     if len(elements) != count:
-        raise TypeError(f"{path} has {len(elements)} elements, {count} in the example")
+        raise TypeError(f"{path} has {_elements(len(elements))}, {count} in the example")
     return elements
 
 
@@ -109,3 +109,7 @@ def _same(value: Any, like: Any) -> bool:
         except TypeError:
             return False
     return isinstance(value, type(like)) and isinstance(value, bool) == isinstance(like, bool) and bool(value == like)
+
+
+def _elements(count: int) -> str:
+    return f"{count} element{'s' * (count != 1)}"

@@ -89,7 +89,7 @@ def test_a_second_compilation_loads_the_first(cache, monkeypatch):
         ((WEIGHTS, [1.0, 2.0], -1), IndexError, "label is -1"),
         ((WEIGHTS, [1.0, 2.0], 0.5), TypeError, "label must be a whole number"),
         ((WEIGHTS, [1.0, "x"], 0), TypeError, r"inputs\[1\] must be a number, not 'x'"),
-        ((WEIGHTS, [1.0], 0), TypeError, "inputs has 1 elements, 2 in the example"),
+        ((WEIGHTS, [1.0], 0), TypeError, "inputs has 1 element, 2 in the example"),
         ((WEIGHTS, {"a": 1.0, "b": 2.0}, 0), TypeError, "inputs must be a sequence of 2 elements"),
         ((WEIGHTS,), TypeError, r"compiled for 3 arguments \(weights, inputs, label\), called with 1"),
     ],

@@ -122,7 +122,7 @@ def call(**changes):
 @pytest.mark.parametrize(
     ("argument", "error", "message"),
     [
-        (call(w=[[1.0, 2.0], [3.0], [5.0, 6.0]]), TypeError, r"x\['w'\]\[1\] has 1 elements, 2 in the example"),
+        (call(w=[[1.0, 2.0], [3.0], [5.0, 6.0]]), TypeError, r"x\['w'\]\[1\] has 1 element, 2 in the example"),
         (call(w=[[1.0, 2.0], [3.0, "4"], [5.0, 6.0]]), TypeError, r"x\['w'\]\[1\]\[1\] must be a number, not '4'"),
         (call(w=[[1.0, 2.0], "ab", [5.0, 6.0]]), TypeError, r"x\['w'\]\[1\] must be a sequence of 2 elements"),
         (call(w=[[1.0, 2.0], [3.0, None], [5.0, 6.0]]), TypeError, r"x\['w'\]\[1\]\[1\] must be a number, not None"),
