@@ -185,17 +185,17 @@ class Family:
         written, target = self._written, "python" if self._target == "python" else "c"
         with numerics(written.numerics), without_collection():
             count = self._operations(sizes)
-        if reason:
-            # Of a function that does not take small sizes, nothing is known.
-            cost = f" of about {float(f'{count:.2g}'):,.0f} operations, {function_estimate(count, target).cost}"
-            warnings.warn(
-                f"{self.name} at {sizes_text(sizes)} is compiled from its graph{cost if count else ''}: {reason}",
-                UserWarning,
-                stacklevel=4,
-            )
+        # Of a function that does not take small sizes, nothing is known; perhaps it takes none, and its error says so.
+        cost = f" of about {float(f'{count:.2g}'):,.0f} operations, {function_estimate(count, target).cost}"
+        text = f"{self.name} at {sizes_text(sizes)} is compiled from its graph{cost if count else ''}: {reason}"
+        if reason and count:
+            warnings.warn(text, UserWarning, stacklevel=4)
         check_function(count, target, self._limit)
         options = self._target, self._cache, self._progress, self._limit, written.numerics
-        return self._compiled_flat(written.function, self._arguments(sizes), written.wanted, *options)
+        compiled = self._compiled_flat(written.function, self._arguments(sizes), written.wanted, *options)
+        if reason and not count:
+            warnings.warn(text, UserWarning, stacklevel=4)
+        return compiled
 
     @staticmethod
     def _compiled_flat(*arguments: Any) -> CompiledFunction:
