@@ -218,6 +218,8 @@ def probe(toolchain: Toolchain) -> Toolchain:
                 raise
             toolchain = replace(toolchain, flags=known)
             toolchain.build(source, library, PROBE_PATIENCE)
+        if not library.exists():
+            raise ToolchainError(f"{shlex.join(toolchain.command)} makes no library")
         try:
             result = subprocess.run(
                 plain_python_command((files(__package__ or "") / "probe.py").read_text("utf-8"), str(library)),

@@ -117,6 +117,8 @@ class Toolchain:
                 errors="replace",
                 timeout=PROBE_PATIENCE,
                 check=False,
+                # Ctrl-C in a terminal is for this process, not for what it asks.
+                process_group=0 if os.name == "posix" else None,
             )
         except (OSError, subprocess.TimeoutExpired):
             return "unknown"
@@ -199,12 +201,19 @@ class Toolchain:
         self.finish(self._run("-fPIC", "-g1", "-S", str(source), "-o", str(listing)))
 
     def knows(self, flags: tuple[str, ...], folder: Path) -> bool:
-        """Whether it compiles a file without content with these flags."""
+        """Whether it compiles a file without content with these flags.
+
+        Raises:
+            ToolchainError: if it was ended before it could tell.
+        """
         source, told = folder / "empty.c", replace(self, flags=flags)
         write_plainly(source, b"int nothing;\n")
+        process = told._run("-c", str(source), "-o", str(folder / "empty.o"))
         try:
-            self.finish(told._run("-c", str(source), "-o", str(folder / "empty.o")), PROBE_PATIENCE)
+            self.finish(process, PROBE_PATIENCE)
         except ToolchainError:
+            if process.returncode < 0:
+                raise
             return False
         return True
 

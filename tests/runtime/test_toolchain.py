@@ -264,7 +264,7 @@ def test_a_compiler_that_cannot_be_kept_from_contracting_is_refused(real, tmp_pa
             lambda folder: _executable(folder / "bad", "#!/bin/sh\necho 'no space left'; exit 2"),
             "status 2: no space left",
         ),
-        (lambda folder: _executable(folder / "lazy", "#!/bin/sh\nexit 0"), "cannot be loaded"),
+        (lambda folder: _executable(folder / "lazy", "#!/bin/sh\nexit 0"), "lazy makes no library"),
     ],
 )
 def test_a_choice_that_cannot_be_used_is_told_once(make, problem, eager, tmp_path, monkeypatch):
@@ -296,6 +296,14 @@ def test_a_compiler_that_hangs_is_ended_with_what_it_has_started(tmp_path, monke
     for pid in pids.read_text().split():
         with pytest.raises(ProcessLookupError):
             _wait_until_gone(int(pid))
+
+
+def test_a_flag_is_not_unknown_where_its_trial_was_ended(tmp_path):
+    """As where memory runs out for a moment: the verdict would be without it for good."""
+    ended = 'case "$*" in *empty.c*) kill -9 $$ ;; esac'
+    call = _executable(tmp_path / "ended", f"#!/bin/sh\n{ended}\nexit 1")
+    with pytest.raises(ToolchainError, match="ended by signal 9"):
+        probe(unprobed(call))
 
 
 def _wait_until_gone(pid: int) -> None:
