@@ -202,8 +202,8 @@ class CompiledFunction:
                 )
         return _restored, (type(self), self._job, self._cache_folder)
 
-    def __call__(self, *arguments: Any) -> Any:
-        """What the function was compiled for: see `compile_function`.
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """What the function was compiled for: see `compile_function`. Arguments may be named, as in Python.
 
         Raises:
             TypeError: if the arguments are not like the example.
@@ -214,6 +214,8 @@ class CompiledFunction:
                 compiled.
         """
         self._captured.check()
+        if named:
+            arguments = self._in_order(arguments, named)
         # Threads need calls of their own. Popping from a list is atomic, so they need no lock.
         try:
             call = self._idle.pop()
@@ -223,6 +225,19 @@ class CompiledFunction:
             return call(arguments)
         finally:
             self._idle.append(call)
+
+    def _in_order(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """The arguments, those that are named in their places."""
+        names = self._structure.names
+        following = names[len(arguments) :]
+        for name in named:
+            if name not in following:
+                problem = f"is given {name} twice" if name in names else f"has no argument {name}"
+                raise TypeError(f"{self.name} {problem}; it was compiled for {', '.join(names)}")
+        missing = [name for name in following if name not in named]
+        if missing:
+            raise TypeError(f"{self.name} needs {', '.join(missing)}; it was compiled for {', '.join(names)}")
+        return (*arguments, *(named[name] for name in following))
 
     def _new_call(self) -> Callable[[Sequence[Any]], Any]:
         if self._jax:

@@ -220,3 +220,17 @@ def test_a_compiled_function_is_copied_as_itself(cache):
 def test_an_example_is_needed():
     with pytest.raises(TypeError, match="there is no example to compile for"):
         microgpt.compile(lambda x: x * x)
+
+
+def test_arguments_may_be_named():
+    compiled = microgpt.compile(lambda x, y: x - 2.0 * y, 0.0, 0.0, target="python")
+    assert compiled(3.0, y=1.0) == compiled(y=1.0, x=3.0) == compiled(3.0, 1.0)
+    for given, problem in (
+        ({"z": 1.0}, "has no argument z; it was compiled for x, y"),
+        ({"x": 1.0}, "is given x twice"),
+        ({}, "compiled for 2 arguments"),
+    ):
+        with pytest.raises(TypeError, match=problem):
+            compiled(3.0, **given)
+    with pytest.raises(TypeError, match="needs x; it was compiled for x, y"):
+        compiled(y=1.0)
