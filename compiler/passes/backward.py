@@ -6,7 +6,7 @@ appended to the graph. Each new node's `source` names the forward operation that
 `eager_order` gives the order. In its reverse, each operation's gradient is the sum, from the left, of the contributions
 that its consumers have handed to it, and it hands on ``local gradient * gradient`` to each operand (Griewank and
 Walther, Evaluating Derivatives, 2008, chapter 3). Where an index chooses among values, a contribution is kept or
-replaced by zero.
+replaced by zero; in a graph with branches, it is made where the index has the value.
 
 Behind a branch, a contribution is made under its condition (see `regions`). Within a region gradients are computed
 whether it holds or not; what leaves it, for an operation that other regions hand something to, is masked with zero. So
@@ -15,6 +15,7 @@ nothing comes out of what was not taken, not even a NaN, and the masks are the r
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 from typing import NoReturn
@@ -163,7 +164,7 @@ class Backward:
         if contributions is None:
             if node not in self.never:
                 self._refuse(node)
-            self.never.update(self.operands[node])
+            self._hand_nothing(self.operands[node])
             return
         self._mark(node)
         op, operands = graph.op[node], self.operands[node]
@@ -239,11 +240,7 @@ class Backward:
         values = range(len(branches)) if op in (CHOOSE, UNLESS) else range(1, -1, -1)
         for value, operand in zip(values, branches, strict=False):
             if self.differentiable[operand]:
-                self.region = self.regions.inside(whole, decider, value)
-                if self.region == NEVER:
-                    self.never.add(operand)
-                else:
-                    self._hand(operand, gradient)
+                self._hand_in(self.regions.inside(whole, decider, value), operand, gradient)
 
     def _sum_for_input(self, number: int, contributions: list[_Contribution]) -> int:
         """The gradient in an input: zero outside of its region."""
@@ -264,7 +261,11 @@ class Backward:
             self._hand(operand, value)
         else:
             unchosen = self.unchosen[(*member, side)] = _Unchosen(value, *member, side)
-            self._hand(operand, unchosen)
+            region = self.region
+            if region != ALWAYS:
+                self.region = self.regions.outside(region, self.order.groups[member[0]].index, member[1])
+            self._hand_in(self.region, operand, unchosen)
+            self.region = region
 
     def _refuse(self, node: int) -> NoReturn:
         raise CompileError(
@@ -288,22 +289,31 @@ class Backward:
         self._mark(first)
         if self.never.issuperset(group.nodes):
             for node in group.nodes:
-                self.never.update(self.operands[node])
+                self._hand_nothing(self.operands[node])
             return
         for node in group.nodes:
-            if node not in self.gradients or self.region_of[node] != self.region_of[first]:
+            if node not in self.gradients and node not in self.never:
                 self._refuse(node)
-        self.region = self.region_of[first]
-        gradients = [self.gradients[node] for node in group.nodes]
+        chosen_in = [self.region_of.get(node, NEVER) for node in group.nodes]
+        whole = chosen_in[0]
+        if any(region != whole for region in chosen_in):
+            chosen_in = [self.regions.inside(region, group.index, place) for place, region in enumerate(chosen_in)]
+            whole = reduce(self.regions.either, chosen_in)
+        # What receives nothing is never the chosen one, so any gradient may stand for its own.
+        other = next(self.gradients[node] for node in group.nodes if node in self.gradients)
+        gradients = [self.gradients.get(node, other) for node in group.nodes]
         for side, operands in enumerate(zip(*(self.operands[node] for node in group.nodes), strict=True)):
             if len(set(operands)) == 1:
-                self._hand_chosen(group, number, operands[0], side, gradients)
-            else:
-                for place, operand in enumerate(operands):
-                    if self.differentiable[operand] and not self._chosen_together(operand, (number, place)):
-                        self._hand_if_chosen(group.index, self.unchosen[number, place, side], operand)
+                self.region = whole
+                self._hand_chosen(group, operands[0], side, gradients)
+                continue
+            for place, operand in enumerate(operands):
+                mine = self.unchosen.get((number, place, side))  # None for what never receives anything
+                if mine is not None and not self._chosen_together(operand, (number, place)):
+                    self.region = chosen_in[place]
+                    self._hand_if_chosen(group.index, mine, operand)
 
-    def _hand_chosen(self, group: Group, number: int, operand: int, side: int, gradients: list[int]) -> None:
+    def _hand_chosen(self, group: Group, operand: int, side: int, gradients: list[int]) -> None:
         """One contribution, of the chosen node, to an operand that all of the group share."""
         graph, build = self.graph, self.build
         if not self.differentiable[operand]:
@@ -323,16 +333,18 @@ class Backward:
 
     def _hand_if_chosen(self, index: int, mine: _Unchosen, operand: int) -> None:
         """The contribution of a group's node to an operand of its own, which is visited before the group."""
-        graph, build = self.graph, self.build
-        if graph.op[operand] == INPUT:
-            known = self.input_contributions[graph.attribute[operand]]
+        if self.graph.op[operand] == INPUT:
+            number = self.graph.attribute[operand]
+            known, key = self.input_contributions.get(number, []), ~number
         else:
-            known = self.contributions.get(operand, [])
+            known, key = self.contributions.get(operand, []), operand
         if known and known[-1] == mine:
             # Nothing came in between: whether chosen or not, the contribution stands at the same place of the sum.
             known[-1] = mine.value
+            if self.has_branches:
+                self.conditions[key][-1] = self.region_of[self.order.groups[mine.group].nodes[mine.place]]
         else:
-            self._hand(operand, build.where(build.equal(index, mine.place), mine.value))
+            self._hand_if(index, mine.place, operand, mine.value)
 
     def _hand(self, node: int, contribution: _Contribution) -> None:
         """Hands a contribution to an operand; through selects and tables, to what they choose from."""
@@ -342,7 +354,7 @@ class Backward:
             if self.has_branches:
                 self.conditions[node].append(self.region)
             return
-        graph, build = self.graph, self.build
+        graph = self.graph
         op = graph.op[node]
         if op == INPUT:
             number = graph.attribute[node]
@@ -354,7 +366,7 @@ class Backward:
             value = self._resolve(contribution)
             for place, choice in enumerate(choices):
                 if self.differentiable[choice]:
-                    self._hand(choice, build.where(build.equal(index, place), value))
+                    self._hand_if(index, place, choice, value)
         elif op == GATHER:
             self._hand_table(self.operands[node][0], graph.tables[graph.attribute[node]], self._resolve(contribution))
         elif node in self.gradients:
@@ -363,6 +375,32 @@ class Backward:
             self.contributions[node] = [contribution]
             if self.has_branches:
                 self.conditions[node] = [self.region]
+
+    def _hand_if(self, index: int, place: int, node: int, value: int) -> None:
+        """Hands a contribution to a node where an index has a value: nothing elsewhere, as to a branch."""
+        if self.has_branches:
+            whole = self.region
+            self._hand_in(self.regions.inside(whole, index, place), node, value)
+            self.region = whole
+        else:
+            # The node receives something from others in any case, so that a zero more is nothing.
+            self._hand(node, self.build.where(self.build.equal(index, place), value))
+
+    def _hand_in(self, region: Region, node: int, contribution: _Contribution) -> None:
+        """Hands a contribution that is made in a region."""
+        self.region = region
+        if region == NEVER:
+            self._hand_nothing((node,))
+        else:
+            self._hand(node, contribution)
+
+    def _hand_nothing(self, nodes: Iterable[int]) -> None:
+        """Notes that nodes, or what selects among them choose from, are handed nothing here."""
+        for node in nodes:
+            if self.graph.op[node] == SELECT:
+                self._hand_nothing(self.operands[node][1:])
+            else:
+                self.never.add(node)
 
     def _hand_input(self, number: int, contribution: _Contribution) -> None:
         self.input_contributions.setdefault(number, []).append(contribution)

@@ -40,13 +40,11 @@ class Regions:
             value = 1 - value
         if value >= self._count(decider):
             return NEVER
-        terms = []
-        for term in region:
-            known = dict(term)
-            known[decider] = known.get(decider, ~0) & 1 << value
-            if known[decider]:
-                terms.append(frozenset(known.items()))
-        return frozenset(terms)
+        return _restricted(region, decider, 1 << value)
+
+    def outside(self, region: Region, index: int, value: int) -> Region:
+        """The part of a region in which an index has another value."""
+        return _restricted(region, index, (1 << self._count(index)) - 1 & ~(1 << value))
 
     def either(self, a: Region, b: Region) -> Region:
         """Where one of two regions is."""
@@ -99,10 +97,15 @@ class Regions:
             if build.op[decider] in _FLAGS:
                 known = decider if values == 2 else build.negated(decider)
             else:
-                chosen = [value for value in range(self._count(decider)) if values >> value & 1]
-                known = build.equal(decider, chosen[0])
-                for value in chosen[1:]:
-                    known = build.either(known, build.equal(decider, value))
+                count = self._count(decider)
+                rest = (1 << count) - 1 & ~values
+                if rest.bit_count() < values.bit_count():
+                    known = build.negated(self._decision_flag(decider, rest))
+                else:
+                    first, *others = (value for value in range(count) if values >> value & 1)
+                    known = build.equal(decider, first)
+                    for value in others:
+                        known = build.either(known, build.equal(decider, value))
             self._flags[decider, values] = known
         return known
 
@@ -149,6 +152,16 @@ class Regions:
         values |= more
         common = a & b
         return common if values == (1 << self._count(decider)) - 1 else common | {(decider, values)}
+
+
+def _restricted(region: Region, decider: int, values: int) -> Region:
+    terms = []
+    for term in region:
+        known = dict(term)
+        known[decider] = known.get(decider, ~0) & values
+        if known[decider]:
+            terms.append(frozenset(known.items()))
+    return frozenset(terms)
 
 
 def _contains(outer: Term, inner: Term) -> bool:

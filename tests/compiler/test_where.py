@@ -110,6 +110,12 @@ INDEXED: dict[str, Callable[[Any, Any], Any]] = {
     "a gather beside its inputs": lambda x, i: where(x[3] > 0, select(x[:3], i[0]).log(), x[0] * x[1]) + x[1],
     "a loss in a branch": lambda x, i: where(x[3] > 0, _cross_entropy(x, i), 0.0) + x[0],
     "a loss beside a branch": lambda x, i: _cross_entropy(x, i) + where(x[3] > 0, x[0].log(), x[1]),
+    "a select of what a branch has": lambda x, i: _of_a_branch([a.sqrt() for a in x[:3]], x, i[0]),
+    "a select of unlike values of a branch": lambda x, i: _of_a_branch([x[1].exp(), x[2].sqrt(), x[1] * 3], x, i[0]),
+    "a select of what a choice has": lambda x, i: _of_a_choice([a.sqrt() for a in x[:3]], x, i),
+    "a select in a choice by its index": lambda x, i: choose(
+        [_cross_entropy(x, i), select([a * x[1] for a in x[:3]], i[0]).log(), x[2]], i[0]
+    ),
     "an index that is compared": lambda x, i: where(i[0] == 1, x[0].log(), x[1]) + where(i[1] != 0, x[0], x[1].log()),
     "an index that cannot be so": lambda x, i: where(i[0] == 7, x[0].log(), x[1]),
 }  # fmt: skip
@@ -122,6 +128,20 @@ def _selected(condition: Any, x: Any, index: Any) -> Any:
 def _both(x: Any, i: Any) -> Any:
     y = [x[0].log(), x[1] * x[2], 1 / x[0]]
     return choose(y, i[0]) * y[1] + choose(y, i[1]) * choose([y[2], y[0], y[1]], i[0])
+
+
+def _of_a_branch(y: Any, x: Any, index: Any) -> Any:
+    """What is not chosen receives nothing where the branch is not taken either."""
+    return where(x[3] < 0, sum(y), x[0]) + select(y, index) * x[3]
+
+
+def _of_a_choice(y: Any, x: Any, i: Any) -> Any:
+    powers = [(root - x[3]).exp() for root in y]
+    return (
+        choose([sum(powers), x[0], powers[1]], i[1]) * 3
+        + where(x[3] < 1, powers[0] + powers[2], 1)
+        + select(powers, i[0])
+    )
 
 
 def _cross_entropy(x: Any, i: Any) -> Any:
