@@ -169,7 +169,8 @@ def _tile(width: int) -> str:
 
 def _part(width: int, number: str, what: str) -> str:
     """Loads or stores the first lanes of a vector."""
-    size = f"(size_t)(count < {width} ? count : {width}) * sizeof({number})"
+    lanes = f"(count < {width} ? count > 0 ? count : 0 : {width})"
+    size = f"(size_t){lanes} * sizeof({number})"
     loop = {
         "load": f"    v{width} r = all{width}(0);\n    memcpy(&r, p, {size});\n    return r;\n",
         "store": f"    memcpy(p, &x, {size});\n",
@@ -179,12 +180,12 @@ def _part(width: int, number: str, what: str) -> str:
     macro, name, mask = _PARTS[number, width]
     name = f"__builtin_ia32_{name.format(what)}"
     if mask:
-        lanes = f"    const n{width} mask = (n{width}){{{', '.join(map(str, range(width)))}}} < ({mask})count;\n"
+        masked = f"    const n{width} mask = (n{width}){{{', '.join(map(str, range(width)))}}} < ({mask})count;\n"
         call = f"{name}((v{width} *)p, mask, x);" if what == "store" else f"return {name}((const v{width} *)p, mask);"
     else:
-        lanes = f"    const unsigned mask = (1u << (count < {width} ? count : {width})) - 1;\n"
+        masked = f"    const unsigned mask = (1u << {lanes}) - 1;\n"
         call = f"{name}(p, x, mask);" if what == "store" else f"return {name}(p, all{width}(0), mask);"
-    return f"#if defined({macro}) && HAS({name})\n{lanes}    {call}\n#else\n{loop}#endif\n"
+    return f"#if defined({macro}) && HAS({name})\n{masked}    {call}\n#else\n{loop}#endif\n"
 
 
 def _choose(width: int, number: str) -> str:

@@ -196,7 +196,7 @@ class Printer:
                 )
             case ir.Transpose():
                 to, source = self.address_text(statement.to), self.address_text(statement.source)
-                sizes = f"{statement.rows}, {statement.columns}"
+                sizes = f"{sum_text(statement.rows)}, {sum_text(statement.columns)}"
                 return f"transpose({to}, {statement.to_row}, {source}, {statement.source_row}, {sizes})"
             case ir.Buffer(name, size):
                 return f"{self.number} {name}[{size} + VECTOR]"

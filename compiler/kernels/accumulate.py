@@ -7,7 +7,7 @@ waits for the last addition of its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -53,22 +53,30 @@ def _runs(folds: Sequence[Fold]) -> list[Statement]:
     statements: list[Statement] = []
     for number in range(len(folds[0].runs)):
         # The first term begins the sum: zero plus the term would be one addition more, and another zero's sign.
-        statements += _run([fold.runs[number] for fold in folds], folds[0].op, folds[0].width, begins=number == 0)
+        begins = range(len(folds)) if number == 0 else ()
+        statements += _run([fold.runs[number] for fold in folds], folds[0].op, folds[0].width, begins)
     return statements
 
 
-def _run(runs: Sequence[Run], op: int, width: int, begins: bool) -> list[Statement]:
+def _run(runs: Sequence[Run], op: int, width: int, begins: Collection[int]) -> list[Statement]:
     """The repetitions of a run, the first one by itself; of several folds side by side. What some have more than others
-    comes last.
+    comes first or last.
+
+    Args:
+        begins: the numbers of the folds that begin with it.
     """
     variable = runs[0].variable
     count = min((run.count for run in runs), key=lambda count: count.constant)
+    statements: list[Statement] = []
+    for number, run in enumerate(runs):
+        for place, term in enumerate(run.before):
+            statements.append(Assign(f"sum{number}", term, None if number in begins and place == 0 else op))
     first = [substituted(run, {variable: Sum()}) for run in runs]
-    statements = _parts(first, op, width, begins)
+    statements += _parts(first, op, width, [number for number in begins if not runs[number].before])
     if count != Sum(1):
         few = not count.terms and count.constant <= (_UNROLLED if width > 1 else _UNROLLED_ALONE)
         flat = not any(isinstance(part, Run) for part in runs[0].parts)
-        body = tuple(_parts(runs, op, width, begins=False))
+        body = tuple(_parts(runs, op, width, ()))
         statements.append(For(variable, Sum(1), count, body if flat else (Block(body),), unroll=few and flat))
     for number, run in enumerate(runs):
         for further in range(run.count.constant - count.constant):
@@ -77,17 +85,16 @@ def _run(runs: Sequence[Run], op: int, width: int, begins: bool) -> list[Stateme
     return statements
 
 
-def _parts(runs: Sequence[Run], op: int, width: int, begins: bool) -> list[Statement]:
+def _parts(runs: Sequence[Run], op: int, width: int, begins: Collection[int]) -> list[Statement]:
     """One repetition; of each fold the first term, then of each the second, and so on."""
     statements: list[Statement] = []
     for place in range(len(runs[0].parts)):
         column = [run.parts[place] for run in runs]
         inner = [part for part in column if isinstance(part, Run)]
         if inner:
-            statements += _run(inner, op, width, begins and place == 0)
+            statements += _run(inner, op, width, begins if place == 0 else ())
             continue
-        own = None if begins and place == 0 else op
-        statements += [
-            Assign(f"sum{number}", term, own) for number, term in enumerate(column) if not isinstance(term, Run)
-        ]
+        for number, term in enumerate(column):
+            if not isinstance(term, Run):
+                statements.append(Assign(f"sum{number}", term, None if number in begins and place == 0 else op))
     return statements

@@ -223,11 +223,16 @@ class Proved:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Terms of a fold, or runs of terms, that are repeated `count` times. `variable` counts the repetitions."""
+    """Terms of a fold, or runs of terms, that are repeated `count` times. `variable` counts the repetitions.
+
+    Attributes:
+        before: terms that come first.
+    """
 
     variable: str
     count: Sum
     parts: tuple[Expr | Run, ...]
+    before: tuple[Expr, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from .expressions import Name, Read
+from .expressions import Name, Read, ReadPart
 from .kernel_ir import Assign, Declare, For, Kernel, Statement
 from .traverse import rebuilt
 
@@ -31,10 +31,10 @@ def hold(kernel: Kernel) -> Kernel:
 
 
 def _held(body: Sequence[Statement]) -> tuple[Statement, ...]:
-    counts: Counter[Read] = Counter()
+    counts: Counter[Read | ReadPart] = Counter()
 
     def count(part: Any) -> Any:
-        if isinstance(part, Read) and part.width > 1:
+        if isinstance(part, Read | ReadPart) and part.width > 1:
             counts[part] += 1
         return None
 
@@ -42,7 +42,7 @@ def _held(body: Sequence[Statement]) -> tuple[Statement, ...]:
     names = {read: f"r{number}" for number, read in enumerate(read for read, times in counts.items() if times > 1)}
 
     def change(part: Any) -> Any:
-        return Name(names[part], part.width) if isinstance(part, Read) and part in names else None
+        return Name(names[part], part.width) if isinstance(part, Read | ReadPart) and part in names else None
 
     declared = (Declare(name, read, "held", read.width) for read, name in names.items())
     return (*declared, *rebuilt(tuple(body), change))

@@ -156,11 +156,11 @@ class Transpose:
     """Copies a matrix; rows become columns. `rows` and `columns` are those of what is copied."""
 
     to: Place
-    to_row: int
+    to_row: int | str
     source: Place
-    source_row: int
-    rows: int
-    columns: int
+    source_row: int | str
+    rows: Sum
+    columns: Sum
 
 
 @dataclass(frozen=True, slots=True)

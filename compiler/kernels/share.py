@@ -21,6 +21,7 @@ from ..numerics import current
 from .expressions import Call, Entry, Expr, Fold, Matches, Name, Number, Pick, Place, Read, Run, Sum
 from .fuse import fuse
 from .kernel_ir import Argument, For, Invocation, Kernel, KernelProgram, Parameter, Statement, Transpose, Update, Write
+from .traverse import substituted
 
 __all__ = ["share"]
 
@@ -78,7 +79,7 @@ def _key(group: _Group, with_steps: bool = True) -> Hashable:
     """Equal for groups that can be calls of one kernel."""
     if group[0].recurrence:
         return "steps", *(_nest_key(nest, with_steps) for nest in group)
-    if len(group) > 1 or _is_transposed_copy(group[0]):
+    if len(group) > 1:
         # These are few, and each is a kernel.
         return tuple((nest.loops, nest.body) for nest in group)
     return _nest_key(group[0], with_steps)
@@ -93,6 +94,7 @@ def _nest_key(nest: Nest, with_steps: bool) -> Hashable:
     # Nests whose last loop fills vectors do not share a kernel with those of any length, which would not know that.
     last = nest.loops[-1].trips.start if current().fast and nest.loops and vector_loop(nest) is not None else 1
     return (
+        _is_transposed_copy(nest),
         0 if last % _FILLS else last,
         tuple(steps(loop.trips) for loop in nest.loops),
         target,
@@ -155,21 +157,29 @@ class _Lowering:
         if self.groups[0][0].recurrence:
             body: tuple[Statement, ...] = (self._steps(),)
         elif _is_transposed_copy(self.groups[0][0]) and len(self.groups[0]) == 1:
-            body = (self._transpose(self.groups[0][0]),)
+            body = (self._transpose([nest for (nest,) in self.groups]),)
         else:
             body = self._loops(self.groups)
         parameters = tuple(Parameter(name, kind, _span(values)) for (kind, values), name in self._parameters.items())
         labels = dict.fromkeys(nest.label for group in self.groups for nest in group if nest.label)
         return Kernel(parameters, body, tuple(labels))
 
-    def _transpose(self, nest: Nest) -> Transpose:
-        body = nest.body
-        source = body.value
-        assert isinstance(source, loops.Load)
-        to_row, source_row = body.array.flat(body.index).steps[0], source.array.flat(source.index).steps[1]
-        columns, rows = (loop.trips.start for loop in nest.loops)
+    def _transpose(self, nests: Sequence[Nest]) -> Transpose:
+        """Copies of alike matrices."""
+        names = ("j", "i")
+        columns, rows = (self._sum([nest.loops[level].trips for nest in nests], ()) for level in (0, 1))
+        bodies = [nest.body for nest in nests]
+        sources = [body.value for body in bodies if isinstance(body.value, loops.Load)]
+        to = self._place("write", [(body.array, body.index) for body in bodies], names)
+        source = self._place("read", [(each.array, each.index) for each in sources], names)
+        first = {"i": Sum(), "j": Sum()}
         return Transpose(
-            _first(body.array, body.index), to_row, _first(source.array, source.index), source_row, rows, columns
+            substituted(to, first),
+            to.flat().factor("j"),
+            substituted(source, first),
+            source.flat().factor("i"),
+            rows,
+            columns,
         )
 
     def _steps(self) -> Statement:

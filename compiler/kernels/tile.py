@@ -3,7 +3,7 @@
 In: a kernel with folds in its expressions. Out: the same, in which a loop whose turns read the same vectors takes
 `_TURNS` at once, and what is left one by one; and a loop whose sums are computed one lane at a time takes `_LANES` of
 these at once, so that none waits for the last addition of its own. Each sum is computed in its own order. What is
-written out depends on no size.
+written out depends on sizes in one way: loops of many turns are tiled otherwise, and more of them.
 """
 
 from __future__ import annotations
@@ -14,13 +14,17 @@ from dataclasses import dataclass, replace
 from ..numerics import Numerics
 from .batch_calls import is_batched
 from .expressions import Expr, Fold, Place, Read, Run, Sum
-from .kernel_ir import Block, Declare, For, Kernel, Reached, Statement, Write
+from .kernel_ir import Block, Declare, For, Kernel, Reached, Statement, Write, WritePart
 from .traverse import mentions, names_in, rebuilt, substituted
+from .vectorise import MASKED, needs_whole_vectors
 
 __all__ = ["tile"]
 
 # Turns whose vectors are computed side by side: as many sums as hide the latency of an addition, in two vectors each.
 _TURNS = 4
+# From so many turns on, twice as many are taken at once, in one vector each: then half as much is read of what differs
+# from lane to lane.
+_MANY = 64
 # The same where lanes are computed one by one.
 _LANES = 8
 
@@ -32,8 +36,7 @@ def tile(kernel: Kernel, width: int, numerics: Numerics) -> Kernel:
         width: of a vector. In fast numerics, where a loop over lanes fills one of them only, twice as many turns are
             taken at once: a fused operation takes as long as an addition, and there are two of them at a time.
     """
-    few = width if numerics.fast else 0
-    return replace(kernel, body=tuple(_tiled(statement, few) for statement in kernel.body))
+    return replace(kernel, body=tuple(_tiled(statement, width, numerics.fast) for statement in kernel.body))
 
 
 @dataclass(frozen=True)
@@ -50,28 +53,50 @@ class _Loops:
         return statement
 
 
-def _tiled(statement: Statement, few: int) -> Statement:
+def _tiled(statement: Statement, width: int, fast: bool) -> Statement:
     if not isinstance(statement, For):
         return statement
     found = _loops(statement)
     if found is None:
-        return replace(statement, body=tuple(_tiled(part, few) for part in statement.body))
+        return replace(statement, body=tuple(_tiled(part, width, fast) for part in statement.body))
     folds = _folds(found.write.value)
     if not folds or mentions(found.write, is_batched):
         return statement
     last = found.loops[-1]
     if not last.lanes:
         level = len(found.loops) - 1
-        return _in_tiles(found, level, _LANES) if _fits(found, level, _LANES) else statement
-    levels = [level for level in range(len(found.loops) - 1) if _fits(found, level, _TURNS)]
+        turns = _LANES if last.end.terms else min(last.end.constant, _LANES)
+        return _in_tiles(found, level, turns) if turns > 1 and _fits(found, level, turns) else statement
+    levels = [
+        level for level, loop in enumerate(found.loops[:-1]) if not _is_short(loop) and _fits(found, level, _TURNS)
+    ]
     shared = {level: _shared(folds, last.name, found.loops[level].name) for level in levels}
     best = max(levels, key=lambda level: (shared[level], level), default=None)
-    if best is None or not shared[best]:
-        return statement
+    if best is None:
+        return _triangle_in_tiles(found, folds, width) or statement
     loop = found.loops[best]
-    many = not last.end.terms and last.end.constant <= few and not loop.end.terms and loop.end.constant >= 4 * _TURNS
-    turns = 2 * _TURNS if many and _fits(found, best, 2 * _TURNS) else _TURNS
-    return _in_tiles(found, best, turns, few > 0)
+    if not shared[best]:
+        many = _are_many(found, loop)
+        return _in_tiles(found, best, 2 * _TURNS, skewed=True) if many and _is_skewed(folds, last, loop) else statement
+    few = fast and not last.end.terms and last.end.constant <= width
+    enough = few and not loop.end.terms and loop.end.constant >= 4 * _TURNS and _fits(found, best, 2 * _TURNS)
+    return _in_tiles(found, best, 2 * _TURNS if enough or _are_many(found, loop) else _TURNS, rest=fast)
+
+
+def _is_short(loop: For) -> bool:
+    return not loop.end.terms and loop.end.constant < 2 * _TURNS
+
+
+def _are_many(found: _Loops, loop: For) -> bool:
+    """Whether a loop takes many turns, or there is room for so many."""
+    if not loop.end.terms:
+        return loop.end.constant >= _MANY
+    reached = mentions(found.write, lambda part: _goes_through(part, loop.name))
+    return reached and _fits(found, found.loops.index(loop), _MANY)
+
+
+def _goes_through(part: object, name: str) -> bool:
+    return isinstance(part, Place) and not isinstance(part.base, str) and any(each.factor(name) for each in part.index)
 
 
 def _loops(loop: For) -> _Loops | None:
@@ -103,8 +128,6 @@ def _fits(found: _Loops, level: int, turns: int) -> bool:
     loop = found.loops[level]
     bounds = [part for inner in found.loops[level + 1 :] for part in (inner.start, inner.end)]
     if loop.ordered or loop.step != 1 or any(bound.factor(loop.name) for bound in bounds):
-        return False
-    if not loop.end.terms and loop.end.constant < 2 * _TURNS:
         return False
     if mentions(found.write, lambda part: isinstance(part, Place) and not _has_room(part, loop.name, turns)):
         return False
@@ -143,11 +166,80 @@ def _shared(folds: Sequence[Fold], lane: str, name: str) -> int:
     return sum(bool(read.place.flat().factor(lane)) and name not in names_in([read.place]) for read in reads)
 
 
-def _in_tiles(found: _Loops, level: int, turns: int, rest: bool = False) -> Statement:
+def _triangle_in_tiles(found: _Loops, folds: Sequence[Fold], width: int) -> Statement | None:
+    """The loops where each turn of the first has a lane more than the one before: tiles compute as many lanes of all
+    their turns as the last of these has, and store of each what it has. None if that does not pay.
+    """
+    if len(found.loops) == 1 or width < MASKED:
+        return None
+    loop, *between, last = found.loops
+    if mentions(found.write, needs_whole_vectors(last.name)):
+        return None
+    turns = 2 * _TURNS
+    rows = _Loops((*found.loops[:-1], replace(last, end=Sum())), found.write)
+    if last.start != Sum() or last.end.factor(loop.name) != 1 or not _fits(rows, 0, turns):
+        return None
+    if not _shared(folds, last.name, loop.name) or not _are_many(rows, loop):
+        return None
+    here, lane = Sum(0, ((1, loop.name),)), Sum(0, ((1, last.name),))
+
+    def turn(number: int) -> WritePart:
+        write, end = substituted((found.write, last.end), {loop.name: here.plus(Sum(number))})
+        return WritePart(write.place, write.value, end.plus(lane.times(-1)))
+
+    body: tuple[Statement, ...] = (
+        replace(last, end=last.end.plus(Sum(turns - 1)), body=tuple(turn(number) for number in range(turns))),
+    )
+    for each in reversed(between):
+        body = (replace(each, body=body),)
+    whole = Sum(0, ((1, "whole"),))
+    rest: Statement = found.write
+    for each in reversed(found.loops[1:]):
+        rest = replace(each, body=(rest,))
+    declared = Declare("whole", Reached(loop.start, loop.end, turns), "whole")
+    tiles = replace(loop, end=whole, step=turns, body=body)
+    return Block((declared, tiles, replace(loop, start=whole, body=(rest,))))
+
+
+def _is_skewed(folds: Sequence[Fold], lanes: For, loop: For) -> bool:
+    """Whether each turn of a loop begins its sum with a term more than the one before, and adds the same vectors from
+    there on.
+    """
+    (run, *others) = folds[0].runs
+    if len(folds) > 1 or others or any(isinstance(part, Run) for part in run.parts) or run.count.factor(loop.name) != 1:
+        return False
+    reads: list[Read] = []
+
+    def change(part: object) -> object:
+        if isinstance(part, Read):
+            reads.append(part)
+        return None
+
+    rebuilt(run.parts, change)
+    wide = [read.place.flat() for read in reads if read.place.flat().factor(lanes.name)]
+    steps = {(place.factor(loop.name), place.factor(run.variable)) for place in wide}
+    return any(isinstance(own, int) and isinstance(term, int) and own == -term != 0 for own, term in steps)
+
+
+def _skewed(write: Write, turn: int) -> Write:
+    """A statement whose sum takes its first terms by themselves, so many."""
+
+    def change(part: object) -> object:
+        if not isinstance(part, Run):
+            return None
+        before = tuple(substituted(term, {part.variable: Sum(own)}) for own in range(turn) for term in part.parts)
+        later = substituted(part.parts, {part.variable: Sum(turn, ((1, part.variable),))})
+        return replace(part, count=part.count.plus(Sum(-turn)), parts=later, before=before)
+
+    return replace(write, value=rebuilt(write.value, change))
+
+
+def _in_tiles(found: _Loops, level: int, turns: int, rest: bool = False, skewed: bool = False) -> Statement:
     """The loops with one of them in tiles.
 
     Args:
         rest: whether what is left is a tile, too, if it is known how much that is.
+        skewed: see `_is_skewed`.
     """
     loop, inside = found.loops[level], found.loops[level + 1 :]
     here = Sum(0, ((1, loop.name),))
@@ -155,6 +247,8 @@ def _in_tiles(found: _Loops, level: int, turns: int, rest: bool = False) -> Stat
     def part(start: Sum, end: Sum, step: int) -> Statement:
         """Some turns, with a few vectors of lanes for all of them before the next ones: these stay in the cache."""
         writes = tuple(substituted(found.write, {loop.name: here.plus(Sum(turn))}) for turn in range(step))
+        if skewed:
+            writes = tuple(_skewed(write, turn) for turn, write in enumerate(writes))
         if len(inside) == 1:
             return replace(inside[0], body=(replace(loop, start=start, end=end, step=step, body=writes),))
         body = writes if inside or step == 1 else (Block(writes),)

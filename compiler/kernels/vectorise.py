@@ -40,13 +40,13 @@ from .expressions import (
 from .kernel_ir import Block, Declare, Enclose, For, Guess, Kernel, Reached, Settle, Statement, Update, Write, WritePart
 from .traverse import mentions, names_in, rebuilt, substituted
 
-__all__ = ["vectorise"]
+__all__ = ["MASKED", "needs_whole_vectors", "vectorise"]
 
 # Vectors of a fold that are computed at the same time: enough to hide the latency of an addition, few enough for the
 # registers.
 _ACCUMULATORS = 8
 # From this width on, processors have instructions for a part of a vector.
-_MASKED = 8
+MASKED = 8
 # The same without a fold: lanes do not wait for each other, and the processor overlaps them by itself.
 _PLAIN = 2
 
@@ -77,8 +77,8 @@ def _statement(statement: Statement, width: int, few: int) -> Sequence[Statement
             return [replace(statement, body=body)]
         if isinstance(statement.end, Sum) and not statement.start.terms and not statement.end.terms:
             return _fixed(statement, width)
-        alone = _needs_whole_vectors(statement.name)
-        if not statement.start.terms and width >= _MASKED and not mentions(statement.body, alone):
+        alone = needs_whole_vectors(statement.name)
+        if not statement.start.terms and width >= MASKED and not mentions(statement.body, alone):
             return _in_parts(statement, width)
         return _open(statement, width)
     if isinstance(statement, Settle):
@@ -152,7 +152,7 @@ def _each(body: Sequence[Statement], change: Callable[[Statement], Statement]) -
     return tuple(found)
 
 
-def _needs_whole_vectors(lane: str) -> Callable[[Any], bool]:
+def needs_whole_vectors(lane: str) -> Callable[[Any], bool]:
     """Finds what is not done for a part of a vector: numbers of the index that each lane has its own of, of which there
     are no more than lanes; updates; and powers that are enclosed.
     """
@@ -174,11 +174,13 @@ def _in_parts(loop: For, width: int) -> list[Statement]:
         return ReadPart(part.place, count, part.width) if isinstance(part, Read) and part.width > 1 else None
 
     def part(statement: Statement) -> Statement:
+        own = statement.count if isinstance(statement, WritePart) else count
+        if isinstance(statement, WritePart):
+            statement = Write(statement.place, statement.value)
         wide = rebuilt(_wide(statement, loop.name, lane, _Part(width)), change)
-        return WritePart(wide.place, wide.value, count) if isinstance(wide, Write) else wide
+        return WritePart(wide.place, wide.value, own) if isinstance(wide, Write) else wide
 
-    body = _each(loop.body, part)
-    return [replace(loop, body=_blocked(body), step=width, lanes=False)]
+    return [replace(loop, body=_blocked(_each(loop.body, part)), step=width, lanes=False)]
 
 
 def _has_fold(expr: Expr) -> bool:
@@ -312,7 +314,8 @@ def _widened_run(run: Run, lane: str, where: dict[str, Sum], width: int) -> Run:
         else _vector(_widened(part, lane, where, width), width)
         for part in run.parts
     )
-    return Run(run.variable, run.count, tuple(parts))
+    before = (_vector(_widened(part, lane, where, width), width) for part in run.before)
+    return replace(run, parts=tuple(parts), before=tuple(before))
 
 
 def _call(call: Call, operands: list[Expr], lane: Sum) -> Expr:

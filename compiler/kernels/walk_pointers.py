@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from .expressions import Entry, Place, Read, Sum
+from .expressions import Entry, Place, Read, ReadPart, Sum
 from .kernel_ir import Advance, Assign, Block, Declare, For, Kernel, Point, Statement, Write
 from .traverse import rebuilt, substituted
 
@@ -37,7 +37,7 @@ def _walked(statement: Statement, names: Iterator[str]) -> tuple[Statement, ...]
     pointers: dict[tuple[Any, ...], tuple[str, Place]] = {}
 
     def change(part: Any) -> Any:
-        if not isinstance(part, Read) or not part.place.flat().factor(variable) or _chooses(part.place):
+        if not isinstance(part, Read | ReadPart) or not part.place.flat().factor(variable) or _chooses(part.place):
             return None
         place = part.place
         key = (place.base, *(index.terms for index in place.index))
@@ -45,7 +45,7 @@ def _walked(statement: Statement, names: Iterator[str]) -> tuple[Statement, ...]
             pointers[key] = next(names), place
         name, first = pointers[key]
         distance = place.flat().constant - first.flat().constant
-        return Read(Place(name, (Sum(distance),)), part.width)
+        return replace(part, place=Place(name, (Sum(distance),)))
 
     body = rebuilt(statement.body, change)
     before = statement.start.plus(Sum(-1))

@@ -11,7 +11,7 @@ from loop_texts import program_of
 
 from microgpt.compiler.c.memory_struct import memory_struct
 from microgpt.compiler.c.prelude import VECTOR_WIDTHS, prelude
-from microgpt.compiler.kernels.kernel_ir import For
+from microgpt.compiler.kernels.kernel_ir import Declare, For
 from microgpt.compiler.kernels.traverse import mentions
 from microgpt.compiler.loops.interpret_loops import interpret_loops
 from microgpt.compiler.numerics import exact
@@ -20,6 +20,8 @@ from microgpt.runtime.machine.toolchain import Toolchain
 
 # Trips of the loop that is tiled, rows of sums, and lanes: none of which a tile or a vector divides, and some do.
 SIZES = [(8, 5, 8), (9, 16, 19), (14, 17, 40), (11, 3, 3), (13, 40, 1)]
+# Many trips.
+MANY = [(64, 5, 8), (77, 9, 19)]
 
 PRODUCT = """
     array x[{rows}][{terms}] value double
@@ -55,6 +57,36 @@ SCORES = """
         for j < i+1
         y[i][j] = mul(fold add {{ k < {terms}: mul(x[i][k], w[j][k]) }}, 0.5)
 """
+# The same with what they read in columns, so that lanes are neighbours.
+TRANSPOSED_SCORES = """
+    array x[{rows}][3][{terms}] value double
+    array w[3][{terms}][{rows}] value double
+    array y[{rows}][3][{rows}] value double
+    nest
+        for i < {rows}
+        for h < 3
+        for j < i+1
+        y[i][h][j] = mul(fold add {{ k < {terms}: mul(x[i][h][k], w[h][k][j]) }}, 0.5)
+"""
+# Sums that begin with a term more from turn to turn.
+BACKWARDS = """
+    array x[{rows}][{rows}] value double
+    array w[{rows}][{lanes}] value double
+    array y[{rows}][{lanes}] value double
+    nest
+        for i < {rows}
+        for j < {lanes}
+        y[i][j] = fold add {{ k < i+1: mul(w[i-k][j], x[i][i-k]) }}
+"""
+# Few sums, each of which waits for its last addition.
+FEW = """
+    array x[{rows}][3][{terms}] value double
+    array y[{rows}][3] value double
+    nest
+        for i < {rows}
+        for h < 3
+        y[i][h] = fold add {{ k < {terms}: x[i][h][k] }}
+"""
 
 
 def text_of(body: str, rows: int, terms: int, lanes: int) -> str:
@@ -69,18 +101,34 @@ def test_loops_are_tiled(body: str):
 
 
 def test_the_text_has_one_length_for_all_sizes():
-    small, large = (program_of(text_of(PRODUCT, rows, 40, 64)) for rows in (32, 512))
+    small, large = (program_of(text_of(PRODUCT, rows, 40, 64)) for rows in (64, 512))
     lines = [len(compile_c([program], ["f"], layout, 4).text.splitlines()) for program, layout in (small, large)]
     assert lines[0] == lines[1] < 120
 
 
-@pytest.mark.parametrize("body", [PRODUCT, TRIANGLES, SCORES])
+@pytest.mark.parametrize("body", [PRODUCT, TRIANGLES, TRANSPOSED_SCORES, BACKWARDS])
+def test_loops_of_many_turns_are_tiled_by_eight(body: str):
+    program, _ = program_of(text_of(body, 77, 17, 40))
+    for kernel in compile_kernels([program], 8, exact()).kernels:
+        assert mentions(kernel.body, lambda part: isinstance(part, For) and part.step == 8 and part.name == "i")
+
+
+def test_few_sums_are_computed_side_by_side():
+    program, _ = program_of(text_of(FEW, 14, 17, 40))
+    (kernel,) = compile_kernels([program], 4, exact()).kernels
+    assert mentions(kernel.body, lambda part: isinstance(part, Declare) and part.name == "sum2")
+
+
+BODIES = [PRODUCT, TRIANGLES, SCORES, TRANSPOSED_SCORES, BACKWARDS, FEW]
+
+
+@pytest.mark.parametrize("body", BODIES)
 def test_tiles_have_the_bits_of_single_turns(body: str, toolchain: Toolchain, tmp_path: Path):
     random = Random(5)
     for width in (width for width in VECTOR_WIDTHS if width <= toolchain.vector_width):
         text = prelude(width)
         expected = {}
-        for number, sizes in enumerate(SIZES):
+        for number, sizes in enumerate(SIZES + MANY):
             program, layout = program_of(text_of(body, *sizes))
             numbers = [random.gauss(0.0, 1.0) for _ in range(layout.size)]
             layout.arguments["m"] = layout.outputs["m"] = (0, layout.size)

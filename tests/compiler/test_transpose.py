@@ -1,0 +1,85 @@
+"""What many turns of a loop read down the columns of a matrix is copied before, transposed, and read along rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from loop_texts import program_of
+
+from microgpt.compiler.loops.interpret_loops import interpret_loops
+from microgpt.compiler.loops.lanes import vector_loop
+from microgpt.compiler.loops.layout import Layout
+from microgpt.compiler.loops.loop_ir import LoopProgram
+from microgpt.compiler.loops.transpose import Transposer
+
+# Each key is computed, and read by all queries of later rows: from the front, or from the back.
+ATTENTION = """
+program f
+    array given[{room}][2][8] argument double
+    array query[{room}][8] value double
+    array key[{room}][2][8] value double
+    array scores[{room}][2][{room}] value double
+    nest
+        for i < {rows}
+        for h < 2
+        for j < 8
+        key[i][h][j] = mul(given[i][h][j], 0.75)
+    nest
+        for i < {rows}
+        for h < 2
+        for j < i+1
+        scores[i][h][j] = fold add {{ k < 4: mul(query[i][4*h+k], key[j][1][{column}]) }}
+"""
+
+
+def attention(room: int, rows: int, column: str = "4*h+k") -> tuple[LoopProgram, Layout]:
+    return program_of(ATTENTION.format(room=room, rows=rows, column=column))
+
+
+def results(program: LoopProgram, layout: Layout) -> list[float]:
+    random = Random(3)
+    layout.arguments["m"] = layout.outputs["m"] = (0, layout.size)
+    found = interpret_loops(program, layout, {"m": [random.gauss(0.0, 1.0) for _ in range(layout.size)]})["m"]
+    start = layout.named("scores")[1]
+    return found[start : start + layout.named("scores")[0].size]
+
+
+@pytest.mark.parametrize("column", ["4*h+k", "-4*h-k+7", "k+1"])
+@pytest.mark.parametrize("rows", [1, 40])
+def test_columns_are_copied(column: str, rows: int):
+    program, layout = attention(64, rows, column)
+    expected = results(program, layout)
+    changed = Transposer(layout).transpose(program)
+    assert [nest.body.array.name for nest in changed.nests] == ["key", "key_transposed", "scores"]
+    assert vector_loop(program.nests[1]) is None
+    assert vector_loop(changed.nests[2]) == 2
+    assert results(changed, layout) == expected
+
+
+def test_a_copy_has_no_more_columns_than_are_read():
+    program, layout = attention(64, 40, "k+1")
+    copy = Transposer(layout).transpose(program).nests[1]
+    assert copy.body.array.shape[0] == 4
+    assert [loop.trips.start for loop in copy.loops] == [4, 40]
+
+
+def test_small_matrices_are_not_copied():
+    program, layout = attention(63, 40)
+    assert Transposer(layout).transpose(program) == program
+
+
+def test_what_is_read_once_is_not_copied():
+    text = ATTENTION.replace("for i < {rows}\n        for h < 2\n        for j < i+1", "for h < 2\n        for j < 40")
+    text = text.replace("scores[i][h][j]", "scores[0][h][j]").replace("query[i]", "query[0]")
+    program, layout = program_of(text.format(room=64, rows=40, column="4*h+k"))
+    assert Transposer(layout).transpose(program) == program
+
+
+def test_copies_of_one_shape_share_their_room():
+    program, layout = attention(64, 40)
+    twice = replace(program, nests=(*program.nests, *program.nests))
+    changed = Transposer(layout).transpose(twice)
+    assert len({nest.body.array for nest in changed.nests if nest.body.array.space == "copy"}) == 1
+    assert len(changed.nests) == 6
