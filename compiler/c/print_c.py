@@ -169,6 +169,8 @@ class Printer:
                 if _width(value) > 1:
                     return f"store{_width(value)}({self.address_text(place)}, {self.expr_text(value)})"
                 return f"{self._element(place)} = {self.expr_text(value)}"
+            case ir.Prefetch(place, writes):
+                return f"__builtin_prefetch({self.address_text(place)}, {int(writes)})"
             case ir.WritePart(place, value, count):
                 what = f"{self.address_text(place)}, {self.expr_text(value)}, {sum_text(count)}"
                 return f"store_part{_width(value)}({what})"

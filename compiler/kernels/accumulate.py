@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from .expressions import Fold, Name, Run, Sum
-from .kernel_ir import Assign, Block, Declare, For, Kernel, Statement, Update, Write, WritePart
+from .kernel_ir import Assign, Block, Declare, For, Kernel, Prefetch, Statement, Update, Write, WritePart
 from .traverse import rebuilt, substituted
 
 __all__ = ["accumulate"]
@@ -46,7 +46,8 @@ def _sums(statements: Sequence[Statement]) -> tuple[Statement, ...]:
     if not folds:
         return changed
     declared = (Declare(f"sum{number}", width=fold.width) for number, fold in enumerate(folds))
-    return (*declared, *_runs(folds), *changed)
+    early = [each for each in changed if isinstance(each, Prefetch)]
+    return (*declared, *early, *_runs(folds), *(each for each in changed if not isinstance(each, Prefetch)))
 
 
 def _runs(folds: Sequence[Fold]) -> list[Statement]:

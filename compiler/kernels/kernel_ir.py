@@ -29,6 +29,7 @@ __all__ = [
     "Least",
     "Parameter",
     "Point",
+    "Prefetch",
     "Reached",
     "Room",
     "Settle",
@@ -56,6 +57,14 @@ class WritePart:
     place: Place
     value: Expr
     count: Sum
+
+
+@dataclass(frozen=True, slots=True)
+class Prefetch:
+    """Asks for an element to be brought into the cache, to be read, or to be written."""
+
+    place: Place
+    writes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +274,7 @@ class Evaluate:
 Statement: TypeAlias = (
     Write
     | WritePart
+    | Prefetch
     | Update
     | Declare
     | Assign

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from ..numerics import Numerics
 from .batch_calls import is_batched
 from .expressions import Expr, Fold, Place, Read, Run, Sum
-from .kernel_ir import Block, Declare, For, Kernel, Reached, Statement, Write, WritePart
+from .kernel_ir import Block, Declare, For, Kernel, Prefetch, Reached, Statement, Write, WritePart
 from .traverse import mentions, names_in, rebuilt, substituted
 from .vectorise import MASKED, needs_whole_vectors
 
@@ -221,6 +221,27 @@ def _is_skewed(folds: Sequence[Fold], lanes: For, loop: For) -> bool:
     return any(isinstance(own, int) and isinstance(term, int) and own == -term != 0 for own, term in steps)
 
 
+def _is_longer(loop: For, lanes: For) -> bool:
+    return not loop.end.terms and not lanes.end.terms and loop.end.constant > max(lanes.end.constant, _MANY)
+
+
+def _prefetched(writes: Sequence[Write]) -> tuple[Statement, ...]:
+    """Asks for what is read and written behind the sums: in many turns it is in no cache that is near."""
+    places: dict[Place, bool] = {}
+
+    def change(part: object) -> object:
+        if isinstance(part, Fold):
+            return part
+        if isinstance(part, Read):
+            places.setdefault(part.place, False)
+        return None
+
+    for write in writes:
+        rebuilt(write.value, change)
+        places[write.place] = True
+    return tuple(Prefetch(place, writes) for place, writes in places.items())
+
+
 def _skewed(write: Write, turn: int) -> Write:
     """A statement whose sum takes its first terms by themselves, so many."""
 
@@ -245,12 +266,17 @@ def _in_tiles(found: _Loops, level: int, turns: int, rest: bool = False, skewed:
     here = Sum(0, ((1, loop.name),))
 
     def part(start: Sum, end: Sum, step: int) -> Statement:
-        """Some turns, with a few vectors of lanes for all of them before the next ones: these stay in the cache."""
+        """Some turns, with a few vectors of lanes for all of them before the next ones: these stay in the cache. Where
+        there are more turns than lanes, all lanes of a tile come first: there are fewer numbers to read again then.
+        """
         writes = tuple(substituted(found.write, {loop.name: here.plus(Sum(turn))}) for turn in range(step))
         if skewed:
             writes = tuple(_skewed(write, turn) for turn, write in enumerate(writes))
         if len(inside) == 1:
-            return replace(inside[0], body=(replace(loop, start=start, end=end, step=step, body=writes),))
+            further = _prefetched(writes) if step == 2 * _TURNS else ()
+            if _is_longer(loop, inside[0]):
+                return replace(loop, start=start, end=end, step=step, body=(replace(inside[0], body=further + writes),))
+            return replace(inside[0], body=(replace(loop, start=start, end=end, step=step, body=further + writes),))
         body = writes if inside or step == 1 else (Block(writes),)
         for inner in reversed(inside):
             body = (replace(inner, body=body),)

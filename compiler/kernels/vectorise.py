@@ -37,7 +37,21 @@ from .expressions import (
     Spread,
     Sum,
 )
-from .kernel_ir import Block, Declare, Enclose, For, Guess, Kernel, Reached, Settle, Statement, Update, Write, WritePart
+from .kernel_ir import (
+    Block,
+    Declare,
+    Enclose,
+    For,
+    Guess,
+    Kernel,
+    Prefetch,
+    Reached,
+    Settle,
+    Statement,
+    Update,
+    Write,
+    WritePart,
+)
 from .traverse import mentions, names_in, rebuilt, substituted
 
 __all__ = ["MASKED", "needs_whole_vectors", "vectorise"]
@@ -212,6 +226,8 @@ def _wide(statement: Statement, lane: str, first: Sum, part: _Part) -> Statement
         if part.width > 1 and isinstance(value, Call) and OPS[value.op].result is Type.FLAG:
             value = Ones(value, part.width)
         return Write(place, value)
+    if isinstance(statement, Prefetch):
+        return replace(statement, place=substituted(statement.place, where))
     if isinstance(statement, Update):
         value = _vector(_widened(statement.value, lane, where, part.width), part.width)
         return Update(substituted(statement.place, where), value)
