@@ -250,8 +250,8 @@ class Printer:
                 return f"({self.expr_text(value)} != {self._zero})"
             case Ones(value, width):
                 return f"keep{width}({self.expr_text(value)}, all{width}(1.0))"
-            case Divisor(value):
-                return f"divisor_of({self.expr_text(value)})"
+            case Divisor(value, frequent=frequent):
+                return f"{'frequent_divisor' if frequent else 'divisor_of'}({self.expr_text(value)})"
             case Quotient(dividend, divisor, width):
                 return f"quotient{width}({self.expr_text(dividend)}, {self.expr_text(divisor)})"
             case Ratio(dividend, divisor, lane, width):

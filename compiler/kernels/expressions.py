@@ -187,10 +187,15 @@ class Ones:
 
 @dataclass(frozen=True, slots=True)
 class Divisor:
-    """A number that vectors are divided by, and what must be known of it."""
+    """A number that vectors are divided by, and what must be known of it.
+
+    Attributes:
+        frequent: whether vectors are so many that it pays to find out more of it.
+    """
 
     value: Expr
     width: int = 1
+    frequent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from .traverse import names_in, parts, rebuilt
 
 __all__ = ["hoist_divisors", "hoist_loads"]
 
+# Dividing so many lanes by a number takes longer than to find out what spares them two operations.
+_MANY = 1024
 # Of what a pointer, or a number that counts through all arrays, leads to.
 _ANY = ""
 
@@ -45,7 +47,10 @@ def hoist_divisors(kernel: Kernel) -> Kernel:
             return False
         return isinstance(part.value, Number) or (isinstance(part.value, Name) and part.value.name in fixed)
 
-    return _hoisted(kernel, is_fixed, "d", "divisor")
+    hoisted = _hoisted(kernel, is_fixed, "d", "divisor")
+    if not any(isinstance(loop, For) and loop.end.constant >= _MANY for loop in hoisted.body):
+        return hoisted
+    return rebuilt(hoisted, lambda part: replace(part, frequent=True) if isinstance(part, Divisor) else None)
 
 
 def _hoisted(kernel: Kernel, is_fixed: Callable[[Any], bool], letter: str, kind: str) -> Kernel:

@@ -2,14 +2,17 @@
 
 In: a kernel whose loop over lanes computes such powers. Out: the same with the powers enclosed, if what they are used
 for takes a few arithmetic operations that grow or fall with them. For each vector, that is computed from the two ends
-of an interval in which the power lies; pow() is called where they differ.
+of an interval in which the power lies; pow() is called where they differ. Where there are several such powers, the
+kernel goes through blocks of lanes, and computes one power after the other for all lanes of a block: an operation waits
+for others of its lane, and processors see more lanes ahead if each has fewer operations.
 
-Otherwise, the kernel goes through blocks of lanes. Within a block a power is first guessed for all lanes; pow() is
-called for those in which the guess is not proved and makes a difference; then what needs the powers goes on.
+Otherwise, the kernel goes through blocks of lanes as well. Within a block a power is first guessed for all lanes; pow()
+is called for those in which the guess is not proved and makes a difference; then what needs the powers goes on.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import gcd
 from typing import Any, TypeVar
@@ -48,7 +51,7 @@ def stage_powers(kernel: Kernel, width: int, numerics: Numerics) -> Kernel:
         enclosed = tuple(statement for statement in found if statement is not None)
         few = not part.end.terms and part.end.constant < width
         if len(enclosed) == len(part.body) and not few:
-            return replace(part, body=enclosed)
+            return _one_by_one(part, enclosed)
         blocks.append(_block(part.end))
         return _staged(part, blocks[-1])
 
@@ -130,28 +133,48 @@ def _exponent(power: Call) -> float | None:
     return float.fromhex(exponent.text) if isinstance(exponent, Number) else None
 
 
+def _one_by_one(loop: For, statements: Sequence[Statement]) -> For:
+    """A loop over lanes whose powers are enclosed."""
+    parts: list[list[Statement]] = [[]]
+    for statement in statements:
+        if any(isinstance(each, Enclose) for each in parts[-1]):
+            parts.append([])
+        parts[-1].append(statement)
+    block = _block(loop.end)
+    if len(parts) == 1 or (not loop.end.terms and loop.end.constant <= block):
+        return replace(loop, body=tuple(statements))
+    return _in_blocks(loop, block, [_of_block(loop, block, part) for part in parts])
+
+
 def _staged(loop: For, block: int) -> For:
-    start, stop, lane = (Sum(0, ((1, name),)) for name in ("start", "stop", loop.name))
-    offset = lane.plus(Sum(0, ((-1, "start"),)))
+    offset = Sum(0, ((1, loop.name), (-1, "start")))
     power_place = Place("power", (offset,))
-    divides = 1 if loop.end.terms else gcd(block, loop.end.constant)
-    body: list[Statement] = [Declare("stop", Least(start.plus(Sum(block)), loop.end), "whole")]
+    body: list[Statement] = []
     # What is done in one go for each lane, until powers must be settled.
     pending: list[Statement] = []
-
-    def lanes(statements: list[Statement]) -> For:
-        return replace(loop, start=start, end=stop, body=tuple(statements), divides=divides)
-
     for statement in loop.body:
         power = _find(statement)
         if power is not None:
             guess = Guess(PROVED[_exponent(power) or 0.0], power, power_place, offset)
-            body += [Clear(), lanes([*pending, guess])]
+            body += [Clear(), _of_block(loop, block, [*pending, guess])]
             spare = _spare(statement, power, power_place)
             body.append(Settle(loop.name, "start", (*spare, Write(power_place, power))))
             statement, pending = _with_power(statement, power, Read(power_place)), []
         pending.append(statement)
-    return For("start", Sum(), loop.end, (*body, lanes(pending)), block)
+    return _in_blocks(loop, block, [*body, _of_block(loop, block, pending)])
+
+
+def _in_blocks(loop: For, block: int, body: Sequence[Statement]) -> For:
+    """Statements for each block of the lanes of a loop, which is from `start` to `stop`."""
+    stop = Least(Sum(block, ((1, "start"),)), loop.end)
+    return For("start", Sum(), loop.end, (Declare("stop", stop, "whole"), *body), block)
+
+
+def _of_block(loop: For, block: int, statements: Sequence[Statement]) -> For:
+    """Statements for each lane of a block."""
+    divides = 1 if loop.end.terms else gcd(block, loop.end.constant)
+    start, stop = (Sum(0, ((1, name),)) for name in ("start", "stop"))
+    return replace(loop, start=start, end=stop, body=tuple(statements), divides=divides)
 
 
 def _spare(statement: Statement, power: Call, place: Place) -> tuple[Spare, ...]:

@@ -110,6 +110,22 @@ def test_nests_without_powers_stay_kernels_of_their_own():
     assert list(fuse([one, two])) == [(one,), (two,)]
 
 
+@pytest.mark.parametrize("lanes", [100, 2000])
+def test_powers_are_enclosed_one_after_the_other_in_blocks_of_lanes(lanes: int):
+    layout = Layout({}, {})
+    lines = "".join(f"array {name}[2000] value double\n" for name in "xyz")
+    lines += f"nest\nfor i < {lanes}\ny[i] = pow(x[i], 2.0)\nnest\nfor i < {lanes}\nz[i] = pow(y[i], 0.5)\n"
+    program, _ = program_of(f"program lanes\n{lines}")
+    for name in "xyz":
+        layout.add(Array(name, (2000,)))
+    text = compile_c([program], ["both"], layout, 8).text
+    assert text.count("for (long start = 0;") == (lanes > 1000)
+    loop = "for (long i = start; i < stop; i += 8)"
+    assert text.count(loop) == 2 * (lanes > 1000)
+    if lanes > 1000:
+        assert text.index("enclosed_square8") < text.rindex(loop) < text.index("enclosed_root8")
+
+
 def random_nest(random: Random, trips: int, arrays: Sequence[int]) -> Nest:
     """A nest whose lanes are independent, on arrays of which other nests use the same, or parts."""
 
@@ -190,6 +206,11 @@ ENDS = (*_SIZES, *(-size for size in _SIZES))
 
 _ENTRIES = """
 void quotients(double *x, double y) {{ store{w}(x, quotient{w}(load{w}(x), divisor_of(y))); }}
+void frequent_quotients(double *x, double y)
+{{
+    store{w}(x, quotient{w}(load{w}(x), frequent_divisor(y)));
+}}
+int is_sure(double y) {{ return frequent_divisor(y).sure; }}
 void division(double *x, double y) {{ for (int i = 0; i < {w}; i++) x[i] = x[i] / y; }}
 void ratios(double *x, double y) {{ store{w}(x, ratio{w}(load{w}(x), all{w}(y), 0)); }}
 int try_square(double *x) {{ int doubts; store{w}(x, square{w}(load{w}(x), &doubts)); return doubts; }}
@@ -225,12 +246,34 @@ void try_enclosed_root(double *x, double *low)
 void try_enclosed_root_of_quotient(double *x, double *low, double y)
 {{
     v{w} other;
-    store{w}(x, enclosed_root_of_quotient{w}(load{w}(x), divisor_of(y), &other));
+    store{w}(x, enclosed_root_of_quotient{w}(load{w}(x), frequent_divisor(y), &other));
     *low = other[0];
 }}
 void root_of_division(double *x, double y) {{ for (int i = 0; i < {w}; i++) x[i] = pow(x[i] / y, 0.5); }}
 void power(double *x, double y) {{ for (int i = 0; i < {w}; i++) x[i] = pow(x[i], y); }}
 """
+
+
+@pytest.mark.parametrize("width", VECTOR_WIDTHS)
+def test_quotients_beside_midpoints(width: int, toolchain: Toolchain, tmp_path: Path):
+    """The two dividends of a divisor whose quotients are nearest to a midpoint of two doubles are divided as others,
+    also by divisors of which they need a correction.
+    """
+    if width > toolchain.vector_width:
+        pytest.skip("the processor has no such vectors")
+    library = compiled(toolchain, tmp_path, width, prelude(width) + _ENTRIES.format(w=width))
+    random, unsure = Random(4), 0
+    for _ in range(3000):
+        fraction = random.randrange(2**52 + 1, 2**53, 2)
+        divisor = math.ldexp(fraction, random.randrange(-150, 60))
+        unsure += not library.is_sure(ctypes.c_double(divisor))
+        least = pow(2**54, -1, fraction)
+        for dividend in (least, fraction - least, random.getrandbits(53)):
+            numbers = (ctypes.c_double * width)(*[dividend] * width)
+            library.frequent_quotients(numbers, ctypes.c_double(divisor))
+            assert numbers[0] == dividend / divisor, (dividend, divisor)
+    if library.is_sure(ctypes.c_double(3.0)):
+        assert 0 < unsure < 300
 
 
 @pytest.mark.parametrize("width", VECTOR_WIDTHS)
@@ -253,6 +296,7 @@ def test_quotients_and_powers_at_the_ends_of_the_range(width: int, toolchain: To
 
     for x, y in itertools.product(ENDS, ENDS):
         assert same(call("quotients", x, y)[0], call("division", x, y)[0]), (x, y)
+        assert same(call("frequent_quotients", x, y)[0], call("division", x, y)[0]), (x, y)
         assert same(call("ratios", x, y)[0], call("division", x, y)[0]), (x, y)
         guess, doubts = call("try_root_of_quotient", x, y)
         assert doubts or same(guess, call("root_of_division", x, y)[0]), (x, y)

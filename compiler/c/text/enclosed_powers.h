@@ -3,11 +3,14 @@
    never reverses the order of two numbers. So it is enough to add to the exact power, before it is rounded once, at
    least what pow() errs by before it rounds, and to subtract as much. From LEAST to MOST that is MARGIN. TINY is MARGIN
    of LEAST; with each halving of a power it is twice as much of it, where the bound at MARGIN grows by 2^-15 units; so
-   powers down to zero are enclosed, too. WIDE is that bound for the largest double, whose logarithm is 710. */
+   powers down to zero are enclosed, too. WIDE is that bound for the largest double, whose logarithm is 710, and ROOT_WIDE
+   for the largest root, whose logarithm is 355. */
 #if defined(__GLIBC__)
 #define WIDE (0x1p-53 * 0.045)
+#define ROOT_WIDE (0x1p-53 * 0.0285)
 #else
 #define WIDE MARGIN
+#define ROOT_WIDE MARGIN
 #endif
 #define TINY 0x1p-155
 /* r, or its neighbour towards r + rest in the lanes of `near`; no number for lanes of `nonzero` for which MARGIN does
@@ -33,20 +36,18 @@ INLINE v${w} enclosed_square${w}(v${w} x, v${w} *low)
 }
 #endif
 /* Where `from` is zero, so is x, or it should be. A root is r + (x - r*r) * half, where half is about 1 / (2*r), which
-   lacks 2^-27 of the term at most. Above MOST, `large` is infinite, and its product with zero is no number. */
+   lacks 2^-27 of the term at most. Of roots below TINY, half is too small, so that r is between zero and the root. */
 #ifdef MASKS${w}
 INLINE v${w} enclosed_root_from${w}(v${w} x, v${w} from, v${w} *low)
 {
     (void)from; /* roots near zero are enclosed together with zero */
-    const n${w} none = {0};
-    const v${w} start = near_reciprocal_root${w}(x, above${w}((n${w})x, none, -1));
-    v${w} r = x * start, half = start * 0.5;
+    const v${w} start = capped${w}(near_reciprocal_root${w}(x, -1), all${w}(1.0 / TINY));
+    v${w} r = x * start, half = (v${w})((n${w})start - (1LL << 52));
     const v${w} change = fused${w}(-r, half, all${w}(0.5));
     r = fused${w}(r, change, r);
     half = fused${w}(half, change, half);
     r = fused${w}(fused${w}(-r, r, x), half, r);
-    const v${w} large = r * 0x1p928, rest = fused${w}(-r, r, x);
-    const v${w} added = fused${w}(large, all${w}(0.0), fused${w}(r, all${w}(MARGIN), all${w}(TINY)));
+    const v${w} rest = fused${w}(-r, r, x), added = fused${w}(r, all${w}(ROOT_WIDE), all${w}(TINY));
     *low = r + fused${w}(rest, half, -added);
     return r + fused${w}(rest, half, added);
 }

@@ -61,8 +61,8 @@ static int list_doubts(const unsigned char *doubts, long bytes, int *list)
 /* A number that vectors are divided by: its reciprocal, rounded, and what the rounding lost; and these in all lanes. And
    whether it is one; and whether it is positive, not too large and not too small: then dividends are safe that are zero
    or, by their sizes as bits, from DIVIDEND_LEAST to DIVIDEND_MOST. Nothing overflows with them, and no remainder loses
-   bits. */
-typedef struct { double number, reciprocal, rest; int one, safe; v${w} numbers, reciprocals, rests; } divisor;
+   bits. And whether quotients are known to need no correction by their remainder. */
+typedef struct { double number, reciprocal, rest; int one, safe, sure; v${w} numbers, reciprocals, rests; } divisor;
 #define DIVIDEND_LEAST 0x16687e92154ef7acLL /* 1e-200 */
 #define DIVIDEND_MOST 0x73d658e3ab795204LL /* 1e250 */
 /* Likewise, dividends and divisors of vectors: 2^-400 and 2^400. */
@@ -82,6 +82,36 @@ INLINE divisor divisor_of(double y)
     const double rest = 0.0;
     const int safe = 0;
 #endif
-    const divisor d = {y, reciprocal, rest, y == 1.0, safe, all${w}(y), all${w}(reciprocal), all${w}(rest)};
+    const divisor d = {y, reciprocal, rest, y == 1.0, safe, 0, all${w}(y), all${w}(reciprocal), all${w}(rest)};
+    return d;
+}
+/* The same of what many vectors are divided by. Let x and y be from 1 to 2, with fractions X and Y as whole numbers of 53
+   bits. With `rest` rounded once, x * reciprocal + x * rest is off by less than 2^-106 before it is rounded: by x * 2^-108
+   for `rest`, and 2^-107 for its product. Where x is not below y, X / Y is at least 2^-105 / y from each midpoint of two
+   doubles, which is farther; elsewhere |2^54 * X - M * Y| * 2^-106 / y for an odd M. That is not farther only where the
+   whole number is one. Y is odd there, and X is one of two numbers, whose sum is Y; so these are tried. One of their two M
+   has 53 bits: the inverse of Y modulo 2^54, or that subtracted from 2^54. It takes X - 2^-54 or X + 2^-54 to X to be
+   rounded. */
+INLINE divisor frequent_divisor(double y)
+{
+    divisor d = divisor_of(y);
+#ifdef FUSES
+    unsigned long long whole, inverse;
+    memcpy(&whole, &y, sizeof whole);
+    whole = (whole & 0xfffffffffffffULL) | 1ULL << 52;
+    d.rest = __builtin_fma(-d.reciprocal, y, 1.0) / y;
+    d.rests = all${w}(d.rest);
+    d.sure = 1;
+    if (whole & 1) {
+        inverse = whole; /* of its three lowest bits */
+        for (int bits = 3; bits < 54; bits *= 2) inverse *= 2 - whole * inverse;
+        inverse &= (1ULL << 54) - 1;
+        if (inverse >> 53) inverse = (1ULL << 54) - inverse;
+        const double one = (double)(long long)inverse * (double)(long long)whole * 0x1p-54;
+        const double other = (double)(long long)whole - one;
+        d.sure = __builtin_fma(one, d.reciprocal, one * d.rest) == one / y &&
+                 __builtin_fma(other, d.reciprocal, other * d.rest) == other / y;
+    }
+#endif
     return d;
 }

@@ -19,14 +19,14 @@ INLINE int outside${w}(v${w} x, long long least, long long most)
     return signs${w}(((below - least) & ~below) | (most - below));
 }
 #endif
-/* x / y: a quotient that is off by less than one unit, corrected by its remainder (Markstein, 1990). Without fused
-   operations, it is divided. */
+/* x / y: a quotient that is off by less than one unit, corrected by its remainder (Markstein, 1990) unless that is known
+   to change nothing. Without fused operations, it is divided. */
 #ifdef FUSES
 INLINE v${w} near_quotient${w}(v${w} x, divisor y)
 {
     if (y.one) return x; /* as the corrections of an optimiser's moments are before long */
     const v${w} reciprocal = ${reciprocals}, q = fused${w}(x, reciprocal, x * ${rests});
-    return fused${w}(fused${w}(-q, ${numbers}, x), reciprocal, q);
+    return y.sure ? q : fused${w}(fused${w}(-q, ${numbers}, x), reciprocal, q);
 }
 INLINE v${w} quotient${w}(v${w} x, divisor y)
 {

@@ -108,7 +108,8 @@ findings check_quotient(long long rounds, unsigned long long seed, int spread)
     for (long long i = 0; i < rounds; i++) {
         VECTOR(v) x;
         double y = of_size(i & 2 ? -1 : -spread, i & 2 ? 1 : spread);
-        divisor d = divisor_of(y);
+        const double one = beside_midpoint(&y, 1), other = beside_midpoint(&y, -1);
+        divisor d = i & 4 ? divisor_of(y) : frequent_divisor(y);
         for (int k = 0; k < WIDTH; k++) x[k] = of_size(-spread, spread);
         if (i & 1) {
             /* Next to a midpoint: (q + half a unit) * y, rounded, for a random quotient q. */
@@ -116,6 +117,9 @@ findings check_quotient(long long rounds, unsigned long long seed, int spread)
                 double q = x[k], half = VECTOR(half_unit)(VECTOR(all)(fabs(q)))[0];
                 x[k] = __builtin_fma(q, y, half * y);
             }
+        } else {
+            x[0] = one;
+            x[1] = other;
         }
         VECTOR(v) r = VECTOR(quotient)(x, d);
         for (int k = 0; k < WIDTH; k++) { f.near++; f.wrong += r[k] != x[k] / y; }
