@@ -6,8 +6,8 @@ import ctypes
 from array import array
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 from random import Random
+from struct import pack, pack_into
 from threading import Barrier
 from typing import Any
 
@@ -22,7 +22,7 @@ from ..machine.toolchain import warn_of_toolchain
 from ..programs.c_library import Begun, begin_model_library, cached_model_library, load_model_library
 from ..programs.c_numbers import COUNTS, number_type
 from ..programs.estimate import estimate_c
-from ..programs.step_constants import step_constants
+from ..programs.step_constants import constants_of_steps
 from ..reporting import Report, silent
 from ..storage.cache import Cache
 from .backend import Document, State
@@ -132,7 +132,11 @@ class CBackend:
         return numbers
 
     def _put(self, name: str, values: Sequence[float]) -> None:
-        self._views[name][:] = array(self._views[name].format, values)
+        view = self._views[name]
+        if view.format == "d":
+            pack_into(f"{len(values)}d", view, 0, *values)  # in half of the time
+        else:
+            view[:] = array("f", values)
 
     def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
         """The loss of one document and its derivative in each parameter."""
@@ -163,14 +167,17 @@ class CBackend:
         functions = self.library.functions
         self._prepared = None
         count = len(documents) // self.batch_size
-        lengths = array("i", [len(tokens) for tokens, _ in documents])
-        index = array("i", list(chain.from_iterable(chain.from_iterable(documents))))
+        lengths = [len(tokens) for tokens, _ in documents]
+        index: list[int] = []
+        for tokens, targets in documents:
+            index += tokens
+            index += targets
         steps = range(state.step, state.step + count)
-        constants = array("d", [x for step in steps for x in step_constants(self.optimizer, step, num_steps)])
-        losses = array("d", bytes(8 * len(documents)))
+        constants = _doubles(constants_of_steps(self.optimizer, steps, num_steps))
+        results = (ctypes.c_double * len(documents))()
         for name in ("parameters", "first_moment", "second_moment"):
             self._put(name, getattr(state, name))
-        what = _ints(lengths), _ints(index), _doubles(constants), count, _doubles(losses)
+        what = _ints(lengths), _ints(index), constants, count, results
         if self._kind == "training":
             functions.microgpt_train(self._memory, *what)
         else:
@@ -178,9 +185,10 @@ class CBackend:
         for name in ("parameters", "first_moment", "second_moment"):
             setattr(state, name, self._views[name].tolist())
         state.step += count
-        size = self.batch_size
-        means = (add_up(losses[start : start + size]) / size for start in range(0, len(losses), size))
-        return losses.tolist() if size == 1 else list(means)
+        size, losses = self.batch_size, list(results)
+        if size == 1:
+            return losses
+        return [add_up(losses[start : start + size]) / size for start in range(0, len(losses), size)]
 
     def _train_batches(self, what: tuple[Any, ...]) -> None:
         """Trains in this thread and those of the pool, each with a memory of its own."""
@@ -277,11 +285,11 @@ def _view(pointer: Any, number: type[ctypes.c_double] | type[ctypes.c_float], si
     return numbers.cast("f") if number is ctypes.c_float else numbers.cast("d")
 
 
-def _ints(numbers: array[int]) -> ctypes.Array[ctypes.c_int]:
-    """The numbers themselves, for a function in C."""
-    return (ctypes.c_int * len(numbers)).from_buffer(numbers)
+def _ints(numbers: Sequence[int]) -> ctypes.Array[ctypes.c_int]:
+    """Numbers for a function in C; several times as fast as ctypes' own conversion."""
+    return (ctypes.c_int * len(numbers)).from_buffer_copy(pack(f"{len(numbers)}i", *numbers))
 
 
-def _doubles(numbers: array[float]) -> ctypes.Array[ctypes.c_double]:
-    """The numbers themselves, for a function in C."""
-    return (ctypes.c_double * len(numbers)).from_buffer(numbers)
+def _doubles(numbers: Sequence[float]) -> ctypes.Array[ctypes.c_double]:
+    """Numbers for a function in C."""
+    return (ctypes.c_double * len(numbers)).from_buffer_copy(pack(f"{len(numbers)}d", *numbers))
