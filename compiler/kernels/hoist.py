@@ -50,7 +50,10 @@ def hoist_divisors(kernel: Kernel) -> Kernel:
     hoisted = _hoisted(kernel, is_fixed, "d", "divisor")
     if not any(isinstance(loop, For) and loop.end.constant >= _MANY for loop in hoisted.body):
         return hoisted
-    return rebuilt(hoisted, lambda part: replace(part, frequent=True) if isinstance(part, Divisor) else None)
+    looked_at: Kernel = rebuilt(
+        hoisted, lambda part: replace(part, frequent=True) if isinstance(part, Divisor) else None
+    )
+    return looked_at
 
 
 def _hoisted(kernel: Kernel, is_fixed: Callable[[Any], bool], letter: str, kind: str) -> Kernel:
