@@ -62,6 +62,11 @@ class Tokenizer:
     def _ids(self) -> dict[str, int]:
         return {character: index for index, character in enumerate(self.characters)}
 
+    @cached_property
+    def _texts(self) -> tuple[str, ...]:
+        """What stands for each token in a text."""
+        return (*self.characters, "")
+
     def encode(self, document: str) -> list[int]:
         """The tokens of `document`, with `bos` at both ends.
 
@@ -80,10 +85,13 @@ class Tokenizer:
         Raises:
             ValueError: if a token is not below `vocab_size`, or is negative.
         """
-        for token in tokens:
-            if not 0 <= token <= self.bos:
-                raise ValueError(f"there is no token {token}; tokens are 0 to {self.bos}")
-        return "".join(self.characters[token] for token in tokens if token != self.bos)
+        try:
+            if not tokens or min(tokens) >= 0:
+                return "".join(map(self._texts.__getitem__, tokens))
+        except IndexError:
+            pass
+        token = next(token for token in tokens if not 0 <= token <= self.bos)
+        raise ValueError(f"there is no token {token}; tokens are 0 to {self.bos}")
 
     def to_json(self) -> str:
         """The alphabet as a JSON list of strings, in ASCII."""

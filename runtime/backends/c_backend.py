@@ -6,6 +6,7 @@ import ctypes
 from array import array
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat, starmap
 from random import Random
 from struct import pack, pack_into
 from threading import Barrier
@@ -31,6 +32,8 @@ __all__ = ["CBackend"]
 
 # Documents for which random numbers are drawn at a time: handing them over costs more than a document.
 _DOCUMENTS = 256
+# So many are drawn again at a time.
+_NUMBERS = 4096
 # A slice has so many products of parameters and positions, which take about a second where a document fills the block;
 # and so many steps: for fewer, the state is copied as long as they take, and more make no difference.
 _SLICE, _LEAST, _MOST = 3_000_000_000, 16, 1000
@@ -252,31 +255,41 @@ class CBackend:
         functions, block = self.library.functions, self.config.block_size
         self._prepare(parameters)
         drawn: list[list[int]] = []
-        while len(drawn) < documents:
-            wanted = min(_DOCUMENTS, documents - len(drawn))
-            state = rng.getstate()
-            uniform = (ctypes.c_double * (wanted * block))(*(rng.random() for _ in range(wanted * block)))
-            tokens = (ctypes.c_int * (wanted * (block + 1)))()
-            used = ctypes.c_long()
-            count = functions.microgpt_sample(
-                self._memory, temperature, bos, wanted, uniform, len(uniform), tokens, ctypes.byref(used)
-            )
-            # The stream stands where it would stand if each number had been drawn when it was needed.
+        state, total = rng.getstate(), 0
+        left = b""
+        tokens = (ctypes.c_int * (min(_DOCUMENTS, documents or 1) * (block + 1)))()
+        found = memoryview(tokens).cast("B").cast("i")
+        try:
+            while len(drawn) < documents:
+                wanted, used = min(_DOCUMENTS, documents - len(drawn)), ctypes.c_long()
+                # Documents are mostly shorter than a block. What is left of the numbers is for the next ones.
+                further = max(wanted * block - len(left) // 8, 0)
+                left += pack(f"{further}d", *starmap(rng.random, repeat((), further)))
+                numbers = (ctypes.c_double * (len(left) // 8)).from_buffer_copy(left)
+                count = functions.microgpt_sample(
+                    self._memory, temperature, bos, wanted, numbers, len(numbers), tokens, ctypes.byref(used)
+                )
+                total += used.value
+                if count < 0:
+                    raise ValueError("the model's probabilities are not finite numbers; nothing can be drawn")
+                left = left[8 * used.value :]
+                drawn += _split(found[: used.value + count].tolist(), count)
+        finally:
+            # The stream stands where it would stand if each number, of 64 bits, had been drawn when it was needed.
             rng.setstate(state)
-            for _ in range(used.value):
-                rng.random()
-            if count < 0:
-                raise ValueError("the model's probabilities are not finite numbers; nothing can be drawn")
-            document: list[int] = []
-            for token in tokens:
-                if token >= 0:
-                    document.append(token)
-                    continue
-                drawn.append(document)
-                document = []
-                if not (count := count - 1):
-                    break
+            for start in range(0, total, _NUMBERS):
+                rng.getrandbits(64 * min(_NUMBERS, total - start))
         return drawn
+
+
+def _split(tokens: list[int], count: int) -> list[list[int]]:
+    """The first documents, behind each of which is -1."""
+    documents, start = [], 0
+    for _ in range(count):
+        end = tokens.index(-1, start)
+        documents.append(tokens[start:end])
+        start = end + 1
+    return documents
 
 
 def _view(pointer: Any, number: type[ctypes.c_double] | type[ctypes.c_float], size: int) -> memoryview[float]:

@@ -31,7 +31,7 @@ def cache(toolchain: Toolchain) -> Cache:
 
 
 @pytest.mark.parametrize("run", [*RUNS[:2], pytest.param(RUNS[2], marks=pytest.mark.slow)])
-def test_training_and_sampling(run: str, cache: Cache) -> None:
+def test_training_and_sampling(run: str, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus, expected = figures(run)
     session = training(corpus, expected)
     backend = CBackend(session.config, AdamConfig(), cache)
@@ -47,6 +47,13 @@ def test_training_and_sampling(run: str, cache: Cache) -> None:
     session.rng.setstate(stream)
     one_by_one = [sample(backend, session.config, tokenizer, parameters, session.rng, 0.5) for _ in expected["samples"]]
     assert one_by_one == expected["samples"]
+    assert session.rng.getstate() == after
+    session.rng.setstate(stream)
+    monkeypatch.setattr("microgpt.runtime.backends.c_backend._DOCUMENTS", 3)
+    monkeypatch.setattr("microgpt.runtime.backends.c_backend._NUMBERS", 5)
+    assert backend.sample_many(parameters, session.rng, 0.5, tokenizer.bos, len(drawn)) == drawn
+    assert session.rng.getstate() == after
+    assert backend.sample_many(parameters, session.rng, 0.5, tokenizer.bos, 0) == []
     assert session.rng.getstate() == after
 
 

@@ -30,10 +30,13 @@ long ${prefix}_sample(
     const double *uniform, long numbers, int *tokens, long *used)
 {
     long drawn = 0, at = 0;
+    ${number} first[VOCABULARY]; /* all documents begin alike */
+    memcpy(first, ${prefix}_next(s, 0, bos, temperature), sizeof first);
     for (; drawn < documents && at + BLOCK <= numbers; drawn++) {
         int token = bos;
         for (int position = 0; position < BLOCK; position++) {
-            token = ${prefix}_choose(${prefix}_next(s, position, token, temperature), uniform[at++]);
+            const ${number} *weights = position ? ${prefix}_next(s, position, token, temperature) : first;
+            token = ${prefix}_choose(weights, uniform[at++]);
             if (token < 0) return -1;
             if (token == bos) break;
             *tokens++ = token;
