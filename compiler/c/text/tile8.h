@@ -1,10 +1,10 @@
+            /* No loop has more than four turns: UNROLL leaves none, so that all vectors are in registers. */
             v8 x[8], y[8];
             UNROLL
-            for (int k = 0; k < 8; k++) x[k] = load8(from + (i + k) * from_row + j);
-            UNROLL
             for (int k = 0; k < 8; k += 2) {
-                y[k] = SHUFFLE(x[k], x[k + 1], 0, 8, 2, 10, 4, 12, 6, 14);
-                y[k + 1] = SHUFFLE(x[k], x[k + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+                const v8 one = load8(from + (i + k) * from_row + j), other = load8(from + (i + k + 1) * from_row + j);
+                y[k] = SHUFFLE(one, other, 0, 8, 2, 10, 4, 12, 6, 14);
+                y[k + 1] = SHUFFLE(one, other, 1, 9, 3, 11, 5, 13, 7, 15);
             }
             UNROLL
             for (int k = 0; k < 8; k += 4) {
