@@ -188,7 +188,7 @@ class CBackend:
         for name in ("parameters", "first_moment", "second_moment"):
             setattr(state, name, self._views[name].tolist())
         state.step += count
-        size, losses = self.batch_size, list(results)
+        size, losses = self.batch_size, results[:]
         if size == 1:
             return losses
         return [add_up(losses[start : start + size]) / size for start in range(0, len(losses), size)]
