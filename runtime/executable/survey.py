@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
+from keyword import iskeyword
 from operator import is_
 from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
@@ -28,13 +29,18 @@ __all__ = ["CONSTANT", "Place", "Survey"]
 # The generated code counts as a file of ours: an error is never said to be in it.
 _FILE = __file__.removesuffix(".py") + ".generated"
 
-_CHECK = """\
-def check():
-    try:
-        if before == ({}): return
-    except Exception:
-        pass  # what was there is gone, or cannot be compared with what is there now
-    changed()
+# What the variables of generated code begin with: it reads the globals of the user's code by their own names.
+_OURS = "microgpt_"
+
+_CHECK = f"""\
+def bind({{}}):
+    def check():
+        try:
+            if {_OURS}before == ({{}}): return
+        except {_OURS}error:
+            pass  # what was there is gone, or cannot be compared with what is there now
+        {_OURS}changed()
+    return check
 """
 
 # Deeper containers are known by their identity alone.
@@ -94,39 +100,62 @@ class Survey:
     def __init__(self, names: Iterable[str], strings: Iterable[str] = ()) -> None:
         self.names, self.strings = set(names), set(strings)
         self.places: list[Place] = []
-        self._holders: dict[str, Any] = {}
+        # The variables of the generated code, and the globals that it has in common with the first function.
+        self._cells: dict[str, CellType] = {}
+        self._globals: dict[str, Any] = {}
         # They are kept alive: another object could have the number of one that is gone.
         self._seen: dict[int, Any] = {}
         self._class_parts: set[tuple[type, str]] = set()
 
     def holder(self, it: Any) -> str:
         """A variable of the code of places."""
-        name = f"k{len(self._holders)}"
-        self._holders[name] = it
+        return self._variable(CellType(it))
+
+    def _variable(self, cell: CellType) -> str:
+        name = f"{_OURS}{len(self._cells)}"
+        self._cells[name] = cell
         return name
 
     def reader(self, text: str) -> Callable[[], tuple[Any, ...]]:
         """A function that gives what is at some places."""
-        read: Callable[[], tuple[Any, ...]] = eval(compile(f"lambda: ({text},)", _FILE, "eval"), self._holders)
+        code = compile(f"({text},)", _FILE, "eval")
+        cells = {name: self._cells[name] for name in code.co_names if name in self._cells}
+
+        def read() -> tuple[Any, ...]:
+            found: tuple[Any, ...] = eval(
+                code, self._globals, {name: cell.cell_contents for name, cell in cells.items()}
+            )
+            return found
+
         return read
 
     def checker(self, changed: Callable[[], None]) -> Callable[[], None]:
         """A function that calls another one if not all places are as they were.
 
-        It compares all of them at once: identical objects are equal without a call, so most cost a few nanoseconds.
+        It compares all of them at once: identical objects are equal without a call, so most cost a few nanoseconds. It
+        has the globals and the variables of the user's function, where Python finds them sooner than in a dict.
         """
-        text = _CHECK.format("".join(f"{place.text}, " for place in self.places))
         before = tuple(value for place in self.places for value in place.before)
-        namespace = {**self._holders, "before": before, "changed": changed}
+        known = {"before": before, "changed": changed, "error": Exception}
+        cells = {**self._cells, **{f"{_OURS}{name}": CellType(it) for name, it in known.items()}}
+        namespace: dict[str, Any] = {}
+        text = _CHECK.format(", ".join(cells), "".join(f"{place.text}, " for place in self.places))
         exec(compile(text, _FILE, "exec"), namespace)
-        check: Callable[[], None] = namespace["check"]
-        return check
+        code = namespace["bind"](*cells).__code__
+        return FunctionType(code, self._globals, None, None, tuple(cells[name] for name in code.co_freevars))
 
     def watch(self, text: str, paths: Sequence[str]) -> None:
         """Watches the values of expressions, which have these paths."""
-        read = self.reader(text)
-        before = tuple(self.copy(value, path) for value, path in zip(read(), paths, strict=True))
-        self.places.append(Place(text, read, before, paths))
+        if text:
+            read = self.reader(text)
+            before = tuple(self.copy(value, path) for value, path in zip(read(), paths, strict=True))
+            self.places.append(Place(text, read, before, paths))
+
+    def _watch_itself(self, text: str, paths: Sequence[str]) -> None:
+        """Watches values, and nothing that is in them."""
+        if text:
+            read = self.reader(text)
+            self.places.append(Place(text, read, read(), paths))
 
     def copy(self, value: Any, path: str, depth: int = 0) -> Any:
         """What equals `value` for as long as nothing in it changes."""
@@ -194,6 +223,8 @@ class Survey:
         if not is_users(code.co_filename):
             self._wrapper(function)
             return
+        if not self._globals and function.__builtins__ is vars(builtins):
+            self._globals = function.__globals__
         names, strings = set(_names(code)), set(_strings(code))
         self.names |= names | strings
         self.strings |= strings
@@ -210,8 +241,7 @@ class Survey:
             self.watch(f"*{self.holder(function)}.__kwdefaults__.values()", tuple(named))
         cells = [pair for pair in zip(code.co_freevars, function.__closure__ or (), strict=True) if _is_filled(pair[1])]
         if cells:
-            texts = [f"{self.holder(cell)}.cell_contents" for _, cell in cells]
-            self.watch(", ".join(texts), [name for name, _ in cells])
+            self.watch(", ".join(self._variable(cell) for _, cell in cells), [name for name, _ in cells])
 
     def _wrapper(self, value: Any) -> None:
         """What a function or an object of a library calls, such as one of `functools.lru_cache`."""
@@ -225,10 +255,14 @@ class Survey:
         if id(namespace) not in self._seen:
             self._seen[id(namespace)] = namespace
             chosen = sorted(name for name in self.names if name in namespace)
-            self._watch_each("{}[{!r}]", namespace, chosen, prefix)
+            held, is_ours = self.holder(namespace), namespace is self._globals
+            texts = [name if is_ours and _is_plain(name) else f"{held}[{name!r}]" for name in chosen]
+            self.watch(", ".join(texts), [f"{prefix}{name}" for name in chosen])
             # A global of the name of a built-in function takes its place.
-            hidden = sorted(name for name in self.names if hasattr(builtins, name) and name not in namespace)
-            self._watch_each("{1!r} in {0}", namespace, hidden, "the presence of a global ")
+            hidden = sorted(name for name in self.names if name in vars(builtins) and name not in namespace)
+            texts = hidden if is_ours else [f"{name!r} in {held}" for name in hidden]
+            paths = hidden if is_ours else [f"the presence of a global {name}" for name in hidden]
+            self._watch_itself(", ".join(texts), paths)
 
     def _object(self, value: Any, path: str) -> None:
         """An object with attributes, or a class."""
@@ -264,9 +298,8 @@ class Survey:
     def _watch_own(self, value: Any, has_absent: bool, path: str) -> None:
         """That an object is of its class, and has no further attribute: one in place of a method, or of none."""
         text = "{0}.__class__, len({0}.__dict__)" if has_absent and hasattr(value, "__dict__") else "{0}.__class__"
-        text = text.format(self.holder(value))
-        read = self.reader(text)
-        self.places.append(Place(text, read, read(), (f"{path}.__class__", f"the number of attributes of {path}")))
+        paths = f"{path}.__class__", f"the number of attributes of {path}"
+        self._watch_itself(text.format(self.holder(value)), paths)
 
     def _watch_each(self, template: str, it: Any, names: Sequence[str], prefix: str) -> None:
         if names:
@@ -326,6 +359,11 @@ def _strings(code: CodeType) -> Iterator[str]:
                 for text in constant if isinstance(constant, tuple) else (constant,):
                     if isinstance(text, str):
                         yield from (part for part in text.split(".") if part.isidentifier())
+
+
+def _is_plain(name: str) -> bool:
+    """Whether generated code can read a global by its name alone."""
+    return name.isidentifier() and not iskeyword(name) and not name.startswith(_OURS)
 
 
 def _is_filled(cell: CellType) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 import math
 import sys
@@ -140,6 +141,26 @@ def test_a_module_of_the_users(cache: Cache, tmp_path: Path, monkeypatch: pytest
     settings.rates[0] = 3.0
     with pytest.raises(RuntimeError, match=r"rates\[0\] is 3.0 and was 2.0"):
         result(1.0)
+
+
+def test_a_global_of_a_name_that_the_check_has_itself(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "microgpt_0", 2.0)
+    monkeypatch.setitem(globals(), "microgpt_before", 2.0)
+    result = compiled(cache, lambda x: microgpt_0 * x + microgpt_before)  # noqa: F821
+    monkeypatch.setitem(globals(), "microgpt_0", 3.0)
+    with pytest.raises(RuntimeError, match=r"microgpt_0 is 3.0 and was 2.0"):
+        result(1.0)
+
+
+def test_a_built_in_function_that_is_replaced(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everywhere, or in the function's module."""
+    for places in (vars(builtins), globals()):
+        result = compiled(cache, lambda x: divmod(5, 2)[0] * x)
+        with monkeypatch.context() as patch:
+            patch.setitem(places, "divmod", lambda a, b: (7, 0))
+            with pytest.raises(RuntimeError, match="divmod is not what it was when"):
+                result(1.0)
+        assert result(1.0) == (2.0, 2.0)
 
 
 def test_what_is_put_back_is_no_change(cache: Cache) -> None:
