@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from .compiler.errors import ProofError
 from .compiler.numerics import numerics
@@ -322,9 +322,9 @@ def to_be_seen(kind: type[T], compile: Callable[P, Any]) -> Callable[P, T]:
 
     @wraps(compile)
     def compiled(*arguments: P.args, **options: P.kwargs) -> T:
-        found = kind.__new__(kind)
-        vars(found).update(vars(compile(*arguments, **options)))
-        return found
+        found: Any = compile(*arguments, **options)
+        found.__class__ = kind
+        return cast(T, found)
 
     return compiled
 

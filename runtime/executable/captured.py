@@ -28,6 +28,7 @@ class Captured:
         name: what messages call them.
         traced: what they were recorded as.
         trace: records them again.
+        tell: takes each new `check`: another one after a change that does not matter.
 
     Attributes:
         check: does nothing if the functions would be recorded as they were; raises RuntimeError if what they read has
@@ -37,9 +38,15 @@ class Captured:
     check: Callable[[], None]
 
     def __init__(
-        self, functions: Iterable[Callable[..., Any]], name: str, traced: str, trace: Callable[[], str]
+        self,
+        functions: Iterable[Callable[..., Any]],
+        name: str,
+        traced: str,
+        trace: Callable[[], str],
+        tell: Callable[[Callable[[], None]], None] = lambda check: None,
     ) -> None:
         self._functions, self._name, self._traced, self._trace = tuple(functions), name, traced, trace
+        self._tell = tell
         self._look()
 
     def _look(self) -> None:
@@ -53,6 +60,7 @@ class Captured:
                 break
         self._places = survey.places
         self.check = survey.checker(self._changed)
+        self._tell(self.check)
 
     def _changed(self) -> None:
         """Called when not all places are as they were."""

@@ -40,6 +40,15 @@ class Code:
             self._prepared[text] = self.name()
         return self._prepared[text]
 
+    def preparation(self, parameters: str) -> tuple[str, Callable[..., tuple[Any, ...]]]:
+        """The variables so far, and what gives their values, from `parameters`, for a function that unpacks them."""
+        names, texts = ("".join(f"{each}, " for each in side) for side in (self._prepared.values(), self._prepared))
+        make: Callable[..., tuple[Any, ...]] = eval(
+            compile(f"lambda {parameters}: ({texts})", _FILE, "eval"), self._namespace
+        )
+        self._prepared = {}
+        return names, make
+
     def function(self, head: str, body: Sequence[str], parameters: str) -> Callable[..., Any]:
         """A function that takes `parameters` and gives another one with that head and body, bound to them."""
         lines = [f"def bind({parameters}):"]

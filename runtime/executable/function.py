@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache as once
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -84,10 +85,21 @@ class CompiledFunction:
     has a float in place of every float, an array in place of every array, and None in place of everything else. Calls
     from several threads may overlap.
 
+    A call gives what the function was compiled for: see `compile_function`. Arguments may be named, as in Python. It
+    raises TypeError if the arguments are not like the example, TraceError if one is a traced value, IndexError if an
+    index is out of its range, OverflowError if a number is too large for a double, and RuntimeError if something else
+    that the function reads, such as a global list, has changed since it was compiled.
+
     Attributes:
         name: of the function.
         ir: what is carried out, operation by operation.
     """
+
+    # Each has a `__call__` of its own, made for its arguments: a method that calls what was made takes as long as a
+    # program of some hundred operations.
+    __slots__ = ("__call__", "__dict__", "__weakref__")
+
+    __call__: Callable[..., Any]
 
     def __init__(
         self,
@@ -145,15 +157,17 @@ class CompiledFunction:
         for loop in self._loops:  # errors in reading rows call their parts as the function does
             row = replace(self._many[loop.place].row, names=loop.names)
             self._many[loop.place] = replace(self._many[loop.place], row=row)
-        self._idle: list[Callable[[Sequence[Any]], Any]] = []
+        self._idle: list[tuple[Any, ...]] = []
         self._program: RowProgram | None = None
         if not self._jax:
             if self._many:
                 self._program = row_program(graphs[0], self.ir, self._loops, self._many)
-            self._make_call = call_maker(structure, wanted, self._results)
+            self._prepare, self._make_call = call_maker(structure, wanted, self._results)
             self._finish(partial(self._executable_for, job.target, cache, tell, limit))
         self._check_again()
-        self._captured = Captured((job.function,), self.name, self._recorded(graphs[0]), self._trace_again)
+        self._captured = Captured(
+            (job.function,), self.name, self._recorded(graphs[0]), self._trace_again, self._set_call
+        )
 
     def _watch(self, stage: Stage) -> None:
         """Called with what each stage of its graph makes."""
@@ -202,29 +216,21 @@ class CompiledFunction:
                 )
         return _restored, (type(self), self._job, self._cache_folder)
 
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """What the function was compiled for: see `compile_function`. Arguments may be named, as in Python.
+    def _set_call(self, check: Callable[[], None]) -> None:
+        """Sets what a call carries out.
 
-        Raises:
-            TypeError: if the arguments are not like the example.
-            TraceError: if one is a traced value.
-            IndexError: if an index is out of its range.
-            OverflowError: if a number is too large for a double.
-            RuntimeError: if something else that the function reads, such as a global list, has changed since it was
-                compiled.
+        Args:
+            check: looks whether what the function reads has changed.
         """
-        self._captured.check()
-        if named:
-            arguments = self._in_order(arguments, named)
-        # Threads need calls of their own. Popping from a list is atomic, so they need no lock.
-        try:
-            call = self._idle.pop()
-        except IndexError:
-            call = self._new_call()
-        try:
-            return call(arguments)
-        finally:
-            self._idle.append(call)
+        if self._jax:
+            self.__call__ = partial(self._call_in_jax, self._jax, check)
+        else:
+            self.__call__ = self._make_call(check, self._idle, self._in_order, self._new_space)
+        self.__signature__ = signature(self.__call__)
+
+    def _call_in_jax(self, jax: JaxFunction, check: Callable[[], None], /, *arguments: Any, **named: Any) -> Any:
+        check()
+        return jax(*(self._in_order(arguments, named) if named else arguments))
 
     def _in_order(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments, those that are named in their places."""
@@ -239,21 +245,14 @@ class CompiledFunction:
             raise TypeError(f"{self.name} needs {', '.join(missing)}; it was compiled for {', '.join(names)}")
         return (*arguments, *(named[name] for name in following))
 
-    def _new_call(self) -> Callable[[Sequence[Any]], Any]:
-        if self._jax:
-            jax = self._jax
-            return lambda arguments: jax(*arguments)
+    def _new_space(self) -> tuple[Any, ...]:
+        """What a call needs that no other call is in."""
         space = self._executable.workspace()
-        call = self._make_call(space.inputs, space.indices, space.outputs, space.run, partial(self._read, space))
-        if not isinstance(space, RowsWorkspace):
-            return call
-        rows = space.rows
+        ready = (*self._prepare(space.inputs, space.indices, space.outputs), space.run, partial(self._read, space))
+        return (*ready, partial(self._read_rows, space.rows)) if isinstance(space, RowsWorkspace) else ready
 
-        def call_with_rows(arguments: Sequence[Any]) -> Any:
-            rows[:] = self._rows_among(arguments)
-            return call(arguments)
-
-        return call_with_rows
+    def _read_rows(self, rows: list[Rows], arguments: Sequence[Any]) -> None:
+        rows[:] = self._rows_among(arguments)
 
     def _read(self, space: Workspace, arguments: Sequence[Any]) -> None:
         """Reads whatever is like the example, even if its types are others, or says why it is not."""

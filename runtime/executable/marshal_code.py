@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from .code import Code
-from .nodes import is_numpy
+from .nodes import ManyRows, is_numpy
 from .read_code import read_code
 from .results import Results
 from .structure import Structure
@@ -34,18 +34,44 @@ MISMATCHES = (MismatchError, struct.error, TypeError, ValueError, LookupError, O
 # Doubles by argument of the graph, and by name of an output.
 Memory: TypeAlias = "Mapping[str, memoryview[float]]"
 Read: TypeAlias = Callable[[Sequence[Any]], None]
+Call: TypeAlias = Callable[..., Any]
+Prepare: TypeAlias = Callable[[Memory, "memoryview[int]", Memory], tuple[Any, ...]]
 
 
-def call_maker(
-    structure: Structure, wanted: Wanted, results: Results
-) -> Callable[[Memory, memoryview, Memory, Callable[[], object], Read], Callable[[Sequence[Any]], Any]]:
-    """Makes calls of a program: from inputs, indices, outputs, what runs the program, and what reads arguments that are
-    not exactly like the example, to a function from arguments to what is wanted.
+def call_maker(structure: Structure, wanted: Wanted, results: Results) -> tuple[Prepare, Callable[..., Call]]:
+    """What a call needs to have at hand, from inputs, indices and outputs; and what makes calls of a program.
+
+    That takes what looks whether the function is as it was; spaces that no call is in; what puts named arguments in
+    order; and what makes another space: what a call needs to have at hand, what runs the program, what reads arguments
+    that are not exactly like the example, and, of a function with rows of data, what reads these.
+
+    A call is one function: any other in between would take as long as a program of a hundred operations.
     """
     code = _code()
-    body = ["try:", *(f"    {line}" for line in read_code(code, structure)), "except Mismatches:"]
-    body += ["    otherwise(arguments)", "run()", *write_code(code, structure, wanted, results)]
-    return code.function("call(arguments)", body, "inputs, indices, outputs, run, otherwise")
+    read, write = [*read_code(code, structure)], write_code(code, structure, wanted, results)
+    names, prepare = code.preparation("inputs, indices, outputs")
+    has_rows = any(isinstance(node, ManyRows) for node in structure.nodes)
+    body = [
+        "check()",
+        "if named: arguments = in_order(arguments, named)",
+        # Threads need spaces of their own. Popping from a list is atomic, so they need no lock.
+        "try:",
+        "    space = idle.pop()",
+        "except IndexError:",
+        "    space = new_space()",
+        "try:",
+        f"    {names}run, otherwise{', read_rows' * has_rows} = space",
+        *["    read_rows(arguments)"] * has_rows,
+        "    try:",
+        *(f"        {line}" for line in read),
+        "    except Mismatches:",
+        "        otherwise(arguments)",
+        "    run()",
+        *(f"    {line}" for line in write),
+        "finally:",
+        "    idle.append(space)",
+    ]
+    return prepare, code.function("call(*arguments, **named)", body, "check, idle, in_order, new_space")
 
 
 def reader_maker(structure: Structure) -> Callable[[Memory, memoryview], Read]:

@@ -50,7 +50,7 @@ class _Reader:
             body += self.take(node, name, 0)
         yield f"{''.join(f'{name}, ' for name in names)}= arguments"
         if any(any(indices_in(node)) for node in structure.nodes):
-            body = ["numbers = []", *body, "indices[:] = array('i', numbers)"]
+            body = ["numbers = []", *body, f"{self.prepared('indices')}[:] = array('i', numbers)"]
         yield from body
         yield from self.flush()
 

@@ -121,13 +121,15 @@ class SizedFunction(CompiledFunction):
             report(0, 1, "one run of the function")
             self._trial = self._first_trial()
             ledger.refuse_others(self.sizes, structure, self._instance.layout)
-            self._captured = Captured((self._function,), self.name, self._recorded_at(sample), self._again(sample))
+            self._prepare, self._make_call = call_maker(structure, written.wanted, self._results)
+            self._captured = Captured(
+                (self._function,), self.name, self._recorded_at(sample), self._again(sample), self._set_call
+            )
             heading = f"Made from the function {self.name} at {sizes_text(sizes)} by microgpt. Do not edit."
             keyed = {**what, "sizes": self.sizes}
             self._executable: SizedExecutable = compile_instance(
                 self._instance, heading, keyed, self._signature, self._trial, self._eager_trials, cache, report
             )
-        self._make_call = call_maker(structure, written.wanted, self._results)
 
     def __getattr__(self, name: str) -> Any:
         """What needs a graph."""

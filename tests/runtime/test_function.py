@@ -1,6 +1,8 @@
 """`microgpt.compile`: a user's functions, in the shape of their arguments, with the bits of `Value`."""
 
 import copy
+import inspect
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -113,6 +115,23 @@ def test_threads_do_not_share_memory(cache, target):
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(run, range(8)))
+
+
+def test_a_call_enters_one_function_and_its_check(cache):
+    """Entering another takes as long as a hundred operations."""
+    function = compiled(cache, lambda x, y: x - 2.0 * y, 0.0, 0.0, target="c")
+    function(3.0, 1.0)
+    entered = []
+    sys.setprofile(lambda frame, event, _: entered.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        function(3.0, 1.0)
+    finally:
+        sys.setprofile(None)
+    assert entered == ["call", "check"]
+
+
+def test_the_signature_of_a_compiled_function(cache):
+    assert str(inspect.signature(compiled(cache, squares, [1.0]))) == "(*arguments, **named)"
 
 
 def test_auto_is_python_where_there_is_no_compiler(cache, monkeypatch):
