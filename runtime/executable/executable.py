@@ -6,6 +6,7 @@ workspaces: memory of a caller's own, so that threads can run one program side b
 
 from __future__ import annotations
 
+import ctypes
 import time
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,6 +45,9 @@ TARGETS = ("auto", "c", "python", "jax")
 
 # C that is no longer than this many characters compiles faster, and runs faster, with its kernels inlined.
 _SHORT = 60_000
+# With fewer operations than this, a program takes less than some 10 us. It keeps Python's lock: another thread that
+# gets it meanwhile gives it back after 5 ms only, and giving it away takes 50 ns.
+_BRIEF = 10_000
 
 
 class Executable:
@@ -198,7 +202,9 @@ def _c_executable(job: _Job, longest: int | None) -> Executable:
 
 
 def _loaded(graph: Graph, native: Native) -> Executable:
-    library = native.functions
+    library: ctypes.CDLL = native.functions
+    if len(graph) < _BRIEF:  # PyDLL keeps the lock
+        library = ctypes.PyDLL(library._name, handle=library._handle)
     library.run.restype = None
     return Executable("c", graph, native.path, native.report, partial(c_workspace, library, graph, native.report))
 

@@ -1,5 +1,6 @@
 """`microgpt.compile`: a user's functions, in the shape of their arguments, with the bits of `Value`."""
 
+import _ctypes
 import copy
 import inspect
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 import microgpt
 from microgpt import Value
+from microgpt.runtime.executable import executable
 from microgpt.runtime.executable.executable import compile_executable
 from microgpt.runtime.machine.toolchain import ToolchainError
 from microgpt.runtime.storage.cache import Cache
@@ -106,7 +108,10 @@ def squares(xs):
     return sum(x * x for x in xs)
 
 
-def test_threads_do_not_share_memory(cache, target):
+@pytest.mark.parametrize("brief", [0, 10_000])
+def test_threads_do_not_share_memory(cache, target, brief, monkeypatch):
+    """Whether programs keep Python's lock or not."""
+    monkeypatch.setattr(executable, "_BRIEF", brief)
     function = compiled(cache, squares, [0.0] * 500, target=target)
 
     def run(seed: int) -> bool:
@@ -115,6 +120,18 @@ def test_threads_do_not_share_memory(cache, target):
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(run, range(8)))
+
+
+def test_brief_programs_keep_pythons_lock(cache, monkeypatch):
+    """Giving it away, and taking it back, would take longer than they run."""
+
+    def keeps_it() -> bool:
+        run = compiled(cache, squares, [0.0] * 500, target="c")._executable.workspace().run
+        return bool(run.func._flags_ & _ctypes.FUNCFLAG_PYTHONAPI)
+
+    assert keeps_it()
+    monkeypatch.setattr(executable, "_BRIEF", 500)
+    assert not keeps_it()
 
 
 def test_a_call_enters_one_function_and_its_check(cache):
