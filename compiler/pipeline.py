@@ -1,8 +1,8 @@
 """The pipeline: every road from a function to a program, stage by stage.
 
 A graph becomes Python (`compile_python`), or loops (`compile_loops`), and these C (`compile_c`) or JAX (`compile_jax`).
-Graphs that share a memory become loops by the same stages in `loops/compile_family`, loops over named sizes in
-`sizes/learn`. The name of a stage is the name of its function, in dumps, timings and tables.
+Graphs that share a memory become loops by the same stages in `loops/compile_family`; `sizes/learn` makes loops over
+named sizes of those at a few. The name of a stage is the name of its function, in dumps, timings and tables.
 """
 
 from __future__ import annotations
@@ -163,13 +163,16 @@ def compile_python_map(graph: Graph, mapped: Sequence[str], heading: Sequence[st
     return emit_python_map(form_statements(graph), mapped, heading)
 
 
-def compile_loops(graph: Graph, observe: Observer | None = None, transposed: bool = True) -> LoopedGraph:
+def compile_loops(
+    graph: Graph, observe: Observer | None = None, transposed: bool = True, aligned: bool = True
+) -> LoopedGraph:
     """The loops of a graph without equal or dead nodes, over a memory of its own.
 
     Args:
         transposed: whether matrices are copied for loops that walk down their columns.
+        aligned: see `Layout`.
     """
-    layout, stored = Layout(), stored_nodes(graph)
+    layout, stored = Layout(aligned=aligned), stored_nodes(graph)
     _run(observe, place, layout, "graph", {0: (graph, stored)})
     where = address(layout, "graph", graph, stored)
     grouped = _run(observe, form_reductions, graph, stored, layout, where, own_constants=True)

@@ -1,8 +1,8 @@
 """Learn: the loops of a function over its sizes, from its graphs at a few small ones.
 
-In: graphs at sizes to learn from, and at others. Out: `SizedPrograms` of one program. At the others, what is
-instantiated must be the graph, operation for operation. If it is not, and other loops than those are found in the
-graph, the function is irregular; if the same loops are found, it is a mistake of the compiler.
+In: graphs at sizes to learn from, and at others, and what makes their loops. Out: `SizedPrograms` of one program. At
+the others, what is instantiated must be the graph, operation for operation. If it is not, and other loops than those
+are found in the graph, the function is irregular; if the same loops are found, it is a mistake of the compiler.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ from itertools import zip_longest
 
 from ..errors import ProofError
 from ..ir.graph import Graph
-from ..loops.form_loops import form_loops
 from ..loops.layout import Layout
 from ..loops.loop_ir import Array, LoopProgram, Nest
+from ..loops.looped_graph import LoopedGraph
 from ..loops.map_numbers import NumberMap
-from ..loops.name_arrays import name_arrays
-from ..loops.place import NotRegularError, address, place
+from ..loops.place import NotRegularError, address
 from ..loops.prove_loops import prove_loops
-from ..loops.stored_nodes import stored_nodes
 from ..loops.transpose import Transposer
 from .generalise import Sample, SizedPrograms, generalise
 from .sized_layout import PlacedArrays
@@ -49,11 +47,17 @@ def sizes_text(sizes: Sizes) -> str:
     return ", ".join(f"{name}={size}" for name, size in sizes.items())
 
 
-def learn(graph_at: Callable[[Sizes], Graph], learned: Sequence[Sizes], proved: Sequence[Sizes]) -> SizedPrograms:
+def learn(
+    graph_at: Callable[[Sizes], Graph],
+    loops_of: Callable[[Graph], LoopedGraph],
+    learned: Sequence[Sizes],
+    proved: Sequence[Sizes],
+) -> SizedPrograms:
     """The program of a function over its sizes.
 
     Args:
         graph_at: makes the clean graph at some sizes.
+        loops_of: makes the loops of a graph, with no matrix copied and no row padded.
         learned: the sizes to learn from.
         proved: others.
 
@@ -64,7 +68,7 @@ def learn(graph_at: Callable[[Sizes], Graph], learned: Sequence[Sizes], proved: 
     samples: list[Sample] = []
     # The smallest first: most functions that are irregular are so at any two sizes.
     for sizes in sorted(learned, key=lambda sizes: math.prod(sizes.values())):
-        samples.append(_sample(sizes, graph_at(sizes)))
+        samples.append(_sample(sizes, loops_of(graph_at(sizes))))
         _refuse_others(samples[0], samples[-1])
     try:
         found = generalise(samples)
@@ -78,7 +82,7 @@ def learn(graph_at: Callable[[Sizes], Graph], learned: Sequence[Sizes], proved: 
         try:
             _prove(found, sizes, graph)
         except ProofError:
-            difference = _difference(found, _sample(sizes, graph))
+            difference = _difference(found, _sample(sizes, loops_of(graph)))
             if difference is None:  # the loops are those that are found there, and yet not the graph
                 raise
             raise NotRegularError(difference) from None
@@ -107,12 +111,9 @@ def _prove(sized: SizedPrograms, sizes: Sizes, graph: Graph) -> None:
     prove_loops(instance.program, graph, instance.layout, where.inputs, where.outputs)
 
 
-def _sample(sizes: Sizes, graph: Graph) -> Sample:
-    layout, stored = Layout(aligned=False), stored_nodes(graph)
-    place(layout, _FAMILY, {0: (graph, stored)})
-    program = form_loops(graph, stored, layout, address(layout, _FAMILY, graph, stored), own_constants=True)
-    named, tables = with_tables(name_arrays(program, layout, graph.indices), layout)
-    return Sample(sizes, PlacedArrays.of(layout, tables), {_ONLY: named})
+def _sample(sizes: Sizes, looped: LoopedGraph) -> Sample:
+    program, tables = with_tables(looped.program, looped.layout)
+    return Sample(sizes, PlacedArrays.of(looped.layout, tables), {_ONLY: program})
 
 
 _WITHOUT_SHAPES = NumberMap(lambda number: number, lambda text: text, lambda array: Array(array.name, ()))

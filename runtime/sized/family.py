@@ -16,7 +16,7 @@ from ...compiler.ir.graph import Graph
 from ...compiler.loops.loop_text import format_program
 from ...compiler.loops.place import NotRegularError
 from ...compiler.numerics import Numerics, as_numerics, numerics
-from ...compiler.pipeline import compile_graph, without_collection
+from ...compiler.pipeline import compile_graph, compile_loops, without_collection
 from ...compiler.sizes.fit import Fitter
 from ...compiler.sizes.generalise import SizedPrograms
 from ...compiler.sizes.learn import learn, sizes_text
@@ -300,7 +300,7 @@ class Family:
             return graph
 
         try:
-            programs = learn(graph_at, learned, proved)
+            programs = learn(graph_at, partial(compile_loops, transposed=False, aligned=False), learned, proved)
         except NotRegularError as error:
             for each in made:  # what is wrong is not irregular
                 self._check(*each)
