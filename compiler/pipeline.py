@@ -211,7 +211,7 @@ def compile_kernels(
     if vector_width > 1:
         run(hold)
         run(batch_calls)
-    run(walk_pointers)
+    run(walk_pointers, vector_width if vector_width == numerics.lanes(8) else 0)  # eight doubles, or 512 bits
     return replace(shared, kernels=kernels)
 
 

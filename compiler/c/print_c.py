@@ -190,8 +190,9 @@ class Printer:
                 if kind == "held" and value is not None:
                     return f"{type_} {name} = {self._value(value)}; HELD{width}({name})"
                 return f"{type_} {name}" if value is None else f"const {type_} {name} = {self._value(value)}"
-            case ir.Point(name, place, writes):
-                return f"{'' if writes else 'const '}{self.number} *{name} = {self.address_text(place)}"
+            case ir.Point(name, place, writes, apart):
+                own = f"; APART({name})" if apart else ""
+                return f"{'' if writes else 'const '}{self.number} *{name} = {self.address_text(place)}{own}"
             case ir.Advance(name, distance):
                 return (
                     f"{name} -= {-distance}" if isinstance(distance, int) and distance < 0 else f"{name} += {distance}"

@@ -116,11 +116,16 @@ class Assign:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A pointer variable; what it points to is only read, unless it `writes`."""
+    """A pointer variable; what it points to is only read, unless it `writes`.
+
+    Attributes:
+        apart: whether it reads what another one reads, and the C compiler should not know that.
+    """
 
     name: str
     place: Place
     writes: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)

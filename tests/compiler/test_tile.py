@@ -11,7 +11,7 @@ from loop_texts import program_of
 
 from microgpt.compiler.c.memory_struct import memory_struct
 from microgpt.compiler.c.prelude import VECTOR_WIDTHS, prelude
-from microgpt.compiler.kernels.kernel_ir import Declare, For
+from microgpt.compiler.kernels.kernel_ir import Declare, For, Point, Prefetch
 from microgpt.compiler.kernels.traverse import mentions
 from microgpt.compiler.loops.interpret_loops import interpret_loops
 from microgpt.compiler.numerics import exact
@@ -147,3 +147,17 @@ def test_tiles_have_the_bits_of_single_turns(body: str, toolchain: Toolchain, tm
             held = (ctypes.c_double * len(numbers))(*numbers)
             getattr(library, name)(held)
             assert list(held) == results, (name, width)
+
+
+@pytest.mark.parametrize(("width", "expected"), [(4, False), (8, True)])
+def test_a_number_that_two_vectors_are_multiplied_by_is_read_twice(width: int, expected: bool):
+    program, _ = program_of(text_of(PRODUCT, 14, 17, 40))
+    for kernel in compile_kernels([program], width, exact()).kernels:
+        assert mentions(kernel.body, lambda part: isinstance(part, Point) and part.apart) is expected
+
+
+def test_what_many_turns_write_is_asked_for():
+    for rows, expected in ((14, False), (64, True)):
+        program, _ = program_of(text_of(PRODUCT, rows, 17, 40))
+        for kernel in compile_kernels([program], 8, exact()).kernels:
+            assert mentions(kernel.body, lambda part: isinstance(part, Prefetch) and part.writes) is expected

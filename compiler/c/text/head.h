@@ -35,6 +35,12 @@
 #else
 #define HELD8(x) (void)0
 #endif
+/* Gives a pointer a register of its own, so that GCC does not see that another one reads the same. */
+#if defined(__GNUC__) && defined(__AVX512F__)
+#define APART(p) __asm__("" : "+r"(p))
+#else
+#define APART(p) (void)0
+#endif
 
 #if defined(__GNUC__)
 #define INLINE static inline __attribute__((always_inline))
