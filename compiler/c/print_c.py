@@ -116,8 +116,9 @@ class Printer:
                 yield f"{indent}if (is_usual(middle) && {lower} == same && {higher} == same) continue;"
             case ir.Enclose():
                 yield from self._enclosed(statement, indent)
-            case ir.Room(lanes):
-                yield f"{indent}{self.number} power[{lanes}];"
+            case ir.Room(lanes, powers):
+                if powers:
+                    yield f"{indent}{self.number} power[{lanes}];"
                 yield f"{indent}unsigned char doubts[({lanes} / VECTOR + 7) / 8 * 8];"
                 yield f"{indent}int lanes[{lanes}];"
             case _:
@@ -134,6 +135,10 @@ class Printer:
         high, low, settled = (self._text_with(statement.value, name, "power") for name in ("high", "low", "power"))
         yield f"{indent}v{width} low;"
         yield f"{indent}const v{width} high = {function}{width}({parts}, &low);"
+        if statement.lane is not None:
+            stored = f"store_sure{width}({self.address_text(statement.place)}, {high}, {low})"
+            yield f"{indent}doubts[(unsigned long)({sum_text(statement.lane)}) / {width}] = (unsigned char){stored};"
+            return
         yield f"{indent}v{width} value = {high};"
         yield f"{indent}const int doubts = unlike{width}(value, {low});"
         yield f"{indent}if (__builtin_expect(doubts, 0)) {{"

@@ -179,9 +179,10 @@ class Transpose:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Room for the powers of so many lanes: the pointer ``power``, and for what is noted about them."""
+    """Room for what is noted about so many lanes; and for their powers, the pointer ``power``, if these are guessed."""
 
     lanes: int
+    powers: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +236,8 @@ class Spare:
 
 @dataclass(frozen=True, slots=True)
 class Enclose:
-    """Stores what a power is used for, computed from two numbers between which lies what pow() gives. pow() is called
-    for lanes where these make a difference.
+    """Stores what a power is used for, computed from two numbers between which lies what pow() gives. Where these make
+    a difference, pow() is called; or nothing is stored, and the lane is noted.
 
     Attributes:
         place: where it goes.
@@ -244,6 +245,7 @@ class Enclose:
         function: that encloses powers of vectors.
         power: the power.
         width: of vectors that this is done with; others call pow().
+        lane: the first lane, from the first one of the block on, if lanes are noted.
     """
 
     place: Place
@@ -251,6 +253,7 @@ class Enclose:
     function: str
     power: Call
     width: int
+    lane: Sum | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ In: a kernel whose loop over lanes computes such powers. Out: the same with the 
 for takes a few arithmetic operations that grow or fall with them. For each vector, that is computed from the two ends
 of an interval in which the power lies; pow() is called where they differ. Where there are several such powers, the
 kernel goes through blocks of lanes, and computes one power after the other for all lanes of a block: an operation waits
-for others of its lane, and processors see more lanes ahead if each has fewer operations.
+for others of its lane, and processors see more lanes ahead if each has fewer operations. Then, the lanes in doubt are
+computed by pow(): to branch at once would throw away what has begun of the lanes ahead.
 
 Otherwise, the kernel goes through blocks of lanes as well. Within a block a power is first guessed for all lanes; pow()
 is called for those in which the guess is not proved and makes a difference; then what needs the powers goes on.
@@ -42,7 +43,7 @@ def stage_powers(kernel: Kernel, width: int, numerics: Numerics) -> Kernel:
     if not numerics.proves:
         return kernel
 
-    blocks: list[int] = []
+    rooms: list[Room] = []
 
     def change(part: Any) -> Any:
         if not (isinstance(part, For) and part.lanes and any(map(_find, part.body))):
@@ -50,13 +51,21 @@ def stage_powers(kernel: Kernel, width: int, numerics: Numerics) -> Kernel:
         found = (_enclosed(statement, width) for statement in part.body)
         enclosed = tuple(statement for statement in found if statement is not None)
         few = not part.end.terms and part.end.constant < width
+        block = _block(part.end)
         if len(enclosed) == len(part.body) and not few:
-            return _one_by_one(part, enclosed)
-        blocks.append(_block(part.end))
-        return _staged(part, blocks[-1])
+            several = sum(isinstance(each, Enclose) for each in enclosed) > 1
+            if not several or (not part.end.terms and part.end.constant <= block):
+                return replace(part, body=enclosed)
+            rooms.append(Room(block, False))
+            return _one_by_one(part, enclosed, block)
+        rooms.append(Room(block))
+        return _staged(part, block)
 
     body = rebuilt(kernel.body, change)
-    return replace(kernel, body=(Room(max(blocks)), *body) if blocks else body)
+    if rooms:
+        room = Room(max(each.lanes for each in rooms), any(each.powers for each in rooms))
+        body = (room, *body)
+    return replace(kernel, body=body)
 
 
 def _enclosed(statement: Statement, width: int) -> Statement | None:
@@ -133,21 +142,22 @@ def _exponent(power: Call) -> float | None:
     return float.fromhex(exponent.text) if isinstance(exponent, Number) else None
 
 
-def _one_by_one(loop: For, statements: Sequence[Statement]) -> For:
-    """A loop over lanes whose powers are enclosed."""
-    parts: list[list[Statement]] = [[]]
-    for statement in statements:
-        if any(isinstance(each, Enclose) for each in parts[-1]):
-            parts.append([])
-        parts[-1].append(statement)
-    block = _block(loop.end)
-    if len(parts) == 1 or (not loop.end.terms and loop.end.constant <= block):
-        return replace(loop, body=tuple(statements))
-    return _in_blocks(loop, block, [_of_block(loop, block, part) for part in parts])
+def _one_by_one(loop: For, enclosed: Sequence[Statement], block: int) -> For:
+    """A loop over lanes whose powers are enclosed, and settled after each block."""
+    body: list[Statement] = []
+    pending: list[Statement] = []
+    for statement, given in zip(enclosed, loop.body, strict=True):
+        if isinstance(statement, Enclose):
+            noted = replace(statement, lane=_offset(loop))
+            body += [Clear(), _of_block(loop, block, [*pending, noted]), Settle(loop.name, "start", (given,))]
+            pending = []
+        else:
+            pending.append(statement)
+    return _in_blocks(loop, block, [*body, _of_block(loop, block, pending)] if pending else body)
 
 
 def _staged(loop: For, block: int) -> For:
-    offset = Sum(0, ((1, loop.name), (-1, "start")))
+    offset = _offset(loop)
     power_place = Place("power", (offset,))
     body: list[Statement] = []
     # What is done in one go for each lane, until powers must be settled.
@@ -162,6 +172,11 @@ def _staged(loop: For, block: int) -> For:
             statement, pending = _with_power(statement, power, Read(power_place)), []
         pending.append(statement)
     return _in_blocks(loop, block, [*body, _of_block(loop, block, pending)])
+
+
+def _offset(loop: For) -> Sum:
+    """The number of a lane in its block."""
+    return Sum(0, ((1, loop.name), (-1, "start")))
 
 
 def _in_blocks(loop: For, block: int, body: Sequence[Statement]) -> For:

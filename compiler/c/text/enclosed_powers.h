@@ -68,6 +68,19 @@ INLINE v${w} enclosed_root_of_quotient${w}(v${w} x, divisor y, v${w} *low)
 #endif
     return enclosed_root${w}(x / y.number, low);
 }
+/* Stores a vector but for the lanes in which the other one is not the same; these are returned. */
+INLINE int store_sure${w}(double *p, v${w} x, v${w} other)
+{
+#if defined(MASKS${w}) && HAS(__builtin_ia32_storeupd512_mask)
+    const int doubts = unlike${w}(x, other);
+    __builtin_ia32_storeupd512_mask(p, x, (unsigned char)~doubts);
+    return doubts;
+#else
+    const n${w} same = x == other;
+    store${w}(p, blend${w}(same, x, load${w}(p)));
+    return ALL_LANES & ~signs${w}(same);
+#endif
+}
 /* pow(x, y) in lanes of `doubts`, for a positive y. Powers of zero are zero. */
 INLINE v${w} settle_enclosed${w}(v${w} high, v${w} x, double y, int doubts)
 {

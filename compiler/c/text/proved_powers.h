@@ -46,9 +46,11 @@ INLINE v${w} settled_inverse_root${w}(v${w} x) { return settle_power${w}(x, x, a
 INLINE v${w} settled_inverse_square${w}(v${w} x) { return settle_power${w}(x, x, all${w}(-2.0), ALL_LANES); }
 INLINE v${w} settled_inverse_root_cube${w}(v${w} x) { return settle_power${w}(x, x, all${w}(-1.5), ALL_LANES); }
 #endif
-/* pow(x, -1) and pow(x, -0.5) of one number, by the same means where the exponent is known. */
+/* pow(x, -1) and pow(x, -0.5) of one number, by the same means where the exponent is known; and powers of zero, which an
+   optimiser has many of. */
 INLINE double pow1(double x, double y)
 {
+    if (__builtin_constant_p(y) && y > 0.0 && x == 0.0) return 0.0;
 #ifdef FUSES
     if (__builtin_constant_p(y) && (y == -1.0 || y == -0.5)) {
         double r = 1.0 / (y == -1.0 ? x : __builtin_sqrt(x)), change;
