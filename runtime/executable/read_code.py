@@ -58,14 +58,24 @@ class _Reader:
         """Packs what has been collected so far."""
         if self.end > self.start:
             pack = self.constant(struct.Struct(f"{self.end - self.start}d").pack_into)
-            operands = ", ".join(["*floats"] * self.in_list + self.operands)
-            yield f"{pack}({self.prepared(f'inputs[{self.memory!r}]')}, {8 * self.start}, {operands})"
+            if self.in_list:
+                yield from self.spill()
+                yield f"{pack}(*floats)"
+            else:
+                yield f"{pack}({', '.join(self.target() + self.operands)})"
         self.start, self.in_list, self.operands = self.end, False, []
 
+    def target(self) -> list[str]:
+        """The memory, and where in it the first operand is packed."""
+        return [self.prepared(f"inputs[{self.memory!r}]"), str(8 * self.start)]
+
     def spill(self) -> Iterator[str]:
-        """Puts the operands in the list, since a loop will change their variables, or add others."""
+        """Puts the operands in the list, since a loop will change their variables, or add others.
+
+        The list has what a call takes beside them, too: Python would copy it once more to put that before it.
+        """
         if not self.in_list:
-            yield f"floats = [{', '.join(self.operands)}]"
+            yield f"floats = [{', '.join(self.target() + self.operands)}]"
         elif len(self.operands) == 1 and self.operands[0][0] == "*":
             yield f"floats += {self.operands[0][1:]}"
         elif self.operands:
