@@ -223,7 +223,7 @@ class Survey:
         if not is_users(code.co_filename):
             self._wrapper(function)
             return
-        if not self._globals and function.__builtins__ is vars(builtins):  # type: ignore[attr-defined]
+        if not self._globals and getattr(function, "__builtins__", None) is vars(builtins):
             self._globals = function.__globals__
         names, strings = set(_names(code)), set(_strings(code))
         self.names |= names | strings
