@@ -59,6 +59,8 @@ __all__ = ["MASKED", "needs_whole_vectors", "vectorise"]
 # Vectors of a fold that are computed at the same time: enough to hide the latency of an addition, few enough for the
 # registers.
 _ACCUMULATORS = 8
+# Fewer lanes than this are no vector in the steps of a recurrence.
+_FEW = 4
 # From this width on, processors have instructions for a part of a vector.
 MASKED = 8
 # The same without a fold: lanes do not wait for each other, and the processor overlaps them by itself.
@@ -87,7 +89,8 @@ def _statement(statement: Statement, width: int, few: int) -> Sequence[Statement
         if statement.lanes and (width == 1 or _is_better_batched(statement, few)):
             statement = replace(statement, lanes=False)
         if not statement.lanes:
-            body = tuple(each for part in statement.body for each in _statement(part, width, few))
+            inside = map(_alone_if_few, statement.body) if statement.ordered else statement.body
+            body = tuple(each for part in inside for each in _statement(part, width, few))
             return [replace(statement, body=body)]
         if isinstance(statement.end, Sum) and not statement.start.terms and not statement.end.terms:
             return _fixed(statement, width)
@@ -102,6 +105,18 @@ def _statement(statement: Statement, width: int, few: int) -> Sequence[Statement
             return [statement]
         return [Block(tuple(each for part in statement.body for each in _statement(part, width, few)))]
     return [Block((statement,))] if isinstance(statement, Write | Update) else [statement]
+
+
+def _alone_if_few(statement: Statement) -> Statement:
+    """A statement of a step, without lanes if it has very few: single numbers stay in registers from step to step, and
+    a vector would wait for memory, where the step before has stored its lanes one by one.
+    """
+    if not isinstance(statement, For):
+        return statement
+    if statement.lanes and isinstance(statement.end, Sum) and not statement.end.terms:
+        few = statement.end.constant < _FEW
+        return replace(statement, lanes=False, unroll=True) if few else statement
+    return replace(statement, body=tuple(map(_alone_if_few, statement.body)))
 
 
 def _is_better_batched(loop: For, few: int) -> bool:

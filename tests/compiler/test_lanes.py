@@ -18,11 +18,14 @@ from loop_texts import program_of
 from microgpt.compiler.c.memory_struct import memory_struct
 from microgpt.compiler.c.prelude import VECTOR_WIDTHS, prelude
 from microgpt.compiler.ir.ops import ADD, DIV, MAX, MUL, POW, RELU
+from microgpt.compiler.kernels.expressions import Read
 from microgpt.compiler.kernels.fuse import fuse
+from microgpt.compiler.kernels.traverse import mentions
 from microgpt.compiler.loops.interpret_loops import interpret_loops
 from microgpt.compiler.loops.layout import Layout
 from microgpt.compiler.loops.loop_ir import Affine, Array, Const, Expr, Load, Loop, LoopProgram, Nest, Op, Store
-from microgpt.compiler.pipeline import compile_c
+from microgpt.compiler.numerics import exact
+from microgpt.compiler.pipeline import compile_c, compile_kernels
 from microgpt.runtime.machine.toolchain import Toolchain
 
 LANES = 100
@@ -378,3 +381,17 @@ def test_no_pointer_goes_beyond_the_last_term() -> None:
         assert "w0[0]" in lines[place + 1] or "w1[0]" in lines[place + 1]
     declared = [line for line in lines if line.startswith("const double *w")]
     assert declared == ["const double *w0 = m->x;", "const double *w1 = &m->x[50];"], "at the first term"
+
+
+@pytest.mark.parametrize(("lanes", "expected"), [(2, False), (3, False), (4, True)])
+def test_few_lanes_of_a_step_are_single_numbers(lanes: int, expected: bool):
+    program, _ = program_of(f"""
+program steps
+array z[21][{lanes}] value double
+nest recurrence 1
+    for step < 20
+    for i < {lanes}
+    z[step+1][i] = mul(z[step][i], 0.5)
+""")
+    (kernel,) = compile_kernels([program], 8, exact()).kernels
+    assert mentions(kernel.body, lambda part: isinstance(part, Read) and part.width > 1) is expected
