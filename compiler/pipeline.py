@@ -1,8 +1,9 @@
 """The pipeline: every road from a function to a program, stage by stage.
 
 A graph becomes Python (`compile_python`), or loops (`compile_loops`), and these C (`compile_c`) or JAX (`compile_jax`).
-Graphs that share a memory become loops by the same stages in `loops/compile_family`; `sizes/learn` makes loops over
-named sizes of those at a few. The name of a stage is the name of its function, in dumps, timings and tables.
+Graphs that share a memory become loops by the same stages (`form_loops`), which `loops/compile_family` is given for each
+of them, as `sizes/learn` is given `compile_loops` for the sizes that it learns from. The name of a stage is the name of
+its function, in dumps, timings and tables.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from .loops.layout import Layout
 from .loops.loop_ir import LoopProgram
 from .loops.looped_graph import LoopedGraph
 from .loops.name_arrays import name_arrays
-from .loops.place import address, place
+from .loops.place import Addressing, address, place
 from .loops.reroll import reroll
 from .loops.schedule import schedule as schedule_groups
 from .loops.stored_nodes import stored_nodes
@@ -68,6 +69,7 @@ __all__ = [
     "compile_loops",
     "compile_python",
     "compile_python_map",
+    "form_loops",
     "function_text",
     "program_text",
     "without_collection",
@@ -175,13 +177,30 @@ def compile_loops(
     layout, stored = Layout(aligned=aligned), stored_nodes(graph)
     _run(observe, place, layout, "graph", {0: (graph, stored)})
     where = address(layout, "graph", graph, stored)
-    grouped = _run(observe, form_reductions, graph, stored, layout, where, own_constants=True)
-    parts = _run(observe, schedule_groups, grouped.groups, layout.size)
-    program = _run(observe, reroll, grouped, parts, where)
+    program = form_loops(graph, stored, layout, where, observe, own_constants=True)
     program = _run(observe, name_arrays, program, layout, graph.indices)
     if transposed:
         program = _run(observe, Transposer(layout).transpose, program)
     return LoopedGraph(graph, program, layout, where)
+
+
+def form_loops(
+    graph: Graph,
+    stored: bytearray,
+    layout: Layout,
+    where: Addressing,
+    observe: Observer | None = None,
+    own_constants: bool = False,
+) -> LoopProgram:
+    """The loop program of a graph whose values are at the addresses `where`: its nests carry out every operation, each
+    after those it needs.
+
+    Args:
+        own_constants: see `form_reductions`.
+    """
+    grouped = _run(observe, form_reductions, graph, stored, layout, where, own_constants)
+    parts = _run(observe, schedule_groups, grouped.groups, layout.size)
+    return _run(observe, reroll, grouped, parts, where)
 
 
 def compile_kernels(

@@ -1,8 +1,9 @@
 """Compile family: loop programs for graphs that differ in one number, such as the length of a sequence.
 
-In: a function from a number to a clean graph. Out: a program for each number, all over one memory. Only the graphs of
-small numbers are made; programs of larger ones continue them (see `extrapolate`). Where a family does not continue
-evenly, every graph is made. Nothing is proved here: what becomes of the programs is for `Family.prove`.
+In: a function from a number to a clean graph, and what makes the loops of a graph. Out: a program for each number, all
+over one memory. Only the graphs of small numbers are made; programs of larger ones continue them (see `extrapolate`).
+Where a family does not continue evenly, every graph is made. Nothing is proved here: what becomes of the programs is
+for `Family.prove`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from dataclasses import dataclass
 
 from ..ir.graph import Graph, IndexTensor
 from .extrapolate import extrapolate
-from .form_loops import form_loops
 from .layout import Layout
 from .loop_ir import LoopProgram
 from .name_arrays import name_arrays
@@ -26,6 +26,7 @@ __all__ = ["Family", "compile_family"]
 # Small members are special: folds of one or two terms, loops of one or two turns. From here on they tend to be alike.
 _REGULAR = 3
 _ATTEMPTS = 3
+Form = Callable[[Graph, bytearray, Layout, Addressing], LoopProgram]
 
 
 @dataclass
@@ -74,6 +75,7 @@ def compile_family(
     layout: Layout,
     name: str,
     build: Callable[[int], Graph],
+    form: Form,
     numbers: Sequence[int],
     pinned: Callable[[int], Mapping[str, int]] | None = None,
 ) -> Family:
@@ -81,6 +83,7 @@ def compile_family(
 
     Args:
         layout: takes the arrays of the family.
+        form: makes the loops of a graph, see `pipeline.form_loops`.
         pinned: from a number to where its outputs are, by name, if not in a place of their own.
     """
     made: dict[int, tuple[Graph, bytearray]] = {}
@@ -97,12 +100,12 @@ def compile_family(
         if end >= numbers[-1]:
             break
         try:
-            return _continued(layout, name, {n: make(n) for n in numbers if n < end}, build, numbers, where)
+            return _continued(layout, name, {n: make(n) for n in numbers if n < end}, build, form, numbers, where)
         except NotRegularError:
             continue
     family = {number: make(number) for number in numbers}
     place(layout, name, family)
-    programs = {number: _form(layout, name, number, *member, where) for number, member in family.items()}
+    programs = {number: _formed(form, layout, name, number, *member, where) for number, member in family.items()}
     return _family(layout, name, programs, build, where, (), family)
 
 
@@ -111,12 +114,13 @@ def _continued(
     name: str,
     family: dict[int, tuple[Graph, bytearray]],
     build: Callable[[int], Graph],
+    form: Form,
     numbers: Sequence[int],
     pinned: Callable[[int], Mapping[str, int]],
 ) -> Family:
     trial = layout.copy()
     place(trial, name, family, numbers[-1])
-    programs = {number: _form(trial, name, number, *member, pinned) for number, member in family.items()}
+    programs = {number: _formed(form, trial, name, number, *member, pinned) for number, member in family.items()}
     three = dict(list(programs.items())[-3:])
     last = max(family)
     prefix = programs[last].name.removesuffix(str(last))
@@ -144,7 +148,13 @@ def _family(
     return Family(name, named, build, pinned, continued, {number: graph for number, (graph, _) in made.items()})
 
 
-def _form(
-    layout: Layout, name: str, number: int, graph: Graph, stored: bytearray, pinned: Callable[[int], Mapping[str, int]]
+def _formed(
+    form: Form,
+    layout: Layout,
+    name: str,
+    number: int,
+    graph: Graph,
+    stored: bytearray,
+    pinned: Callable[[int], Mapping[str, int]],
 ) -> LoopProgram:
-    return form_loops(graph, stored, layout, address(layout, name, graph, stored, pinned(number)))
+    return form(graph, stored, layout, address(layout, name, graph, stored, pinned(number)))

@@ -18,7 +18,7 @@ from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import Array, LoopProgram, Nest, Span
 from ...compiler.loops.transpose import Transposer
 from ...compiler.loops.vmap_program import VmapPrograms
-from ...compiler.pipeline import compile_graph
+from ...compiler.pipeline import compile_graph, form_loops
 from ...model.config import GPTConfig
 from . import graphs
 from .recipe import Recipe
@@ -146,7 +146,7 @@ def flat_loops(
         shares = layout.add(Array(graphs.SHARES, (config.block_size,), ("position",), "argument"))
         layout.arguments[graphs.SHARES] = shares, config.block_size
     training = compile_family(
-        layout, kind, partial(build_graph, config, kind, tell), lengths or range(1, config.block_size + 1)
+        layout, kind, partial(build_graph, config, kind, tell), form_loops, lengths or range(1, config.block_size + 1)
     )
     inference, cache = flat_inference(config, tell, layout, positions)
     return ModelLoops(layout, training, inference, cache, gradient_spans(config))
@@ -161,6 +161,7 @@ def flat_inference(config: GPTConfig, tell: Tell, layout: Layout, positions: Seq
         layout,
         "inference",
         partial(build_graph, config, "inference", tell),
+        form_loops,
         positions or range(config.block_size),
         lambda position: {"entry": cache + entry * position},
     )

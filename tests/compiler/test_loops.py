@@ -30,7 +30,7 @@ from microgpt.compiler.loops.schedule import strong_components
 from microgpt.compiler.loops.stored_nodes import stored_nodes
 from microgpt.compiler.loops.transpose import Transposer
 from microgpt.compiler.loops.verify_loops import verify_loops
-from microgpt.compiler.pipeline import compile_graph, compile_loops
+from microgpt.compiler.pipeline import compile_graph, compile_loops, form_loops
 from microgpt.compiler.trace import trace
 from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.programs import graphs
@@ -56,7 +56,7 @@ def training_graph(length: int) -> Graph:
 
 
 def new_family(layout: Layout) -> Family:
-    return compile_family(layout, "training", training_graph, range(1, CONFIG.block_size + 1))
+    return compile_family(layout, "training", training_graph, form_loops, range(1, CONFIG.block_size + 1))
 
 
 @cache

@@ -9,7 +9,6 @@ from fractions import Fraction
 import pytest
 
 from microgpt.compiler.ir.graph import Graph, Tensor
-from microgpt.compiler.loops.form_loops import form_loops
 from microgpt.compiler.loops.layout import Layout
 from microgpt.compiler.loops.loop_text import format_program
 from microgpt.compiler.loops.name_arrays import name_arrays
@@ -17,7 +16,7 @@ from microgpt.compiler.loops.place import NotRegularError, address, place
 from microgpt.compiler.loops.prove_loops import prove_loops
 from microgpt.compiler.loops.stored_nodes import stored_nodes
 from microgpt.compiler.loops.verify_loops import verify_loops
-from microgpt.compiler.pipeline import compile_graph, compile_jax
+from microgpt.compiler.pipeline import compile_graph, compile_jax, form_loops
 from microgpt.compiler.sizes.fit import Constant, Fitter
 from microgpt.compiler.sizes.generalise import Sample, SizedPrograms, generalise
 from microgpt.compiler.sizes.polynomial import Polynomial

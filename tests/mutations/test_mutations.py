@@ -28,7 +28,7 @@ from microgpt.compiler.errors import InternalError
 from microgpt.compiler.ir.ops import ADD
 from microgpt.compiler.kernels.expressions import Number
 from microgpt.compiler.kernels.kernel_ir import Advance, Block, Declare, Evaluate, For, Point
-from microgpt.compiler.loops import compile_family, form_loops, reroll
+from microgpt.compiler.loops import compile_family, reroll
 from microgpt.compiler.loops.loop_ir import Load, Op
 from microgpt.compiler.loops.transpose import Transposer
 from microgpt.compiler.passes.regions import ALWAYS, NEVER, Regions
@@ -157,8 +157,8 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
             and value.op == ADD
             and not isinstance(value.operands[0], Load),
         ),
-        "schedule, the last part first": results_of(form_loops, "schedule", lambda p: [p[-1], *p[:-1]]),
-        "schedule, a part lost": results_of(form_loops, "schedule", lambda p: p[:-1]),
+        "schedule, the last part first": results_of(pipeline, "schedule_groups", lambda p: [p[-1], *p[:-1]]),
+        "schedule, a part lost": results_of(pipeline, "schedule_groups", lambda p: p[:-1]),
         "reroll, a turn less": first_nest(lambda n: other_trips(n, -1), computes),
         "reroll, a turn more": first_nest(lambda n: other_trips(n, 1), computes),
         "reroll, another base": first_nest(loop_changes.other_read, computes),
@@ -167,7 +167,7 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
         ),
         "reroll, scatters in another order": results_of(reroll, "_scatters", loop_changes.scatters_reversed),
         "reroll, a scatter lost": results_of(reroll, "_scatters", lambda nests: nests[1:]),
-        "form_loops, zeros not set": results_of(compile_family, "form_loops", lambda p: replace(p, zeros=())),
+        "form_loops, zeros not set": results_of(pipeline, "reroll", lambda p: replace(p, zeros=())),
         "extrapolate, a shorter loop": continued(loop_changes.shorter_loop, 7),
         "extrapolate, another base": continued(loop_changes.later_base, 7),
         "extrapolate, a nest lost": continued(loop_changes.dropped_nest, 7),

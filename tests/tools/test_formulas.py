@@ -12,12 +12,12 @@ import pytest
 
 from microgpt.compiler.ir.graph import Graph
 from microgpt.compiler.ir.interpret import evaluate_nodes
-from microgpt.compiler.loops.form_loops import form_loops
 from microgpt.compiler.loops.layout import Layout
 from microgpt.compiler.loops.loop_ir import LoopProgram, strides
 from microgpt.compiler.loops.name_arrays import name_arrays
 from microgpt.compiler.loops.place import Addressing, address, place
 from microgpt.compiler.loops.stored_nodes import stored_nodes
+from microgpt.compiler.pipeline import form_loops
 from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.programs.recipe import Recipe
 from microgpt.tools.drawing.arrays import Array, Arrays

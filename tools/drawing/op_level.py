@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import EQUAL, GATHER, GIVEN
 from ...compiler.ir.rewrite import count_uses
-from ...compiler.loops.form_loops import form_loops
 from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import Body, Load, LoopProgram, Nest, turns
 from ...compiler.loops.name_arrays import name_arrays
 from ...compiler.loops.place import Addressing, address, place
 from ...compiler.loops.stored_nodes import stored_nodes
+from ...compiler.pipeline import form_loops
 from ..subject.places import place_of
 from .arrays import Arrays
 from .formulas import Formula, formula_of
