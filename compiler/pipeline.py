@@ -1,9 +1,9 @@
 """The pipeline: every road from a function to a program, stage by stage.
 
 A graph becomes Python (`compile_python`), or loops (`compile_loops`), and these C (`compile_c`) or JAX (`compile_jax`).
-Graphs that share a memory become loops by the same stages (`form_loops`), which `loops/compile_family` is given for each
-of them, as `sizes/learn` is given `compile_loops` for the sizes that it learns from. The name of a stage is the name of
-its function, in dumps, timings and tables.
+Graphs that share a memory become loops by the same stages (`form_loops`), which `loops/compile_family` is given for
+each of them, as `sizes/learn` is given `compile_loops` for the sizes that it learns from. The name of a stage is the
+name of its function, in dumps, timings and tables.
 """
 
 from __future__ import annotations
