@@ -78,19 +78,22 @@ def other_arguments(owner: type, name: str, change: Callable[..., tuple[Any, ...
 
 
 # What is learned of models, and of functions.
-OVER_SIZES: dict[str, Patch] = {
-    "fit, one more": method(
-        Fitter,
-        "number",
-        once(lambda p: Polynomial((*p.terms, (Fraction(1), ()))), lambda p: isinstance(p, Polynomial)),
-    ),
-    "fit, another constant": method(
-        Fitter, "constant", once(lambda c: replace(c, factor=-c.factor), lambda c: isinstance(c, Constant))
-    ),
-    "generalise, a nest lost": results_of(generalise, "_program", lambda p: replace(p, nests=p.nests[1:])),
-    "generalise, zeros not set": results_of(generalise, "_program", lambda p: replace(p, zeros=())),
-    "sized_layout, parts exchanged": results_of(generalise, "sized_layout", parts_exchanged),
-}
+def over_sizes() -> dict[str, Patch]:
+    """Each time new ones: what changes something once has done so then."""
+    return {
+        "fit, one more": method(
+            Fitter,
+            "number",
+            once(lambda p: Polynomial((*p.terms, (Fraction(1), ()))), lambda p: isinstance(p, Polynomial)),
+        ),
+        "fit, another constant": method(
+            Fitter, "constant", once(lambda c: replace(c, factor=-c.factor), lambda c: isinstance(c, Constant))
+        ),
+        "generalise, a nest lost": results_of(generalise, "_program", lambda p: replace(p, nests=p.nests[1:])),
+        "generalise, zeros not set": results_of(generalise, "_program", lambda p: replace(p, zeros=())),
+        "sized_layout, parts exchanged": results_of(generalise, "sized_layout", parts_exchanged),
+    }
+
 
 MUTATIONS: dict[str, dict[str, Patch]] = {
     "own function": {
@@ -189,9 +192,9 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
         ),
         "transpose, a column less": results_of(Transposer, "_copy", lambda n: other_trips(n, -1)),
     },
-    "loops over sizes": OVER_SIZES,
+    "loops over sizes": over_sizes(),
     "function over sizes": {
-        **OVER_SIZES,
+        **over_sizes(),
         "transpose, a copy from elsewhere": results_of(Transposer, "_copy", loop_changes.other_read),
         "cse, an operand shifted": after_stage("cse", changes.shifted_operand),
     },
