@@ -67,6 +67,5 @@ class TracedIndex(TracedValue):
 
     def _check_count(self, name: str, values: Sequence[Any]) -> None:
         if len(values) < self.limit:
-            self.recorder.fail(
-                f"an index can be up to {self.limit - 1}, but there are only {len(values)} values to {name} from"
-            )
+            few = "is only 1 value" if len(values) == 1 else f"are only {len(values)} values"
+            self.recorder.fail(f"an index can be up to {self.limit - 1}, but there {few} to {name} from")

@@ -169,6 +169,10 @@ def test_starts_without_what_it_does_not_need():
         (("sample", "-n", "0"), "0 is not in the range x>=1"),
         (("compile", "--length", "17"), "--length 17 is not within 1 to 16, the --block-size"),
         (("compile", "--length", "seven"), "'seven' is not a length; write for example 7, or 1,7,16, or 3-5, or all"),
+        (
+            ("compile", "own.py:f"),
+            "this is about the GPT, and own.py:f is a function of your own; `microgpt show own.py:f`",
+        ),
         (("compile", "--kind", "optimizer", "--length", "3"), "--kind optimizer has one program for all lengths"),
         (("show", "--length", "17"), "--length 17 is more than --block-size 16"),
         (

@@ -177,6 +177,11 @@ def parse_lengths(texts: Sequence[str], block_size: int) -> list[int]:
         span = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip(), re.ASCII)
         if part.strip() == "all":
             lengths.update(range(1, block_size + 1))
+        elif re.search(r"\.py:\w", part):
+            raise click.UsageError(
+                f"this is about the GPT, and {part} is a function of your own; `microgpt show {part}` prints what it "
+                f"becomes, and `microgpt export {part} FOLDER` writes it"
+            )
         elif span is None:
             raise click.UsageError(f"{part!r} is not a length; write for example 7, or 1,7,16, or 3-5, or all")
         else:
