@@ -155,15 +155,20 @@ def _alike(run: Run, name: str) -> bool:
 
 def _shared(folds: Sequence[Fold], lane: str, name: str) -> int:
     """How many vectors the terms of sums read that are the same for all turns of a loop."""
-    reads: list[Read] = []
+    reads = _reads(tuple(folds))
+    return sum(bool(read.place.flat().factor(lane)) and name not in names_in([read.place]) for read in reads)
+
+
+def _reads(node: object) -> list[Read]:
+    found: list[Read] = []
 
     def change(part: object) -> object:
         if isinstance(part, Read):
-            reads.append(part)
+            found.append(part)
         return None
 
-    rebuilt(tuple(folds), change)
-    return sum(bool(read.place.flat().factor(lane)) and name not in names_in([read.place]) for read in reads)
+    rebuilt(node, change)
+    return found
 
 
 def _triangle_in_tiles(found: _Loops, folds: Sequence[Fold], width: int) -> Statement | None:
@@ -208,15 +213,7 @@ def _is_skewed(folds: Sequence[Fold], lanes: For, loop: For) -> bool:
     (run, *others) = folds[0].runs
     if len(folds) > 1 or others or any(isinstance(part, Run) for part in run.parts) or run.count.factor(loop.name) != 1:
         return False
-    reads: list[Read] = []
-
-    def change(part: object) -> object:
-        if isinstance(part, Read):
-            reads.append(part)
-        return None
-
-    rebuilt(run.parts, change)
-    wide = [read.place.flat() for read in reads if read.place.flat().factor(lanes.name)]
+    wide = [read.place.flat() for read in _reads(run.parts) if read.place.flat().factor(lanes.name)]
     steps = {(place.factor(loop.name), place.factor(run.variable)) for place in wide}
     return any(isinstance(own, int) and isinstance(term, int) and own == -term != 0 for own, term in steps)
 
@@ -239,7 +236,7 @@ def _prefetched(writes: Sequence[Write]) -> tuple[Statement, ...]:
     for write in writes:
         rebuilt(write.value, change)
         places[write.place] = True
-    return tuple(Prefetch(place, writes) for place, writes in places.items())
+    return tuple(Prefetch(place, written) for place, written in places.items())
 
 
 def _skewed(write: Write, turn: int) -> Write:
