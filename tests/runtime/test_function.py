@@ -122,7 +122,7 @@ def test_threads_do_not_share_memory(cache, target, brief, monkeypatch):
         assert all(pool.map(run, range(8)))
 
 
-def test_brief_programs_keep_pythons_lock(cache, monkeypatch):
+def test_brief_programs_keep_pythons_lock(cache, monkeypatch, toolchain):
     """Giving it away, and taking it back, would take longer than they run."""
 
     def keeps_it() -> bool:
@@ -134,7 +134,7 @@ def test_brief_programs_keep_pythons_lock(cache, monkeypatch):
     assert not keeps_it()
 
 
-def test_a_call_enters_one_function_and_its_check(cache):
+def test_a_call_enters_one_function_and_its_check(cache, toolchain):
     """Entering another takes as long as a hundred operations."""
     function = compiled(cache, lambda x, y: x - 2.0 * y, 0.0, 0.0, target="c")
     function(3.0, 1.0)
