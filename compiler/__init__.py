@@ -26,6 +26,7 @@ each road. A folder imports what stands before it, and nothing else; python and 
         find_nests          what does the same at evenly spaced addresses is a nest
         reroll              groups of statements become loop nests
         roll_steps          nests that a recurrence repeats become nests of one loop over its steps
+        join_recurrences    recurrences that take the same steps become one
         extrapolate         longer sequences continue shorter ones (`compile_family`)
         name_arrays         addresses become arrays and indices
         transpose           matrices that loops walk along, not across
@@ -54,6 +55,7 @@ each road. A folder imports what stands before it, and nothing else; python and 
         accumulate          folds become variables that terms are added to
         hold                vectors that several sums read are read once
         batch_calls         calls of exp, log and pow that stand alone are computed ahead, in vectors
+        carry               what a step of a recurrence computes stays in variables for this step and the next
         walk_pointers       what sums read is reached by pointers that walk along
         merge               programs that call the same kernels with other numbers become calls of one routine
     c/                      kernels to C

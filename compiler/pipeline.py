@@ -23,6 +23,7 @@ from .ir.rewrite import Rewritten
 from .ir.verify import verify
 from .kernels.accumulate import accumulate
 from .kernels.batch_calls import batch_calls
+from .kernels.carry import carry
 from .kernels.hoist import hoist_divisors, hoist_loads
 from .kernels.hold import hold
 from .kernels.kernel_ir import Kernel, KernelProgram
@@ -33,6 +34,7 @@ from .kernels.tile import tile
 from .kernels.vectorise import vectorise
 from .kernels.walk_pointers import walk_pointers
 from .loops.form_reductions import form_reductions
+from .loops.join_recurrences import join_recurrences
 from .loops.layout import Layout
 from .loops.loop_ir import LoopProgram
 from .loops.looped_graph import LoopedGraph
@@ -200,7 +202,8 @@ def form_loops(
     """
     grouped = _run(observe, form_reductions, graph, stored, layout, where, own_constants)
     parts = _run(observe, schedule_groups, grouped.groups, layout.size)
-    return _run(observe, reroll, grouped, parts, where)
+    program = _run(observe, reroll, grouped, parts, where)
+    return _run(observe, join_recurrences, program)
 
 
 def compile_kernels(
@@ -230,6 +233,7 @@ def compile_kernels(
     if vector_width > 1:
         run(hold)
         run(batch_calls)
+    run(carry)
     run(walk_pointers, vector_width if vector_width == numerics.lanes(8) else 0)  # eight doubles, or 512 bits
     return replace(shared, kernels=kernels)
 

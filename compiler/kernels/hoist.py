@@ -15,12 +15,12 @@ from .expressions import Divisor, Entry, Name, Number, Place, Read, Run
 from .kernel_ir import Declare, For, Kernel, Room, Settle, Write
 from .traverse import names_in, parts, rebuilt
 
-__all__ = ["hoist_divisors", "hoist_loads"]
+__all__ = ["ANY", "hoist_divisors", "hoist_loads", "root_of"]
 
 # Dividing so many lanes by a number takes longer than to find out what spares them two operations.
 _MANY = 1024
 # Of what a pointer, or a number that counts through all arrays, leads to.
-_ANY = ""
+ANY = ""
 
 
 def hoist_loads(kernel: Kernel) -> Kernel:
@@ -77,20 +77,20 @@ def _written(kernel: Kernel) -> set[str]:
     while stack:
         part = stack.pop()
         if isinstance(part, Write):
-            found.add(_root(part.place))
+            found.add(root_of(part.place))
         elif isinstance(part, For):
             stack += part.body
     return found
 
 
 def _may_be_in(place: Place, arrays: set[str]) -> bool:
-    return bool(arrays) and (_root(place) in arrays or _ANY in (_root(place), *arrays))
+    return bool(arrays) and (root_of(place) in arrays or ANY in (root_of(place), *arrays))
 
 
-def _root(place: Place) -> str:
-    """The array that a place is in, or `_ANY`."""
+def root_of(place: Place) -> str:
+    """The name of the array that a place is in, or `ANY`."""
     if isinstance(place.base, str) or place.base == MEMORY:
-        return _ANY
+        return ANY
     return place.base.of or place.base.name
 
 

@@ -157,7 +157,9 @@ def function_over_sizes(folder: Path) -> None:
 
 
 def steps_graph() -> Graph:
-    """A body that is pushed about: each place needs the speed, and the speed the place before it."""
+    """A body that is pushed about: each place needs the speed, and the speed the place before it. Its totals begin with
+    the last place.
+    """
 
     def places(given: dict[str, list[Any]], _: object) -> dict[str, list[Any]]:
         place, speed, found = given["x"][0], given["x"][1], []
@@ -165,13 +167,21 @@ def steps_graph() -> Graph:
             speed = speed * place + push
             place = place + speed * speed
             found.append(place)
-        return {"places": found}
+        total, totals = given["x"][1], []
+        for place in reversed(found):
+            total = total * place + place
+            totals.append(total)
+        return {"places": found, "totals": totals}
 
     return compile_graph(lambda: trace(places, "steps", [Tensor("x", "x", 0, (11,))]))
 
 
 def recurrence(folder: Path) -> None:
     compile_loops(steps_graph()).prove()
+
+
+def c_of_a_recurrence(folder: Path) -> None:
+    compile_executable(steps_graph(), "c", Cache.open(folder))
 
 
 def c_of_a_graph(folder: Path) -> None:
@@ -196,6 +206,7 @@ ROADS: dict[str, Callable[[Path], None]] = {
     "loops over sizes": loops_over_sizes,
     "function over sizes": function_over_sizes,
     "loops of a recurrence": recurrence,
+    "C of a recurrence": c_of_a_recurrence,
     "C of a graph": c_of_a_graph,
     "C of a model": c_library_of_a_model,
 }

@@ -26,9 +26,10 @@ from microgpt.compiler.c import emit_c
 from microgpt.compiler.c.print_c import Printer
 from microgpt.compiler.errors import InternalError
 from microgpt.compiler.ir.ops import ADD
-from microgpt.compiler.kernels.expressions import Number
-from microgpt.compiler.kernels.kernel_ir import Advance, Block, Declare, Evaluate, For, Point
+from microgpt.compiler.kernels.expressions import Name, Number
+from microgpt.compiler.kernels.kernel_ir import Advance, Assign, Block, Declare, Evaluate, For, Point
 from microgpt.compiler.loops import compile_family, reroll
+from microgpt.compiler.loops.join_recurrences import _Block
 from microgpt.compiler.loops.loop_ir import Load, Op
 from microgpt.compiler.loops.transpose import Transposer
 from microgpt.compiler.passes.regions import ALWAYS, NEVER, Regions
@@ -49,6 +50,11 @@ def in_text(change: Callable[[str], str]) -> Callable[[Any], Any]:
 def kernel(old: str, new: str) -> Patch:
     """In the first kernel with `old` in it, `new` once takes its place."""
     return results_of(Printer, "kernel_text", once(replaced_once(old, new), lambda text: old in text))
+
+
+def attribute(owner: type, name: str, value: object) -> Patch:
+    """Another value of an attribute of all objects of a class."""
+    return lambda patch: patch.setattr(owner, name, value)
 
 
 def method(owner: type, name: str, change: Callable[[Any], Any]) -> Patch:
@@ -210,7 +216,19 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
         "roll_steps, another move": results_of(
             pipeline, "reroll", loop_changes.every_step(loop_changes.other_stride)
         ),
+        "join_recurrences, a step that needs later ones": attribute(_Block, "reads", {}),
         "schedule, a part too early": results_of(pipeline, "schedule_groups", lambda p: [[*c[1:], c[0]] for c in p]),
+    },
+    "C of a recurrence": {
+        "carry, not handed on": results_of(
+            pipeline, "carry", kernel_changes.without_last(For, lambda loop: loop.ordered)
+        ),
+        "carry, another first value": results_of(pipeline, "carry", kernel_changes.other_place(Assign, "graph_places")),
+        "carry, the last step for this one": results_of(
+            pipeline,
+            "carry",
+            kernel_changes.first_of(Name, lambda name: replace(name, name="g1"), lambda name: name.name == "h1"),
+        ),
     },
     "C of powers in a sum": {
         "batch_calls, another exponent": results_of(

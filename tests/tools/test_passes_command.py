@@ -92,11 +92,11 @@ def test_counts_add_up(kind: str):
 def test_later_stages(found: Passes):
     assert [stage.name for stage in found.python] == ["form_statements", "schedule", "allocate", "emit_python"]
     names = [stage.name for stage in found.c]
-    loops, kernels = names[:6], names[6:-1]
-    assert loops == ["place", "form_reductions", "schedule", "reroll", "name_arrays", "transpose"]
+    loops, kernels = names[:7], names[7:-1]
+    assert loops == ["place", "form_reductions", "schedule", "reroll", "join_recurrences", "name_arrays", "transpose"]
     assert kernels[:4] == ["share", "hoist_loads", "stage_powers", "tile"]
     assert kernels[4:7] == ["vectorise", "hoist_divisors", "accumulate"]
-    assert kernels[7:] == ["hold", "batch_calls", "walk_pointers"]
+    assert kernels[7:] == ["hold", "batch_calls", "carry", "walk_pointers"]
     assert names[-1] == "emit_c"
     figures = {stage.name: stage.figures for stage in (*found.python, *found.c)}
     assert figures["emit_python"]["lines"] == len(
