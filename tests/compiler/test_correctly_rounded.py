@@ -18,6 +18,8 @@ import pytest
 from microgpt.compiler import correctly_rounded
 from microgpt.compiler.c.prelude import prelude
 from microgpt.compiler.numerics import numerics
+from microgpt.runtime.machine.toolchain import Toolchain
+from microgpt.tools.checks.built_library import built_library
 
 # By their names in C: ours, MPFR's, and the inverse, by which arguments of hard cases are found.
 FUNCTIONS = {
@@ -165,3 +167,32 @@ def test_c_rounds_right(compiler: str, flags: str, width: int, tmp_path: Path):
             function = getattr(functions, f"{kind}_{name}")
             function.argtypes, function.restype = [ctypes.c_double] * (1 + (name == "pow")), ctypes.c_double
             check(name, function, 60, f"{kind} in C")
+
+
+PARTS = """\
+void parts(const double *x, double *result, double *rest, long long *exponent, long count)
+{
+    for (long i = 0; i < count; i += 2) {
+        v2 lost;
+        n2 e;
+        store2(result + i, exponential_parts2(load2(x + i), all2(0.0), &lost, &e));
+        store2(rest + i, lost);
+        exponent[i] = e[0] >> 52;
+        exponent[i + 1] = e[1] >> 52;
+    }
+}
+"""
+
+
+@pytest.mark.parametrize("most", [500.0, 1.0, 0.03])
+def test_what_exponentials_are_guessed_from_errs_by_less_than_its_margin_says(toolchain: Toolchain, most: float):
+    random, count, worst = Random(3), 20_000, gmpy2.mpfr(0)
+    numbers = [random.uniform(-most, most) for _ in range(count)]
+    results, rests, exponents = (ctypes.c_double * count)(), (ctypes.c_double * count)(), (ctypes.c_longlong * count)()
+    with numerics("portable"), built_library("parts", PARTS, 2) as library:
+        library.parts((ctypes.c_double * count)(*numbers), results, rests, exponents, ctypes.c_long(count))
+    with gmpy2.context(precision=200):
+        for x, result, rest, exponent in zip(numbers, results, rests, exponents, strict=True):
+            expected = gmpy2.exp(gmpy2.mpfr(x)) / gmpy2.exp2(exponent)
+            worst = max(worst, abs((gmpy2.mpfr(result) + rest) / expected - 1))
+    assert worst < 2.0**-69

@@ -21,3 +21,11 @@ def test_constants_of_many_steps_have_the_bits_of_each_step(name: str):
             for steps, num_steps in ((range(300), 1000), (range(7, 8), 9), (range(10**6, 10**6 + 50), 10**7)):
                 each = [number.hex() for step in steps for number in step_constants(config, step, num_steps)]
                 assert [number.hex() for number in constants_of_steps(config, steps, num_steps)] == each
+
+
+def test_powers_in_doubt_are_computed_by_themselves(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("microgpt.runtime.programs.step_constants._BITS", 56)
+    config = AdamConfig()
+    with numerics("portable"):
+        each = [number for step in range(40) for number in step_constants(config, step, 50)]
+        assert constants_of_steps(config, range(40), 50) == each

@@ -65,14 +65,24 @@ INLINE v${w} exponential_parts${w}(v${w} high, v${w} low, v${w} *rest, n${w} *ex
     const v${w} r = first + second, r_rest = (first - r) + second;
     const n${w} place = (n${w})shifted & 15, whole = (n${w})shifted << 48;
     const v${w} power = lookup${w}(power_high, place), power_rest = lookup${w}(power_low, place);
+#ifdef CLOSE
+    v${w} series = added${w}(r, all${w}(0x1.71de3a556c734p-19), all${w}(0x1.a01a01a01a01ap-16));
+    series = added${w}(r, series, all${w}(0x1.a01a01a01a01ap-13));
+#else
     v${w} series = added${w}(r, all${w}(0x1.a01a01a01a01ap-16), all${w}(0x1.a01a01a01a01ap-13));
+#endif
     series = added${w}(r, series, all${w}(0x1.6c16c16c16c17p-10));
     series = added${w}(r, series, all${w}(0x1.1111111111111p-7));
     series = added${w}(r, series, all${w}(0x1.5555555555555p-5));
     series = added${w}(r, series, all${w}(0x1.5555555555555p-3));
-    series = added${w}(r, series, all${w}(0.5));
     /* e^r - 1 in two parts, and its product with the power in three. */
+#ifdef CLOSE
+    const v${w} square = r * r, half = square * 0.5, less = r + half, cube = added${w}(square, r * series, r_rest);
+    const v${w} less_rest = ((r - less) + half) + (cube + added${w}(lost${w}(r, r, square), all${w}(0.5), r * r_rest));
+#else
+    series = added${w}(r, series, all${w}(0.5));
     const v${w} curve = added${w}(r * r, series, r_rest), less = r + curve, less_rest = (r - less) + curve;
+#endif
     const v${w} product = power * less, product_rest = lost${w}(power, less, product);
     const v${w} sum = power + product, sum_rest = (power - sum) + product;
     const v${w} low_sum = added${w}(power, less_rest, product_rest) + added${w}(power_rest, less, power_rest) + sum_rest;
