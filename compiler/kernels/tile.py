@@ -8,8 +8,9 @@ written out depends on sizes in one way: loops of many turns are tiled otherwise
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from ..numerics import Numerics
 from .batch_calls import is_batched
@@ -28,6 +29,9 @@ _MANY = 64
 # The same where lanes are computed one by one.
 _LANES = 8
 
+# By name, the least and the greatest that whole numbers get.
+_Spans: TypeAlias = Mapping[str, tuple[int, int]]
+
 
 def tile(kernel: Kernel, width: int, numerics: Numerics) -> Kernel:
     """The kernel with its loops in tiles.
@@ -36,7 +40,8 @@ def tile(kernel: Kernel, width: int, numerics: Numerics) -> Kernel:
         width: of a vector. In fast numerics, where a loop over lanes fills one of them only, twice as many turns are
             taken at once: a fused operation takes as long as an addition, and there are two of them at a time.
     """
-    return replace(kernel, body=tuple(_tiled(statement, width, numerics.fast) for statement in kernel.body))
+    spans = {parameter.name: parameter.span for parameter in kernel.parameters if parameter.span}
+    return replace(kernel, body=tuple(_tiled(statement, width, numerics.fast, spans) for statement in kernel.body))
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,15 @@ class _Loops:
         return statement
 
 
-def _tiled(statement: Statement, width: int, fast: bool) -> Statement:
+def _tiled(statement: Statement, width: int, fast: bool, spans: _Spans) -> Statement:
     if not isinstance(statement, For):
         return statement
     found = _loops(statement)
+    for loop in found.loops if found else (statement,):
+        if (most := _greatest(loop.end, spans)) is not None:
+            spans = {**spans, loop.name: (0, most - 1)}
     if found is None:
-        return replace(statement, body=tuple(_tiled(part, width, fast) for part in statement.body))
+        return replace(statement, body=tuple(_tiled(part, width, fast, spans) for part in statement.body))
     folds = _folds(found.write.value)
     if not folds or mentions(found.write, is_batched):
         return statement
@@ -73,30 +81,34 @@ def _tiled(statement: Statement, width: int, fast: bool) -> Statement:
     shared = {level: _shared(folds, last.name, found.loops[level].name) for level in levels}
     best = max(levels, key=lambda level: (shared[level], level), default=None)
     if best is None:
-        return _triangle_in_tiles(found, folds, width) or statement
+        return _triangle_in_tiles(found, folds, width, spans) or statement
     loop = found.loops[best]
     if not shared[best]:
-        many = _are_many(found, loop)
+        many = _are_many(loop, spans)
         return _in_tiles(found, best, 2 * _TURNS, skewed=True) if many and _is_skewed(folds, last, loop) else statement
     few = fast and not last.end.terms and last.end.constant <= width
     enough = few and not loop.end.terms and loop.end.constant >= 4 * _TURNS and _fits(found, best, 2 * _TURNS)
-    return _in_tiles(found, best, 2 * _TURNS if enough or _are_many(found, loop) else _TURNS, rest=fast)
+    return _in_tiles(found, best, 2 * _TURNS if enough or _are_many(loop, spans) else _TURNS, rest=fast)
 
 
 def _is_short(loop: For) -> bool:
     return not loop.end.terms and loop.end.constant < 2 * _TURNS
 
 
-def _are_many(found: _Loops, loop: For) -> bool:
-    """Whether a loop takes many turns, or there is room for so many."""
-    if not loop.end.terms:
-        return loop.end.constant >= _MANY
-    reached = mentions(found.write, lambda part: _goes_through(part, loop.name))
-    return reached and _fits(found, found.loops.index(loop), _MANY)
+def _are_many(loop: For, spans: _Spans) -> bool:
+    """Whether a loop takes many turns, in some call at least."""
+    turns = _greatest(loop.end, spans)
+    return turns is not None and turns >= _MANY
 
 
-def _goes_through(part: object, name: str) -> bool:
-    return isinstance(part, Place) and not isinstance(part.base, str) and any(each.factor(name) for each in part.index)
+def _greatest(number: Sum, spans: _Spans) -> int | None:
+    """The greatest that a number gets; None if that is not known."""
+    total = number.constant
+    for factor, name in number.terms:
+        if not isinstance(factor, int) or not isinstance(name, str) or name not in spans:
+            return None
+        total += max(factor * end for end in spans[name])
+    return total
 
 
 def _loops(loop: For) -> _Loops | None:
@@ -171,7 +183,7 @@ def _reads(node: object) -> list[Read]:
     return found
 
 
-def _triangle_in_tiles(found: _Loops, folds: Sequence[Fold], width: int) -> Statement | None:
+def _triangle_in_tiles(found: _Loops, folds: Sequence[Fold], width: int, spans: _Spans) -> Statement | None:
     """The loops where each turn of the first has a lane more than the one before: tiles compute as many lanes of all
     their turns as the last of these has, and store of each what it has. None if that does not pay.
     """
@@ -184,7 +196,7 @@ def _triangle_in_tiles(found: _Loops, folds: Sequence[Fold], width: int) -> Stat
     rows = _Loops((*found.loops[:-1], replace(last, end=Sum())), found.write)
     if last.start != Sum() or last.end.factor(loop.name) != 1 or not _fits(rows, 0, turns):
         return None
-    if not _shared(folds, last.name, loop.name) or not _are_many(rows, loop):
+    if not _shared(folds, last.name, loop.name) or not _are_many(loop, spans):
         return None
     here, lane = Sum(0, ((1, loop.name),)), Sum(0, ((1, last.name),))
 

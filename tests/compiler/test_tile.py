@@ -100,6 +100,18 @@ def test_loops_are_tiled(body: str):
         assert mentions(kernel.body, lambda part: isinstance(part, For) and part.step in (4, 8) and part.name in "ij")
 
 
+def test_how_often_loops_turn_is_known_where_arrays_are_not():
+    """Two programs call one kernel with other arrays, and with other numbers of turns: many, at the most."""
+    for most, step in ((80, 8), (40, 4)):
+        text = text_of(PRODUCT, 80, 17, 40).replace("for i < 80", f"for i < {most}")
+        other = text.replace("x[", "a[").replace("y[", "b[").replace(f"for i < {most}", "for i < 20")
+        (kernel,) = compile_kernels([program_of(text)[0], program_of(other)[0]], 4, exact()).kernels
+        assert mentions(
+            kernel.body,
+            lambda part, step=step: (part.name, part.step) == ("i", step) if isinstance(part, For) else False,
+        )
+
+
 def test_the_text_has_one_length_for_all_sizes():
     small, large = (program_of(text_of(PRODUCT, rows, 40, 64)) for rows in (64, 512))
     lines = [len(compile_c([program], ["f"], layout, 4).text.splitlines()) for program, layout in (small, large)]
