@@ -40,6 +40,7 @@ each road. A folder imports what stands before it, and nothing else; python and 
         fit                 the simplest expression in the sizes for a number that differs from sample to sample
         sized_layout        arrays whose extents are such expressions
         generalise          programs of small sizes become one over the sizes, which makes those of any
+        split               arrays of all layers become an array for each
         learn               the same for a function: from its graphs at small sizes, and proved at others
     jax/                    loops to whole-array code in JAX
         program             nests become statements over arrays

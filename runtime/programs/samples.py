@@ -14,6 +14,7 @@ from ...compiler.numerics import current, numerics
 from ...compiler.pipeline import without_collection
 from ...compiler.sizes.generalise import Sample
 from ...compiler.sizes.sized_layout import PlacedArrays
+from ...compiler.sizes.split import split
 from ..machine.child import Child, started
 from .model_loops import flat_loops
 from .program_json import from_json, to_json
@@ -54,7 +55,8 @@ def _sample(n_layer: int, kind: str, shape: Shape) -> Sample:
         for family in loops.families
         for number, program in family.programs.items()
     }
-    return Sample(shape.sizes, PlacedArrays.of(loops.layout), programs)
+    # Layers are no size: each has nests of its own.
+    return split(Sample(shape.sizes, PlacedArrays.of(loops.layout), programs), "layer")
 
 
 def _silent(what: str, kind: str = "", number: int = 0) -> None:

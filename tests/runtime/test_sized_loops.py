@@ -124,6 +124,16 @@ def test_the_model_in_jax(golden: Golden):
     assert f"    {shown}\n" in text
 
 
+def test_each_layer_has_arrays_of_its_own():
+    arrays = {
+        array.name: array for array, _, _ in sized_loops(GPTConfig(11, 2, 30, 3, 7), sized_model(2)).layout.placed
+    }
+    assert arrays["layer0_scores"].axes == arrays["layer1_scores"].axes == ("position", "head", "")
+    assert "scores" not in arrays
+    single = {array.name for array, _, _ in sized_loops(GPTConfig(11, 1, 30, 3, 7), sized_model(1)).layout.placed}
+    assert "scores" in single
+
+
 def test_instantiated_programs_keep_the_rules_of_loops():
     config = GPTConfig(11, 1, 30, 2, 7)
     loops = sized_loops(config, sized_model(1))
