@@ -30,6 +30,7 @@ each road. A folder imports what stands before it, and nothing else; python and 
         extrapolate         longer sequences continue shorter ones (`compile_family`)
         name_arrays         addresses become arrays and indices
         transpose           matrices that loops walk along, not across
+        reuse               arrays that are not needed at the same time have the same room
         run_loops           the meaning of loops
         prove_loops         the proof: unrolled again, loops are the graph
         unroll              which operations of the graph each nest carries out, point by point

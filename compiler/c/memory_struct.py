@@ -7,7 +7,9 @@ those with constants. A pointer to the memory is a pointer to this struct.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count
 from textwrap import fill, indent
+from typing import TypeAlias
 
 from ..loops.layout import Layout
 from ..loops.loop_ir import MEMORY, Affine, Array, Expr, Fold, Gather, Load, LoopProgram, Run, parts_of
@@ -15,6 +17,8 @@ from ..loops.name_arrays import corners
 from .print_c import number_text
 
 __all__ = ["constants_text", "memory_struct", "read_constants"]
+
+_Placed: TypeAlias = tuple[Array, int, Sequence[Array]]
 
 
 def memory_struct(layout: Layout, name: str, number: str = "double", outside: str = "") -> str:
@@ -41,24 +45,68 @@ def memory_struct(layout: Layout, name: str, number: str = "double", outside: st
     )
 
 
-def _members(placed: Sequence[tuple[Array, int, Sequence[Array]]], end: int, number: str) -> str:
+def _members(placed: Sequence[_Placed], end: int, number: str) -> str:
     """Arrays, up to address `end`."""
-    lines, at, gaps = [], placed[0][1] if placed else end, 0
-    for array, start, parts in placed:
+    lines, at = list[str](), placed[0][1] if placed else end
+    gap = (f"{number} gap{place}[%d];" for place in count())
+    for together in _together(placed):
+        (array, start, parts), *others = together
         if start > at:
-            lines.append(f"    {number} gap{gaps}[{start - at}];")
-            gaps += 1
-        if parts:
+            lines.append(f"    {next(gap) % (start - at)}")
+        if others:
+            about = "what is dead before others are computed has room in common with these"
+            lines.append(f"    __extension__ union {{ /* {about} */")
+            for apart in _rows(together):
+                lines.append("        __extension__ struct {")
+                at = start
+                for array, first, _ in apart:
+                    if first > at:
+                        lines.append(f"            {next(gap) % (first - at)}")
+                    lines.append(f"            {_member(array, number)}")
+                    at = first + array.size
+                lines.append("        };")
+            lines.append("    };")
+            array, start, _ = max(together, key=lambda placed: placed[1] + placed[0].size)
+        elif parts:
             about = _plain(array.about) or f"{array.name} in one, and its parts"
             # Without a name they are C11; this keyword lets C99 have them under -pedantic-errors.
             lines += [f"    __extension__ union {{ /* {about} */", *_union(array, parts, number, "        "), "    };"]
         else:
-            about = f" /* {_plain(array.about)} */" if array.about else ""
-            lines.append(f"    {_declared(array, number)}{about}")
+            lines.append(f"    {_member(array, number)}")
         at = start + array.size
     if end > at:
-        lines.append(f"    {number} gap{gaps}[{end - at}];")
+        lines.append(f"    {next(gap) % (end - at)}")
     return "\n".join(lines)
+
+
+def _together(placed: Sequence[_Placed]) -> Iterator[list[_Placed]]:
+    """Arrays in the order of memory, those together of which each shares addresses with another one."""
+    group: list[_Placed] = []
+    end = 0
+    for each in placed:
+        if group and each[1] >= end:
+            yield group
+            group = []
+        group.append(each)
+        end = max(end, each[1] + each[0].size)
+    if group:
+        yield group
+
+
+def _rows(placed: Sequence[_Placed]) -> list[list[_Placed]]:
+    """The same in rows of arrays that share none."""
+    rows: list[list[_Placed]] = []
+    for each in placed:
+        row = next((row for row in rows if row[-1][1] + row[-1][0].size <= each[1]), None)
+        if row is None:
+            rows.append([each])
+        else:
+            row.append(each)
+    return rows
+
+
+def _member(array: Array, number: str) -> str:
+    return _declared(array, number) + (f" /* {_plain(array.about)} */" if array.about else "")
 
 
 def _union(array: Array, parts: Sequence[Array], number: str, indent: str) -> Iterator[str]:

@@ -48,7 +48,8 @@ class Layout:
             too sparse for them.
         region: for each address, the number of the array it belongs to.
         arrays: the arrays of these numbers, with their addresses.
-        placed: in the order of memory, the arrays that are no parts of others, with their addresses and parts.
+        placed: in the order of memory, the arrays that are no parts of others, with their addresses and parts. They may
+            share addresses, see `reuse`.
         aligned: whether the rows of arrays of values fill whole cache lines, where they are long.
         align: what the addresses of arrays are multiples of.
     """
@@ -84,6 +85,20 @@ class Layout:
         self._starts[array.name] = start
         self.placed.append((array, start, tuple(parts)))
         return start
+
+    def add_together(self, arrays: Sequence[tuple[Array, int]]) -> None:
+        """Finds room for arrays, each of which begins at an offset in it; some of them share a part of theirs. Of an
+        address that several have, the region is that of the last one.
+        """
+        base = len(self.region)
+        size = max((offset + array.size for array, offset in arrays), default=0)
+        self.region += [len(self.arrays)] * (size + -size % self.align)
+        for array, offset in arrays:
+            start = base + offset
+            self.region[start : start + array.size] = [len(self.arrays)] * array.size
+            self._starts[array.name] = start
+            self.arrays.append((array, start))
+            self.placed.append((array, start, ()))
 
     def _region(self, array: Array, start: int) -> None:
         self._starts[array.name] = start

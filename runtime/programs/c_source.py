@@ -178,6 +178,7 @@ def model_source(
     prefix: str = "microgpt",
     exported: bool = False,
     kind: str = "training",
+    reuses: bool | None = None,
 ) -> ModelSource:
     """Compiles a model to C. Whoever uses the result has to prove it.
 
@@ -189,6 +190,7 @@ def model_source(
         prefix: of everything that other files can see.
         exported: whether, in portable numerics, it also has the functions of libm that Python's random numbers need.
         kind: of the programs for lengths, see `flat_loops`. Those that accumulate train by batches.
+        reuses: see `SizedModel.at`.
 
     Raises:
         TooLargeError: if it takes more memory than there is.
@@ -200,13 +202,13 @@ def model_source(
     if kind == "lanes" and lanes == 1:
         kind, find_sized = "accumulation", None
     find_sized = find_sized or partial(sized_model, kind=kind)
-    loops, reason = model_loops(config, tell, find_sized, kind)
+    loops, reason = model_loops(config, tell, find_sized, kind, reuses)
     plain = loops
     if kind == "lanes":
         try:
             loops = side_by_side(plain, lanes)
         except NotRegularError:
-            return model_source(config, optimizer, tell, vector_width, None, prefix, exported, "accumulation")
+            return model_source(config, optimizer, tell, vector_width, None, prefix, exported, "accumulation", reuses)
     layout, size = loops.layout, config.parameter_count
     parameters, gradient = layout.arguments["parameters"][0], layout.outputs["gradient"][0]
     arrays = {
@@ -287,7 +289,11 @@ def _body(programs: Programs, series: Sequence[Series], layout: Layout, vector_w
 
 
 def model_loops(
-    config: GPTConfig, tell: Tell, find_sized: Callable[[int], SizedModel], kind: str = "training"
+    config: GPTConfig,
+    tell: Tell,
+    find_sized: Callable[[int], SizedModel],
+    kind: str = "training",
+    reuses: bool | None = None,
 ) -> tuple[ModelLoops, str]:
     """The programs of a model; and, if they were found at its own sizes, why.
 
@@ -298,21 +304,26 @@ def model_loops(
         return flat_loops(config, tell, kind=kind), "the model is small"
     try:
         tell("tracing small models")
-        return sized_loops(config, find_sized(config.n_layer)), ""
+        return sized_loops(config, find_sized(config.n_layer), reuses=reuses), ""
     except NotRegularError as problem:
         check(estimate_flat(config))
         return flat_loops(config, tell, kind=kind), str(problem)
 
 
-def proved_source(config: GPTConfig, optimizer: AdamConfig, prefix: str, vector_width: int) -> ModelSource:
+def proved_source(
+    config: GPTConfig, optimizer: AdamConfig, prefix: str, vector_width: int, reuses: bool | None = None
+) -> ModelSource:
     """Compiles a model to C for an export, and proves all of it.
+
+    Args:
+        reuses: see `SizedModel.at`.
 
     Raises:
         CompileError: if the model cannot be compiled.
         ProofError: if a program is not what it should be.
     """
     with without_collection():
-        source = model_source(config, optimizer, vector_width=vector_width, prefix=prefix, exported=True)
+        source = model_source(config, optimizer, vector_width=vector_width, prefix=prefix, exported=True, reuses=reuses)
         source.prove_all()
         return source
 

@@ -16,6 +16,7 @@ from ...compiler.kernels.merge import Series
 from ...compiler.loops.compile_family import Family, compile_family
 from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import Array, LoopProgram, Nest, Span
+from ...compiler.loops.reuse import LARGE, check_reuse, live_ranges, reuse
 from ...compiler.loops.transpose import Transposer
 from ...compiler.loops.vmap_program import VmapPrograms
 from ...compiler.pipeline import compile_graph, form_loops
@@ -321,9 +322,15 @@ def side_by_side(loops: ModelLoops, lanes: int) -> ModelLoops:
     mapped = VmapPrograms(loops.layout, tuple(loops.training.programs.values()), shared, lanes)
     programs = {number: mapped.program(program) for number, program in loops.training.programs.items()}
     training = replace(loops.training, programs=programs)
+    layout = mapped.layout
+    if loops.prove_origin and layout.size >= LARGE:
+        others = (loops.inference.programs[number] for number in _Named(loops, loops.inference).first)
+        layout = reuse(layout, live_ranges((*programs.values(), *others)))
+        for program in programs.values():
+            check_reuse(program, layout)
     starts = {array.name: start for array, start, _ in loops.layout.placed}
     cache = next(name for name, start in starts.items() if start == loops.cache)
-    return replace(loops, layout=mapped.layout, training=training, cache=mapped.layout.named(cache)[1])
+    return replace(loops, layout=layout, training=training, cache=layout.named(cache)[1])
 
 
 def gradient_spans(config: GPTConfig) -> list[range]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 from ...compiler.ir.ops import CONST, EQUAL, GATHER, INDEX, INPUT, SELECT
 from ...compiler.loops.compile_family import Family
@@ -17,6 +17,7 @@ from ...compiler.loops.coverage import coverage
 from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import LoopProgram
 from ...compiler.loops.place import NotRegularError
+from ...compiler.loops.reuse import LARGE, LiveRanges, check_reuse, live_ranges, reuse
 from ...compiler.numerics import current
 from ...compiler.sizes.fit import Constant
 from ...compiler.sizes.generalise import SizedPrograms, generalise
@@ -62,14 +63,26 @@ class SizedModel:
     is_proved: bool = False
     kind: str = "training"
 
-    def at(self, shape: Shape, lengths: Sequence[int], positions: Sequence[int]) -> ModelLoops:
+    @cached_property
+    def _ranges(self) -> LiveRanges:
+        return live_ranges(self.programs.programs.values())
+
+    def at(
+        self, shape: Shape, lengths: Sequence[int], positions: Sequence[int], reuses: bool | None = None
+    ) -> ModelLoops:
         """The programs of some lengths and positions.
+
+        Args:
+            reuses: whether arrays share their room (see `reuse`), so that most values are gone when a program is done;
+                by default, if the memory is large.
 
         Raises:
             NotRegularError: if the programs are not known at these sizes.
         """
         config, sizes = shape.config(self.n_layer), shape.sizes
         layout = self.programs.layout.at(sizes)
+        if layout.size >= LARGE if reuses is None else reuses:
+            layout = reuse(layout, self._ranges)
         start, size = layout.arguments["cache"]
         entry = size // config.block_size
         instances = [
@@ -106,7 +119,7 @@ class SizedModel:
         Raises:
             ProofError: if they are not the graphs of such a model.
         """
-        loops = self.at(shape, (1, shape.length), (0, shape.position))
+        loops = self.at(shape, (1, shape.length), (0, shape.position), True)
         final = with_copies(loops)
         for family in loops.families:
             for number in family.programs:
@@ -133,7 +146,9 @@ class _Instances(Mapping[int, LoopProgram]):
             if number not in self._numbers:
                 raise KeyError(number)
             title = _TITLES[self.kind].format(number)
-            self._made[number] = self._programs.at(self._name(number), self._at(number), self._layout, title)
+            program = self._programs.at(self._name(number), self._at(number), self._layout, title)
+            check_reuse(program, self._layout)
+            self._made[number] = program
         return self._made[number]
 
     def __iter__(self) -> Iterator[int]:
@@ -190,13 +205,18 @@ def _silent(what: str, kind: str = "", number: int = 0) -> None:
 
 
 def sized_loops(
-    config: GPTConfig, model: SizedModel, lengths: Sequence[int] = (), positions: Sequence[int] = ()
+    config: GPTConfig,
+    model: SizedModel,
+    lengths: Sequence[int] = (),
+    positions: Sequence[int] = (),
+    reuses: bool | None = None,
 ) -> ModelLoops:
     """The programs of a model, instantiated.
 
     Args:
         model: the programs of all models of as many layers.
         lengths, positions: that are wanted; all by default.
+        reuses: see `SizedModel.at`.
 
     Raises:
         NotRegularError: if they are not known at its sizes; then they must be found there.
@@ -212,7 +232,7 @@ def sized_loops(
         if _is_exception(model, least):
             raise NotRegularError("models of such small sizes are exceptions")
         model.prove_at(least)
-    return model.at(shape, lengths or range(1, block + 1), positions or range(block))
+    return model.at(shape, lengths or range(1, block + 1), positions or range(block), reuses)
 
 
 def _is_exception(model: SizedModel, shape: Shape) -> bool:

@@ -70,7 +70,8 @@ def wasm_model(
     """
     check_numerics()
     check_model(config, characters, weights, prefix)
-    return module_of(proved_source(config, optimizer, prefix, VECTOR_WIDTH), characters, weights)
+    source = proved_source(config, optimizer, prefix, VECTOR_WIDTH, reuses=False)
+    return module_of(source, characters, weights)
 
 
 def module_of(source: ModelSource, characters: Sequence[str], weights: Sequence[float] | None = None) -> bytes:

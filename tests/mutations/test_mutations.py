@@ -28,9 +28,10 @@ from microgpt.compiler.errors import InternalError
 from microgpt.compiler.ir.ops import ADD
 from microgpt.compiler.kernels.expressions import Name, Number
 from microgpt.compiler.kernels.kernel_ir import Advance, Assign, Block, Declare, Evaluate, For, Point
-from microgpt.compiler.loops import compile_family, reroll
+from microgpt.compiler.loops import compile_family, reroll, reuse
 from microgpt.compiler.loops.join_recurrences import _Block
-from microgpt.compiler.loops.loop_ir import Load, Op
+from microgpt.compiler.loops.loop_ir import Array, Load, Op
+from microgpt.compiler.loops.reuse import LiveRanges
 from microgpt.compiler.loops.transpose import Transposer
 from microgpt.compiler.passes.regions import ALWAYS, NEVER, Regions
 from microgpt.compiler.sizes import generalise
@@ -38,7 +39,7 @@ from microgpt.compiler.sizes.fit import Constant, Fitter
 from microgpt.compiler.sizes.polynomial import Polynomial
 from microgpt.compiler.sizes.sized_layout import SizedLayout
 from microgpt.runtime.executable import executable
-from microgpt.runtime.programs import c_source
+from microgpt.runtime.programs import c_source, sized_loops
 from microgpt.runtime.storage.cache import Cache
 
 
@@ -79,6 +80,31 @@ def other_arguments(owner: type, name: str, change: Callable[..., tuple[Any, ...
     def apply(patch: pytest.MonkeyPatch) -> None:
         original = getattr(owner, name)
         patch.setattr(owner, name, lambda self, *arguments: original(self, *change(*arguments)))
+
+    return apply
+
+
+def too_short(ranges: LiveRanges) -> LiveRanges:
+    """The first array that is needed for some time, for none."""
+    name = next(name for name, own in ranges.items() if all(first + 2 < last for first, last in own.values()))
+    return {**ranges, name: {at: (first, first) for at, (first, _) in ranges[name].items()}}
+
+
+def moved_down(places: list[tuple[Array, int]]) -> list[tuple[Array, int]]:
+    """The last room begins in the one before."""
+    *others, (array, start) = places
+    return [*others, (array, start - 8)]
+
+
+def unchecked(patch: pytest.MonkeyPatch) -> None:
+    """Only the proof looks at who has which room."""
+    patch.setattr(sized_loops, "check_reuse", lambda program, layout: None)
+
+
+def both(*patches: Patch) -> Patch:
+    def apply(patch: pytest.MonkeyPatch) -> None:
+        for each in patches:
+            each(patch)
 
     return apply
 
@@ -198,7 +224,15 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
         ),
         "transpose, a column less": results_of(Transposer, "_copy", lambda n: other_trips(n, -1)),
     },
-    "loops over sizes": over_sizes(),
+    "loops over sizes": {
+        **over_sizes(),
+        "live_ranges, one that is too short": results_of(sized_loops, "live_ranges", too_short),
+        "live_ranges, one that is too short, and proved": both(
+            results_of(sized_loops, "live_ranges", too_short), unchecked
+        ),
+        "reuse, a room that begins too early": results_of(reuse, "_offsets", moved_down),
+        "reuse, a room that begins too early, and proved": both(results_of(reuse, "_offsets", moved_down), unchecked),
+    },
     "function over sizes": {
         **over_sizes(),
         "transpose, a copy from elsewhere": results_of(Transposer, "_copy", loop_changes.other_read),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from microgpt.compiler.errors import ProofError
+from microgpt.compiler.kernels.fuse import fuse
 from microgpt.compiler.kernels.merge import Series
+from microgpt.compiler.loops.loop_ir import Load, walk
 from microgpt.compiler.loops.loop_text import format_program
 from microgpt.compiler.loops.place import NotRegularError
+from microgpt.compiler.loops.reuse import check_reuse
 from microgpt.compiler.loops.verify_loops import verify_loops
 from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.backends.backend import EagerBackend, State
@@ -21,7 +25,7 @@ from microgpt.runtime.machine.toolchain import Toolchain
 from microgpt.runtime.programs import c_source, shapes
 from microgpt.runtime.programs.c_source import model_source
 from microgpt.runtime.programs.jax_source import jax_source
-from microgpt.runtime.programs.model_loops import FinalPrograms, ModelLoops
+from microgpt.runtime.programs.model_loops import FinalPrograms, ModelLoops, with_copies
 from microgpt.runtime.programs.shapes import Shape, is_sized, witnessed
 from microgpt.runtime.programs.sized_cache import find_sized, keep_sized
 from microgpt.runtime.programs.sized_loops import SizedModel, sized_loops, sized_model
@@ -122,6 +126,26 @@ def test_the_model_in_jax(golden: Golden):
     assert [line.partition(".at[")[0].split()[-1] for line in text.splitlines() if ".at[" in line] == ["wte_grad"]
     shown = next(line.strip() for line in (ROOT / "docs" / "jax.md").read_text().splitlines() if "mix = " in line)
     assert f"    {shown}\n" in text
+
+
+@pytest.mark.parametrize("kind", ["training", "accumulation"])
+def test_values_that_are_dead_make_room(kind: str):
+    """In all programs, in the order in which they run; and no kernel assigns to what it reads elsewhere."""
+    config = GPTConfig(11, 2, 30, 3, 40)
+    loops, every = (sized_loops(config, sized_model(2, kind=kind), reuses=reuses) for reuses in (True, False))
+    assert loops.layout.size < 0.6 * every.layout.size
+    starts = [start for _, start, _ in every.layout.placed]
+    assert len(set(starts)) == len(starts)
+    final = with_copies(loops)
+    for name in final.programs:
+        program = final.whole(name)
+        check_reuse(program, loops.layout)
+        for group in fuse(program.nests):
+            written = {nest.body.array for nest in group}
+            used = written | {part.array for nest in group for part in walk(nest.body.value) if isinstance(part, Load)}
+            rooms = {array: range(start := loops.layout.start(array), start + array.size) for array in used}
+            for one, other in product(written, used):
+                assert one == other or not set(rooms[one]) & set(rooms[other])
 
 
 def test_each_layer_has_arrays_of_its_own():

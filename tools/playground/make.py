@@ -90,7 +90,7 @@ def _program(
 def _compiled(config: GPTConfig, alphabet: Sequence[str], source: str, tell: Callable[[str], None]) -> dict[str, bytes]:
     wasm_module({"empty.c": ""})  # before minutes of work, whether there is a compiler
     tell(f"proving the programs of width {config.n_embd}")
-    library = proved_source(config, AdamConfig(), "microgpt", VECTOR_WIDTH)
+    library = proved_source(config, AdamConfig(), "microgpt", VECTOR_WIDTH, reuses=False)
     tell("finding what is kept in memory")
     seen = views.as_json(views.views_of(library, source))
     tell("compiling to WebAssembly")
