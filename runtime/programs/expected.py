@@ -133,8 +133,10 @@ class Pending:
 
 
 def some_parameters(config: GPTConfig) -> list[float]:
-    """Weights, the same each time."""
-    return _numbers("witness parameters", config.parameter_count)
+    """Weights, the same each time. Those of wide models are smaller, so that what is unlikely has a probability in
+    single precision, too.
+    """
+    return _numbers("witness parameters", config.parameter_count, 1.2 / max(4.0, config.n_embd**0.5))
 
 
 def some_gradient(config: GPTConfig) -> list[float]:
@@ -147,9 +149,9 @@ def some_direction(config: GPTConfig) -> list[float]:
     return _numbers("witness direction", config.parameter_count)
 
 
-def _numbers(name: str, count: int) -> list[float]:
+def _numbers(name: str, count: int, spread: float = 0.3) -> list[float]:
     random = Random(name)
-    different = [random.gauss(0.0, 0.3) for _ in range(min(count, _DIFFERENT))]
+    different = [random.gauss(0.0, spread) for _ in range(min(count, _DIFFERENT))]
     return (different * (count // len(different) + 1))[:count]
 
 

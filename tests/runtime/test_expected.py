@@ -18,7 +18,7 @@ from microgpt.runtime.backends.c_backend import CBackend
 from microgpt.runtime.programs import c_library, eager, shapes
 from microgpt.runtime.programs import expected as module
 from microgpt.runtime.programs.c_library import load_model_library
-from microgpt.runtime.programs.expected import Expected, expecting, some_direction
+from microgpt.runtime.programs.expected import Expected, expecting, some_direction, some_parameters, some_tokens
 from microgpt.runtime.storage.cache import Cache
 
 CONFIG = GPTConfig(vocab_size=3, n_layer=1, n_embd=2, n_head=1, block_size=2)
@@ -121,3 +121,11 @@ def test_what_the_library_of_a_large_model_errs_in_is_found(tmp_path, monkeypatc
     monkeypatch.setattr(Expected, "of", lambda *arguments: replace(right, **changed))
     with pytest.raises(ProofError, match=message) if message else contextlib.nullcontext():
         load_model_library(Cache.open(tmp_path), CONFIG, AdamConfig(), kind=kind)
+
+
+@pytest.mark.parametrize("n_embd", [16, 128])
+def test_no_probability_is_too_small_for_single_precision(n_embd: int):
+    config = GPTConfig(vocab_size=27, n_layer=2, n_embd=n_embd, n_head=4, block_size=8)
+    document = some_tokens(config, 1), some_tokens(config, 1, 1)
+    loss, _ = eager.loss_along(config, some_parameters(config), some_direction(config), *document)
+    assert math.exp(-loss) > 2.0**-100
