@@ -22,9 +22,11 @@ __all__ = [
     "SO_FAR",
     "gradient_tensors",
     "inference_graph",
+    "inference_interface",
     "optimizer_graph",
     "parameter_tensors",
     "training_graph",
+    "training_interface",
 ]
 
 # The argument of an accumulating program that holds the gradient of the documents before.
@@ -60,17 +62,22 @@ def training_graph(config: GPTConfig, length: int, kind: str = "training") -> Gr
             return {"loss": [gpt.weighted_loss(config, functions, weights, *document, inputs[SHARES])]}
         return {"loss": [gpt.loss(config, functions, weights, *document)]}
 
-    indices = [
-        IndexTensor("tokens", 0, length, config.vocab_size),
-        IndexTensor("targets", length, length, config.vocab_size),
-    ]
-    tensors = parameter_tensors(config)
+    tensors, indices = training_interface(config, length)
     if kind == "training":
         return trace(function, f"gpt_loss_length{length}", tensors, indices)
     tensors += gradient_tensors(config)
     if kind == "lanes":
         tensors.append(Tensor(SHARES, SHARES, 2 * config.parameter_count, (length,)))
     return trace(function, f"gpt_{kind}_length{length}", tensors, indices)
+
+
+def training_interface(config: GPTConfig, length: int) -> tuple[list[Tensor], list[IndexTensor]]:
+    """What the program of a document is called with: its inputs and its indices."""
+    indices = [
+        IndexTensor("tokens", 0, length, config.vocab_size),
+        IndexTensor("targets", length, length, config.vocab_size),
+    ]
+    return parameter_tensors(config), indices
 
 
 def gradient_tensors(config: GPTConfig) -> list[Tensor]:
@@ -103,13 +110,16 @@ def inference_graph(config: GPTConfig, position: int) -> Graph:
         entry = [unit for pair in zip(keys, values, strict=True) for vectors in pair for unit in vectors[-1]]
         return {"probabilities": probabilities, "entry": entry}
 
+    return trace(function, f"gpt_inference_position{position}", *inference_interface(config, position))
+
+
+def inference_interface(config: GPTConfig, position: int) -> tuple[list[Tensor], list[IndexTensor]]:
+    """What the program of a position is called with: its inputs and its indices."""
     tensors = parameter_tensors(config)
     start = config.parameter_count
     tensors.append(Tensor("temperature", "temperature", start, ()))
-    tensors.append(Tensor("cache", "cache", start + 1, (position, config.n_layer, 2, width)))
-    return trace(
-        function, f"gpt_inference_position{position}", tensors, [IndexTensor("token", 0, 1, config.vocab_size)]
-    )
+    tensors.append(Tensor("cache", "cache", start + 1, (position, config.n_layer, 2, config.n_embd)))
+    return tensors, [IndexTensor("token", 0, 1, config.vocab_size)]
 
 
 def optimizer_graph(config: AdamConfig) -> Graph:

@@ -32,10 +32,12 @@ __all__ = [
     "Regular",
     "Tell",
     "build_graph",
+    "entry_size",
     "flat_inference",
     "flat_loops",
     "gradient_name",
     "gradient_spans",
+    "place_cache",
     "side_by_side",
     "with_copies",
     "without_copies",
@@ -155,9 +157,7 @@ def flat_loops(
 
 def flat_inference(config: GPTConfig, tell: Tell, layout: Layout, positions: Sequence[int] = ()) -> tuple[Family, int]:
     """The programs for positions, all by default; and where in memory the cache is."""
-    entry = 2 * config.n_layer * config.n_embd
-    cache = layout.add(Array("cache", (config.block_size, entry), ("position",), "state"))
-    layout.arguments["cache"] = cache, entry * config.block_size
+    cache, entry = place_cache(layout, config), entry_size(config)
     family = compile_family(
         layout,
         "inference",
@@ -167,6 +167,19 @@ def flat_inference(config: GPTConfig, tell: Tell, layout: Layout, positions: Seq
         lambda position: {"entry": cache + entry * position},
     )
     return family, cache
+
+
+def entry_size(config: GPTConfig) -> int:
+    """How many numbers a position adds to the cache."""
+    return 2 * config.n_layer * config.n_embd
+
+
+def place_cache(layout: Layout, config: GPTConfig) -> int:
+    """Finds room for keys and values of all positions; returns its address."""
+    entry = entry_size(config)
+    cache = layout.add(Array("cache", (config.block_size, entry), ("position",), "state"))
+    layout.arguments["cache"] = cache, entry * config.block_size
+    return cache
 
 
 class Programs(Mapping[str, LoopProgram]):

@@ -21,6 +21,7 @@ from microgpt.tools.drawing.picture import Picture
 from microgpt.tools.drawing.scalar_level import neighbourhood, scalar_picture
 from microgpt.tools.drawing.source import Links
 from microgpt.tools.drawing.spelling import Spelled, spell
+from microgpt.tools.drawing.vectors import vectors_of_graph
 
 ALL = 100_000
 LINKS = Links(None, Path("x.svg"))
@@ -30,7 +31,7 @@ def pictures(graph: Graph, argument: str) -> list[Picture]:
     nodes = [node for node in range(len(graph)) if graph.operands(node)]
     return [
         model_picture(graph, "all", ALL),
-        op_picture(graph, "all", ALL, argument),
+        op_picture(vectors_of_graph(graph, argument), "all", ALL),
         scalar_picture(form_statements(graph), nodes, "all"),
     ]
 

@@ -52,7 +52,7 @@ class Case:
             self.memory.update(enumerate(inputs[name], start))
 
     def formulas(self) -> list[Formula]:
-        return [formula_of(nest, self.arrays, self.graph) for nest in self.program.nests]
+        return [formula_of(nest, self.arrays) for nest in self.program.nests]
 
 
 def array_reader(array: Array, memory: dict[int, float]) -> Callable[..., float]:

@@ -1,10 +1,13 @@
-"""Models whose graphs are too large to be made: what `stats`, `passes` and `show` say of their loops."""
+"""Models whose graphs are too large to be made: what `stats`, `passes`, `show` and `graph` say of their loops."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from microgpt.compiler.errors import ProofError
 from microgpt.compiler.ir.ops import OPS_BY_NAME, READ
 from microgpt.compiler.loops.loop_text import format_program
 from microgpt.compiler.pipeline import compile_graph
@@ -12,6 +15,8 @@ from microgpt.model.config import GPTConfig
 from microgpt.runtime.programs.recipe import Recipe
 from microgpt.runtime.programs.shapes import is_sized
 from microgpt.tools.cli import cli
+from microgpt.tools.drawing.draw import Wanted, draw
+from microgpt.tools.loops.known import know
 from microgpt.tools.stats.count_loops import count_loops
 from microgpt.tools.stats.statistics import collect
 from microgpt.tools.stats.work import Work, work_of
@@ -56,6 +61,72 @@ def test_loops_alone_are_those_of_the_library():
     assert layout.size <= subject.library().layout.size
 
 
+@pytest.mark.parametrize(
+    ("kind", "number", "layers"), [("training", 6, 1), ("training", 4, 3), ("inference", 5, 1), ("inference", 8, 2)]
+)
+@pytest.mark.parametrize(
+    "wanted",
+    [Wanted("op"), Wanted("op", scope="layer0.scores"), Wanted("model"), Wanted("model", limit=40)],
+    ids=["op", "scope", "model", "merged"],
+)
+def test_a_picture_without_the_graph_is_the_one_with_it(
+    monkeypatch: pytest.MonkeyPatch, kind: str, number: int, layers: int, wanted: Wanted
+):
+    """Every box and every arrow, with all that is said of them."""
+    recipe = Recipe(kind, number, GPTConfig(27, layers, 12, 3, 9))
+    found = draw(ModelSubject(recipe), wanted)
+    monkeypatch.setattr("microgpt.tools.subject.model.LARGE", 10**9)
+    expected = draw(ModelSubject(recipe), wanted)
+    assert found.counts == f"{expected.counts}; made from the loops, without the graph"
+    assert found.title == expected.title
+    assert list(found.boxes) == list(expected.boxes)
+    for name, box in expected.boxes.items():
+        assert found.boxes[name] == replace(box, results=()), name
+    assert found.arrows == expected.arrows
+
+
+@pytest.mark.parametrize(("kind", "number"), [("training", 1), ("training", 2), ("inference", 0), ("inference", 1)])
+def test_the_first_programs_have_pictures_without_the_graph(monkeypatch: pytest.MonkeyPatch, kind: str, number: int):
+    """Loops over so few positions are other loops than those that are found in the graph alone."""
+    recipe = Recipe(kind, number, CONFIG)
+    found = [draw(ModelSubject(recipe), Wanted(level)) for level in ("op", "model")]
+    monkeypatch.setattr("microgpt.tools.subject.model.LARGE", 10**9)
+    expected = [draw(ModelSubject(recipe), Wanted(level)) for level in ("op", "model")]
+    operations = [picture.counts.partition(" in ")[0] for picture in found]
+    assert operations == [picture.counts.partition(" in ")[0] for picture in expected]
+    assert found[1].arrows == expected[1].arrows
+
+
+def test_a_small_program_that_is_not_like_the_large_one_is_noticed(monkeypatch: pytest.MonkeyPatch):
+    subject, small = ModelSubject(Recipe("training", 6, CONFIG)), ModelSubject.small_one
+    monkeypatch.setattr(
+        ModelSubject, "small_one", lambda self: replace_number(small(self), 1) if self is subject else small(self)
+    )
+    with pytest.raises(ProofError, match="are not like those of"):
+        know(subject)
+
+
+def replace_number(subject: ModelSubject, number: int) -> ModelSubject:
+    """The program of another length."""
+    return ModelSubject(Recipe(subject.recipe.kind, number, subject.recipe.config))
+
+
+def test_pictures_by_the_command(tmp_path: Path):
+    drawn = run("graph", "--level", "op", "--length", 6, "-o", tmp_path / "op.json")
+    assert drawn.exit_code == 0, drawn.output
+    picture = json.loads((tmp_path / "op.json").read_text("utf-8"))
+    assert picture["graph"]["counts"].endswith("; made from the loops, without the graph")
+    query = next(node for node in picture["nodes"] if node["label"] == "query" and node["direction"] == "forward")
+    assert query["formula"] == "query[t,i] = Σ_j attn_wq[i,j]·attn_norm[t,j]"
+    assert query["source"] == "gpt.py:148"
+    assert query["operations"] == 6 * 12 * 23
+    numbered = run("graph", "--level", "op", "--scope", "position1.layer0.scores", "-o", tmp_path / "no.json")
+    assert numbered.exit_code == 2
+    assert "positions and heads are not told apart; ask for layer0.scores" in numbered.stderr
+    unknown = run("graph", "--level", "op", "--scope", "layer0.scroes", "-o", tmp_path / "no.json")
+    assert "no operation is in 'layer0.scroes'; there are embed, layer0.attn_norm" in unknown.stderr
+
+
 def test_the_commands():
     result = run("stats", "--no-machine", "--length", 6)
     assert result.exit_code == 0, result.output
@@ -79,11 +150,19 @@ def test_the_commands():
     assert "--grep narrows it down" in refused.stderr
 
 
-@pytest.mark.parametrize("arguments", [("show",), ("show", "--stage", "loops", "--op", "%3"), ("graph",), ("explore",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("show",),
+        ("show", "--stage", "loops", "--op", "%3"),
+        ("graph", "--scope", "position1.layer0.head1.scores"),
+        ("explore",),
+    ],
+)
 def test_what_needs_a_graph_says_what_does_not(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]):
     monkeypatch.setenv("MICROGPT_MEMORY_LIMIT", "1M")
     sizes = ["--n-embd", "48", "--length", "9", "--block-size", "9"]
     refused = CliRunner().invoke(cli, [*arguments, *sizes])
     assert refused.exit_code != 0, refused.output
     assert "million operations: about" in refused.stderr
-    assert "`stats`, `passes` and `show` with --stage loops, c, assembly or sizes make no graph" in refused.stderr
+    assert "`graph` at the levels model and op, and `show` with --stage loops, c, assembly or sizes" in refused.stderr

@@ -106,6 +106,11 @@ def graph(
     read more; a click leads to the line of the model. Prints the name of the file.
     Pictures need Graphviz; dot, json and graphml do not.
 
+    The graph of a large model is not made. At the levels `model` and `op`, the same
+    picture is made from its loops; a --scope is named without the numbers of
+    positions and heads: layer0.scores. Scalars and values need the graph, and so a
+    smaller model.
+
     \b
     Examples:
       microgpt graph --length 7
@@ -114,6 +119,7 @@ def graph(
       microgpt graph --length 7 --around p1_l0_h1_scores_0 --radius 3
       microgpt graph --length 2 --scope mean --stage trace -o mean.png
       microgpt graph --level op --text emma --values runs/wide
+      microgpt graph --level op --n-embd 128 --block-size 256 --length 256
       microgpt graph --kind optimizer --level scalar -o adam.pdf
       microgpt graph model.py:loss
       microgpt graph --length 7 --level op --format json -o - | jq .nodes[0]
@@ -148,7 +154,8 @@ def graph(
         links = Links(link_base, path)
     except ValueError as error:
         raise click.UsageError(f"--link-base {error}") from None
-    expect(subject.graph_estimate(), subject.is_sized)
+    if not (subject.is_large and wanted.can_do_without_graph):
+        expect(subject.graph_estimate(), subject.is_sized)
     try:
         picture = draw(subject, wanted)
     except TooLargeError as error:

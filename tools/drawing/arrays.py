@@ -7,11 +7,12 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
 from math import prod
 
-from ...compiler.ir.graph import Graph
+from ...compiler.ir.graph import Graph, IndexTensor, Tensor
 from ...compiler.ir.ops import OPS
 from ...compiler.loops import loop_ir
 from ...compiler.loops.layout import Layout
@@ -58,10 +59,15 @@ class Arrays:
 
     Args:
         gradient: the argument whose elements the output ``gradient`` belongs to, if there is one.
+
+    Attributes:
+        layout: of the memory.
+        inputs, indices: what the program is called with.
+        letters: the variables of formulas, by array and dimension: so that what counts the same is called the same.
     """
 
     def __init__(self, graph: Graph, layout: Layout, where: Addressing, gradient: str | None) -> None:
-        self.layout = layout
+        self.layout, self.inputs, self.indices = layout, graph.inputs, graph.indices
         self._arrays: dict[str, Array] = {}
         first = {tensor.argument: tensor.start for tensor in reversed(graph.inputs)}
         for tensor in graph.inputs:
@@ -76,18 +82,43 @@ class Arrays:
             else:
                 # The new one, where an output replaces an input.
                 name = output.name + "′" * any(tensor.name == output.name for tensor in graph.inputs)
-                self._put("", name, False, start, len(output.nodes) > 1)
+                if self.layout.arrays[self.layout.region[start]][0].name not in self._arrays:
+                    self._put("", name, False, start, len(output.nodes) > 1)
         self._name_values(graph, where)
-        self._scopes = [scope_key(origin.scope) for origin in graph.origins]
-        self._one_layer = len({match[0] for scope in self._scopes if (match := LAYER.match(scope))}) < 2
-        self._origins = {where.nodes[node]: graph.origin[node] for node in where.coordinates}
-        # The variables of formulas, by array and dimension: so that what counts the same is called the same.
+        scopes = [scope_key(origin.scope) for origin in graph.origins]
+        self._one_layer = len({match[0] for scope in scopes if (match := LAYER.match(scope))}) < 2
+        self._scopes = {where.nodes[node]: scopes[graph.origin[node]] for node in where.coordinates}
         self.letters: dict[tuple[int, int], str] = {}
+
+    def at_sizes(
+        self,
+        layout: Layout,
+        inputs: Sequence[Tensor],
+        indices: Sequence[IndexTensor],
+        scopes: Mapping[int, str],
+    ) -> Arrays:
+        """Those of a program of the same structure, at other sizes.
+
+        Args:
+            layout: of its memory.
+            inputs, indices: what it is called with.
+            scopes: by address, see `scope`.
+        """
+        other = copy(self)
+        other.layout, other.inputs, other.indices = layout, tuple(inputs), tuple(indices)
+        other._scopes, other.letters = dict(scopes), {}
+        other._arrays = {
+            array.name: replace(known, start=layout.start(array), shape=array.shape if known.shape else ())
+            for array, _ in layout.arrays
+            if (known := self._arrays.get(array.name))
+        }
+        return other
 
     def _put(self, block: str, name: str, backward: bool, start: int, is_array: bool) -> None:
         array, _ = self.layout.arrays[self.layout.region[start]]
         shape = array.shape if is_array else ()
-        self._arrays[array.name] = Array(block, name, backward, start, shape, array.axes)
+        axes = (*array.axes, *[""] * (len(array.shape) - len(array.axes)))
+        self._arrays[array.name] = Array(block, name, backward, start, shape, axes)
 
     def of(self, array: loop_ir.Array) -> Array:
         """What an array of the layout is called."""
@@ -101,8 +132,7 @@ class Arrays:
 
     def scope(self, address: int) -> str:
         """The scope, without positions and heads, that computes the value at an address; empty if none does."""
-        origin = self._origins.get(address)
-        return "" if origin is None else self._scopes[origin]
+        return self._scopes.get(address, "")
 
     def title(self, address: int, home: str = "") -> str:
         """The name of the array that an address belongs to, as it is called in the scope `home`."""

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from ...compiler.ir.graph import Graph
 from ...compiler.pipeline import without_collection
 from ...compiler.python.form_statements import form_statements
+from ..loops.known import know
 from ..passes import stages
 from ..subject.subject import Subject
 from .colours import colour_by_function
-from .model_level import model_picture
+from .model_level import model_picture, model_picture_of_loops
 from .op_level import op_picture
 from .picture import Picture
 from .roles import role_of
 from .scalar_level import find_operation, neighbourhood, scalar_picture
-from .scopes import operations_of
+from .scopes import check_place, check_scope, operations_of
 from .values import Numbers, add_numbers, adjoints
+from .vectors import vectors_of_graph, vectors_of_loops
 
 __all__ = ["LEVELS", "MOST_BOXES", "RADIUS", "Wanted", "check_wanted", "draw"]
 
@@ -57,6 +59,11 @@ class Wanted:
         """The level, or the one that the rest goes with."""
         narrow = self.scope is not None or self.around is not None
         return self.level or ("scalar" if narrow else "model")
+
+    @property
+    def can_do_without_graph(self) -> bool:
+        """Whether it can be drawn of a program whose graph is not made."""
+        return self.chosen_level != "scalar" and self.values is None
 
     def name(self, subject: Subject) -> str:
         """What a file is called by default: ``training7-op``."""
@@ -106,6 +113,8 @@ def draw(subject: Subject, wanted: Wanted) -> Picture:
 
 
 def _draw(subject: Subject, wanted: Wanted) -> Picture:
+    if subject.is_large and wanted.can_do_without_graph:
+        return _draw_loops(subject, wanted)
     level, title = wanted.chosen_level, _title(subject, wanted)
     limit = wanted.limit or MOST_BOXES[level]
     last = stages.graph_names(subject)[-1]
@@ -115,7 +124,10 @@ def _draw(subject: Subject, wanted: Wanted) -> Picture:
     if level == "scalar":
         picture = _scalars(wanted, limit, product, title)
     elif level == "op":
-        picture = op_picture(product, title, limit, subject.gradient, wanted.scope, most)
+        if wanted.scope is not None:
+            check_scope(product, wanted.scope)
+        vectors = vectors_of_graph(product, subject.gradient, subject.place_first)
+        picture = op_picture(vectors, title, limit, wanted.scope, most)
     else:
         picture = model_picture(product, title, limit, most)
     if not known:
@@ -125,6 +137,21 @@ def _draw(subject: Subject, wanted: Wanted) -> Picture:
         gradients = None if subject.gradient is None else adjoints(product, values, product.outputs[0].nodes[0])
         add_numbers(picture, product, Numbers(values, gradients))
         picture.counts += f"; values (=) and gradients (∂) {words}"
+    return picture
+
+
+def _draw_loops(subject: Subject, wanted: Wanted) -> Picture:
+    """The same of a program whose graph is not made."""
+    title, limit = _title(subject, wanted), wanted.limit or MOST_BOXES[wanted.chosen_level]
+    known = know(subject)
+    if wanted.chosen_level == "op":
+        vectors = vectors_of_loops(known, subject)
+        if wanted.scope is not None:
+            check_place({place: None for places in vectors.places for place in places}, wanted.scope)
+        picture = op_picture(vectors, title, limit, wanted.scope)
+    else:
+        picture = model_picture_of_loops(known, subject, title, limit)
+    picture.counts += "; made from the loops, without the graph"
     return picture
 
 

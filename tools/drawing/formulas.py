@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import ADD, OPS
 from ...compiler.loops import loop_ir
 from ...compiler.loops.loop_ir import AddAt, Const, Equal, Expr, Fold, Gather, Load, Nest, Op, Pick, Run, parts_of, walk
@@ -48,9 +47,9 @@ class Formula:
         return f"{self.target} {self.assigns} {self.value}"
 
 
-def formula_of(nest: Nest, arrays: Arrays, graph: Graph) -> Formula:
-    """The formula of a nest of `graph`'s program. Nests are to come in the order in which they run."""
-    return _Writer(nest, arrays, graph).write()
+def formula_of(nest: Nest, arrays: Arrays) -> Formula:
+    """The formula of a nest. Nests are to come in the order in which they run."""
+    return _Writer(nest, arrays).write()
 
 
 @dataclass(frozen=True)
@@ -74,15 +73,15 @@ class _Turn:
 
 
 class _Writer:
-    def __init__(self, nest: Nest, arrays: Arrays, graph: Graph) -> None:
+    def __init__(self, nest: Nest, arrays: Arrays) -> None:
         self.nest, self.arrays, self.body = nest, arrays, nest.body
         self.indices = [
-            (tensor.name, tensor.start, tensor.count) for tensor in graph.indices for _ in range(tensor.count)
+            (tensor.name, tensor.start, tensor.count) for tensor in arrays.indices for _ in range(tensor.count)
         ]
         self.trips = [loop.trips for loop in nest.loops]
         self.home = arrays.scope(self._address(self.body))
         # Letters that the model's own inputs have.
-        self.reserved = {tensor.name for tensor in graph.inputs} | {index.name for index in graph.indices}
+        self.reserved = {tensor.name for tensor in arrays.inputs} | {index.name for index in arrays.indices}
         self.taken: list[str] = []
         # How many values each variable takes, and the greatest.
         self.counts: dict[str, int] = {}
@@ -114,7 +113,7 @@ class _Writer:
         """The variable of a loop or fold, after the coordinate that it moves: of the target, else of what is read."""
         letters = known = ""
         for each in places:
-            axes = each.array.axes or ("",) * len(each.index)
+            axes = (*each.array.axes, *[""] * len(each.index))
             for place, (axis, part) in enumerate(zip(axes, each.index, strict=False)):
                 if len(part.steps) <= level or not part.steps[level]:
                     continue

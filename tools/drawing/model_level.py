@@ -1,7 +1,7 @@
 """The level of the model: a box for each scope and direction, all positions and heads in one.
 
-In: a graph of scalar operations. Out: a `Picture` whose arrows make no circle. A scope that is entered again from what
-comes after it (a residual stream) has a box for each turn.
+In: a graph of scalar operations; or of a program without one, what is known of its loops. Out: a `Picture` whose arrows
+make no circle. A scope that is entered again from what comes after it (a residual stream) has a box for each turn.
 """
 
 from __future__ import annotations
@@ -10,26 +10,55 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...compiler.ir.graph import Graph
+from ...compiler.errors import ProofError
+from ...compiler.ir.graph import Graph, Tensor
 from ...compiler.ir.ops import GATHER, GIVEN, INPUT, OPS
+from ..loops.flow import flow
+from ..loops.known import Known
+from ..loops.terms import READ
+from ..subject.subject import Subject
 from .picture import Box, Picture, TooLargeError, direction_of
 from .roles import between_layers, role_of, scope_key, title_of
 from .source import SourceLine, assigned_names, common_line, scope_lines
 
-__all__ = ["model_picture"]
+__all__ = ["model_picture", "model_picture_of_loops"]
 
 # A scope without numbers, a direction, and the turn.
 _Key = tuple[str, bool, int]
+# Of what copies values into results: no block.
+_RESULT: _Key = ("", False, -1)
 
 
 @dataclass
 class _Block:
     nodes: list[int] = field(default_factory=list)
-    # What others read, and results.
+    # What others read, and results: the nodes, and how many values.
     results: list[int] = field(default_factory=list)
+    values: int = 0
+    # How many operations of each kind.
+    kinds: Counter[int] = field(default_factory=Counter)
     # Names of tensors, in the order of their first use.
     reads: dict[str, None] = field(default_factory=dict)
     gives: dict[str, None] = field(default_factory=dict)
+    # How many positions, heads and so on.
+    numbers: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Which blocks are drawn.
+
+    Attributes:
+        keys: of each node, its block.
+        alike: by block, the one that is drawn for it and all that are like it.
+        note: a few words of that.
+        circles: whether turns are merged, too.
+    """
+
+    keys: Sequence[_Key | None]
+    alike: Mapping[_Key, _Key]
+    note: str
+    circles: bool
 
 
 def model_picture(graph: Graph, title: str, limit: int, merge_above: int | None = None) -> Picture:
@@ -43,6 +72,58 @@ def model_picture(graph: Graph, title: str, limit: int, merge_above: int | None 
     Raises:
         TooLargeError: if there are more than `limit` even so.
     """
+    plan = _plan(graph, limit, merge_above)
+    blocks = _blocks(graph, [key and plan.alike[key] for key in plan.keys])
+    return _picture(graph, plan, blocks, _handed(graph, plan.keys), graph.inputs, title)
+
+
+def model_picture_of_loops(known: Known, subject: Subject, title: str, limit: int) -> Picture:
+    """The same of a program whose graph is not made.
+
+    Raises:
+        TooLargeError: if there are more than `limit` blocks.
+    """
+    graph = known.graph
+    inputs, indices = subject.arguments()
+    plan = _plan(graph, limit, None)
+    drawn = [key and plan.alike[key] for key in plan.keys]
+    blocks = _blocks(graph, drawn)
+    found = flow(known, _groups(known, drawn), indices, subject.results())
+    handed = (flow(known, _groups(known, plan.keys), indices) if plan.note else found).handed
+    for key, block in blocks.items():
+        block.kinds, block.values, block.results = found.kinds[key], found.given[key], []
+        block.numbers = {name: _at_size(count, *known.numbered[name]) for name, count in block.numbers.items()}
+    between = {(giver, user): values for (giver, user), values in handed.items() if _RESULT not in (giver, user)}
+    return _picture(graph, plan, blocks, between, inputs, title)
+
+
+def _at_size(count: int, small: int, large: int) -> int:
+    """How many positions, heads and so on, where a small model has so many: all, one, or all but one."""
+    sizes = {small - 1: large - 1, 1: 1, small: large}
+    if count not in sizes:
+        raise ProofError(f"{count} of {small} are neither all nor all but one")
+    return sizes[count]
+
+
+def _groups(known: Known, keys: Sequence[_Key | None]) -> list[list[_Key | None]]:
+    """Of each place, its block.
+
+    Raises:
+        ProofError: if the operations at one place belong to several.
+    """
+    found: list[list[_Key | None]] = []
+    for piece in known.pieces:
+        found.append([])
+        for term, nodes in zip(piece.statement.terms, piece.nodes, strict=True):
+            own = {keys[node] for node in nodes} or {_RESULT if term.op == READ else None}
+            if len(own) > 1:
+                raise ProofError(f"{piece.nest.label}: operations of one place belong to several blocks")
+            found[-1] += own
+    return found
+
+
+def _plan(graph: Graph, limit: int, merge_above: int | None) -> _Plan:
+    """How blocks are merged until they are few enough."""
     most = limit if merge_above is None else min(limit, merge_above)
     keys = _keys(graph)
     count = len(set(filter(None, keys)))
@@ -59,23 +140,40 @@ def model_picture(graph: Graph, title: str, limit: int, merge_above: int | None 
     merged = len(set(alike.values()))
     if merged > limit:
         raise TooLargeError(f"{merged} blocks are too many for one picture of at most {limit}")
-    handed = _handed(graph, keys)
-    blocks = _blocks(graph, [key and alike[key] for key in keys])
-    operations = sum(len(block.nodes) for block in blocks.values())
+    return _Plan(keys, alike, note, circles)
+
+
+def _picture(
+    graph: Graph,
+    plan: _Plan,
+    blocks: Mapping[_Key, _Block],
+    handed: Mapping[tuple[_Key, _Key], int],
+    inputs: Sequence[Tensor],
+    title: str,
+) -> Picture:
+    """The picture.
+
+    Args:
+        graph: that the nodes of blocks are of.
+        inputs: of the program.
+    """
+    operations = sum(block.kinds.total() for block in blocks.values())
     places = {key: number for number, key in enumerate(blocks)}
     many = f"{len(blocks)} block{'s' * (len(blocks) != 1)}"
-    picture = Picture(title, f"{operations:,} operations in {many}{note}", "model")
+    picture = Picture(title, f"{operations:,} operations in {many}{plan.note}", "model")
     entered = scope_lines(graph)
-    turns = Counter(alike[key] for key in dict.fromkeys(filter(None, keys))) if circles else Counter()
+    shapes = {tensor.name: " × ".join(map(str, tensor.shape)) for tensor in inputs}
+    keys = dict.fromkeys(filter(None, plan.keys))
+    turns = Counter(plan.alike[key] for key in keys) if plan.circles else Counter()
     for key, block in blocks.items():
-        picture.boxes[f"b{places[key]}"] = box = _box(graph, key, block, operations, entered)
+        picture.boxes[f"b{places[key]}"] = box = _box(graph, key, block, operations, entered, shapes)
         if turns[key] > 1:
             box.note += f", {turns[key]} turns"
     for (giver, user), values in handed.items():
-        ends = places[alike[giver]], places[alike[user]]
+        ends = places[plan.alike[giver]], places[plan.alike[user]]
         if ends[0] != ends[1]:
-            returns = bool(note) and between_layers(giver[0], user[0])
-            back = circles and ends[0] > ends[1]
+            returns = bool(plan.note) and between_layers(giver[0], user[0])
+            back = plan.circles and ends[0] > ends[1]
             picture.hand(f"b{ends[0]}", f"b{ends[1]}", values, returns or back)
     return picture
 
@@ -175,6 +273,9 @@ def _blocks(graph: Graph, keys: Sequence[_Key | None]) -> dict[_Key, _Block]:
                 blocks[key].gives[f"∂{named[element]}" if named else output.name] = None
     for block in blocks.values():
         block.results = [node for node in block.nodes if outside[node]]
+        block.values = len(block.results)
+        block.kinds = Counter(graph.op[node] for node in block.nodes)
+        block.numbers = _numbers(graph, block.nodes)
     return blocks
 
 
@@ -193,32 +294,39 @@ def _handed(graph: Graph, keys: Sequence[_Key | None]) -> dict[tuple[_Key, _Key]
     return counts
 
 
-def _box(graph: Graph, key: _Key, block: _Block, total: int, entered: Mapping[str, SourceLine]) -> Box:
-    scope, backward, _ = key
-    origins = sorted({graph.origin[node] for node in block.nodes})
-    numbers: dict[str, set[str]] = {}
-    for origin in origins:
+def _numbers(graph: Graph, nodes: Iterable[int]) -> dict[str, int]:
+    """How many positions, heads and so on nodes are of."""
+    found: dict[str, set[str]] = {}
+    for origin in sorted({graph.origin[node] for node in nodes}):
         for part in graph.origins[origin].scope.split("."):
             name = part.rstrip("0123456789")
             if name != part:
-                numbers.setdefault(name, set()).add(part)
-    times = [f"{len(found)} {name}s" for name, found in numbers.items() if len(found) > 1]
-    shapes = {tensor.name: " × ".join(map(str, tensor.shape)) for tensor in graph.inputs}
-    share = len(block.nodes) / total
+                found.setdefault(name, set()).add(part)
+    return {name: len(parts) for name, parts in found.items()}
+
+
+def _box(
+    graph: Graph, key: _Key, block: _Block, total: int, entered: Mapping[str, SourceLine], shapes: Mapping[str, str]
+) -> Box:
+    scope, backward, _ = key
+    origins = sorted({graph.origin[node] for node in block.nodes})
+    times = [f"{count} {name}s" for name, count in block.numbers.items() if count > 1]
+    operations = block.kinds.total()
+    share = operations / total
     # A function or a variable may be called as a scope of the GPT is, and has no role.
     is_scope = any(graph.origins[origin].scope for origin in origins)
     box = Box(
         title_of(scope) if is_scope else scope,
         role_of(scope) if is_scope else "other",
         direction_of(graph, block.nodes[0]),
-        shape=f"{len(block.results):,} value{'s' * (len(block.results) != 1)}",
+        shape=f"{block.values:,} value{'s' * (block.values != 1)}",
         scope=scope,
         source=entered.get(scope.rpartition(".")[2].rstrip("0123456789")) or common_line(graph, block.nodes),
-        operations=len(block.nodes),
+        operations=operations,
         results=tuple(block.results),
     )
-    plural = "s" * (len(block.nodes) != 1)
-    box.note = f"{len(block.nodes):,} op{plural}, {f'{100 * share:.0f} %' if share >= 0.005 else '< 1 %'}"
+    plural = "s" * (operations != 1)
+    box.note = f"{operations:,} op{plural}, {f'{100 * share:.0f} %' if share >= 0.005 else '< 1 %'}"
     if backward:
         box.formula = "gives " + _short(list(block.gives)) if block.gives else ""
     elif block.reads:
@@ -229,8 +337,9 @@ def _box(graph: Graph, key: _Key, block: _Block, total: int, entered: Mapping[st
         box.facts["reads"] = ", ".join(f"{name} ({shapes[name] or 'one number'})" for name in block.reads)
     if block.gives:
         box.facts["gives"] = ", ".join(block.gives)
-    kinds = Counter(graph.op[node] for node in block.nodes)
-    box.facts["of these"] = ", ".join(f"{count:,} {OPS[op].name}" for op, count in kinds.most_common())
+    box.facts["of these"] = ", ".join(
+        f"{block.kinds[op]:,} {OPS[op].name}" for op in sorted(block.kinds, key=lambda op: (-block.kinds[op], op))
+    )
     lines = sorted({(graph.origins[origin].file, graph.origins[origin].line) for origin in origins})
     box.facts["computed in"] = ", ".join(f"{file}:{line}" for file, line in lines)
     return box

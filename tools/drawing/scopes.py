@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import GIVEN
@@ -10,7 +11,11 @@ from ..subject.places import place_of
 from .picture import NothingError, TooLargeError
 from .roles import scope_key
 
-__all__ = ["check_scope", "operations_of", "within"]
+__all__ = ["check_place", "check_scope", "operations_of", "within"]
+
+
+# Scopes that are named to somebody who asked for another one.
+_SHOWN = 16
 
 
 def within(name: str, scope: str) -> bool:
@@ -53,6 +58,24 @@ def check_scope(graph: Graph, scope: str) -> None:
             outer = outer.rpartition(".")[0]
         known = ", ".join(list(_scopes_below(graph, outer))[:12])
         raise NothingError(f"no operation is in {scope!r}; {f'in {outer} ' if outer else ''}there are {known}")
+
+
+def check_place(places: Iterable[str], scope: str) -> None:
+    """The same where only the names of scopes without the numbers of positions and heads are known.
+
+    Raises:
+        NothingError: naming them.
+    """
+    known = list(dict.fromkeys(places))
+    if any(within(place, scope) for place in known):
+        return
+    plain = scope_key(scope)
+    if plain != scope and any(within(place, plain) for place in known):
+        raise NothingError(
+            f"the graph of this program is not made, so positions and heads are not told apart; ask for {plain}"
+        )
+    shown = ", ".join(known[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
+    raise NothingError(f"no operation is in {scope!r}; there are {shown}")
 
 
 def _scopes_below(graph: Graph, scope: str) -> dict[str, int]:

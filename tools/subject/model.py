@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from random import Random
 
-from ...compiler.ir.graph import Graph
+from ...compiler.ir.graph import Graph, IndexTensor, Tensor
+from ...compiler.loops.compile_family import Family
 from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import LoopProgram
-from ...compiler.loops.place import NotRegularError
+from ...compiler.loops.place import Addressing, NotRegularError
 from ...compiler.loops.unroll import Unrolled, unroll
 from ...compiler.loops.vmap import one_lane
 from ...compiler.pipeline import without_collection
@@ -24,10 +25,11 @@ from ...runtime.machine.stopwatch import best_seconds
 from ...runtime.machine.toolchain import warn_of_toolchain
 from ...runtime.programs.c_source import PROGRAM_NAMES, ModelSource, model_source
 from ...runtime.programs.estimate import estimate_c, estimate_graph, estimate_loops, estimate_page
-from ...runtime.programs.graphs import MAPPED
+from ...runtime.programs.graphs import MAPPED, inference_interface, training_interface
 from ...runtime.programs.library import Library
-from ...runtime.programs.model_loops import with_copies
+from ...runtime.programs.model_loops import ModelLoops, entry_size, place_cache, with_copies
 from ...runtime.programs.recipe import Recipe
+from ...runtime.programs.samples import FIRST
 from ...runtime.programs.shapes import PROVED, is_sized
 from ...runtime.programs.sized_cache import find_sized, keep_sized
 from ...runtime.programs.sized_loops import SizedModel, sized_loops
@@ -181,16 +183,51 @@ class ModelSubject(Subject):
         before = source.programs["copy_parameters"] if recipe.kind == "inference" else None
         return unroll(program, graph, source.layout, where.inputs, before)
 
-    def loops_alone(self) -> tuple[LoopProgram, Layout]:
+    @cached_property
+    def _loops(self) -> ModelLoops:
+        """Its program's loops, instantiated."""
         kind, number = self.recipe.kind, self.recipe.number
         numbers = ([number], [0]) if kind == "training" else ([1], [number])
-        loops = sized_loops(self.config, self._sized, *numbers)
-        return with_copies(loops).programs[PROGRAM_NAMES[kind].format(number)], loops.layout
+        return sized_loops(self.config, self._sized, *numbers)
+
+    @property
+    def _family(self) -> Family:
+        return self._loops.training if self.recipe.kind == "training" else self._loops.inference
+
+    def loops_alone(self) -> tuple[LoopProgram, Layout]:
+        name = PROGRAM_NAMES[self.recipe.kind].format(self.recipe.number)
+        return with_copies(self._loops).programs[name], self._loops.layout
+
+    def loops_as_found(self) -> tuple[LoopProgram, Layout]:
+        return self._family.programs[self.recipe.number], self._loops.layout
+
+    def interface(self, graph: Graph) -> Addressing:
+        return self._family.interface(self._loops.layout, self.recipe.number, graph)
+
+    def arguments(self) -> tuple[Sequence[Tensor], Sequence[IndexTensor]]:
+        interface = training_interface if self.recipe.kind == "training" else inference_interface
+        return interface(self.config, self.recipe.number)
+
+    def results(self) -> Sequence[tuple[int, int]]:
+        pinned = self._family.pinned(self.recipe.number)
+        return [*self._loops.layout.outputs.values(), *((start, entry_size(self.config)) for start in pinned.values())]
+
+    def numbered(self) -> Mapping[str, int]:
+        positions = self.recipe.number if self.recipe.kind == "training" else 1
+        return {"position": positions, "head": self.config.n_head, "layer": self.config.n_layer}
+
+    def place_first(self, layout: Layout) -> Mapping[str, int]:
+        if self.recipe.kind != "inference":
+            return {}
+        return {"entry": place_cache(layout, self.config) + entry_size(self.config) * self.recipe.number}
 
     def small_one(self) -> ModelSubject:
         shape, kind = PROVED[-1], self.recipe.kind
-        number = shape.length if kind == "training" else shape.position
-        return ModelSubject(Recipe(kind, number, shape.config(self.config.n_layer)), warn=self._warn)
+        later = shape.length if kind == "training" else shape.position
+        number = later if self.recipe.number >= FIRST[kind] else self.recipe.number
+        small = ModelSubject(Recipe(kind, number, shape.config(self.config.n_layer)), warn=self._warn)
+        small._sized = self._sized
+        return small
 
     def loops_over_sizes(self) -> LoopProgram:
         return self._sized.program(self.recipe.kind, self.recipe.number)

@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ...compiler.ir.graph import Graph
+from ...compiler.ir.graph import Graph, IndexTensor, Tensor
 from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import LoopProgram
+from ...compiler.loops.place import Addressing
 from ...compiler.pipeline import Observer, compile_graph
 from ...runtime.executable.estimate import Estimate
 from ...runtime.reporting import Report, silent
@@ -95,6 +96,32 @@ class Subject(ABC):
     def loops_alone(self) -> tuple[LoopProgram, Layout]:
         """The same without its graph, if it `is_large`."""
         raise NotImplementedError
+
+    def loops_as_found(self) -> tuple[LoopProgram, Layout]:
+        """The same before its loops were given copies of matrices, if it `is_sized`."""
+        raise NotImplementedError
+
+    def interface(self, graph: Graph) -> Addressing:
+        """Where in the memory of these its final graph has its arguments and results."""
+        raise NotImplementedError
+
+    def arguments(self) -> tuple[Sequence[Tensor], Sequence[IndexTensor]]:
+        """What it is called with, if it `is_sized`: its inputs and its indices."""
+        raise NotImplementedError
+
+    def results(self) -> Sequence[tuple[int, int]]:
+        """Where in that memory results begin, and how many there are."""
+        raise NotImplementedError
+
+    def numbered(self) -> Mapping[str, int]:
+        """How many positions, heads and so on it has, by what its scopes call them, if it `is_sized`."""
+        raise NotImplementedError
+
+    def place_first(self, layout: Layout) -> Mapping[str, int]:
+        """Gives a layout what stands before the values of its graph; returns where outputs are, by name, that have no
+        place of their own.
+        """
+        return {}
 
     def small_one(self) -> Subject:
         """One that such loops have been proved for, if it `is_large`: small, of a graph that is like its own."""
