@@ -141,7 +141,7 @@ def test_a_library_that_takes_long_is_announced(monkeypatch: pytest.MonkeyPatch)
 def refused(result: Result) -> None:
     assert result.exit_code == 5, result.stderr
     assert "million operations: about" in result.stderr
-    advice = "(choose a smaller n_embd, n_layer or block_size|`stats`, `passes`, `graph` .* make no graph)"
+    advice = "(choose a smaller n_embd, n_layer or block_size|`stats`, `passes`, `explore` .* make no graph)"
     assert re.search(f"but 100.0 MiB are available; {advice}", result.stderr)
     assert "MICROGPT_MEMORY_LIMIT=none tries it all the same" in result.stderr
     assert result.stderr.count("error:") == 1

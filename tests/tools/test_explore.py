@@ -27,7 +27,11 @@ from microgpt.tools.explore.pack import differences, pack_bytes, pack_integers, 
 
 MODEL = ["--n-embd", "4", "--n-head", "2", "--block-size", "4"]
 WORDS = dict.fromkeys(
-    ("title", "counts", "source_note", "assembly_note", "time_note", "values_note", "texts_label"), "x"
+    (
+        *("title", "counts", "source_note", "assembly_note", "time_note", "values_note", "texts_label"),
+        *("how", "ir_note", "middle", "middle_title", "middle_note"),
+    ),
+    "x",
 )
 
 

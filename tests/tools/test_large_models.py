@@ -1,6 +1,8 @@
-"""Models whose graphs are too large to be made: what `stats`, `passes`, `show` and `graph` say of their loops."""
+"""Models whose graphs are too large to be made: what the commands say of their loops."""
 
 import json
+import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from microgpt.compiler.errors import ProofError
-from microgpt.compiler.ir.ops import OPS_BY_NAME, READ
+from microgpt.compiler.ir.graph import Graph
+from microgpt.compiler.ir.ops import EQUAL, GIVEN, OPS, OPS_BY_NAME, READ
 from microgpt.compiler.loops.loop_text import format_program
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.model.config import GPTConfig
@@ -16,7 +19,10 @@ from microgpt.runtime.programs.recipe import Recipe
 from microgpt.runtime.programs.shapes import is_sized
 from microgpt.tools.cli import cli
 from microgpt.tools.drawing.draw import Wanted, draw
+from microgpt.tools.explore.blocks import blocks
+from microgpt.tools.explore.places import places_of
 from microgpt.tools.loops.known import know
+from microgpt.tools.provenance.chain import Chain
 from microgpt.tools.stats.count_loops import count_loops
 from microgpt.tools.stats.statistics import collect
 from microgpt.tools.stats.work import Work, work_of
@@ -111,6 +117,55 @@ def replace_number(subject: ModelSubject, number: int) -> ModelSubject:
     return ModelSubject(Recipe(subject.recipe.kind, number, subject.recipe.config))
 
 
+@pytest.mark.parametrize(("number", "layers"), [(6, 1), (4, 2)])
+def test_places_stand_for_the_operations_of_the_graph(number: int, layers: int):
+    """By line of the model, kind and direction; and each loop belongs to the lines that its operations come from."""
+    subject = ModelSubject(Recipe("training", number, GPTConfig(27, layers, 12, 3, 9)))
+    places = places_of(know(subject), subject)
+    chain = Chain(subject)
+
+    def key(graph: Graph, node: int) -> tuple[str, int, str, bool]:
+        origin = graph.origins[graph.origin[node]]
+        return origin.file, origin.line, OPS[graph.op[node]].name, graph.is_backward(node)
+
+    # In loops, a comparison is made wherever it is needed.
+    uncounted = {*GIVEN, EQUAL}
+    expected = Counter(key(chain.graph, node) for node, op in enumerate(chain.graph.op) if op not in uncounted)
+    found: Counter[tuple[str, int, str, bool]] = Counter()
+    for node, times in enumerate(places.times):
+        if places.graph.op[node] not in uncounted:
+            found[key(places.graph, node)] += times
+    assert found == expected
+    copies = [nest.body.array.space == "copy" for nest in chain.c_program.program.nests]
+    loops = [nodes for nodes, is_copy in zip(chain.nest_nodes, copies, strict=True) if not is_copy]
+    for nest, (nodes, own) in enumerate(zip(loops, places.nodes_of_nest, strict=True)):
+        assert {key(places.graph, node) for node in own} == {key(chain.graph, node) for node in nodes}, nest
+    names, block_of_traced = blocks(chain.graphs["trace"])
+    assert places.block_names == names
+    of_blocks = Counter(dict.fromkeys(names, 0))
+    for node, op in enumerate(chain.graph.op):
+        source = chain.graph.source[node]
+        if op not in uncounted:
+            of_blocks[names[block_of_traced[source if source >= 0 else ~source]]] += 1
+    for node, times in enumerate(places.times):
+        source = places.graph.source[node]
+        if places.graph.op[node] not in uncounted:
+            of_blocks[names[places.block_of_traced[source if source >= 0 else ~source]]] -= times
+    assert not any(of_blocks.values()), of_blocks
+    for node in range(len(places.graph)):
+        assert all(operand < node for operand in places.graph.operands(node))
+
+
+def test_the_page_of_a_large_model(tmp_path: Path):
+    result = run("explore", "--length", 6, "-o", tmp_path / "page.html")
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert 'data-pane="loops"' in page
+    assert 'data-pane="python"' not in page
+    assert re.search(r"[\d,]{6,} operations, [\d,]{5,} of them backward, in 73 loops", page)
+    assert "known from a small model of as many layers" in page
+
+
 def test_pictures_by_the_command(tmp_path: Path):
     drawn = run("graph", "--level", "op", "--length", 6, "-o", tmp_path / "op.json")
     assert drawn.exit_code == 0, drawn.output
@@ -156,7 +211,7 @@ def test_the_commands():
         ("show",),
         ("show", "--stage", "loops", "--op", "%3"),
         ("graph", "--scope", "position1.layer0.head1.scores"),
-        ("explore",),
+        ("explore", "--time"),
     ],
 )
 def test_what_needs_a_graph_says_what_does_not(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]):
@@ -165,4 +220,4 @@ def test_what_needs_a_graph_says_what_does_not(monkeypatch: pytest.MonkeyPatch, 
     refused = CliRunner().invoke(cli, [*arguments, *sizes])
     assert refused.exit_code != 0, refused.output
     assert "million operations: about" in refused.stderr
-    assert "`graph` at the levels model and op, and `show` with --stage loops, c, assembly or sizes" in refused.stderr
+    assert "`explore` without --text and --time, `graph` at the levels model and op, and `show` with" in refused.stderr

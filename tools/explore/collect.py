@@ -1,7 +1,8 @@
 """Collect: what the page shows, as blocks of data and one object that describes them.
 
-In: the chain of a program, perhaps with documents and times. Out: base64 blocks by name; ``meta`` among them has the
-page how to read the others. The same input gives the same bytes.
+In: a program's operations, or the places of one whose graph is not made, and its texts; perhaps documents and times.
+Out: base64 blocks by name; ``meta`` among them has the page how to read the others. The same input gives the same
+bytes.
 """
 
 from __future__ import annotations
@@ -19,15 +20,49 @@ from ..provenance.chain import Chain
 from ..provenance.pane import Pane
 from ..subject.places import place_of
 from .blocks import blocks
-from .joined import starts
 from .measure import Times
 from .pack import differences, pack_bytes, pack_doubles, pack_integers, pack_lines
+from .places import Places
 from .values import GIVEN, SLOPED, Documents
 
-__all__ = ["SYMBOLS", "Collected", "collect"]
+__all__ = ["SYMBOLS", "Collected", "Shown", "collect"]
 
 # How people write the operations that have a sign.
 SYMBOLS = {"add": "+", "mul": "×", "div": "÷", "equal": "="}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the page is about.
+
+    Attributes:
+        graph: its operations.
+        roots: of each, the one that makes the value of its statement; -1 for leaves.
+        names: of those, in their order.
+        block_names, block_of_traced: see `blocks`.
+        places: if the operations are the places of a program whose graph is not made, what is known of them.
+    """
+
+    graph: Graph
+    roots: Sequence[int]
+    names: Sequence[str]
+    block_names: Sequence[str]
+    block_of_traced: Sequence[int]
+    places: Places | None = None
+
+    @classmethod
+    def of_chain(cls, chain: Chain) -> Shown:
+        """A program that has a graph."""
+        graph, statements = chain.graph, chain.statements
+        roots = [-1 if own < 0 else statements.roots[own] for own in statements.statement_of]
+        names = value_names(graph, statements.roots)
+        return cls(graph, roots, [names[root] for root in statements.roots], *blocks(chain.graphs["trace"]))
+
+    @classmethod
+    def of_places(cls, places: Places) -> Shown:
+        """One that has none."""
+        names = list(places.names.values())
+        return cls(places.graph, places.roots, names, places.block_names, places.block_of_traced, places)
 
 
 @dataclass(frozen=True)
@@ -36,7 +71,7 @@ class Collected:
 
     Attributes:
         blocks: by name.
-        operations: how many the graph has; of these, `backward` were added by differentiation.
+        operations: how many there are; of these, `backward` were added by differentiation.
     """
 
     blocks: Mapping[str, str]
@@ -45,28 +80,26 @@ class Collected:
 
 
 def collect(
-    chain: Chain,
+    shown: Shown,
     panes: Mapping[str, Pane],
     missing: Mapping[str, str],
-    sources: Sequence[str],
+    begins: Mapping[str, int],
     documents: Documents | None = None,
     times: Times | None = None,
 ) -> Collected:
     """Packs everything.
 
     Args:
-        panes: by the page's names: ``source``, ``python``, ``c`` and ``assembly``, as far as they are there.
+        panes: by the page's names: ``source``, ``python`` or ``loops``, ``c`` and ``assembly``, as far as they are
+            there.
         missing: for those that are not, why.
-        sources: the files that ``source`` is made of.
+        begins: the files that ``source`` is made of, and where each begins.
     """
-    graph, statements = chain.graph, chain.statements
-    roots = [-1 if own < 0 else statements.roots[own] for own in statements.statement_of]
-    names = value_names(graph, statements.roots)
-    block_names, block_of_traced = blocks(chain.graphs["trace"])
+    graph, places = shown.graph, shown.places
     packed = {
-        **_columns(graph, roots),
-        "statement-names": pack_lines(names[root] for root in statements.roots),
-        "block-of-traced": pack_integers(differences(block_of_traced)),
+        **_columns(graph, shown.roots),
+        "statement-names": pack_lines(shown.names),
+        "block-of-traced": pack_integers(differences(shown.block_of_traced)),
     }
     for name, pane in panes.items():
         packed |= _listing(name, pane)
@@ -74,20 +107,26 @@ def collect(
         packed["inputs"] = pack_doubles(documents.inputs)
         packed["given"] = pack_doubles(value for text in documents.texts for value in text.given)
         packed["slopes"] = pack_doubles(value for text in documents.texts for value in text.slopes)
-    begins = dict(zip(sources, starts([chain.pane(file) for file in sources]), strict=True))
+    counts = places.times if places else [1] * len(graph)
     meta = {
         **_describe(graph, begins),
         "files": [{"name": file, "start": start} for file, start in begins.items()],
-        "blocks": block_names,
+        "blocks": shown.block_names,
         "listings": list(panes),
         "missing": dict(missing),
         "texts": [{"name": text.name, "indices": text.indices} for text in documents.texts] if documents else [],
         "result": documents.result if documents else "",
-        "heat": _heat(panes["source"], times),
+        "heat": _heat(panes["source"], counts, times),
     }
+    if places:
+        meta["places"] = {
+            "times": places.times,
+            "statement": places.statement_of,
+            "statements": [{"formula": formula, "ranges": ranges} for formula, ranges in places.statements],
+        }
     head = {"meta": pack_bytes(json.dumps(meta, allow_nan=False, separators=(",", ":")).encode())}
-    backward = sum(source < 0 for source in graph.source)
-    return Collected(head | packed, len(graph), backward)
+    backward = sum(count for count, source in zip(counts, graph.source, strict=True) if source < 0)
+    return Collected(head | packed, sum(counts), backward)
 
 
 _COLUMNS = ("op", "starts", "flat", "attribute", "origin", "source", "root")
@@ -99,7 +138,7 @@ def _columns(graph: Graph, roots: Sequence[int]) -> dict[str, str]:
     return {
         "op": pack_integers(graph.op),
         "starts": pack_integers(differences(graph.starts)),
-        "flat": pack_integers(node - each for node, own in enumerate(graph.all_operands()) for each in own),
+        "flat": pack_integers(node - each for node in range(len(graph)) for each in graph.operands(node)),
         "attribute": pack_integers(graph.attribute),
         "origin": pack_integers(differences(graph.origin)),
         "source": pack_integers(differences(graph.source)),
@@ -162,10 +201,10 @@ def _listing(name: str, pane: Pane) -> dict[str, str]:
     }
 
 
-def _heat(source: Pane, times: Times | None) -> dict[str, Any]:
+def _heat(source: Pane, counts: Sequence[int], times: Times | None) -> dict[str, Any]:
     """How many operations come from each line of the model, and, if measured, how much time they take."""
-    counts = [sum(len(source.nodes[unit]) for unit in units) for units in source.units]
-    heat: dict[str, Any] = {"ops": counts}
+    by_unit = [sum(counts[node] for node in nodes) for nodes in source.nodes]
+    heat: dict[str, Any] = {"ops": [sum(by_unit[unit] for unit in units) for units in source.units]}
     if times is not None:
         by_line = [
             fsum(times.of_nodes[node] for unit in units for node in source.nodes[unit]) for units in source.units

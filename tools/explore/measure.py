@@ -78,6 +78,7 @@ def measure(chain: Chain, inputs: Mapping[str, Sequence[float]], indices: Sequen
         ToolchainError: if there is no C compiler, or it fails.
     """
     program = chain.c_program
+    assert program.unrolled is not None
     # Nests that share their lanes are carried out by one call.
     nests_of: dict[int, list[int]] = {}
     for nest, line in enumerate(program.body.call_of[program.name]):

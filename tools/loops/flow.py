@@ -18,7 +18,7 @@ from ...compiler.loops.layout import Layout
 from ...compiler.loops.loop_ir import Affine, Equal, Expr, Gather, Load
 from .known import Known, Piece
 from .marks import go_through
-from .terms import READ
+from .terms import CHOICE, READ
 
 __all__ = ["Flow", "flow"]
 
@@ -112,7 +112,7 @@ class _Flow(Generic[G]):
                 continue
             if own is not None:
                 self.flow.kinds[own][op] += taken.counts[number]
-            if isinstance(term.expr, Gather):
+            if term.op == CHOICE:
                 self._reads(term.expr, term.around, {own: None})
         for (giver, user), times in taken.edges.items():
             one, other = groups[giver], groups[user]

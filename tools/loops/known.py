@@ -17,13 +17,15 @@ from ...compiler.loops.loop_ir import LoopProgram, Nest, turns
 from ...compiler.loops.map_numbers import NumberMap
 from ...compiler.loops.place import Addressing
 from ...compiler.loops.unroll import unroll
+from ...compiler.pipeline import Stage
 from ..subject.subject import Subject
 from .pieces import cut
 from .terms import READ, Statement, Taken
 
-__all__ = ["Found", "Known", "Piece", "know"]
+__all__ = ["STRUCTURE", "Found", "Known", "Piece", "know"]
 
-_STRUCTURE = NumberMap(lambda number: 0, lambda text: "", lambda array: array.name)  # type: ignore[arg-type, return-value]
+# What is left of loops without their numbers.
+STRUCTURE = NumberMap(lambda number: 0, lambda text: "", lambda array: array.name)  # type: ignore[arg-type, return-value]
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Known:
     Attributes:
         found: the loops.
         pieces: of its nests.
-        graph: of the small model, clean.
+        traced, graph: of the small model, as it was traced, and clean.
         small: the loops of that.
         where: of the small graph's nodes, where they are in the memory of its loops.
         numbered: how many positions, heads and so on the small model has, and the program.
@@ -75,6 +77,7 @@ class Known:
 
     found: Found
     pieces: Sequence[Piece]
+    traced: Graph
     graph: Graph
     small: Found
     where: Addressing
@@ -88,11 +91,12 @@ def know(subject: Subject) -> Known:
         ProofError: if the small one is not like it; a mistake of the compiler.
     """
     small = subject.small_one()
-    graph = small.compile()
+    stages: list[Stage] = []
+    graph = small.compile(stages.append)
     found, own = Found(*subject.loops_as_found()), Found(*small.loops_as_found())
     pieces, owners = cut(found.program)
     small_pieces, _ = cut(own.program)
-    if _STRUCTURE(pieces.nests) != _STRUCTURE(small_pieces.nests):
+    if STRUCTURE(pieces.nests) != STRUCTURE(small_pieces.nests):
         raise ProofError(f"the loops of {found.program.name} are not like those of {own.program.name}")
     where, nodes, values = _carried_out(small_pieces, graph, own.layout, small.interface(graph))
     statements = [Statement(nest) for nest in pieces.nests]
@@ -104,7 +108,7 @@ def know(subject: Subject) -> Known:
                 raise ProofError(f"{part.nest.label}: an operation is not carried out at all sizes")
     counts = subject.numbered()
     numbered = {name: (count, counts[name]) for name, count in small.numbered().items()}
-    return Known(found, parts, graph, own, where, numbered)
+    return Known(found, parts, stages[0].product, graph, own, where, numbered)
 
 
 def _carried_out(

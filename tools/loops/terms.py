@@ -27,13 +27,15 @@ class Term:
 
     Attributes:
         op: of the table of operations, `READ` or `CHOICE`.
-        expr: what stands there; of an addition of a fold, the fold.
+        expr: what stands there; of an addition of a fold, what it adds.
         around: the trips of the loops and runs that it stands in, outermost first.
+        adds: whether it is an addition of a fold.
     """
 
     op: int
     expr: Expr
     around: tuple[Affine, ...]
+    adds: bool = False
 
 
 @dataclass
@@ -80,8 +82,8 @@ class Statement:
         self.terms: list[Term] = []
         self._root = self._single(nest.body.value, tuple(loop.trips for loop in nest.loops))
 
-    def _term(self, op: int, expr: Expr, around: tuple[Affine, ...]) -> int:
-        self.terms.append(Term(op, expr, around))
+    def _term(self, op: int, expr: Expr, around: tuple[Affine, ...], adds: bool = False) -> int:
+        self.terms.append(Term(op, expr, around, adds))
         return len(self.terms) - 1
 
     def _single(self, expr: Expr, around: tuple[Affine, ...]) -> _Single:
@@ -101,7 +103,7 @@ class Statement:
             if isinstance(part, Run):
                 parts.append((self._repeated(fold, part, inside), -1))
             else:
-                parts.append((self._single(part, inside), self._term(fold.op, fold, inside)))
+                parts.append((self._single(part, inside), self._term(fold.op, part, inside, True)))
         return _Repeated(run, tuple(parts))
 
     def carried_out(self, point: Sequence[int]) -> list[int]:

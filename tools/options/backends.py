@@ -94,8 +94,9 @@ def expect(estimate: Estimate | None, is_sized: bool = False) -> None:
             raise
         problem, _ = str(error).split("; ", 1)
         raise TooLargeError(
-            f"{problem}; `stats`, `passes`, `graph` at the levels model and op, and `show` with --stage loops, c, "
-            "assembly or sizes make no graph, and a smaller model (--n-embd 8 --length 4) has the same loops; "
+            f"{problem}; `stats`, `passes`, `explore` without --text and --time, `graph` at the levels model and op, "
+            "and `show` with --stage loops, c, assembly or sizes make no graph, and a smaller model (--n-embd 8 "
+            "--length 4) has the same loops; "
             f"{LIMIT_VARIABLE}=none tries it all the same"
         ) from error
     if estimate and estimate.announcement:

@@ -112,11 +112,11 @@ class Chain:
         if name == "straight":
             return panes.straight_pane(self.graph)
         if name == "loops":
-            return panes.loops_pane(self.graph, self.c_program)
+            return panes.loops_pane(self.c_program.program, self.nest_nodes, len(self.graph))
         if name == "c":
-            return panes.c_pane(self.graph, self.c_program)
+            return panes.c_pane(self.c_program, self.nest_nodes, len(self.graph))
         if name == "assembly":
-            return panes.assembly_pane(self.graph, self.c_program)
+            return panes.assembly_pane(self.c_program, self.nest_nodes, len(self.graph))
         raise KeyError(name)
 
     @cached_property
@@ -146,6 +146,11 @@ class Chain:
     def c_program(self) -> CProgram:
         """The program in C."""
         return self.subject.c_program(self.graph, self._vector_width)
+
+    @cached_property
+    def nest_nodes(self) -> Ragged:
+        """What each nest of it carries out."""
+        return panes.nest_nodes(self.graph, self.c_program)
 
     @cached_property
     def users(self) -> Ragged:

@@ -8,6 +8,7 @@ from ...compiler.c.emit_straight_c import straight_lines
 from ...compiler.ir.graph import Graph
 from ...compiler.ir.ops import EQUAL, GATHER, GIVEN
 from ...compiler.ir.text import format_graph
+from ...compiler.loops.loop_ir import LoopProgram
 from ...compiler.loops.loop_text import program_lines
 from ...compiler.python.allocate import Layout
 from ...compiler.python.emit_python import python_lines
@@ -26,6 +27,7 @@ __all__ = [
     "first_node_line",
     "graph_pane",
     "loops_pane",
+    "nest_nodes",
     "python_pane",
     "python_stage_pane",
     "source_pane",
@@ -134,8 +136,9 @@ def straight_pane(graph: Graph) -> Pane:
     return Pane("straight", "c", units, nodes, len(graph), notes, lambda: [text for text, _ in lines])
 
 
-def _nest_nodes(graph: Graph, program: CProgram) -> Ragged:
+def nest_nodes(graph: Graph, program: CProgram) -> Ragged:
     """What each nest carries out. Numbers and inputs that it only mentions are not among it."""
+    assert program.unrolled is not None
     rows = []
     for nest in range(len(program.program.nests)):
         own = {node for node in program.unrolled.nodes_of(nest) if graph.op[node] not in GIVEN}
@@ -143,36 +146,35 @@ def _nest_nodes(graph: Graph, program: CProgram) -> Ragged:
     return Ragged.of(rows)
 
 
-def loops_pane(graph: Graph, program: CProgram) -> Pane:
-    """The loops of the program."""
-    text = list(program_lines(program.program))
+def loops_pane(program: LoopProgram, nodes: Ragged, size: int) -> Pane:
+    """The loops of a program.
+
+    Args:
+        nodes: what each nest carries out.
+        size: of the graph that these are nodes of.
+    """
+    text = list(program_lines(program))
     head = next(place for place, line in enumerate(text) if line.startswith("nest"))
     rows: list[Sequence[int]] = [()] * head
-    for number, nest in enumerate(program.program.nests):
-        rows += [(number,)] * (2 + len(nest.loops))
     notes = dict.fromkeys(range(head), "the program's name, its arrays and zeros, and what its choices choose from")
-    nodes = _nest_nodes(graph, program)
-    return Pane(
-        "loops",
-        "loops",
-        Ragged.of(rows),
-        nodes,
-        len(graph),
-        notes,
-        lambda: text,
-    )
+    for number, nest in enumerate(program.nests):
+        lines = 2 + len(nest.loops)
+        if not nodes[number]:
+            notes.update(dict.fromkeys(range(len(rows), len(rows) + lines), "a copy, which computes nothing"))
+        rows += [(number,) if nodes[number] else ()] * lines
+    return Pane("loops", "loops", Ragged.of(rows), nodes, size, notes, lambda: text)
 
 
-def c_pane(graph: Graph, program: CProgram) -> Pane:
-    """The C library. Its kernels are shared, so a line may belong to several nests."""
+def c_pane(program: CProgram, nodes: Ragged, size: int) -> Pane:
+    """The C library, likewise. Its kernels are shared, so a line may belong to several nests."""
     rows = program.nests_of_lines()
     notes = {line: note for line, note in program.notes().items() if not rows[line]}
     text = program.text
-    return Pane("c", "c", Ragged.of(rows), _nest_nodes(graph, program), len(graph), notes, text.splitlines)
+    return Pane("c", "c", Ragged.of(rows), nodes, size, notes, text.splitlines)
 
 
-def assembly_pane(graph: Graph, program: CProgram) -> Pane:
-    """The assembly of the C library."""
+def assembly_pane(program: CProgram, nodes: Ragged, size: int) -> Pane:
+    """The assembly of the C library, likewise."""
     listing = program.assembly
     of_c, notes_of_c = program.nests_of_lines(), program.notes()
     rows: list[Sequence[int]] = []
@@ -181,5 +183,4 @@ def assembly_pane(graph: Graph, program: CProgram) -> Pane:
         rows.append(of_c[line - 1] if line else ())
         if not rows[-1]:
             notes[place] = notes_of_c.get(line - 1, "data, or for the linker") if line else "data, or for the linker"
-    nodes = _nest_nodes(graph, program)
-    return Pane("assembly", "assembly", Ragged.of(rows), nodes, len(graph), notes, lambda: listing.lines)
+    return Pane("assembly", "assembly", Ragged.of(rows), nodes, size, notes, lambda: listing.lines)

@@ -27,7 +27,7 @@ class CProgram:
         body: the part of it that was made from programs, which begins after `body_line` lines.
         name: of the program's function.
         program: its nests.
-        unrolled: what they carry out.
+        unrolled: what they carry out; None of a program whose graph is not made.
         layout: of the memory that it works on.
         begin: the function that prepares a memory.
         inputs: by argument, where in the memory it is.
@@ -38,7 +38,7 @@ class CProgram:
     body_line: int
     name: str
     program: LoopProgram
-    unrolled: Unrolled
+    unrolled: Unrolled | None
     layout: Layout
     begin: str
     inputs: Mapping[str, int]
@@ -47,6 +47,8 @@ class CProgram:
     def _row_of(self) -> dict[int, int]:
         """For each node that is computed, the row of `unrolled` in which it is; of several, the first."""
         rows: dict[int, int] = {}
+        if self.unrolled is None:
+            return rows
         for row, (start, end) in enumerate(pairwise(self.unrolled.first_node)):
             for node in self.unrolled.nodes[start:end]:
                 rows.setdefault(node, row)
@@ -59,7 +61,7 @@ class CProgram:
         are lanes of vectors.
         """
         row = self._row_of.get(node)
-        if row is None:
+        if row is None or self.unrolled is None:
             return None
         nest = bisect_right(self.unrolled.first_point, row) - 1
         point = row - self.unrolled.first_point[nest]

@@ -151,6 +151,12 @@ class ModelSubject(Subject):
         return self.recipe.trace()
 
     def c_program(self, graph: Graph, vector_width: int | None = None) -> CProgram:
+        return self._c(graph, vector_width)
+
+    def c_alone(self) -> CProgram:
+        return self._c(None)
+
+    def _c(self, graph: Graph | None, vector_width: int | None = None) -> CProgram:
         source = self.library(vector_width)
         name = PROGRAM_NAMES[self.recipe.kind].format(self.recipe.number)
         return CProgram(
@@ -159,7 +165,7 @@ class ModelSubject(Subject):
             source.body_line,
             name,
             source.programs[name],
-            self._unrolled(source, name, graph),
+            None if graph is None else self._unrolled(source, name, graph),
             source.layout,
             "microgpt_initialize",
             {"parameters": source.addresses["parameters"]},
@@ -170,7 +176,8 @@ class ModelSubject(Subject):
         width = vector_width or vector_width_here()
         if width not in self._sources:
             with without_collection():
-                self._sources[width] = model_source(self.config, self.optimizer, vector_width=width)
+                known = (lambda n_layer: self._sized) if self.is_large else None
+                self._sources[width] = model_source(self.config, self.optimizer, vector_width=width, find_sized=known)
         return self._sources[width]
 
     def _unrolled(self, source: ModelSource, name: str, graph: Graph) -> Unrolled:

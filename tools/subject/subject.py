@@ -93,8 +93,12 @@ class Subject(ABC):
         found = self.c_program(graph)
         return found.program, found.layout
 
+    def c_alone(self) -> CProgram:
+        """The program in C without its graph, if it `is_large`."""
+        raise NotImplementedError
+
     def loops_alone(self) -> tuple[LoopProgram, Layout]:
-        """The same without its graph, if it `is_large`."""
+        """Its loops without its graph, if it `is_large`."""
         raise NotImplementedError
 
     def loops_as_found(self) -> tuple[LoopProgram, Layout]:

@@ -1,17 +1,19 @@
 // Puts the page together: unpacks the data, makes the panes, and passes on what is pointed at and what is chosen.
 
+// The listings of this page: of a program that is too large for a graph, loops in place of Python.
 const LISTINGS = [
   { name: "source", title: "model", language: "python" },
   { name: "ir", title: "IR", language: "ir" },
   { name: "python", title: "Python", language: "python" },
+  { name: "loops", title: "loops", language: "loops" },
   { name: "c", title: "C", language: "c" },
   { name: "assembly", title: "assembly", language: "assembly" },
-];
+].filter(({ name }) => document.querySelector(`[data-pane="${name}"]`));
 
 // Letters that stand before a line of the model: its number and its heat.
 const GUTTER = 19;
 // The panes that the numbers 1 to 6 lead to.
-const KEYS = ["source", "graph", "ir", "python", "c", "assembly"];
+const KEYS = ["source", "graph", ...LISTINGS.slice(1).map(({ name }) => name)];
 
 class Explorer {
   async start() {
@@ -102,8 +104,11 @@ class Explorer {
   }
 
   #irLine(node) {
+    const { graph } = this;
     const value = this.details?.values ? `= ${shortNumber(this.details.values.value[node])}`.padEnd(16) : "";
-    return `${this.graph.text(node).padEnd(36)}  ${value}${this.graph.trail(node)}`;
+    const times = graph.places && !graph.isLeaf[graph.op[node]] ? `${grouped(graph.times(node))} ×` : "";
+    const count = graph.places ? `${times.padStart(13)}  ` : "";
+    return `${graph.text(node).padEnd(36)}  ${count}${value}${graph.trail(node)}`;
   }
 
   async #prepareTexts() {

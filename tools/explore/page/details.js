@@ -2,6 +2,7 @@
 // several, how many of what.
 
 const MOST_ROWS = 40;
+const MOST_STATEMENTS = 8;
 
 class Details {
   /**
@@ -38,12 +39,14 @@ class Details {
 
   #many(selection, ops, count, counts) {
     const { graph } = this.atlas;
-    const kinds = new Int32Array(graph.names.length);
-    let backward = 0;
+    const kinds = new Float64Array(graph.names.length);
+    let [all, backward] = [0, 0];
     for (let op = 0; op < ops.length; op++) {
       if (!ops[op]) continue;
-      backward += graph.source[op] < 0;
-      kinds[graph.op[op]]++;
+      const times = graph.times(op);
+      all += times;
+      if (graph.isBackward(op)) backward += times;
+      kinds[graph.op[op]] += times;
     }
     const list = [...kinds.entries()].filter(([, number]) => number).sort((one, other) => other[1] - one[1]);
     const most = list[0][1];
@@ -57,12 +60,35 @@ class Details {
       table.append(row);
     }
     return [
-      el("p", "lead", el("strong", "", grouped(count)), " operations: ",
-        el("span", "forward", `${grouped(count - backward)} forward`), ", ",
+      el("p", "lead", el("strong", "", grouped(all)), ` operations${graph.places ? ` at ${grouped(count)} places` : ""}: `,
+        el("span", "forward", `${grouped(all - backward)} forward`), ", ",
         el("span", "backward", `${grouped(backward)} backward`)),
       table,
+      ...this.#statements(ops),
       el("p", "quiet", `Lines that belong to them: ${lines.join(" · ")}`),
     ];
+  }
+
+  /** The loops that marked places are in, with their formulas. */
+  #statements(ops) {
+    const { places } = this.atlas.graph;
+    if (!places) return [];
+    const numbers = new Set();
+    for (let op = 0; op < ops.length; op++) if (ops[op] && places.statement[op] >= 0) numbers.add(places.statement[op]);
+    // Those of all layers are alike.
+    const found = new Map();
+    for (const number of numbers) {
+      const { formula, ranges } = places.statements[number];
+      const known = found.get(formula) ?? { formula, ranges, count: 0 };
+      known.count++;
+      found.set(formula, known);
+    }
+    const list = [...found.values()].slice(0, MOST_STATEMENTS).map(({ formula, ranges, count }) => {
+      const often = count > 1 ? `${count} loops` : "";
+      return el("p", "statement", formula, el("span", "quiet", [ranges, often].filter(Boolean).join("; ")));
+    });
+    if (found.size > list.length) list.push(el("p", "quiet", `and ${found.size - list.length} more formulas`));
+    return list;
   }
 
   #operation(node) {
@@ -84,6 +110,12 @@ class Details {
     } else {
       fact("scope", origin.scope || origin.function);
       fact("pass", el("span", way, way));
+    }
+    const statement = graph.places?.statements[graph.places.statement[node]];
+    if (statement) {
+      fact("carried out", `${grouped(graph.times(node))} times`);
+      fact("loop", statement.formula);
+      if (statement.ranges) fact("for", statement.ranges);
     }
     const relatives = isLeaf ? [] : graph.family(node).filter((other) => other !== node);
     if (relatives.length) {
@@ -111,7 +143,9 @@ class Details {
       return [`a row of ${tensor.name} chosen by `, ...links];
     }
     if (links.length === 2 && ["add", "mul", "div"].includes(kind)) return [links[0], ` ${row.symbol} `, links[1]];
-    if (kind === "equal") return [links[0], ` = ${graph.attribute[node]}?`];
+    // Of a sum, only what it adds up is another place.
+    if (links.length === 1 && ["add", "max"].includes(kind)) return [kind === "add" ? "Σ " : "max ", ...links];
+    if (kind === "equal" && !graph.places) return [links[0], ` = ${graph.attribute[node]}?`];
     const shown = links.slice(0, 12).flatMap((link, place) => [place ? ", " : "", link]);
     return [`${kind}(`, ...shown, links.length > 12 ? ", …)" : ")"];
   }

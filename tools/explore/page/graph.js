@@ -2,13 +2,15 @@
 
 class Graph {
   /**
-   * @param meta what the page knows of the graph: `ops`, `origins`, `constants`, `tables`, `inputs`, ...
+   * @param meta what the page knows of the graph: `ops`, `origins`, `constants`, `tables`, `inputs`, ...; `places`, if
+   *   its operations are places in loops: how often each is carried out, and the statement that it is in.
    * @param columns `op`, `attribute`, `origin`, `source`, `root`: an integer for each operation; `flat`, the operands
    *   of all, and `starts`, where those of each begin.
    */
   constructor(meta, columns) {
     Object.assign(this, columns);
     this.meta = meta;
+    this.places = meta.places ?? null;
     this.size = columns.op.length;
     this.names = meta.ops.map((row) => row.name);
     const leaves = ["const", "input", "index"];
@@ -23,6 +25,11 @@ class Graph {
   /** Whether differentiation added the operation. */
   isBackward(node) {
     return this.source[node] < 0;
+  }
+
+  /** How often the operation is carried out. */
+  times(node) {
+    return this.places ? this.places.times[node] : 1;
   }
 
   originOf(node) {
@@ -58,6 +65,7 @@ class Graph {
   /** The name of an input: `layer0.attn_wq[2,5]`. */
   inputName(number) {
     const tensor = this.meta.inputs.findLast((each) => each.start <= number);
+    if (this.places) return tensor.name;
     let offset = number - tensor.start;
     const subscripts = [];
     for (const extent of tensor.shape.toReversed()) {
@@ -72,7 +80,8 @@ class Graph {
     const row = this.meta.ops[this.op[node]];
     let fields = this.operands(node).map((operand) => `%${operand}`);
     if (row.fixed !== null) fields = [...fields.slice(0, row.fixed), `(${fields.slice(row.fixed).join(", ")})`];
-    if (row.attribute !== "-") fields.push(this.#attributeText(row.attribute, this.attribute[node]));
+    const isSaid = row.attribute !== "-" && (!this.places || row.attribute === "constant");
+    if (isSaid) fields.push(this.#attributeText(row.attribute, this.attribute[node]));
     return `%${node} = ${row.name} ${fields.join(", ")}`;
   }
 
@@ -100,7 +109,7 @@ class Graph {
     if (kind === "const") return shortNumber(this.meta.numbers[this.attribute[node]]);
     if (kind === "index") {
       const tensor = this.meta.indices.findLast((each) => each.start <= this.attribute[node]);
-      return `${tensor.name}[${this.attribute[node] - tensor.start}]`;
+      return this.places ? tensor.name : `${tensor.name}[${this.attribute[node] - tensor.start}]`;
     }
     return this.statementName.get(node) ?? `%${node}`;
   }

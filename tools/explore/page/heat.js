@@ -8,9 +8,15 @@ function heatCells({ ops, time, note }) {
   const mostOps = Math.max(...ops);
   const mostTime = time ? Math.max(...time) : 0;
   return (row, line) => {
-    row.append(heatCell("heat", ops[line], mostOps, grouped, `${grouped(ops[line])} operations come from this line`));
+    row.append(heatCell("heat", ops[line], mostOps, inShort, `${grouped(ops[line])} operations come from this line`));
     if (time) row.append(heatCell("heat time", time[line], mostTime, (value) => value.toPrecision(2), note));
   };
+}
+
+/** A count that fits beside a line. */
+function inShort(count) {
+  if (count < 1e6) return grouped(count);
+  return `${count < 1e8 ? (count / 1e6).toPrecision(3) : grouped(Math.round(count / 1e6))} M`;
 }
 
 /** A figure with a bar behind it. The bar grows with the root of the figure: else the largest would hide the others. */

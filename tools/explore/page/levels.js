@@ -64,7 +64,7 @@ function gather(picture, keyOf, make) {
     if (key === null) continue;
     const place = picture.node(key, () => make(node));
     picture.nodeOf[node] = place;
-    picture.nodes[place].count++;
+    picture.nodes[place].count += graph.times(node);
   }
 }
 

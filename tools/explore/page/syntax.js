@@ -31,6 +31,13 @@ const SYNTAX = {
     /(?<number>\$?-?\b(?:0x[\da-f]+|\d+)\b)/,
     /(?<register>%[a-z]\w*)/,
   ),
+  loops: alternatives(
+    "g",
+    /(?<comment>; .*$)/,
+    /(?<keyword>\b(?:program|array|zero|places|nest|recurrence|for|fold|axes)\b)/,
+    /(?<number>\b\d[\w.]*(?:e[+-]\d+)?\b)/,
+    /(?<call>\b[A-Za-z_]\w*(?=\())/,
+  ),
   ir: alternatives(
     "g",
     /(?<register>%\d+)/,
