@@ -156,7 +156,8 @@ class Arrays:
             _, start = layout.arrays[layout.region[where.nodes[node]]]
             last[start] = max(node, last.get(start, node))
         assigned = assigned_names(graph.origins)
-        taken: set[tuple[str, bool, str]] = set()
+        # By what they are called, the layers that have arrays of their own; no layer's name is for those of all.
+        taken: dict[tuple[str, bool, str], set[str]] = {}
         # From the last: what is computed last in a scope is what the scope is for.
         for start, node in sorted(last.items(), key=lambda pair: -pair[1]):
             origin = graph.origins[graph.origin[node]]
@@ -166,9 +167,13 @@ class Arrays:
             backward = graph.is_backward(node)
             names = [name, f"{name}_{OPS[graph.op[node]].name}".lstrip("_")]
             names += [f"{names[1]}{number}" for number in range(2, len(last) + 2)]
-            chosen = next(name for name in names if (block, backward, name) not in taken)
-            taken.add((block, backward, chosen))
             array, _ = layout.arrays[layout.region[start]]
+            match = LAYER.match(array.name)
+            layer = match[0] if match else ""
+            others = [taken.setdefault((block, backward, name), set()) for name in names]
+            free = (not known or (layer and not known & {"", layer}) for known in others)
+            chosen = names[next(place for place, is_free in enumerate(free) if is_free)]
+            taken[block, backward, chosen].add(layer)
             self._put(block, chosen, backward, start, prod(array.shape) > 1)
 
 

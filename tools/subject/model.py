@@ -192,10 +192,10 @@ class ModelSubject(Subject):
 
     @cached_property
     def _loops(self) -> ModelLoops:
-        """Its program's loops, instantiated."""
+        """Its program's loops, instantiated; each value has an address that it is known by."""
         kind, number = self.recipe.kind, self.recipe.number
         numbers = ([number], [0]) if kind == "training" else ([1], [number])
-        return sized_loops(self.config, self._sized, *numbers)
+        return sized_loops(self.config, self._sized, *numbers, reuses=False)
 
     @property
     def _family(self) -> Family:
