@@ -35,7 +35,7 @@ _DOCUMENTS = 256
 # So many are drawn again at a time.
 _NUMBERS = 4096
 # A slice has so many products of parameters and positions, which take about a second where a document fills the block;
-# and so many steps: for fewer, the state is copied as long as they take, and more make no difference.
+# and so many steps: for fewer, handing the state over takes a part of the time, and more make no difference.
 _SLICE, _LEAST, _MOST = 3_000_000_000, 16, 1000
 # So many documents of a step are worth being computed side by side, in the lanes of vectors.
 _SIDE_BY_SIDE = 4
@@ -136,7 +136,9 @@ class CBackend:
 
     def _put(self, name: str, values: Sequence[float]) -> None:
         view = self._views[name]
-        if view.format == "d":
+        if isinstance(values, array) and values.typecode == view.format:
+            view[:] = memoryview(values)
+        elif view.format == "d":
             pack_into(f"{len(values)}d", view, 0, *values)  # in half of the time
         else:
             view[:] = array("f", values)
@@ -179,14 +181,14 @@ class CBackend:
         constants = _doubles(constants_of_steps(self.optimizer, steps, num_steps))
         results = (ctypes.c_double * len(documents))()
         for name in ("parameters", "first_moment", "second_moment"):
-            self._put(name, getattr(state, name))
+            self._put(name, state.held[name])
         what = _ints(lengths), _ints(index), constants, count, results
         if self._kind == "training":
             functions.microgpt_train(self._memory, *what)
         else:
             self._train_batches(what)
         for name in ("parameters", "first_moment", "second_moment"):
-            setattr(state, name, self._views[name].tolist())
+            state.held[name] = array(self._views[name].format, self._views[name].tobytes())
         state.step += count
         size, losses = self.batch_size, results[:]
         if size == 1:

@@ -23,7 +23,7 @@ from .progress import Progress
 from .random_stream import random_stream
 from .sampling import sample
 
-__all__ = ["NotFiniteError", "ResumeError", "Step", "Training", "copy_of", "is_finite", "sample", "windows"]
+__all__ = ["NotFiniteError", "ResumeError", "Step", "Training", "sample", "windows"]
 
 
 class NotFiniteError(ArithmeticError):
@@ -167,9 +167,9 @@ class Training:
             count = min(most, self.steps - first)
             if stop_every:
                 count = min(count, stop_every - first % stop_every)
-            self._before = copy_of(self.state)
+            self._before = self.state.copy()
             losses = self._advance(backend, count)
-            if not (all(map(isfinite, losses)) and is_finite(self.state)):
+            if not (all(map(isfinite, losses)) and self.state.is_finite()):
                 if count > 1:
                     # Again, a step at a time: the good ones count, whatever the backend.
                     self.state = self._before
@@ -203,7 +203,7 @@ class Training:
 
     def checkpoint(self) -> Checkpoint:
         """All of the run as it is now or, where an interrupt fell into a slice of steps, as it was before that."""
-        state = copy_of(self._before or self.state)
+        state = (self._before or self.state).copy()
         progress = Progress(
             steps=self.steps,
             optimizer=self.optimizer,
@@ -233,22 +233,6 @@ def windows(config: GPTConfig, tokens: Sequence[int]) -> list[Document]:
     """Splits a document, with the token that begins and ends it at both ends, so that each token is predicted once."""
     starts = range(0, len(tokens) - 1, config.block_size)
     return [split_document(config, tokens[start : start + config.block_size + 1]) for start in starts]
-
-
-def copy_of(state: State) -> State:
-    """A copy that does not change."""
-    return State(list(state.parameters), list(state.first_moment), list(state.second_moment), state.step)
-
-
-def is_finite(state: State) -> bool:
-    """Whether every number of a state is one."""
-    parts = (state.parameters, state.first_moment, state.second_moment)
-    # A sum is NaN or infinite if a summand is, and adds up ten times faster than one can look at each.
-    return all(
-        isfinite(sum(part))  # type: ignore[float-sum]  # fast, and however it rounds, infinities and NaN remain
-        or all(map(isfinite, part))
-        for part in parts
-    )
 
 
 def _check_same_run(training: Training, checkpoint: Checkpoint, theirs: Progress) -> None:

@@ -73,8 +73,8 @@ class Checker:
         for document in batch:
             self._check_document(state, document)
         loss, gradient = self.eager.batch_loss_and_gradient(state.parameters, batch)
-        before = _copy(state)
-        other = _copy(state)
+        before = state.copy()
+        other = state.copy()
         self.eager.update(state, gradient, num_steps)
         losses = self.compiled.advance(other, batch, num_steps)
         wrong = self._compare({"loss": [loss]}, {"loss": losses})
@@ -201,7 +201,3 @@ def number_lines(config: GPTConfig, name: str, place: int, expected: float, foun
 
 def _numbers(label: str, number: float) -> list[str]:
     return [f"  {label:<9} {number!r:<24} {float(number).hex()}"]
-
-
-def _copy(state: State) -> State:
-    return State(list(state.parameters), list(state.first_moment), list(state.second_moment), state.step)

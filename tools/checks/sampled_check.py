@@ -18,7 +18,7 @@ from ...runtime.backends.backend import Backend, Document, State
 from ...runtime.forward import Forward
 from ...runtime.programs import eager
 from ...runtime.programs.step_constants import step_constants
-from ...runtime.training.training import Training, copy_of
+from ...runtime.training.training import Training
 from ..text.document import Document as Page
 from .bisect import first_unequal
 from .checker import UnequalError, number_lines
@@ -120,7 +120,7 @@ class _SampledCheck:
         """Compares the next step's update with that of the gradient which the compiled programs give."""
         (document,) = self.training.batch(self.state.step)
         _, gradient = self.engine.loss_and_gradient(self.state.parameters, document)
-        after = copy_of(self.state)
+        after = self.state.copy()
         steps = self.training.steps + 1
         self.engine.advance(after, [document], steps)
         count = len(gradient)
