@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import microgpt
 from microgpt.compiler.errors import ProofError
 from microgpt.compiler.kernels.fuse import fuse
 from microgpt.compiler.kernels.merge import Series
@@ -22,7 +23,8 @@ from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.backends.backend import EagerBackend, State
 from microgpt.runtime.backends.c_backend import CBackend
 from microgpt.runtime.machine.toolchain import Toolchain
-from microgpt.runtime.programs import c_source, shapes
+from microgpt.runtime.programs import c_source, model_loops, shapes
+from microgpt.runtime.programs import sized_loops as sized_loops_module
 from microgpt.runtime.programs.c_source import model_source
 from microgpt.runtime.programs.jax_source import jax_source
 from microgpt.runtime.programs.model_loops import FinalPrograms, ModelLoops, with_copies
@@ -227,8 +229,19 @@ def test_what_is_witnessed():
     assert witnessed(GPTConfig(65, 4, 128, 4, 1)) == ([1], 1)
 
 
-def test_training_and_sampling_equal_the_eager_autograd(toolchain: Toolchain, tmp_path: Path):
-    config, optimizer = GPTConfig(9, 1, 14, 2, 6), AdamConfig()
+def share_all_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if every memory were large."""
+    monkeypatch.setattr(sized_loops_module, "LARGE", 0)
+    monkeypatch.setattr(model_loops, "LARGE", 0)
+
+
+@pytest.mark.parametrize(("layers", "large"), [(1, False), (1, True), (2, True)])
+def test_training_and_sampling_equal_the_eager_autograd(
+    layers: int, large: bool, toolchain: Toolchain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    if large:
+        share_all_room(monkeypatch)
+    config, optimizer = GPTConfig(9, layers, 14, 2, 6), AdamConfig()
     assert is_sized(config)
     random = Random(5)
     parameters = [random.gauss(0.0, 0.08) for _ in range(config.parameter_count)]
@@ -246,6 +259,26 @@ def test_training_and_sampling_equal_the_eager_autograd(toolchain: Toolchain, tm
         results.append((losses, state.parameters, state.second_moment, drawn))
     assert results[0] == results[1]
     assert compiled.library.report["flat"] == ""
+
+
+@pytest.mark.parametrize("name", ["exact", "fast"])
+def test_batches_are_the_same_in_shared_room(
+    name: str, toolchain: Toolchain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """With threads, or side by side in vectors."""
+    config, results, sizes = GPTConfig(9, 1, 16, 2, 6), [], list[int]()
+    random = Random(5)
+    tokens = [[random.randrange(9) for _ in range(length + 1)] for length in (6, 1, 2, 6, 5)]
+    for folder in ("a", "b"):
+        with microgpt.numerics(name):
+            backend = CBackend(config, AdamConfig(), Cache.open(tmp_path / folder), batch_size=5, threads=2)
+            state = State([0.01 * (place % 17 - 8) for place in range(config.parameter_count)])
+            losses = [backend.advance(state, [(each[:-1], each[1:]) for each in tokens], 10) for _ in range(3)]
+            results.append((losses, state.parameters))
+            sizes.append(backend.library.functions.microgpt_memory())
+        share_all_room(monkeypatch)
+    assert results[0] == results[1]
+    assert sizes[0] > sizes[1]
 
 
 def test_the_next_width_needs_no_traces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
