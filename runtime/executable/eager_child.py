@@ -21,7 +21,7 @@ from typing import Any
 
 from ...compiler.ir.graph import Graph, IndexTensor, Origin, Output, Scatter, Table, Tensor
 from ...compiler.numerics import current, numerics
-from ..machine.child import Child, started
+from ..machine.child import Child, started, write_answer
 from .witness import Numbers, Witness, eager_witnesses, points
 
 __all__ = ["EagerWitnesses", "read", "written"]
@@ -104,7 +104,7 @@ def _main(file: str, name: str) -> None:
     parts, gradient, example, derivative = json.loads(Path(file).read_text("ascii"))
     with numerics(name):
         found = eager_witnesses(read(parts), gradient, example, derivative)
-    sys.stdout.write(json.dumps([witness.results for witness in found]))
+    write_answer(json.dumps([witness.results for witness in found]))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,11 @@ __all__ = [
     "processors",
     "python_command",
     "started",
+    "write_answer",
 ]
+
+# The last character of an answer: without it, a part is missing.
+_END = "\n"
 
 
 def processors() -> int:
@@ -91,8 +95,8 @@ def child_environment(further: Mapping[str, str] | None = None) -> dict[str, str
 
 
 class Child:
-    """A process that works beside this one, and writes one answer. There is none where there is one processor, or no
-    process can be started: then the answer is None.
+    """A process that works beside this one, and writes one answer, see `write_answer`. There is none where there is one
+    processor, or no process can be started: then the answer is None.
 
     Args:
         module: what runs.
@@ -118,7 +122,8 @@ class Child:
             return None
         answer, _ = self._process.communicate()
         failed, self._process = self._process.returncode, None
-        return None if failed else answer
+        # The status of a process can be lost, and is zero then.
+        return None if failed or not answer.endswith(_END) else answer.removesuffix(_END)
 
     def stop(self) -> None:
         """Ends it, if it is still at work."""
@@ -126,6 +131,11 @@ class Child:
             self._process.kill()
             self._process.communicate()
         self._process = None
+
+
+def write_answer(text: str) -> None:
+    """Writes what this child answers."""
+    sys.stdout.write(text + _END)
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from typing import Any
 from ...compiler.numerics import current, numerics
 from ...model.config import AdamConfig, GPTConfig
 from ..forward import Forward
-from ..machine.child import Child, started
+from ..machine.child import Child, started, write_answer
 from ..value import Value
 from . import eager
 from . import step_constants as of_step
@@ -187,7 +187,7 @@ def _main(argument: str, kind: str, name: str) -> None:
     shape: list[dict[str, Any]] = json.loads(argument)
     # In one piece: json.dump, and asdict, go from number to number in Python.
     with numerics(name):
-        sys.stdout.write(json.dumps(vars(Expected.of(GPTConfig(**shape[0]), AdamConfig(**shape[1]), kind))))
+        write_answer(json.dumps(vars(Expected.of(GPTConfig(**shape[0]), AdamConfig(**shape[1]), kind))))
 
 
 if __name__ == "__main__":

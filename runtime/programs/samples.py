@@ -15,7 +15,7 @@ from ...compiler.pipeline import without_collection
 from ...compiler.sizes.generalise import Sample
 from ...compiler.sizes.sized_layout import PlacedArrays
 from ...compiler.sizes.split import split
-from ..machine.child import Child, started
+from ..machine.child import Child, started, write_answer
 from .model_loops import flat_loops
 from .program_json import from_json, to_json
 from .shapes import LEARNED, Shape
@@ -67,7 +67,7 @@ def _main(n_layer: int, kind: str, name: str) -> None:
     # The terminal sends Ctrl-C to everybody; the process that asked ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with without_collection(), numerics(name):
-        sys.stdout.write(to_json(tuple(_sample(n_layer, kind, shape) for shape in LEARNED[_HALF:])))
+        write_answer(to_json(tuple(_sample(n_layer, kind, shape) for shape in LEARNED[_HALF:])))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from microgpt.runtime.machine import find_toolchain
-from microgpt.runtime.machine.child import child_environment, child_path, python_command
+from microgpt.runtime.machine.child import Child, child_environment, child_path, python_command
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = ("--n-embd", "2", "--n-head", "1", "--block-size", "2")
@@ -225,3 +225,21 @@ def test_a_python_without_a_program_of_its_own_compiles_by_itself(monkeypatch: p
     assert library.missing(recipes) == []
     with pytest.raises(OSError, match="does not know its own executable"):
         python_command("json")
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("write_answer('all of it')", "all of it"),
+        ("write_answer('x' * 200_000)", "x" * 200_000),
+        ("sys.stdout.write('a part')", None),
+        ("write_answer('all of it'); sys.exit(3)", None),
+    ],
+)
+def test_an_answer_is_whole_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, answer: str | None):
+    (tmp_path / "answering.py").write_text(
+        f"import sys\nfrom microgpt.runtime.machine.child import write_answer\n{text}"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    assert Child("answering").answer() == answer
