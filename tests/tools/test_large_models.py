@@ -19,6 +19,7 @@ from microgpt.runtime.programs.recipe import Recipe
 from microgpt.runtime.programs.shapes import is_sized
 from microgpt.tools.cli import cli
 from microgpt.tools.drawing.draw import Wanted, draw
+from microgpt.tools.drawing.roles import scope_key
 from microgpt.tools.explore.blocks import blocks
 from microgpt.tools.explore.places import places_of
 from microgpt.tools.loops.known import know
@@ -152,8 +153,25 @@ def test_places_stand_for_the_operations_of_the_graph(number: int, layers: int):
         if places.graph.op[node] not in uncounted:
             of_blocks[names[places.block_of_traced[source if source >= 0 else ~source]]] -= times
     assert not any(of_blocks.values()), of_blocks
+    assert _taken(places.graph) == _taken(chain.graph)
     for node in range(len(places.graph)):
         assert all(operand < node for operand in places.graph.operands(node))
+
+
+def _taken(graph: Graph) -> set[tuple[object, object]]:
+    """What takes what: operations by kind, line, direction and scope. A sum is not said to take its own terms."""
+
+    def key(node: int) -> object:
+        origin = graph.origins[graph.origin[node]]
+        return OPS[graph.op[node]].name, scope_key(origin.scope), origin.line, graph.is_backward(node)
+
+    pairs = {
+        (key(operand), key(node))
+        for node in range(len(graph))
+        for operand in graph.operands(node)
+        if graph.op[operand] not in GIVEN
+    }
+    return {(one, other) for one, other in pairs if one != other}
 
 
 def test_the_page_of_a_large_model(tmp_path: Path):

@@ -14,10 +14,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...compiler.ir.graph import Graph, Origin, Table, Tensor
-from ...compiler.ir.ops import CONST, GATHER, GIVEN, INDEX, INPUT
+from ...compiler.ir.ops import CONST, EQUAL, GATHER, GIVEN, INDEX, INPUT
 from ...compiler.loops.loop_ir import Array, Const, Equal, Expr, Gather, Load
 from ..drawing.roles import scope_key
 from ..drawing.vectors import Vectors, vectors_of_loops
+from ..loops.flow import flow
 from ..loops.known import STRUCTURE, Known, Piece
 from ..loops.terms import READ, Term
 from ..provenance.ragged import Ragged
@@ -25,6 +26,9 @@ from ..subject.subject import Subject
 from .blocks import blocks
 
 __all__ = ["Places", "places_of"]
+
+# What is no value of a statement, but is compared or chosen anew wherever it is needed.
+_SPELLED_OUT = (EQUAL, GATHER)
 
 
 @dataclass(frozen=True)
@@ -83,16 +87,22 @@ class _Writer:
         self.nodes: list[_Node] = []
         self.by_key: dict[object, int] = {}
         self.constants: dict[str, int] = {}
-        # By nest, what makes its value; and by array, the nests that assign to it.
-        self.roots: list[dict[int, None]] = [{} for _ in self.vectors.boxes]
+        # Between pieces, since what is read in one layer has been made in that.
+        groups = [
+            [None if nodes and self.small.op[nodes[0]] in _SPELLED_OUT else number for nodes in piece.nodes]
+            for number, piece in enumerate(known.pieces)
+        ]
+        self.handed = flow(known, groups, self.indices).handed
+        # By piece, what makes its value; and by array, the pieces that assign to it.
+        self.roots: list[dict[int, None]] = [{} for _ in known.pieces]
         self.assigning: dict[str, list[int]] = defaultdict(list)
-        for number, nest in enumerate(known.found.program.nests):
-            if not nest.adds:
-                self.assigning[_whole(nest.body.array)].append(number)
+        for number, piece in enumerate(known.pieces):
+            if not piece.nest.adds:
+                self.assigning[_whole(piece.nest.body.array)].append(number)
 
     def write(self) -> Places:
-        for piece in self.known.pieces:
-            self._piece(piece)
+        for number in range(len(self.known.pieces)):
+            self._piece(number)
         nodes, graph = self.nodes, self._graph()
         rows: list[list[int]] = [[] for _ in self.vectors.boxes]
         for number, node in enumerate(nodes):
@@ -100,7 +110,14 @@ class _Writer:
                 rows[node.nest].append(number)
         for number, box_rows in enumerate(rows):
             box_rows += [] if box_rows else self._moved(number)
-        roots = [-1 if node.op in GIVEN else self._root(number, node) for number, node in enumerate(nodes)]
+        made: list[dict[int, None]] = [{} for _ in rows]
+        for piece, own in zip(self.known.pieces, self.roots, strict=True):
+            made[piece.owner].update(own)
+        # Several places make the value of a statement that is not everywhere a sum.
+        roots = [
+            -1 if node.op in GIVEN else number if number in made[node.nest] else max(made[node.nest], default=number)
+            for number, node in enumerate(nodes)
+        ]
         names = {
             root: self.vectors.boxes[nodes[root].nest].full_formula.partition(" = ")[0]
             for root in sorted(set(roots))
@@ -120,17 +137,13 @@ class _Writer:
             block_of_traced,
         )
 
-    def _root(self, number: int, node: _Node) -> int:
-        """Several places make the value of a statement where it is not everywhere a sum."""
-        own = self.roots[node.nest]
-        return number if number in own else max(own, default=number)
-
     def _moved(self, nest: int) -> list[int]:
         """Of a nest that copies values, the places that have made them."""
-        givers = [giver for giver, user in self.vectors.handed if user == nest]
+        givers = [giver for giver, user in self.handed if self.known.pieces[user].owner == nest]
         return sorted({root for giver in givers for root in self.roots[giver]})
 
-    def _piece(self, piece: Piece) -> None:
+    def _piece(self, at: int) -> None:
+        piece = self.known.pieces[at]
         terms, counts = piece.statement.terms, piece.taken.counts
         givers: dict[int, list[int]] = defaultdict(list)
         for giver, user in piece.taken.edges:
@@ -140,11 +153,11 @@ class _Writer:
             if not counts[number]:
                 continue
             if term.op == READ:
-                made[number] = self._read(piece, term.expr)
+                made[number] = self._read(at, term.expr)
             elif isinstance(term.expr, Const) and not term.adds:
                 made[number] = [self._constant(piece.owner, term.expr.text)]
             else:
-                taken = [] if term.adds else self._chosen(piece, term.expr)
+                taken = [] if term.adds else self._chosen(at, term.expr)
                 taken += (each for giver in givers[number] for each in made.get(giver, ()))
                 own = self._place(piece, number, term)
                 made[number] = [own]
@@ -158,7 +171,7 @@ class _Writer:
                 ]
         for number in piece.taken.roots:
             if terms[number].op != READ:
-                self.roots[piece.owner].update(dict.fromkeys(made[number]))
+                self.roots[at].update(dict.fromkeys(made[number]))
 
     def _place(self, piece: Piece, number: int, term: Term) -> int:
         """The node of a place: one for what differs in its numbers alone, and comes from the same line."""
@@ -180,11 +193,10 @@ class _Writer:
         attribute = self.constants.setdefault(text, len(self.constants))
         return self._node((nest, text), _Node(CONST, nest, attribute))
 
-    def _read(self, piece: Piece, expr: Expr) -> list[int]:
+    def _read(self, at: int, expr: Expr) -> list[int]:
         """What has made the values that are read: places, or an argument."""
         assert isinstance(expr, Load | Gather)
-        handed, nest = self.vectors.handed, piece.owner
-        givers = [giver for giver in self.assigning[_whole(expr.array)] if (giver, nest) in handed]
+        givers = [giver for giver in self.assigning[_whole(expr.array)] if (giver, at) in self.handed]
         found = [root for giver in givers for root in self.roots[giver]]
         if expr.array.space in ("argument", "state"):
             found += [self._input(tensor) for tensor in [self._tensor(expr.array)] if tensor is not None]
@@ -202,13 +214,13 @@ class _Writer:
     def _input(self, tensor: Tensor) -> int:
         return self._node(("input", tensor.name), _Node(INPUT, -1, tensor.start))
 
-    def _chosen(self, piece: Piece, expr: Expr) -> list[int]:
+    def _chosen(self, at: int, expr: Expr) -> list[int]:
         """Of a choice by an index, the index, and what it chooses from."""
         if not isinstance(expr, Equal | Gather):
             return []
         index = next(each for each in reversed(self.indices) if each.start <= expr.chosen.start)
         leaf = self._node(("index", index.name), _Node(INDEX, -1, index.start))
-        return [leaf, *(self._read(piece, expr) if isinstance(expr, Gather) else [])]
+        return [leaf, *(self._read(at, expr) if isinstance(expr, Gather) else [])]
 
     def _graph(self) -> Graph:
         """The graph; where its nodes come from is found later."""
