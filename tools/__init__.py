@@ -6,6 +6,7 @@ terminal/       printing, tables, exit codes, signals, suggestions
 options/        the options that commands share, and what they stand for
 training/       training that is watched, recorded, resumed and sampled from
 checks/         whole runs against the eager autograd; the bisection of a fault; powers by the million
+loops/          what loops say of a program whose graph is too large to be made
 passes/         what each stage of the compiler did
 provenance/     from a line of any text of a program to what belongs to it in all others
 stats/          what a program is made of, and how fast it could be

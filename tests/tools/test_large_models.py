@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from microgpt.compiler.errors import ProofError
 from microgpt.compiler.ir.graph import Graph
 from microgpt.compiler.ir.ops import EQUAL, GIVEN, OPS, OPS_BY_NAME, READ
+from microgpt.compiler.loops.loop_ir import Loop, turns
 from microgpt.compiler.loops.loop_text import format_program
 from microgpt.compiler.pipeline import compile_graph
 from microgpt.model.config import GPTConfig
@@ -22,7 +23,11 @@ from microgpt.tools.drawing.draw import Wanted, draw
 from microgpt.tools.drawing.roles import scope_key
 from microgpt.tools.explore.blocks import blocks
 from microgpt.tools.explore.places import places_of
+from microgpt.tools.loops import terms
 from microgpt.tools.loops.known import know
+from microgpt.tools.loops.marks import go_through
+from microgpt.tools.loops.pieces import cut
+from microgpt.tools.loops.terms import Statement
 from microgpt.tools.provenance.chain import Chain
 from microgpt.tools.stats.count_loops import count_loops
 from microgpt.tools.stats.statistics import collect
@@ -102,6 +107,28 @@ def test_the_first_programs_have_pictures_without_the_graph(monkeypatch: pytest.
     operations = [picture.counts.partition(" in ")[0] for picture in found]
     assert operations == [picture.counts.partition(" in ")[0] for picture in expected]
     assert found[1].arrows == expected[1].arrows
+
+
+@pytest.mark.parametrize(("kind", "number"), [("training", 6), ("inference", 5)])
+def test_terms_and_marks_are_those_of_every_turn(monkeypatch: pytest.MonkeyPatch, kind: str, number: int):
+    """What is counted without going through all turns is what is found by doing so; also where runs overlap."""
+    monkeypatch.setattr("microgpt.tools.loops.marks._MANY", 0)
+    program, layout = ModelSubject(Recipe(kind, number, CONFIG)).loops_as_found()
+    for nest in cut(program)[0].nests:
+        statement = Statement(nest)
+        found = statement.taken()
+        counts = Counter(term for point in turns(nest) for term in statement.carried_out(point))
+        computed = {term: count for term, count in found.counts.items() if statement.terms[term].op != terms.READ}
+        assert computed == counts, nest.label
+        assert sum(found.roots.values()) == len([*turns(nest)])
+        for term in statement.terms:
+            if term.op == terms.READ:
+                loops = replace(nest, loops=tuple(map(Loop, term.around)))
+                address = layout.address(term.expr.array, term.expr.index)
+                marked: list[tuple[int, int, int]] = []
+                go_through(address, term.around, lambda *run, marked=marked: marked.append(run))
+                reached = {start + step * turn for start, step, count in marked for turn in range(count)}
+                assert reached == {address.at(point) for point in turns(loops)}, nest.label
 
 
 def test_a_small_program_that_is_not_like_the_large_one_is_noticed(monkeypatch: pytest.MonkeyPatch):

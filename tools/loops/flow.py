@@ -101,6 +101,8 @@ class _Flow(Generic[G]):
         for number in [*taken.counts]:
             term, own = terms[number], groups[number]
             takers = users.get(number, {group: None})
+            if len(takers) > 1 and (term.op == READ or ops[number] in (EQUAL, GATHER)):
+                raise ProofError(f"{piece.nest.label}: what is read at one place is taken by several groups")
             if term.op == READ:
                 self._reads(term.expr, term.around, takers)
                 continue
