@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
+from math import lcm
 
 from ..loops.loop_ir import Span
 from ..loops.place import NotRegularError
@@ -80,31 +81,34 @@ class Series:
         texts = tuple(each for each in column if isinstance(each, str))
         if texts:
             return self.constant(texts, number)
-        return _through(tuple(self.made), tuple(map(int, column)), number)
+        square, linear, constant, divisor = _through(tuple(self.made), tuple(map(int, column)))
+        value, rest = divmod((square * number + linear) * number + constant, divisor)
+        if rest:
+            raise NotRegularError(f"no polynomial of degree two with whole numbers is {column} at {self.made}")
+        return value
 
 
 @cache
-def _through(points: tuple[int, ...], values: tuple[int, ...], number: int) -> int:
-    """The polynomial of degree two through the first three points, which goes through the others, too, at a number.
+def _through(points: tuple[int, ...], values: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """The polynomial of degree two through the first three points, which goes through the others, too: its
+    coefficients, from the highest on, and what their sum is divided by.
 
     Raises:
-        NotRegularError: if it does not, or is not whole there.
+        NotRegularError: if it does not.
     """
-
-    def at(place: int) -> Fraction:
-        total = Fraction(0)
-        for one, value in zip(points[:3], values, strict=False):
-            others = [other for other in points[:3] if other != one]
-            factor = Fraction(value)
-            for other in others:
-                factor *= Fraction(place - other, one - other)
-            total += factor
-        return total
-
-    found = at(number)
-    if found.denominator != 1 or any(at(point) != value for point, value in zip(points, values, strict=True)):
+    square = linear = constant = Fraction(0)
+    for one, value in zip(points[:3], values, strict=False):
+        # value * (x - first) * (x - second), as a share of what that is at the point; of fewer points, less of it.
+        factors = (Fraction(0), Fraction(0), Fraction(value))
+        for other in points[:3]:
+            if other != one:
+                high, middle, low = (each / (one - other) for each in factors)
+                factors = middle - other * high, low - other * middle, -other * low
+        square, linear, constant = square + factors[0], linear + factors[1], constant + factors[2]
+    if any((square * point + linear) * point + constant != value for point, value in zip(points, values, strict=True)):
         raise NotRegularError(f"no polynomial of degree two is {values} at {points}")
-    return int(found)
+    divisor = lcm(square.denominator, linear.denominator, constant.denominator)
+    return int(square * divisor), int(linear * divisor), int(constant * divisor), divisor
 
 
 def merge(calls: Sequence[tuple[Invocation, ...]]) -> tuple[list[Routine], list[Routed]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array as numbers
 from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -58,7 +59,7 @@ class Layout:
     outputs: dict[str, tuple[int, int]] = field(default_factory=dict)
     constants: dict[int, str] = field(default_factory=dict)
     values: dict[tuple[object, ...], tuple[int, tuple[int, ...]]] = field(default_factory=dict)
-    region: list[int] = field(default_factory=list)
+    region: numbers[int] = field(default_factory=lambda: numbers("i"))
     arrays: list[tuple[Array, int]] = field(default_factory=list)
     placed: list[tuple[Array, int, tuple[Array, ...]]] = field(default_factory=list)
     aligned: bool = True
@@ -81,7 +82,7 @@ class Layout:
         else:
             self._region(array, start)
         missing = -(len(self.region) - start) % self.align
-        self.region += [len(self.arrays) - 1] * missing
+        self._fill(len(self.arrays) - 1, missing)
         self._starts[array.name] = start
         self.placed.append((array, start, tuple(parts)))
         return start
@@ -92,10 +93,10 @@ class Layout:
         """
         base = len(self.region)
         size = max((offset + array.size for array, offset in arrays), default=0)
-        self.region += [len(self.arrays)] * (size + -size % self.align)
+        self._fill(len(self.arrays), size + -size % self.align)
         for array, offset in arrays:
             start = base + offset
-            self.region[start : start + array.size] = [len(self.arrays)] * array.size
+            self.region[start : start + array.size] = numbers("i", (len(self.arrays),)) * array.size
             self._starts[array.name] = start
             self.arrays.append((array, start))
             self.placed.append((array, start, ()))
@@ -103,7 +104,10 @@ class Layout:
     def _region(self, array: Array, start: int) -> None:
         self._starts[array.name] = start
         self.arrays.append((array, start))
-        self.region += [len(self.arrays) - 1] * array.size
+        self._fill(len(self.arrays) - 1, array.size)
+
+    def _fill(self, region: int, size: int) -> None:
+        self.region += numbers("i", (region,)) * size
 
     def add_tensors(self, array: Array, tensors: Sequence[Tensor], suffix: str = "") -> int:
         """Finds room for an array that consists of tensors, each a region of its own, so that loops do not mix them."""
