@@ -34,7 +34,7 @@ def test_a_line_of_the_loops_lights_its_places(tab: Tab, large: tuple[str, Place
     lines = page.evaluate(
         "[...Array(explorer.listings.loops.source.count).keys()].map(explorer.listings.loops.source.text)"
     )
-    line = next(number for number, text in enumerate(lines, 1) if text.startswith("    query[position][0][i] ="))
+    line = next(number for number, text in enumerate(lines, 1) if text.startswith("    layer0_query[position][i] ="))
     tab.row("loops", line).click(position={"x": 30, "y": 9})
     nest = next(number for number, (formula, _) in enumerate(places.statements) if formula.startswith("query[t,i]"))
     nodes = list(places.nodes_of_nest[nest])
