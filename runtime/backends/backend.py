@@ -132,7 +132,10 @@ class Backend(Protocol):
     def next_token(
         self, parameters: list[float], temperature: float, token: int, position: int, cache: list[float]
     ) -> list[float]:
-        """The probability of each token after `token`; `cache`, empty at first, grows by what this position adds."""
+        """The probability of each token after `token`; `cache`, empty at first, grows by what this position adds.
+
+        Nothing else may change the cache, or the parameters, before the document ends.
+        """
 
 
 class _StepByStep(ABC):

@@ -74,6 +74,8 @@ class CBackend:
         self._begun: Begun | None = None
         # The parameters that the sampling programs have been prepared for.
         self._prepared: list[float] | None = None
+        # The document that memory has keys and values of: the parameters, its cache, and how long that is.
+        self._document: tuple[list[float], list[float], int] | None = None
 
     def begin(self) -> None:
         """Begins what its library needs besides a compiler, while that is looked for; unless there is none, or it takes
@@ -146,7 +148,7 @@ class CBackend:
     def loss_and_gradient(self, parameters: Sequence[float], document: Document) -> tuple[float, list[float]]:
         """The loss of one document and its derivative in each parameter."""
         self.prepare((), 0)
-        self._prepared = None
+        self._prepared = self._document = None
         self._put("parameters", parameters)
         self._put("gradient", [0.0] * len(parameters))  # a program that accumulates adds to it
         loss = self.repeat_loss(document, 1)
@@ -163,14 +165,14 @@ class CBackend:
 
     def repeat_next(self, position: int, times: int) -> None:
         """Computes `times` times what follows one token at `position`, whatever stands before it; for measuring."""
-        functions = self.library.functions
+        functions, self._document = self.library.functions, None
         for _ in range(times):
             functions.microgpt_next(self._memory, position, 0, 1.0)
 
     def advance(self, state: State, documents: Sequence[Document], num_steps: int) -> list[float]:
         """Trains `state` on a batch of documents a step."""
         functions = self.library.functions
-        self._prepared = None
+        self._prepared = self._document = None
         count = len(documents) // self.batch_size
         lengths = [len(tokens) for tokens, _ in documents]
         index: list[int] = []
@@ -231,12 +233,15 @@ class CBackend:
     ) -> list[float]:
         """The probability of each token after `token`; `cache` grows by what this position adds."""
         functions = self.library.functions
-        self._prepare(parameters)
         entry = 2 * self.config.n_layer * self.config.n_embd
-        stored = self._views["cache"]
-        stored[: len(cache)] = array(stored.format, cache)
+        stored, known = self._views["cache"], self._document
+        if not known or known[0] is not parameters or known[1] is not cache or known[2] != len(cache):
+            # Within a document, looking at all numbers again would take ten times as long as computing what follows.
+            self._prepare(parameters)
+            stored[: len(cache)] = array(stored.format, cache)
         probabilities = functions.microgpt_next(self._memory, position, token, temperature)[: self.config.vocab_size]
         cache += stored[len(cache) : len(cache) + entry]
+        self._document = parameters, cache, len(cache)
         return list(probabilities)
 
     def _prepare(self, parameters: list[float]) -> None:
@@ -256,6 +261,7 @@ class CBackend:
         """
         functions, block = self.library.functions, self.config.block_size
         self._prepare(parameters)
+        self._document = None
         drawn: list[list[int]] = []
         state, total = rng.getstate(), 0
         left = b""

@@ -11,6 +11,9 @@ from click.testing import CliRunner, Result
 from microgpt.data.corpus import Corpus, load_corpus
 from microgpt.model.config import AdamConfig
 from microgpt.runtime.backends.backend import EagerBackend
+from microgpt.runtime.backends.c_backend import CBackend
+from microgpt.runtime.machine.toolchain import Toolchain
+from microgpt.runtime.storage.cache import Cache
 from microgpt.runtime.training.evaluation import evaluate, mean_loss, token_losses
 from microgpt.runtime.training.sampling import SamplingError, SamplingOptions, sample, sample_document, weights_of
 from microgpt.runtime.training.training import Training
@@ -34,6 +37,31 @@ def draw(trained: tuple[Training, EagerBackend], seed: int = 0, prefix: str = ""
     tokens = training.tokenizer.encode(prefix)[1:-1]
     model = backend, training.config, training.tokenizer, training.state.parameters
     return sample_document(*model, Random(seed), SamplingOptions(**options), tokens)
+
+
+def test_documents_may_take_turns(toolchain: Toolchain, tmp_path: Path):
+    """Memory has the keys and values of one document: those of another one are handed over again."""
+    training = Training(CORPUS, 1, 20, AdamConfig(), **SHAPE)
+    state, documents = training.state, [[0, 1, 2, 1, 0], [2, 2, 1, 0, 1]]
+    eager = EagerBackend(training.config, training.optimizer)
+    compiled = CBackend(training.config, training.optimizer, Cache.open(tmp_path))
+    given = list(state.parameters)
+    for parameters in (given, [number * 1.5 for number in given]):
+        caches: dict[str, list[list[float]]] = {"eager": [[], []], "compiled": [[], []]}
+        for position, tokens in enumerate(zip(*documents, strict=True)):
+            for place, token in enumerate(tokens):
+                found = [
+                    backend.next_token(parameters, 0.5, token, position, caches[name][place])
+                    for name, backend in (("eager", eager), ("compiled", compiled))
+                ]
+                assert found[0] == found[1]
+            if position == 1:
+                compiled.loss_and_gradient(given, training.document(0))
+            if position == 2:
+                compiled.sample_many(given, Random(1), 0.5, training.tokenizer.bos, 3)
+            if position == 3:
+                compiled.repeat_next(0, 2)
+        assert caches["eager"] == caches["compiled"]
 
 
 def test_weights():
