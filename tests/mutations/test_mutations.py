@@ -326,6 +326,7 @@ MUTATIONS: dict[str, dict[str, Patch]] = {
 }  # fmt: skip
 
 NEED_C = (
+    "C of a recurrence",
     "C of powers in a sum",
     "C of an own function, defined near its example",
     "C of a graph",
