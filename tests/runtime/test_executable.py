@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from microgpt.compiler.functions import constant_maximum
 from microgpt.compiler.ir.graph import Graph, IndexTensor, Tensor
 from microgpt.compiler.ir.interpret import interpret
-from microgpt.compiler.pipeline import GRAPH_STAGES, compile_graph
+from microgpt.compiler.pipeline import GRAPH_STAGES, compile_graph, compile_loops
 from microgpt.compiler.trace import trace
 from microgpt.runtime.executable import derivatives, estimate
 from microgpt.runtime.executable.compile_function import compile_function
@@ -19,6 +20,8 @@ from microgpt.runtime.executable.function import CompiledFunction
 from microgpt.runtime.machine.find_toolchain import find_toolchain
 from microgpt.runtime.machine.toolchain import ToolchainError
 from microgpt.runtime.storage.cache import Cache
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -87,14 +90,25 @@ def kalman(x):
 
 
 @pytest.mark.parametrize(
-    ("function", "size", "least"),
-    [(perceptron, 224, 0.999), (bodies, 32, 0.99), (recurrent, 92, 0.999), (kalman, 104, 0.97)],
+    ("function", "size", "least", "row"),
+    [
+        (perceptron, 224, 0.999, "a two-layer perceptron"),
+        (bodies, 32, 0.99, "the attraction between eight bodies"),
+        (recurrent, 92, 0.999, "a recurrent net"),
+        (kalman, 104, 0.97, "a Kalman filter"),
+    ],
 )
-def test_other_programs_end_in_loops_too(function, size, least, cache):
+def test_other_programs_end_in_loops_too(function, size, least, row, cache):
     graph = differentiated(function, size)
     compiled = compile_executable(graph, "c", cache)
     inside, total = compiled.report["coverage"]
     assert inside / total >= least
+    share = f"{inside / total:.1%}".replace(".0%", "%").replace("%", " %")
+    figures = f"| {total:,} | {inside:,} ({share}) | {len(compile_loops(graph).program.nests)} |"
+    (told,) = (
+        line for line in (ROOT / "docs" / "loops.md").read_text("utf-8").splitlines() if line.startswith(f"| {row}")
+    )
+    assert told.endswith(figures)
     random = Random(5)
     for _ in range(3):
         x = [random.gauss(0, 0.4) for _ in range(size)]

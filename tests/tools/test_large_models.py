@@ -84,7 +84,7 @@ def test_loops_alone_are_those_of_the_library():
 def test_a_picture_without_the_graph_is_the_one_with_it(
     monkeypatch: pytest.MonkeyPatch, kind: str, number: int, layers: int, wanted: Wanted
 ):
-    """Every box and every arrow, with all that is said of them."""
+    """All boxes and arrows, with every fact about them."""
     recipe = Recipe(kind, number, GPTConfig(27, layers, 12, 3, 9))
     found = draw(ModelSubject(recipe), wanted)
     monkeypatch.setattr("microgpt.tools.subject.model.LARGE", 10**9)

@@ -7,6 +7,7 @@ there.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
@@ -157,7 +158,7 @@ class Arrays:
             last[start] = max(node, last.get(start, node))
         assigned = assigned_names(graph.origins)
         # By what they are called, the layers that have arrays of their own; no layer's name is for those of all.
-        taken: dict[tuple[str, bool, str], set[str]] = {}
+        taken: dict[tuple[str, bool, str], set[str]] = defaultdict(set)
         # From the last: what is computed last in a scope is what the scope is for.
         for start, node in sorted(last.items(), key=lambda pair: -pair[1]):
             origin = graph.origins[graph.origin[node]]
@@ -170,11 +171,14 @@ class Arrays:
             array, _ = layout.arrays[layout.region[start]]
             match = LAYER.match(array.name)
             layer = match[0] if match else ""
-            others = [taken.setdefault((block, backward, name), set()) for name in names]
-            free = (not known or (layer and not known & {"", layer}) for known in others)
-            chosen = names[next(place for place, is_free in enumerate(free) if is_free)]
+            chosen = next(name for name in names if _is_free(taken[block, backward, name], layer))
             taken[block, backward, chosen].add(layer)
             self._put(block, chosen, backward, start, prod(array.shape) > 1)
+
+
+def _is_free(layers: set[str], layer: str) -> bool:
+    """Whether a name that these layers have is free for another one; the empty layer is all of them."""
+    return not layers or (layer != "" and layers.isdisjoint(("", layer)))
 
 
 def affine_text(affine: Affine, names: Sequence[str]) -> str:
