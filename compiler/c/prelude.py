@@ -17,7 +17,7 @@ from __future__ import annotations
 from functools import cache
 
 from ..ir.ops import LIBM
-from ..loops.lanes import GUESSED
+from ..loops.lanes import GUESSED, SEVERAL
 from ..numerics import Numerics, current
 from .c_text import c_text, plain_text
 from .drop_unused import drop_unused
@@ -144,8 +144,24 @@ def _elementary(vector_width: int, numerics: Numerics) -> str:
         where=f"{vector_width} > 2 && defined(__GLIBC__) && defined(__FMA__)" if libm else "1",
         margins=plain_text(_PACKAGE, f"margins_{numerics.name}.h"),
     )
-    powers = ("enclosed_powers.h", "proved_powers.h") if numerics.libm else ("portable.h",)
-    return text + "".join(c_text(_PACKAGE, name, w=vector_width) for name in powers)
+    if not numerics.libm:
+        return text + c_text(_PACKAGE, "portable.h", w=vector_width)
+    roots = {"enclose_root": 1, "enclose_roots": SEVERAL}
+    enclosed = c_text(
+        _PACKAGE,
+        "enclosed_powers.h",
+        w=vector_width,
+        several=SEVERAL,
+        roots="".join(_repeated("enclose_roots.h", count, vector_width, name=name) for name, count in roots.items()),
+        roots_of_quotients=_repeated("roots_of_quotients.h", SEVERAL, vector_width),
+    )
+    return text + enclosed + c_text(_PACKAGE, "proved_powers.h", w=vector_width)
+
+
+def _repeated(text: str, count: int, vector_width: int, **holes: str) -> str:
+    """A text in which each line with an @ stands once for each of so many vectors, and has its number there."""
+    lines = c_text(_PACKAGE, text, w=vector_width, **holes).splitlines(keepends=True)
+    return "".join(line.replace("@", str(number)) for line in lines for number in range(count if "@" in line else 1))
 
 
 def _vectors(width: int) -> str:

@@ -115,7 +115,11 @@ class Printer:
                 yield f"{indent}const {self.number} lower = moved(middle, -1), higher = moved(middle, 1);"
                 yield f"{indent}if (is_usual(middle) && {lower} == same && {higher} == same) continue;"
             case ir.Enclose():
-                yield from self._enclosed(statement, indent)
+                yield f"{indent}{{"
+                yield from self._enclosed(statement, indent + "    ")
+                yield f"{indent}}}"
+            case ir.EncloseRoots():
+                yield from self._enclosed_roots(statement, indent)
             case ir.Room(lanes, powers):
                 if powers:
                     yield f"{indent}{self.number} power[{lanes}];"
@@ -125,25 +129,59 @@ class Printer:
                 yield f"{indent}{self._line(statement)};"
 
     def _enclosed(self, statement: ir.Enclose, indent: str) -> Iterator[str]:
-        operand, exponent = statement.power.operands
-        width, function = statement.width, f"enclosed_{statement.function}"
-        whole = parts = self.expr_text(operand)
-        settle = f"settle_enclosed{width}(high, {whole}, {self.expr_text(exponent)}, doubts)"
-        if statement.function == "root" and isinstance(operand, Quotient):
-            function += "_of_quotient"
-            parts = f"{self.expr_text(operand.dividend)}, {self.expr_text(operand.divisor)}"
-        high, low, settled = (self._text_with(statement.value, name, "power") for name in ("high", "low", "power"))
+        width = statement.width
+        function, operands, divisor = self._enclosing(statement)
         yield f"{indent}v{width} low;"
-        yield f"{indent}const v{width} high = {function}{width}({parts}, &low);"
+        yield f"{indent}const v{width} high = {function}{width}({operands}{divisor}, &low);"
+        yield from self._kept(statement, "high", "low", indent)
+
+    def _enclosed_roots(self, statement: ir.EncloseRoots, indent: str) -> Iterator[str]:
+        width, count = statement.parts[0].width, len(statement.parts)
+        functions, operands, divisors = zip(*map(self._enclosing, statement.parts), strict=True)
+        name = functions[0].replace("quotient", "quotients").replace("root", "roots")
+        yield f"{indent}const v{width} of[{count}] = {{{', '.join(operands)}}};"
+        yield f"{indent}v{width} low[{count}], high[{count}];"
+        yield f"{indent}{name}{width}(of{divisors[0]}, high, low);"
+        kept = (self._kept(part, f"high[{n}]", f"low[{n}]", indent, str(n)) for n, part in enumerate(statement.parts))
+        for lines in zip(*kept, strict=True):
+            yield from lines
+
+    def _enclosing(self, statement: ir.Enclose) -> tuple[str, str, str]:
+        """The function that encloses a power, its operand, and what that is divided by."""
+        operand, function = statement.power.operands[0], f"enclosed_{statement.function}"
+        if statement.function == "root" and isinstance(operand, Quotient):
+            divisor = f", {self.expr_text(operand.divisor)}"
+            return f"{function}_of_quotient", self.expr_text(operand.dividend), divisor
+        return function, self.expr_text(operand), ""
+
+    def _kept(self, statement: ir.Enclose, high: str, low: str, indent: str, mark: str = "") -> Iterator[str]:
+        """Stores what comes out the same for both ends; `mark` tells its variables from others."""
+        width, value = statement.width, statement.value
+        for declared in statement.before:
+            yield f"{indent}{self._line(declared)};"
+        if statement.quotient:
+            over, under, quotient, other = (f"{name}{mark}" for name in ("over", "under", "quotient", "other"))
+            x, divisor = self.expr_text(statement.quotient.operands[0]), statement.quotient.operands[1]
+            yield f"{indent}const v{width} {over} = {self._text_with(divisor, high, 'power')};"
+            yield f"{indent}const v{width} {under} = {self._text_with(divisor, low, 'power')};"
+            yield f"{indent}const v{width} {quotient} = {x} / {over};"
+            yield f"{indent}const v{width} {other} = other_quotient{width}({x}, {quotient}, {over}, {under});"
+            one, two = (self._text_with(value, name, "quotient") for name in (quotient, other))
+        else:
+            one, two = (self._text_with(value, name, "power") for name in (high, low))
         if statement.lane is not None:
-            stored = f"store_sure{width}({self.address_text(statement.place)}, {high}, {low})"
+            stored = f"store_sure{width}({self.address_text(statement.place)}, {one}, {two})"
             yield f"{indent}doubts[(unsigned long)({sum_text(statement.lane)}) / {width}] = (unsigned char){stored};"
             return
-        yield f"{indent}v{width} value = {high};"
-        yield f"{indent}const int doubts = unlike{width}(value, {low});"
+        operand, exponent = statement.power.operands
+        settle = f"settle_enclosed{width}({high}, {self.expr_text(operand)}, {self.expr_text(exponent)}, doubts)"
+        yield f"{indent}v{width} value = {one};"
+        yield f"{indent}const int doubts = unlike{width}(value, {two});"
         yield f"{indent}if (__builtin_expect(doubts, 0)) {{"
         yield f"{indent}    const v{width} power = {settle};"
-        yield f"{indent}    value = {settled};"
+        if statement.quotient:
+            yield f"{indent}    const v{width} quotient = {x} / {self.expr_text(divisor)};"
+        yield f"{indent}    value = {self.expr_text(value)};"
         yield f"{indent}}}"
         yield f"{indent}store{width}({self.address_text(statement.place)}, value);"
 

@@ -20,6 +20,7 @@ __all__ = [
     "Clear",
     "Declare",
     "Enclose",
+    "EncloseRoots",
     "Evaluate",
     "For",
     "Guess",
@@ -246,6 +247,8 @@ class Enclose:
         power: the power.
         width: of vectors that this is done with; others call pow().
         lane: the first lane, from the first one of the block on, if lanes are noted.
+        before: variables that the value needs and the power does not.
+        quotient: in vectors, the division by a sum of the power, which is the variable ``quotient`` of the value.
     """
 
     place: Place
@@ -254,6 +257,15 @@ class Enclose:
     power: Call
     width: int
     lane: Sum | None = None
+    before: tuple[Declare, ...] = ()
+    quotient: Call | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EncloseRoots:
+    """The same for `SEVERAL` vectors, whose roots are computed side by side."""
+
+    parts: tuple[Enclose, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +309,7 @@ Statement: TypeAlias = (
     | Settle
     | Spare
     | Enclose
+    | EncloseRoots
     | Buffer
     | Evaluate
 )

@@ -19,7 +19,7 @@ from math import gcd
 from typing import Any, TypeVar
 
 from ..ir.ops import ADD, DIV, MUL, OPS, POW
-from ..loops.lanes import PROVED
+from ..loops.lanes import PROVED, SEVERAL
 from ..numerics import Numerics
 from .expressions import Call, Expr, Fold, Name, Number, Place, Read, Sum
 from .kernel_ir import Clear, Declare, Enclose, For, Guess, Kernel, Least, Room, Settle, Spare, Statement, Write
@@ -31,8 +31,8 @@ _S = TypeVar("_S", bound=Statement)
 
 # Lanes of a block, about: the elements of all arrays that a block touches stay in the first-level cache.
 BLOCK = 512
-# Lanes of which all kinds of vectors are full.
-_WHOLE = 8
+# Lanes of which all kinds of vectors are full, and several of them.
+_WHOLE = 8 * SEVERAL
 # What is added to a power so that a divisor is positive over all of the interval: its ends are off by 2^-154 at most.
 _LEAST_ADDED = 2.0**-100
 _POWER = Name("power")

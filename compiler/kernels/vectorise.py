@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..ir.ops import DIV, OPS, POW, Type
-from ..loops.lanes import GUESSED
+from ..loops.lanes import GUESSED, SEVERAL
 from ..numerics import Numerics
 from .batch_calls import is_batched
 from .expressions import (
@@ -41,6 +41,7 @@ from .kernel_ir import (
     Block,
     Declare,
     Enclose,
+    EncloseRoots,
     For,
     Guess,
     Kernel,
@@ -148,6 +149,8 @@ def _open(loop: For, width: int) -> list[Statement]:
     lane = Sum(0, ((1, loop.name),))
     body = _blocked(_each(loop.body, lambda each: _wide(each, loop.name, lane, _Part(width))))
     if loop.divides % width == 0:
+        if width >= MASKED and any(isinstance(each, Enclose) for each in loop.body):
+            return _several(loop, lane, width, body)
         return [replace(loop, body=body, step=width, lanes=False)]
     single = _blocked(_each(loop.body, lambda each: _wide(each, loop.name, lane, _ONE)))
     whole = Sum(0, ((1, "whole"),))
@@ -157,6 +160,25 @@ def _open(loop: For, width: int) -> list[Statement]:
                 Declare("whole", Reached(loop.start, loop.end, width), "whole"),
                 replace(loop, end=whole, body=body, step=width, lanes=False),
                 replace(loop, start=whole, body=single, lanes=False),
+            )
+        )
+    ]
+
+
+def _several(loop: For, lane: Sum, width: int, body: tuple[Statement, ...]) -> list[Statement]:
+    """A loop over whole vectors: `SEVERAL` of them in a turn, and then one by one."""
+    block, whole = SEVERAL * width, Sum(0, ((1, "whole"),))
+    wide = [[_wide(each, loop.name, lane, part) for each in loop.body] for part in _parts(block, width)]
+    roots = [part[-1] for part in wide if isinstance(part[-1], Enclose) and part[-1].function == "root"]
+    together = [each for part in wide for each in (part[:-1] if roots else part)]
+    if roots:
+        together.append(EncloseRoots(tuple(roots)))
+    return [
+        Block(
+            (
+                Declare("whole", Reached(loop.start, loop.end, block), "whole"),
+                replace(loop, end=whole, body=tuple(together), step=block, lanes=False),
+                replace(loop, start=whole, body=body, step=width, lanes=False),
             )
         )
     ]
@@ -247,7 +269,7 @@ def _wide(statement: Statement, lane: str, first: Sum, part: _Part) -> Statement
         value = _vector(_widened(statement.value, lane, where, part.width), part.width)
         return Update(substituted(statement.place, where), value)
     if isinstance(statement, Enclose):
-        return _enclosed(statement, lane, where, part.width)
+        return _enclosed(statement, lane, where, part)
     if isinstance(statement, Guess) and part.width == 1:
         return Write(statement.place, substituted(statement.power, where))
     if isinstance(statement, Guess):
@@ -263,8 +285,9 @@ def _powered(statement: Enclose, power: Expr) -> Expr:
     return changed
 
 
-def _enclosed(statement: Enclose, lane: str, where: dict[str, Sum], width: int) -> Statement:
-    """What a power is used for, of so many lanes; what does not need the power is computed once, before it."""
+def _enclosed(statement: Enclose, lane: str, where: dict[str, Sum], vector: _Part) -> Statement:
+    """What a power is used for, of some lanes; what does not need the power is computed once, before it."""
+    width, mark = vector.width, f"_{vector.offset}" if vector.offset else ""
     place, power = substituted(statement.place, where), Name("power", width)
 
     def wide(expr: Expr) -> Expr:
@@ -275,20 +298,28 @@ def _enclosed(statement: Enclose, lane: str, where: dict[str, Sum], width: int) 
 
     if width != statement.width:
         return Write(place, wide(_powered(statement, statement.power)))
-    head: list[Statement] = []
+    before: list[Declare] = []
+    quotient: Call | None = None
 
     def change(part: Any) -> Any:
+        nonlocal quotient
         if isinstance(part, Ratio) and needs_power(part.divisor):
-            # Both ends are divided by the unit for that: those that multiply and add have enough to do.
-            return rebuilt(Call(DIV, (part.dividend, part.divisor), width), change)
+            # Divided by the unit for that: those that multiply and add have enough to do.
+            quotient = Call(DIV, (rebuilt(part.dividend, change), part.divisor), width)
+            return Name("quotient", width)
         if not isinstance(part, Call | Quotient | Ratio | Read) or part.width == 1 or needs_power(part):
             return None
-        head.append(Declare(f"s{len(head)}", part, width=width))
-        return Name(f"s{len(head) - 1}", width)
+        name = f"s{len(before)}{mark}"
+        before.append(Declare(name, part, width=width))
+        return Name(name, width)
 
     value = rebuilt(wide(_powered(statement, power)), change)
     operands = (wide(statement.power.operands[0]), *statement.power.operands[1:])
-    return Block((*head, replace(statement, place=place, value=value, power=Call(POW, operands, width))))
+    power_call = Call(POW, operands, width)
+    lane_ = None if statement.lane is None else substituted(statement.lane, where)
+    return replace(
+        statement, place=place, value=value, power=power_call, lane=lane_, before=tuple(before), quotient=quotient
+    )
 
 
 def _vector(expr: Expr, width: int) -> Expr:

@@ -12,6 +12,7 @@ from .loop_ir import Affine, Const, Equal, Expr, Fold, Gather, Load, Nest, Op, P
 __all__ = [
     "GUESSED",
     "PROVED",
+    "SEVERAL",
     "find_proved",
     "is_vector_loop",
     "proved_power",
@@ -23,6 +24,8 @@ __all__ = [
 # which this is done in blocks of lanes, and all.
 PROVED = {2.0: "square", 0.5: "root"}
 GUESSED = {**PROVED, -1.0: "inverse", -0.5: "inverse_root", -2.0: "inverse_square", -1.5: "inverse_root_cube"}
+# Vectors whose roots are computed side by side where there are as many.
+SEVERAL = 4
 
 
 def vector_loop(nest: Nest) -> int | None:

@@ -1,10 +1,11 @@
 
 /* Two numbers between which pow(x, 2) or pow(x, 0.5) lies; the larger is the result, unless one is no number. Rounding
    never reverses the order of two numbers. So it is enough to add to the exact power, before it is rounded once, at
-   least what pow() errs by before it rounds, and to subtract as much. From LEAST to MOST that is MARGIN. TINY is MARGIN
-   of LEAST; with each halving of a power it is twice as much of it, where the bound at MARGIN grows by 2^-15 units; so
-   powers down to zero are enclosed, too. WIDE is that bound for the largest double, whose logarithm is 710, and ROOT_WIDE
-   for the largest root, whose logarithm is 355. */
+   least what pow() errs by before it rounds, and to subtract as much. From LEAST to MOST that is MARGIN. WIDE is that
+   bound for the largest and the smallest squares, whose logarithms are 710 and -708, and ROOT_WIDE for the largest root,
+   whose logarithm is 355. TINY is MARGIN of LEAST; with each halving of a root it is twice as much of it, where the bound
+   at MARGIN grows by 2^-15 units; so roots down to zero are enclosed, too. To subnormal squares, 2^-530 of the operand is
+   added, which is a unit at least unless the square rounds to zero; zero is enclosed by zero alone. */
 #if defined(__GLIBC__)
 #define WIDE (0x1p-53 * 0.045)
 #define ROOT_WIDE (0x1p-53 * 0.0285)
@@ -23,7 +24,7 @@ INLINE v${w} neighbour${w}(v${w} r, v${w} rest, n${w} near, n${w} nonzero)
 #ifdef FUSES
 INLINE v${w} enclosed_square${w}(v${w} x, v${w} *low)
 {
-    const v${w} added = fused${w}(x * x, all${w}(WIDE), all${w}(TINY));
+    const v${w} size = magnitude${w}(x), added = size * fused${w}(size, all${w}(WIDE), all${w}(0x1p-530));
     *low = fused${w}(x, x, -added);
     return fused${w}(x, x, added);
 }
@@ -35,23 +36,23 @@ INLINE v${w} enclosed_square${w}(v${w} x, v${w} *low)
     return r;
 }
 #endif
-/* Where `from` is zero, so is x, or it should be. A root is r + (x - r*r) * half, where half is about 1 / (2*r), which
-   lacks 2^-27 of the term at most. Of roots below TINY, half is too small, so that r is between zero and the root. */
+/* Of several vectors, roots are computed side by side: each operation of a root waits for the one before. */
+#define SEVERAL ${several}
 #ifdef MASKS${w}
-INLINE v${w} enclosed_root_from${w}(v${w} x, v${w} from, v${w} *low)
+${roots}INLINE v${w} enclosed_root_from${w}(v${w} x, v${w} from, v${w} *low)
 {
+    v${w} high;
     (void)from; /* roots near zero are enclosed together with zero */
-    const v${w} start = capped${w}(near_reciprocal_root${w}(x, -1), all${w}(1.0 / TINY));
-    v${w} r = x * start, half = (v${w})((n${w})start - (1LL << 52));
-    const v${w} change = fused${w}(-r, half, all${w}(0.5));
-    r = fused${w}(r, change, r);
-    half = fused${w}(half, change, half);
-    r = fused${w}(fused${w}(-r, r, x), half, r);
-    const v${w} rest = fused${w}(-r, r, x), added = fused${w}(r, all${w}(ROOT_WIDE), all${w}(TINY));
-    *low = r + fused${w}(rest, half, -added);
-    return r + fused${w}(rest, half, added);
+    enclose_root${w}(&x, &high, low);
+    return high;
+}
+INLINE void enclosed_roots_from${w}(const v${w} *x, const v${w} *from, v${w} *high, v${w} *low)
+{
+    (void)from;
+    enclose_roots${w}(x, high, low);
 }
 #else
+/* Where `from` is zero, so is x, or it should be. */
 INLINE v${w} enclosed_root_from${w}(v${w} x, v${w} from, v${w} *low)
 {
     const v${w} r = square_root${w}(x), allowed = (r + r) * fused${w}(r, all${w}(-MARGIN), half_unit${w}(r));
@@ -59,14 +60,33 @@ INLINE v${w} enclosed_root_from${w}(v${w} x, v${w} from, v${w} *low)
     *low = neighbour${w}(r, rest, magnitude${w}(rest) > allowed, from != 0.0);
     return r;
 }
+INLINE void enclosed_roots_from${w}(const v${w} *x, const v${w} *from, v${w} *high, v${w} *low)
+{
+    for (int i = 0; i < SEVERAL; i++) high[i] = enclosed_root_from${w}(x[i], from[i], low + i);
+}
 #endif
 INLINE v${w} enclosed_root${w}(v${w} x, v${w} *low) { return enclosed_root_from${w}(x, x, low); }
+INLINE void enclosed_roots${w}(const v${w} *x, v${w} *high, v${w} *low) { enclosed_roots_from${w}(x, x, high, low); }
 INLINE v${w} enclosed_root_of_quotient${w}(v${w} x, divisor y, v${w} *low)
 {
 #ifdef FUSES
     if (y.safe) return enclosed_root_from${w}(near_quotient${w}(x, y), x, low); /* see root_of_quotient */
 #endif
     return enclosed_root${w}(x / y.number, low);
+}
+${roots_of_quotients}/* Of a quotient x / high, the one by `low`, or a number beyond it: both are positive. If `low` is smaller by some units,
+   each is 2^-52 of it at most, so that its quotient is larger by two units of its own for each, and one for rounding twice.
+   No number is one in either. */
+INLINE v${w} other_quotient${w}(v${w} x, v${w} quotient, v${w} high, v${w} low)
+{
+#ifdef MASKS${w}
+    (void)x;
+    return (v${w})((n${w})quotient + (((n${w})high - (n${w})low) << 2));
+#else
+    (void)quotient;
+    (void)high;
+    return x / low;
+#endif
 }
 /* Stores a vector but for the lanes in which the other one is not the same; these are returned. */
 INLINE int store_sure${w}(double *p, v${w} x, v${w} other)
