@@ -33,7 +33,9 @@ def elementary_tables() -> str:
     """The text of the header."""
     getcontext().prec = _DIGITS
     two = Decimal(2).ln()
-    powers = [_parts((two * place / _ENTRIES).exp()) for place in range(_ENTRIES)]
+    steps = [two * place / _ENTRIES for place in range(_ENTRIES)]
+    powers = [float(step.exp()) for step in steps]
+    rests = [float(step - Decimal(power).ln()) for step, power in zip(steps, powers, strict=True)]
     first = _bits(float(_FIRST)) & ~((1 << 32) - 1)
     reciprocals = [_reciprocal(first, place) for place in range(_ENTRIES)]
     logarithms = [_parts(-_decimal(number).ln(), _FRACTION_BITS) for number in reciprocals]
@@ -45,13 +47,37 @@ def elementary_tables() -> str:
         *_constants("LN2", _parts(two, _FRACTION_BITS)),
         *_constants("STEP", shared),
         f"#define STEPS {(float(_ENTRIES / two)).hex()}",
-        *_table("power_high", [high for high, _ in powers]),
-        *_table("power_low", [low for _, low in powers]),
+        *(f"#define EXP_{degree} {factor.hex()}" for degree, factor in enumerate(_curve(two / _ENTRIES / 2), 2)),
+        *_table("step_power", powers),
+        *_table("step_rest", rests),
         *_table("reciprocals", [float(number) for number in reciprocals]),
         *_table("log_high", [high for high, _ in logarithms]),
         *_table("log_low", [low for _, low in logarithms]),
     ]
     return "\n".join([*lines, ""])
+
+
+def _curve(most: Decimal) -> list[float]:
+    """The factors of the polynomial, from r^2 to r^7, that is nearest to e^r - 1 - r for r of at most this size.
+
+    It is right at 0 and where the Chebyshev polynomial of degree 4 in r^2 is zero, scaled so that its first zero is at
+    0, and its last extreme at the end. Then the error has the same size between all these places.
+    """
+    half, root = Decimal("0.5"), Decimal(2).sqrt()
+    first, other = ((2 + sign * root).sqrt() * half for sign in (1, -1))
+    squares = [most * most * (zero + first) / (1 + first) for zero in (-other, other, first)]
+    places = [sign * square.sqrt() for square in squares for sign in (-1, 1)]
+    # Newton's divided differences, and the factors by Horner's scheme.
+    differences = [(place.exp() - 1 - place) / place**2 for place in places]
+    for order in range(1, len(places)):
+        for at in range(len(places) - 1, order - 1, -1):
+            differences[at] = (differences[at] - differences[at - 1]) / (places[at] - places[at - order])
+    factors: list[Decimal] = []
+    for place, difference in zip(reversed(places), reversed(differences), strict=True):
+        shifted, scaled = [Decimal(0), *factors], [*(-place * factor for factor in factors), Decimal(0)]
+        factors = [one + another for one, another in zip(shifted, scaled, strict=True)]
+        factors[0] += difference
+    return [float(factor) for factor in factors]
 
 
 def _bits(number: float) -> int:

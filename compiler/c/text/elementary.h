@@ -31,14 +31,14 @@ ${margins}#define EXP_MOST 0x407f400000000000LL  /* 500: no power overflows, or 
 #define FACTOR_MOST 0x7e30000000000000LL /* 2^996, the most that Dekker's splitting takes */
 #define TO_WHOLE 0x1.8p52 /* added to a small number, it leaves the nearest whole one in the lowest bits */
 
-/* The entries of a table of 16 at `place`. */
+/* The entries of a table of 16 at the last four bits of `place`. */
 INLINE v${w} lookup${w}(const double *table, n${w} place)
 {
 #ifdef LOOKUP
     return LOOKUP(table, place);
 #else
     v${w} r;
-    for (int i = 0; i < ${w}; i++) r[i] = table[place[i]];
+    for (int i = 0; i < ${w}; i++) r[i] = table[place[i] & 15];
     return r;
 #endif
 }
@@ -56,46 +56,46 @@ INLINE v${w} lost${w}(v${w} a, v${w} b, v${w} product)
     return ((high_a * high_b - product) + high_a * low_b + low_a * high_b) + low_a * low_b;
 }
 #endif
-/* exp(high + low), to be multiplied by 2 to the power of *exponent; *rest is what its rounding lost. */
+/* exp(high + low), to be multiplied by 2 to the power of *exponent, as a sum with *rest, which is below 2^-11 of it. */
 INLINE v${w} exponential_parts${w}(v${w} high, v${w} low, v${w} *rest, n${w} *exponent)
 {
-    /* e^x is 2^(n/16) * e^r: a table has 2^(n/16), and |r| is at most log(2)/32. */
+    /* e^x is 2^(n/16) * e^r, |r| is at most log(2)/32, and 2^(n/16) is of a table, which has it rounded, and the
+       logarithm of what that lacks, to be a part of r. */
     const v${w} shifted = added${w}(high, all${w}(STEPS), all${w}(TO_WHOLE)), count = shifted - TO_WHOLE;
-    const v${w} first = added${w}(-count, all${w}(STEP_HIGH), high), second = added${w}(-count, all${w}(STEP_LOW), low);
-    const v${w} r = first + second, r_rest = (first - r) + second;
-    const n${w} place = (n${w})shifted & 15, whole = (n${w})shifted << 48;
-    const v${w} power = lookup${w}(power_high, place), power_rest = lookup${w}(power_low, place);
+    const n${w} place = (n${w})shifted;
+    const v${w} power = lookup${w}(step_power, place), lacking = lookup${w}(step_rest, place) + low;
+    const v${w} first = added${w}(count, all${w}(-STEP_HIGH), high), second = added${w}(count, all${w}(-STEP_LOW), lacking);
+    const v${w} r = first + second, square = r * r;
+    *exponent = place << 48 & (long long)0xfff0000000000000ULL;
 #ifdef CLOSE
     v${w} series = added${w}(r, all${w}(0x1.71de3a556c734p-19), all${w}(0x1.a01a01a01a01ap-16));
     series = added${w}(r, series, all${w}(0x1.a01a01a01a01ap-13));
-#else
-    v${w} series = added${w}(r, all${w}(0x1.a01a01a01a01ap-16), all${w}(0x1.a01a01a01a01ap-13));
-#endif
     series = added${w}(r, series, all${w}(0x1.6c16c16c16c17p-10));
     series = added${w}(r, series, all${w}(0x1.1111111111111p-7));
     series = added${w}(r, series, all${w}(0x1.5555555555555p-5));
     series = added${w}(r, series, all${w}(0x1.5555555555555p-3));
     /* e^r - 1 in two parts, and its product with the power in three. */
-#ifdef CLOSE
-    const v${w} square = r * r, half = square * 0.5, less = r + half, cube = added${w}(square, r * series, r_rest);
+    const v${w} r_rest = (first - r) + second, half = square * 0.5, less = r + half;
+    const v${w} cube = added${w}(square, r * series, r_rest);
     const v${w} less_rest = ((r - less) + half) + (cube + added${w}(lost${w}(r, r, square), all${w}(0.5), r * r_rest));
+    const v${w} product = power * less, product_rest = lost${w}(power, less, product), sum = power + product;
+    *rest = added${w}(power, less_rest, product_rest) + ((power - sum) + product);
 #else
-    series = added${w}(r, series, all${w}(0.5));
-    const v${w} curve = added${w}(r * r, series, r_rest), less = r + curve, less_rest = (r - less) + curve;
+    /* e^r - 1 - r by pairs of terms, which do not wait for each other; and its product with the power, to which that of
+       r is added first, and what the rounding of this sum lost, exactly. */
+    const v${w} two = added${w}(r, all${w}(EXP_3), all${w}(EXP_2)), four = added${w}(r, all${w}(EXP_5), all${w}(EXP_4));
+    const v${w} six = added${w}(r, all${w}(EXP_7), all${w}(EXP_6));
+    const v${w} curve = added${w}(square, added${w}(square, added${w}(square, six, four), two), second);
+    const v${w} sum = added${w}(power, first, power);
+    *rest = added${w}(power, curve, added${w}(power, first, power - sum));
 #endif
-    const v${w} product = power * less, product_rest = lost${w}(power, less, product);
-    const v${w} sum = power + product, sum_rest = (power - sum) + product;
-    const v${w} low_sum = added${w}(power, less_rest, product_rest) + added${w}(power_rest, less, power_rest) + sum_rest;
-    const v${w} result = sum + low_sum;
-    *rest = (sum - result) + low_sum;
-    *exponent = whole & (long long)0xfff0000000000000ULL;
-    return result;
+    return sum;
 }
-/* log(x) of positive normal numbers; *rest is what its rounding lost. */
+/* log(x) of positive normal numbers, as a sum with *rest, which is far smaller. */
 INLINE v${w} logarithm_parts${w}(v${w} x, v${w} *rest)
 {
     /* x is 2^k * z, and z * reciprocal is 1 + r, |r| < 1/31: a table has reciprocals and their logarithms. */
-    const n${w} from_first = (n${w})x - LOG_FIRST, place = (from_first >> 48) & 15;
+    const n${w} from_first = (n${w})x - LOG_FIRST, place = from_first >> 48;
     const n${w} exponent = from_first & (long long)0xfff0000000000000ULL;
     const v${w} z = (v${w})((n${w})x - exponent), reciprocal = lookup${w}(reciprocals, place);
     const v${w} k = (v${w})((exponent >> 52) + 0x4338000000000000LL) - TO_WHOLE;
@@ -125,67 +125,73 @@ INLINE v${w} logarithm_parts${w}(v${w} x, v${w} *rest)
     const v${w} three = two + last, three_rest = (two - three) + last;
     const v${w} small = added${w}(k, all${w}(LN2_LOW), lookup${w}(log_low, place)) + last_rest;
     const v${w} of_rests = added${w}(square - r, r_rest, r_rest) - square_rest * 0.5;
-    const v${w} low_sum = one_rest + two_rest + three_rest + (small + of_rests);
-    const v${w} result = three + low_sum;
-    *rest = (three - result) + low_sum;
-    return result;
+    *rest = one_rest + two_rest + three_rest + (small + of_rests);
+    return three;
 }
 /* Negative where x is not a positive normal number. */
 INLINE n${w} unusual${w}(v${w} x)
 {
     return ((n${w})x - 0x0010000000000000LL) | (0x7fefffffffffffffLL - (n${w})x);
 }
-/* A guess of a function: its rounding, how far from a midpoint it is, how far it must be for libm to round as well as we
-   do, and which lanes are special, by signs. */
-typedef struct { v${w} result, distance, margin; n${w} special; } guess;
+/* A guess of a function, sum + rest, to be multiplied by 2 to the power of the exponent; how far libm and the guess err
+   together; and which lanes are special, by signs. */
+typedef struct { v${w} sum, rest, margin; n${w} exponent, special; } guess;
 
 INLINE guess guess_exponential(v${w} x)
 {
-    v${w} rest;
-    n${w} exponent;
-    const v${w} r = exponential_parts${w}(x, all${w}(0.0), &rest, &exponent);
-    const guess g = {(v${w})((n${w})r + exponent), half_unit${w}(r) - magnitude${w}(rest), r * EXP_MARGIN,
-                     EXP_MOST - (n${w})magnitude${w}(x)};
+    guess g;
+    g.sum = exponential_parts${w}(x, all${w}(-0.0), &g.rest, &g.exponent);
+    g.margin = g.sum * EXP_MARGIN;
+    g.special = EXP_MOST - (n${w})magnitude${w}(x);
     return g;
 }
 INLINE guess guess_logarithm(v${w} x)
 {
-    v${w} rest;
-    const v${w} r = logarithm_parts${w}(x, &rest), size = magnitude${w}(r);
-    const v${w} margin = larger${w}(size * LOG_MARGIN, keep${w}(size > LOG_NEAR, all${w}(LOG_ERROR)));
-    const guess g = {r, half_unit${w}(size) - magnitude${w}(rest), margin, unusual${w}(x)};
+    guess g;
+    g.sum = logarithm_parts${w}(x, &g.rest);
+    const v${w} size = magnitude${w}(g.sum);
+    g.margin = larger${w}(size * LOG_MARGIN, keep${w}(size > LOG_NEAR, all${w}(LOG_ERROR)));
+    g.exponent = (n${w}){0};
+    g.special = unusual${w}(x);
     return g;
 }
 INLINE guess guess_power(v${w} x, v${w} y)
 {
+    guess g;
     v${w} rest;
-    n${w} exponent;
-    const v${w} log_x = logarithm_parts${w}(x, &rest), product = log_x * y;
-    const v${w} low = added${w}(rest, y, lost${w}(log_x, y, product));
-    const v${w} r = exponential_parts${w}(product, low, &rest, &exponent);
-    const guess g = {(v${w})((n${w})r + exponent), half_unit${w}(r) - magnitude${w}(rest), r * POW_MARGIN(magnitude${w}(product)),
-                     unusual${w}(x) | (POW_MOST - (n${w})magnitude${w}(product)) | (FACTOR_MOST - (n${w})magnitude${w}(y))};
+    const v${w} sum = logarithm_parts${w}(x, &rest), log_x = sum + rest, product = log_x * y;
+    const v${w} low = added${w}((sum - log_x) + rest, y, lost${w}(log_x, y, product)), size = magnitude${w}(product);
+    g.sum = exponential_parts${w}(product, low, &g.rest, &g.exponent);
+    g.margin = g.sum * POW_MARGIN(size);
+    g.special = unusual${w}(x) | (POW_MOST - (n${w})size) | (FACTOR_MOST - (n${w})magnitude${w}(y));
     return g;
 }
-INLINE int doubts_of(guess g) { return signs${w}((n${w})(g.distance - g.margin) | g.special); }
+/* A guess, rounded. Rounding never reverses the order of two numbers: what more and less than the exact value are
+   rounded to, is what libm gives, where it is the same. All other lanes are in doubt. */
+INLINE v${w} rounded(guess g, int *doubts)
+{
+    const v${w} high = g.sum + (g.rest + g.margin), low = g.sum + (g.rest - g.margin);
+    *doubts = unlike${w}(high, low) | signs${w}(g.special);
+    return (v${w})((n${w})high + g.exponent);
+}
 
 static __attribute__((noinline)) v${w} exponential${w}(v${w} x)
 {
-    const guess g = guess_exponential(x);
-    const int doubts = doubts_of(g);
-    return doubts ? settle_exponential${w}(g.result, x, doubts) : g.result;
+    int doubts;
+    const v${w} r = rounded(guess_exponential(x), &doubts);
+    return doubts ? settle_exponential${w}(r, x, doubts) : r;
 }
 static __attribute__((noinline)) v${w} logarithm${w}(v${w} x)
 {
-    const guess g = guess_logarithm(x);
-    const int doubts = doubts_of(g);
-    return doubts ? settle_logarithm${w}(g.result, x, doubts) : g.result;
+    int doubts;
+    const v${w} r = rounded(guess_logarithm(x), &doubts);
+    return doubts ? settle_logarithm${w}(r, x, doubts) : r;
 }
 static __attribute__((noinline)) v${w} power${w}(v${w} x, v${w} y)
 {
-    const guess g = guess_power(x, y);
-    const int doubts = doubts_of(g);
-    return doubts ? settle_power${w}(g.result, x, y, doubts) : g.result;
+    int doubts;
+    const v${w} r = rounded(guess_power(x, y), &doubts);
+    return doubts ? settle_power${w}(r, x, y, doubts) : r;
 }
 #else
 static __attribute__((noinline)) v${w} exponential${w}(v${w} x) { return settle_exponential${w}(x, x, ALL_LANES); }

@@ -47,15 +47,19 @@ findings check_elementary(int range, long long rounds, unsigned long long seed)
 #ifdef GUESSED
         guess g = range < EXP_RANGES ? guess_exponential(x) :
                   range < EXP_RANGES + LOG_RANGES ? guess_logarithm(x) : guess_power(x, y);
+        int doubts;
+        rounded(g, &doubts);
+        const VECTOR(v) sum = g.sum + g.rest, guessed = (VECTOR(v))((VECTOR(n))sum + g.exponent);
+        const VECTOR(v) distances = VECTOR(half_unit)(VECTOR(magnitude)(sum)) - VECTOR(magnitude)((g.sum - sum) + g.rest);
 #endif
         for (int i = 0; i < WIDTH; i++) {
             const double expected = truth(range, x[i], y[i]);
             f.wrong += results[i] != expected && (results[i] == results[i] || expected == expected);
 #ifdef GUESSED
             if (g.special[i] < 0) continue;
-            f.unsure += g.distance[i] < g.margin[i];
-            if (g.result[i] == expected) continue;
-            const double part = g.distance[i] / g.margin[i];
+            f.unsure += doubts >> i & 1;
+            if (guessed[i] == expected) continue;
+            const double part = fabs(distances[i] / g.margin[i]);
             if (part > f.farthest) f.farthest = part;
 #endif
         }
