@@ -27,7 +27,6 @@ static __attribute__((noinline)) v${w} settle_power${w}(v${w} r, v${w} x, v${w} 
 }
 #if ${where}
 ${margins}#define EXP_MOST 0x407f400000000000LL  /* 500: no power overflows, or is subnormal */
-#define POW_MOST 0x4040a00000000000LL  /* 33.25, about the logarithm of 2^48 */
 #define FACTOR_MOST 0x7e30000000000000LL /* 2^996, the most that Dekker's splitting takes */
 #define TO_WHOLE 0x1.8p52 /* added to a small number, it leaves the nearest whole one in the lowest bits */
 

@@ -9,6 +9,7 @@
    log: 0.007 units of its logarithm near 1, which are at most 0.014 * 2^-53 of it; 0.0202 * 2^-56 elsewhere. */
 #define EXP_MARGIN (0x1p-53 * 0.013)
 #define POW_MARGIN(log) (0x1p-53 * 0.017)
+#define POW_MOST 0x4040a00000000000LL /* 33.25, about the logarithm of 2^48 */
 #define LOG_MARGIN (0x1p-53 * 0.017)
 #define LOG_ERROR 0x1.7p-62
 #define LOG_NEAR 0x1p-4 /* logarithms within are those that glibc counts as near 1, and perhaps a few others */

@@ -8,6 +8,7 @@
    2^-14.8, of a logarithm that is 2^-4 or, within, of a cube of itself: 2^-68 of it. pow: both. */
 #define EXP_MARGIN 0x1.4p-68
 #define POW_MARGIN(log) (EXP_MARGIN + 0x1p-66 * (log))
+#define POW_MOST EXP_MOST
 #define LOG_MARGIN 0x1p-66
 #define LOG_ERROR 0.0
 #define LOG_NEAR 0x1p-4
