@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from math import isfinite
 from typing import Protocol
@@ -23,8 +23,31 @@ from ..reporting import Report
 
 __all__ = ["Backend", "Document", "EagerBackend", "PythonBackend", "State", "split_document"]
 
-# A document as the model sees it: what it reads, and what it is to say at each position.
-Document = tuple[list[int], list[int]]
+
+class Document:
+    """A document as the model sees it: what it reads, and what it is to say at each position. It unpacks as these two.
+
+    Attributes:
+        packed: both, one behind the other, as C takes them; a third of the memory of two lists.
+    """
+
+    __slots__ = ("packed",)
+
+    def __init__(self, tokens: Sequence[int], targets: Sequence[int]) -> None:
+        self.packed = array("i", [*tokens, *targets]).tobytes()
+
+    @property
+    def length(self) -> int:
+        """Its positions."""
+        return len(self.packed) // _POSITION
+
+    def __iter__(self) -> Iterator[list[int]]:
+        numbers = memoryview(self.packed).cast("i").tolist()
+        return iter((numbers[: self.length], numbers[self.length :]))
+
+
+# The bytes of a token and a target.
+_POSITION = 2 * array("i").itemsize
 
 
 class _Column:
@@ -62,11 +85,11 @@ class State:
         second_moment: list[float] | None = None,
         step: int = 0,
     ) -> None:
-        zeros = [0.0] * len(parameters)
+        zeros = array("d", bytes(8 * len(parameters)))
         self.held: dict[str, list[float] | array[float]] = {
             "parameters": parameters,
             "first_moment": first_moment or zeros,
-            "second_moment": second_moment or list(zeros),
+            "second_moment": second_moment or zeros,
         }
         self.step = step
 
@@ -98,7 +121,7 @@ def _are_finite(numbers: list[float] | array[float]) -> bool:
 def split_document(config: GPTConfig, tokens: Sequence[int]) -> Document:
     """Cuts a document, with the token that begins and ends it at both ends, to as many positions as the model has."""
     length = min(config.block_size, len(tokens) - 1)
-    return list(tokens[:length]), list(tokens[1 : length + 1])
+    return Document(tokens[:length], tokens[1 : length + 1])
 
 
 class Backend(Protocol):

@@ -44,7 +44,7 @@ _FUNCTIONS: dict[str, tuple[list[Any], Any]] = {
     "microgpt_second_moment": ([_Numbers], _Numbers),
     "microgpt_cache": ([_Numbers], _Numbers),
     "microgpt_loss": ([_Numbers, ctypes.c_int, _Ints], ctypes.c_double),
-    "microgpt_train": ([_Numbers, _Ints, _Ints, _Doubles, ctypes.c_long, _Doubles], None),
+    "microgpt_train": ([_Numbers, _Ints, _Ints, *[ctypes.c_long] * 3, ctypes.c_double, _Doubles], None),
     "microgpt_prepare": ([_Numbers], None),
     "microgpt_next": ([_Numbers, ctypes.c_int, ctypes.c_int, ctypes.c_double], _Numbers),
     "microgpt_choose": ([_Numbers, ctypes.c_double], ctypes.c_int),

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from math import log2
 
-from ...compiler.c.c_text import c_text, plain_text
+from ...compiler.c.c_text import c_text, decimal_text, plain_text
 from ...compiler.c.emit_c import CText
 from ...compiler.c.memory_struct import constants_text, memory_struct, read_constants
 from ...compiler.c.prelude import exact_function, prelude
@@ -46,7 +47,7 @@ from .model_loops import (
 from .shapes import is_sized, witnessed
 from .sized_loops import SizedModel, sized_loops, sized_model
 
-__all__ = ["PROGRAM_NAMES", "ModelSource", "model_source", "proved_source"]
+__all__ = ["PROGRAM_NAMES", "ModelSource", "model_source", "proved_source", "step_constants_text"]
 
 _PACKAGE = __package__ or ""
 # What stands around the optimiser in fast numerics.
@@ -254,6 +255,7 @@ def model_source(
     choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number=number, uniform="double", f="f" * (number == "float"))
     names |= _MODE if current().fast else dict.fromkeys(_MODE, "")
     waiting = plain_text(_PACKAGE, "waiting.c")
+    names["constants"] = step_constants_text(optimizer)
     train = c_text(_PACKAGE, f"{kind}.c", w=lanes, parameters=size, lanes=lanes, waiting=waiting, **names)
     functions = [exact_function(prefix), c_text(_PACKAGE, "driver.c", train=train, choose=choose, **names)]
     kinds = "hc" if exported and not current().libm else ""
@@ -326,6 +328,18 @@ def proved_source(
         source = model_source(config, optimizer, vector_width=vector_width, prefix=prefix, exported=True, reuses=reuses)
         source.prove_all()
         return source
+
+
+def step_constants_text(optimizer: AdamConfig) -> str:
+    """A function for what all parameters share at a step. It computes in doubles, in all numerics."""
+    holes: dict[str, object] = {"number": current().number}
+    for place, beta in enumerate((optimizer.beta1, optimizer.beta2), 1):
+        holes[f"beta{place}"] = decimal_text(beta)
+        # Where the power is below 2^-60.
+        holes[f"last{place}"] = decimal_text(60 / -log2(beta) if beta else 0.0)
+    # In fast numerics, the name alone means a function of single precision.
+    holes["power"] = "(pow)" if current().fast else "pow" if current().libm else "whole_power"
+    return c_text(_PACKAGE, "constants.c", **holes)
 
 
 def _table(config: GPTConfig, kind: str) -> str:

@@ -5,7 +5,7 @@ The model and its optimiser run on `Value` and on floats as they are written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...compiler import functions
@@ -51,7 +51,7 @@ def loss_along(
 
 
 def batch_loss_and_gradient(
-    config: GPTConfig, parameters: Sequence[float], documents: Sequence[tuple[Sequence[int], Sequence[int]]]
+    config: GPTConfig, parameters: Sequence[float], documents: Sequence[Iterable[Sequence[int]]]
 ) -> tuple[float, list[float]]:
     """The mean loss of documents and its derivative: `backward` adds up their gradients, one document after the other,
     and the sums are divided by their number.

@@ -30,6 +30,8 @@ from .shapes import is_walked, witnessed
 
 __all__ = [
     "BATCH",
+    "STEP",
+    "STEPS",
     "TEMPERATURE",
     "Expected",
     "Pending",
@@ -45,6 +47,8 @@ __all__ = [
 ]
 
 TEMPERATURE = 0.75
+# The step that is taken, and of how many.
+STEP, STEPS = 2, 10
 # So many numbers of a name are different, and then come again: a prime number, so that no two rows are equal.
 _DIFFERENT = 20_011
 # Documents of the step that is taken: so many that the mean is rounded.
@@ -174,8 +178,8 @@ def some_batch(config: GPTConfig) -> list[tuple[list[int], list[int]]]:
 
 
 def step_constants(config: AdamConfig) -> Sequence[float]:
-    """The constants of a step."""
-    return of_step.step_constants(config, 2, 10)
+    """The constants of that step."""
+    return of_step.step_constants(config, STEP, STEPS)
 
 
 def _main(argument: str, kind: str, name: str) -> None:

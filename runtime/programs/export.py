@@ -161,8 +161,6 @@ def _sizes(config: GPTConfig, optimizer: AdamConfig, has_weights: bool) -> dict[
         "PARAMETERS": config.parameter_count,
         "HAS_WEIGHTS": int(has_weights),
         "LEARNING_RATE": decimal_text(optimizer.learning_rate),
-        "BETA1": decimal_text(optimizer.beta1),
-        "BETA2": decimal_text(optimizer.beta2),
     }
 
 

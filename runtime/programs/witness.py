@@ -22,6 +22,8 @@ from ..machine.pages import new_numbers
 from . import eager, graphs
 from .c_numbers import COUNTS, number_type
 from .expected import (
+    STEP,
+    STEPS,
     TEMPERATURE,
     Expected,
     lanes_of_update,
@@ -157,8 +159,10 @@ def check_library(
         memory.numbers,
         (ctypes.c_int * len(lengths))(*lengths),
         (ctypes.c_int * len(index))(*index),
-        (ctypes.c_double * 3)(*step_constants(optimizer)),
+        STEP,
         1,
+        STEPS,
+        optimizer.learning_rate,
         (ctypes.c_double * len(lengths))(),
         *further,
     )

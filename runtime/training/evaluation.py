@@ -6,13 +6,13 @@ A document's loss is the very number that training would print for it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ...compiler.arithmetic import add_up
 from ...data.tokenizer import Tokenizer
 from ...model.config import GPTConfig
-from ..backends.backend import Backend, Document, split_document
+from ..backends.backend import Backend, split_document
 from .training import windows
 
 __all__ = ["Evaluation", "evaluate", "mean_loss", "next_token_probabilities", "token_losses"]
@@ -60,21 +60,20 @@ def token_losses(
     """
     tokens = tokenizer.encode(text)
     found = []
-    for read, targets in windows(config, tokens) if whole else [split_document(config, tokens)]:
+    for document in windows(config, tokens) if whole else [split_document(config, tokens)]:
+        read, targets = document
         losses = []
-        for probabilities, target in zip(
-            next_token_probabilities(backend, parameters, (read, targets)), targets, strict=True
-        ):
+        for probabilities, target in zip(next_token_probabilities(backend, parameters, read), targets, strict=True):
             probability = probabilities[target]
             losses.append(-math.log(probability) if probability > 0.0 else math.inf if probability == 0.0 else math.nan)
         found.append(losses)
     return found
 
 
-def next_token_probabilities(backend: Backend, parameters: list[float], document: Document) -> Iterator[list[float]]:
+def next_token_probabilities(backend: Backend, parameters: list[float], tokens: Sequence[int]) -> Iterator[list[float]]:
     """At each position of a document, the probability of each token as the next one."""
     cache: list[float] = []
-    for position, token in enumerate(document[0]):
+    for position, token in enumerate(tokens):
         # At temperature 1 these are the probabilities of training, to the bit: x/1 is x.
         yield backend.next_token(parameters, 1.0, token, position, cache)
 

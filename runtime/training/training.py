@@ -147,7 +147,7 @@ class Training:
 
     def lengths(self) -> list[int]:
         """The lengths that occur, ascending."""
-        return sorted({len(tokens) for tokens, _ in self._documents})
+        return sorted({document.length for document in self._documents})
 
     def run(self, backend: Backend, stop_every: int | None = None) -> Generator[Step, None, None]:
         """Takes the steps that are left. `state` is up to date whenever one has been handed out, but for its slice.
@@ -180,7 +180,7 @@ class Training:
                 if number + 1 == self.state.step:
                     self._before = None
                 learning_rate = adam.learning_rate(self.optimizer, number, self.steps)
-                yield Step(number + 1, loss, learning_rate, len(self.batch(number)[0][0]))
+                yield Step(number + 1, loss, learning_rate, self.batch(number)[0].length)
 
     def _advance(self, backend: Backend, count: int) -> list[float]:
         documents = [document for step in range(count) for document in self.batch(self.state.step + step)]

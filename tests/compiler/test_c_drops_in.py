@@ -11,7 +11,7 @@ import pytest
 
 import microgpt
 from microgpt.model.config import AdamConfig, GPTConfig
-from microgpt.runtime.backends.backend import EagerBackend
+from microgpt.runtime.backends.backend import Document, EagerBackend
 from microgpt.runtime.programs.export import export_library
 
 OPTIMIZER = AdamConfig()
@@ -19,7 +19,7 @@ MODELS = {
     "one": GPTConfig(vocab_size=5, n_layer=1, n_embd=4, n_head=2, block_size=3),
     "other": GPTConfig(vocab_size=4, n_layer=1, n_embd=2, n_head=1, block_size=2),
 }
-DOCUMENTS = {"one": ([4, 0, 3], [0, 3, 4]), "other": ([3, 1], [1, 3])}
+DOCUMENTS = {"one": Document([4, 0, 3], [0, 3, 4]), "other": Document([3, 1], [1, 3])}
 
 # Everything in one program: both models and a function, each in two threads.
 PROGRAM = """\

@@ -9,7 +9,6 @@ from random import Random
 import pytest
 
 from microgpt.compiler.c.prelude import VECTOR_WIDTHS
-from microgpt.model.adam import step_constants
 from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.runtime.machine.toolchain import Toolchain
 from microgpt.runtime.programs.c_source import model_source
@@ -37,14 +36,15 @@ def train(toolchain: Toolchain, folder: Path, width: int) -> list[str]:
         parameters[place] = random.gauss(0.0, 0.3)
     lengths = [random.randint(1, CONFIG.block_size) for _ in range(STEPS)]
     index = [random.randrange(CONFIG.vocab_size) for _ in range(2 * sum(lengths))]
-    constants = [number for step in range(STEPS) for number in step_constants(AdamConfig(), step, STEPS)]
     losses = (ctypes.c_double * STEPS)()
     library.microgpt_train(
         memory,
         (ctypes.c_int * STEPS)(*lengths),
         (ctypes.c_int * len(index))(*index),
-        (ctypes.c_double * len(constants))(*constants),
+        ctypes.c_long(0),
         ctypes.c_long(STEPS),
+        ctypes.c_long(STEPS),
+        ctypes.c_double(AdamConfig().learning_rate),
         losses,
     )
     return [number.hex() for number in (*losses, *parameters[: CONFIG.parameter_count])]

@@ -136,7 +136,7 @@ def test_corpora(tmp_path: Path, tries: Tries):
             corpus = load_corpus(path)
             pack, fraction = rng.random() < 0.5, rng.choice((0.0, 0.3))
             training = Training(corpus, 1, 5, AdamConfig(), fraction, pack, n_layer=1, n_embd=2, n_head=1, block_size=2)
-            assert all(1 <= len(training.document(step)[0]) <= 2 for step in range(5))
+            assert all(1 <= training.document(step).length <= 2 for step in range(5))
         except CorpusError as error:
             check_message(error)
 

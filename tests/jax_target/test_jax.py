@@ -14,7 +14,7 @@ import pytest
 import microgpt
 from microgpt.data.corpus import load_corpus
 from microgpt.model.config import AdamConfig
-from microgpt.runtime.backends.backend import State
+from microgpt.runtime.backends.backend import Document, State
 from microgpt.runtime.backends.choose_backend import choose_backend
 from microgpt.runtime.programs import eager
 from microgpt.runtime.training.training import Training
@@ -88,9 +88,10 @@ def test_losses_and_gradients_of_the_model() -> None:
     backend = choose_backend("jax", config, training.optimizer, 1, lambda message: None)
     documents = [training.document(step) for step in range(STEPS)]
     start = list(training.state.parameters)
-    for document in ([documents[0][0][:1], documents[0][1][:1]], *documents[:2]):
+    first = Document(*(part[:1] for part in documents[0]))
+    for document in (first, *documents[:2]):
         loss, gradient = eager.loss_and_gradient(config, start, *document)
-        found, numbers = backend.loss_and_gradient(start, (list(document[0]), list(document[1])))
+        found, numbers = backend.loss_and_gradient(start, document)
         assert abs(found - loss) <= LOSS * loss
         most = max(map(abs, gradient))
         assert max(abs(a - b) for a, b in zip(gradient, numbers, strict=True)) <= GRADIENT * most

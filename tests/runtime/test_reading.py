@@ -8,7 +8,7 @@ import pytest
 from microgpt.data.tokenizer import Tokenizer
 from microgpt.model import gpt
 from microgpt.model.config import AdamConfig, GPTConfig
-from microgpt.runtime.backends.backend import EagerBackend
+from microgpt.runtime.backends.backend import Document, EagerBackend
 from microgpt.runtime.training.evaluation import mean_loss, token_losses
 from microgpt.runtime.training.reading import read_document
 
@@ -25,7 +25,7 @@ def test_losses_are_those_of_a_backend(text: str):
     assert [reading.losses for reading in readings] == expected
     assert [reading.loss for reading in readings] == [mean_loss(losses) for losses in expected]
     for reading in readings:
-        assert reading.loss == backend.loss_and_gradient(PARAMETERS, (reading.tokens, reading.targets))[0]
+        assert reading.loss == backend.loss_and_gradient(PARAMETERS, Document(reading.tokens, reading.targets))[0]
 
 
 def test_attention_and_probabilities_are_the_softmaxes_of_the_model(monkeypatch: pytest.MonkeyPatch):
@@ -39,7 +39,7 @@ def test_attention_and_probabilities_are_the_softmaxes_of_the_model(monkeypatch:
     tokens = ALPHABET.encode("abca")
     (reading,) = read_document(CONFIG, PARAMETERS, tokens)
     monkeypatch.setattr(gpt, "_softmax", record)
-    EagerBackend(CONFIG, AdamConfig()).loss_and_gradient(PARAMETERS, (tokens[:-1], tokens[1:]))
+    EagerBackend(CONFIG, AdamConfig()).loss_and_gradient(PARAMETERS, Document(tokens[:-1], tokens[1:]))
     rows = iter([[value.data for value in row] for row in softmaxes])
     for position in range(5):
         for layer in range(2):

@@ -20,7 +20,7 @@ from microgpt.compiler.loops.place import NotRegularError
 from microgpt.compiler.loops.reuse import check_reuse
 from microgpt.compiler.loops.verify_loops import verify_loops
 from microgpt.model.config import AdamConfig, GPTConfig
-from microgpt.runtime.backends.backend import EagerBackend, State
+from microgpt.runtime.backends.backend import Document, EagerBackend, State
 from microgpt.runtime.backends.c_backend import CBackend
 from microgpt.runtime.machine.toolchain import Toolchain
 from microgpt.runtime.programs import c_source, model_loops, shapes
@@ -248,7 +248,7 @@ def test_training_and_sampling_equal_the_eager_autograd(
     documents = []
     for length in (6, 1, 2):
         tokens = [random.randrange(9) for _ in range(length + 1)]
-        documents.append((tokens[:-1], tokens[1:]))
+        documents.append(Document(tokens[:-1], tokens[1:]))
     compiled = CBackend(config, optimizer, Cache.open(tmp_path))
     results = []
     for backend in (EagerBackend(config, optimizer), compiled):
@@ -273,7 +273,7 @@ def test_batches_are_the_same_in_shared_room(
         with microgpt.numerics(name):
             backend = CBackend(config, AdamConfig(), Cache.open(tmp_path / folder), batch_size=5, threads=2)
             state = State([0.01 * (place % 17 - 8) for place in range(config.parameter_count)])
-            losses = [backend.advance(state, [(each[:-1], each[1:]) for each in tokens], 10) for _ in range(3)]
+            losses = [backend.advance(state, [Document(each[:-1], each[1:]) for each in tokens], 10) for _ in range(3)]
             results.append((losses, state.parameters))
             sizes.append(backend.library.functions.microgpt_memory())
         share_all_room(monkeypatch)

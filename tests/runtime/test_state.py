@@ -11,7 +11,7 @@ from helpers import skip_without_compiler
 
 from microgpt.model.config import AdamConfig, GPTConfig
 from microgpt.model.gpt import initial_parameters
-from microgpt.runtime.backends.backend import State, split_document
+from microgpt.runtime.backends.backend import Document, State, split_document
 from microgpt.runtime.backends.c_backend import CBackend
 from microgpt.runtime.storage.cache import Cache
 from microgpt.runtime.training.random_stream import random_stream
@@ -65,3 +65,11 @@ def test_slices_hand_over_what_is_in_memory(tmp_path: Path):
         assert all(isinstance(held, list) for held in states[1].held.values())
     assert states[0].parameters == states[1].parameters
     assert states[0].second_moment == states[1].second_moment
+
+
+def test_documents_unpack_as_tokens_and_targets():
+    document = Document([4, 0, 1], (0, 1, 4))
+    tokens, targets = document
+    assert (tokens, targets, document.length) == ([4, 0, 1], [0, 1, 4], 3)
+    assert document.packed == array("i", [4, 0, 1, 0, 1, 4]).tobytes()
+    assert document.length == len(document.packed) // (2 * array("i").itemsize)

@@ -21,6 +21,7 @@ from click.testing import CliRunner
 
 from microgpt.compiler.c.prelude import VECTOR_WIDTHS
 from microgpt.runtime.backends import choose_backend as choosing
+from microgpt.runtime.backends.backend import Document
 from microgpt.runtime.machine import find_toolchain as finding
 from microgpt.runtime.machine import toolchain
 from microgpt.runtime.machine.find_toolchain import find_toolchain, probe, unprobed, with_toolchain
@@ -377,10 +378,10 @@ def test_models_that_are_loaded_fall_back_too(tmp_path, eager, monkeypatch):
     only(monkeypatch, compiler(tmp_path / "bad", AT_MODEL.format("exit 1")))
     engine = backends.choose_backend("auto", model.config, model.optimizer)
     assert engine.name == "c"
-    loss, gradient = engine.loss_and_gradient(model.parameters, ([0], [1]))
+    loss, gradient = engine.loss_and_gradient(model.parameters, Document([0], [1]))
     assert engine.name == "python"
     other = backends.choose_backend("eager", model.config, model.optimizer)
-    assert (loss, gradient) == other.loss_and_gradient(model.parameters, ([0], [1]))
+    assert (loss, gradient) == other.loss_and_gradient(model.parameters, Document([0], [1]))
     assert getattr(engine, "sample_many", None) is None
 
 

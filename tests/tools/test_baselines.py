@@ -8,7 +8,7 @@ import pytest
 
 from microgpt.model import gpt
 from microgpt.model.config import AdamConfig, GPTConfig
-from microgpt.runtime.backends.backend import PythonBackend, State
+from microgpt.runtime.backends.backend import Document, PythonBackend, State
 from microgpt.runtime.programs.library import Library
 from microgpt.runtime.storage.cache import Cache
 from microgpt.tools.baselines import run as rivals
@@ -30,7 +30,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> rivals.Work:
     documents = []
     for step in range(STEPS):
         tokens = [random.randrange(CONFIG.vocab_size) for _ in range(step % CONFIG.block_size + 2)]
-        documents.append((tokens[:-1], tokens[1:]))
+        documents.append(Document(tokens[:-1], tokens[1:]))
     backend = PythonBackend(CONFIG, OPTIMIZER, Library(Cache.open(folder), jobs=1))
     losses = backend.advance(State(list(parameters)), documents, STEPS)
     return rivals.Work(CONFIG, OPTIMIZER, parameters, documents, losses)

@@ -16,7 +16,7 @@ from wasm.browsing import Page
 from microgpt.compiler.numerics import numerics
 from microgpt.data.corpus import load_corpus
 from microgpt.model.config import AdamConfig
-from microgpt.runtime.backends.backend import EagerBackend
+from microgpt.runtime.backends.backend import Document, EagerBackend
 from microgpt.runtime.backends.c_backend import CBackend
 from microgpt.runtime.programs.wasm import export_wasm
 from microgpt.runtime.storage.cache import Cache
@@ -91,7 +91,7 @@ def test_arrays_have_the_values_and_gradients_of_the_last_step(begun: Page):
         task = training()
         parameters = list(task.state.parameters)
         eager = EagerBackend(task.config, task.optimizer)
-        loss, gradient = eager.loss_and_gradient(parameters, (found["tokens"], found["targets"]))
+        loss, gradient = eager.loss_and_gradient(parameters, Document(found["tokens"], found["targets"]))
     assert numbers(found["loss"]) == [loss]
     assert list(map(float.hex, numbers(found["gradient"]))) == list(map(float.hex, gradient))
     length = len(found["tokens"])

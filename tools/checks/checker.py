@@ -85,7 +85,7 @@ class Checker:
         return loss
 
     def _check_document(self, state: State, document: Document) -> None:
-        self.where = f"step {state.step + 1}, a document of {len(document[0])} positions"
+        self.where = f"step {state.step + 1}, a document of {document.length} positions"
         loss, gradient = self.eager.loss_and_gradient(state.parameters, document)
         expected = {"loss": [loss], "gradient": gradient}
         found_loss, found_gradient = self.compiled.loss_and_gradient(state.parameters, document)
@@ -127,7 +127,7 @@ class Checker:
         return None
 
     def _training_case(self, parameters: Sequence[float], document: Document, expected: Numbers) -> Case:
-        recipe = Recipe("training", len(document[0]), self.config)
+        recipe = Recipe("training", document.length, self.config)
         program = self.library.get(recipe)
         scalars = [Value(parameter) for parameter in parameters]
         loss = gpt.loss(self.config, functions, gpt.weights_of(self.config, scalars), *document)

@@ -124,7 +124,7 @@ def _measure(compiled: Backend, length: int, seconds: float, rng: Random) -> Tim
     compile_seconds = time.perf_counter() - start
     parameters = gpt.initial_parameters(config, rng)
     tokens = [rng.randrange(config.vocab_size) for _ in range(length + 1)]
-    document: Tokens = (tokens[:-1], tokens[1:])
+    document = Tokens(tokens[:-1], tokens[1:])
     states = State(list(parameters)), State(list(parameters))
     repeats = REPEATS[compiled.name]
     _steps(compiled, states[1], document, 1)  # the first run of all is slower
@@ -166,7 +166,7 @@ def _work(compiled: Backend, training: Training) -> Work:
     """The run that rivals do as well, with the losses that they should come near to."""
     documents = [training.document(step) for step in range(RUN_STEPS)]
     parameters = list(training.state.parameters)
-    compiled.prepare(sorted({len(tokens) for tokens, _ in documents}), 0, silent)
+    compiled.prepare(sorted({document.length for document in documents}), 0, silent)
     losses = compiled.advance(State(list(parameters)), documents, RUN_STEPS)
     return Work(training.config, training.optimizer, parameters, documents, losses)
 
@@ -174,7 +174,7 @@ def _work(compiled: Backend, training: Training) -> Work:
 def _measure_run(compiled: Backend, training: Training, say: Callable[[str], None]) -> Run:
     """A whole run in one call, and the eager autograd on some of its documents, of all lengths in proportion."""
     documents = [training.document(step) for step in range(RUN_STEPS)]
-    by_length = sorted(documents, key=lambda document: len(document[0]))
+    by_length = sorted(documents, key=lambda document: document.length)
     some = by_length[RUN_STEPS // EAGER_STEPS // 2 :: RUN_STEPS // EAGER_STEPS]
     say(f"a run of {RUN_STEPS} steps, and {len(some)} of them eagerly")
     eager = EagerBackend(training.config, training.optimizer)

@@ -155,7 +155,7 @@ def some_document(config: GPTConfig, length: int, random: Random) -> Document:
     """Tokens at random. The last one stands nowhere else, so that its row is read in one position."""
     last = config.vocab_size - 1
     tokens = [random.randrange(max(last, 1)) for _ in range(length - 1)]
-    return [*tokens, last], [random.randrange(config.vocab_size) for _ in range(length)]
+    return Document([*tokens, last], [random.randrange(config.vocab_size) for _ in range(length)])
 
 
 @cache

@@ -134,7 +134,7 @@ class _SampledCheck:
             column = getattr(after, name)
             where = f"step {self.state.step + 1}"
             self._compare(where, name, expected, [column[place] for place in places], places)
-        self._add("update", len(document[0]), 3 * len(places))
+        self._add("update", document.length, 3 * len(places))
 
     def positions(self, samples: int) -> list[int]:
         """Those at which the next token is compared: the last one, the first one, and some between them."""

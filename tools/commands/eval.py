@@ -119,7 +119,7 @@ class _Predicted:
 def _draws(backend: Backend, model: Checkpoint, text: str) -> list[list[Draw]]:
     found = []
     for read, targets in windows(model.config, model.tokenizer.encode(text)):
-        distributions = next_token_probabilities(backend, model.parameters, (read, targets))
+        distributions = next_token_probabilities(backend, model.parameters, read)
         places = enumerate(zip(targets, distributions, strict=True))
         found.append([Draw(position, token, likely, likely) for position, (token, likely) in places])
     return found

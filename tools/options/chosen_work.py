@@ -110,7 +110,7 @@ def _sample_of(training: Training, samples: int, seconds: float | None) -> tuple
     from ..checks.sample_plan import eager_cost, operations, plan_parts
 
     # Each document by itself, and in its step; and all positions of the samples.
-    lengths = [len(training.document(number)[0]) for number in range(training.steps * training.batch_size)] * 2
+    lengths = [training.document(number).length for number in range(training.steps * training.batch_size)] * 2
     lengths += [training.config.block_size] * samples
     if seconds is None and sum(operations(training.config, length) for length in lengths) < _LITTLE:
         return None

@@ -267,7 +267,7 @@ class ModelSubject(Subject):
             backend.next_token(parameters, 1.0, 0, 0, [])
             return best_seconds(lambda turns: backend.repeat_next(number, turns))
         length = number if kind == "training" else 1
-        document: Document = (
+        document = Document(
             [rng.randrange(config.vocab_size) for _ in range(length)],
             [rng.randrange(config.vocab_size) for _ in range(length)],
         )

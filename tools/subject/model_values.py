@@ -24,7 +24,7 @@ def document_length(model: Checkpoint, text: str) -> int:
     Raises:
         UnknownCharacterError: if a character is not in the alphabet.
     """
-    return len(split_document(model.config, model.tokenizer.encode(text))[0])
+    return split_document(model.config, model.tokenizer.encode(text)).length
 
 
 def document_values(recipe: Recipe, model: Checkpoint, text: str) -> Callable[[Graph], tuple[list[float], str]]:

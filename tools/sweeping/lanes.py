@@ -53,16 +53,15 @@ def run_lanes(jobs: Sequence[Job], folder: Path, done: Callable[[Result], None])
 
 def _results(jobs: Sequence[Job]) -> list[Result]:
     begin = time.monotonic()
-    numbers: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
+    numbers: dict[bytes, int] = {}
     documents: list[Document] = []
     runs: dict[tuple[Any, ...], tuple[list[float], list[int]]] = {}
 
     def number_of(document: Document) -> int:
-        key = tuple(document[0]), tuple(document[1])
-        if key not in numbers:
-            numbers[key] = len(documents)
+        if document.packed not in numbers:
+            numbers[document.packed] = len(documents)
             documents.append(document)
-        return numbers[key]
+        return numbers[document.packed]
 
     starts, rows, optimizers = [], [], []
     for job in jobs:

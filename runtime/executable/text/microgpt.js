@@ -154,11 +154,8 @@ class Training {
     this.length = Math.min(about.block, tokens.length - 1);
     this.index.set(tokens.slice(0, this.length));
     this.index.set(tokens.slice(1, this.length + 1), this.length);
-    const rate = this.taken < this.steps ? this.learningRate * (1 - this.taken / this.steps) : 0;
-    this.taken++;
-    // What is below 2^-54 is lost in the difference, and slow to compute.
-    const correction = (beta) => (beta ** this.taken < 1e-17 ? 1 : 1 - exports.power(beta, this.taken));
-    return exports.step(this.length, rate, correction(about.beta1), correction(about.beta2));
+    const rate = this.taken < this.steps ? this.learningRate : 0;
+    return exports.step(this.length, this.taken++, this.steps || 1, rate);
   }
 
   run(count) {

@@ -5,14 +5,15 @@ double ${prefix}_loss(${prefix}_state *s, int length, const int *index)
     return inside(s)->loss[0];
 }
 
+${constants}
 ${waiting}
 /* What one of `threads` does, each of which calls this with its number and all their states. Documents of a batch are
    computed side by side. Then their gradients are added up in their order, part by part: for each part, a document waits
    until the one before is done, and takes over the sum. The last document of a batch is the first thread's, which then
    takes the step. So nothing depends on the number of threads. */
 void ${prefix}_train(
-    ${prefix}_state *s, const int *lengths, const int *index, const double *constants, long steps, double *losses,
-    long batch, long thread, long threads, ${prefix}_state **states, long *progress)
+    ${prefix}_state *s, const int *lengths, const int *index, long first, long steps, long total, double learning_rate,
+    double *losses, long batch, long thread, long threads, ${prefix}_state **states, long *progress)
 {
     memory *m = inside(s);
     const divisor documents = divisor_of((${number})batch);
@@ -41,7 +42,7 @@ void ${prefix}_train(
         ${number} *gradient = ${prefix}_gradient(s);
         /* Arrays fill whole cache lines. */
         for (long i = 0; i < ${parameters}; i += ${w}) store${w}(gradient + i, quotient${w}(load${w}(gradient + i), documents));
-        for (int i = 0; i < 3; i++) m->step_constants[i] = (${number})constants[3 * step + i];
+        set_step(m, first + step, total, learning_rate);
 ${flush}        adam(m, index);
 ${restore}        publish(progress, step + 1);
     }

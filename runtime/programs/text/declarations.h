@@ -26,9 +26,11 @@ ${PREFIX}_API ${number} *${prefix}_second_moment(${prefix}_state *s);
 ${PREFIX}_API ${number} *${prefix}_cache(${prefix}_state *s);
 /* The loss of one document of `length` tokens and its gradient${added}: `index` has the tokens, then the targets. */
 ${PREFIX}_API double ${prefix}_loss(${prefix}_state *s, int length, const int *index);
-/* Trains for `steps` steps, ${documents} each; `constants` has each one's learning rate and two bias corrections. */
+/* Trains for `steps` steps, ${documents} each, of which the first has the number `first`, counted from 0, among `total`:
+   over these, the learning rate falls from `learning_rate` to zero. */
 ${PREFIX}_API void ${prefix}_train(
-    ${prefix}_state *s, const int *lengths, const int *index, const double *constants, long steps, double *losses${batch});
+    ${prefix}_state *s, const int *lengths, const int *index, long first, long steps, long total, double learning_rate,
+    double *losses${batch});
 /* To be called when the parameters have changed, before the next two. */
 ${PREFIX}_API void ${prefix}_prepare(${prefix}_state *s);
 /* The probability of each token after `token`, at a position of which all earlier ones have been seen. */

@@ -1,5 +1,4 @@
 /* Called through pointers, so that no compiler puts something else in their place. */
-static double (*const volatile math_pow)(double, double) = pow;
 static double (*const volatile math_log)(double) = log;
 static double (*const volatile math_cos)(double) = cos;
 static double (*const volatile math_sin)(double) = sin;

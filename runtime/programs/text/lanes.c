@@ -47,12 +47,13 @@ static void sort(document *to, const int *lengths, const int *index, long first,
     }
 }
 
+${constants}
 ${waiting}
 /* What one of `threads` does, each of which calls this with its number and all their states. They take turns at the lanes
    full of documents that a batch consists of; the first one then adds up their gradients and takes the step. */
 void ${prefix}_train(
-    ${prefix}_state *s, const int *lengths, const int *index, const double *constants, long steps, double *losses,
-    long batch, long thread, long threads, ${prefix}_state **states, long *progress)
+    ${prefix}_state *s, const int *lengths, const int *index, long first, long steps, long total, double learning_rate,
+    double *losses, long batch, long thread, long threads, ${prefix}_state **states, long *progress)
 {
     memory *m = inside(s);
     ${number} *gradient = ${prefix}_gradient(s);
@@ -89,7 +90,7 @@ void ${prefix}_train(
         }
         /* Arrays fill whole cache lines. */
         for (long i = 0; i < ${parameters}; i += ${w}) store${w}(gradient + i, quotient${w}(load${w}(gradient + i), documents));
-        for (int i = 0; i < 3; i++) m->step_constants[i] = (${number})constants[3 * step + i];
+        set_step(m, first + step, total, learning_rate);
 ${flush}        adam(m, index);
 ${restore}        publish(progress, step + 1);
     }

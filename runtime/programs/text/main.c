@@ -164,12 +164,8 @@ static void train(const document *documents, size_t count, long steps)
     int index[2 * ${PREFIX}_BLOCK];
     for (long step = 0; step < steps; step++) {
         int length = encode(documents[(size_t)step % count], index);
-        double loss, constants[3] = {
-            ${PREFIX}_LEARNING_RATE * (1 - (double)step / (double)steps),
-            1 - math_pow(${PREFIX}_BETA1, (double)(step + 1)),
-            1 - math_pow(${PREFIX}_BETA2, (double)(step + 1)),
-        };
-        ${prefix}_train(&model, &length, index, constants, 1, &loss);
+        double loss;
+        ${prefix}_train(&model, &length, index, step, 1, steps, ${PREFIX}_LEARNING_RATE, &loss);
         printf("step %ld loss %a\n", step + 1, loss);
     }
 }

@@ -1,6 +1,5 @@
 
 /* Correctly rounded: what Python computes outside of the programs. */
-double ${prefix}_pow(double x, double y);
 double ${prefix}_log(double x);
 double ${prefix}_cos(double x);
 double ${prefix}_sin(double x);

@@ -4,13 +4,15 @@ double ${prefix}_loss(${prefix}_state *s, int length, const int *index)
     return inside(s)->loss[0];
 }
 
+${constants}
 void ${prefix}_train(
-    ${prefix}_state *s, const int *lengths, const int *index, const double *constants, long steps, double *losses)
+    ${prefix}_state *s, const int *lengths, const int *index, long first, long steps, long total, double learning_rate,
+    double *losses)
 {
     for (long step = 0; step < steps; step++) {
         losses[step] = ${prefix}_loss(s, lengths[step], index);
         index += 2 * lengths[step];
-        for (int i = 0; i < 3; i++) inside(s)->step_constants[i] = (${number})constants[3 * step + i];
+        set_step(inside(s), first + step, total, learning_rate);
 ${flush}        adam(inside(s), index);
 ${restore}    }
 }

@@ -17,7 +17,6 @@ EXPORT("begin") void wasm_begin(void) { ${prefix}_initialize(&model); }
 EXPORT("exact") int wasm_exact(void) { return ${prefix}_exact(); }
 EXPORT("state") double *wasm_state(void) { return model.numbers; }
 EXPORT("index") int *wasm_index(void) { return tokens; }
-EXPORT("power") double wasm_power(double x, double y) { return math_pow(x, y); }
 #if ${PREFIX}_HAS_WEIGHTS
 EXPORT("trained") void wasm_trained(void)
 {
@@ -34,12 +33,11 @@ EXPORT("uniform") double wasm_uniform(void) { return random_number(); }
 EXPORT("gauss") double wasm_gauss(double deviation) { return random_gauss(deviation); }
 EXPORT("below") uint32_t wasm_below(uint32_t limit) { return random_below(limit); }
 
-/* A step with the document whose tokens, then targets, are in `tokens`; returns the loss. */
-EXPORT("step") double wasm_step(int length, double rate, double correction1, double correction2)
+/* A step of `total` with the document whose tokens, then targets, are in `tokens`; returns the loss. */
+EXPORT("step") double wasm_step(int length, int step, int total, double learning_rate)
 {
-    const double constants[] = {rate, correction1, correction2};
     double loss;
-    ${prefix}_train(&model, &length, tokens, constants, 1, &loss);
+    ${prefix}_train(&model, &length, tokens, step, 1, total, learning_rate, &loss);
     return loss;
 }
 EXPORT("prepare") void wasm_prepare(void) { ${prefix}_prepare(&model); }
