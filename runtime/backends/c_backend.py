@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from array import array
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat, starmap
 from random import Random
-from struct import pack, pack_into
+from struct import pack_into
 from threading import Barrier
 from typing import Any
 
@@ -257,30 +257,39 @@ class CBackend:
         self._document = None
         drawn: list[list[int]] = []
         state, total = rng.getstate(), 0
-        left = b""
+        left: array[int] = array("I")
         tokens = (ctypes.c_int * (min(_DOCUMENTS, documents or 1) * (block + 1)))()
         found = memoryview(tokens).cast("B").cast("i")
         try:
             while len(drawn) < documents:
                 wanted, used = min(_DOCUMENTS, documents - len(drawn)), ctypes.c_long()
                 # Documents are mostly shorter than a block. What is left of the numbers is for the next ones.
-                further = max(wanted * block - len(left) // 8, 0)
-                left += pack(f"{further}d", *starmap(rng.random, repeat((), further)))
-                numbers = (ctypes.c_double * (len(left) // 8)).from_buffer_copy(left)
+                left += _random_words(rng, 2 * wanted * block - len(left))
+                words = (ctypes.c_uint * len(left)).from_buffer(left)
                 count = functions.microgpt_sample(
-                    self._memory, temperature, bos, wanted, numbers, len(numbers), tokens, ctypes.byref(used)
+                    self._memory, temperature, bos, wanted, words, len(words) // 2, tokens, ctypes.byref(used)
                 )
                 total += used.value
                 if count < 0:
                     raise ValueError("the model's probabilities are not finite numbers; nothing can be drawn")
-                left = left[8 * used.value :]
+                left = left[2 * used.value :]
                 drawn += _split(found[: used.value + count].tolist(), count)
         finally:
-            # The stream stands where it would stand if each number, of 64 bits, had been drawn when it was needed.
+            # The stream stands where it would stand if each number, of two words, had been drawn when it was needed.
             rng.setstate(state)
             for start in range(0, total, _NUMBERS):
-                rng.getrandbits(64 * min(_NUMBERS, total - start))
+                _random_words(rng, 2 * min(_NUMBERS, total - start))
         return drawn
+
+
+def _random_words(rng: Random, count: int) -> array[int]:
+    """The next words of 32 bits, of which `Random.random` takes two for a number."""
+    words = array("I")
+    if count > 0:
+        words.frombytes(rng.getrandbits(32 * count).to_bytes(4 * count, "little"))
+        if sys.byteorder == "big":
+            words.byteswap()
+    return words
 
 
 def _split(tokens: list[int], count: int) -> list[list[int]]:

@@ -35,6 +35,7 @@ _Doubles = ctypes.POINTER(ctypes.c_double)
 _Numbers = object()  # stands for pointers to numbers of the library's type
 _Ints = ctypes.POINTER(ctypes.c_int)
 _Longs = ctypes.POINTER(ctypes.c_long)
+_Words = ctypes.POINTER(ctypes.c_uint)
 _FUNCTIONS: dict[str, tuple[list[Any], Any]] = {
     "microgpt_memory": ([], ctypes.c_long),
     "microgpt_initialize": ([_Numbers], None),
@@ -49,7 +50,7 @@ _FUNCTIONS: dict[str, tuple[list[Any], Any]] = {
     "microgpt_next": ([_Numbers, ctypes.c_int, ctypes.c_int, ctypes.c_double], _Numbers),
     "microgpt_choose": ([_Numbers, ctypes.c_double], ctypes.c_int),
     "microgpt_sample": (
-        [_Numbers, ctypes.c_double, ctypes.c_int, ctypes.c_long, _Doubles, ctypes.c_long, _Ints, _Longs],
+        [_Numbers, ctypes.c_double, ctypes.c_int, ctypes.c_long, _Words, ctypes.c_long, _Ints, _Longs],
         ctypes.c_long,
     ),
 }  # fmt: skip

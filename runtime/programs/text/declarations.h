@@ -37,10 +37,11 @@ ${PREFIX}_API void ${prefix}_prepare(${prefix}_state *s);
 ${PREFIX}_API const ${number} *${prefix}_next(${prefix}_state *s, int position, int token, double temperature);
 /* Chooses a token by a number from 0 to 1, as Python's random.choices does; -1 if the weights have no positive sum. */
 ${PREFIX}_API int ${prefix}_choose(const ${number} *weights, double uniform);
-/* Draws documents that begin after `bos`, with the numbers from 0 to 1 in `uniform`, one a token. Each document is
-   written to `tokens`, then -1. Stops after `documents`, or when fewer numbers are left than one document may need.
+/* Draws documents that begin after `bos`. For each token, `bits` has two words of 32 random bits, of which its number from
+   0 to 1 is made as Python's random.random() makes it. Each document is written to `tokens`, then -1. Stops after
+   `documents`, or when fewer numbers are left than one document may need.
    Returns the documents drawn; `used` is how many numbers that took. Negative: a token's weights were not finite. */
 ${PREFIX}_API long ${prefix}_sample(
     ${prefix}_state *s, double temperature, int bos, long documents,
-    const double *uniform, long numbers, int *tokens, long *used);
+    const unsigned *bits, long numbers, int *tokens, long *used);
 

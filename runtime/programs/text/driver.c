@@ -27,7 +27,7 @@ const ${number} *${prefix}_next(${prefix}_state *s, int position, int token, dou
 ${choose}
 long ${prefix}_sample(
     ${prefix}_state *s, double temperature, int bos, long documents,
-    const double *uniform, long numbers, int *tokens, long *used)
+    const unsigned *bits, long numbers, int *tokens, long *used)
 {
     long drawn = 0, at = 0;
     ${number} first[VOCABULARY]; /* all documents begin alike */
@@ -36,7 +36,9 @@ long ${prefix}_sample(
         int token = bos;
         for (int position = 0; position < BLOCK; position++) {
             const ${number} *weights = position ? ${prefix}_next(s, position, token, temperature) : first;
-            token = ${prefix}_choose(weights, uniform[at++]);
+            const unsigned *words = bits + 2 * at++;
+            const double uniform = (words[0] >> 5) * 67108864.0 + (words[1] >> 6);
+            token = ${prefix}_choose(weights, uniform * (1.0 / 9007199254740992.0));
             if (token < 0) return -1;
             if (token == bos) break;
             *tokens++ = token;
