@@ -146,11 +146,12 @@ INLINE guess guess_exponential(v${w} x)
 }
 INLINE guess guess_logarithm(v${w} x)
 {
+    const n${w} none = {0};
     guess g;
     g.sum = logarithm_parts${w}(x, &g.rest);
     const v${w} size = magnitude${w}(g.sum);
     g.margin = larger${w}(size * LOG_MARGIN, keep${w}(size > LOG_NEAR, all${w}(LOG_ERROR)));
-    g.exponent = (n${w}){0};
+    g.exponent = none;
     g.special = unusual${w}(x);
     return g;
 }
