@@ -38,6 +38,13 @@ INLINE v${w} enclosed_square${w}(v${w} x, v${w} *low)
 #endif
 /* Of several vectors, roots are computed side by side: each operation of a root waits for the one before. */
 #define SEVERAL ${several}
+/* Of several, whether this one is computed by the unit that divides: where 512-bit operations take two turns of the units
+   that multiply and add, these have too much to do. */
+#if defined(__znver3__) || defined(__znver4__)
+#define BY_UNIT(number) ((number) & 1)
+#else
+#define BY_UNIT(number) 0
+#endif
 #ifdef MASKS${w}
 ${roots}INLINE v${w} enclosed_root_from${w}(v${w} x, v${w} from, v${w} *low)
 {

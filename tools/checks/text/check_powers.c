@@ -79,27 +79,29 @@ CHECK(inverse_root, -0.5, fabs(NUMBER),
 CHECK_ALL(inverse_square, -2.0, NUMBER)
 CHECK_ALL(inverse_root_cube, -1.5, fabs(NUMBER))
 
-/* Whether what pow() gives lies between the two numbers, unless one is none; where they differ, they leave that unsure. */
-#define CHECK_ENCLOSED(name, exponent, argument) \
+/* Whether what pow() gives lies between the two numbers, unless one is none; where they differ, they leave that unsure. So
+   many vectors are enclosed at once. */
+#define CHECK_ENCLOSED(name, exponent, argument, count, enclose) \
     findings check_enclosed_##name(long long rounds, unsigned long long seed, int spread) \
     { \
         findings f = {0, 0, 0, 0.0}; \
         state = seed; \
-        for (long long i = 0; i < rounds; i++) { \
-            VECTOR(v) x, low; \
-            for (int k = 0; k < WIDTH; k++) x[k] = argument; \
-            const VECTOR(v) high = VECTOR(enclosed_##name)(x, &low); \
-            for (int k = 0; k < WIDTH; k++) { \
-                const double r = pow(x[k], exponent), least = fmin(low[k], high[k]), most = fmax(low[k], high[k]); \
+        for (long long i = 0; i < rounds; i += count) { \
+            VECTOR(v) x[count], low[count], high[count]; \
+            for (int k = 0; k < WIDTH * count; k++) x[k / WIDTH][k % WIDTH] = argument; \
+            enclose; \
+            for (int k = 0; k < WIDTH * count; k++) { \
+                const double one = low[k / WIDTH][k % WIDTH], other = high[k / WIDTH][k % WIDTH]; \
+                const double r = pow(x[k / WIDTH][k % WIDTH], exponent); \
                 f.near++; \
-                f.unsure += low[k] != high[k]; \
-                f.wrong += low[k] == low[k] && high[k] == high[k] && !(least <= r && r <= most); \
+                f.unsure += one != other; \
+                f.wrong += one == one && other == other && !(fmin(one, other) <= r && r <= fmax(one, other)); \
             } \
         } \
         return f; \
     }
-CHECK_ENCLOSED(square, 2.0, NUMBER)
-CHECK_ENCLOSED(root, 0.5, fabs(NUMBER))
+CHECK_ENCLOSED(square, 2.0, NUMBER, 1, high[0] = VECTOR(enclosed_square)(x[0], low))
+CHECK_ENCLOSED(root, 0.5, fabs(NUMBER), SEVERAL, VECTOR(enclosed_roots)(x, high, low))
 
 findings check_quotient(long long rounds, unsigned long long seed, int spread)
 {
