@@ -29,25 +29,18 @@ class Document:
 
     Attributes:
         packed: both, one behind the other, as C takes them; a third of the memory of two lists.
+        length: its positions.
     """
 
-    __slots__ = ("packed",)
+    __slots__ = ("length", "packed")
 
     def __init__(self, tokens: Sequence[int], targets: Sequence[int]) -> None:
         self.packed = array("i", [*tokens, *targets]).tobytes()
-
-    @property
-    def length(self) -> int:
-        """Its positions."""
-        return len(self.packed) // _POSITION
+        self.length = len(tokens)
 
     def __iter__(self) -> Iterator[list[int]]:
         numbers = memoryview(self.packed).cast("i").tolist()
         return iter((numbers[: self.length], numbers[self.length :]))
-
-
-# The bytes of a token and a target.
-_POSITION = 2 * array("i").itemsize
 
 
 class _Column:

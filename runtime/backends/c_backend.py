@@ -64,11 +64,13 @@ class CBackend:
         self.batch_size = batch_size
         self._threads = min(threads, batch_size)
         self._pool: ThreadPoolExecutor | None = None
-        documents = min(max(_SLICE // (config.parameter_count * config.block_size), _LEAST), _MOST)
-        self.slice = max(1, documents // batch_size)
+        documents = max(_SLICE // (config.parameter_count * config.block_size), _LEAST)
+        self.slice = min(max(1, documents // batch_size), _MOST)
         self._kind = "training" if batch_size == 1 else "accumulation"
         if current().fast and batch_size >= _SIDE_BY_SIDE:
             self._kind = "lanes"
+        # Half of the widest vector takes less time than all of it, if it has room for the documents of a thread.
+        self._narrow = self._kind == "lanes" and -(-batch_size // self._threads) <= current().lanes(4)
         self._library: Native | None = None
         self._begun: Begun | None = None
         # The parameters that the sampling programs have been prepared for.
@@ -99,13 +101,14 @@ class CBackend:
             progress(0, 1)
             begun, self._begun = self._begun, None
             what = self.cache, self.config, self.optimizer, progress, self._warn, begun
-            self._use(load_model_library(*what, self._kind))
+            self._use(load_model_library(*what, self._kind, self._narrow))
             progress(1, 1)
 
     def find(self) -> bool:
         """Whether the library need not be compiled any more: it is loaded, or is now from the cache."""
         if self._library is None:
-            known = cached_model_library(self.cache, self.config, self.optimizer, self._kind)
+            what = self.cache, self.config, self.optimizer
+            known = cached_model_library(*what, self._kind, self._narrow)
             if known is not None:
                 self._use(known)
         return self._library is not None

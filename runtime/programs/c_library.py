@@ -111,6 +111,7 @@ def load_model_library(
     warn: Callable[[str], None] = warn_of_toolchain,
     begun: Begun | None = None,
     kind: str = "training",
+    narrow: bool = False,
 ) -> Native:
     """The library of a model; compiled if it is not in the cache. Every function has its types.
 
@@ -123,6 +124,7 @@ def load_model_library(
         warn: is told of each C compiler that failed and is passed over.
         begun: of this library.
         kind: of its programs for lengths, see `model_source`.
+        narrow: whether its vectors have four doubles at most.
 
     Raises:
         TooLargeError: if it takes more memory than there is.
@@ -130,28 +132,29 @@ def load_model_library(
         CompileError: if the model cannot be compiled.
         ProofError: if a program is not what it should be; a mistake in microgpt, or in the C compiler.
     """
-    known = cached_model_library(cache, config, optimizer, kind)
+    known = cached_model_library(cache, config, optimizer, kind, narrow)
     if known is not None:
         return known
     tell = _Meter(config, report)
     with contextlib.closing(begun or begin_model_library(cache, config, optimizer, kind, report)) as begun:
-        make = partial(_source, cache, config, optimizer, kind, tell, begun.pending, begun.learner)
-        return _typed(native_library(cache, _NAME, _what(config, optimizer, kind), make, tell, warn), kind)
+        make = partial(_source, cache, config, optimizer, kind, narrow, tell, begun.pending, begun.learner)
+        return _typed(native_library(cache, _NAME, _what(config, optimizer, kind, narrow), make, tell, warn), kind)
 
 
 def cached_model_library(
-    cache: Cache, config: GPTConfig, optimizer: AdamConfig, kind: str = "training"
+    cache: Cache, config: GPTConfig, optimizer: AdamConfig, kind: str = "training", narrow: bool = False
 ) -> Native | None:
     """The library that the first compiler found here has made before. That compiler need not be probed again."""
-    known = find_native(cache, _NAME, _what(config, optimizer, kind))
+    known = find_native(cache, _NAME, _what(config, optimizer, kind, narrow))
     return _typed(known, kind) if known else None
 
 
-def _what(config: GPTConfig, optimizer: AdamConfig, kind: str) -> dict[str, Any]:
+def _what(config: GPTConfig, optimizer: AdamConfig, kind: str, narrow: bool) -> dict[str, Any]:
     # The learning rate is an argument of the library's functions.
     constants = {name: value for name, value in asdict(optimizer).items() if name != "learning_rate"}
     model = sources_digest("microgpt.model") + sources_digest("microgpt.runtime")
-    return {"config": asdict(config), "optimizer": constants, "kind": kind, "model": model}
+    chosen = {"kind": kind, "narrow": narrow}
+    return {"config": asdict(config), "optimizer": constants, **chosen, "model": model}
 
 
 def _typed(native: Native, kind: str) -> Native:
@@ -197,6 +200,7 @@ def _source(
     config: GPTConfig,
     optimizer: AdamConfig,
     kind: str,
+    narrow: bool,
     tell: _Meter,
     pending: Pending,
     learner: Child | None,
@@ -215,7 +219,8 @@ def _source(
         found.append(find_sized(cache, n_layer, learner, kind))
         return found[-1]
 
-    source = model_source(config, optimizer, tell, toolchain.vector_width, find, kind=kind)
+    width = min(toolchain.vector_width, 4) if narrow else toolchain.vector_width
+    source = model_source(config, optimizer, tell, width, find, kind=kind)
     programs: dict[str, Any] = {}
 
     # While the C compiler works.

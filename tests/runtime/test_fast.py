@@ -33,6 +33,7 @@ from microgpt.runtime.training.training import ResumeError, Training
 from microgpt.tools.cli import cli
 
 DTYPES = ("float32", "float64")
+NAMES = ("parameters", "first_moment", "second_moment")
 # Of gradients, as a share of the largest: a tenth of what the witness allows.
 BOUNDS = {"float32": 1e-5, "float64": 1e-13}
 SHAPE = {"n_layer": 1, "n_embd": 8, "n_head": 2, "block_size": 4}
@@ -154,10 +155,44 @@ def test_batches_are_fast_too(dtype: str, size: int, threads: int, cache: Cache)
         losses = [step.loss for step in training.run(backend)]
         expected = [step.loss for step in other.run(PythonBackend(other.config, AdamConfig(), Library(cache, 1), size))]
     assert losses == pytest.approx(expected, rel=1e-4 if dtype == "float32" else 1e-10)
-    for name in ("parameters", "first_moment", "second_moment"):
+    for name in NAMES:
         exact, found = getattr(other.state, name), getattr(training.state, name)
         largest = max(map(abs, exact))
         assert max(abs(a - b) for a, b in zip(exact, found, strict=True)) <= 1e-3 * largest
+
+
+@pytest.mark.parametrize(("size", "threads"), [(19, 2), (19, 3)])
+def test_every_thread_takes_the_same_step(size: int, threads: int, cache: Cache) -> None:
+    """Each begins with the state that is handed over, and ends with the bits of all others."""
+    skip_without_compiler()
+    numerics = microgpt.fast()
+    with microgpt.numerics(numerics):
+        config = begin(numerics, 6, size).config
+        backend = CBackend(config, AdamConfig(), cache, batch_size=size, threads=threads)
+        losses = []
+        for _ in range(2):
+            training = begin(numerics, 6, size)
+            losses.append([step.loss for step in training.run(backend)])
+        assert losses[0] == losses[1]
+        found = [
+            [getattr(backend.library.functions, f"microgpt_{name}")(memory)[: config.parameter_count] for name in NAMES]
+            for memory in (backend._memory, *backend._others)
+        ]
+        assert len(found) == threads
+        assert all(each == found[0] for each in found)
+        assert found[0] == [getattr(training.state, name) for name in NAMES]
+
+
+def test_few_documents_are_computed_in_narrow_vectors(cache: Cache) -> None:
+    config = begin(microgpt.fast(), 1, 1).config
+    with microgpt.numerics(microgpt.fast()):
+        narrow = [
+            (size, threads)
+            for size in (1, 3, 4, 8, 9, 16, 17)
+            for threads in (1, 2)
+            if CBackend(config, AdamConfig(), cache, batch_size=size, threads=threads)._narrow
+        ]
+    assert narrow == [(4, 1), (4, 2), (8, 1), (8, 2), (9, 2), (16, 2)]
 
 
 def test_a_batch_of_more_documents_than_are_sorted_at_once(cache: Cache) -> None:

@@ -72,4 +72,3 @@ def test_documents_unpack_as_tokens_and_targets():
     tokens, targets = document
     assert (tokens, targets, document.length) == ([4, 0, 1], [0, 1, 4], 3)
     assert document.packed == array("i", [4, 0, 1, 0, 1, 4]).tobytes()
-    assert document.length == len(document.packed) // (2 * array("i").itemsize)

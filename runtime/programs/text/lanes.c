@@ -47,10 +47,20 @@ static void sort(document *to, const int *lengths, const int *index, long first,
     }
 }
 
+/* What one thread begins with. */
+static void copy_state(${prefix}_state *to, ${prefix}_state *from)
+{
+    memcpy(${prefix}_parameters(to), ${prefix}_parameters(from), ${parameters} * sizeof(${number}));
+    memcpy(${prefix}_first_moment(to), ${prefix}_first_moment(from), ${parameters} * sizeof(${number}));
+    memcpy(${prefix}_second_moment(to), ${prefix}_second_moment(from), ${parameters} * sizeof(${number}));
+}
+
 ${constants}
 ${waiting}
 /* What one of `threads` does, each of which calls this with its number and all their states. They take turns at the lanes
-   full of documents that a batch consists of; the first one then adds up their gradients and takes the step. */
+   full of documents that a batch consists of, and hand each other what they have added up. Then each takes the same step
+   for itself: what one has changed reaches another core many times as slowly as this takes. If there are fewer such lanes
+   than threads, the others have nothing to do. */
 void ${prefix}_train(
     ${prefix}_state *s, const int *lengths, const int *index, long first, long steps, long total, double learning_rate,
     double *losses, long batch, long thread, long threads, ${prefix}_state **states, long *progress)
@@ -58,10 +68,14 @@ void ${prefix}_train(
     memory *m = inside(s);
     ${number} *gradient = ${prefix}_gradient(s);
     const divisor documents = divisor_of((${number})batch);
-    long number = 0;
-    for (long step = 0; step < steps; step++) {
-        wait_for(progress, step);
-        if (thread) memcpy(m->parameters, inside(states[0])->parameters, ${parameters} * sizeof(${number}));
+    const long most = (batch + LANES - 1) / LANES;
+    if (threads > most) threads = most;
+    if (thread >= threads) return;
+    if (thread) copy_state(s, states[0]);
+    for (long step = 0, number = 0; step < steps; step++) {
+        /* Others may still read what was handed over before, but not what was before that: its lines are fetched now. */
+        ${number} *handed = m->handed_over[step % 2];
+        for (long i = 0; i < ${parameters} && threads > 1; i += ${line}) __builtin_prefetch(handed + i, 1);
         memset(gradient, 0, ${parameters} * sizeof(${number}));
         for (long left = batch, turn = 0; left;) {
             document sorted[MOST];
@@ -71,27 +85,26 @@ void ${prefix}_train(
                 /* Back and forth, as later parts take longer. */
                 const long own = turn / threads % 2 ? threads - 1 - turn % threads : turn % threads;
                 if (own != thread) continue;
-                const document *first = sorted + part * count / parts;
+                const document *group = sorted + part * count / parts;
                 const long size = (part + 1) * count / parts - part * count / parts;
-                carry_out(m, first, size);
-                for (long i = 0; i < size; i++) losses[first[i].number] = m->loss[0][i];
+                carry_out(m, group, size);
+                for (long i = 0; i < size; i++) losses[group[i].number] = m->loss[0][i];
             }
             for (long i = 0; i < count; i++) index += 2 * lengths[number++];
             left -= count;
         }
-        if (thread) {
-            __atomic_fetch_add(progress + STRIDE, 1, __ATOMIC_RELEASE);
-            continue;
-        }
-        wait_for(progress + STRIDE, (step + 1) * (threads - 1));
-        for (long other = 1; other < threads; other++) {
-            const ${number} *further = ${prefix}_gradient(states[other]);
-            for (long i = 0; i < ${parameters}; i += ${w}) store${w}(gradient + i, load${w}(gradient + i) + load${w}(further + i));
+        if (threads > 1) {
+            for (long i = 0; i < ${parameters}; i += ${w}) store${w}(handed + i, load${w}(gradient + i));
+            __atomic_fetch_add(progress, 1, __ATOMIC_RELEASE);
+            wait_for(progress, (step + 1) * threads);
         }
         /* Arrays fill whole cache lines. */
-        for (long i = 0; i < ${parameters}; i += ${w}) store${w}(gradient + i, quotient${w}(load${w}(gradient + i), documents));
+        for (long i = 0; i < ${parameters}; i += ${w}) {
+            v${w} sum = load${w}((threads > 1 ? inside(states[0])->handed_over[step % 2] : gradient) + i);
+            for (long other = 1; other < threads; other++) sum += load${w}(inside(states[other])->handed_over[step % 2] + i);
+            store${w}(gradient + i, quotient${w}(sum, documents));
+        }
         set_step(m, first + step, total, learning_rate);
 ${flush}        adam(m, index);
-${restore}        publish(progress, step + 1);
-    }
+${restore}    }
 }
