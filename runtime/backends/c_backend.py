@@ -21,7 +21,7 @@ from ..machine.find_toolchain import first_candidate
 from ..machine.pages import new_numbers
 from ..machine.toolchain import warn_of_toolchain
 from ..programs.c_library import Begun, begin_model_library, cached_model_library, load_model_library
-from ..programs.c_numbers import COUNTS, number_type
+from ..programs.c_numbers import counts, number_type
 from ..programs.estimate import estimate_c
 from ..reporting import Report, silent
 from ..storage.cache import Cache
@@ -198,7 +198,7 @@ class CBackend:
         if self._others and self._pool is None:
             self._start_threads()
         memories = [self._memory, *self._others]
-        progress = (ctypes.c_long * COUNTS)()
+        progress = (ctypes.c_long * counts(len(memories)))()
         states = (ctypes.c_void_p * len(memories))(*map(ctypes.addressof, memories))
 
         def run(thread: int) -> None:

@@ -6,10 +6,17 @@ import ctypes
 
 from ...compiler.numerics import current
 
-__all__ = ["COUNTS", "number_type"]
+__all__ = ["counts", "number_type"]
 
-# Longs in which threads count what they have done: steps, and documents of each part of a gradient. See accumulation.c.
-COUNTS = 16 * 8
+# Longs of a cache line and the next one, which processors fetch with it; and parts of a gradient, at most.
+_STRIDE, _PARTS = 16, 7
+
+
+def counts(threads: int) -> int:
+    """Longs in which threads count what they have done: steps, the documents that are in each part of a gradient, and
+    those that each thread has computed. See accumulation.c.
+    """
+    return _STRIDE * (1 + _PARTS + threads)
 
 
 def number_type() -> type[ctypes.c_double] | type[ctypes.c_float]:

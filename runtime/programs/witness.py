@@ -20,7 +20,7 @@ from ...model.config import AdamConfig, GPTConfig
 from ..executable.witness import Numbers, along_direction, carried_out, compare, repetitions
 from ..machine.pages import new_numbers
 from . import eager, graphs
-from .c_numbers import COUNTS, number_type
+from .c_numbers import counts, number_type
 from .expected import (
     STEP,
     STEPS,
@@ -140,7 +140,7 @@ def check_library(
     further: list[Any] = []
     if accumulates:
         states = (ctypes.c_void_p * 1)(ctypes.addressof(memory.numbers))
-        further = [len(documents), 0, 1, states, (ctypes.c_long * COUNTS)()]
+        further = [len(documents), 0, 1, states, (ctypes.c_long * counts(1))()]
     for place, length in enumerate(witnessed(config)[0]):
         what = f"the program of length {length}"
         tokens, targets = some_tokens(config, length), some_tokens(config, length, 1)

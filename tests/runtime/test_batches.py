@@ -142,7 +142,7 @@ def test_the_witness_notices_a_gradient_that_is_not_set_to_zero(
 
     def changed(package: str, name: str, **holes: Any) -> str:
         text = unchanged(package, name, **holes)
-        return text.replace("(!document) memset(own", "(0) memset(own")
+        return text.replace("(left == batch) memset", "(0) memset")
 
     monkeypatch.setattr(c_source, "c_text", changed)
     training = begin()
