@@ -50,8 +50,8 @@ from .sized_loops import SizedModel, sized_loops, sized_model
 __all__ = ["PROGRAM_NAMES", "ModelSource", "model_source", "proved_source", "step_constants_text"]
 
 _PACKAGE = __package__ or ""
-# Bytes of a cache line.
-_LINE = 64
+# Numbers that fill a cache line, in single precision.
+_LINE = 16
 # What stands around the optimiser in fast numerics.
 _MODE = {"flush": "        const tiny_mode mode = flush_tiny();\n", "restore": "        restore_tiny(mode);\n"}
 
@@ -221,10 +221,9 @@ def model_source(
         "second_moment": layout.add(Array("second_moment", (size,), space="argument")),
     }
     constants = layout.add(Array("step_constants", (3,), space="argument"))
-    line = _LINE // (4 if number == "float" else 8)
     if kind == "lanes":
-        # For gradients that threads hand to each other, in turns.
-        layout.add(Array("handed_over", (2, -(-size // line) * line), space="argument"))
+        # For gradients that threads hand to each other: two arrays, which take turns, of whole cache lines.
+        layout.add(Array("handed_over", (2, -(-size // _LINE) * _LINE), space="argument"))
     shared = {"learning_rate": constants, "correction1": constants + 1, "correction2": constants + 2}
     results = {name: arrays[name] for name in ("parameter", "first_moment", "second_moment")}
     update = compile_graph(lambda: graphs.optimizer_graph(optimizer))
@@ -262,7 +261,7 @@ def model_source(
     names |= _MODE if current().fast else dict.fromkeys(_MODE, "")
     waiting = plain_text(_PACKAGE, "waiting.c")
     names["constants"] = step_constants_text(optimizer)
-    train = c_text(_PACKAGE, f"{kind}.c", w=lanes, parameters=size, lanes=lanes, line=line, waiting=waiting, **names)
+    train = c_text(_PACKAGE, f"{kind}.c", w=lanes, parameters=size, lanes=lanes, waiting=waiting, **names)
     functions = [exact_function(prefix), c_text(_PACKAGE, "driver.c", train=train, choose=choose, **names)]
     kinds = "hc" if exported and not current().libm else ""
     declared, defined = [c_text(_PACKAGE, f"portable.{each}", prefix=prefix) for each in kinds] or ["", ""]

@@ -47,6 +47,22 @@ static void sort(document *to, const int *lengths, const int *index, long first,
     }
 }
 
+/* Puts a gradient where another core has read what was there: to memory, past the caches, where that can be said. To win
+   its cache lines back would take ten times as long. */
+static NOINLINE void hand_over(${number} *to, const ${number} *from)
+{
+#if defined(__x86_64__) && HAS(__builtin_ia32_movnti64)
+    for (long i = 0; i < ${parameters} * (long)sizeof(${number}); i += 8) {
+        long long word;
+        memcpy(&word, (const char *)from + i, 8);
+        __builtin_ia32_movnti64((long long *)((char *)to + i), word);
+    }
+    __builtin_ia32_sfence();
+#else
+    memcpy(to, from, ${parameters} * sizeof(${number}));
+#endif
+}
+
 /* What one thread begins with. */
 static void copy_state(${prefix}_state *to, ${prefix}_state *from)
 {
@@ -73,9 +89,6 @@ void ${prefix}_train(
     if (thread >= threads) return;
     if (thread) copy_state(s, states[0]);
     for (long step = 0, number = 0; step < steps; step++) {
-        /* Others may still read what was handed over before, but not what was before that: its lines are fetched now. */
-        ${number} *handed = m->handed_over[step % 2];
-        for (long i = 0; i < ${parameters} && threads > 1; i += ${line}) __builtin_prefetch(handed + i, 1);
         memset(gradient, 0, ${parameters} * sizeof(${number}));
         for (long left = batch, turn = 0; left;) {
             document sorted[MOST];
@@ -94,14 +107,16 @@ void ${prefix}_train(
             left -= count;
         }
         if (threads > 1) {
-            for (long i = 0; i < ${parameters}; i += ${w}) store${w}(handed + i, load${w}(gradient + i));
+            /* Others may still read what was handed over before, but not what was before that. */
+            hand_over(m->handed_over[step % 2], gradient);
             __atomic_fetch_add(progress, 1, __ATOMIC_RELEASE);
             wait_for(progress, (step + 1) * threads);
         }
         /* Arrays fill whole cache lines. */
         for (long i = 0; i < ${parameters}; i += ${w}) {
-            v${w} sum = load${w}((threads > 1 ? inside(states[0])->handed_over[step % 2] : gradient) + i);
-            for (long other = 1; other < threads; other++) sum += load${w}(inside(states[other])->handed_over[step % 2] + i);
+            v${w} sum = all${w}(0);
+            for (long other = 0; other < threads; other++)
+                sum += load${w}((other == thread ? gradient : inside(states[other])->handed_over[step % 2]) + i);
             store${w}(gradient + i, quotient${w}(sum, documents));
         }
         set_step(m, first + step, total, learning_rate);
