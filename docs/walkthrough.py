@@ -44,7 +44,10 @@ LETTER, LENGTH = "a", 2
 SCOPE = "position1.layer0.head0"
 LOSS = "position1.loss"
 # The statement that the words of the template explain.
-NEST = "scores[position][head][i] = mul(fold add { k < 4: mul(query[position][4*head+k], key[i][4*head+k]) }, 0.5)"
+NEST = (
+    "scores[position][head][i] = "
+    "mul(fold add { k < 4: mul(query[position][4*head+k], key_transposed[4*head+k][i]) }, 0.5)"
+)
 
 # The processor of the C and of the assembly: four doubles in a vector.
 PROCESSOR, WIDTH = "x86-64-v3", 4

@@ -196,6 +196,5 @@ def _transpose(vector_width: int) -> str:
     """Tiles as wide and as high as a vector; in each step, pairs of vectors exchange halves."""
     if vector_width not in _TILED:
         return c_text(_PACKAGE, "transpose.h", number="double", tiles="")
-    tile = c_text(_PACKAGE, f"tile{vector_width}.h")
-    tiles = c_text(_PACKAGE, "tiled.h", w=vector_width, tile=tile)
+    tiles = plain_text(_PACKAGE, f"tiled{vector_width}.h")
     return c_text(_PACKAGE, "shuffle.h") + c_text(_PACKAGE, "transpose.h", number="double", tiles=tiles)

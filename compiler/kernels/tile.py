@@ -26,8 +26,8 @@ _TURNS = 4
 # From so many turns on, twice as many are taken at once, in one vector each: then half as much is read of what differs
 # from lane to lane.
 _MANY = 64
-# The same where lanes are computed one by one.
-_LANES = 8
+# The same where lanes are computed one by one: fewer leave fewer over, of which each waits for its own additions.
+_LANES = 4
 
 # By name, the least and the greatest that whole numbers get.
 _Spans: TypeAlias = Mapping[str, tuple[int, int]]

@@ -20,7 +20,7 @@ __all__ = ["Transposer"]
 # Fewer lanes than this are not worth a copy.
 _LANES = 8
 # What is computed is copied where there is room for so many lanes, and for so many turns that read them all.
-_ROOM = 64
+_ROOM = 16
 
 
 class Transposer:

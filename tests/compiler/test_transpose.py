@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import replace
 from random import Random
 
@@ -13,6 +14,8 @@ from microgpt.compiler.loops.lanes import vector_loop
 from microgpt.compiler.loops.layout import Layout
 from microgpt.compiler.loops.loop_ir import LoopProgram
 from microgpt.compiler.loops.transpose import Transposer
+from microgpt.runtime.machine.find_toolchain import vector_width_here
+from microgpt.tools.checks.built_library import built_library
 
 # Each key is computed, and read by all queries of later rows: from the front, or from the back.
 ATTENTION = """
@@ -47,9 +50,9 @@ def results(program: LoopProgram, layout: Layout) -> list[float]:
 
 
 @pytest.mark.parametrize("column", ["4*h+k", "-4*h-k+7", "k+1"])
-@pytest.mark.parametrize("rows", [1, 40])
-def test_columns_are_copied(column: str, rows: int):
-    program, layout = attention(64, rows, column)
+@pytest.mark.parametrize(("room", "rows"), [(16, 1), (16, 7), (64, 40)])
+def test_columns_are_copied(column: str, room: int, rows: int):
+    program, layout = attention(room, rows, column)
     expected = results(program, layout)
     changed = Transposer(layout).transpose(program)
     assert [nest.body.array.name for nest in changed.nests] == ["key", "key_transposed", "scores"]
@@ -66,7 +69,7 @@ def test_a_copy_has_no_more_columns_than_are_read():
 
 
 def test_small_matrices_are_not_copied():
-    program, layout = attention(63, 40)
+    program, layout = attention(15, 12)
     assert Transposer(layout).transpose(program) == program
 
 
@@ -83,3 +86,23 @@ def test_copies_of_one_shape_share_their_room():
     changed = Transposer(layout).transpose(twice)
     assert len({nest.body.array for nest in changed.nests if nest.body.array.space == "copy"}) == 1
     assert len(changed.nests) == 6
+
+
+@pytest.mark.parametrize("width", [1, 2, 4, 8])
+def test_copies_in_c_have_their_elements_and_no_more(width: int):
+    program = """
+        void copy(double *to, long to_row, const double *from, long from_row, long rows, long columns)
+        { transpose(to, to_row, from, from_row, rows, columns); }
+    """
+    if width > vector_width_here():
+        pytest.skip("no such vectors here")
+    with built_library("transpose", program, width) as library:
+        for rows in range(1, 20):
+            for columns in range(1, 20):
+                matrix = [float(number) for number in range(rows * columns)]
+                # Room for no more than the matrix: the last row is read to its end, and what surrounds the copy stays.
+                copy = (ctypes.c_double * (columns * (rows + 3)))(*([-1.0] * (columns * (rows + 3))))
+                sizes = map(ctypes.c_long, (columns, rows, columns))
+                library.copy(copy, ctypes.c_long(rows + 3), (ctypes.c_double * len(matrix))(*matrix), *sizes)
+                found = [list(copy[at : at + rows + 3]) for at in range(0, len(copy), rows + 3)]
+                assert found == [[*matrix[column::columns], -1.0, -1.0, -1.0] for column in range(columns)]

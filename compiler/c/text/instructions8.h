@@ -37,9 +37,13 @@ INLINE v8 near_reciprocal_root8(v8 x, int lanes) { return (v8)_mm512_maskz_rsqrt
 ${special}#endif
 /* The first lanes of a vector, `count` or all if there are fewer; the others are one, of which no function is in doubt. */
 #if defined(__AVX512F__) && HAS(__builtin_ia32_loadupd512_mask) && HAS(__builtin_ia32_storeupd512_mask)
-#define FIRST(count) (unsigned char)((count) < 8 ? (count) > 0 ? (1 << (count)) - 1 : 0 : 255)
-INLINE v8 load_part8(const double *p, long count) { return __builtin_ia32_loadupd512_mask(p, all8(1.0), FIRST(count)); }
-INLINE void store_part8(double *p, v8 x, long count) { __builtin_ia32_storeupd512_mask(p, x, FIRST(count)); }
+INLINE unsigned char first8(long count)
+{
+    const long most = count < 8 ? count : 8; /* no branches, so that GCC finds equal masks, and computes one */
+    return (unsigned char)((1 << (most > 0 ? most : 0)) - 1);
+}
+INLINE v8 load_part8(const double *p, long count) { return __builtin_ia32_loadupd512_mask(p, all8(1.0), first8(count)); }
+INLINE void store_part8(double *p, v8 x, long count) { __builtin_ia32_storeupd512_mask(p, x, first8(count)); }
 #else
 INLINE v8 load_part8(const double *p, long count)
 {
