@@ -343,7 +343,7 @@ def step_constants_text(optimizer: AdamConfig) -> str:
         # Where the power is below 2^-60.
         holes[f"last{place}"] = decimal_text(60 / -log2(beta) if beta else 0.0)
     # In fast numerics, the name alone means a function of single precision.
-    holes["power"] = "(pow)" if current().fast else "pow" if current().libm else "whole_power"
+    holes["power"] = "(pow)" if current().fast else "pow"
     return c_text(_PACKAGE, "constants.c", **holes)
 
 

@@ -304,24 +304,3 @@ static double accurate_pow(double x, double y)
     const wide power = accurate_power_of_e(product, down, &exponent);
     return sign * nearest(power, exponent);
 }
-/* (*high + *low) times (x + y), each a double and what it is too small by, which is less than 2^-100 too inexact. */
-static void multiply_pairs(double *high, double *low, double x, double y)
-{
-    const double a = *high * 0x1.0000002p27, b = x * 0x1.0000002p27, product = *high * x;
-    const double a1 = a - (a - *high), a2 = *high - a1, b1 = b - (b - x), b2 = x - b1;
-    const double rest = a2 * b2 - (((product - a1 * b1) - a2 * b1) - a1 * b2) + (*high * y + *low * x);
-    *high = product + rest;
-    *low = rest - (*high - product);
-}
-/* x^y for whole y from 1 to 2^40; the result is in the range in which squares of squares of neither overflow. */
-static double whole_power(double x, double y)
-{
-    double high = 1.0, low = 0.0, square = x, square_low = 0.0;
-    for (long long times = (long long)y; times; times >>= 1) {
-        if (times & 1) multiply_pairs(&high, &low, square, square_low);
-        if (times > 1) multiply_pairs(&square, &square_low, square, square_low);
-    }
-    /* The error of a square is twice that of its root, and so on: less than 2^-99 for each of the factors. */
-    const double doubt = high * y * 0x1p-98;
-    return high > 0x1p-400 && high < 0x1p400 && high + (low - doubt) == high + (low + doubt) ? high : accurate_pow(x, y);
-}

@@ -1,7 +1,7 @@
 /* What a step counted from 0 divides a moment by; adam.py has the same line. */
 static double bias_correction(double beta, double step, double last)
 {
-    /* Later powers are lost in the difference, and libm takes longer for the smallest. */
+    /* Later powers are lost in the difference, and take longest. */
     return step < last ? 1 - ${power}(beta, step + 1) : 1;
 }
 
