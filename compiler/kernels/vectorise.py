@@ -66,6 +66,8 @@ _FEW = 4
 MASKED = 8
 # The same without a fold: lanes do not wait for each other, and the processor overlaps them by itself.
 _PLAIN = 2
+# Turns of a loop, such as heads, that are taken one after the other for each part of a row.
+_FEW_TURNS = 16
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def _statement(statement: Statement, width: int, few: int) -> Sequence[Statement
         if not statement.lanes:
             inside = map(_alone_if_few, statement.body) if statement.ordered else statement.body
             body = tuple(each for part in inside for each in _statement(part, width, few))
-            return [replace(statement, body=body)]
+            return [_parts_outside(replace(statement, body=body))]
         if isinstance(statement.end, Sum) and not statement.start.terms and not statement.end.terms:
             return _fixed(statement, width)
         alone = needs_whole_vectors(statement.name)
@@ -232,6 +234,20 @@ def _in_parts(loop: For, width: int) -> list[Statement]:
         return WritePart(wide.place, wide.value, own) if isinstance(wide, Write) else wide
 
     return [replace(loop, body=_blocked(_each(loop.body, part)), step=width, lanes=False)]
+
+
+def _parts_outside(loop: For) -> For:
+    """A loop of few turns around one over parts of vectors, the other way round: all turns have the same part then, and
+    its mask is computed once.
+    """
+    if len(loop.body) != 1 or loop.ordered or loop.start.terms or loop.end.terms or loop.end.constant > _FEW_TURNS:
+        return loop
+    (inner,) = loop.body
+    if not isinstance(inner, For) or not inner.end.terms or inner.end.factor(loop.name):
+        return loop
+    if inner.start.terms or not mentions(inner.body, lambda part: isinstance(part, WritePart)):
+        return loop
+    return replace(inner, body=(replace(loop, body=inner.body),))
 
 
 def _has_fold(expr: Expr) -> bool:

@@ -125,6 +125,16 @@ def test_loops_of_many_turns_are_tiled_by_eight(body: str):
         assert mentions(kernel.body, lambda part: isinstance(part, For) and part.step == 8 and part.name == "i")
 
 
+def test_few_turns_take_one_part_of_a_row_after_another():
+    """All heads have as many scores in a part of a row, so that its mask is computed once."""
+    program, _ = program_of(text_of(TRANSPOSED_SCORES, 14, 17, 40))
+    (kernel,) = compile_kernels([program], 8, exact()).kernels
+    loops = [part for part in kernel.body if isinstance(part, For)]
+    while isinstance(loops[-1].body[0], For):
+        loops.append(loops[-1].body[0])
+    assert [(loop.step, loop.end.constant) for loop in loops] == [(1, 14), (8, 1), (1, 3)], "rows, parts, heads"
+
+
 def test_few_sums_are_computed_side_by_side():
     program, _ = program_of(text_of(FEW, 14, 17, 40))
     (kernel,) = compile_kernels([program], 4, exact()).kernels
