@@ -2,13 +2,14 @@
 
 In: a program and its layout. Out: the same program, in which nests whose lanes would be neighbours but for such
 operands read copies. A sum ``w[i][0]*x[0] + w[i][1]*x[1] + ...`` is then computed for all `i` at once, each in its
-order. Matrices of inputs are copied first, once for all nests. What the program computes is copied before each nest
-that reads it, if it is large and the nest reads each row many times.
+order. Matrices of inputs are copied first, once for all nests; or each before the nest that reads it, into a room that
+all have in common, and that stays in the cache. What the program computes is copied before each nest that reads it, if
+it is large and the nest reads each row many times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from .lanes import is_vector_loop, vector_loop
@@ -26,24 +27,45 @@ _ROOM = 16
 class Transposer:
     """Transposes for the programs of one layout, which share the room for the copies.
 
+    Args:
+        ending: of the names of copies of inputs.
+
     Attributes:
         copies: the arrays that are copied, with their copies.
+        in_turn: whether each is copied before the nest that reads it, see `take_turns`.
     """
 
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
+    def __init__(self, layout: Layout, ending: str = "transposed") -> None:
+        self.layout, self._ending = layout, ending
         self.copies: dict[Array, Array] = {}
+        self.in_turn = False
         self._passing: dict[tuple[str, tuple[int, ...]], Array] = {}
+
+    def take_turns(self, programs: Iterable[LoopProgram]) -> None:
+        """Finds one room for all copies of inputs that these programs read, unless a nest reads two of them. Programs
+        that are transposed later read no others.
+        """
+        found: dict[Array, Array] = {}
+        for program in programs:
+            for nest in program.nests:
+                changed = self._with_copies(nest, found)
+                if changed is not None and len(set(changed[1])) > 1:
+                    return
+        self.layout.add_together([(copy, 0) for copy in found.values()])
+        self.copies, self.in_turn = found, True
 
     def transpose(self, program: LoopProgram) -> LoopProgram:
         """The program with copies."""
         used: dict[Array, None] = {}
-        nests = []
+        nests: list[Nest] = []
         for nest in program.nests:
-            changed = self._with_copies(nest)
+            changed = self._with_copies(nest, self.copies)
             if changed is not None:
                 nest, matrices = changed
-                used.update(dict.fromkeys(matrices))
+                if self.in_turn:
+                    nests += map(self._copy, dict.fromkeys(matrices))
+                else:
+                    used.update(dict.fromkeys(matrices))
             elif (with_passing := self._with_passing_copies(nest)) is not None:
                 nests += with_passing
                 continue
@@ -64,7 +86,7 @@ class Transposer:
         """A program that makes copies and nothing else."""
         return LoopProgram("copy_parameters", copies)
 
-    def _with_copies(self, nest: Nest) -> tuple[Nest, list[Array]] | None:
+    def _with_copies(self, nest: Nest, copies: dict[Array, Array]) -> tuple[Nest, list[Array]] | None:
         if vector_loop(nest) is not None or not isinstance(nest.body, Store):
             return None
         for level in range(len(nest.loops) - 1, -1, -1):
@@ -74,7 +96,7 @@ class Transposer:
             moved = [part for part in walk(nest.body.value) if isinstance(part, Load) and _walks_down(part, level)]
             if not moved or any(not _is_matrix(part) for part in moved):
                 continue
-            read = {part: Load(self._copy_of(part.array), part.index[::-1]) for part in moved}
+            read = {part: Load(self._copy_of(part.array, copies), part.index[::-1]) for part in moved}
             value = _with_loads(nest.body.value, read)
             changed = replace(nest, body=replace(nest.body, value=value))
             if is_vector_loop(changed, level):
@@ -138,14 +160,14 @@ class Transposer:
             self.layout.add(self._passing[key])
         return self._passing[key]
 
-    def _copy_of(self, matrix: Array) -> Array:
-        if matrix not in self.copies:
+    def _copy_of(self, matrix: Array, copies: dict[Array, Array]) -> Array:
+        if matrix not in copies:
             rows, columns = matrix.shape
-            name, about = self.layout.unique(f"{matrix.name}_transposed"), f"{matrix.name}, transposed"
-            copy = Array(name, (columns, row_length(rows)), space="copy", about=about)
-            self.layout.add(copy)
-            self.copies[matrix] = copy
-        return self.copies[matrix]
+            name, about = self.layout.unique(f"{matrix.name}_{self._ending}"), f"{matrix.name}, {self._ending}"
+            copies[matrix] = Array(name, (columns, row_length(rows)), space="copy", about=about)
+            if copies is self.copies:
+                self.layout.add(copies[matrix])
+        return copies[matrix]
 
     def _copy(self, matrix: Array) -> Nest:
         rows, columns = matrix.shape

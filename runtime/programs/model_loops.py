@@ -247,27 +247,29 @@ class FinalPrograms:
 
 def with_copies(loops: ModelLoops) -> FinalPrograms:
     """Gives programs copies of matrices that they would walk across."""
-    transposer = Transposer(loops.layout)
     training, inference = (_Named(loops, family) for family in loops.families)
+    # While documents are drawn the parameters stay as they are, so their copies are made once. In training each is made
+    # just before it is read, in the cache.
+    once, each = Transposer(loops.layout, "kept_transposed"), Transposer(loops.layout)
+    still = {number: once.transpose(inference.family.programs[number]) for number in inference.first}
+    copies = dict.fromkeys(nest for program in still.values() for nest in once.copies_of(program))
+    each.take_turns(training.family.programs[number] for number in training.first)
     made = {
         part: program
         for number in training.first
-        for part, program in training.parts(transposer.transpose(training.family.programs[number]), number).items()
+        for part, program in training.parts(each.transpose(training.family.programs[number]), number).items()
     }
-    # While documents are drawn the parameters stay as they are, so their copies are made once.
-    still = {number: transposer.transpose(inference.family.programs[number]) for number in inference.first}
-    copies = dict.fromkeys(nest for program in still.values() for nest in transposer.copies_of(program))
-    made.update((inference.name(number), transposer.without_copies(program)) for number, program in still.items())
+    made.update((inference.name(number), once.without_copies(program)) for number, program in still.items())
 
     def make(name: str) -> Mapping[str, LoopProgram]:
         if name in inference.numbers:
-            program = transposer.transpose(inference.family.programs[inference.numbers[name]])
-            return {name: transposer.without_copies(program)}
+            program = once.transpose(inference.family.programs[inference.numbers[name]])
+            return {name: once.without_copies(program)}
         number = training.numbers[name]
-        return training.parts(transposer.transpose(training.family.programs[number]), number)
+        return training.parts(each.transpose(training.family.programs[number]), number)
 
     programs = Programs((*training.numbers, *inference.numbers), made, make)
-    return FinalPrograms(programs, transposer.only(tuple(copies)), (*training.series(), *inference.series()))
+    return FinalPrograms(programs, once.only(tuple(copies)), (*training.series(), *inference.series()))
 
 
 class _Named:

@@ -106,3 +106,44 @@ def test_copies_in_c_have_their_elements_and_no_more(width: int):
                 library.copy(copy, ctypes.c_long(rows + 3), (ctypes.c_double * len(matrix))(*matrix), *sizes)
                 found = [list(copy[at : at + rows + 3]) for at in range(0, len(copy), rows + 3)]
                 assert found == [[*matrix[column::columns], -1.0, -1.0, -1.0] for column in range(columns)]
+
+
+# Two products of a matrix and a vector, the second of the first; the second nest may read the first matrix, too.
+PRODUCTS = """
+program products
+    array v[16][24] argument double
+    array w[20][16] argument double
+    array x[24] argument double
+    array y[16] value double
+    array z[16] output double
+    nest
+        for i < 16
+        y[i] = fold add {{ k < 24: mul(v[i][k], x[k]) }}
+    nest
+        for i < 16
+        z[i] = fold add {{ k < 16: mul(w[i][k], {factor}) }}
+"""
+
+
+def test_copies_take_turns_in_one_room():
+    program, layout = program_of(PRODUCTS.format(factor="y[k]"))
+    random = Random(9)
+    given = {name: [random.gauss(0, 1) for _ in range(size)] for name, size in (("v", 384), ("w", 320), ("x", 24))}
+    expected = interpret_loops(program, layout, given)
+    transposer = Transposer(layout)
+    transposer.take_turns([program])
+    changed = transposer.transpose(program)
+    assert [nest.body.array.name for nest in changed.nests] == ["v_transposed", "y", "w_transposed", "z"]
+    assert len({layout.start(copy) for copy in transposer.copies.values()}) == 1
+    assert all(vector_loop(nest) is not None for nest in changed.nests[1::2])
+    assert interpret_loops(changed, layout, given) == expected
+
+
+def test_two_copies_that_one_nest_reads_do_not_take_turns():
+    program, layout = program_of(PRODUCTS.format(factor="v[i][k]"))
+    transposer = Transposer(layout)
+    transposer.take_turns([program])
+    assert not transposer.in_turn
+    changed = transposer.transpose(program)
+    assert len({layout.start(copy) for copy in transposer.copies.values()}) == 2
+    assert [nest.body.array.name for nest in changed.nests] == ["v_transposed", "w_transposed", "y", "z"]
