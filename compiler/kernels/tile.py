@@ -3,7 +3,8 @@
 In: a kernel with folds in its expressions. Out: the same, in which a loop whose turns read the same vectors takes
 `_TURNS` at once, and what is left one by one; and a loop whose sums are computed one lane at a time takes `_LANES` of
 these at once, so that none waits for the last addition of its own. Each sum is computed in its own order. What is
-written out depends on sizes in one way: loops of many turns are tiled otherwise, and more of them.
+written out depends on sizes in one way: loops of many turns are tiled otherwise, and more of them. In fast numerics, it
+also depends on whether the lanes fill one vector, or two.
 """
 
 from __future__ import annotations
@@ -37,8 +38,10 @@ def tile(kernel: Kernel, width: int, numerics: Numerics) -> Kernel:
     """The kernel with its loops in tiles.
 
     Args:
-        width: of a vector. In fast numerics, where a loop over lanes fills one of them only, twice as many turns are
-            taken at once: a fused operation takes as long as an addition, and there are two of them at a time.
+        width: of a vector. In fast numerics, where a loop over lanes fills one of them only, twice as many sums are
+            computed at once: a fused operation takes as long as an addition, and there are two of them at a time. If
+            there is a loop around whose turns read the same single numbers, these are of two such turns, so that a
+            number is read once for both: no more than two reads are done at a time, either.
     """
     spans = {parameter.name: parameter.span for parameter in kernel.parameters if parameter.span}
     return replace(kernel, body=tuple(_tiled(statement, width, numerics.fast, spans) for statement in kernel.body))
@@ -75,8 +78,12 @@ def _tiled(statement: Statement, width: int, fast: bool, spans: _Spans) -> State
         level = len(found.loops) - 1
         turns = _LANES if last.end.terms else min(last.end.constant, _LANES)
         return _in_tiles(found, level, turns) if turns > 1 and _fits(found, level, turns) else statement
+    few = fast and not last.end.terms and last.end.constant <= width
+    least = _TURNS if few else 2 * _TURNS
     levels = [
-        level for level, loop in enumerate(found.loops[:-1]) if not _is_short(loop) and _fits(found, level, _TURNS)
+        level
+        for level, loop in enumerate(found.loops[:-1])
+        if (loop.end.terms or loop.end.constant >= least) and _fits(found, level, _TURNS)
     ]
     shared = {level: _shared(folds, last.name, found.loops[level].name) for level in levels}
     best = max(levels, key=lambda level: (shared[level], level), default=None)
@@ -84,15 +91,39 @@ def _tiled(statement: Statement, width: int, fast: bool, spans: _Spans) -> State
         return _triangle_in_tiles(found, folds, width, spans) or statement
     loop = found.loops[best]
     if not shared[best]:
-        many = _are_many(loop, spans)
-        return _in_tiles(found, best, 2 * _TURNS, skewed=True) if many and _is_skewed(folds, last, loop) else statement
-    few = fast and not last.end.terms and last.end.constant <= width
+        if not _are_many(loop, spans) or not _is_skewed(folds, last, loop):
+            return statement
+        return _in_tiles(found, best, 2 * _TURNS, skewed=True, far=True)
+    if few and (pair := _pair(found, folds, best)) is not None:
+        return _in_pairs(found, pair, best)
     enough = few and not loop.end.terms and loop.end.constant >= 4 * _TURNS and _fits(found, best, 2 * _TURNS)
-    return _in_tiles(found, best, 2 * _TURNS if enough or _are_many(loop, spans) else _TURNS, rest=fast)
+    # Two vectors in each of four turns share more of what they read than one in each of eight.
+    square = fast and not last.end.terms and last.end.constant == 2 * width
+    many = _are_many(loop, spans) and not square
+    return _in_tiles(found, best, 2 * _TURNS if enough or many else _TURNS, rest=fast, far=many)
 
 
-def _is_short(loop: For) -> bool:
-    return not loop.end.terms and loop.end.constant < 2 * _TURNS
+def _pair(found: _Loops, folds: Sequence[Fold], best: int) -> int | None:
+    """A loop around the one in tiles whose turns read the same single numbers."""
+    lane = found.loops[-1].name
+    single = [names_in([read.place]) for read in _reads(tuple(folds)) if not read.place.flat().factor(lane)]
+    for level, loop in enumerate(found.loops[:best]):
+        if single and not any(loop.name in names for names in single) and _fits(found, level, 2):
+            return level
+    return None
+
+
+def _in_pairs(found: _Loops, pair: int, best: int) -> Statement:
+    """The loops with one of them in tiles, in each of which there are two turns of another one around it."""
+    loop, pairs = found.loops[pair], Sum(0, ((1, "pairs"),))
+    inside = _Loops(found.loops[pair + 1 :], found.write)
+
+    def tiles(twins: str) -> tuple[Statement, ...]:
+        return (_in_tiles(inside, best - pair - 1, _TURNS, rest=True, twins=twins),)
+
+    declared = Declare("pairs", Reached(loop.start, loop.end, 2), "whole")
+    paired = replace(loop, end=pairs, step=2, body=tiles(loop.name))
+    return found.around(pair, Block((declared, paired, replace(loop, start=pairs, body=tiles("")))))
 
 
 def _are_many(loop: For, spans: _Spans) -> bool:
@@ -235,7 +266,7 @@ def _is_longer(loop: For, lanes: For) -> bool:
 
 
 def _prefetched(writes: Sequence[Write]) -> tuple[Statement, ...]:
-    """Asks for what is read and written behind the sums: in many turns it is in no cache that is near."""
+    """Asks for what is read and written behind the sums."""
     places: dict[Place, bool] = {}
 
     def change(part: object) -> object:
@@ -264,12 +295,16 @@ def _skewed(write: Write, turn: int) -> Write:
     return replace(write, value=rebuilt(write.value, change))
 
 
-def _in_tiles(found: _Loops, level: int, turns: int, rest: bool = False, skewed: bool = False) -> Statement:
+def _in_tiles(
+    found: _Loops, level: int, turns: int, rest: bool = False, skewed: bool = False, far: bool = False, twins: str = ""
+) -> Statement:
     """The loops with one of them in tiles.
 
     Args:
         rest: whether what is left is a tile, too, if it is known how much that is.
         skewed: see `_is_skewed`.
+        far: whether there are so many turns that what is read and written is in no cache that is near.
+        twins: the name of a loop around these, of which the next turn is in the same tile; if empty, none is.
     """
     loop, inside = found.loops[level], found.loops[level + 1 :]
     here = Sum(0, ((1, loop.name),))
@@ -281,8 +316,11 @@ def _in_tiles(found: _Loops, level: int, turns: int, rest: bool = False, skewed:
         writes = tuple(substituted(found.write, {loop.name: here.plus(Sum(turn))}) for turn in range(step))
         if skewed:
             writes = tuple(_skewed(write, turn) for turn, write in enumerate(writes))
+        if twins:
+            following = {twins: Sum(1, ((1, twins),))}
+            writes = tuple(each for write in writes for each in (write, substituted(write, following)))
         if len(inside) == 1:
-            further = _prefetched(writes) if step == 2 * _TURNS else ()
+            further = _prefetched(writes) if far and step == turns else ()
             if _is_longer(loop, inside[0]):
                 return replace(loop, start=start, end=end, step=step, body=(replace(inside[0], body=further + writes),))
             return replace(inside[0], body=(replace(loop, start=start, end=end, step=step, body=further + writes),))

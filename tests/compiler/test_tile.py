@@ -14,7 +14,7 @@ from microgpt.compiler.c.prelude import VECTOR_WIDTHS, prelude
 from microgpt.compiler.kernels.kernel_ir import Declare, For, Point, Prefetch
 from microgpt.compiler.kernels.traverse import mentions
 from microgpt.compiler.loops.interpret_loops import interpret_loops
-from microgpt.compiler.numerics import exact
+from microgpt.compiler.numerics import exact, fast
 from microgpt.compiler.pipeline import compile_c, compile_kernels
 from microgpt.runtime.machine.toolchain import Toolchain
 
@@ -87,6 +87,17 @@ FEW = """
         for h < 3
         y[i][h] = fold add {{ k < {terms}: x[i][h][k] }}
 """
+# The same for documents side by side, of which each is in a lane: all read the same weights.
+SIDE_BY_SIDE = """
+    array w[{rows}][{terms}] value double
+    array x[{terms}][{rows}][{lanes}] value double
+    array y[{terms}][{rows}][{lanes}] value double
+    nest
+        for p < {terms}
+        for i < {rows}
+        for j < {lanes}
+        y[p][i][j] = fold add {{ k < {rows}: mul(w[i][k], x[p][k][j]) }}
+"""
 
 
 def text_of(body: str, rows: int, terms: int, lanes: int) -> str:
@@ -141,7 +152,21 @@ def test_few_sums_are_computed_side_by_side():
     assert mentions(kernel.body, lambda part: isinstance(part, Declare) and part.name == "sum2")
 
 
-BODIES = [PRODUCT, TRIANGLES, SCORES, TRANSPOSED_SCORES, BACKWARDS, FEW]
+@pytest.mark.parametrize("rows", [4, 9, 16])
+def test_two_positions_of_documents_side_by_side_share_their_weights(rows: int):
+    program, _ = program_of(text_of(SIDE_BY_SIDE, rows, rows, 8))
+    for width, chosen, expected in ((8, fast(), True), (4, fast(), False), (8, exact(), False)):
+        (kernel,) = compile_kernels([program], width, chosen).kernels
+        assert mentions(kernel.body, lambda part: isinstance(part, For) and part.step == 2) is expected
+        sums = {part for part in ("sum7", "sum8") if mentions(kernel.body, lambda each, part=part: is_sum(each, part))}
+        assert not expected or sums == {"sum7"}
+
+
+def is_sum(part: object, name: str) -> bool:
+    return isinstance(part, Declare) and part.name == name
+
+
+BODIES = [PRODUCT, SIDE_BY_SIDE, TRIANGLES, SCORES, TRANSPOSED_SCORES, BACKWARDS, FEW]
 
 
 @pytest.mark.parametrize("body", BODIES)
