@@ -25,6 +25,7 @@ _TYPES: dict[str, dict[str, object]] = {
         "most": "0x7fffffff",
         "bias": 127,
         "mantissa": 23,
+        "to_whole": "0x1.8p23",
         "lowest": "-104.0f",
         "highest": "89.0f",
         "log2_high": "0.693359375",
@@ -40,6 +41,7 @@ _TYPES: dict[str, dict[str, object]] = {
         "most": "0x7fffffffffffffffLL",
         "bias": 1023,
         "mantissa": 52,
+        "to_whole": "0x1.8p52",
         "lowest": "-746.0",
         "highest": "710.0",
         "log2_high": "0.6931471803691238",
@@ -60,6 +62,26 @@ _ROOTS = {
     ("double", 2): ("__SSE2__", "__builtin_ia32_sqrtpd", "(x)"),
     ("double", 4): ("__AVX__", "__builtin_ia32_sqrtpd256", "(x)"),
     ("double", 8): ("__AVX512F__", "__builtin_ia32_sqrtpd512_mask", "(x, x, -1, 4)"),
+}
+
+# Those for the larger and the smaller of two, which are the second if one of them is NaN.
+_EXTREMES = {
+    ("float", 4): ("__SSE__", "ps", "(b, a)"),
+    ("float", 8): ("__AVX__", "ps256", "(b, a)"),
+    ("float", 16): ("__AVX512F__", "ps512_mask", "(b, a, a, -1, 4)"),
+    ("double", 2): ("__SSE2__", "pd", "(b, a)"),
+    ("double", 4): ("__AVX__", "pd256", "(b, a)"),
+    ("double", 8): ("__AVX512F__", "pd512_mask", "(b, a, a, -1, 4)"),
+}
+
+# Those for products with powers of 2.
+_SCALES = {
+    ("float", 4): ("__AVX512VL__", "ps128_mask", "(x, n, x, -1)"),
+    ("float", 8): ("__AVX512VL__", "ps256_mask", "(x, n, x, -1)"),
+    ("float", 16): ("__AVX512F__", "ps512_mask", "(x, n, x, -1, 4)"),
+    ("double", 2): ("__AVX512VL__", "pd128_mask", "(x, n, x, -1)"),
+    ("double", 4): ("__AVX512VL__", "pd256_mask", "(x, n, x, -1)"),
+    ("double", 8): ("__AVX512F__", "pd512_mask", "(x, n, x, -1, 4)"),
 }
 
 # Those for numbers from everywhere, which lanes set in a mask take.
@@ -127,6 +149,9 @@ def _vectors(width: int, number: str) -> str:
         ys=", ".join(["y"] * width),
         numbers=", ".join(map(str, range(width))),
         root=_root(width, number),
+        larger=_extreme(width, number, "max", ">"),
+        smaller=_extreme(width, number, "min", "<"),
+        scaled=_scaled(width, number),
         over=_over(width, number),
         choose=_choose(width, number),
         load_part=_part(width, number, "load"),
@@ -212,7 +237,29 @@ def _over(width: int, number: str) -> str:
 def _root(width: int, number: str) -> str:
     f = "f" if number == "float" else ""
     loop = f"    v{width} r;\n    for (int i = 0; i < {width}; i++) r[i] = __builtin_sqrt{f}(x[i]);\n    return r;\n"
-    if (number, width) not in _ROOTS:
-        return loop
-    macro, name, operands = _ROOTS[number, width]
-    return f"#if defined({macro}) && HAS({name})\n    return {name}{operands};\n#else\n{loop}#endif\n"
+    return _or_else(_ROOTS.get((number, width)), "", loop)
+
+
+def _extreme(width: int, number: str, name: str, sign: str) -> str:
+    return _or_else(
+        _EXTREMES.get((number, width)), f"__builtin_ia32_{name}", f"    return blend{width}(b {sign} a, b, a);\n"
+    )
+
+
+def _scaled(width: int, number: str) -> str:
+    bias, mantissa, size = (_TYPES[number][name] for name in ("bias", "mantissa", "to_whole"))
+    general = (
+        f"    const n{width} whole = (n{width})shifted - (n{width})all{width}(({number}){size}), half = whole >> 1;\n"
+        f"    return (x * (v{width})((half + {bias}) << {mantissa}))\n"
+        f"        * (v{width})((whole - half + {bias}) << {mantissa});\n"
+    )
+    return _or_else(_SCALES.get((number, width)), "__builtin_ia32_scalef", general)
+
+
+def _or_else(builtin: tuple[str, str, str] | None, prefix: str, general: str) -> str:
+    """A function of the compiler's, where there is one, or else other C."""
+    if builtin is None:
+        return general
+    macro, name, operands = builtin
+    name = f"{prefix}{name}"
+    return f"#if defined({macro}) && HAS({name})\n    return {name}{operands};\n#else\n{general}#endif\n"

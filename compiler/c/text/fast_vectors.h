@@ -24,8 +24,12 @@ INLINE v${w} drop${w}(n${w} flag, v${w} x) { return (v${w})(~flag & (n${w})x); }
 INLINE v${w} blend${w}(n${w} flag, v${w} a, v${w} b) { return (v${w})((flag & (n${w})a) | (~flag & (n${w})b)); }
 INLINE v${w} rectify${w}(v${w} x) { return keep${w}(x > 0, x); }
 INLINE v${w} positive${w}(v${w} x) { return keep${w}(x > 0, all${w}(1)); }
-INLINE v${w} larger${w}(v${w} a, v${w} b) { return blend${w}(b > a, b, a); }
-INLINE v${w} smaller${w}(v${w} a, v${w} b) { return blend${w}(b < a, b, a); }
+INLINE v${w} larger${w}(v${w} a, v${w} b)
+{
+${larger}}
+INLINE v${w} smaller${w}(v${w} a, v${w} b)
+{
+${smaller}}
 INLINE v${w} magnitude${w}(v${w} x) { return (v${w})((n${w})x & ${most}); }
 INLINE v${w} square_root${w}(v${w} x)
 {
@@ -41,19 +45,22 @@ INLINE v${w} settled_inverse${w}(v${w} x) { return 1 / x; }
 INLINE v${w} settled_inverse_root${w}(v${w} x) { return square_root${w}(1 / x); }
 INLINE v${w} settled_inverse_square${w}(v${w} x) { const v${w} r = 1 / x; return r * r; }
 INLINE v${w} settled_inverse_root_cube${w}(v${w} x) { const v${w} r = 1 / x; return square_root${w}(r) * r; }
-/* 2^n times the series of the rest, which is at most ln(2)/2. The power of 2 is multiplied in halves, each of which is a
-   number, also where the result overflows or vanishes. */
+/* x * 2^n, where n is whole, and the last bits of `shifted`. The power of 2 is multiplied in halves, each
+   of which is a number, also where the result overflows or vanishes. */
+INLINE v${w} scaled${w}(v${w} x, v${w} n, v${w} shifted)
+{
+    (void)n;
+    (void)shifted;
+${scaled}}
+/* 2^n times the series of the rest, which is at most ln(2)/2. A sum of so large a number has no digits behind the point. */
 INLINE v${w} exponential${w}(v${w} x)
 {
-    x = blend${w}(x < ${lowest}, all${w}(${lowest}), blend${w}(x > ${highest}, all${w}(${highest}), x));
-    const v${w} scaled = x * (${number})1.4426950408889634;
-    const n${w} n = __builtin_convertvector(scaled + blend${w}(scaled < 0, all${w}((${number})-0.5), all${w}((${number})0.5)), n${w});
-    const v${w} whole = __builtin_convertvector(n, v${w});
-    const v${w} rest = (x - whole * (${number})${log2_high}) - whole * (${number})${log2_low};
+    x = smaller${w}(larger${w}(x, all${w}(${lowest})), all${w}(${highest}));
+    const v${w} shifted = x * (${number})1.4426950408889634 + (${number})${to_whole}, n = shifted - (${number})${to_whole};
+    const v${w} rest = (x - n * (${number})${log2_high}) - n * (${number})${log2_low};
     v${w} r = all${w}((${number})(1.0 / ${factorial}));
     ${exponential_terms}
-    const n${w} half = n >> 1;
-    return (r * (v${w})((half + ${bias}) << ${mantissa})) * (v${w})((n - half + ${bias}) << ${mantissa});
+    return scaled${w}(r, n, shifted);
 }
 /* exponent * ln(2) and the series of the inverse hyperbolic tangent of (m - 1) / (m + 1), for m from sqrt(1/2) to sqrt(2). */
 INLINE v${w} logarithm${w}(v${w} x)
