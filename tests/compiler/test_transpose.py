@@ -14,7 +14,7 @@ from microgpt.compiler.loops.lanes import vector_loop
 from microgpt.compiler.loops.layout import Layout
 from microgpt.compiler.loops.loop_ir import LoopProgram
 from microgpt.compiler.loops.transpose import Transposer
-from microgpt.runtime.machine.find_toolchain import vector_width_here
+from microgpt.runtime.machine.toolchain import Toolchain
 from microgpt.tools.checks.built_library import built_library
 
 # Each key is computed, and read by all queries of later rows: from the front, or from the back.
@@ -89,12 +89,12 @@ def test_copies_of_one_shape_share_their_room():
 
 
 @pytest.mark.parametrize("width", [1, 2, 4, 8])
-def test_copies_in_c_have_their_elements_and_no_more(width: int):
+def test_copies_in_c_have_their_elements_and_no_more(width: int, toolchain: Toolchain):
     program = """
         void copy(double *to, long to_row, const double *from, long from_row, long rows, long columns)
         { transpose(to, to_row, from, from_row, rows, columns); }
     """
-    if width > vector_width_here():
+    if width > toolchain.vector_width:
         pytest.skip("no such vectors here")
     with built_library("transpose", program, width) as library:
         for rows in range(1, 20):
