@@ -1,5 +1,6 @@
 """What tests of several folders share."""
 
+import ctypes
 import importlib.util
 import os
 import shutil
@@ -15,7 +16,7 @@ import pytest
 
 from microgpt.compiler.c.emit_c import CText
 from microgpt.runtime.machine.find_toolchain import find_toolchain
-from microgpt.runtime.machine.toolchain import ToolchainError
+from microgpt.runtime.machine.toolchain import Toolchain, ToolchainError
 from microgpt.runtime.programs import c_source
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -74,3 +75,16 @@ def docs_script(name: str) -> Any:
     sys.modules[name] = module  # dataclasses look for it
     specification.loader.exec_module(module)
     return module
+
+
+def compiled(toolchain: Toolchain, folder: Path, width: int, text: str) -> ctypes.CDLL:
+    """A library of C for vectors of a width."""
+    source, path = folder / f"width{width}.c", folder / f"width{width}.so"
+    source.write_text(text)
+    toolchain.build(source, path)
+    return ctypes.CDLL(str(path))
+
+
+def same(one: float, other: float) -> bool:
+    """Equal, up to what the contract leaves open: the payload of NaN, the sign of zero."""
+    return one == other or (one != one and other != other)

@@ -155,7 +155,7 @@ class Printer:
         return function, self.expr_text(operand), ""
 
     def _kept(self, statement: ir.Enclose, high: str, low: str, indent: str, mark: str = "") -> Iterator[str]:
-        """Stores what comes out the same for both ends; `mark` tells its variables from others."""
+        """Stores what is the same for both ends of the interval. Its variables end with `mark`."""
         width, value = statement.width, statement.value
         for declared in statement.before:
             yield f"{indent}{self._line(declared)};"

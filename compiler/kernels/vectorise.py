@@ -331,10 +331,14 @@ def _enclosed(statement: Enclose, lane: str, where: dict[str, Sum], vector: _Par
 
     value = rebuilt(wide(_powered(statement, power)), change)
     operands = (wide(statement.power.operands[0]), *statement.power.operands[1:])
-    power_call = Call(POW, operands, width)
-    lane_ = None if statement.lane is None else substituted(statement.lane, where)
     return replace(
-        statement, place=place, value=value, power=power_call, lane=lane_, before=tuple(before), quotient=quotient
+        statement,
+        place=place,
+        value=value,
+        power=Call(POW, operands, width),
+        lane=substituted(statement.lane, where),
+        before=tuple(before),
+        quotient=quotient,
     )
 
 

@@ -163,7 +163,10 @@ class Transposer:
     def _copy_of(self, matrix: Array, copies: dict[Array, Array]) -> Array:
         if matrix not in copies:
             rows, columns = matrix.shape
-            name, about = self.layout.unique(f"{matrix.name}_{self._ending}"), f"{matrix.name}, {self._ending}"
+            name, about = (
+                self.layout.unique(f"{matrix.name}_{self._ending}"),
+                f"{matrix.name}, {self._ending.replace('_', ' ')}",
+            )
             copies[matrix] = Array(name, (columns, row_length(rows)), space="copy", about=about)
             if copies is self.copies:
                 self.layout.add(copies[matrix])

@@ -47,8 +47,8 @@ static void sort(document *to, const int *lengths, const int *index, long first,
     }
 }
 
-/* Puts a gradient where another core has read what was there: to memory, past the caches, where that can be said. To win
-   its cache lines back would take ten times as long. */
+/* Copies a gradient to where another core has read the one before: by streaming stores, if the compiler has them, since a
+   store to a line that another core holds takes ten times as long. */
 static NOINLINE void hand_over(${number} *to, const ${number} *from)
 {
 #if defined(__x86_64__) && HAS(__builtin_ia32_movnti64)
