@@ -10,7 +10,7 @@ INLINE void ${name}${w}(const v${w} *x, v${w} *high, v${w} *low)
     if (!BY_UNIT(@)) r@ = fused${w}(r@, change@, r@);
     if (!BY_UNIT(@)) half@ = fused${w}(half@, change@, half@);
     if (!BY_UNIT(@)) r@ = fused${w}(fused${w}(-r@, r@, x[@]), half@, r@);
-    const v${w} added@ = fused${w}(r@, all${w}(ROOT_WIDE), all${w}(TINY));
+    const v${w} added@ = fused${w}(r@, root_error${w}(r@), all${w}(TINY));
     const v${w} rest@ = fused${w}(-r@, r@, x[@]);
     const v${w} less@ = fused${w}(rest@, half@, -added@);
     const v${w} more@ = fused${w}(rest@, half@, added@);

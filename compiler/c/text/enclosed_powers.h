@@ -2,18 +2,24 @@
 /* Two numbers between which pow(x, 2) or pow(x, 0.5) lies; the larger is the result, unless one is no number. Rounding
    never reverses the order of two numbers. So it is enough to add to the exact power, before it is rounded once, at
    least what pow() errs by before it rounds, and to subtract as much. From LEAST to MOST that is MARGIN. WIDE is that
-   bound for the largest and the smallest squares, whose logarithms are 710 and -708, and ROOT_WIDE for the largest root,
-   whose logarithm is 355. TINY is MARGIN of LEAST; with each halving of a root it is twice as much of it, where the bound
-   at MARGIN grows by 2^-15 units; so roots down to zero are enclosed, too. To subnormal squares, 2^-530 of the operand is
+   bound for the largest and the smallest squares, whose logarithms are 710 and -708. That of roots is relative to them, and
+   for one of 2^n it is 0.011 units and 1.04 * 2^-15 of them for each power of two: with n, the bits of ROOT_ERROR and of
+   the root, shifted by 8, grow by 2^-15 units or more, from 0.0125 units at 2^-40. Below it, where they become less, TINY
+   is enough: what is missing there is at most 2^-107.9, of a root of 2^-41.4. To subnormal squares, 2^-530 of the operand is
    added, which is a unit at least unless the square rounds to zero; zero is enclosed by zero alone. */
 #if defined(__GLIBC__)
 #define WIDE (0x1p-53 * 0.045)
-#define ROOT_WIDE (0x1p-53 * 0.0285)
+#define ROOT_ERROR 0x3bfc29999999999aLL
+INLINE v${w} root_error${w}(v${w} r) { return (v${w})(((n${w})r >> 8) + ROOT_ERROR); }
 #else
 #define WIDE MARGIN
-#define ROOT_WIDE MARGIN
+INLINE v${w} root_error${w}(v${w} r)
+{
+    (void)r;
+    return all${w}(MARGIN);
+}
 #endif
-#define TINY 0x1p-155
+#define TINY 0x1p-106
 /* r, or its neighbour towards r + rest in the lanes of `near`; no number for lanes of `nonzero` for which MARGIN does
    not hold. */
 INLINE v${w} neighbour${w}(v${w} r, v${w} rest, n${w} near, n${w} nonzero)
