@@ -196,5 +196,6 @@ def _transpose(vector_width: int) -> str:
     """Tiles as wide and as high as a vector; in each step, pairs of vectors exchange halves."""
     if vector_width not in _TILED:
         return c_text(_PACKAGE, "transpose.h", number="double", tiles="")
+    shuffle = plain_text(_PACKAGE, "shuffle.h") + (plain_text(_PACKAGE, "tile8.h") if vector_width == 8 else "")
     tiles = plain_text(_PACKAGE, f"tiled{vector_width}.h")
-    return c_text(_PACKAGE, "shuffle.h") + c_text(_PACKAGE, "transpose.h", number="double", tiles=tiles)
+    return shuffle + c_text(_PACKAGE, "transpose.h", number="double", tiles=tiles)
