@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..errors import InternalError
-from ..ir.ops import OPS, Type, is_closed, spell
+from ..ir.ops import OPS, UNLESS, Type, is_closed, spell
 from ..kernels import kernel_ir as ir
 from ..kernels.expressions import (
     Call,
@@ -285,6 +285,8 @@ class Printer:
                 return (
                     f"equal{width}({index} - ({sum_text(number)}))" if width > 1 else f"({index} == {sum_text(number)})"
                 )
+            case Call(op, (Spread(flag, _, True), value), width) if op == UNLESS:
+                return f"drop_all{width}({self.expr_text(flag)}, {self.expr_text(value)})"
             case Call(op, operands, width):
                 types = OPS[op].types_of(len(operands))
                 return self._spelled(op, list(map(self._operand, operands, types)), width)

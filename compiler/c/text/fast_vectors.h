@@ -21,6 +21,7 @@ INLINE v${w} choose${w}(const ${number} *p, const int *chosen, long stride, long
 ${choose}}
 INLINE v${w} keep${w}(n${w} flag, v${w} x) { return (v${w})(flag & (n${w})x); }
 INLINE v${w} drop${w}(n${w} flag, v${w} x) { return (v${w})(~flag & (n${w})x); }
+INLINE v${w} drop_all${w}(int flag, v${w} x) { return drop${w}(flag${w}(flag), x); }
 INLINE v${w} blend${w}(n${w} flag, v${w} a, v${w} b) { return (v${w})((flag & (n${w})a) | (~flag & (n${w})b)); }
 INLINE v${w} rectify${w}(v${w} x) { return keep${w}(x > 0, x); }
 INLINE v${w} positive${w}(v${w} x) { return keep${w}(x > 0, all${w}(1)); }

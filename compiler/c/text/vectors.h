@@ -15,4 +15,13 @@ INLINE v${w} positive${w}(v${w} x) { return keep${w}(x > 0.0, all${w}(1.0)); }
 INLINE v${w} larger${w}(v${w} a, v${w} b) { return blend${w}(b > a, b, a); }
 INLINE v${w} smaller${w}(v${w} a, v${w} b) { return blend${w}(b < a, b, a); }
 INLINE v${w} magnitude${w}(v${w} x) { return (v${w})((n${w})x & 0x7fffffffffffffffLL); }
-${special}
+${special}/* Zeros, if a flag is set that is the same for all lanes. */
+#if defined(MASKS${w}) && HAS(__builtin_ia32_movapd512_mask)
+INLINE v${w} drop_all${w}(int flag, v${w} x)
+{
+    const v${w} none = {0.0};
+    return __builtin_ia32_movapd512_mask(x, none, (unsigned char)(flag - 1));
+}
+#else
+INLINE v${w} drop_all${w}(int flag, v${w} x) { return drop${w}(flag${w}(flag), x); }
+#endif
