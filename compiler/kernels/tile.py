@@ -100,7 +100,9 @@ def _tiled(statement: Statement, width: int, fast: bool, spans: _Spans) -> State
     # Two vectors in each of four turns share more of what they read than one in each of eight.
     square = fast and not last.end.terms and last.end.constant == 2 * width
     many = _are_many(loop, spans) and not square
-    return _in_tiles(found, best, 2 * _TURNS if enough or many else _TURNS, rest=fast, far=many)
+    few_sums = not last.end.terms and last.end.constant <= 2 * width
+    turns = 2 * _TURNS if enough or many else _TURNS
+    return _in_tiles(found, best, turns, rest=fast, far=many, by_two=few_sums and not many)
 
 
 def _pair(found: _Loops, folds: Sequence[Fold], best: int) -> int | None:
@@ -296,7 +298,14 @@ def _skewed(write: Write, turn: int) -> Write:
 
 
 def _in_tiles(
-    found: _Loops, level: int, turns: int, rest: bool = False, skewed: bool = False, far: bool = False, twins: str = ""
+    found: _Loops,
+    level: int,
+    turns: int,
+    rest: bool = False,
+    skewed: bool = False,
+    far: bool = False,
+    twins: str = "",
+    by_two: bool = False,
 ) -> Statement:
     """The loops with one of them in tiles.
 
@@ -305,6 +314,8 @@ def _in_tiles(
         skewed: see `_is_skewed`.
         far: whether there are so many turns that what is read and written is in no cache that is near.
         twins: the name of a loop around these, of which the next turn is in the same tile; if empty, none is.
+        by_two: whether two of the turns that are left are taken at once, if it is not known how many are: one alone has
+            too few sums to hide the latency of an addition.
     """
     loop, inside = found.loops[level], found.loops[level + 1 :]
     here = Sum(0, ((1, loop.name),))
@@ -335,5 +346,11 @@ def _in_tiles(
         parts = [part(loop.start, whole, turns), *([part(whole, loop.end, left if rest else 1)] if left else [])]
         return found.around(level, parts[0] if len(parts) == 1 else Block(tuple(parts)))
     whole = Sum(0, ((1, "whole"),))
-    declared = Declare("whole", Reached(loop.start, loop.end, turns), "whole")
-    return found.around(level, Block((declared, part(loop.start, whole, turns), part(whole, loop.end, 1))))
+    starts, steps = [loop.start, whole], [turns, 1]
+    declared = [Declare("whole", Reached(loop.start, loop.end, turns), "whole")]
+    if by_two:
+        starts.append(Sum(0, ((1, "even"),)))
+        steps.insert(1, 2)
+        declared.append(Declare("even", Reached(whole, loop.end, 2), "whole"))
+    tiles = [part(*each) for each in zip(starts, [*starts[1:], loop.end], steps, strict=True)]
+    return found.around(level, Block((*declared, *tiles)))

@@ -72,10 +72,11 @@ _FEW_TURNS = 16
 
 @dataclass(frozen=True)
 class _Part:
-    """So many lanes, from so many behind the first of a block on."""
+    """So many lanes, from so many behind the first of a block on. With a count, only so many of a vector's lanes."""
 
     width: int
     offset: int = 0
+    count: Sum | None = None
 
 
 _ONE = _Part(1)
@@ -134,14 +135,16 @@ def _fixed(loop: For, width: int) -> list[Statement]:
     folds = sum(isinstance(each, Write) and _has_fold(each.value) for each in around.body)
     block = width * (max(_ACCUMULATORS // folds, 1) if folds else _PLAIN)
     whole = trips - trips % block
+    masked = width >= MASKED and not mentions(loop.body, needs_whole_vectors(loop.name))
     statements: list[Statement] = []
     if whole > block:
-        body = _block(loop, _parts(block, width), Sum(0, ((1, "lane"),)))
+        body = _block(loop, _parts(block, width, masked), Sum(0, ((1, "lane"),)))
         statements.append(For("lane", Sum(), Sum(whole), (body,), block))
     else:
         whole = 0
     statements += [
-        _block(loop, _parts(min(block, trips - start), width), Sum(start)) for start in range(whole, trips, block)
+        _block(loop, _parts(min(block, trips - start), width, masked), Sum(start))
+        for start in range(whole, trips, block)
     ]
     return statements
 
@@ -170,7 +173,7 @@ def _open(loop: For, width: int) -> list[Statement]:
 def _several(loop: For, lane: Sum, width: int, body: tuple[Statement, ...]) -> list[Statement]:
     """A loop over whole vectors: `SEVERAL` of them in a turn, and then one by one."""
     block, whole = SEVERAL * width, Sum(0, ((1, "whole"),))
-    wide = [[_wide(each, loop.name, lane, part) for each in loop.body] for part in _parts(block, width)]
+    wide = [[_wide(each, loop.name, lane, part) for each in loop.body] for part in _parts(block, width, masked=False)]
     roots = [part[-1] for part in wide if isinstance(part[-1], Enclose) and part[-1].function == "root"]
     together = [each for part in wide for each in (part[:-1] if roots else part)]
     if roots:
@@ -221,19 +224,9 @@ def needs_whole_vectors(lane: str) -> Callable[[Any], bool]:
 def _in_parts(loop: For, width: int) -> list[Statement]:
     """The same in vectors alone, of which the last is a part of one."""
     lane = Sum(0, ((1, loop.name),))
-    count = loop.end.plus(lane.times(-1))
-
-    def change(part: Any) -> Any:
-        return ReadPart(part.place, count, part.width) if isinstance(part, Read) and part.width > 1 else None
-
-    def part(statement: Statement) -> Statement:
-        own = statement.count if isinstance(statement, WritePart) else count
-        if isinstance(statement, WritePart):
-            statement = Write(statement.place, statement.value)
-        wide = rebuilt(_wide(statement, loop.name, lane, _Part(width)), change)
-        return WritePart(wide.place, wide.value, own) if isinstance(wide, Write) else wide
-
-    return [replace(loop, body=_blocked(_each(loop.body, part)), step=width, lanes=False)]
+    part = _Part(width, count=loop.end.plus(lane.times(-1)))
+    body = _blocked(_each(loop.body, lambda each: _wide(each, loop.name, lane, part)))
+    return [replace(loop, body=body, step=width, lanes=False)]
 
 
 def _parts_outside(loop: For) -> For:
@@ -256,10 +249,18 @@ def _has_fold(expr: Expr) -> bool:
     return isinstance(expr, Fold)
 
 
-def _parts(lanes: int, widest: int) -> list[_Part]:
-    """The vectors that make up so many lanes."""
-    widths = [widest] * (lanes // widest) + [width for width in (8, 4, 2, 1) if lanes % widest & width]
-    return [_Part(width, sum(widths[:number])) for number, width in enumerate(widths)]
+def _parts(lanes: int, widest: int, masked: bool) -> list[_Part]:
+    """The vectors that make up so many lanes.
+
+    Args:
+        masked: whether what would be several smaller vectors is a part of one.
+    """
+    whole, left = divmod(lanes, widest)
+    widths = [width for width in (8, 4, 2, 1) if left & width]
+    parts = [_Part(widest, number * widest) for number in range(whole)]
+    if masked and len(widths) > 1:
+        return [*parts, _Part(widest, whole * widest, Sum(left))]
+    return parts + [_Part(width, whole * widest + sum(widths[:number])) for number, width in enumerate(widths)]
 
 
 def _block(loop: For, parts: Sequence[_Part], first: Sum) -> Statement:
@@ -272,6 +273,8 @@ def _block(loop: For, parts: Sequence[_Part], first: Sum) -> Statement:
 
 def _wide(statement: Statement, lane: str, first: Sum, part: _Part) -> Statement:
     """A statement for one part of the lanes of a loop."""
+    if part.count is not None:
+        return _in_part(statement, lane, first, replace(part, count=None), part.count)
     where = {lane: first.plus(Sum(part.offset))}
     if isinstance(statement, Write):
         place = substituted(statement.place, where)
@@ -293,6 +296,19 @@ def _wide(statement: Statement, lane: str, first: Sum, part: _Part) -> Statement
         operands = (value, *statement.power.operands[1:])
         return replace(statement, power=replace(statement.power, operands=operands, width=part.width))
     raise TypeError(statement)
+
+
+def _in_part(statement: Statement, lane: str, first: Sum, vector: _Part, count: Sum) -> Statement:
+    """A statement for so many lanes of a vector."""
+
+    def change(read: Any) -> Any:
+        return ReadPart(read.place, count, read.width) if isinstance(read, Read) and read.width > 1 else None
+
+    own = statement.count if isinstance(statement, WritePart) else count
+    if isinstance(statement, WritePart):
+        statement = Write(statement.place, statement.value)
+    wide = rebuilt(_wide(statement, lane, first, vector), change)
+    return WritePart(wide.place, wide.value, own) if isinstance(wide, Write) else wide
 
 
 def _powered(statement: Enclose, power: Expr) -> Expr:

@@ -5,18 +5,24 @@ from __future__ import annotations
 import ctypes
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 import pytest
+from helpers import compiled
 from loop_texts import program_of
 
 from microgpt.compiler.c.memory_struct import memory_struct
 from microgpt.compiler.c.prelude import VECTOR_WIDTHS, prelude
-from microgpt.compiler.kernels.kernel_ir import Declare, For, Point, Prefetch
+from microgpt.compiler.kernels.kernel_ir import Declare, For, Kernel, Point, Prefetch, WritePart
 from microgpt.compiler.kernels.traverse import mentions
 from microgpt.compiler.loops.interpret_loops import interpret_loops
+from microgpt.compiler.loops.layout import Layout
+from microgpt.compiler.loops.loop_ir import LoopProgram
 from microgpt.compiler.numerics import exact, fast
 from microgpt.compiler.pipeline import compile_c, compile_kernels
 from microgpt.runtime.machine.toolchain import Toolchain
+
+T = TypeVar("T")
 
 # Trips of the loop that is tiled, rows of sums, and lanes: none of which a tile or a vector divides, and some do.
 SIZES = [(8, 5, 8), (9, 16, 19), (14, 17, 40), (11, 3, 3), (13, 40, 1)]
@@ -104,6 +110,12 @@ def text_of(body: str, rows: int, terms: int, lanes: int) -> str:
     return "program f" + body.format(rows=rows, terms=terms, lanes=lanes, last=rows - 1)
 
 
+def parts_of(kernel: Kernel, kind: type[T]) -> list[T]:
+    found: list[T] = []
+    mentions(kernel.body, lambda part: bool(isinstance(part, kind) and found.append(part)))
+    return found
+
+
 @pytest.mark.parametrize("body", [PRODUCT, TRIANGLES, SCORES])
 def test_loops_are_tiled(body: str):
     program, _ = program_of(text_of(body, 14, 17, 40))
@@ -121,6 +133,37 @@ def test_how_often_loops_turn_is_known_where_arrays_are_not():
             kernel.body,
             lambda part, step=step: (part.name, part.step) == ("i", step) if isinstance(part, For) else False,
         )
+
+
+def shared_by(turns: range, lanes: int) -> tuple[list[LoopProgram], Layout]:
+    """Programs that take so many turns each, and share a kernel."""
+    text = text_of(PRODUCT, turns[-1], 17, lanes)
+    programs = [program_of(text.replace(f"for i < {turns[-1]}", f"for i < {count}")) for count in turns]
+    return [program for program, _ in programs], programs[-1][1]
+
+
+@pytest.mark.parametrize(("lanes", "steps"), [(16, {4, 2, 1}), (24, {4, 1})])
+def test_two_of_the_turns_that_are_left_are_taken_at_once_where_a_turn_has_few_sums(lanes: int, steps: set[int]):
+    (kernel,) = compile_kernels(shared_by(range(5, 8), lanes)[0], 8, exact()).kernels
+    assert {part.step for part in parts_of(kernel, For) if part.name == "i"} == steps
+
+
+@pytest.mark.parametrize("lanes", [16, 11])
+def test_what_is_left_has_the_bits_of_single_turns(lanes: int, toolchain: Toolchain, tmp_path: Path):
+    programs, layout = shared_by(range(4, 12), lanes)
+    layout.arguments["m"] = layout.outputs["m"] = (0, layout.size)
+    random = Random(6)
+    for width in (width for width in VECTOR_WIDTHS if width <= toolchain.vector_width):
+        text = prelude(width) + memory_struct(layout, "memory")
+        text += compile_c(programs, [f"f{number}" for number in range(len(programs))], layout, width).text
+        for number in range(len(programs)):
+            text += f"void run{number}(double *m) {{ f{number}((memory *)m, 0); }}\n"
+        library = compiled(toolchain, tmp_path, width, text)
+        for number, program in enumerate(programs):
+            numbers = [random.gauss(0.0, 1.0) for _ in range(layout.size)]
+            held = (ctypes.c_double * len(numbers))(*numbers)
+            getattr(library, f"run{number}")(held)
+            assert list(held) == interpret_loops(program, layout, {"m": numbers})["m"], (number, width)
 
 
 def test_the_text_has_one_length_for_all_sizes():
@@ -201,6 +244,13 @@ def test_a_number_that_two_vectors_are_multiplied_by_is_read_twice(width: int, e
     program, _ = program_of(text_of(PRODUCT, 14, 17, 40))
     for kernel in compile_kernels([program], width, exact()).kernels:
         assert mentions(kernel.body, lambda part: isinstance(part, Point) and part.apart) is expected
+
+
+@pytest.mark.parametrize(("lanes", "parts"), [(27, 1), (18, 0), (24, 0)])
+def test_what_would_be_several_smaller_vectors_is_a_part_of_one(lanes: int, parts: int):
+    for width, expected in ((8, parts), (4, 0)):
+        (kernel,) = compile_kernels([program_of(text_of(PRODUCT, 3, 2, lanes))[0]], width, exact()).kernels
+        assert [part.count.constant for part in parts_of(kernel, WritePart)] == [lanes % 8] * expected
 
 
 def test_what_many_turns_write_is_asked_for():
