@@ -12,7 +12,6 @@ from struct import pack_into
 from threading import Barrier
 from typing import Any
 
-from ...compiler.arithmetic import add_up
 from ...compiler.numerics import current
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import Estimate, check
@@ -69,8 +68,10 @@ class CBackend:
         self._kind = "training" if batch_size == 1 else "accumulation"
         if current().fast and batch_size >= _SIDE_BY_SIDE:
             self._kind = "lanes"
-        # Half of the widest vector takes less time than all of it, if it has room for the documents of a thread.
-        self._narrow = self._kind == "lanes" and -(-batch_size // self._threads) <= current().lanes(4)
+        # Half of the widest vector takes less time than all of it, if it has room for the documents of a thread. In two
+        # turns, threads share longer and shorter documents more evenly than in one of whole vectors.
+        turns = 1 if self._threads == 1 else 2
+        self._narrow = self._kind == "lanes" and -(-batch_size // self._threads) <= turns * current().lanes(4)
         self._library: Native | None = None
         self._begun: Begun | None = None
         # The parameters that the sampling programs have been prepared for.
@@ -188,10 +189,7 @@ class CBackend:
         for name in ("parameters", "first_moment", "second_moment"):
             state.held[name] = array(self._views[name].format, self._views[name].tobytes())
         state.step += count
-        size, losses = self.batch_size, results[:]
-        if size == 1:
-            return losses
-        return [add_up(losses[start : start + size]) / size for start in range(0, len(losses), size)]
+        return results[:count]
 
     def _train_batches(self, what: tuple[Any, ...]) -> None:
         """Trains in this thread and those of the pool, each with a memory of its own."""

@@ -10,7 +10,8 @@ ${waiting}
 /* What one of `threads` does, each of which calls this with its number and all their states. In each round they compute a
    document each. Then gradients are added up in the order of the documents, each part of them by one thread for all
    documents: so sums stay with a core, and others' activations are only read. The last document of a batch is in the first
-   thread's state, where the step is taken. So nothing depends on the number of threads. */
+   thread's state, where the step is taken. So nothing depends on the number of threads. `losses` has room for each
+   document, and in the end the mean of each step. */
 void ${prefix}_train(
     ${prefix}_state *s, const int *lengths, const int *index, long first, long steps, long total, double learning_rate,
     double *losses, long batch, long thread, long threads, ${prefix}_state **states, long *progress)
@@ -50,6 +51,7 @@ void ${prefix}_train(
         }
         if (thread) continue;
         for (int part = 0; part < PARTS; part++) wait_for(added + STRIDE * part, number);
+        losses[step] = mean_of(losses + number - batch, batch);
         ${number} *gradient = ${prefix}_gradient(s);
         /* Arrays fill whole cache lines. */
         for (long i = 0; i < ${parameters}; i += ${w}) store${w}(gradient + i, quotient${w}(load${w}(gradient + i), documents));

@@ -47,20 +47,34 @@ static void sort(document *to, const int *lengths, const int *index, long first,
     }
 }
 
-/* Copies a gradient to where another core has read the one before: by streaming stores, if the compiler has them, since a
-   store to a line that another core holds takes ten times as long. */
-static NOINLINE void hand_over(${number} *to, const ${number} *from)
-{
-#if defined(__x86_64__) && HAS(__builtin_ia32_movnti64)
-    for (long i = 0; i < ${parameters} * (long)sizeof(${number}); i += 8) {
-        long long word;
-        memcpy(&word, (const char *)from + i, 8);
-        __builtin_ia32_movnti64((long long *)((char *)to + i), word);
-    }
-    __builtin_ia32_sfence();
-#else
-    memcpy(to, from, ${parameters} * sizeof(${number}));
+/* Streaming stores, where the compiler has them. */
+#if HAS(__builtin_nontemporal_store)
+typedef float streamed __attribute__((vector_size(16), may_alias));
+#define STREAM(to, from) __builtin_nontemporal_store(from, to)
+#elif defined(__AVX512F__) && HAS(__builtin_ia32_movntps512)
+typedef float streamed __attribute__((vector_size(64), may_alias));
+#define STREAM(to, from) __builtin_ia32_movntps512((float *)(to), from)
+#elif defined(__SSE2__) && HAS(__builtin_ia32_movntps)
+typedef float streamed __attribute__((vector_size(16), may_alias));
+#define STREAM(to, from) __builtin_ia32_movntps((float *)(to), from)
 #endif
+/* Copies a gradient to where another core has read the one before. A store to a line that another core holds takes ten
+   times as long as a streaming one, which leaves it in memory alone, from where it is read more slowly: so only the last
+   thread streams, for which all others wait. */
+static NOINLINE void hand_over(${number} *to, const ${number} *from, int streams)
+{
+    const size_t size = ${parameters} * sizeof(${number});
+#if defined(STREAM) && defined(__SSE2__)
+    if (streams) {
+        /* Arrays fill whole cache lines. */
+        for (size_t i = 0; i < size; i += sizeof(streamed))
+            STREAM((streamed *)((char *)to + i), *(const streamed *)((const char *)from + i));
+        __builtin_ia32_sfence();
+        return;
+    }
+#endif
+    (void)streams;
+    memcpy(to, from, size);
 }
 
 /* What one thread begins with. */
@@ -76,7 +90,7 @@ ${waiting}
 /* What one of `threads` does, each of which calls this with its number and all their states. They take turns at the lanes
    full of documents that a batch consists of, and hand each other what they have added up. Then each takes the same step
    for itself: what one has changed reaches another core many times as slowly as this takes. If there are fewer such lanes
-   than threads, the others have nothing to do. */
+   than threads, the others have nothing to do. `losses` has room for each document, and in the end the mean of each step. */
 void ${prefix}_train(
     ${prefix}_state *s, const int *lengths, const int *index, long first, long steps, long total, double learning_rate,
     double *losses, long batch, long thread, long threads, ${prefix}_state **states, long *progress)
@@ -94,8 +108,8 @@ void ${prefix}_train(
             document sorted[MOST];
             const long count = left < MOST ? left : MOST, parts = (count + LANES - 1) / LANES;
             sort(sorted, lengths + number, index, number, count);
-            for (long part = 0; part < parts; part++, turn++) {
-                /* Back and forth, as later parts take longer. */
+            for (long part = parts - 1; part >= 0; part--, turn++) {
+                /* Back and forth, as earlier parts take longer. */
                 const long own = turn / threads % 2 ? threads - 1 - turn % threads : turn % threads;
                 if (own != thread) continue;
                 const document *group = sorted + part * count / parts;
@@ -108,7 +122,7 @@ void ${prefix}_train(
         }
         if (threads > 1) {
             /* Others may still read what was handed over before, but not what was before that. */
-            hand_over(m->handed_over[step % 2], gradient);
+            hand_over(m->handed_over[step % 2], gradient, reached(progress) == (step + 1) * threads - 1);
             __atomic_fetch_add(progress, 1, __ATOMIC_RELEASE);
             wait_for(progress, (step + 1) * threads);
         }
@@ -119,6 +133,7 @@ void ${prefix}_train(
                 sum += load${w}((other == thread ? gradient : inside(states[other])->handed_over[step % 2]) + i);
             store${w}(gradient + i, quotient${w}(sum, documents));
         }
+        if (!thread) losses[step] = mean_of(losses + number - batch, batch);
         set_step(m, first + step, total, learning_rate);
 ${flush}        adam(m, index);
 ${restore}    }
