@@ -34,6 +34,8 @@ WIDE_WORDS = 10
 _PACKAGE = __package__ or ""
 # Widths of vectors that are transposed as tiles.
 _TILED = (4, 8)
+# Functions that are guessed one number at a time, in portable numerics.
+_BY_SERIES = ("sin", "cos", "tanh", "sinh", "cosh", "atan", "erf", "log1p", "expm1")
 _OF_ONE_VECTOR = ("exponential", "logarithm", *(f"settled_{function}" for function in GUESSED.values()))
 
 
@@ -63,7 +65,7 @@ def _definitions(vector_width: int, number: str, numerics: Numerics) -> str:
         return "".join(
             [
                 _head(number, numerics),
-                *([] if numerics.libm else [_accurate(), "\n", _each("plain_portable.h")]),
+                *([] if numerics.libm else [_accurate(), _by_series(), plain_text(_PACKAGE, "plain_portable.h")]),
                 c_text(_PACKAGE, "transpose.h", number=number, tiles=""),
             ]
         )
@@ -132,6 +134,12 @@ def _accurate() -> str:
     return c_text(_PACKAGE, "wide.h", words=WIDE_WORDS, tables=tables, one=one) + plain_text(_PACKAGE, "accurate.h")
 
 
+def _by_series() -> str:
+    """Correctly rounded functions, guessed one number at a time."""
+    texts = [plain_text(_PACKAGE, f"{name}.h") for name in ("series_tables", "series")]
+    return "".join([*texts, *(c_text(_PACKAGE, "series_rounded.h", name=name) for name in _BY_SERIES)])
+
+
 def _elementary(vector_width: int, numerics: Numerics) -> str:
     """Elementary functions of vectors: guesses, and what settles the lanes that these leave in doubt."""
     libm = numerics.libm
@@ -145,7 +153,7 @@ def _elementary(vector_width: int, numerics: Numerics) -> str:
         margins=plain_text(_PACKAGE, f"margins_{numerics.name}.h"),
     )
     if not numerics.libm:
-        return text + c_text(_PACKAGE, "portable.h", w=vector_width)
+        return text + _by_series() + c_text(_PACKAGE, "portable.h", w=vector_width)
     roots = {"enclose_root": 1, "enclose_roots": SEVERAL}
     enclosed = c_text(
         _PACKAGE,

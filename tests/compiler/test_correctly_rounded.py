@@ -42,6 +42,15 @@ SPECIAL = [
     *(709.7827128933841, 709.782712893384, -745.1332191019411, -745.1332191019412, -708.4),  # of the exponential
     *(1 - 2**-53, 1 + 2**-52, 2**-53 - 1, 2.0**-28, 2.0**-53, 2.0**-60, -(2.0**-60)),
     *(0.78, 0.79, 5.92, 6.0, 19.06, 20.0, -37.4, -40.0, 2.0**200, 2.0**201),  # where C changes its way
+    *(709.0, math.nextafter(709.0, 0.0), math.nextafter(6.0, 0.0), math.nextafter(20.0, 0.0), 2.0**-900, 2.0**1000),
+    *(
+        2.0**20,
+        math.nextafter(2.0**20, 0.0),
+        2.0**100,
+        math.nextafter(2.0**100, 0.0),
+        1 / 16,
+        math.nextafter(1 / 16, 0.0),
+    ),
 ]
 # Arguments whose results lie nearest to the middle of two doubles (Lefevre and Muller, 2001).
 HARDEST = {
@@ -69,6 +78,7 @@ def arguments(name: str, count: int, random: Random) -> Iterator[float]:
         yield random.gauss(0.0, 3.0)
         yield random.gauss(0.0, 1.0) * 2.0 ** random.randint(-60, 12)
         yield 1 + random.gauss(0.0, 1.0) * 2.0 ** -random.randint(1, 52)
+        yield random.randint(-100, 100) / 16 + random.gauss(0.0, 1.0) * 2.0 ** -random.randint(5, 60)  # where rows meet
         yield random.randint(1, 1000) * math.pi / 2  # near the zeros of sine and cosine
         if inverse is not None:
             # The argument of the middle of two doubles: the result is as near to it as the argument is to a double.
@@ -138,6 +148,7 @@ BUILDS = [
         pytest.param(*build, marks=pytest.mark.slow)
         for build in (
             ("gcc", "-O0", 2),
+            ("clang", "-O1", 1),
             ("gcc", "-O3 -march=native", 4),
             ("clang", "-O2", 2),
             ("clang", "-O3 -march=native", 8),

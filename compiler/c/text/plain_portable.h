@@ -1,1 +1,4 @@
-static double portable_${name}(${parameters}) { return accurate_${name}(${operands}); }
+
+static double portable_exp(double x) { return accurate_exp(x); }
+static double portable_log(double x) { return accurate_log(x); }
+static double portable_pow(double x, double y) { return accurate_pow(x, y); }
