@@ -65,7 +65,7 @@ def _definitions(vector_width: int, number: str, numerics: Numerics) -> str:
         return "".join(
             [
                 _head(number, numerics),
-                *([] if numerics.libm else [_accurate(), _by_series(), plain_text(_PACKAGE, "plain_portable.h")]),
+                *([] if numerics.libm else [_accurate(), _by_series(plain=True)]),
                 c_text(_PACKAGE, "transpose.h", number=number, tiles=""),
             ]
         )
@@ -134,10 +134,12 @@ def _accurate() -> str:
     return c_text(_PACKAGE, "wide.h", words=WIDE_WORDS, tables=tables, one=one) + plain_text(_PACKAGE, "accurate.h")
 
 
-def _by_series() -> str:
-    """Correctly rounded functions, guessed one number at a time."""
-    texts = [plain_text(_PACKAGE, f"{name}.h") for name in ("series_tables", "series")]
-    return "".join([*texts, *(c_text(_PACKAGE, "series_rounded.h", name=name) for name in _BY_SERIES)])
+def _by_series(plain: bool) -> str:
+    """Correctly rounded functions, guessed one number at a time: without vectors, all of them."""
+    texts = ["series_tables.h", "series.h", *(["plain_portable.h"] if plain else [])]
+    names = [*_BY_SERIES, *(["exp", "log"] if plain else [])]
+    rounded = [c_text(_PACKAGE, "series_rounded.h", name=name) for name in names]
+    return "".join([*(plain_text(_PACKAGE, each) for each in texts), *rounded])
 
 
 def _elementary(vector_width: int, numerics: Numerics) -> str:
@@ -153,7 +155,7 @@ def _elementary(vector_width: int, numerics: Numerics) -> str:
         margins=plain_text(_PACKAGE, f"margins_{numerics.name}.h"),
     )
     if not numerics.libm:
-        return text + _by_series() + c_text(_PACKAGE, "portable.h", w=vector_width)
+        return text + _by_series(plain=False) + c_text(_PACKAGE, "portable.h", w=vector_width)
     roots = {"enclose_root": 1, "enclose_roots": SEVERAL}
     enclosed = c_text(
         _PACKAGE,

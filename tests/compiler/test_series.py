@@ -9,10 +9,12 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from importlib.resources import files
+from pathlib import Path
 from random import Random
 
 import gmpy2
 import pytest
+from helpers import compiled
 
 from microgpt.compiler import correctly_rounded
 from microgpt.compiler.c.prelude import prelude
@@ -59,6 +61,15 @@ long many_@(const double *x, double *result, long count)
     return doubts;
 }
 """
+MANY_PLAIN = "".join(
+    f"int plain_{name}(const double *x, const double *y, double *result, long count)\n"
+    "{\n"
+    "    doubts = 0;\n"
+    f"    for (long i = 0; i < count; i++) result[i] = {name}({operands});\n"
+    "    return (int)doubts;\n"
+    "}\n"
+    for name, operands in (("exp", "x[i]"), ("log", "x[i]"), ("pow", "x[i], y[i]"))
+)
 # Without fused operations, with them, and without vectors.
 BUILDS = [(2, ()), (8, ("-march=native",)), (1, ())]
 
@@ -102,7 +113,7 @@ def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     width, flags = request.param
     with numerics("portable"):
         text, count = re.subn("^    return accurate_", r"    doubts++;\n\g<0>", prelude(width), flags=re.MULTILINE)
-    assert count == len(FUNCTIONS)
+    assert count == len(FUNCTIONS) + 3 * (width == 1)  # exp, log and pow, which are in vectors else
     folder = tmp_path_factory.mktemp("series")
     (folder / "series.c").write_text(
         "static long doubts;\n" + text + "".join(MANY.replace("@", name) for name in FUNCTIONS)
@@ -181,6 +192,32 @@ def test_special_numbers_are_left_to_accurate_functions(name: str, library: ctyp
     special += [-x for x in special if name != "log1p" or x < 1.0]
     _, doubts = run(library, name, special)
     assert doubts == len(special)
+
+
+def test_without_vectors_powers_and_logarithms_are_guessed_too(toolchain: Toolchain, tmp_path: Path):
+    with numerics("portable"):
+        text = re.sub("^    return accurate_", r"    doubts++;\n\g<0>", prelude(1), flags=re.MULTILINE)
+    text = f"static long doubts;\n{text}{MANY_PLAIN}"
+    library = compiled(toolchain, tmp_path, 1, text)
+    random = Random(1)
+    for name, arguments_of, most in (
+        ("exp", lambda: (random.uniform(-700.0, 700.0), 0.0), 40),
+        ("exp", lambda: (random.gauss(0.0, 1.0) * 2.0 ** -random.randint(0, 80), 0.0), 40),
+        ("log", lambda: (2.0 ** random.uniform(-900.0, 900.0), 0.0), 40),
+        # The first two terms, d - d^2/2, may be next to the middle of two doubles: a number near 1 has few bits in d.
+        ("log", lambda: (1.0 + random.gauss(0.0, 1.0) * 2.0 ** -random.randint(5, 50), 0.0), 400),
+        ("pow", lambda: (abs(random.gauss(0.0, 3.0)), random.gauss(0.0, 10.0)), 200),
+        ("pow", lambda: (2.0 ** random.uniform(-2.0, 2.0), random.choice((-0.5, 1 / 3, 3.3))), 40),
+    ):
+        pairs = [arguments_of() for _ in range(20_000)]
+        results = (ctypes.c_double * len(pairs))()
+        xs, ys = (array(list(numbers)) for numbers in zip(*pairs, strict=True))
+        doubts = getattr(library, f"plain_{name}")(xs, ys, results, ctypes.c_long(len(pairs)))
+        with gmpy2.context(precision=53, emax=1024, emin=-1073, subnormalize=True):
+            rule = getattr(gmpy2, name, lambda x: x)
+            right = [gmpy2.mpfr(x) ** y if name == "pow" else rule(gmpy2.mpfr(x)) for x, y in pairs]
+        assert list(results) == right
+        assert doubts < most
 
 
 def run(library: ctypes.CDLL, name: str, numbers: list[float]) -> tuple[list[float], int]:

@@ -50,15 +50,19 @@ class Findings:
     seconds: float
 
 
-def check_portable(name: str, count: int, seed: int = 1) -> Findings:
+def check_portable(name: str, count: int, seed: int = 1, width: int | None = None) -> Findings:
     """Tries a function on `count` inputs.
+
+    Args:
+        width: of the vectors, 1 for C without them; None for the processor's.
 
     Raises:
         ToolchainError: if there is no C compiler.
         ImportError: if gmpy2 is not installed.
     """
     decided, seconds, wrong = 0, 0.0, []
-    with numerics("portable"), built_library("portable", _program(), find_toolchain().vector_width) as library:
+    width = width or find_toolchain().vector_width
+    with numerics("portable"), built_library("portable", _program(), width) as library:
         function = getattr(library, f"check_{name}")
         function.restype = ctypes.c_long
         found = (ctypes.c_double * (3 * _CHUNK))()

@@ -103,38 +103,40 @@ INLINE unrounded unrounded_of_angle(double x, int quarters)
 }
 INLINE unrounded unrounded_sin(double x) { return unrounded_of_angle(x, 0); }
 INLINE unrounded unrounded_cos(double x) { return unrounded_of_angle(x, 1); }
-INLINE unrounded unrounded_expm1(double x)
+/* e^(x + rest), less 0 or 1. */
+INLINE unrounded unrounded_power_of_e(double x, double rest, double less)
 {
     const double count = whole_near(x * LOG2_OF_E), power = power_of_2((int)count);
     const unrounded part = exact_sum(x - count * LN2_1, -(count * LN2_2));
-    const unrounded r = unrounded_series(growth_rows[0], GROWTH_FIRST, GROWTH_DEGREE, part.sum, part.rest);
-    return unrounded_sum(exact_sum(power, -1.0), unrounded_times(r, power));
+    const unrounded r = unrounded_series(growth_rows[0], GROWTH_FIRST, GROWTH_DEGREE, part.sum, part.rest + rest);
+    return unrounded_sum(exact_sum(power, -less), unrounded_times(r, power));
 }
+INLINE unrounded unrounded_expm1(double x) { return unrounded_power_of_e(x, 0.0, 1.0); }
 INLINE unrounded unrounded_sinh(double x)
 {
     return unrounded_times(unrounded_sum(unrounded_expm1(x), unrounded_times(unrounded_expm1(-x), -1.0)), 0.5);
 }
 INLINE unrounded unrounded_cosh(double x)
 {
-    const unrounded one = {1.0, 0.0};
-    return unrounded_sum(one, unrounded_times(unrounded_sum(unrounded_expm1(x), unrounded_expm1(-x)), 0.5));
+    const unrounded one = unrounded_power_of_e(x, 0.0, 0.0), other = unrounded_power_of_e(-x, 0.0, 0.0);
+    return unrounded_times(unrounded_sum(one, other), 0.5);
 }
 INLINE unrounded unrounded_tanh(double x)
 {
     const unrounded two = {2.0, 0.0}, power = unrounded_expm1(2.0 * x);
     return unrounded_over(power, unrounded_sum(power, two));
 }
-INLINE unrounded unrounded_log1p(double x)
+INLINE unrounded unrounded_logarithm(unrounded x)
 {
-    /* 1 + x is 2^count times a number from 45/64 to 45/32. */
-    const unrounded sum = exact_sum(1.0, x);
-    if (x <= -1.0) return unrounded_times(sum, NAN);
-    const int count = (int)((bits_of(sum.sum) - 0x3fe6800000000000ULL + ((uint64_t)1 << 62)) >> 52) - 1024;
-    const unrounded twice = unrounded_times(sum, power_of_2(1 - count));
-    unrounded r = unrounded_series(logarithm_rows[0], LOGARITHM_FIRST, LOGARITHM_DEGREE, twice.sum, twice.rest);
-    r.rest += count * LN2_2;
-    return unrounded_sum(exact_sum(count * LN2_1, 0.0), r);
+    if (x.sum <= 0.0) return unrounded_times(x, NAN);
+    /* It is 2^count times a number from 45/64 to 45/32. */
+    const int count = (int)((bits_of(x.sum) - 0x3fe6800000000000ULL + ((uint64_t)1 << 62)) >> 52) - 1024;
+    const unrounded twice = unrounded_times(x, power_of_2(1 - count));
+    const unrounded r = unrounded_series(logarithm_rows[0], LOGARITHM_FIRST, LOGARITHM_DEGREE, twice.sum, twice.rest);
+    const unrounded whole = {count * LN2_1, count * LN2_2};
+    return unrounded_sum(whole, r);
 }
+INLINE unrounded unrounded_log1p(double x) { return unrounded_logarithm(exact_sum(1.0, x)); }
 INLINE unrounded unrounded_atan(double x)
 {
     const unrounded one = {1.0, 0.0}, size = {fabs(x), 0.0}, right_angle = {RIGHT_ANGLE_1, RIGHT_ANGLE_2 + RIGHT_ANGLE_3};
