@@ -100,9 +100,10 @@ def test_series_of_angles_begin_with_what_python_means():
 
 
 def beginnings(name: str) -> list[float]:
-    table = re.search(rf"{name}_rows\[\d+\]\[\d+\] = \{{\n(.*?)^\}};", series_tables(), re.DOTALL | re.MULTILINE)
+    table = re.search(rf"{name}_rows\[\d+ \* (\d+)\] = \{{\n(.*?)\}};", series_tables(), re.DOTALL)
     assert table
-    return [float.fromhex(number) for number in re.findall(r"\{([^,]*),", table[1])]
+    numbers = [float.fromhex(number) for number in table[2].split(",")[:-1]]
+    return numbers[:: int(table[1])]
 
 
 @pytest.fixture(scope="module", params=BUILDS, ids=lambda build: f"width {build[0]} {' '.join(build[1])}")

@@ -127,7 +127,7 @@ def _table(name: str, first: int, rows: Sequence[_Factors]) -> list[str]:
     lines = [
         f"#define {name.upper()}_FIRST {first}",
         f"#define {name.upper()}_DEGREE {degree}",
-        f"static const double {name}_rows[{len(rows)}][{degree + 1 + _PAIRS}] = {{",
+        f"static const double {name}_rows[{len(rows)} * {degree + 1 + _PAIRS}] = {{",
     ]
     for factors in rows:
         numbers: list[float] = []
@@ -136,8 +136,7 @@ def _table(name: str, first: int, rows: Sequence[_Factors]) -> list[str]:
             if place < _PAIRS:
                 numbers.append(float(factor - Decimal(numbers[-1])))
         texts = ["0.0" if number == 0 else number.hex() for number in numbers]
-        cells = [", ".join(texts[at : at + 4]) for at in range(0, len(texts), 4)]
-        lines += [f"    {'{' if cell is cells[0] else ' '}{cell}{'},' if cell is cells[-1] else ','}" for cell in cells]
+        lines += [f"    {', '.join(texts[at : at + 4])}," for at in range(0, len(texts), 4)]
     return [*lines, "};"]
 
 

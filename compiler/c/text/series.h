@@ -43,7 +43,7 @@ INLINE double lost_by(double a, double b, double product)
     return ((high_a * high_b - product) + high_a * low_b + low_a * high_b) + low_a * low_b;
 #endif
 }
-/* The quotient of a number and one from 1. */
+/* A number over one that is not below 1. */
 INLINE unrounded unrounded_over(unrounded a, unrounded b)
 {
     const double sum = a.sum / b.sum, product = sum * b.sum;
@@ -89,15 +89,15 @@ INLINE unrounded unrounded_series(const double *rows, int first, int degree, dou
 /* The sine of x and so many right angles. Where it is that of a small difference, it is left to accurate functions. */
 INLINE unrounded unrounded_of_angle(double x, int quarters)
 {
-    /* Of 33 bits each but for the last, which is below 2^-67: the products are exact. */
+    /* The first two parts have 33 bits, so that their products are exact; the third is below 2^-68. */
     const double count = whole_near(x * RIGHT_ANGLES);
     unrounded angle = exact_sum(x - count * RIGHT_ANGLE_1, -(count * RIGHT_ANGLE_2));
     angle = ordered_sum(angle.sum, angle.rest - count * RIGHT_ANGLE_3);
     const int way = angle.sum < 0.0 ? -1 : 1;
     if (count != 0.0 && angle.sum * way < 0x1p-16) return unrounded_times(angle, NAN);
     quarters += (int)count;
-    /* Behind the rows of the sine are seven of the cosine. */
-    const double *rows = angle_rows[quarters & 1 ? 7 : 0];
+    /* Behind seven rows of the sine are those of the cosine. */
+    const double *rows = angle_rows + (quarters & 1 ? 7 : 0) * (ANGLE_DEGREE + 5);
     const unrounded r = unrounded_series(rows, ANGLE_FIRST, ANGLE_DEGREE, angle.sum * way, angle.rest * way);
     return unrounded_times(r, (quarters & 2 ? -1 : 1) * (quarters & 1 ? 1 : way));
 }
@@ -108,7 +108,7 @@ INLINE unrounded unrounded_power_of_e(double x, double rest, double less)
 {
     const double count = whole_near(x * LOG2_OF_E), power = power_of_2((int)count);
     const unrounded part = exact_sum(x - count * LN2_1, -(count * LN2_2));
-    const unrounded r = unrounded_series(growth_rows[0], GROWTH_FIRST, GROWTH_DEGREE, part.sum, part.rest + rest);
+    const unrounded r = unrounded_series(growth_rows, GROWTH_FIRST, GROWTH_DEGREE, part.sum, part.rest + rest);
     return unrounded_sum(exact_sum(power, -less), unrounded_times(r, power));
 }
 INLINE unrounded unrounded_expm1(double x) { return unrounded_power_of_e(x, 0.0, 1.0); }
@@ -132,7 +132,7 @@ INLINE unrounded unrounded_logarithm(unrounded x)
     /* It is 2^count times a number from 45/64 to 45/32. */
     const int count = (int)((bits_of(x.sum) - 0x3fe6800000000000ULL + ((uint64_t)1 << 62)) >> 52) - 1024;
     const unrounded twice = unrounded_times(x, power_of_2(1 - count));
-    const unrounded r = unrounded_series(logarithm_rows[0], LOGARITHM_FIRST, LOGARITHM_DEGREE, twice.sum, twice.rest);
+    const unrounded r = unrounded_series(logarithm_rows, LOGARITHM_FIRST, LOGARITHM_DEGREE, twice.sum, twice.rest);
     const unrounded whole = {count * LN2_1, count * LN2_2};
     return unrounded_sum(whole, r);
 }
@@ -142,11 +142,11 @@ INLINE unrounded unrounded_atan(double x)
     const unrounded one = {1.0, 0.0}, size = {fabs(x), 0.0}, right_angle = {RIGHT_ANGLE_1, RIGHT_ANGLE_2 + RIGHT_ANGLE_3};
     const int is_large = size.sum > 1.0;
     const unrounded tangent = is_large ? unrounded_over(one, size) : size;
-    unrounded r = unrounded_series(atan_rows[0], ATAN_FIRST, ATAN_DEGREE, tangent.sum, tangent.rest);
+    unrounded r = unrounded_series(atan_rows, ATAN_FIRST, ATAN_DEGREE, tangent.sum, tangent.rest);
     if (is_large) r = unrounded_sum(right_angle, unrounded_times(r, -1.0));
     return unrounded_times(r, x < 0.0 ? -1.0 : 1.0);
 }
 INLINE unrounded unrounded_erf(double x)
 {
-    return unrounded_times(unrounded_series(erf_rows[0], ERF_FIRST, ERF_DEGREE, fabs(x), 0.0), x < 0.0 ? -1.0 : 1.0);
+    return unrounded_times(unrounded_series(erf_rows, ERF_FIRST, ERF_DEGREE, fabs(x), 0.0), x < 0.0 ? -1.0 : 1.0);
 }
