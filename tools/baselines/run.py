@@ -20,7 +20,7 @@ from ...runtime.machine.child import child_environment, python_command
 from ..terminal.failures import ENVIRONMENT, USAGE, CommandError
 from .job import Job
 
-__all__ = ["EARLY", "RIVALS", "RivalResult", "Work", "check_rivals", "rival_core", "run_rivals"]
+__all__ = ["EARLY", "RIVALS", "RIVAL_RUNS", "RivalResult", "Work", "check_rivals", "rival_core", "run_rivals"]
 
 # By rival: the packages that it needs, and the precisions that it is run in.
 RIVALS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -28,6 +28,8 @@ RIVALS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "numpy": (("numpy",), ("f64",)),
     "torch": (("torch",), ("f64",)),
 }
+# How many runs of all steps are timed.
+RIVAL_RUNS = 5
 # The steps over which single precision is compared: what is rounded away grows with every step.
 EARLY = 50
 
@@ -101,7 +103,7 @@ def rival_core() -> int | None:
 
 
 def run_rivals(
-    names: Sequence[str], work: Work, repeats: int = 5, progress: Callable[[str], None] = lambda text: None
+    names: Sequence[str], work: Work, repeats: int = RIVAL_RUNS, progress: Callable[[str], None] = lambda text: None
 ) -> list[RivalResult]:
     """Runs each rival in each of its precisions, one after the other.
 
