@@ -24,6 +24,7 @@ from .ir.verify import verify
 from .kernels.accumulate import accumulate
 from .kernels.batch_calls import batch_calls
 from .kernels.carry import carry
+from .kernels.divide import divide, meet
 from .kernels.hoist import hoist_divisors, hoist_loads
 from .kernels.hold import hold
 from .kernels.kernel_ir import Kernel, KernelProgram
@@ -207,12 +208,17 @@ def form_loops(
 
 
 def compile_kernels(
-    programs: Sequence[LoopProgram], vector_width: int, numerics: Numerics, observe: Observer | None = None
+    programs: Sequence[LoopProgram],
+    vector_width: int,
+    numerics: Numerics,
+    observe: Observer | None = None,
+    divided: Layout | None = None,
 ) -> KernelProgram:
     """The kernels of programs over one memory, and their calls.
 
     Args:
         vector_width: numbers in the widest vector; 1 if there are no vectors.
+        divided: the layout of the memory, if threads are to run the programs together.
     """
     # Processors have instructions for a part of a vector from eight doubles on.
     shared = _run(observe, share, programs, numerics.fast or vector_width >= 8)
@@ -235,7 +241,10 @@ def compile_kernels(
         run(batch_calls)
     run(carry)
     run(walk_pointers, vector_width if vector_width == numerics.lanes(8) else 0)  # eight doubles, or 512 bits
-    return replace(shared, kernels=kernels)
+    if divided is None:
+        return replace(shared, kernels=kernels)
+    run(divide)
+    return _run(observe, meet, replace(shared, kernels=kernels), programs, divided)
 
 
 def compile_c(
@@ -248,6 +257,7 @@ def compile_c(
     outside: str = "",
     series: Sequence[Series] = (),
     observe: Observer | None = None,
+    divided: bool = False,
 ) -> CText:
     """C for programs over one memory, a function each, in the numerics in force; see `emit_c`.
 
@@ -255,9 +265,11 @@ def compile_c(
         vector_width: doubles in the widest vector, one of `prelude.VECTOR_WIDTHS`. Vectors of one number are none: then
             the C is C99.
         number: the type of numbers, ``double`` or ``float``; by default, that of the numerics.
+        divided: whether threads are to run the programs together.
     """
     numerics = current()
-    kernels = compile_kernels(programs, numerics.lanes(vector_width), numerics, observe)
+    over = layout if divided else None
+    kernels = compile_kernels(programs, numerics.lanes(vector_width), numerics, observe, over)
     what = programs, names, layout, prefix, number or numerics.number, outside, series
     return _run(observe, emit_c, kernels, *what)
 

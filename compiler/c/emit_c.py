@@ -103,7 +103,7 @@ def emit_c(
         NotRegularError: if the programs of a series that are given do not say what the others are.
     """
     memory = f"{prefix}memory"
-    printer = Printer(prefix, number, outside)
+    printer = Printer(prefix, number, outside, compiled.divided)
     text = _Text(_places(programs, layout, prefix))
     kernels: list[Span] = []
     for place, kernel in enumerate(compiled.kernels):
@@ -131,7 +131,12 @@ def _with_programs(
     def calls_text(routine: Routine) -> Iterator[str]:
         for call in routine.calls:
             arguments = "".join(f", {printer.argument_text(argument)}" for argument in call.arguments)
-            yield f"    {kernels[call.kernel].name}(m, ix{arguments}); /* {', '.join(call.arrays)} */"
+            head = "meet(t); " * call.meets
+            if compiled.kernels[call.kernel].divided:
+                arguments = f", t{arguments}"
+            elif compiled.divided:
+                head += "if (!t->number) "
+            yield f"    {head}{kernels[call.kernel].name}(m, ix{arguments}); /* {', '.join(call.arrays)} */"
 
     shared: dict[int, Span] = {}
     for place, routine in enumerate(routines):
@@ -148,13 +153,16 @@ def _with_programs(
         routine, own = routines[routed.routine], shared.get(routed.routine)
         texts = list(map(printer.argument_text, routed.values))
         values[name] = {parameter.name: value for parameter, value in zip(routine.parameters, texts, strict=True)}
-        lines = [f"static void {name}({memory} *m, const int *ix)", "{", *([] if own else _UNUSED)]
+        lines = [f"static void {name}({memory} *m, const int *ix{', team *t' * compiled.divided})", "{"]
+        lines += [] if own else [*_UNUSED, *["    (void)t;"] * compiled.divided]
         before = len(lines)
         for span in zeros:
             start = printer.address_text(Place(span.array, (Sum(span.start),)))
-            lines.append(f"    memset({start}, 0, {span.size} * sizeof({printer.number}));")
+            alone = "if (!t->number) " * compiled.divided
+            lines.append(f"    {alone}memset({start}, 0, {span.size} * sizeof({printer.number}));")
         first = len(lines)
-        lines += [f"    {own.name}({', '.join(['m', 'ix', *texts])});"] if own else calls_text(routine)
+        arguments = ["m", "ix", *["t"] * compiled.divided, *texts]
+        lines += [f"    {own.name}({', '.join(arguments)});"] if own else calls_text(routine)
         spans[name] = text.add(name, "\n".join([*lines, "}"]))
         first_zero[name] = spans[name].start + before
         calls = list(enumerate(routine.calls, own.start + 2 if own else spans[name].start + first))

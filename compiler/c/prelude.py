@@ -23,7 +23,7 @@ from .c_text import c_text, plain_text
 from .drop_unused import drop_unused
 from .fast_prelude import fast_prelude
 
-__all__ = ["VECTOR_WIDTHS", "WIDE_WORDS", "exact_function", "prelude"]
+__all__ = ["VECTOR_WIDTHS", "WIDE_WORDS", "exact_function", "prelude", "team", "waiting"]
 
 # Doubles in the widest vector, as far as the generated code can use them: SSE and NEON, AVX, AVX-512.
 VECTOR_WIDTHS = (2, 4, 8)
@@ -102,6 +102,16 @@ def exact_function(prefix: str) -> str:
     if current().fast:
         return f"int {prefix}_exact(void) {{ return 0; }}\n"
     return c_text(_PACKAGE, "exact.h", prefix=prefix)
+
+
+def waiting() -> str:
+    """How threads wait for one another."""
+    return plain_text(_PACKAGE, "waiting.h")
+
+
+def team(number: str) -> str:
+    """What threads that run a program together need, see `kernels/divide`. To stand behind `prelude`."""
+    return waiting() + plain_text(_PACKAGE, "team.h") + c_text(_PACKAGE, "transpose_part.h", number=number)
 
 
 def _functions(numerics: Numerics, number: str) -> str:

@@ -49,10 +49,11 @@ class Printer:
         prefix: of the names of tables.
         number: the type of numbers, ``double`` or ``float``.
         outside: the array of arguments that is no part of the memory, which has a pointer to it.
+        divided: whether threads run programs together.
     """
 
-    def __init__(self, prefix: str = "", number: str = "double", outside: str = "") -> None:
-        self.prefix, self.number, self.outside = prefix, number, outside
+    def __init__(self, prefix: str = "", number: str = "double", outside: str = "", divided: bool = False) -> None:
+        self.prefix, self.number, self.outside, self.divided = prefix, number, outside, divided
         self._zero = number_text("0x0p+0", number)
 
     def kernel_text(self, kernel: Kernel, name: str, memory: str) -> str:
@@ -74,7 +75,8 @@ class Printer:
         number = self.number
         types = {"whole": "long ", "number": f"{number} ", "read": f"const {number} *", "write": f"{number} *"}
         further = "".join(f", {types[parameter.kind]}{parameter.name}" for parameter in kernel.parameters)
-        return f"{memory} *m, const int *ix{further}"
+        together = self.divided and (isinstance(kernel, Routine) or kernel.divided)
+        return f"{memory} *m, const int *ix{', team *t' * together}{further}"
 
     def argument_text(self, argument: ir.Argument) -> str:
         """What a parameter gets in a call."""
@@ -94,6 +96,12 @@ class Printer:
                     yield f"{indent}UNROLL"
                 limit = "" if end.isidentifier() or end.isdigit() else f", end_{name} = {end}"
                 last = f"end_{name}" if limit else end
+                if statement.divided == "in turns":
+                    start = f"{statement.step} * t->number" + f" + {start}" * (start != "0")
+                    step = f" += {statement.step} * t->count"
+                elif statement.divided:
+                    turns = f"{start}, {end}, {statement.step})"
+                    start, limit, last = f"part(t, 0, {turns}", f", end_{name} = part(t, 1, {turns}", f"end_{name}"
                 yield f"{indent}for (long {name} = {start}{limit}; {name} < {last}; {name}{step}) {{"
                 yield from self._inside(statement.body, depth)
             case ir.Block():
@@ -243,7 +251,8 @@ class Printer:
             case ir.Transpose():
                 to, source = self.address_text(statement.to), self.address_text(statement.source)
                 sizes = f"{sum_text(statement.rows)}, {sum_text(statement.columns)}"
-                return f"transpose({to}, {statement.to_row}, {source}, {statement.source_row}, {sizes})"
+                function = "transpose_part(t, " if statement.divided else "transpose("
+                return f"{function}{to}, {statement.to_row}, {source}, {statement.source_row}, {sizes})"
             case ir.Buffer(name, size):
                 return f"{self.number} {name}[{size} + VECTOR]"
             case ir.Evaluate(function, buffer, end, exponent):

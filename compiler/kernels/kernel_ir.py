@@ -146,6 +146,8 @@ class For:
         divides: of a loop over lanes, a number by which that of its turns can be divided.
         unroll: whether its turns are worth being written out.
         ordered: whether turns read what earlier ones have written.
+        divided: how threads divide its turns: ``evenly``, each takes neighbours; or ``in turns``, where some take
+            longer than others; empty if they do not.
     """
 
     name: str
@@ -157,6 +159,7 @@ class For:
     divides: int = 1
     unroll: bool = False
     ordered: bool = False
+    divided: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +171,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Transpose:
-    """Copies a matrix; rows become columns. `rows` and `columns` are those of what is copied."""
+    """Copies a matrix; rows become columns. `rows` and `columns` are those of what is copied. Threads may divide it."""
 
     to: Place
     to_row: int | str
@@ -176,6 +179,7 @@ class Transpose:
     source_row: int | str
     rows: Sum
     columns: Sum
+    divided: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,11 +341,13 @@ class Kernel:
         parameters: besides memory and index.
         body: its statements.
         labels: of the nests that it carries out.
+        divided: whether threads divide what it does; if not, the first of them does it.
     """
 
     parameters: tuple[Parameter, ...]
     body: tuple[Statement, ...]
     labels: tuple[str, ...] = ()
+    divided: bool = False
 
 
 Argument: TypeAlias = int | str | Place | Name
@@ -356,17 +362,20 @@ class Invocation:
         arguments: whole numbers, numbers in hexadecimal, places, and in routines (see `merge`) their parameters.
         nests: how many nests of the program it carries out.
         arrays: names of those that it writes to.
+        meets: whether threads wait for one another before it.
     """
 
     kernel: int
     arguments: tuple[Argument, ...]
     nests: int
     arrays: tuple[str, ...]
+    meets: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class KernelProgram:
-    """The kernels that programs share, and for each program its calls."""
+    """The kernels that programs share, and for each program its calls. It is `divided` if threads run it together."""
 
     kernels: tuple[Kernel, ...]
     calls: tuple[tuple[Invocation, ...], ...]
+    divided: bool = False

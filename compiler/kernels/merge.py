@@ -137,7 +137,7 @@ def merge(calls: Sequence[tuple[Invocation, ...]]) -> tuple[list[Routine], list[
 def _key(call: Invocation) -> Hashable:
     """Equal for calls that differ in numbers alone."""
     kinds = ((each.base, len(each.index)) if isinstance(each, Place) else type(each) for each in call.arguments)
-    return call.kernel, call.nests, call.arrays, tuple(kinds)
+    return call.kernel, call.nests, call.arrays, call.meets, tuple(kinds)
 
 
 def _numbers(calls: Sequence[Invocation]) -> Iterator[_Number]:

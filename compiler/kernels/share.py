@@ -36,7 +36,7 @@ _LETTERS = "ijlnqrsuvz"
 
 # Names of the other variables, and of what kernels call.
 _TAKEN = re.compile(
-    r"[a-hkmo-z]\d*|[a-z]\d+|sum\d+|ix|lanes?|start|stop|whole|even|power|doubts?|divisor|bits|transpose|memory|places|count|"
+    r"[a-hkmo-z]\d*|[a-z]\d+|sum\d+|ix|lanes?|start|stop|whole|even|power|doubts?|divisor|bits|transpose|memory|places|count|part|"
     r"(load|store|all|flag|equal|keep|drop(_all)?|fused|signs|quotient|ratio|(settled_)?(square|root|inverse(_root|_square|_root_cube)?)|unlike|exponential|logarithm|power)\d|"
     r"exponentials|logarithms|powers|squares|roots|inverse(s|_roots|_squares|_root_cubes)|guess|lower|higher|same|high|low|value|\w*[A-Z]\w*|\W.*|\d.*"
 )

@@ -21,7 +21,7 @@ from ..machine.pages import new_numbers
 from ..machine.toolchain import warn_of_toolchain
 from ..programs.c_library import Begun, begin_model_library, cached_model_library, load_model_library
 from ..programs.c_numbers import counts, number_type
-from ..programs.estimate import estimate_c
+from ..programs.estimate import estimate_c, least_divided
 from ..reporting import Report, silent
 from ..storage.cache import Cache
 from .backend import Document, State
@@ -61,12 +61,13 @@ class CBackend:
     ) -> None:
         self.config, self.optimizer, self.cache, self._warn = config, optimizer, cache, warn
         self.batch_size = batch_size
-        self._threads = min(threads, batch_size)
+        self._divided = threads > batch_size and least_divided(config) > 0
+        self._threads = threads if self._divided else min(threads, batch_size)
         self._pool: ThreadPoolExecutor | None = None
         documents = max(_SLICE // (config.parameter_count * config.block_size), _LEAST)
         self.slice = min(max(1, documents // batch_size), _MOST)
-        self._kind = "training" if batch_size == 1 else "accumulation"
-        if current().fast and batch_size >= _SIDE_BY_SIDE:
+        self._kind = "training" if batch_size == 1 and not self._divided else "accumulation"
+        if current().fast and batch_size >= _SIDE_BY_SIDE and not self._divided:
             self._kind = "lanes"
         # Half of the widest vector takes less time than all of it, if it has room for the documents of a thread. In two
         # turns, threads share longer and shorter documents more evenly than in one of whole vectors.
@@ -102,14 +103,14 @@ class CBackend:
             progress(0, 1)
             begun, self._begun = self._begun, None
             what = self.cache, self.config, self.optimizer, progress, self._warn, begun
-            self._use(load_model_library(*what, self._kind, self._narrow))
+            self._use(load_model_library(*what, self._kind, self._narrow, self._divided))
             progress(1, 1)
 
     def find(self) -> bool:
         """Whether the library need not be compiled any more: it is loaded, or is now from the cache."""
         if self._library is None:
             what = self.cache, self.config, self.optimizer
-            known = cached_model_library(*what, self._kind, self._narrow)
+            known = cached_model_library(*what, self._kind, self._narrow, self._divided)
             if known is not None:
                 self._use(known)
         return self._library is not None
@@ -124,7 +125,8 @@ class CBackend:
     def _use(self, library: Native) -> None:
         self._number = number_type()
         self._memory = self._new_memory(library)
-        self._others = [self._new_memory(library) for _ in range(1, self._threads)]
+        others = range(1, self._threads)
+        self._others = [self._memory if self._divided else self._new_memory(library) for _ in others]
         size = self.config.parameter_count
         sizes = {"parameters": size, "gradient": size, "first_moment": size, "second_moment": size}
         sizes["cache"] = 2 * self.config.n_layer * self.config.n_embd * self.config.block_size

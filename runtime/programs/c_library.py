@@ -112,6 +112,7 @@ def load_model_library(
     begun: Begun | None = None,
     kind: str = "training",
     narrow: bool = False,
+    divided: bool = False,
 ) -> Native:
     """The library of a model; compiled if it is not in the cache. Every function has its types.
 
@@ -125,6 +126,7 @@ def load_model_library(
         begun: of this library.
         kind: of its programs for lengths, see `model_source`.
         narrow: whether its vectors have four doubles at most.
+        divided: see `model_source`.
 
     Raises:
         TooLargeError: if it takes more memory than there is.
@@ -132,28 +134,34 @@ def load_model_library(
         CompileError: if the model cannot be compiled.
         ProofError: if a program is not what it should be; a mistake in microgpt, or in the C compiler.
     """
-    known = cached_model_library(cache, config, optimizer, kind, narrow)
+    known = cached_model_library(cache, config, optimizer, kind, narrow, divided)
     if known is not None:
         return known
     tell = _Meter(config, report)
     with contextlib.closing(begun or begin_model_library(cache, config, optimizer, kind, report)) as begun:
-        make = partial(_source, cache, config, optimizer, kind, narrow, tell, begun.pending, begun.learner)
-        return _typed(native_library(cache, _NAME, _what(config, optimizer, kind, narrow), make, tell, warn), kind)
+        make = partial(_source, cache, config, optimizer, kind, narrow, divided, tell, begun.pending, begun.learner)
+        what = _what(config, optimizer, kind, narrow, divided)
+        return _typed(native_library(cache, _NAME, what, make, tell, warn), kind)
 
 
 def cached_model_library(
-    cache: Cache, config: GPTConfig, optimizer: AdamConfig, kind: str = "training", narrow: bool = False
+    cache: Cache,
+    config: GPTConfig,
+    optimizer: AdamConfig,
+    kind: str = "training",
+    narrow: bool = False,
+    divided: bool = False,
 ) -> Native | None:
     """The library that the first compiler found here has made before. That compiler need not be probed again."""
-    known = find_native(cache, _NAME, _what(config, optimizer, kind, narrow))
+    known = find_native(cache, _NAME, _what(config, optimizer, kind, narrow, divided))
     return _typed(known, kind) if known else None
 
 
-def _what(config: GPTConfig, optimizer: AdamConfig, kind: str, narrow: bool) -> dict[str, Any]:
+def _what(config: GPTConfig, optimizer: AdamConfig, kind: str, narrow: bool, divided: bool) -> dict[str, Any]:
     # The learning rate is an argument of the library's functions.
     constants = {name: value for name, value in asdict(optimizer).items() if name != "learning_rate"}
     model = sources_digest("microgpt.model") + sources_digest("microgpt.runtime")
-    chosen = {"kind": kind, "narrow": narrow}
+    chosen = {"kind": kind, "narrow": narrow, "divided": divided}
     return {"config": asdict(config), "optimizer": constants, **chosen, "model": model}
 
 
@@ -201,6 +209,7 @@ def _source(
     optimizer: AdamConfig,
     kind: str,
     narrow: bool,
+    divided: bool,
     tell: _Meter,
     pending: Pending,
     learner: Child | None,
@@ -220,7 +229,7 @@ def _source(
         return found[-1]
 
     width = min(toolchain.vector_width, 4) if narrow else toolchain.vector_width
-    source = model_source(config, optimizer, tell, width, find, kind=kind)
+    source = model_source(config, optimizer, tell, width, find, kind=kind, divided=divided)
     programs: dict[str, Any] = {}
 
     # While the C compiler works.

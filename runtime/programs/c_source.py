@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import partial
 from math import log2
 
-from ...compiler.c.c_text import c_text, decimal_text, plain_text
+from ...compiler.c.c_text import c_text, decimal_text
 from ...compiler.c.emit_c import CText
 from ...compiler.c.memory_struct import constants_text, memory_struct, read_constants
-from ...compiler.c.prelude import exact_function, prelude
+from ...compiler.c.prelude import exact_function, prelude, team, waiting
 from ...compiler.ir.graph import Graph
 from ...compiler.kernels.merge import Series
 from ...compiler.loops.compile_family import Family
@@ -30,7 +30,7 @@ from ...compiler.pipeline import compile_c, compile_graph, without_collection
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import check
 from . import graphs
-from .estimate import estimate_c, estimate_flat
+from .estimate import estimate_c, estimate_flat, least_divided
 from .model_loops import (
     PROGRAM_NAMES,
     FinalPrograms,
@@ -182,6 +182,7 @@ def model_source(
     exported: bool = False,
     kind: str = "training",
     reuses: bool | None = None,
+    divided: bool = False,
 ) -> ModelSource:
     """Compiles a model to C. Whoever uses the result has to prove it.
 
@@ -194,6 +195,7 @@ def model_source(
         exported: whether, in portable numerics, it also has the functions of libm that Python's random numbers need.
         kind: of the programs for lengths, see `flat_loops`. Those that accumulate train by batches.
         reuses: see `SizedModel.at`.
+        divided: whether threads divide each document that is long enough; of programs that accumulate.
 
     Raises:
         TooLargeError: if it takes more memory than there is.
@@ -224,6 +226,9 @@ def model_source(
     if kind == "lanes":
         # For gradients that threads hand to each other: two arrays, which take turns, of whole cache lines.
         layout.add(Array("handed_over", (2, -(-size // _LINE) * _LINE), space="argument"))
+    if divided:
+        # For what steps take with one thread and with all, and how many have been taken.
+        layout.add(Array("trials", (3,), space="argument"))
     shared = {"learning_rate": constants, "correction1": constants + 1, "correction2": constants + 2}
     results = {name: arrays[name] for name in ("parameter", "first_moment", "second_moment")}
     update = compile_graph(lambda: graphs.optimizer_graph(optimizer))
@@ -231,7 +236,7 @@ def model_source(
     tell("writing the loops as C")
     final = with_copies(loops)
     programs = final.programs.with_further(adam=adam, copy_parameters=final.copy_parameters)
-    body = _body(programs, final.series, layout, vector_width)
+    body = _body(programs, final.series, layout, vector_width, divided)
     addresses = {
         **{name: address for name, address in arrays.items() if name != "parameter"},
         "parameters": parameters,
@@ -259,14 +264,16 @@ def model_source(
     constants_function = constants_text(layout, written, "", "memory", number)
     choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number=number, uniform="double", f="f" * (number == "float"))
     names |= _MODE if current().fast else dict.fromkeys(_MODE, "")
-    waiting = plain_text(_PACKAGE, "waiting.c")
     names["constants"] = step_constants_text(optimizer)
-    train = c_text(_PACKAGE, f"{kind}.c", w=lanes, parameters=size, lanes=lanes, waiting=waiting, **names)
+    names |= {"alone": ", &alone" * divided, "line": _LINE, "shortest": least_divided(config) or config.block_size + 1}
+    file = "divided.c" if divided else f"{kind}.c"
+    train = c_text(_PACKAGE, file, w=lanes, parameters=size, lanes=lanes, waiting=waiting(), **names)
     functions = [exact_function(prefix), c_text(_PACKAGE, "driver.c", train=train, choose=choose, **names)]
     kinds = "hc" if exported and not current().libm else ""
     declared, defined = [c_text(_PACKAGE, f"portable.{each}", prefix=prefix) for each in kinds] or ["", ""]
-    driver = "\n".join([defines, constants_function, _table(config, kind), *functions]) + defined
-    definitions = prelude(vector_width, program=body.text + driver)
+    together = team(number) if divided else ""
+    driver = "\n".join([defines, constants_function, _table(config, kind, divided), *functions]) + defined
+    definitions = prelude(vector_width, program=together + body.text + driver) + together
     struct = memory_struct(layout, "memory", number)
     return ModelSource(
         config,
@@ -287,12 +294,13 @@ def model_source(
     )
 
 
-def _body(programs: Programs, series: Sequence[Series], layout: Layout, vector_width: int) -> CText:
+def _body(programs: Programs, series: Sequence[Series], layout: Layout, vector_width: int, divided: bool) -> CText:
     """The programs in C."""
+    run = partial(compile_c, layout=layout, vector_width=vector_width, divided=divided)
     if series:
         with suppress(NotRegularError):
-            return compile_c(list(programs.made.values()), list(programs.made), layout, vector_width, series=series)
-    return compile_c(list(programs.values()), list(programs), layout, vector_width)
+            return run(list(programs.made.values()), list(programs.made), series=series)
+    return run(list(programs.values()), list(programs))
 
 
 def model_loops(
@@ -347,7 +355,7 @@ def step_constants_text(optimizer: AdamConfig) -> str:
     return c_text(_PACKAGE, "constants.c", **holes)
 
 
-def _table(config: GPTConfig, kind: str) -> str:
+def _table(config: GPTConfig, kind: str, divided: bool) -> str:
     lengths = ", ".join(f"length{number}" for number in range(1, config.block_size + 1))
     positions = ", ".join(f"position{number}" for number in range(config.block_size))
     parts = range(len(gradient_spans(config))) if kind == "accumulation" else ()
@@ -362,7 +370,7 @@ def _table(config: GPTConfig, kind: str) -> str:
         f"static const long spans[PARTS][2] = {{{spans}}};\n"
     )
     return (
-        "typedef void program(memory *m, const int *ix);\n"
+        f"typedef void program(memory *m, const int *ix{', team *t' * divided});\n"
         f"static program *const lengths_of[] = {{{lengths}}};\n"
         f"{gradients * bool(parts)}"
         f"static program *const positions_of[] = {{{positions}}};\n"

@@ -49,10 +49,14 @@ __all__ = [
     "estimate_page",
     "estimate_python",
     "graphs_for_c",
+    "least_divided",
 ]
 
 # Of a training graph for each parameter and position, within a tenth unless the model is tiny.
 _OPERATIONS = 6
+
+# Of a document that threads divide, at least: they meet some 50 times a layer, and a meeting takes up to a microsecond.
+_DIVIDED = 10_000_000
 
 # A program of a model: its kind and number, as in a `Recipe`.
 _Program = tuple[str, int]
@@ -151,6 +155,12 @@ def count_operations(kind: str, config: GPTConfig, number: int) -> int:
     length = number if kind == "training" else number + 1
     terms = _terms(kind, config, length)
     return round(sum(coefficient * term for coefficient, term in zip(_coefficients(kind), terms, strict=True)))
+
+
+def least_divided(config: GPTConfig) -> int:
+    """The length from which on a document is worth being divided among threads; 0 if it is longer than a block."""
+    length = -(-_DIVIDED // (_OPERATIONS * config.parameter_count))
+    return length if length <= config.block_size else 0
 
 
 def _terms(kind: str, config: GPTConfig, length: int) -> list[int]:

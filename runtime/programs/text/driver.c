@@ -15,12 +15,12 @@ ${number} *${prefix}_second_moment(${prefix}_state *s) { return inside(s)->secon
 ${number} *${prefix}_cache(${prefix}_state *s) { return &inside(s)->cache[0][0]; }
 
 ${train}
-void ${prefix}_prepare(${prefix}_state *s) { copy_parameters(inside(s), 0); }
+void ${prefix}_prepare(${prefix}_state *s) { copy_parameters(inside(s), 0${alone}); }
 
 const ${number} *${prefix}_next(${prefix}_state *s, int position, int token, double temperature)
 {
     inside(s)->temperature[0] = (${number})temperature;
-    positions_of[position](inside(s), &token);
+    positions_of[position](inside(s), &token${alone});
     return inside(s)->probabilities;
 }
 
