@@ -59,6 +59,7 @@ each road. A folder imports what stands before it, and nothing else; python and 
         batch_calls         calls of exp, log and pow that stand alone are computed ahead, in vectors
         carry               what a step of a recurrence computes stays in variables for this step and the next
         walk_pointers       what sums read is reached by pointers that walk along
+        divide              threads that run a program together take a part of the turns each
         merge               programs that call the same kernels with other numbers become calls of one routine
     c/                      kernels to C
         prelude             vectors; exp, log, powers and quotients that are proved to have the same bits

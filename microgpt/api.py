@@ -250,7 +250,7 @@ def train(
         batch_size: the number of documents of a step. Their gradients are added up as by a loop of ``backward()``, in
             order; the step takes the mean.
         backend: ``auto``, ``c``, ``python`` or ``eager``.
-        threads: how many documents of a batch are computed at a time, in C; the bits do not depend on it.
+        threads: that compute in C: documents of a batch, or parts of a long document; the bits do not depend on it.
         out: a folder for the log and the checkpoints.
         save_every: write a checkpoint after every so many steps.
         keep: the number of checkpoints to keep.

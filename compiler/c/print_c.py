@@ -105,7 +105,7 @@ class Printer:
                 yield f"{indent}for (long {name} = {start}{limit}; {name} < {last}; {name}{step}) {{"
                 yield from self._inside(statement.body, depth)
             case ir.Block():
-                yield f"{indent}{{"
+                yield f"{indent}{'if (!t->number) ' * statement.alone}{{"
                 yield from self._inside(statement.body, depth)
             case ir.Settle():
                 found = "list_doubts(doubts, sizeof doubts, lanes)"

@@ -37,18 +37,23 @@ __all__ = ["divide", "meet"]
 
 
 def divide(kernel: Kernel) -> Kernel:
-    """The kernel divided, if it has nothing but loops, and none of them adds to elements that an index chooses."""
-    if mentions(kernel.body, lambda part: isinstance(part, Update)) or not all(map(_may_be_divided, kernel.body)):
+    """The kernel divided, if it has loops that can be, and does not add to elements that an index chooses."""
+    adds = mentions(kernel.body, lambda part: isinstance(part, Update))
+    if adds or not _has_loops(kernel.body) or not all(map(_may_be_divided, kernel.body)):
         return kernel
     # Loops of one batch of calls are divided alike: what a thread puts into its buffer is for its own turns.
     evenly = mentions(kernel.body, lambda part: isinstance(part, Evaluate))
     return replace(kernel, body=tuple(_divided(statement, evenly) for statement in kernel.body), divided=True)
 
 
+def _has_loops(node: Any) -> bool:
+    return mentions(node, lambda part: isinstance(part, For | Transpose))
+
+
 def _may_be_divided(statement: Statement) -> bool:
     """Whether all threads may carry out a statement at the top of a kernel, or a part of its turns each."""
     if isinstance(statement, Block):
-        return all(map(_may_be_divided, statement.body))
+        return not _has_loops(statement) or all(map(_may_be_divided, statement.body))
     if isinstance(statement, For):
         return not statement.ordered
     if isinstance(statement, Declare):
@@ -57,6 +62,8 @@ def _may_be_divided(statement: Statement) -> bool:
 
 
 def _divided(statement: Statement, evenly: bool) -> Statement:
+    if isinstance(statement, Block) and not _has_loops(statement):
+        return replace(statement, alone=True)
     if isinstance(statement, Block):
         return replace(statement, body=tuple(_divided(part, evenly) for part in statement.body))
     if isinstance(statement, Transpose):

@@ -164,9 +164,10 @@ class For:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Statements with variables of their own."""
+    """Statements with variables of their own. Where threads divide a kernel, they may be the first one's `alone`."""
 
     body: tuple[Statement, ...]
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,8 @@ class CBackend:
     Args:
         warn: is told of each C compiler that failed and is passed over; by default, a `ToolchainWarning`.
         batch_size: documents of a step.
-        threads: that compute the documents of a step.
+        threads: that compute the documents of a step; or divide each document, if they are more than documents, and
+            documents are long enough.
     """
 
     name = "c"

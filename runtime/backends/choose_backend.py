@@ -67,7 +67,7 @@ def choose_backend(
         jobs: how many processes may compile at a time; by default one for each processor.
         warn: takes warnings.
         batch_size: documents of a step of training.
-        threads: that compute them side by side, in C.
+        threads: that compute them in C, see `CBackend`.
 
     Raises:
         ValueError: if there is no backend of that name.

@@ -14,7 +14,7 @@ _STRIDE, _PARTS = 16, 7
 
 def counts(threads: int) -> int:
     """Longs in which threads count what they have done: steps, the documents that are in each part of a gradient, and
-    those that each thread has computed. See accumulation.c.
+    those that each thread has computed. See accumulation.c; divided.c needs less.
     """
     return _STRIDE * (1 + _PARTS + threads)
 

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from ...compiler.numerics import Numerics, current, numerics
 from ...runtime.backends.choose_backend import FAST
+from ...runtime.programs.estimate import least_divided
 from ...runtime.training.recording import describe_result
 from ...runtime.training.sampling import SamplingOptions, sample_texts
 from ...runtime.training.training import ResumeError, Training
@@ -38,7 +39,7 @@ __all__ = ["train"]
     default=1,
     show_default=True,
     metavar="N",
-    help="Compute so many documents of a batch at a time, in C; the bits stay the same.",
+    help="Threads for C: for documents of a batch, or parts of a long document. The bits stay the same.",
 )
 @click.option(
     "--samples",
@@ -113,7 +114,7 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
         training.batch_size,
         settings["threads"],
     )
-    _check_threads(settings["threads"], training.batch_size, engine.name)
+    _check_threads(settings["threads"], training, engine.name)
     with ExitStack() as stack:
         folder, logs = open_outputs(out, settings["log"], stack)
         if out and resumption is None and not overwrite:
@@ -144,10 +145,12 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
             run.keep_samples(texts)
 
 
-def _check_threads(threads: int, batch_size: int, backend: str) -> None:
+def _check_threads(threads: int, training: Training, backend: str) -> None:
     """Says why fewer threads are used than were asked for."""
-    if threads > batch_size:
-        console.say(f"a step has {batch_size} document{'s' * (batch_size > 1)}, so --threads {threads} is {batch_size}")
+    size = training.batch_size
+    if threads > size and not (backend == "c" and least_divided(training.config)):
+        documents = "1 document" if size == 1 else f"{size} documents"
+        console.say(f"a step has {documents}, too short to be divided, so --threads {threads} is {size}")
     elif threads > 1 and backend != "c":
         console.say(f"the {backend} backend has one thread; --threads is for C")
 
