@@ -265,7 +265,7 @@ def model_source(
     choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number=number, uniform="double", f="f" * (number == "float"))
     names |= _MODE if current().fast else dict.fromkeys(_MODE, "")
     names["constants"] = step_constants_text(optimizer)
-    names |= {"alone": ", &alone" * divided, "line": _LINE, "shortest": least_divided(config) or config.block_size + 1}
+    names |= {"alone": ", &alone" * divided, "line": layout.align, "shortest": least_divided(config)}
     file = "divided.c" if divided else f"{kind}.c"
     train = c_text(_PACKAGE, file, w=lanes, parameters=size, lanes=lanes, waiting=waiting(), **names)
     functions = [exact_function(prefix), c_text(_PACKAGE, "driver.c", train=train, choose=choose, **names)]

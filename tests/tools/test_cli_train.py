@@ -15,11 +15,13 @@ from random import Random
 
 import pytest
 from click.testing import CliRunner, Result
+from helpers import skip_without_compiler
 
 from microgpt.data.corpus import load_corpus
 from microgpt.model.config import AdamConfig
 from microgpt.runtime.backends.backend import EagerBackend
 from microgpt.runtime.machine.toolchain import ToolchainError
+from microgpt.runtime.programs import estimate
 from microgpt.runtime.training.checkpoint import load_checkpoint
 from microgpt.runtime.training.training import Training, sample
 from microgpt.tools.cli import cli
@@ -88,6 +90,25 @@ def test_prints_what_the_reference_prints(backend: str):
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == reference(3, 3)
     assert "trained 3 steps" in result.stderr
+
+
+def test_says_why_there_are_fewer_threads():
+    what = ["--steps", 1, "--samples", 0, "--backend"]
+    assert "a step has 1 document, so --threads 3 is 1\n" in train(*what, "eager", "--threads", 3).stderr
+    said = train(*what, "eager", "--threads", 3, "--batch-size", 2).stderr
+    assert "a step has 2 documents, so --threads 3 is 2\n" in said
+    assert "a step has" not in train(*what, "eager").stderr
+    skip_without_compiler()
+    said = train(*what, "c", "--threads", 3).stderr
+    assert "a step has 1 document, too short to be divided, so --threads 3 is 1\n" in said
+
+
+def test_long_documents_are_divided(monkeypatch: pytest.MonkeyPatch):
+    skip_without_compiler()
+    monkeypatch.setattr(estimate, "_DIVIDED", 1)
+    result = train("--steps", 6, "--samples", 0, "--threads", 2, "--backend", "c")
+    assert result.stdout.splitlines() == reference(6, 0)[:-2]
+    assert "divided" not in result.stderr
 
 
 def test_without_samples():

@@ -149,8 +149,8 @@ def _check_threads(threads: int, training: Training, backend: str) -> None:
     """Says why fewer threads are used than were asked for."""
     size = training.batch_size
     if threads > size and not (backend == "c" and least_divided(training.config)):
-        documents = "1 document" if size == 1 else f"{size} documents"
-        console.say(f"a step has {documents}, too short to be divided, so --threads {threads} is {size}")
+        short = ", too short to be divided" * (backend == "c")
+        console.say(f"a step has {size} document{'s' * (size > 1)}{short}, so --threads {threads} is {size}")
     elif threads > 1 and backend != "c":
         console.say(f"the {backend} backend has one thread; --threads is for C")
 
