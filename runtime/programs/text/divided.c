@@ -26,7 +26,7 @@ static double seconds(void)
 
 /* The number of a step among those for which it is found out at the first ones what is worth it: one thread takes two
    steps, then all do. The second one counts: by then, numbers are in the caches of those who need them. */
-enum { TRIED = 4, PERIOD = 64 };
+enum { TRIED = 4, PERIOD = 128 };
 static int next_trial(memory *m)
 {
     const int number = (int)m->trials[2];
