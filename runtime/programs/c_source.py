@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import log2
 
-from ...compiler.c.c_text import c_text, decimal_text
+from ...compiler.c.c_text import c_text, decimal_text, plain_text
 from ...compiler.c.emit_c import CText
 from ...compiler.c.memory_struct import constants_text, memory_struct, read_constants
 from ...compiler.c.prelude import exact_function, prelude, team, waiting
@@ -264,7 +264,7 @@ def model_source(
     constants_function = constants_text(layout, written, "", "memory", number)
     choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number=number, uniform="double", f="f" * (number == "float"))
     names |= _MODE if current().fast else dict.fromkeys(_MODE, "")
-    names["constants"] = step_constants_text(optimizer)
+    names |= {"constants": step_constants_text(optimizer), "mean": plain_text(_PACKAGE, "mean.c")}
     names |= {"alone": ", &alone" * divided, "line": layout.align, "shortest": least_divided(config)}
     file = "divided.c" if divided else f"{kind}.c"
     train = c_text(_PACKAGE, file, w=lanes, parameters=size, lanes=lanes, waiting=waiting(), **names)

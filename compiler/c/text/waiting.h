@@ -22,13 +22,4 @@ static void wait_for(const long *count, long least)
         if (turn > 20000) YIELD();
     }
 }
-static long reached(const long *count) { return __atomic_load_n(count, __ATOMIC_RELAXED); }
 static void publish(long *count, long value) { __atomic_store_n(count, value, __ATOMIC_RELEASE); }
-
-/* The mean of a batch's losses, added up in order. */
-static double mean_of(const double *losses, long count)
-{
-    double sum = 0;
-    for (long i = 0; i < count; i++) sum += losses[i];
-    return sum / (double)count;
-}

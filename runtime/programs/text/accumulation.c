@@ -7,6 +7,7 @@ double ${prefix}_loss(${prefix}_state *s, int length, const int *index)
 
 ${constants}
 ${waiting}
+${mean}
 /* What one of `threads` does, each of which calls this with its number and all their states. In each round they compute a
    document each. Then gradients are added up in the order of the documents, each part of them by one thread for all
    documents: so sums stay with a core, and others' activations are only read. The last document of a batch is in the first

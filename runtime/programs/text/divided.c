@@ -35,8 +35,10 @@ static int next_trial(memory *m)
 }
 
 ${constants}
+${mean}
 /* What one of `threads` does, each of which calls this with its number and the same state. They divide all that a step
-   consists of, unless it has fewer positions than are worth it, or one thread was faster. Nothing depends on that. */
+   consists of, unless it has fewer positions than are worth it, or one thread was faster. Nothing depends on that. `losses`
+   has room for each document, and in the end the mean of each step. */
 void ${prefix}_train(
     ${prefix}_state *s, const int *lengths, const int *index, long first, long steps, long total, double learning_rate,
     double *losses, long batch, long thread, long threads, ${prefix}_state **states, long *progress)
@@ -69,12 +71,13 @@ void ${prefix}_train(
                 meet(t);
                 carry_out(m, lengths[i], ix, t);
                 meet(t);
-                if (!t->number) losses[i] = m->loss[0];
+                if (!t->number) losses[step * batch + i] = m->loss[0];
                 ix += 2 * lengths[i];
             }
             /* Arrays fill whole cache lines. */
             for (long i = start; i < end && batch > 1; i += ${w})
                 store${w}(gradient + i, quotient${w}(load${w}(gradient + i), documents));
+            if (!t->number) losses[step] = mean_of(losses + step * batch, batch);
             meet(t);
 ${flush}            adam(m, ix, t);
 ${restore}        }
@@ -82,6 +85,5 @@ ${restore}        }
         if (trial < TRIED && trial % 2) m->trials[trial / 2] = (${number})((seconds() - begun) / (double)(positions + 10));
         lengths += batch;
         index += 2 * positions;
-        losses += batch;
     }
 }

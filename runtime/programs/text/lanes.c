@@ -87,6 +87,7 @@ static void copy_state(${prefix}_state *to, ${prefix}_state *from)
 
 ${constants}
 ${waiting}
+${mean}
 /* What one of `threads` does, each of which calls this with its number and all their states. They take turns at the lanes
    full of documents that a batch consists of, and hand each other what they have added up. Then each takes the same step
    for itself: what one has changed reaches another core many times as slowly as this takes. If there are fewer such lanes
@@ -122,7 +123,8 @@ void ${prefix}_train(
         }
         if (threads > 1) {
             /* Others may still read what was handed over before, but not what was before that. */
-            hand_over(m->handed_over[step % 2], gradient, reached(progress) == (step + 1) * threads - 1);
+            const long others = __atomic_load_n(progress, __ATOMIC_RELAXED) - step * threads;
+            hand_over(m->handed_over[step % 2], gradient, others == threads - 1);
             __atomic_fetch_add(progress, 1, __ATOMIC_RELEASE);
             wait_for(progress, (step + 1) * threads);
         }
