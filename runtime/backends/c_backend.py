@@ -67,7 +67,7 @@ class CBackend:
         self._pool: ThreadPoolExecutor | None = None
         documents = max(_SLICE // (config.parameter_count * config.block_size), _LEAST)
         self.slice = min(max(1, documents // batch_size), _MOST)
-        self._kind = "training" if batch_size == 1 and not self._divided else "accumulation"
+        self._kind = "training" if batch_size == 1 else "accumulation"
         if current().fast and batch_size >= _SIDE_BY_SIDE and not self._divided:
             self._kind = "lanes"
         # Half of the widest vector takes less time than all of it, if it has room for the documents of a thread. In two
@@ -185,7 +185,7 @@ class CBackend:
         for name in ("parameters", "first_moment", "second_moment"):
             self._put(name, state.held[name])
         what = lengths, index, state.step, count, num_steps, self.optimizer.learning_rate, results
-        if self._kind == "training":
+        if self._kind == "training" and not self._divided:
             functions.microgpt_train(self._memory, *what)
         else:
             self._train_batches(what)

@@ -141,7 +141,7 @@ def load_model_library(
     with contextlib.closing(begun or begin_model_library(cache, config, optimizer, kind, report)) as begun:
         make = partial(_source, cache, config, optimizer, kind, narrow, divided, tell, begun.pending, begun.learner)
         what = _what(config, optimizer, kind, narrow, divided)
-        return _typed(native_library(cache, _NAME, what, make, tell, warn), kind)
+        return _typed(native_library(cache, _NAME, what, make, tell, warn), kind, divided)
 
 
 def cached_model_library(
@@ -154,7 +154,7 @@ def cached_model_library(
 ) -> Native | None:
     """The library that the first compiler found here has made before. That compiler need not be probed again."""
     known = find_native(cache, _NAME, _what(config, optimizer, kind, narrow, divided))
-    return _typed(known, kind) if known else None
+    return _typed(known, kind, divided) if known else None
 
 
 def _what(config: GPTConfig, optimizer: AdamConfig, kind: str, narrow: bool, divided: bool) -> dict[str, Any]:
@@ -165,13 +165,13 @@ def _what(config: GPTConfig, optimizer: AdamConfig, kind: str, narrow: bool, div
     return {"config": asdict(config), "optimizer": constants, **chosen, "model": model}
 
 
-def _typed(native: Native, kind: str) -> Native:
+def _typed(native: Native, kind: str, divided: bool) -> Native:
     pointer = ctypes.POINTER(number_type())
     for name, (arguments, result) in _FUNCTIONS.items():
         function = getattr(native.functions, name)
         function.argtypes = [pointer if argument is _Numbers else argument for argument in arguments]
         function.restype = pointer if result is _Numbers else result
-    if kind != "training":
+    if kind != "training" or divided:
         # The batch, the thread, how many there are, all their memories, and their counts.
         further: list[Any] = [ctypes.c_long] * 3 + [ctypes.POINTER(ctypes.c_void_p), _Longs]
         native.functions.microgpt_train.argtypes = [*native.functions.microgpt_train.argtypes, *further]
@@ -252,8 +252,8 @@ def _source(
 
     def try_out(native: Native) -> None:
         constants, addresses = source.constants, source.addresses
-        functions, accumulates = _typed(native, kind).functions, kind != "training"
-        check_library(functions, config, optimizer, pending.result(), constants, addresses, accumulates)
+        functions, accumulates = _typed(native, kind, divided).functions, kind != "training"
+        check_library(functions, config, optimizer, pending.result(), constants, addresses, accumulates, divided)
 
     parts = split_c(source.text, source.body, source.body_line)
     return Source(source.text, {"programs": programs, "flat": source.reason}, prove, try_out, parts)

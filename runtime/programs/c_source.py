@@ -54,6 +54,14 @@ _PACKAGE = __package__ or ""
 _LINE = 16
 # What stands around the optimiser in fast numerics.
 _MODE = {"flush": "        const tiny_mode mode = flush_tiny();\n", "restore": "        restore_tiny(mode);\n"}
+# What threads that divide documents do for a gradient that is added up.
+_ADDED = {
+    "zero": "            memset(gradient + start, 0, (size_t)(end - start) * sizeof *gradient);\n",
+    "parts": "    for (int part = 0; part < PARTS; part++) {\n"
+    "        meet(t);\n"
+    "        gradients_of[length - 1][part](m, index, t);\n"
+    "    }\n",
+}
 
 
 @dataclass(frozen=True)
@@ -195,7 +203,7 @@ def model_source(
         exported: whether, in portable numerics, it also has the functions of libm that Python's random numbers need.
         kind: of the programs for lengths, see `flat_loops`. Those that accumulate train by batches.
         reuses: see `SizedModel.at`.
-        divided: whether threads divide each document that is long enough; of programs that accumulate.
+        divided: whether threads divide each document that is long enough.
 
     Raises:
         TooLargeError: if it takes more memory than there is.
@@ -258,6 +266,7 @@ def model_source(
     }
     if kind != "training":
         names |= {"documents": "`batch` documents", "added": ", added to what that is so far"}
+    if kind != "training" or divided:
         names["batch"] = f",\n    long batch, long thread, long threads, {prefix}_state **states, long *progress"
     # Those of a series read the same constants.
     written = read_constants(layout, programs.made.values())
@@ -265,6 +274,7 @@ def model_source(
     choose = c_text(_PACKAGE, "choose.c", prefix=prefix, number=number, uniform="double", f="f" * (number == "float"))
     names |= _MODE if current().fast else dict.fromkeys(_MODE, "")
     names |= {"constants": step_constants_text(optimizer), "mean": plain_text(_PACKAGE, "mean.c")}
+    names |= _ADDED if kind == "accumulation" else dict.fromkeys(_ADDED, "")
     names |= {"alone": ", &alone" * divided, "line": layout.align, "shortest": least_divided(config)}
     file = "divided.c" if divided else f"{kind}.c"
     train = c_text(_PACKAGE, file, w=lanes, parameters=size, lanes=lanes, waiting=waiting(), **names)

@@ -119,6 +119,7 @@ def check_library(
     constants: Mapping[int, str],
     addresses: Mapping[str, int],
     accumulates: bool = False,
+    divided: bool = False,
 ) -> None:
     """Runs every program of the C library of a model once; of a model whose programs are instantiated, those that are
     `witnessed`.
@@ -129,6 +130,7 @@ def check_library(
         constants: by address, numbers that stay in memory, in hexadecimal.
         addresses: of ``parameters``, ``gradient`` and the rest (see `ModelSource`).
         accumulates: whether gradients are added to what is there, and steps take batches.
+        divided: see `model_source`.
 
     Raises:
         ProofError: naming the program and the first result that differs.
@@ -138,7 +140,7 @@ def check_library(
     so_far = {"gradient": some_gradient(config)} if accumulates else {}
     documents = some_batch(config) if accumulates else [(some_tokens(config, 1), some_tokens(config, 1, 1))]
     further: list[Any] = []
-    if accumulates:
+    if accumulates or divided:
         states = (ctypes.c_void_p * 1)(ctypes.addressof(memory.numbers))
         further = [len(documents), 0, 1, states, (ctypes.c_long * counts(1))()]
     for place, length in enumerate(witnessed(config)[0]):

@@ -5,11 +5,7 @@ static team alone = {0, 1, 0, 0};
 static void carry_out(memory *m, int length, const int *index, team *t)
 {
     lengths_of[length - 1](m, index, t);
-    for (int part = 0; part < PARTS; part++) {
-        meet(t);
-        gradients_of[length - 1][part](m, index, t);
-    }
-}
+${parts}}
 
 double ${prefix}_loss(${prefix}_state *s, int length, const int *index)
 {
@@ -66,8 +62,7 @@ void ${prefix}_train(
             const long start = part(t, 0, 0, ${parameters}, ${line}), end = part(t, 1, 0, ${parameters}, ${line});
             const int *ix = index;
             if (!t->number) set_step(m, first + step, total, learning_rate);
-            memset(gradient + start, 0, (size_t)(end - start) * sizeof(${number}));
-            for (long i = 0; i < batch; i++) {
+${zero}            for (long i = 0; i < batch; i++) {
                 meet(t);
                 carry_out(m, lengths[i], ix, t);
                 meet(t);
