@@ -54,7 +54,7 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(chosen: str, cache: Cac
     with numerics(chosen):
         for batch_size in (1, 2):
             expected = trained(cache, 1, batch_size)
-            for threads in (2, 3, 5):
+            for threads in (2, 3, 5)[batch_size - 1 :]:
                 assert trained(cache, threads, batch_size) == expected, (batch_size, threads)
 
 
@@ -73,7 +73,7 @@ def one_by_one(monkeypatch: pytest.MonkeyPatch, turn: str) -> None:
     team, c_text, wait = c_source.team, c_source.c_text, "    wait_for(t->arrived, t->met);\n"
     # Who waits in vain goes on: after the last meeting there is no other.
     going = f"__atomic_load_n(t->arrived, __ATOMIC_ACQUIRE) < t->met + {turn}"
-    serial = f"    for (int i = 0; i < 300 && {going}; i++) sched_yield();\n"
+    serial = f"    for (int i = 0; i < 100 && {going}; i++) sched_yield();\n"
     monkeypatch.setattr(c_source, "team", lambda number: team(number).replace(wait, wait + serial))
 
     def changed(package: str, name: str, **holes: Any) -> str:
