@@ -16,6 +16,7 @@ from ...compiler.numerics import current
 from ...model.config import AdamConfig, GPTConfig
 from ..executable.estimate import Estimate, check
 from ..executable.native import Native
+from ..machine.child import processors
 from ..machine.find_toolchain import first_candidate
 from ..machine.pages import new_numbers
 from ..machine.toolchain import warn_of_toolchain
@@ -62,7 +63,8 @@ class CBackend:
     ) -> None:
         self.config, self.optimizer, self.cache, self._warn = config, optimizer, cache, warn
         self.batch_size = batch_size
-        self._divided = threads > batch_size and least_divided(config) > 0
+        # Threads without a core of their own would hold up the others.
+        self._divided = min(threads, processors()) > batch_size and least_divided(config) > 0
         self._threads = threads if self._divided else min(threads, batch_size)
         self._pool: ThreadPoolExecutor | None = None
         documents = max(_SLICE // (config.parameter_count * config.block_size), _LEAST)

@@ -16,6 +16,7 @@ from microgpt.compiler.kernels.kernel_ir import KernelProgram
 from microgpt.compiler.numerics import numerics
 from microgpt.data.corpus import Corpus
 from microgpt.model.config import AdamConfig, GPTConfig
+from microgpt.runtime.backends import c_backend
 from microgpt.runtime.backends.c_backend import CBackend
 from microgpt.runtime.programs import c_source, estimate
 from microgpt.runtime.programs.estimate import least_divided
@@ -29,9 +30,10 @@ STEPS = 12
 
 @pytest.fixture(autouse=True)
 def divided(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every document is long enough."""
+    """Every document is long enough, and there seem to be enough cores."""
     skip_without_compiler()
     monkeypatch.setattr(estimate, "_DIVIDED", 1)
+    monkeypatch.setattr(c_backend, "processors", lambda: 8)
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +117,7 @@ def test_the_text_does_not_depend_on_the_number_of_threads() -> None:
 
 def test_short_documents_are_left_to_one_thread(monkeypatch: pytest.MonkeyPatch, cache: Cache) -> None:
     monkeypatch.undo()
+    monkeypatch.setattr(c_backend, "processors", lambda: 3)
     assert least_divided(GPTConfig(27, 1, 16, 4, 16)) == 0
     assert least_divided(GPTConfig(27, 2, 64, 4, 64)) == 16
     assert least_divided(GPTConfig(27, 4, 128, 4, 256)) == 3
@@ -124,3 +127,6 @@ def test_short_documents_are_left_to_one_thread(monkeypatch: pytest.MonkeyPatch,
     for batch_size, threads, expected in ((1, 3, True), (2, 3, True), (3, 3, False)):
         backend = CBackend(GPTConfig(27, 2, 64, 4, 64), AdamConfig(), cache, batch_size=batch_size, threads=threads)
         assert (backend._threads, backend._divided) == (3, expected)
+    monkeypatch.setattr(c_backend, "processors", lambda: 2)
+    backend = CBackend(GPTConfig(27, 2, 64, 4, 64), AdamConfig(), cache, batch_size=2, threads=3)
+    assert (backend._threads, backend._divided) == (2, False)

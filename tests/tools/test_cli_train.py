@@ -106,6 +106,7 @@ def test_says_why_there_are_fewer_threads():
 def test_long_documents_are_divided(monkeypatch: pytest.MonkeyPatch):
     skip_without_compiler()
     monkeypatch.setattr(estimate, "_DIVIDED", 1)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1}, raising=False)
     result = train("--steps", 6, "--samples", 0, "--threads", 2, "--backend", "c")
     assert result.stdout.splitlines() == reference(6, 0)[:-2]
     assert "divided" not in result.stderr

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from ...compiler.numerics import Numerics, current, numerics
 from ...runtime.backends.choose_backend import FAST
+from ...runtime.machine.child import processors
 from ...runtime.programs.estimate import least_divided
 from ...runtime.training.recording import describe_result
 from ...runtime.training.sampling import SamplingOptions, sample_texts
@@ -148,8 +149,9 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
 def _check_threads(threads: int, training: Training, backend: str) -> None:
     """Says why fewer threads are used than were asked for."""
     size = training.batch_size
-    if threads > size and not (backend == "c" and least_divided(training.config)):
-        short = ", too short to be divided" * (backend == "c")
+    is_long = least_divided(training.config) > 0
+    if threads > size and not (backend == "c" and is_long and processors() > size):
+        short = ", too short to be divided" * (backend == "c" and not is_long)
         console.say(f"a step has {size} document{'s' * (size > 1)}{short}, so --threads {threads} is {size}")
     elif threads > 1 and backend != "c":
         console.say(f"the {backend} backend has one thread; --threads is for C")
