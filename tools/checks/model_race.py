@@ -100,15 +100,15 @@ def race_model(
         run = _measure_run(compiled, training, say) if name == "c" else None
         work = _work(compiled, training)
         others = run_rivals(rivals, work, progress=say)
-        own = [_run_alone(compiled, work, timings[0].compile)] if others else []
+        if others:
+            others.insert(0, _run_alone(compiled, work, timings[0].compile))
     rows = [asdict(timing) for timing in timings]
     result: dict[str, Any] = {"model": asdict(config), "backend": name, "unit": "seconds", "lengths": rows}
     result["run"] = asdict(run) if run else None
-    result |= {"alone": [asdict(each) for each in own], "rivals": [asdict(other) for other in others]}
-    document = Document(data=result)
+    document = Document(data={**result, "rivals": [asdict(other) for other in others]})
     _add_timings(document, name, timings, run)
     if others:
-        _add_rivals(document, [*own, *others])
+        _add_rivals(document, others)
     return document
 
 
