@@ -51,10 +51,15 @@ def trained(cache: Cache, threads: int, batch_size: int = 1, said: list[str] | N
     return [losses, *map(list, (state.parameters, state.first_moment, state.second_moment))]
 
 
-@pytest.mark.parametrize("chosen", ["exact", "portable", "fast"])
-def test_the_bits_do_not_depend_on_the_number_of_threads(chosen: str, cache: Cache) -> None:
+@pytest.mark.parametrize(
+    ("chosen", "batch_sizes"),
+    [("exact", (1, 2)), *(pytest.param(each, (1,), marks=pytest.mark.slow) for each in ("portable", "fast"))],
+)
+def test_the_bits_do_not_depend_on_the_number_of_threads(
+    chosen: str, batch_sizes: tuple[int, ...], cache: Cache
+) -> None:
     with numerics(chosen):
-        for batch_size in (1, 2):
+        for batch_size in batch_sizes:
             expected = trained(cache, 1, batch_size)
             for threads in (2, 3, 5)[batch_size - 1 :]:
                 assert trained(cache, threads, batch_size) == expected, (batch_size, threads)
