@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from random import Random
+
+from loop_texts import program_of
+
+from microgpt.compiler.loops.interpret_loops import interpret_loops
+from microgpt.compiler.loops.layout import Layout
+from microgpt.compiler.loops.loop_ir import LoopProgram
+
 # Trips of the loop that is tiled, rows of sums, and lanes: none of which a tile or a vector divides, and some do.
 SIZES = [(8, 5, 8), (9, 16, 19), (14, 17, 40), (11, 3, 3), (13, 40, 1)]
 # Many trips.
@@ -88,3 +96,11 @@ BODIES = [PRODUCT, SIDE_BY_SIDE, TRIANGLES, SCORES, TRANSPOSED_SCORES, BACKWARDS
 def text_of(body: str, rows: int, terms: int, lanes: int) -> str:
     """A program with a body of these sizes."""
     return "program f" + body.format(rows=rows, terms=terms, lanes=lanes, last=rows - 1)
+
+
+def interpreted(text: str, random: Random) -> tuple[LoopProgram, Layout, list[float], list[float]]:
+    """A program, its memory with random numbers in it, and what is there when it has run."""
+    program, layout = program_of(text)
+    numbers = [random.gauss(0.0, 1.0) for _ in range(layout.size)]
+    layout.arguments["m"] = layout.outputs["m"] = (0, layout.size)
+    return program, layout, numbers, interpret_loops(program, layout, {"m": numbers})["m"]

@@ -1,10 +1,10 @@
 """Tile: loops around sums take several turns at once, so that what these turns read in common is read once.
 
 In: a kernel with folds in its expressions. Out: the same, in which a loop whose turns read the same vectors takes
-`_TURNS` at once, and what is left one by one; and a loop whose sums are computed one lane at a time takes `_LANES` of
-these at once, so that none waits for the last addition of its own. Each sum is computed in its own order. What is
-written out depends on sizes in one way: loops of many turns are tiled otherwise, and more of them. In fast numerics, it
-also depends on whether the lanes fill one vector, or two.
+`_TURNS` at once, and what is left one by one, or two at once where a turn has few sums; and a loop whose sums are
+computed one lane at a time takes `_LANES` of these at once, so that none waits for the last addition of its own. Each
+sum is computed in its own order. What is written out depends on sizes in one way: loops of many turns are tiled
+otherwise, and more of them. In fast numerics, it also depends on whether the lanes fill one vector, or two.
 """
 
 from __future__ import annotations

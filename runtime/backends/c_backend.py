@@ -64,8 +64,9 @@ class CBackend:
         self.config, self.optimizer, self.cache, self._warn = config, optimizer, cache, warn
         self.batch_size = batch_size
         # Threads without a core of their own would hold up the others.
-        self._divided = min(threads, processors()) > batch_size and least_divided(config) > 0
-        self._threads = threads if self._divided else min(threads, batch_size)
+        cores = min(threads, processors())
+        self._divided = cores > batch_size and least_divided(config) > 0
+        self._threads = cores if self._divided else min(threads, batch_size)
         self._pool: ThreadPoolExecutor | None = None
         documents = max(_SLICE // (config.parameter_count * config.block_size), _LEAST)
         self.slice = min(max(1, documents // batch_size), _MOST)
@@ -197,7 +198,7 @@ class CBackend:
         return results[:count]
 
     def _train_batches(self, what: tuple[Any, ...]) -> None:
-        """Trains in this thread and those of the pool, each with a memory of its own."""
+        """Trains in this thread and those of the pool, each with a memory of its own unless they divide documents."""
         if self._others and self._pool is None:
             self._start_threads()
         memories = [self._memory, *self._others]

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 from loop_texts import program_of
-from tile_texts import BODIES, MANY, SIZES, text_of
+from tile_texts import BODIES, MANY, SIZES, interpreted, text_of
 
 from microgpt.compiler.c.memory_struct import memory_struct
 from microgpt.compiler.c.prelude import prelude, team
@@ -17,7 +17,6 @@ from microgpt.compiler.kernels.divide import divide
 from microgpt.compiler.kernels.expressions import Number, Place, Sum
 from microgpt.compiler.kernels.kernel_ir import For, Kernel, Parameter, Statement, Transpose, Update, Write
 from microgpt.compiler.kernels.traverse import mentions
-from microgpt.compiler.loops.interpret_loops import interpret_loops
 from microgpt.compiler.numerics import exact
 from microgpt.compiler.pipeline import compile_c, compile_kernels
 from microgpt.runtime.machine.toolchain import Toolchain
@@ -85,10 +84,8 @@ def test_parts_are_the_whole(body: str, order: str, toolchain: Toolchain, tmp_pa
         text = prelude(width) + one_by_one(team("double"), ORDERS[order])
         expected = {}
         for number, sizes in enumerate(SIZES + MANY):
-            program, layout = program_of(text_of(body, *sizes))
-            numbers = [random.gauss(0.0, 1.0) for _ in range(layout.size)]
-            layout.arguments["m"] = layout.outputs["m"] = (0, layout.size)
-            expected[f"run{number}"] = numbers, interpret_loops(program, layout, {"m": numbers})["m"]
+            program, layout, numbers, results = interpreted(text_of(body, *sizes), random)
+            expected[f"run{number}"] = numbers, results
             prefix = f"s{number}_"
             compiled = compile_c([program], [f"f{number}"], layout, width, prefix, divided=True)
             text += memory_struct(layout, f"{prefix}memory") + compiled.text

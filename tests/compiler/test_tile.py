@@ -21,6 +21,7 @@ from tile_texts import (
     SIZES,
     TRANSPOSED_SCORES,
     TRIANGLES,
+    interpreted,
     text_of,
 )
 
@@ -144,10 +145,8 @@ def test_tiles_have_the_bits_of_single_turns(body: str, toolchain: Toolchain, tm
         text = prelude(width)
         expected = {}
         for number, sizes in enumerate(SIZES + MANY):
-            program, layout = program_of(text_of(body, *sizes))
-            numbers = [random.gauss(0.0, 1.0) for _ in range(layout.size)]
-            layout.arguments["m"] = layout.outputs["m"] = (0, layout.size)
-            expected[f"run{number}"] = numbers, interpret_loops(program, layout, {"m": numbers})["m"]
+            program, layout, numbers, results = interpreted(text_of(body, *sizes), random)
+            expected[f"run{number}"] = numbers, results
             prefix = f"s{number}_"
             text += (
                 memory_struct(layout, f"{prefix}memory")

@@ -133,5 +133,6 @@ def test_short_documents_are_left_to_one_thread(monkeypatch: pytest.MonkeyPatch,
         backend = CBackend(GPTConfig(27, 2, 64, 4, 64), AdamConfig(), cache, batch_size=batch_size, threads=threads)
         assert (backend._threads, backend._divided) == (3, expected)
     monkeypatch.setattr(c_backend, "processors", lambda: 2)
-    backend = CBackend(GPTConfig(27, 2, 64, 4, 64), AdamConfig(), cache, batch_size=2, threads=3)
-    assert (backend._threads, backend._divided) == (2, False)
+    for batch_size, threads, divided in ((2, 3, False), (1, 5, True)):
+        backend = CBackend(GPTConfig(27, 2, 64, 4, 64), AdamConfig(), cache, batch_size=batch_size, threads=threads)
+        assert (backend._threads, backend._divided) == (2, divided)

@@ -110,6 +110,8 @@ def test_long_documents_are_divided(monkeypatch: pytest.MonkeyPatch):
     result = train("--steps", 6, "--samples", 0, "--threads", 2, "--backend", "c")
     assert result.stdout.splitlines() == reference(6, 0)[:-2]
     assert "divided" not in result.stderr
+    said = train("--steps", 6, "--samples", 0, "--threads", 5, "--backend", "c").stderr
+    assert "this process may use 2 cores, so --threads 5 is 2\n" in said
 
 
 def test_without_samples():

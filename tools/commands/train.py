@@ -148,9 +148,11 @@ def train(context: click.Context, /, resume: str | None, overwrite: bool, as_jso
 
 def _check_threads(threads: int, training: Training, backend: str) -> None:
     """Says why fewer threads are used than were asked for."""
-    size = training.batch_size
+    size, cores = training.batch_size, processors()
     is_long = least_divided(training.config) > 0
-    if threads > size and not (backend == "c" and is_long and processors() > size):
+    if threads > cores > size and backend == "c" and is_long:
+        console.say(f"this process may use {cores} cores, so --threads {threads} is {cores}")
+    elif threads > size and not (backend == "c" and is_long and cores > size):
         short = ", too short to be divided" * (backend == "c" and not is_long)
         console.say(f"a step has {size} document{'s' * (size > 1)}{short}, so --threads {threads} is {size}")
     elif threads > 1 and backend != "c":
